@@ -1,0 +1,1 @@
+"""Tidewheel, a distributed job scheduler for one's own AWS account."""

@@ -1,0 +1,96 @@
+"""One frozen settings class per function, read from the environment and failing by the missing name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from tidewheel.names import Env, Route
+
+
+class SettingsError(Exception):
+    """The environment lacks a variable or holds one that cannot be read; ``variable`` names it."""
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable} {problem}")
+        self.variable = variable
+
+
+def _text(environ: Mapping[str, str], variable: Env) -> str:
+    value = environ.get(variable, "")
+    if not value:
+        raise SettingsError(variable, "is not set")
+    return value
+
+
+def _positive(environ: Mapping[str, str], variable: Env) -> int:
+    text = _text(environ, variable)
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(variable, f"must be a whole number of 1 or more, not {text!r}")
+    return int(text)
+
+
+def _queues(environ: Mapping[str, str]) -> Mapping[Route, str]:
+    text = _text(environ, Env.QUEUES)
+    try:
+        document = json.loads(text)
+        queues = {Route.parse(route): str(url) for route, url in document.items()}
+    except (ValueError, AttributeError) as error:
+        raise SettingsError(Env.QUEUES, f"must be a JSON object of queue URLs by route ({error})") from error
+    if not queues:
+        raise SettingsError(Env.QUEUES, "names no queue")
+    return queues
+
+
+_READERS = {Env.QUEUES: _queues, Env.SHARDS: _positive}
+
+
+class _FromEnvironment:
+    """Reads a settings class: each field from the variable of its name."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Reads the environment.
+
+        Raises:
+            SettingsError: A variable is missing or malformed.
+        """
+        variables = {field.name: Env[field.name.upper()] for field in fields(cls)}
+        return cls(**{name: _READERS.get(env, _text)(environ, env) for name, env in variables.items()})
+
+
+@dataclass(frozen=True)
+class RunSettings(_FromEnvironment):
+    """What the API and the workers need: the stores, the queues, and the wheel's shards."""
+
+    jobs_table: str
+    wheel_table: str
+    executions_table: str
+    queues: Mapping[Route, str]
+    shards: int
+
+
+@dataclass(frozen=True)
+class SchedulerSettings(_FromEnvironment):
+    """What the scheduler needs."""
+
+    jobs_table: str
+    wheel_table: str
+    control_table: str
+    queues: Mapping[Route, str]
+    shards: int
+    scheduler_function: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class WatchdogSettings(_FromEnvironment):
+    """What the watchdog needs."""
+
+    control_table: str
+    scheduler_function: str
+    code_version: str
