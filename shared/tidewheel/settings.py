@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
@@ -44,7 +44,7 @@ def _queues(environ: Mapping[str, str]) -> Mapping[Route, str]:
     return queues
 
 
-_READERS = {Env.QUEUES: _queues, Env.SHARDS: _positive}
+_READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {Env.QUEUES: _queues, Env.SHARDS: _positive}
 
 
 class _FromEnvironment:

@@ -1,1 +1,1 @@
-"""Pure rules: no clock, no environment, no input or output. Times are integers, milliseconds since the Unix epoch."""
+"""Pure rules: no clock, no environment, no I/O. Times are integers, milliseconds since the Unix epoch."""
