@@ -32,15 +32,15 @@ def _positive(environ: Mapping[str, str], variable: Env) -> int:
     return int(text)
 
 
-def _queues(environ: Mapping[str, str]) -> Mapping[Route, str]:
-    text = _text(environ, Env.QUEUES)
+def _queues(environ: Mapping[str, str], variable: Env) -> Mapping[Route, str]:
+    text = _text(environ, variable)
     try:
         document = json.loads(text)
         queues = {Route.parse(route): str(url) for route, url in document.items()}
     except (ValueError, AttributeError) as error:
-        raise SettingsError(Env.QUEUES, f"must be a JSON object of queue URLs by route ({error})") from error
+        raise SettingsError(variable, f"must be a JSON object of queue URLs by route ({error})") from error
     if not queues:
-        raise SettingsError(Env.QUEUES, "names no queue")
+        raise SettingsError(variable, "names no queue")
     return queues
 
 
