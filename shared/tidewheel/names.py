@@ -5,8 +5,24 @@ Physical names are ``<deployment>-<role>``; one AWS account can hold several dep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from tidewheel.domain.route import POOLS, PRIORITIES, ROUTES, Route
+
+__all__ = [
+    "DEAD_LETTERS",
+    "DEFAULT_DEPLOYMENT",
+    "JOBS_BY_TENANT_INDEX",
+    "POOLS",
+    "PRIORITIES",
+    "ROUTES",
+    "Env",
+    "Function",
+    "Output",
+    "Route",
+    "Table",
+    "physical",
+]
 
 DEFAULT_DEPLOYMENT = "tidewheel"
 
@@ -34,34 +50,6 @@ JOBS_BY_TENANT_INDEX = "by_tenant"
 """Index of the Jobs table that lists a tenant's jobs (partition ``tenant``, sort ``job``)."""
 
 DEAD_LETTERS = "dead-letters"
-PRIORITIES = ("critical", "high", "normal", "low")
-POOLS = ("lambda",)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Route:
-    """Where work waits for a worker: one queue per pool and priority."""
-
-    pool: str
-    priority: str
-
-    def __str__(self) -> str:
-        return f"{self.pool}-{self.priority}"
-
-    @classmethod
-    def parse(cls, text: str) -> Route:
-        """The inverse of ``str``; the priority never holds a dash.
-
-        Raises:
-            ValueError: The text has no dash.
-        """
-        pool, dash, priority = text.rpartition("-")
-        if not dash:
-            raise ValueError(f"{text!r} is not <pool>-<priority>")
-        return cls(pool, priority)
-
-
-ROUTES = tuple(Route(pool, priority) for pool in POOLS for priority in PRIORITIES)
 
 
 def physical(deployment: str, role: str) -> str:

@@ -57,6 +57,10 @@ class Conflict(DomainError):
         self.remedy = remedy
 
 
+class Outdated(Conflict):
+    """The caller's ``If-Match`` names a generation that is no longer the newest."""
+
+
 class IllegalTransition(DomainError):
     """An execution was asked to move between two states that the state table does not join."""
 

@@ -1,0 +1,233 @@
+"""The execution: one run of a job for one nominal time, and every step it may take.
+
+::
+
+    (none) ──► queued ──► running ──► succeeded
+       │          │         │  ▲ └───► failed, dead, timed_out, cancelled
+       │          │         ▼  │
+       │          │       retrying ──► cancelled
+       └──────────┴──► skipped, blocked, cancelled
+
+``running`` may also follow ``running``: another worker takes over an attempt whose lease has ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tidewheel.domain.errors import IllegalTransition
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.limits import ATTEMPTS_KEPT, LEASE_MARGIN_MS, RETENTION_MS, TAKEOVER_GRACE_MS
+
+
+class State(StrEnum):
+    """Where an execution stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    DEAD = "dead"
+    SKIPPED = "skipped"
+    BLOCKED = "blocked"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+_ENDS = {State.SUCCEEDED, State.FAILED, State.DEAD, State.TIMED_OUT, State.CANCELLED}
+_NEVER_RAN = {State.SKIPPED, State.BLOCKED, State.CANCELLED}
+
+TRANSITIONS: dict[State | None, frozenset[State]] = {
+    None: frozenset({State.QUEUED, State.RUNNING} | _NEVER_RAN),
+    State.QUEUED: frozenset({State.RUNNING} | _NEVER_RAN),
+    State.RUNNING: frozenset({State.RUNNING, State.RETRYING} | _ENDS),
+    State.RETRYING: frozenset({State.RUNNING, State.CANCELLED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.DEAD: frozenset(),
+    State.SKIPPED: frozenset(),
+    State.BLOCKED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.TIMED_OUT: frozenset(),
+}
+"""Every allowed step; None is the execution that has no record yet."""
+
+
+def is_end(state: State) -> bool:
+    """Whether nothing follows."""
+    return not TRANSITIONS[state]
+
+
+class Result(StrEnum):
+    """How one attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"  # its worker vanished; another took over when the lease ended
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a target said.
+
+    Args:
+        result: How the attempt ended.
+        status: The target's own code, such as an HTTP status, or None where it has none.
+        output: The beginning of its answer, at most ``limits.OUTPUT_BYTES`` bytes.
+        reason: What went wrong, for people; empty on success.
+        retryable: Whether trying again may help.
+    """
+
+    result: Result
+    status: int | None = None
+    output: str = ""
+    reason: str = ""
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The account of one attempt (times in ms since the epoch)."""
+
+    number: int
+    started_ms: int
+    finished_ms: int
+    result: Result
+    status: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution's record.
+
+    Args:
+        tenant: Whose job it is.
+        id: Its id, which holds job, nominal time and origin.
+        state: Where it stands.
+        due_ms: When the first attempt had to start.
+        generation: Of the job, when the first attempt was claimed (or when it was asked for).
+        version: Raised by every write; a write is conditional on the version it read.
+        attempt: The number of the current or last attempt, which is the fencing token; 0 before the first.
+        holder: The claim that may finish the attempt.
+        lease_until_ms: Until when the holder's claim stands.
+        claimed_ms: When the current attempt was claimed.
+        started_ms: When the first attempt's target was called.
+        finished_ms: When it ended.
+        lateness_ms: Start of the first target call minus due time.
+        output: The beginning of the last answer.
+        reason: Why it stands where it stands, for people.
+        attempts: The newest attempts' accounts, oldest first.
+    """
+
+    tenant: str
+    id: str
+    state: State
+    due_ms: int
+    generation: int
+    version: int = 1
+    attempt: int = 0
+    holder: str = ""
+    lease_until_ms: int = 0
+    claimed_ms: int | None = None
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    lateness_ms: int | None = None
+    output: str = ""
+    reason: str = ""
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def job(self) -> str:
+        """The job's id."""
+        return ExecutionId.parse(self.id).job
+
+    @property
+    def nominal_ms(self) -> int:
+        """The nominal time (ms)."""
+        return ExecutionId.parse(self.id).nominal_ms
+
+    def expires_ms(self) -> int:
+        """When the record may vanish (ms)."""
+        return max(self.due_ms, self.claimed_ms or 0) + RETENTION_MS
+
+
+def _step(before: Execution, after: Execution) -> Execution:
+    if after.state not in TRANSITIONS[before.state]:
+        raise IllegalTransition(before.id, before.state, after.state)
+    return replace(after, version=before.version + 1, attempts=after.attempts[-ATTEMPTS_KEPT:])
+
+
+class Verdict(StrEnum):
+    """What a message's attempt finds in the record."""
+
+    CLAIM = "claim"  # free: claim it
+    TAKE_OVER = "take_over"  # its holder vanished: the next attempt begins
+    BUSY = "busy"  # another holds it: come back when its lease has ended
+    OBSOLETE = "obsolete"  # a duplicate of an attempt that is over, or of an execution that has ended
+
+
+def judge(record: Execution | None, attempt: int, now_ms: int) -> Verdict:
+    """Whether a message for the given attempt may claim the execution."""
+    if record is None or record.state is State.QUEUED:
+        return Verdict.CLAIM
+    if record.state is State.RETRYING:
+        return Verdict.CLAIM if record.attempt < attempt else Verdict.OBSOLETE
+    if record.state is not State.RUNNING:
+        return Verdict.OBSOLETE
+    ended = now_ms > record.lease_until_ms + TAKEOVER_GRACE_MS
+    return Verdict.TAKE_OVER if ended else Verdict.BUSY
+
+
+def claimed(record: Execution, attempt: int, holder: str, timeout_ms: int, now_ms: int) -> Execution:
+    """The record with the attempt claimed, its lease covering the hold, the time-out and the finish."""
+    start_ms = max(now_ms, record.due_ms) if attempt == 1 else now_ms
+    return _step(
+        record,
+        replace(
+            record,
+            state=State.RUNNING,
+            attempt=attempt,
+            holder=holder,
+            claimed_ms=now_ms,
+            lease_until_ms=start_ms + timeout_ms + LEASE_MARGIN_MS,
+            reason="",
+        ),
+    )
+
+
+def lost(record: Execution, now_ms: int) -> Execution:
+    """The running record with its vanished attempt accounted for, before the next one is claimed."""
+    began = record.claimed_ms or record.due_ms
+    account = Attempt(record.attempt, began, now_ms, Result.LOST, reason="its worker's lease ended")
+    return replace(record, attempts=(*record.attempts, account))
+
+
+def finished(
+    record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int, reason: str = ""
+) -> Execution:
+    """The record after an attempt: ended, or waiting for its retry."""
+    account = Attempt(record.attempt, started_ms, now_ms, answer.result, answer.status, answer.reason)
+    first = record.started_ms is None
+    return _step(
+        record,
+        replace(
+            record,
+            state=state,
+            holder="",
+            started_ms=started_ms if first else record.started_ms,
+            lateness_ms=started_ms - record.due_ms if first else record.lateness_ms,
+            finished_ms=now_ms if is_end(state) else None,
+            output=answer.output,
+            reason=reason or answer.reason,
+            attempts=(*record.attempts, account),
+        ),
+    )
+
+
+def ended_unrun(record: Execution, state: State, reason: str, now_ms: int) -> Execution:
+    """The record of an execution that ends without (another) attempt."""
+    return _step(record, replace(record, state=state, holder="", reason=reason, finished_ms=now_ms))

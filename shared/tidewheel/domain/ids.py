@@ -1,0 +1,119 @@
+"""Ids: what they encode, and the stable hashes that follow from them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidewheel.domain.errors import Invalid, Unreadable
+
+DEFAULT_TENANT = "default"
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in lower case: sorts as the numbers do
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_NOMINAL_DIGITS = 9  # 45 bits of milliseconds reach the year 3084
+_JOB_DIGITS = 16  # 80 bits: one collision is expected after 10^12 jobs, and creation is conditional
+_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_JOB = re.compile(rf"j[{_ALPHABET}]{{{_JOB_DIGITS}}}")
+_NONCE = re.compile(rf"[{_ALPHABET}]{{1,16}}")
+
+
+class Origin(StrEnum):
+    """Why an execution exists."""
+
+    SCHEDULE = "s"
+    RUN = "r"
+    BACKFILL = "b"
+
+
+def encode32(value: int, digits: int) -> str:
+    """The value in base 32 with leading zeros, so that text order is number order."""
+    text = ""
+    for _ in range(digits):
+        value, digit = divmod(value, 32)
+        text = _ALPHABET[digit] + text
+    return text
+
+
+def _decode32(text: str) -> int:
+    value = 0
+    for character in text:
+        value = value * 32 + _VALUES[character]
+    return value
+
+
+def stable_hash(*parts: str | int) -> int:
+    """64 bits that depend on the parts alone: equal in every process, release and machine."""
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def job_id(entropy: bytes) -> str:
+    """A job id from at least 10 bytes, random or hashed from an idempotency key."""
+    return "j" + encode32(int.from_bytes(entropy[:10]), _JOB_DIGITS)
+
+
+def nonce(entropy: bytes) -> str:
+    """The part of an execution id that tells two runs of one millisecond apart, from 5 bytes."""
+    return encode32(int.from_bytes(entropy[:5]), 8)
+
+
+def shard_of(tenant: str, job: str, shards: int) -> int:
+    """The wheel shard, 0 to ``shards`` - 1, on which a job's entries lie."""
+    return stable_hash(tenant, job) % shards
+
+
+def check_tenant(tenant: str) -> str:
+    """Returns the tenant if it is one.
+
+    Raises:
+        Invalid: It is not 1 to 32 of a-z, 0-9, _ and -.
+    """
+    if not _TENANT.fullmatch(tenant):
+        raise Invalid("tenant", f"{tenant!r} is not a tenant", "use 1 to 32 of a-z, 0-9, _ and -")
+    return tenant
+
+
+def is_job_id(text: str) -> bool:
+    """Whether the text has the form of a job id."""
+    return _JOB.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionId:
+    """An execution's id taken apart; ``str`` puts it together.
+
+    The nominal time comes before the origin, so that ids of a job sort by time.
+
+    Args:
+        job: The job's id.
+        nominal_ms: The instant that the schedule named, or that of the request, ms since the epoch.
+        origin: Why it exists.
+        nonce: Empty for the origin ``SCHEDULE``, whose nominal time alone makes it unique.
+    """
+
+    job: str
+    nominal_ms: int
+    origin: Origin = Origin.SCHEDULE
+    nonce: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.job}-{encode32(self.nominal_ms, _NOMINAL_DIGITS)}-{self.origin}{self.nonce}"
+
+    @classmethod
+    def parse(cls, text: str) -> ExecutionId:
+        """The inverse of ``str``.
+
+        Raises:
+            Unreadable: The text is no execution id.
+        """
+        job, _, rest = text.partition("-")
+        nominal, _, tail = rest.partition("-")
+        sound = is_job_id(job) and len(nominal) == _NOMINAL_DIGITS and set(nominal) <= _VALUES.keys()
+        if not sound or tail[:1] not in set(Origin):
+            raise Unreadable("execution id", text, "expected <job>-<nominal time>-<origin>")
+        origin = Origin(tail[0])
+        if (origin is Origin.SCHEDULE) != (tail == origin) or not (tail == origin or _NONCE.fullmatch(tail[1:])):
+            raise Unreadable("execution id", text, "only runs that no schedule named carry a nonce")
+        return cls(job, _decode32(nominal), origin, tail[1:])

@@ -1,0 +1,59 @@
+"""The limits of the product, each in one place, with the reason or source for its value."""
+
+from __future__ import annotations
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+WRITE_BOUND_MS = 10 * SECOND_MS
+"""No write to the wheel lasts longer, the SDK's retries included; the adapters configure it."""
+
+SKEW_MS = 2 * SECOND_MS
+"""How far the clocks of two machines may lie apart."""
+
+DIRECT_MS = 2 * SECOND_MS
+"""What is due sooner is sent to the queue by the API itself and held by the worker until due."""
+
+HEARTBEAT_MS = 1 * SECOND_MS
+LET_GO_MS = 3_500
+"""A scheduler whose heartbeat was not renewed for this long stops by itself."""
+STILL_MS = 4_000
+"""A lease whose counter stood still for this long under one's eyes may be taken; more than LET_GO_MS."""
+
+TAKEOVER_GRACE_MS = 10 * SECOND_MS
+"""An execution's lease must be past by this much before another worker takes over."""
+
+LEASE_MARGIN_MS = 30 * SECOND_MS
+"""What an execution's lease covers beyond the hold and the attempt's time-out: the finish and its retries."""
+
+MIN_TIMEOUT_MS = 1 * SECOND_MS
+MAX_TIMEOUT_MS = 14 * MINUTE_MS
+"""The Lambda pool's longest attempt; Lambda ends a function after 15 minutes (AWS Lambda quotas)."""
+
+RETENTION_MS = 30 * DAY_MS
+"""How long executions, and one-time jobs past their time, are kept before their TTL removes them."""
+
+PACK_RETENTION_MS = 14 * DAY_MS
+"""How long a pack outlives its slot before its TTL removes it: what a fleet may be down without loss."""
+
+PACK_ENTRIES = 300
+"""Entries in one pack; at under 100 bytes each the item stays far below DynamoDB's 400 KB."""
+
+ATTEMPTS_KEPT = 10
+"""Attempts whose account stays in the execution's record, the newest ones, so that it fits 1 KB."""
+
+OUTPUT_BYTES = 256
+"""How much of a target's answer is kept inline with the execution."""
+
+MAX_JITTER_MS = DAY_MS
+MAX_ATTEMPTS = 100
+MAX_DELAY_MS = 7 * DAY_MS
+MAX_UPCOMING = 100
+MAX_PAGE = 100
+DEFAULT_PAGE = 25
+"""Items of a list answer."""
+
+MAX_JOB_BYTES = 64 * 1024
+"""A job's body, target's payload included. SQS and DynamoDB would take more; the hot path should not."""

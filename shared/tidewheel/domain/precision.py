@@ -1,0 +1,47 @@
+"""Precision tiers: when an occurrence is handed to its queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Precision(StrEnum):
+    """How near to the due time a run starts; the promise is a 99th percentile of lateness."""
+
+    HIGH = "high"  # 100 ms
+    NORMAL = "normal"  # 1 s
+    LOW = "low"  # 10 s
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How a tier is handed over.
+
+    Args:
+        every_ms: Hand-overs happen at whole multiples of this, so that lower tiers fill SQS batches.
+        early_ms: How long before the due time; the worker claims, holds, then calls.
+    """
+
+    every_ms: int
+    early_ms: int
+
+
+CADENCES = {
+    Precision.HIGH: Cadence(every_ms=100, early_ms=1_000),
+    Precision.NORMAL: Cadence(every_ms=500, early_ms=0),
+    Precision.LOW: Cadence(every_ms=5_000, early_ms=0),
+}
+TICK_MS = 100
+"""The scheduler's tick: the finest cadence."""
+
+
+def release_ms(due_ms: int, precision: Precision) -> int:
+    """The instant (ms since the epoch) from which an occurrence is handed to its queue.
+
+    High precision is rounded down, since its worker holds it; the others up, since nothing starts early.
+    """
+    cadence = CADENCES[precision]
+    if cadence.early_ms:
+        return (due_ms - cadence.early_ms) // cadence.every_ms * cadence.every_ms
+    return -(-due_ms // cadence.every_ms) * cadence.every_ms

@@ -1,0 +1,201 @@
+"""The timing wheel: levels, slots, what rests in them and where.
+
+After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987); slots are absolute times, so that
+nothing wraps. This release turns the levels late, seconds and minutes: an entry further ahead than the
+minutes level's span rests in its absolute minute slot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.precision import Precision
+from tidewheel.domain.route import Route
+
+
+class Level(StrEnum):
+    """A wheel's ring; the value stands in the partition key."""
+
+    LATE = "late"
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """What a turned level is made of (all ms).
+
+    Args:
+        level: Which one.
+        slot_ms: Width of a slot.
+        lead_ms: How long before its start a slot is loaded; also how early its occurrences may be handed over.
+    """
+
+    level: Level
+    slot_ms: int
+    lead_ms: int
+
+    def start_of(self, instant_ms: int) -> int:
+        """Start of the slot that holds the instant."""
+        return instant_ms - instant_ms % self.slot_ms
+
+    def open_until(self, slot_start_ms: int) -> int:
+        """The last moment at which a write that is not the owner's may begin and still surely be loaded."""
+        return slot_start_ms - self.lead_ms - WRITE_BOUND_MS - SKEW_MS
+
+
+SECONDS = Ring(Level.SECONDS, SECOND_MS, 3 * SECOND_MS)
+MINUTES = Ring(Level.MINUTES, MINUTE_MS, 10 * SECOND_MS)
+RINGS = (MINUTES, SECONDS)
+"""The turned levels, coarsest first."""
+
+LATE_EVERY_MS = SECOND_MS
+"""How often the late slot is read."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """A place on the wheel: one DynamoDB item collection.
+
+    Args:
+        level: The ring.
+        start_ms: When the slot starts; 0 for the late slot, which is never turned.
+        shard: Which shard's.
+    """
+
+    level: Level
+    start_ms: int
+    shard: int
+
+    @property
+    def key(self) -> str:
+        """The partition key."""
+        return f"{self.level}#{self.start_ms // SECOND_MS}#{self.shard:04d}"
+
+
+def late(shard: int) -> Slot:
+    """The shard's late slot."""
+    return Slot(Level.LATE, 0, shard)
+
+
+def place(due_ms: int, now_ms: int, shard: int) -> Slot:
+    """Where a writer who does not own the shard puts an entry.
+
+    The coarsest level whose slot will still be unloaded after the bound of a write and the skew of two clocks;
+    ``late`` if none is.
+    """
+    for ring in RINGS:
+        start = ring.start_of(due_ms)
+        if now_ms < ring.open_until(start):
+            return Slot(ring.level, start, shard)
+    return late(shard)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """An entry that stands for an occurrence of a job and, through it, for all that follow in its generation."""
+
+    tenant: str
+    job: str
+    generation: int
+    nominal_ms: int
+    due_ms: int
+
+    @property
+    def ref(self) -> str:
+        """What tells two writers' entries apart."""
+        return f"o{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry that stands for an attempt of an execution that is on record: a retry, or a run asked for."""
+
+    tenant: str
+    execution: str
+    attempt: int
+    generation: int
+    due_ms: int
+    route: Route
+    precision: Precision
+
+    @property
+    def job(self) -> str:
+        """The job's id."""
+        return ExecutionId.parse(self.execution).job
+
+    @property
+    def ref(self) -> str:
+        """What tells two writers' entries apart."""
+        return f"w{self.execution}.{self.attempt}"
+
+
+Entry = Chain | Waiting
+
+
+def single_key(entry: Entry) -> str:
+    """Sort key of an entry that lies by itself: ordered by due time, unique to its writer's purpose."""
+    return f"e#{entry.due_ms:013d}#{entry.tenant}#{entry.job}#{entry.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An entry with the slot it rests in."""
+
+    slot: Slot
+    entry: Entry
+
+    @property
+    def key(self) -> str:
+        """Sort key of the single."""
+        return single_key(self.entry)
+
+
+SINGLE_PREFIX = "e#"
+
+
+def pack_key(source: Slot, epoch: int, sequence: int) -> str:
+    """Sort key of a pack: source shard, epoch and sequence make it unique, so that none is overwritten."""
+    return f"p#{source.shard:04d}#{epoch:08d}#{sequence:08d}"
+
+
+def encode(entry: Entry) -> str:
+    """An entry as compact text: DynamoDB bills by the kilobyte."""
+    if isinstance(entry, Chain):
+        delay = entry.due_ms - entry.nominal_ms
+        parts = ("o", entry.tenant, entry.job, entry.generation, entry.nominal_ms, delay)
+    else:
+        tier = f"{entry.route}/{entry.precision}"
+        parts = ("w", entry.tenant, entry.execution, entry.attempt, entry.generation, entry.due_ms, tier)
+    return "|".join(str(part) for part in parts)
+
+
+def decode(text: str) -> Entry:
+    """The inverse of ``encode``.
+
+    Raises:
+        Unreadable: The text is no entry.
+    """
+    try:
+        match text.split("|"):
+            case ["o", tenant, job, generation, nominal, delay]:
+                return Chain(tenant, job, int(generation), int(nominal), int(nominal) + int(delay))
+            case ["w", tenant, execution, attempt, generation, due, tier]:
+                route, _, precision = tier.partition("/")
+                ExecutionId.parse(execution)
+                return Waiting(
+                    tenant,
+                    execution,
+                    int(attempt),
+                    int(generation),
+                    int(due),
+                    Route.parse(route),
+                    Precision(precision),
+                )
+    except ValueError as error:
+        raise Unreadable("wheel entry", text, str(error)) from error
+    raise Unreadable("wheel entry", text, "unknown form")

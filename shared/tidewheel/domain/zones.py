@@ -1,0 +1,135 @@
+"""Time zones: which names are known, and how a zone cuts time into stretches of one UTC offset.
+
+A *wall* is what a clock on the wall of the zone shows, as seconds since 1970-01-01T00:00:00 on that same
+wall. An *instant* is seconds since the Unix epoch, UTC. Inside a stretch, wall = instant + offset.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
+
+from tidewheel.domain.errors import Invalid
+
+DAY = 86_400
+HORIZON_S = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+"""The first second that no schedule reaches: dates of four digits end soon after."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*", re.ASCII)
+_MACHINE_BOUND = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory")
+_LONGEST_NAME = 64
+_LOOK_BACK = 3 * DAY  # longer than any fold, so that a year knows of one that spans New Year
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A time without a change of the zone's UTC offset, inside one UTC year.
+
+    Attributes:
+        start: First instant, seconds.
+        end: First instant after it, seconds.
+        offset: Wall minus instant, seconds.
+        reached: The furthest wall that was shown before ``start``. Less than ``start + offset`` where the
+            stretch begins with a gap (the walls between were never shown), more where it begins with a
+            fold (the walls between are shown a second time).
+    """
+
+    start: int
+    end: int
+    offset: int
+    reached: int
+
+
+def known_zone(name: str) -> ZoneInfo | None:
+    """The zone of an IANA name, or None where there is no such zone (nothing but names is looked up)."""
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or _MACHINE_BOUND.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown; not a zone file; a folder such as "America"
+        return None
+
+
+def require_zone(name: str, *, field: str) -> None:
+    """Refuse what is no IANA time zone.
+
+    Raises:
+        Invalid: On ``field``, with the closest known name in the remedy.
+    """
+    if known_zone(name) is None:
+        shown = name[:_LONGEST_NAME]
+        raise Invalid(
+            field, f"{shown!r} is not a known time zone", f"use an IANA name such as {_hint(shown)}"
+        )
+
+
+def stretch_at(zone: str, instant: int) -> Stretch:
+    """The stretch that holds an instant.
+
+    Args:
+        zone: A known IANA name.
+        instant: Seconds since the epoch, from 0 to below ``HORIZON_S``.
+    """
+    stretches = _stretches(zone, (_EPOCH + timedelta(seconds=instant)).year)
+    return stretches[bisect_right(stretches, instant, key=lambda stretch: stretch.start) - 1]
+
+
+@lru_cache(maxsize=4096)
+def _stretches(zone: str, year: int) -> tuple[Stretch, ...]:
+    known = known_zone(zone)
+    if known is None:
+        raise Invalid("schedule.timezone", f"{zone!r} is not a known time zone", "use an IANA name")
+    first, end = (int(datetime(y, 1, 1, tzinfo=UTC).timestamp()) for y in (year, year + 1))
+    found = []
+    start = first - _LOOK_BACK
+    reached = start + _offset(known, start)
+    for until in (*_changes(known, start, end), end):
+        offset = _offset(known, start)
+        found.append(Stretch(start, until, offset, reached))
+        start, reached = until, max(reached, until + offset)
+    return tuple(_not_before(first, stretch) for stretch in found if stretch.end > first)
+
+
+def _not_before(first: int, stretch: Stretch) -> Stretch:
+    if stretch.start >= first:
+        return stretch
+    return replace(stretch, start=first, reached=max(stretch.reached, first + stretch.offset))
+
+
+def _changes(zone: ZoneInfo, start: int, end: int) -> Iterator[int]:
+    """The first instant of each new offset in (start, end)."""
+    for low, high in pairwise((*range(start, end, DAY), end)):
+        yield from (change for change in _bisected(zone, low, high) if change < end)
+
+
+def _bisected(zone: ZoneInfo, low: int, high: int) -> Iterator[int]:
+    if _offset(zone, low) == _offset(zone, high):
+        return
+    if high - low == 1:
+        yield high
+        return
+    middle = (low + high) // 2
+    yield from _bisected(zone, low, middle)
+    yield from _bisected(zone, middle, high)
+
+
+def _offset(zone: ZoneInfo, instant: int) -> int:
+    offset = (_EPOCH + timedelta(seconds=instant)).astimezone(zone).utcoffset()
+    assert offset is not None  # a ZoneInfo knows its offset at every instant
+    return int(offset.total_seconds())
+
+
+def _hint(name: str) -> str:
+    folded = {known.casefold(): known for known in sorted(available_timezones())}
+    wanted = name.strip().casefold().replace(" ", "_")
+    cities = [known for fold, known in folded.items() if fold.rsplit("/", 1)[-1] == wanted]
+    close = [folded[fold] for fold in get_close_matches(wanted, folded, n=1)]
+    return (cities or close or ["Europe/Paris or UTC"])[0]

@@ -1,0 +1,295 @@
+"""What the engine needs of the world. The docstrings are the contracts that every adapter is tested against.
+
+All times are milliseconds since the Unix epoch, UTC. Adapters raise ``PortError`` or one of its kin for what
+went wrong outside; whoever sees one knows only that the call may or may not have been applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.execution import Answer, Execution
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.job import Generation, Job, Target
+from tidewheel.domain.lease import Lease
+from tidewheel.domain.route import Route
+from tidewheel.domain.wheel import Entry, Level, Placed, Slot
+
+T = TypeVar("T")
+
+
+class PortError(Exception):
+    """Base of what adapters raise. The call may or may not have been applied, unless a subclass says so.
+
+    Args:
+        operation: What was tried, such as ``wheel.load``.
+        subject: On what: a key, a queue, a function.
+        problem: What the service said.
+    """
+
+    def __init__(self, operation: str, subject: str, problem: str) -> None:
+        super().__init__(f"{operation} {subject}: {problem}")
+        self.operation = operation
+        self.subject = subject
+        self.problem = problem
+
+
+class Throttled(PortError):
+    """The service asked to come back later; nothing was applied."""
+
+
+class Lost(PortError):
+    """A conditional write found another owner or epoch: the caller holds the lease no more."""
+
+
+class Clock(Protocol):
+    """The one source of time."""
+
+    def now_ms(self) -> int:
+        """The wall clock, ms since the epoch."""
+
+    def monotonic_ms(self) -> int:
+        """A clock that never goes back, of arbitrary origin."""
+
+    def sleep_until(self, instant_ms: int) -> None:
+        """Returns once ``now_ms() >= instant_ms``; at once if it is past."""
+
+    def sleep(self, duration_ms: int) -> None:
+        """Returns after about ``duration_ms``."""
+
+
+class Entropy(Protocol):
+    """The one source of randomness."""
+
+    def bytes(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+
+
+class Telemetry(Protocol):
+    """Counts and remarks for the people who run this."""
+
+    def count(self, name: str, value: int = 1, **dimensions: str) -> None:
+        """Adds to a metric."""
+
+    def note(self, message: str, **fields: object) -> None:
+        """Logs something of interest."""
+
+    def alarm(self, message: str, **fields: object) -> None:
+        """Logs something that someone should look at, with the current exception if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list.
+
+    Args:
+        items: At most as many as asked for.
+        cursor: The id after which to go on, or None at the end.
+    """
+
+    items: Sequence[T]
+    cursor: str | None = None
+
+
+JobKey = tuple[str, str]
+"""Tenant and job id."""
+
+
+class Jobs(Protocol):
+    """Definitions and their generations, written together with what they put on the wheel, or not at all."""
+
+    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+        """Stores a new job, its first generation row, its wheel entry and its queued execution at once.
+
+        Returns:
+            False, with nothing written, if the id is (or once was) taken.
+        """
+
+    def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
+        """Stores the next generation and its wheel entry at once.
+
+        Returns:
+            False, with nothing written, unless the stored generation is ``expected``.
+        """
+
+    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+        """Removes the record and stores the closing generation row at once.
+
+        Returns:
+            False, with nothing written, unless the stored generation is ``expected``.
+        """
+
+    def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
+        """Stores a queued execution with its wheel entry at once, under an idempotency key unless that is empty.
+
+        Returns:
+            None, or, with nothing written, the id of the execution that the same key made before.
+        """
+
+    def get(self, tenant: str, id: str, *, consistent: bool = False) -> Job | None:
+        """One job. Without ``consistent`` it may be some seconds old."""
+
+    def batch(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
+        """Many jobs, each possibly some seconds old; absent ones are missing from the answer."""
+
+    def generations(self, tenant: str, id: str, first: int) -> Mapping[int, Generation]:
+        """Generation rows from ``first`` on, by number, as of now."""
+
+    def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:
+        """A tenant's jobs with ids above ``after``, by id, possibly some seconds old."""
+
+
+class Executions(Protocol):
+    """The records that decide what ran."""
+
+    def get(self, tenant: str, id: str) -> Execution | None:
+        """One execution, as of now."""
+
+    def swap(self, new: Execution, expected: int | None) -> Execution | None:
+        """Writes ``new`` if the stored version is ``expected`` (None: if there is no record).
+
+        A write that was applied though it was reported as failed, and is repeated, succeeds.
+
+        Returns:
+            None if written, else the record that stands in the way.
+
+        Raises:
+            Lost: No record is there although one was expected.
+        """
+
+    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
+        """A job's executions with ids below ``before``, newest nominal time first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What rests in a slot.
+
+    Args:
+        singles: Entries that lie by themselves, by sort key.
+        packed: Entries from packs.
+        unreadable: What could not be understood; it stays where it is.
+    """
+
+    singles: Mapping[str, Entry] = field(default_factory=dict)
+    packed: Sequence[Entry] = ()
+    unreadable: Sequence[Unreadable] = ()
+
+
+class Wheel(Protocol):
+    """The slots."""
+
+    def load(self, slot: Slot) -> Load:
+        """Everything in a slot, as of now: what was durable when the call began is there."""
+
+    def load_singles(self, slot: Slot) -> Load:
+        """The same without the packs."""
+
+    def put(self, placed: Placed) -> None:
+        """Writes a single; an equal one is overwritten. Takes no longer than ``limits.WRITE_BOUND_MS``."""
+
+    def put_pack(self, slot: Slot, key: str, entries: Sequence[Entry]) -> None:
+        """Writes a pack under a key that nobody else uses."""
+
+    def remove(self, slot: Slot, keys: Sequence[str]) -> None:
+        """Deletes singles by sort key; those that are gone do not matter."""
+
+
+class Control(Protocol):
+    """Who turns the wheel, and how far it is turned."""
+
+    def lease(self) -> Lease | None:
+        """The scheduler's lease as of now; None if nobody ever held it."""
+
+    def stand(self, seen: Lease, candidate: str) -> bool:
+        """Announces a candidate to the holder. False if the lease has changed hands meanwhile."""
+
+    def take(self, seen: Lease | None, owner: str, version: str) -> Lease | None:
+        """Takes the lease with the next epoch, if epoch and counter still are as seen.
+
+        Returns:
+            The new lease, or None if somebody was faster or the owner lives after all.
+        """
+
+    def renew(self, lease: Lease) -> Lease:
+        """Raises the counter and returns the lease as stored, with the candidate if there is one.
+
+        Raises:
+            Lost: The epoch is no longer the caller's.
+        """
+
+    def release(self, lease: Lease) -> None:
+        """Gives the lease up, if it is still the caller's."""
+
+    def enter(self, shard: int, epoch: int) -> Mapping[Level, int]:
+        """Claims a shard for an epoch and returns its cursors (empty if it was never turned).
+
+        Raises:
+            Lost: A higher epoch has claimed it.
+        """
+
+    def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
+        """Stores a shard's cursors.
+
+        Raises:
+            Lost: The shard is not claimed for this epoch.
+        """
+
+
+class Queue(Protocol):
+    """Where dispatches wait for workers: at least once, in any order."""
+
+    def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
+        """Sends up to ten dispatches in one request.
+
+        Returns:
+            For each, whether it was accepted: only that counts as sent.
+
+        Raises:
+            PortError: The request as a whole failed.
+        """
+
+    def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
+        """Hides a received message for about ``delay_ms`` more."""
+
+
+SEND_BATCH = 10
+"""Messages in one SQS request (Amazon SQS message quotas)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a target gets to know.
+
+    Args:
+        target: What to call.
+        execution: The execution's id, to be used as an idempotency key.
+        nominal_ms: The nominal time.
+        due_ms: The due time.
+        attempt: The attempt's number, which is the fencing token: a higher one outranks a lower.
+        timeout_ms: How long the call may take.
+    """
+
+    target: Target
+    execution: str
+    nominal_ms: int
+    due_ms: int
+    attempt: int
+    timeout_ms: int
+
+
+class Caller(Protocol):
+    """Calls one kind of target."""
+
+    def call(self, call: Call) -> Answer:
+        """Calls the target and says how it went; what the target does wrong is an answer, never an exception."""
+
+
+class Launcher(Protocol):
+    """Starts schedulers."""
+
+    def launch(self) -> None:
+        """Starts one in the background; whether it is needed, it finds out by itself."""
