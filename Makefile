@@ -1,0 +1,131 @@
+# Everything a newcomer runs. Needs python3 (3.11 to 3.13, with venv), make and git; all else is fetched
+# once, at pinned versions, into .venv, .local and infra/node_modules.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+UV_VERSION := 0.13.8
+EXAMPLE_AUTHORIZER_ARN := arn:aws:lambda:us-east-1:111122223333:function:authorizer
+
+# The interpreter of the first setup stays, until another is named: PYTHON=python3.12 make setup
+PYTHON ?= $(or $(wildcard $(shell cat .local/python 2>/dev/null)),python3)
+PYTHON_IN_USE := $(shell "$(PYTHON)" -c 'import sys; print(sys._base_executable)' 2>/dev/null)
+
+UV := $(CURDIR)/.local/uv/bin/uv
+RUN := .venv/bin/python
+CDK := infra/node_modules/.bin/cdk
+PYTEST := $(RUN) -m pytest -q
+
+export UV
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
+WITH_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" CDK_DISABLE_CLI_TELEMETRY=true
+
+# A stamp lies inside what it vouches for, and is named after the checksum of what that was made from: it
+# goes with its folder, and a changed lock or Python asks for another.
+sum = $(shell { echo "$(UV_VERSION) $(PYTHON_IN_USE)"; cat $(1) 2>/dev/null; } | cksum | cut -d ' ' -f 1)
+UV_STAMP := .local/uv/.made-$(call sum)
+VENV_STAMP := .venv/.made-$(call sum,pyproject.toml uv.lock)
+MINISTACK_STAMP := .local/ministack/.made-$(call sum,localstack/ministack.lock)
+CDK_STAMP := infra/node_modules/.made-$(call sum,infra/package.json infra/package-lock.json)
+
+FAST := tests/unit tests/properties tests/architecture tests/functions
+
+.PHONY: help setup demo up down status test check bench synth deploy clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## Start the local cloud, schedule jobs and watch them fire
+	@$(RUN) -m localstack demo
+
+up: setup ## Start the local cloud and deploy to it; again: deploy what has changed
+	@$(RUN) -m localstack up
+
+down: ## Stop the local cloud and forget its state
+	@if [ -x $(RUN) ]; then $(RUN) -m localstack down; else echo "The local cloud is not running."; fi
+
+status: ## Say what runs
+	@if [ -x $(RUN) ]; then $(RUN) -m localstack status; else echo "Not installed yet: run make setup"; fi
+
+check: $(VENV_STAMP) ## Format, lint, types, layers and the fast tests: under two minutes
+	@echo "== format, lint, types, layers"
+	@.venv/bin/ruff format --check --quiet . || { echo "Not formatted: run .venv/bin/ruff format ."; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@echo "== unit, properties, architecture, functions, contract in memory"
+	@$(PYTEST) -n 2 -m "not ministack" $(FAST) tests/contract
+
+test: check setup ## Check, and everything else: stacks, simulation, the contract and the flow on the local cloud
+	@echo "== contract on the local cloud"
+	@$(PYTEST) -n 2 -m ministack tests/contract
+	@echo "== stacks, simulation and what else there is"
+	@$(PYTEST) -n 2 tests $(addprefix --ignore=,$(FAST) tests/contract tests/e2e)
+	@echo "== end to end on the local cloud"
+	@$(PYTEST) tests/e2e
+
+bench: setup ## Measure lateness and throughput on the local cloud
+	@$(RUN) -m localstack bench
+
+synth: AUTHORIZER_ARN ?= $(EXAMPLE_AUTHORIZER_ARN)
+synth: setup ## Synthesize the stacks for both targets; needs no AWS account
+	@echo "== cdk synth, target local"
+	@$(WITH_VENV) $(CDK) synth -q --no-notices -o cdk.out/local -c target=local
+	@echo "== cdk synth, target aws, authorizer $(AUTHORIZER_ARN)"
+	@$(WITH_VENV) $(CDK) synth -q --no-notices -o cdk.out/aws -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)"
+
+deploy: setup ## Deploy to your AWS account: make deploy AUTHORIZER_ARN=arn:aws:lambda:...
+	@$(WITH_VENV) $(CDK) deploy --all --no-notices -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)"
+
+setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) ## Install everything; again: only what has changed
+
+clean: down ## Stop, and remove what was installed and built
+	rm -rf .venv .local cdk.out infra/node_modules .mypy_cache .ruff_cache
+
+# --- what setup is made of ---
+
+NAME_ANOTHER := name another: PYTHON=python3.12 make setup
+define CHECK_PYTHON
+command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+  echo "$(PYTHON) is not there: install Python 3.11 to 3.13, or $(NAME_ANOTHER)" >&2; exit 1; }; \
+"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+  echo "$(PYTHON) is $$("$(PYTHON)" --version 2>&1), but 3.11 to 3.13 is needed: $(NAME_ANOTHER)" >&2; exit 1; }; \
+"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+  echo "$(PYTHON) lacks venv: install it (Debian: apt install python3-venv), or $(NAME_ANOTHER)" >&2; exit 1; }
+endef
+
+$(UV_STAMP):
+	@$(CHECK_PYTHON)
+	@echo "setup 1/4: uv $(UV_VERSION), the installer, for $(PYTHON_IN_USE)"
+	@rm -rf .local/uv && mkdir -p .local
+	@"$(PYTHON_IN_USE)" -m venv .local/uv
+	@.local/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)" \
+	  || { echo "uv did not install: is PyPI reachable? Then run make setup again" >&2; exit 1; }
+	@touch $@
+
+# The CDK app builds Lambda assets with the uv that it finds beside its Python.
+$(VENV_STAMP): $(UV_STAMP)
+	@echo "setup 2/4: Python packages into .venv, with Node and npm"
+	@rm -f .venv/.made-*
+	@$(UV) sync --frozen --quiet --python "$(PYTHON_IN_USE)" \
+	  || { echo "The packages of uv.lock did not install: see above, then run make setup again" >&2; exit 1; }
+	@ln -sf "$(UV)" .venv/bin/uv
+	@echo "$(PYTHON_IN_USE)" > .local/python
+	@touch $@
+
+$(MINISTACK_STAMP): $(UV_STAMP)
+	@echo "setup 3/4: MiniStack, the local AWS, into .local/ministack"
+	@rm -rf .local/ministack
+	@$(UV) venv --quiet --no-project --python "$(PYTHON_IN_USE)" .local/ministack
+	@$(UV) pip sync --quiet --require-hashes --python .local/ministack/bin/python localstack/ministack.lock \
+	  || { echo "MiniStack did not install: see above, then run make setup again" >&2; exit 1; }
+	@touch $@
+
+$(CDK_STAMP): $(VENV_STAMP)
+	@echo "setup 4/4: the CDK command line into infra/node_modules"
+	@$(WITH_VENV) npm ci --prefix infra --no-audit --no-fund --no-progress --loglevel=error >.local/npm.log 2>&1 \
+	  || { cat .local/npm.log >&2; echo "npm ci failed: see above, then run make setup again" >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,120 @@
+"""Up, down and status."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+
+from localstack import deploy, outputs
+from localstack.docker_engine import LocalStack
+from localstack.engine import (
+    Engine,
+    Running,
+    choose_name,
+    port_in_use,
+    read_note,
+    refuse_foreign_port,
+    write_note,
+)
+from localstack.errors import LocalCloudError
+from localstack.ministack_engine import MiniStack
+from localstack.places import Places
+from localstack.settings import DEFAULT_PORT, PORT_VARIABLE, chosen_port
+from localstack.show import say, step
+
+ENGINES: Mapping[str, Callable[[int, Places], Engine]] = {"ministack": MiniStack, "localstack": LocalStack}
+
+
+def current(places: Places) -> tuple[Running, Engine] | None:
+    """The engine that runs, with its note."""
+    note = read_note(places.record)
+    if note is None or note.engine not in ENGINES:
+        return None
+    engine = ENGINES[note.engine](note.port, places)
+    return (note, engine) if engine.running(note.pid) else None
+
+
+def check_same(note: Running, engine: str, port: int | None) -> None:
+    """Stops when the engine that runs is not the one asked for.
+
+    Raises:
+        LocalCloudError: It has another name or another port.
+    """
+    if note.engine != engine or (port is not None and note.port != port):
+        wanted = f"{engine} on port {port or note.port}"
+        raise LocalCloudError(f"{note.engine} already runs on port {note.port}, not {wanted}: run `make down` first.")
+
+
+def _ensure_engine(places: Places) -> Engine:
+    name, port = choose_name(os.environ, ENGINES), chosen_port(os.environ)
+    if found := current(places):
+        check_same(found[0], name, port)
+        say(f"{name} already runs on port {found[0].port}.")
+        return found[1]
+    _end_orphans(places)
+    engine = ENGINES[name](port or DEFAULT_PORT, places)
+    engine.require()
+    refuse_foreign_port(port or DEFAULT_PORT, in_use=port_in_use(port or DEFAULT_PORT))
+    places.engine.mkdir(parents=True, exist_ok=True)
+    with step(f"Starting {name} on port {port or DEFAULT_PORT}"):
+        write_note(places.record, Running(name, port or DEFAULT_PORT, engine.start()))
+    return engine
+
+
+def _end_orphans(places: Places) -> None:
+    """Ends the Lambdas of an engine that died without ``down``: a second scheduler must not go on."""
+    note = read_note(places.record)
+    if note is not None and note.engine in ENGINES:
+        ENGINES[note.engine](note.port, places).stop(note.pid)
+
+
+def up(places: Places) -> outputs.Outputs:
+    """Starts an engine when none runs, deploys what has changed, and wakes the scheduler."""
+    if not places.cdk.exists():
+        raise LocalCloudError("The CDK command line is not installed: run `make setup`.")
+    engine = _ensure_engine(places)
+    if not deploy.bootstrapped(engine.endpoint):
+        with step("Preparing the account for the CDK"):
+            deploy.bootstrap(places, engine.endpoint)
+    with step("Deploying the stacks"):
+        deploy.deploy(places, engine.endpoint)
+    port = int(engine.endpoint.rpartition(":")[2])
+    found = outputs.read_stack_outputs(places.cdk_outputs)
+    result = outputs.collect(found, engine.name, engine.endpoint, port)
+    outputs.write(places.outputs, result)
+    deploy.wake(engine.endpoint, result.watchdog_function)
+    return result
+
+
+def tell(result: outputs.Outputs) -> None:
+    """The few lines that a newcomer needs."""
+    say()
+    say(f"API       {result.api_url}")
+    say("Try       .venv/bin/tidewheel --help")
+    say("Stop      make down")
+
+
+def down(places: Places) -> None:
+    """Stops the engine that runs and forgets everything it kept."""
+    note, found = read_note(places.record), current(places)
+    if note is not None and note.engine in ENGINES:
+        with step(f"Stopping {note.engine}"):
+            ENGINES[note.engine](note.port, places).stop(note.pid)
+    if found is None:
+        say("The local cloud is not running.")
+    for folder in (places.engine, places.local / "cdk.out"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (places.outputs, places.cdk_outputs):
+        file.unlink(missing_ok=True)
+
+
+def status(places: Places) -> bool:
+    """Says what runs."""
+    found = current(places)
+    if found is None:
+        say(f"The local cloud is not running: `make up` starts it (port {DEFAULT_PORT} or {PORT_VARIABLE}).")
+        return False
+    note, engine = found
+    say(f"{note.engine} runs at {engine.endpoint} (process {note.pid or 'in a container'}).")
+    return True

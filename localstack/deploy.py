@@ -1,0 +1,94 @@
+"""Deploys the CDK app to the local cloud with the real CDK CLI, and wakes the scheduler."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localstack.errors import LocalCloudError
+from localstack.places import Places
+from localstack.settings import ACCOUNT, CREDENTIALS, REGION, cdk_environ
+
+BOOTSTRAP_STACK = "CDKToolkit"
+_LAST_LINES = 25
+_DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+_NOT_BUILT = "deployed as a fallback"  # LocalStack's word for a resource that it only pretends to create
+
+
+def client(service: Any, endpoint: str) -> Any:
+    """A client of the local cloud that reads nothing of the user's AWS configuration."""
+    session = boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    config = Config(proxies={}, connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
+    return session.client(service, endpoint_url=endpoint, config=config)
+
+
+def bootstrapped(endpoint: str) -> bool:
+    """Whether the CDK's own stack is there."""
+    try:
+        stacks = client("cloudformation", endpoint).describe_stacks(StackName=BOOTSTRAP_STACK)["Stacks"]
+    except ClientError:
+        return False
+    return any(stack["StackStatus"] in _DEPLOYED for stack in stacks)
+
+
+def bootstrap(places: Places, endpoint: str) -> None:
+    """Prepares the account for the CDK."""
+    _cdk(places, endpoint, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
+
+
+def deploy(places: Places, endpoint: str) -> None:
+    """Deploys both stacks, and refuses one that an engine only pretended to deploy."""
+    places.cdk_outputs.unlink(missing_ok=True)
+    arguments = ("--all", "--require-approval", "never", "--method", "direct", "--progress", "events")
+    _cdk(places, endpoint, "deploy", *arguments, "--outputs-file", str(places.cdk_outputs))
+    _refuse_pretended(endpoint)
+
+
+def wake(endpoint: str, watchdog: str) -> None:
+    """Starts the watchdog once, so that nobody waits a minute for its rule."""
+    try:
+        client("lambda", endpoint).invoke(FunctionName=watchdog, InvocationType="Event", Payload=b"{}")
+    except (BotoCoreError, ClientError) as error:
+        raise LocalCloudError(f"The watchdog did not start ({error}): run `make up` again.") from error
+
+
+def _cdk(places: Places, endpoint: str, verb: str, *arguments: str) -> None:
+    output = places.local / "cdk.out"
+    fixed = ("--no-notices", "--ci", "--output", str(output), "--context", "target=local")
+    command = [str(places.cdk), verb, *arguments, *fixed]
+    environ = cdk_environ(os.environ, places, endpoint)
+    with places.deploy_log.open("w") as log:
+        done = subprocess.run(command, check=False, cwd=places.root, env=environ, stdout=log, stderr=log)
+    if done.returncode:
+        raise LocalCloudError(
+            f"cdk {verb} failed: see {places.deploy_log}, then run `make up` again "
+            "(the local cloud still runs; `make down` ends it).",
+            _last_lines(places.deploy_log),
+        )
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+
+
+def _refuse_pretended(endpoint: str) -> None:
+    cloudformation = client("cloudformation", endpoint)
+    stacks = cloudformation.list_stacks(StackStatusFilter=list(_DEPLOYED))["StackSummaries"]
+    for stack in stacks:
+        events = cloudformation.describe_stack_events(StackName=stack["StackName"])["StackEvents"]
+        for event in events:
+            if _NOT_BUILT in (event.get("ResourceStatusReason") or ""):
+                raise LocalCloudError(
+                    f"The engine only pretends to create {event['LogicalResourceId']} "
+                    f"({event['ResourceType']}): leave it out where target is local."
+                )

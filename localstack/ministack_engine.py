@@ -1,0 +1,131 @@
+"""The embedded engine: MiniStack, one process on one port, with its Lambdas as child processes."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localstack import processes
+from localstack.engine import HOST
+from localstack.errors import LocalCloudError
+from localstack.places import Places
+from localstack.settings import ACCOUNT, REGION, engine_environ
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 10.0
+_LOG_LINES = 15
+
+
+def command(places: Places) -> list[str]:
+    """The launcher under MiniStack's own interpreter; ``-P`` keeps our folder out of its imports."""
+    return [str(places.ministack_python), "-P", str(places.launcher)]
+
+
+def marks(places: Places) -> Sequence[str]:
+    """What the command lines of the engine and of its Lambdas show."""
+    return (str(places.launcher), str(places.local))
+
+
+def environment(folder: Path, port: int, environ: Mapping[str, str]) -> dict[str, str]:
+    """MiniStack's settings: everything it keeps lies in ``folder``."""
+    home, temporary = folder / "home", folder / "tmp"
+    for place in (home, temporary):
+        place.mkdir(parents=True, exist_ok=True)
+    return {
+        **engine_environ(environ),
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": REGION,
+        "LOG_LEVEL": "WARNING",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder / "s3"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",  # it must not look for containers to remove
+    }
+
+
+def is_ready(port: int) -> bool:
+    """Asks once whether MiniStack answers."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=1.0)
+    try:
+        connection.request("GET", "/_ministack/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def tail(log: Path, lines: int = _LOG_LINES) -> str:
+    """The end of a log."""
+    with suppress(OSError):
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    return ""
+
+
+def await_ready(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Waits until MiniStack answers.
+
+    Raises:
+        LocalCloudError: It ended, or did not answer in time.
+    """
+    deadline = time.perf_counter() + READY_SECONDS
+    while child.poll() is None and time.perf_counter() < deadline:
+        if is_ready(port):
+            return
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(processes.LOOK_SECONDS)
+    fate = "ended at once" if child.poll() is not None else f"gave no answer in {READY_SECONDS:.0f} s"
+    raise LocalCloudError(f"MiniStack {fate}: see {log}", tail(log))
+
+
+@dataclass(frozen=True)
+class MiniStack:
+    """MiniStack as the engine of this checkout."""
+
+    port: int
+    places: Places = field(default_factory=Places)
+    name: str = "ministack"
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that AWS clients are pointed at."""
+        return f"http://{HOST}:{self.port}"
+
+    def require(self) -> None:
+        """Checks that MiniStack is installed."""
+        if not self.places.ministack_python.exists():
+            raise LocalCloudError("MiniStack is not installed: run `make setup`.")
+
+    def start(self) -> int:
+        """Starts it and waits until it answers."""
+        folder = self.places.engine
+        shutil.rmtree(folder / "tmp", ignore_errors=True)  # what the Lambdas of an earlier run left
+        environ = environment(folder, self.port, os.environ)
+        child = processes.start_detached(command(self.places), environ, self.places.engine_log, folder)
+        try:
+            await_ready(child, self.port, self.places.engine_log)
+        except BaseException:
+            self.stop(child.pid)
+            raise
+        return child.pid
+
+    def running(self, pid: int) -> bool:
+        """Whether the process with this id is our MiniStack."""
+        return processes.is_ours(processes.process_table(), pid, marks(self.places))
+
+    def stop(self, pid: int) -> None:
+        """Stops it and the Lambdas that it leaves behind: a busy one does not end with its parent."""
+        processes.stop_group(pid, marks(self.places), STOP_SECONDS)

@@ -1,0 +1,120 @@
+"""Starts MiniStack with its idle waits shortened.
+
+Run by the interpreter of MiniStack's own venv, so it imports nothing of this project. As shipped, an idle
+queue mapping looks once a second, a handler that logs nothing costs 50 ms, and schedules are looked at
+every 10 s. No setting changes that; module-level values do. Each is checked before it is touched: when
+another version of MiniStack has moved one, a line on stderr says so and everything runs at its own pace.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Protocol
+
+POLL_SECONDS = 0.02
+"""How long an idle event source mapping waits before it looks again."""
+IDLE_GAP_SECONDS = 0.005
+"""The pause after a wake that found nothing to do."""
+TICK_SECONDS = 1
+"""How often schedules are looked at."""
+DRAIN_DEFAULTS = {"first_line_wait": 0.002, "idle_confirm": 0.002, "hard_cap": 0.25}
+"""How long an invocation waits for its handler's log: for the first line, after the last, at most."""
+
+TUNED_AGAINST = "1.5.33"
+
+
+class CannotTune(Exception):
+    """MiniStack is not made as this module expects; the message names the part."""
+
+
+class Wake(Protocol):
+    """What MiniStack's poller does with its wake event."""
+
+    def wait(self, timeout: float | None = None) -> bool: ...
+    def set(self) -> None: ...
+    def clear(self) -> None: ...
+
+
+class PromptWake:
+    """A wake event that never makes the poller wait longer than ``longest`` seconds.
+
+    A message that becomes visible after a delay sets no event, so the poller must look by itself.
+    """
+
+    def __init__(self, event: Wake, longest: float) -> None:
+        self.set = event.set
+        self.clear = event.clear
+        self._wait = event.wait
+        self._longest = longest
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._wait(self._longest if timeout is None else min(timeout, self._longest))
+
+
+def _has(module: ModuleType, name: str) -> Any:
+    if not hasattr(module, name):
+        raise CannotTune(f"{module.__name__}.{name} is gone")
+    return getattr(module, name)
+
+
+def _number(module: ModuleType, name: str, value: float) -> Callable[[], None]:
+    if not isinstance(_has(module, name), int | float):
+        raise CannotTune(f"{module.__name__}.{name} is no longer a number")
+    return lambda: setattr(module, name, value)
+
+
+def _wake(module: ModuleType) -> Callable[[], None]:
+    event = _has(module, "_esm_wake")
+    if not all(callable(getattr(event, name, None)) for name in ("wait", "set", "clear")):
+        raise CannotTune(f"{module.__name__}._esm_wake is no longer an event")
+    if "_esm_wake" not in getattr(getattr(_has(module, "_poll_loop"), "__code__", None), "co_names", ()):
+        raise CannotTune(f"{module.__name__}._poll_loop does not wait for _esm_wake")
+    return lambda: setattr(module, "_esm_wake", PromptWake(event, POLL_SECONDS))
+
+
+def _drain(module: ModuleType) -> Callable[[], None]:
+    function = getattr(_has(module, "Worker"), "_drain_stderr_bounded", None)
+    defaults = getattr(function, "__defaults__", None)
+    code = getattr(function, "__code__", None)
+    if function is None or code is None or code.co_varnames[1 : code.co_argcount] != tuple(DRAIN_DEFAULTS):
+        raise CannotTune(f"{module.__name__}.Worker._drain_stderr_bounded has other parameters")
+    if defaults is None or len(defaults) != len(DRAIN_DEFAULTS):
+        raise CannotTune(f"{module.__name__}.Worker._drain_stderr_bounded has other defaults")
+    return lambda: setattr(function, "__defaults__", tuple(DRAIN_DEFAULTS.values()))
+
+
+def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
+    """Shortens the waits: all of them or, when one cannot be found, none.
+
+    Raises:
+        CannotTune: This MiniStack is made differently.
+    """
+    try:
+        functions = load("ministack.services.lambda_svc")
+        changes = [
+            _drain(load("ministack.core.lambda_runtime")),
+            _wake(functions),
+            _number(functions, "_ESM_IDLE_WAKE_GAP_SECONDS", IDLE_GAP_SECONDS),
+            _number(load("ministack.services.eventbridge"), "_SCHEDULER_TICK_INTERVAL", TICK_SECONDS),
+            _number(load("ministack.services.scheduler"), "_SCHEDULE_TICK_INTERVAL", TICK_SECONDS),
+        ]
+    except ImportError as error:
+        raise CannotTune(str(error)) from error
+    for change in changes:
+        change()
+
+
+def main() -> None:
+    """Tunes what can be tuned and becomes MiniStack."""
+    try:
+        tune()
+    except CannotTune as problem:
+        print(f"MiniStack runs untuned (made for {TUNED_AGAINST}): {problem}", file=sys.stderr, flush=True)
+    importlib.import_module("ministack.app").main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Where the local cloud keeps its things: all below ``.local/`` of this checkout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files and folders of one checkout's local cloud."""
+
+    root: Path = REPOSITORY
+
+    @property
+    def local(self) -> Path:
+        """The folder that holds everything; git ignores it."""
+        return self.root / ".local"
+
+    @property
+    def engine(self) -> Path:
+        """What a running engine keeps; removed by ``down``."""
+        return self.local / "engine"
+
+    @property
+    def record(self) -> Path:
+        """Which engine runs, under which process id and on which port."""
+        return self.engine / "running.json"
+
+    @property
+    def engine_log(self) -> Path:
+        """What the engine printed; outlives ``down``, so that a fault can be looked into."""
+        return self.local / "engine.log"
+
+    @property
+    def deploy_log(self) -> Path:
+        """What the CDK CLI printed last."""
+        return self.local / "deploy.log"
+
+    @property
+    def cdk_outputs(self) -> Path:
+        """The stacks' outputs as the CDK CLI writes them."""
+        return self.local / "cdk-outputs.json"
+
+    @property
+    def outputs(self) -> Path:
+        """The outputs as the command line, the demo and the benchmark read them."""
+        return self.local / "outputs.json"
+
+    @property
+    def ministack_python(self) -> Path:
+        """The interpreter of MiniStack's own venv; its Lambdas run on it too."""
+        return self.local / "ministack" / "bin" / "python"
+
+    @property
+    def launcher(self) -> Path:
+        """The program that becomes MiniStack."""
+        return REPOSITORY / "localstack" / "ministack_tuned.py"
+
+    @property
+    def cdk(self) -> Path:
+        """The pinned CDK command line."""
+        return self.root / "infra" / "node_modules" / ".bin" / "cdk"
