@@ -80,6 +80,9 @@ class Telemetry(Protocol):
     def alarm(self, message: str, **fields: object) -> None:
         """Logs something that someone should look at, with the current exception if there is one."""
 
+    def flush(self) -> None:
+        """Hands on what was counted so far."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):

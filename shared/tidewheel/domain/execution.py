@@ -206,9 +206,7 @@ def lost(record: Execution, now_ms: int) -> Execution:
     return replace(record, attempts=(*record.attempts, account))
 
 
-def finished(
-    record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int, reason: str = ""
-) -> Execution:
+def finished(record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int) -> Execution:
     """The record after an attempt: ended, or waiting for its retry."""
     account = Attempt(record.attempt, started_ms, now_ms, answer.result, answer.status, answer.reason)
     first = record.started_ms is None
@@ -222,7 +220,7 @@ def finished(
             lateness_ms=started_ms - record.due_ms if first else record.lateness_ms,
             finished_ms=now_ms if is_end(state) else None,
             output=answer.output,
-            reason=reason or answer.reason,
+            reason=answer.reason,
             attempts=(*record.attempts, account),
         ),
     )

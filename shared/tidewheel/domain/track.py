@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from tidewheel.domain.wheel import Ring
 
+_AWAKE_SLOTS = 5
+"""A live run further behind than this was not merely delayed."""
+
 
 @dataclass(slots=True)
 class Track:
@@ -42,6 +45,13 @@ class Track:
             live_ms=max(cursor, current),
         )
 
+    def wake(self, now_ms: int) -> None:
+        """After a pause of the whole process (a laptop that slept), what was missed becomes backlog."""
+        current = self.ring.start_of(now_ms)
+        missed = current - self.live_ms > _AWAKE_SLOTS * self.ring.slot_ms
+        if missed and self.backlog_ms >= self.live_from_ms:
+            self.backlog_ms, self.live_from_ms, self.live_ms = self.live_ms, current, current
+
     def due_live(self, now_ms: int) -> int | None:
         """The next live slot that must be loaded by now, or None."""
         due = self.live_ms - self.ring.lead_ms <= now_ms and self.live_ms not in self.arming
@@ -51,6 +61,11 @@ class Track:
         """The next backlog slot, or None when the track has caught up."""
         due = self.backlog_ms < self.live_from_ms and self.backlog_ms not in self.arming
         return self.backlog_ms if due else None
+
+    @property
+    def backlog_open(self) -> int:
+        """How many backlog slots are in hand."""
+        return sum(slot_ms < self.live_from_ms for slot_ms in self.open_slots)
 
     def opened(self, slot_ms: int) -> None:
         """Notes that the load of ``due_live`` or ``due_backlog`` begins."""

@@ -165,6 +165,7 @@ def pack_key(source: Slot, epoch: int, sequence: int) -> str:
 
 def encode(entry: Entry) -> str:
     """An entry as compact text: DynamoDB bills by the kilobyte."""
+    parts: tuple[object, ...]
     if isinstance(entry, Chain):
         delay = entry.due_ms - entry.nominal_ms
         parts = ("o", entry.tenant, entry.job, entry.generation, entry.nominal_ms, delay)

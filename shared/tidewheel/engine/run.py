@@ -1,0 +1,207 @@
+"""Run: one message of the queue, from claim to finish.
+
+The order is what keeps an effect from happening twice or getting lost: claim, hold until the due time, call, put
+the retry entry if there is one, write the finish; only then is the message deleted (by the caller).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidewheel.domain.execution import (
+    Answer,
+    Execution,
+    Result,
+    State,
+    Verdict,
+    claimed,
+    ended_unrun,
+    finished,
+    judge,
+    lost,
+)
+from tidewheel.domain.expansion import Dispatch, route_of
+from tidewheel.domain.ids import ExecutionId, Origin, nonce, shard_of
+from tidewheel.domain.job import Job
+from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.precision import Precision
+from tidewheel.domain.retry import delay_ms
+from tidewheel.domain.wheel import Placed, Waiting, place
+from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Telemetry, Wheel
+
+
+class Fate(StrEnum):
+    """What becomes of the message."""
+
+    DELETE = "delete"
+    POSTPONE = "postpone"
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What the worker is to do with a message, and why.
+
+    Args:
+        fate: Delete it, or let it come back.
+        why: One word for the counters.
+        delay_ms: In how long it should come back.
+    """
+
+    fate: Fate
+    why: str
+    delay_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The worker's flow."""
+
+    jobs: Jobs
+    executions: Executions
+    wheel: Wheel
+    callers: Mapping[str, Caller]
+    clock: Clock
+    entropy: Entropy
+    telemetry: Telemetry
+    shards: int
+
+    def handle(self, dispatch: Dispatch) -> Handled:
+        """Runs what a message asks for, unless it was done, is being done, or is not wanted any more.
+
+        Raises:
+            PortError: A store failed; the message must come back.
+        """
+        handled = self._handle(dispatch)
+        self.telemetry.count("handled", outcome=handled.why)
+        return handled
+
+    def _handle(self, dispatch: Dispatch) -> Handled:
+        now = self.clock.now_ms()
+        job = self._job(dispatch)
+        record = self.executions.get(dispatch.tenant, dispatch.execution) if dispatch.recorded else None
+        if job is None or self._superseded(dispatch, job, record):
+            return self._unwanted(dispatch, record, now)
+        return self._attempt(dispatch, job, record)
+
+    def _job(self, dispatch: Dispatch) -> Job | None:
+        """The job's record, read again consistently if it is missing or older than the message."""
+        key = dispatch.tenant, ExecutionId.parse(dispatch.execution).job
+        job = self.jobs.get(*key)
+        if job is None or job.generation < dispatch.generation:
+            job = self.jobs.get(*key, consistent=True)
+        return job
+
+    def _superseded(self, dispatch: Dispatch, job: Job, record: Execution | None) -> bool:
+        """Whether an edit ended this occurrence's generation before its nominal time.
+
+        Asked only of occurrences that have not begun; what a user ran by hand is not named by any generation.
+        """
+        id = ExecutionId.parse(dispatch.execution)
+        begun = record is not None and record.attempt > 0
+        if id.origin is not Origin.SCHEDULE or begun or dispatch.generation >= job.generation:
+            return False
+        if id.nominal_ms >= job.effective_from_ms:
+            return True
+        following = self.jobs.generations(job.tenant, job.id, first=dispatch.generation + 1)
+        next_generation = following.get(dispatch.generation + 1)
+        return next_generation is not None and id.nominal_ms >= next_generation.effective_from_ms
+
+    def _unwanted(self, dispatch: Dispatch, record: Execution | None, now: int) -> Handled:
+        """An occurrence without a record is dropped; one that is on record ends as cancelled."""
+        if record is None or judge(record, dispatch.attempt, now) is not Verdict.CLAIM:
+            return Handled(Fate.DELETE, "unwanted")
+        reason = "the job was edited, paused or deleted before this run began"
+        if self.executions.swap(ended_unrun(record, State.CANCELLED, reason, now), record.version) is not None:
+            return Handled(Fate.POSTPONE, "contended", SECOND_MS)
+        return Handled(Fate.DELETE, "cancelled")
+
+    # --- claim --------------------------------------------------------------------------------------------
+
+    def _attempt(self, dispatch: Dispatch, job: Job, record: Execution | None) -> Handled:
+        """Claims by one conditional write; what stands in the way is judged, and the claim tried once more."""
+        for _ in range(2):
+            now = self.clock.now_ms()
+            verdict = judge(record, dispatch.attempt, now)
+            if verdict is Verdict.OBSOLETE:
+                return Handled(Fate.DELETE, "duplicate")
+            if verdict is Verdict.BUSY:
+                assert record is not None
+                rest = record.lease_until_ms + TAKEOVER_GRACE_MS - now
+                return Handled(Fate.POSTPONE, "busy", max(SECOND_MS, rest))
+            claim = self._claim(dispatch, job, record, verdict, now)
+            if claim.state is not State.RUNNING:
+                return self._give_up(claim)
+            record = self.executions.swap(claim, claim.version - 1 if record else None)
+            if record is None:
+                return self._perform(claim, job)
+        return Handled(Fate.POSTPONE, "contended", SECOND_MS)
+
+    def _claim(self, dispatch: Dispatch, job: Job, record: Execution | None, verdict: Verdict, now: int) -> Execution:
+        """The record with this worker's claim; or ended, if the attempt that was lost had been the last."""
+        holder = nonce(self.entropy.bytes(5))
+        timeout = job.definition.timeout_ms
+        if verdict is Verdict.TAKE_OVER:
+            assert record is not None
+            self.telemetry.count("attempt_lost")
+            bereft = lost(record, now)
+            if record.attempt >= job.definition.retry.max_attempts:
+                return ended_unrun(bereft, State.DEAD, "the last attempt's worker vanished", now)
+            return claimed(bereft, record.attempt + 1, holder, timeout, now)
+        blank = Execution(
+            dispatch.tenant, dispatch.execution, State.QUEUED, dispatch.due_ms, dispatch.generation, version=0
+        )
+        return claimed(record or blank, dispatch.attempt, holder, timeout, now)
+
+    def _give_up(self, ended: Execution) -> Handled:
+        if self.executions.swap(ended, ended.version - 1) is not None:
+            return Handled(Fate.POSTPONE, "contended", SECOND_MS)
+        return Handled(Fate.DELETE, str(ended.state))
+
+    # --- call and finish ----------------------------------------------------------------------------------
+
+    def _perform(self, claim: Execution, job: Job) -> Handled:
+        if claim.attempt == 1:
+            self.clock.sleep_until(claim.due_ms)
+        started = self.clock.now_ms()
+        answer = self._call(claim, job)
+        now = self.clock.now_ms()
+        state = self._after(answer, claim, job)
+        if state is State.RETRYING:
+            due = now + delay_ms(job.definition.retry, claim.attempt, claim.id)
+            self._put_retry(claim, job, due, now)
+        done = finished(claim, state, answer, started, now)
+        standing = self.executions.swap(done, claim.version)
+        if standing is not None:
+            self.telemetry.count("finish_fenced")
+            self.telemetry.alarm("another worker took this execution over", execution=claim.id, attempt=claim.attempt)
+            return Handled(Fate.DELETE, "fenced")
+        return Handled(Fate.DELETE, str(state))
+
+    def _call(self, claim: Execution, job: Job) -> Answer:
+        target = job.definition.target
+        caller = self.callers.get(target.kind)
+        if caller is None:
+            problem = f"this worker has no target kind {target.kind!r}"
+            return Answer(Result.FAILED, reason=problem, retryable=False)
+        return caller.call(
+            Call(target, claim.id, claim.nominal_ms, claim.due_ms, claim.attempt, job.definition.timeout_ms)
+        )
+
+    @staticmethod
+    def _after(answer: Answer, claim: Execution, job: Job) -> State:
+        if answer.result is Result.SUCCEEDED:
+            return State.SUCCEEDED
+        if not answer.retryable:
+            return State.FAILED
+        if claim.attempt < job.definition.retry.max_attempts:
+            return State.RETRYING
+        return State.TIMED_OUT if answer.result is Result.TIMED_OUT else State.DEAD
+
+    def _put_retry(self, claim: Execution, job: Job, due: int, now: int) -> None:
+        entry = Waiting(
+            claim.tenant, claim.id, claim.attempt + 1, claim.generation, due, route_of(job), Precision.NORMAL
+        )
+        shard = shard_of(claim.tenant, job.id, self.shards)
+        self.wheel.put(Placed(place(due, now, shard), entry))
