@@ -20,6 +20,9 @@ PYTEST := $(RUN) -m pytest -q
 export UV
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# The machine's own certificates, as git uses them: they know a company's proxy.
+export UV_SYSTEM_CERTS ?= true
+export NODE_USE_SYSTEM_CA ?= 1
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
 WITH_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" CDK_DISABLE_CLI_TELEMETRY=true
 
@@ -89,10 +92,10 @@ clean: down ## Stop, and remove what was installed and built
 
 NAME_ANOTHER := name another: PYTHON=python3.12 make setup
 define CHECK_PYTHON
-command -v "$(PYTHON)" >/dev/null 2>&1 || { \
-  echo "$(PYTHON) is not there: install Python 3.11 to 3.13, or $(NAME_ANOTHER)" >&2; exit 1; }; \
-"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
-  echo "$(PYTHON) is $$("$(PYTHON)" --version 2>&1), but 3.11 to 3.13 is needed: $(NAME_ANOTHER)" >&2; exit 1; }; \
+version=$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || { \
+  echo "$(PYTHON) does not run here: install Python 3.11 to 3.13, or $(NAME_ANOTHER)" >&2; exit 1; }; \
+case "$$version" in 3.11 | 3.12 | 3.13) ;; *) \
+  echo "$(PYTHON) is Python $$version, but 3.11 to 3.13 is needed: $(NAME_ANOTHER)" >&2; exit 1;; esac; \
 "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
   echo "$(PYTHON) lacks venv: install it (Debian: apt install python3-venv), or $(NAME_ANOTHER)" >&2; exit 1; }
 endef

@@ -36,37 +36,36 @@ def current(places: Places) -> tuple[Running, Engine] | None:
 
 
 def check_same(note: Running, engine: str, port: int | None) -> None:
-    """Stops when the engine that runs is not the one asked for.
+    """Stops when the engine whose state is kept is not the one asked for: queue URLs hold its port.
 
     Raises:
         LocalCloudError: It has another name or another port.
     """
     if note.engine != engine or (port is not None and note.port != port):
-        wanted = f"{engine} on port {port or note.port}"
-        raise LocalCloudError(f"{note.engine} already runs on port {note.port}, not {wanted}: run `make down` first.")
+        raise LocalCloudError(
+            f"The local cloud was started as {note.engine} on port {note.port}, "
+            f"not {engine} on port {port or note.port}: run `make down` first."
+        )
 
 
 def _ensure_engine(places: Places) -> Engine:
-    name, port = choose_name(os.environ, ENGINES), chosen_port(os.environ)
-    if found := current(places):
-        check_same(found[0], name, port)
-        say(f"{name} already runs on port {found[0].port}.")
-        return found[1]
-    _end_orphans(places)
-    engine = ENGINES[name](port or DEFAULT_PORT, places)
-    engine.require()
-    refuse_foreign_port(port or DEFAULT_PORT, in_use=port_in_use(port or DEFAULT_PORT))
-    places.engine.mkdir(parents=True, exist_ok=True)
-    with step(f"Starting {name} on port {port or DEFAULT_PORT}"):
-        write_note(places.record, Running(name, port or DEFAULT_PORT, engine.start()))
-    return engine
-
-
-def _end_orphans(places: Places) -> None:
-    """Ends the Lambdas of an engine that died without ``down``: a second scheduler must not go on."""
+    name, asked = choose_name(os.environ, ENGINES), chosen_port(os.environ)
     note = read_note(places.record)
-    if note is not None and note.engine in ENGINES:
-        ENGINES[note.engine](note.port, places).stop(note.pid)
+    if note is not None:
+        check_same(note, name, asked)
+    port = asked or (note.port if note else DEFAULT_PORT)
+    engine = ENGINES[name](port, places)
+    if note is not None and engine.running(note.pid):
+        say(f"{name} already runs on port {port}.")
+        return engine
+    engine.require()
+    if note is not None:
+        engine.stop(note.pid)  # it died without `down`; a busy Lambda that it left must not go on
+    refuse_foreign_port(port, in_use=port_in_use(port))
+    places.engine.mkdir(parents=True, exist_ok=True)
+    with step(f"Starting {name} on port {port}"):
+        write_note(places.record, Running(name, port, engine.start()))
+    return engine
 
 
 def up(places: Places) -> outputs.Outputs:

@@ -42,15 +42,17 @@ def bootstrapped(endpoint: str) -> bool:
 
 
 def bootstrap(places: Places, endpoint: str) -> None:
-    """Prepares the account for the CDK."""
-    _cdk(places, endpoint, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
+    """Prepares the account for the CDK, from a folder without an app: there is none to synthesize yet."""
+    _cdk(places, endpoint, places.engine, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
 
 
 def deploy(places: Places, endpoint: str) -> None:
     """Deploys both stacks, and refuses one that an engine only pretended to deploy."""
     places.cdk_outputs.unlink(missing_ok=True)
     arguments = ("--all", "--require-approval", "never", "--method", "direct", "--progress", "events")
-    _cdk(places, endpoint, "deploy", *arguments, "--outputs-file", str(places.cdk_outputs))
+    context = ("--context", "target=local", "--output", str(places.local / "cdk.out"))
+    outputs = ("--outputs-file", str(places.cdk_outputs))
+    _cdk(places, endpoint, places.root, "deploy", *arguments, *context, *outputs)
     _refuse_pretended(endpoint)
 
 
@@ -62,13 +64,11 @@ def wake(endpoint: str, watchdog: str) -> None:
         raise LocalCloudError(f"The watchdog did not start ({error}): run `make up` again.") from error
 
 
-def _cdk(places: Places, endpoint: str, verb: str, *arguments: str) -> None:
-    output = places.local / "cdk.out"
-    fixed = ("--no-notices", "--ci", "--output", str(output), "--context", "target=local")
-    command = [str(places.cdk), verb, *arguments, *fixed]
+def _cdk(places: Places, endpoint: str, folder: Path, verb: str, *arguments: str) -> None:
+    command = [str(places.cdk), verb, *arguments, "--no-notices", "--ci"]
     environ = cdk_environ(os.environ, places, endpoint)
     with places.deploy_log.open("w") as log:
-        done = subprocess.run(command, check=False, cwd=places.root, env=environ, stdout=log, stderr=log)
+        done = subprocess.run(command, check=False, cwd=folder, env=environ, stdout=log, stderr=log)
     if done.returncode:
         raise LocalCloudError(
             f"cdk {verb} failed: see {places.deploy_log}, then run `make up` again "

@@ -15,8 +15,10 @@ from pathlib import Path
 from localstack import processes
 from localstack.engine import HOST
 from localstack.errors import LocalCloudError
+from localstack.ministack_tuned import CLEAN_END
 from localstack.places import Places
 from localstack.settings import ACCOUNT, REGION, engine_environ
+from localstack.show import say
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -54,6 +56,18 @@ def environment(folder: Path, port: int, environ: Mapping[str, str]) -> dict[str
         "AWS_EC2_METADATA_DISABLED": "true",
         "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",  # it must not look for containers to remove
     }
+
+
+def clear(folder: Path) -> None:
+    """Removes what an earlier run left: temporary files always, and state that it could not save.
+
+    Objects are written at once, all else at a clean end: after a crash the two contradict each other.
+    """
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    if (folder / "s3").exists() and not (folder / "state" / CLEAN_END).exists():
+        say("The local cloud ended without saving its state: it starts empty.")
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def is_ready(port: int) -> bool:
@@ -112,7 +126,7 @@ class MiniStack:
     def start(self) -> int:
         """Starts it and waits until it answers."""
         folder = self.places.engine
-        shutil.rmtree(folder / "tmp", ignore_errors=True)  # what the Lambdas of an earlier run left
+        clear(folder)
         environ = environment(folder, self.port, os.environ)
         child = processes.start_detached(command(self.places), environ, self.places.engine_log, folder)
         try:

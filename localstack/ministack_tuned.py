@@ -9,8 +9,10 @@ another version of MiniStack has moved one, a line on stderr says so and everyth
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -24,6 +26,8 @@ DRAIN_DEFAULTS = {"first_line_wait": 0.002, "idle_confirm": 0.002, "hard_cap": 0
 """How long an invocation waits for its handler's log: for the first line, after the last, at most."""
 
 TUNED_AGAINST = "1.5.33"
+CLEAN_END = "clean-end"
+"""The file in the state folder that says that the state there is whole."""
 
 
 class CannotTune(Exception):
@@ -108,12 +112,16 @@ def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
 
 
 def main() -> None:
-    """Tunes what can be tuned and becomes MiniStack."""
+    """Tunes what can be tuned, becomes MiniStack, and leaves a mark when its state was saved at the end."""
+    clean_end = Path(os.environ["STATE_DIR"]) / CLEAN_END
+    clean_end.unlink(missing_ok=True)
     try:
         tune()
     except CannotTune as problem:
         print(f"MiniStack runs untuned (made for {TUNED_AGAINST}): {problem}", file=sys.stderr, flush=True)
     importlib.import_module("ministack.app").main()
+    if clean_end.parent.is_dir():  # not there when nothing is to be kept
+        clean_end.touch()
 
 
 if __name__ == "__main__":
