@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
-from tidewheel.domain.cron_fields import WEEKDAY, BadExpression, Fields, Values, read, resolve
+from tidewheel.domain.cron_columns import DAY, WEEKDAY, BadExpression, Column
+from tidewheel.domain.cron_fields import Fields, Values, read, resolve
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.zones import HORIZON_S, Stretch, require_zone, stretch_at
 
+_TWO_DAYS = 172_800
 _PROBE = 946_684_800  # 2000: every day that exists at all comes within the 50 years that croniter searches
-_FULL_WEEK = frozenset(range(WEEKDAY.last_drawn + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def parse_cron(
     except BadExpression as refused:
         raise Invalid(field, refused.problem, refused.remedy) from refused
     if not possible:
-        raise Invalid(field, f"{expression!r} names a day that never comes", "name a day that the month has")
+        raise Invalid(field, f"{expression[:80]!r} names a day that never comes", "name a day that the month has")
     return Cron(resolved, zone)
 
 
@@ -119,7 +120,7 @@ def _next_instant(expression: str, zone: str, after: int) -> int | None:
         named = max(wall - stretch.offset, stretch.start)
         if named < stretch.end:
             return named
-        instant = stretch.end
+        instant = max(stretch.end, wall - _TWO_DAYS)  # far walls: skip the stretches before them
     return None
 
 
@@ -133,7 +134,7 @@ def _plan(expression: str) -> _Plan:
 
 def _alternatives(fields: Fields) -> list[str]:
     """Plain expressions that together name what the fields name."""
-    days, weekdays = _texts(fields.day, 31), _texts(fields.weekday, len(_FULL_WEEK))
+    days, weekdays = _texts(fields.day, DAY), _texts(fields.weekday, WEEKDAY)
     if fields.day.starred or fields.weekday.starred:
         pairs = list(product(days, weekdays))
     else:
@@ -142,8 +143,8 @@ def _alternatives(fields: Fields) -> list[str]:
     return [" ".join((*before, day, _list(fields.month), weekday)) for day, weekday in pairs]
 
 
-def _texts(values: Values, size: int) -> list[str]:
-    if len(values.numbers) == size:
+def _texts(values: Values, column: Column) -> list[str]:
+    if len(values.numbers) == column.size:
         return ["*"]
     return [text for text in (_list(values), ",".join(sorted(values.special))) if text]
 
@@ -156,5 +157,5 @@ def _first_wall(alternative: croniter, low: int) -> int | None:
     walker = copy(alternative)  # a croniter remembers where it stands; the shared one must not move
     try:
         return int(walker.get_next(float, float(low - 1)))
-    except (ValueError, OverflowError):  # no such day within 50 years, or past the year 9999
+    except CroniterBadDateError:  # no such day within the 50 years that croniter searches
         return None

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidewheel.domain.cron import Cron, parse_cron
-from tidewheel.domain.cron_fields import BadExpression, read
+from tidewheel.domain.cron_columns import BadExpression
+from tidewheel.domain.cron_fields import read
 from tidewheel.domain.errors import Invalid, Unreadable
-from tidewheel.domain.stable import stable_hash
+from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.zones import HORIZON_S, known_zone
 
 __all__ = [
@@ -77,9 +78,7 @@ class Schedule:
 
     def next_after(self, after_ms: int) -> int | None:
         """The first nominal instant (ms) strictly after ``after_ms`` in [start, end), or None."""
-        found = self.timing.next_after(
-            after_ms if self.start_ms is None else max(after_ms, self.start_ms - 1)
-        )
+        found = self.timing.next_after(after_ms if self.start_ms is None else max(after_ms, self.start_ms - 1))
         return None if found is None or (self.end_ms is not None and found >= self.end_ms) else found
 
     def first_from(self, from_ms: int) -> int | None:
@@ -105,12 +104,10 @@ def parse_at(at_ms: int, *, now_ms: int, field: str = "schedule.at") -> At:
     """One instant that is not past.
 
     Raises:
-        Invalid: On ``field``, for an instant before ``now_ms`` or after the year 9998.
+        Invalid: On ``field``, for an instant before ``now_ms`` or after the year 2999.
     """
     if at_ms < now_ms:
-        raise Invalid(
-            field, f"the instant is {now_ms - at_ms} ms in the past", "leave the schedule out to run now"
-        )
+        raise Invalid(field, f"the instant is {now_ms - at_ms} ms in the past", "leave the schedule out to run now")
     _require_reachable(at_ms, field)
     return At(at_ms)
 
@@ -119,7 +116,7 @@ def parse_every(interval_ms: int, anchor_ms: int, *, field: str = "schedule.ever
     """An interval of a second or more, counted from an anchor that may be past or future.
 
     Raises:
-        Invalid: On ``field``, for a shorter interval or an anchor outside 1970 to 9998.
+        Invalid: On ``field``, for a shorter interval or an anchor outside 1970 to 2999.
     """
     if interval_ms < _SHORTEST_MS:
         raise Invalid(field, f"an interval of {interval_ms} ms is too short", "use one second or more")
@@ -141,9 +138,7 @@ def schedule_of(timing: Timing, start_ms: int | None, end_ms: int | None, *, fro
             none at or after ``from_ms``.
     """
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
-        raise Invalid(
-            "end", f"the end ({end_ms}) is not after the start ({start_ms})", "put the end after the start"
-        )
+        raise Invalid("end", f"the end ({end_ms}) is not after the start ({start_ms})", "put the end after the start")
     schedule = Schedule(timing, start_ms, end_ms)
     if schedule.first_from(from_ms) is None:
         raise _never(schedule, from_ms)
@@ -166,18 +161,19 @@ def due_of(schedule: Schedule, nominal_ms: int, jitter_ms: int, salt: str) -> in
         return nominal_ms
     following = schedule.next_after(nominal_ms)
     room = jitter_ms if following is None else min(jitter_ms, following - nominal_ms)
-    return nominal_ms + stable_hash(salt, str(nominal_ms)) % room
+    return nominal_ms + stable_hash(salt, nominal_ms) % room
 
 
 def to_document(schedule: Schedule) -> dict[str, object]:
     """The schedule as a small document of strings and ints; ``from_document`` reads it back."""
-    match schedule.timing:
-        case At(at_ms):
-            document: dict[str, object] = {"at": at_ms}
-        case Every(interval_ms, anchor_ms):
-            document = {"every": interval_ms, "anchor": anchor_ms}
-        case Cron(expression, zone):
-            document = {"cron": expression, "zone": zone}
+    timing = schedule.timing
+    document: dict[str, object]
+    if isinstance(timing, At):
+        document = {"at": timing.at_ms}
+    elif isinstance(timing, Every):
+        document = {"every": timing.interval_ms, "anchor": timing.anchor_ms}
+    else:
+        document = {"cron": timing.expression, "zone": timing.zone}
     bounds = {"start": schedule.start_ms, "end": schedule.end_ms}
     return document | {name: bound for name, bound in bounds.items() if bound is not None}
 
@@ -193,7 +189,7 @@ def from_document(document: Mapping[str, object]) -> Schedule:
         raise Unreadable("schedule", repr(document)[:80], "it is not a document")
     bounds = {"start", "end"}
     start_ms, end_ms = (_int(document, name) if name in document else None for name in ("start", "end"))
-    match sorted(document.keys() - bounds):
+    match sorted(str(name) for name in document.keys() - bounds):
         case ["at"]:
             timing: Timing = At(_int(document, "at"))
         case ["anchor", "every"]:
@@ -207,26 +203,17 @@ def from_document(document: Mapping[str, object]) -> Schedule:
 
 def _require_reachable(instant_ms: int, field: str) -> None:
     if not 0 <= instant_ms < _HORIZON_MS:
-        raise Invalid(
-            field, f"{instant_ms} ms since 1970 is out of reach", "use an instant from 1970 to 9998"
-        )
+        raise Invalid(field, f"{instant_ms} ms since 1970 is out of reach", "use an instant from 1970 to 2999")
 
 
 def _never(schedule: Schedule, from_ms: int) -> Invalid:
-    bounded = schedule.end_ms is not None and Schedule(schedule.timing, schedule.start_ms).first_from(from_ms)
-    if bounded:
-        return Invalid(
-            "end", "no instant of the schedule comes before the end", "move the end, or leave it out"
-        )
+    if schedule.end_ms is not None and Schedule(schedule.timing, schedule.start_ms).first_from(from_ms) is not None:
+        return Invalid("end", "no instant of the schedule comes before the end", "move the end, or leave it out")
     match schedule.timing:
         case At(at_ms):
-            return Invalid(
-                "schedule.at", f"{at_ms} is past or before the start", "move it, or move the start"
-            )
+            return Invalid("schedule.at", f"{at_ms} is past or before the start", "move it, or move the start")
         case Every(interval_ms):
-            return Invalid(
-                "schedule.every", f"{interval_ms} ms from the anchor is out of reach", "shorten it"
-            )
+            return Invalid("schedule.every", f"{interval_ms} ms from the anchor is out of reach", "shorten it")
         case Cron(expression):
             return Invalid("schedule.cron", f"{expression!r} names no instant", "name a day that comes")
 

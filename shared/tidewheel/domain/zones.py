@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from tidewheel.domain.errors import Invalid
 
 DAY = 86_400
-HORIZON_S = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
-"""The first second that no schedule reaches: dates of four digits end soon after."""
+HORIZON_S = int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
+"""The first second that no schedule reaches: an execution id holds a nominal time up to the year 3084."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*", re.ASCII)
@@ -48,6 +48,7 @@ class Stretch:
     reached: int
 
 
+@lru_cache(maxsize=1024)
 def known_zone(name: str) -> ZoneInfo | None:
     """The zone of an IANA name, or None where there is no such zone (nothing but names is looked up)."""
     if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or _MACHINE_BOUND.fullmatch(name):
@@ -66,9 +67,7 @@ def require_zone(name: str, *, field: str) -> None:
     """
     if known_zone(name) is None:
         shown = name[:_LONGEST_NAME]
-        raise Invalid(
-            field, f"{shown!r} is not a known time zone", f"use an IANA name such as {_hint(shown)}"
-        )
+        raise Invalid(field, f"{shown!r} is not a known time zone", f"use an IANA name such as {_hint(shown)}")
 
 
 def stretch_at(zone: str, instant: int) -> Stretch:
