@@ -1,0 +1,1 @@
+"""A sample target."""

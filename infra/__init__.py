@@ -1,0 +1,1 @@
+"""The CDK app: what Tidewheel is made of in an AWS account, or on the local cloud."""

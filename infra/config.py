@@ -1,0 +1,128 @@
+"""What one deployment is to be, read once from the CDK context and frozen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidewheel import names
+
+ReadContext = Callable[[str], object]
+"""Answers the value of a context key, or None."""
+
+DEFAULT_SHARDS = {"aws": 16, "local": 4}
+AWS_CONCURRENCY = {"critical": 50, "high": 40, "normal": 40, "low": 20}
+LOCAL_CONCURRENCY = dict.fromkeys(names.PRIORITIES, 5)
+
+_DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
+_FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
+_FUNCTION_PATTERN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+")
+
+
+class Target(StrEnum):
+    """Where the app is deployed: a real account, or an emulator on this machine."""
+
+    AWS = "aws"
+    LOCAL = "local"
+
+
+class ContextError(Exception):
+    """A context key is missing or holds what cannot be used; ``key`` names it."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"context {key!r} {problem}")
+        self.key = key
+
+
+@dataclass(frozen=True)
+class Config:
+    """The answers to every question that the app asks of the person who deploys it."""
+
+    target: Target
+    deployment: str
+    shards: int
+    authorizer_arn: str | None
+    target_functions: tuple[str, ...]
+
+    @property
+    def local(self) -> bool:
+        """Whether this is for the emulator: nothing is protected there, and the API is open."""
+        return self.target is Target.LOCAL
+
+    @property
+    def concurrency(self) -> Mapping[str, int]:
+        """How many batches of each priority may run side by side."""
+        return LOCAL_CONCURRENCY if self.local else AWS_CONCURRENCY
+
+    def physical(self, role: str) -> str:
+        """The physical name of a part in this deployment."""
+        return names.physical(self.deployment, role)
+
+    @classmethod
+    def from_context(cls, read: ReadContext) -> Config:
+        """Reads the context.
+
+        Raises:
+            ContextError: A key is malformed, or the deployment would leave its API open.
+        """
+        target = _target(read)
+        config = cls(
+            target=target,
+            deployment=_deployment(read),
+            shards=_shards(read, target),
+            authorizer_arn=_authorizer(read),
+            target_functions=_target_functions(read),
+        )
+        if not config.local and config.authorizer_arn is None:
+            raise ContextError(
+                "authorizer_arn",
+                "is not set: without the ARN of a Lambda authorizer the API would be open to the internet",
+            )
+        return config
+
+
+def _text(read: ReadContext, key: str) -> str:
+    value = read(key)
+    return "" if value is None else str(value).strip()
+
+
+def _target(read: ReadContext) -> Target:
+    text = _text(read, "target") or Target.AWS
+    try:
+        return Target(text)
+    except ValueError as error:
+        raise ContextError("target", f"must be aws or local, not {text!r}") from error
+
+
+def _deployment(read: ReadContext) -> str:
+    text = _text(read, "deployment") or names.DEFAULT_DEPLOYMENT
+    if not _DEPLOYMENT.fullmatch(text):
+        raise ContextError("deployment", f"must be 2 to 32 lower-case letters, digits and dashes, not {text!r}")
+    return text
+
+
+def _shards(read: ReadContext, target: Target) -> int:
+    text = _text(read, "shards") or str(DEFAULT_SHARDS[target])
+    if not text.isdecimal() or int(text) < 1:
+        raise ContextError("shards", f"must be a whole number of 1 or more, not {text!r}")
+    return int(text)
+
+
+def _authorizer(read: ReadContext) -> str | None:
+    text = _text(read, "authorizer_arn")
+    if text and not _FUNCTION.fullmatch(text):
+        raise ContextError("authorizer_arn", f"must be the ARN of a Lambda function, not {text!r}")
+    return text or None
+
+
+def _target_functions(read: ReadContext) -> tuple[str, ...]:
+    """A comma separated text on the command line; a list in a context file is as good."""
+    value = read("target_functions")
+    text = ",".join(map(str, value)) if isinstance(value, list) else _text(read, "target_functions")
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    for part in parts:
+        if not _FUNCTION_PATTERN.fullmatch(part):
+            raise ContextError("target_functions", f"must be ARNs of Lambda functions, not {part!r}")
+    return parts

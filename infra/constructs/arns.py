@@ -1,0 +1,39 @@
+"""The ARNs of parts by their physical names.
+
+A part is referred to by name where a reference would tie two stacks to each other's exports, or a function
+to itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import ArnFormat, Stack
+
+from infra.config import Config
+from tidewheel import names
+
+
+@dataclass(frozen=True)
+class Arns:
+    """The ARNs of one deployment, in the account and region of a stack."""
+
+    stack: Stack
+    config: Config
+
+    def table(self, table: names.Table) -> str:
+        """A table."""
+        return self.stack.format_arn(service="dynamodb", resource="table", resource_name=self.config.physical(table))
+
+    def jobs_by_tenant(self) -> str:
+        """The index of the Jobs table; a permission on the table does not include it."""
+        return f"{self.table(names.Table.JOBS)}/index/{names.JOBS_BY_TENANT_INDEX}"
+
+    def function(self, role: str) -> str:
+        """A function by its role in this deployment; the role may be a pattern."""
+        return self.stack.format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=self.config.physical(role),
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )

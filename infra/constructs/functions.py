@@ -1,0 +1,108 @@
+"""One function of the service: its code, its own role, its own log group."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra import nag
+from infra.assets import HOST, Asset
+from infra.config import Config
+from tidewheel import names
+
+NO_RETRIES = 0
+MAX_EVENT_AGE = Duration.seconds(60)
+"""Of what is invoked asynchronously: the next minute brings another, so a late one is of no use."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a function is, and whether it takes part in a loop on purpose.
+
+    Without ``loops`` AWS stops a function that invokes itself, or feeds its own queue, after some 16 rounds.
+    """
+
+    memory: int
+    seconds: int
+    loops: bool = False
+    reserved: int | None = None
+
+
+class ServiceFunction(Construct):
+    """A function that may do nothing but write its log until it is allowed more."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        role: names.Function,
+        *,
+        config: Config,
+        asset: Asset,
+        shape: Shape,
+        environment: Mapping[str, str],
+    ) -> None:
+        super().__init__(scope, role.capitalize())
+        self._logs = _log_group(self, config.physical(role))
+        self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], self._logs.log_group_arn)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=config.physical(role),
+            code=lambda_.Code.from_asset(str(asset.path), asset_hash=asset.digest),
+            handler=f"functions.{role}.handler.handler",
+            runtime=_runtime(config),
+            architecture=_architecture(config),
+            memory_size=shape.memory,
+            timeout=Duration.seconds(shape.seconds),
+            environment=dict(environment),
+            role=self._role,
+            log_group=self._logs,
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if shape.loops else lambda_.RecursiveLoop.TERMINATE,
+            reserved_concurrent_executions=shape.reserved,
+        )
+        if config.local:
+            nag.acknowledge(self.function, "L1", "The local cloud runs functions on the interpreter of this machine.")
+
+    def allow(self, actions: list[str], *resources: str) -> None:
+        """Allows the function these actions on exactly these resources."""
+        self._role.add_to_policy(iam.PolicyStatement(actions=actions, resources=list(resources)))
+
+    def invoke_once(self) -> None:
+        """An asynchronous invocation that fails or comes late is not repeated."""
+        self.function.configure_async_invoke(retry_attempts=NO_RETRIES, max_event_age=MAX_EVENT_AGE)
+
+    def acknowledge_pattern(self, pattern: str, reason: str) -> None:
+        """Says why one permission of the function is a pattern."""
+        policy = self._role.node.find_child("DefaultPolicy")
+        assert isinstance(policy, Construct)
+        nag.acknowledge_pattern(policy, pattern, reason)
+
+
+def _log_group(scope: Construct, function: str) -> logs.LogGroup:
+    """Goes with its function: kept, its name would stand in the way of the next deployment."""
+    return logs.LogGroup(
+        scope,
+        "Logs",
+        log_group_name=f"/aws/lambda/{function}",
+        retention=logs.RetentionDays.ONE_MONTH,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def _runtime(config: Config) -> lambda_.Runtime:
+    if config.local:
+        return lambda_.Runtime(f"python{HOST.python}", lambda_.RuntimeFamily.PYTHON)
+    return lambda_.Runtime.PYTHON_3_14
+
+
+def _architecture(config: Config) -> lambda_.Architecture:
+    arm = not config.local or platform.machine() in {"aarch64", "arm64"}
+    return lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64

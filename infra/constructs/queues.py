@@ -1,0 +1,58 @@
+"""The queues: one per route, and one for what no worker could take."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.config import Config
+from tidewheel import names
+
+RETENTION = Duration.days(14)
+MAX_RECEIVES = 10
+
+VISIBILITY = Duration.minutes(16)
+"""Longer than the worker's time-out, which begins only when the batch it received is handed to it."""
+
+
+class RouteQueues(Construct):
+    """A queue per pool and priority; all share the dead-letter queue."""
+
+    def __init__(self, scope: Construct, id: str, *, config: Config) -> None:
+        super().__init__(scope, id)
+        self._config = config
+        self.dead_letters = self._queue(names.DEAD_LETTERS, "DeadLetters")
+        dead_letters = sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES)
+        self.by_route = {route: self._route(route, dead_letters) for route in names.ROUTES}
+
+    @property
+    def arns(self) -> list[str]:
+        """The ARN of every route's queue."""
+        return [queue.queue_arn for queue in self.by_route.values()]
+
+    def urls(self) -> str:
+        """A JSON object of the queue URLs by route, as the functions read it."""
+        urls = {str(route): queue.queue_url for route, queue in self.by_route.items()}
+        return Stack.of(self).to_json_string(urls)
+
+    def _route(self, route: names.Route, dead_letters: sqs.DeadLetterQueue) -> sqs.Queue:
+        logical_id = f"Queue{route.pool.capitalize()}{route.priority.capitalize()}"
+        return self._queue(str(route), logical_id, dead_letters)
+
+    def _queue(self, role: str, logical_id: str, dead_letters: sqs.DeadLetterQueue | None = None) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            logical_id,
+            queue_name=self._config.physical(role),
+            visibility_timeout=VISIBILITY,
+            retention_period=RETENTION,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            dead_letter_queue=dead_letters,
+            removal_policy=RemovalPolicy.DESTROY if self._config.local else RemovalPolicy.RETAIN,
+        )
+        resource = queue.node.default_child
+        assert isinstance(resource, CfnResource)
+        resource.override_logical_id(logical_id)
+        return queue

@@ -1,0 +1,1 @@
+"""The stacks: state is kept for ever, service may be replaced at any time."""

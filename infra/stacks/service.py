@@ -1,0 +1,186 @@
+"""The service stack: queues, functions, the API, and the clock that wakes the watchdog.
+
+It holds nothing that the state stack and a new deployment could not bring back, but for the messages on
+their way; hence its queues are kept when it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from infra.assets import Asset
+from infra.config import Config
+from infra.constructs.api import HttpApi
+from infra.constructs.arns import Arns
+from infra.constructs.environment import environment
+from infra.constructs.functions import MAX_EVENT_AGE, NO_RETRIES, ServiceFunction, Shape
+from infra.constructs.queues import RouteQueues
+from tidewheel import settings
+from tidewheel.names import Env, Function, Output, Table
+
+Assets = Callable[[Function], Asset]
+"""Answers what a function ships."""
+
+API_ID_OUTPUT = "ApiId"
+"""By which the local cloud makes a URL that needs no name service."""
+
+BATCH_SIZE = 10
+
+
+class ServiceStack(Stack):
+    """Composes the parts, and says here what each may do."""
+
+    def __init__(self, scope: Construct, id: str, *, config: Config, assets: Assets) -> None:
+        super().__init__(
+            scope,
+            id,
+            stack_name=config.physical("service"),
+            description="Tidewheel: queues, functions and the API",
+            termination_protection=not config.local,
+        )
+        self._config = config
+        self._assets = assets
+        self._arns = Arns(self, config)
+        self._queues = RouteQueues(self, "Queues", config=config)
+        self._values = self._environment()
+        api = self._api()
+        self._scheduler()
+        self._worker()
+        self._watchdog()
+        http = HttpApi(self, "HttpApi", config=config, function=api.function)
+        self._output(Output.API_URL, http.url)
+        self._output(API_ID_OUTPUT, http.rest_api.rest_api_id)
+        self._output(Output.WATCHDOG_FUNCTION, config.physical(Function.WATCHDOG))
+        if config.local:
+            self._output(Output.ECHO_FUNCTION_ARN, self._echo().function.function_arn)
+
+    def _environment(self) -> dict[Env, str]:
+        """Every value that a function may ask for.
+
+        The scheduler and the watchdog know each other by the version of the scheduler's code.
+        """
+        physical = self._config.physical
+        return {
+            Env.JOBS_TABLE: physical(Table.JOBS),
+            Env.WHEEL_TABLE: physical(Table.WHEEL),
+            Env.EXECUTIONS_TABLE: physical(Table.EXECUTIONS),
+            Env.CONTROL_TABLE: physical(Table.CONTROL),
+            Env.QUEUES: self._queues.urls(),
+            Env.SHARDS: str(self._config.shards),
+            Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
+            Env.CODE_VERSION: self._assets(Function.SCHEDULER).digest,
+        }
+
+    def _function(self, role: Function, shape: Shape, reads: type[Any] | None = None) -> ServiceFunction:
+        return ServiceFunction(
+            self,
+            role,
+            config=self._config,
+            asset=self._assets(role),
+            shape=shape,
+            environment=environment(reads, self._values) if reads else {},
+        )
+
+    def _api(self) -> ServiceFunction:
+        api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.RunSettings)
+        api.allow(
+            [
+                "dynamodb:GetItem",
+                "dynamodb:BatchGetItem",
+                "dynamodb:Query",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:ConditionCheckItem",
+            ],
+            self._arns.table(Table.JOBS),
+        )
+        api.allow(["dynamodb:Query"], self._arns.jobs_by_tenant())
+        api.allow(["dynamodb:PutItem", "dynamodb:DeleteItem"], self._arns.table(Table.WHEEL))
+        api.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
+        api.allow(["sqs:SendMessage"], *self._queues.arns)
+        return api
+
+    def _scheduler(self) -> ServiceFunction:
+        shape = Shape(memory=1024, seconds=900, loops=True)
+        scheduler = self._function(Function.SCHEDULER, shape, settings.SchedulerSettings)
+        scheduler.invoke_once()
+        scheduler.allow(
+            ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"],
+            self._arns.table(Table.WHEEL),
+        )
+        scheduler.allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
+        scheduler.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL)
+        )
+        scheduler.allow(["sqs:SendMessage"], *self._queues.arns)
+        scheduler.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
+        return scheduler
+
+    def _worker(self) -> ServiceFunction:
+        reserved = None if self._config.local else sum(self._config.concurrency.values())
+        shape = Shape(memory=512, seconds=900, loops=True, reserved=reserved)
+        worker = self._function(Function.WORKER, shape, settings.RunSettings)
+        worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
+        worker.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            self._arns.table(Table.EXECUTIONS),
+        )
+        worker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
+        worker.allow(
+            [
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ChangeMessageVisibility",
+            ],
+            *self._queues.arns,
+        )
+        self._allow_targets(worker)
+        for route, queue in self._queues.by_route.items():
+            worker.function.add_event_source_mapping(
+                f"{route.pool.capitalize()}{route.priority.capitalize()}",
+                event_source_arn=queue.queue_arn,
+                batch_size=BATCH_SIZE,
+                report_batch_item_failures=True,
+                max_concurrency=self._config.concurrency[route.priority],
+            )
+        return worker
+
+    def _allow_targets(self, worker: ServiceFunction) -> None:
+        """The functions that jobs may name as their targets."""
+        arns = list(self._config.target_functions) or [self._arns.function("target-*")]
+        if self._config.local:
+            arns.append(self._arns.function(Function.ECHO))
+        worker.allow(["lambda:InvokeFunction"], *arns)
+        for arn in arns:
+            if "*" in arn:
+                worker.acknowledge_pattern(
+                    arn, "Jobs are defined after the deployment: what they may call is agreed by name."
+                )
+
+    def _watchdog(self) -> ServiceFunction:
+        watchdog = self._function(Function.WATCHDOG, Shape(memory=256, seconds=50), settings.WatchdogSettings)
+        watchdog.invoke_once()
+        watchdog.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
+        watchdog.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
+        events.Rule(
+            self,
+            "EveryMinute",
+            description="Wakes the watchdog, which starts the schedulers that are missing",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(watchdog.function, retry_attempts=NO_RETRIES, max_event_age=MAX_EVENT_AGE)],
+        )
+        return watchdog
+
+    def _echo(self) -> ServiceFunction:
+        return self._function(Function.ECHO, Shape(memory=128, seconds=10))
+
+    def _output(self, name: str, value: str) -> None:
+        CfnOutput(self, name, value=value).override_logical_id(name)

@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from infra import app
+from infra.config import Config, ContextError, Target
+
+AUTHORIZER = "arn:aws:lambda:us-east-1:111122223333:function:authorizer"
+
+
+def _read(**context):
+    return Config.from_context(context.get)
+
+
+def test_defaults_of_an_account():
+    config = _read(authorizer_arn=AUTHORIZER)
+    assert config == Config(Target.AWS, "tidewheel", 16, AUTHORIZER, ())
+    assert not config.local
+
+
+def test_defaults_of_a_laptop():
+    config = _read(target="local")
+    assert config == Config(Target.LOCAL, "tidewheel", 4, None, ())
+    assert config.local
+
+
+def test_everything_can_be_given():
+    targets = "arn:aws:lambda:us-east-1:111122223333:function:a-*, arn:aws:lambda:us-east-1:111122223333:function:b"
+    config = _read(target="local", deployment="team-a", shards="32", target_functions=targets)
+    assert config.physical("jobs") == "team-a-jobs"
+    assert config.shards == 32
+    assert config.target_functions == tuple(targets.split(", "))
+    assert config == _read(target="local", deployment="team-a", shards=32, target_functions=targets.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("key", "context"),
+    [
+        ("target", {"target": "azure"}),
+        ("deployment", {"target": "local", "deployment": "Team A"}),
+        ("deployment", {"target": "local", "deployment": "a" * 33}),
+        ("shards", {"target": "local", "shards": "0"}),
+        ("shards", {"target": "local", "shards": "many"}),
+        ("authorizer_arn", {}),
+        ("authorizer_arn", {"target": "aws", "authorizer_arn": " "}),
+        ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),
+        ("authorizer_arn", {"authorizer_arn": "arn:aws:lambda:us-east-1:111122223333:function:*"}),
+        ("target_functions", {"target": "local", "target_functions": "*"}),
+        ("target_functions", {"target": "local", "target_functions": "arn:aws:sqs:us-east-1:111122223333:q"}),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line_with_its_key(key, context):
+    with pytest.raises(ContextError) as caught:
+        _read(**context)
+    assert caught.value.key == key
+    assert repr(key) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_open_api_is_not_synthesised(monkeypatch, capsys):
+    monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({"target": "aws"}))
+    assert app.main() == 1
+    written = capsys.readouterr()
+    assert written.err.startswith("tidewheel: context 'authorizer_arn' is not set")
+    assert written.err.count("\n") == 1

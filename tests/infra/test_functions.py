@@ -1,0 +1,121 @@
+import platform
+import sys
+from dataclasses import fields
+
+import pytest
+
+from tidewheel import names, settings
+
+READS = {
+    "api": settings.RunSettings,
+    "worker": settings.RunSettings,
+    "scheduler": settings.SchedulerSettings,
+    "watchdog": settings.WatchdogSettings,
+}
+LONG_RUNNING = ("api", "scheduler", "watchdog", "worker")
+
+
+def _roles(part):
+    found = part.properties("Lambda::Function", "FunctionName")
+    return {name.removeprefix("tidewheel-"): properties for name, properties in found.items()}
+
+
+def test_the_sample_target_is_deployed_on_a_laptop_alone(aws, local):
+    assert set(_roles(aws.service)) == set(LONG_RUNNING)
+    assert set(_roles(local.service)) == set(names.Function)
+
+
+def test_each_has_its_own_handler_role_and_log_group(either, as_text):
+    functions = _roles(either.service)
+    assert {role: each["Handler"] for role, each in functions.items()} == {
+        role: f"functions.{role}.handler.handler" for role in functions
+    }
+    assert len({as_text(each["Role"]) for each in functions.values()}) == len(functions)
+    logs = either.service.of("Logs::LogGroup")
+    for role, each in functions.items():
+        group = logs[each["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+        assert group == {"LogGroupName": f"/aws/lambda/tidewheel-{role}", "RetentionInDays": 30}
+
+
+def test_no_role_holds_a_managed_policy_but_the_one_that_api_gateway_asks_for(either):
+    managed = [id for id, role in either.service.of("IAM::Role").items() if "ManagedPolicyArns" in role["Properties"]]
+    assert len(managed) == (0 if either.local else 1)
+    assert all(id.startswith("HttpApiRestApiCloudWatchRole") for id in managed)
+
+
+def test_an_account_runs_the_newest_python_on_arm(aws):
+    for each in _roles(aws.service).values():
+        assert (each["Runtime"], each["Architectures"]) == ("python3.14", ["arm64"])
+
+
+def test_a_laptop_runs_its_own_interpreter(local):
+    machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for each in _roles(local.service).values():
+        assert (each["Runtime"], each["Architectures"]) == (runtime, [machine])
+
+
+def test_only_the_loops_that_are_meant_may_loop(either):
+    loops = {role: each["RecursiveLoop"] for role, each in _roles(either.service).items() if role != "echo"}
+    assert loops == {"api": "Terminate", "watchdog": "Terminate", "scheduler": "Allow", "worker": "Allow"}
+
+
+def test_the_scheduler_runs_as_long_as_lambda_allows(either):
+    scheduler = either.service.function("scheduler")
+    assert (scheduler["Timeout"], scheduler["MemorySize"]) == (900, 1024)
+
+
+def test_the_api_answers_before_the_gateway_gives_up(either):
+    assert either.service.function("api")["Timeout"] < 29
+
+
+def test_what_is_invoked_asynchronously_is_tried_once_and_not_late(either, as_text):
+    found = either.service.properties("Lambda::EventInvokeConfig", "FunctionName")
+    assert len(found) == 2
+    assert {name.strip("<").split("Function")[0] for name in found} == {"Scheduler", "Watchdog"}
+    for config in found.values():
+        assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 60)
+        assert config["Qualifier"] == "$LATEST"
+
+
+def test_every_minute_wakes_the_watchdog_once(either, as_text):
+    (rule,) = [each["Properties"] for each in either.service.of("Events::Rule").values()]
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
+    (target,) = rule["Targets"]
+    assert as_text(target["Arn"]).startswith("<WatchdogFunction")
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+
+
+@pytest.mark.parametrize("role", READS)
+def test_each_finds_in_its_environment_what_it_needs_and_nothing_else(either, role, as_text):
+    variables = either.service.function(role)["Environment"]["Variables"]
+    environ = {name: as_text(value) for name, value in variables.items()}
+    found = READS[role].from_env(environ)
+    assert set(environ) == {names.Env[field.name.upper()] for field in fields(READS[role])}
+    for table in (field.name for field in fields(found) if field.name.endswith("_table")):
+        assert getattr(found, table) == f"tidewheel-{table.removesuffix('_table')}"
+
+
+@pytest.mark.parametrize("role", ["api", "worker", "scheduler"])
+def test_each_route_has_its_queue_and_the_wheel_its_shards(either, role, as_text):
+    variables = either.service.function(role)["Environment"]["Variables"]
+    found = READS[role].from_env({name: as_text(value) for name, value in variables.items()})
+    assert found.queues == {
+        route: f"<Queue{route.pool.capitalize()}{route.priority.capitalize()}>" for route in names.ROUTES
+    }
+    assert found.shards == (4 if either.local else 16)
+
+
+def test_scheduler_and_watchdog_agree_on_name_and_version(either, as_text):
+    both = [either.service.function(role)["Environment"]["Variables"] for role in ("scheduler", "watchdog")]
+    for variables in both:
+        assert variables[names.Env.SCHEDULER_FUNCTION] == "tidewheel-scheduler"
+        assert variables[names.Env.CODE_VERSION] == "digest-of-scheduler"
+
+
+def test_outputs_have_the_names_that_others_read(aws, local):
+    common = {names.Output.API_URL, names.Output.WATCHDOG_FUNCTION, "ApiId"}
+    assert set(aws.service.template["Outputs"]) == common
+    assert set(local.service.template["Outputs"]) == common | {names.Output.ECHO_FUNCTION_ARN}
+    watchdog = local.service.template["Outputs"][names.Output.WATCHDOG_FUNCTION]
+    assert watchdog["Value"] == "tidewheel-watchdog"

@@ -1,0 +1,128 @@
+"""What each function may do, as one table; anything more or less than it fails."""
+
+import pytest
+
+JOBS = "dynamodb:table/tidewheel-jobs"
+JOBS_BY_TENANT = "dynamodb:table/tidewheel-jobs/index/by_tenant"
+WHEEL = "dynamodb:table/tidewheel-wheel"
+EXECUTIONS = "dynamodb:table/tidewheel-executions"
+CONTROL = "dynamodb:table/tidewheel-control"
+SCHEDULER = "lambda:function:tidewheel-scheduler"
+TARGETS = "lambda:function:tidewheel-target-*"
+ECHO = "lambda:function:tidewheel-echo"
+QUEUES = ("<QueueLambdaCritical>", "<QueueLambdaHigh>", "<QueueLambdaNormal>", "<QueueLambdaLow>")
+
+READ_WRITE = "GetItem BatchGetItem Query PutItem UpdateItem DeleteItem ConditionCheckItem"
+CONSUME = "ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility"
+
+ALLOWED = {
+    "api": {
+        JOBS: READ_WRITE,
+        JOBS_BY_TENANT: "Query",
+        WHEEL: "PutItem DeleteItem",
+        EXECUTIONS: "GetItem PutItem Query",
+        **dict.fromkeys(QUEUES, "SendMessage"),
+    },
+    "scheduler": {
+        WHEEL: "Query PutItem DeleteItem BatchWriteItem",
+        JOBS: "GetItem BatchGetItem Query",
+        CONTROL: "GetItem PutItem UpdateItem",
+        SCHEDULER: "InvokeFunction",
+        **dict.fromkeys(QUEUES, "SendMessage"),
+    },
+    "worker": {
+        JOBS: "GetItem Query",
+        EXECUTIONS: "GetItem PutItem UpdateItem",
+        WHEEL: "PutItem",
+        TARGETS: "InvokeFunction",
+        **dict.fromkeys(QUEUES, CONSUME),
+    },
+    "watchdog": {CONTROL: "GetItem", SCHEDULER: "InvokeFunction"},
+}
+SERVICES = ("dynamodb", "lambda", "sqs", "logs")
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _resource(value, part, as_text):
+    """A resource as the table writes it: what every ARN of the account begins with is left out."""
+    match value:
+        case {"Fn::GetAtt": [name, "Arn"]} if name in part.of("Logs::LogGroup"):
+            return f"logs:{part.of('Logs::LogGroup')[name]['Properties']['LogGroupName']}"
+    written = as_text(value)
+    for service in SERVICES:
+        prefix = f"arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:"
+        written = written.replace(prefix, f"{service}:")
+    return written
+
+
+def _statements(part, function):
+    role = function["Role"]["Fn::GetAtt"][0]
+    inline = part.of("IAM::Role")[role]["Properties"].get("Policies", [])
+    documents = [policy["PolicyDocument"] for policy in inline]
+    attached = [policy["Properties"] for policy in part.of("IAM::Policy").values()]
+    documents += [policy["PolicyDocument"] for policy in attached if {"Ref": role} in policy["Roles"]]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def _granted(part, role, as_text):
+    statements = _statements(part, part.function(role))
+    assert all(set(statement) == {"Effect", "Action", "Resource"} for statement in statements)
+    return {
+        (action, _resource(resource, part, as_text))
+        for statement in statements
+        for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+    }
+
+
+def _expected(role, table):
+    service = {"<": "sqs", "d": "dynamodb", "l": "lambda"}
+    pairs = {
+        (f"{service[resource[0]]}:{action}", resource)
+        for resource, actions in table.items()
+        for action in actions.split()
+    }
+    log = f"logs:/aws/lambda/tidewheel-{role}"
+    return pairs | {("logs:CreateLogStream", log), ("logs:PutLogEvents", log)}
+
+
+@pytest.mark.parametrize("role", ALLOWED)
+def test_each_may_do_exactly_this(either, role, as_text):
+    table = dict(ALLOWED[role])
+    if role == "worker" and either.local:
+        table[ECHO] = "InvokeFunction"
+    assert _granted(either.service, role, as_text) == _expected(role, table)
+
+
+def test_the_sample_target_may_do_nothing(local, as_text):
+    assert _granted(local.service, "echo", as_text) == _expected("echo", {})
+
+
+def test_no_permission_of_a_function_is_a_wildcard_but_the_named_targets(either, as_text):
+    patterns = {
+        (role, resource)
+        for role in ALLOWED
+        for action, resource in _granted(either.service, role, as_text)
+        if "*" in resource or "*" in action
+    }
+    assert patterns == {("worker", TARGETS)}
+
+
+def test_no_role_or_policy_of_the_stack_speaks_of_every_resource(either):
+    for policy in either.service.of("IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            assert "*" not in _listed(statement["Resource"])
+
+
+def test_targets_that_are_named_replace_the_pattern(synthesise_targets, as_text):
+    ours = "arn:aws:lambda:us-east-1:111122223333:function:invoices"
+    theirs = "arn:aws:lambda:us-east-1:111122223333:function:reports-*"
+    done = synthesise_targets(f"{ours}, {theirs}")
+    invoked = {
+        resource for action, resource in _granted(done.service, "worker", as_text) if action == "lambda:InvokeFunction"
+    }
+    assert invoked == {ours, theirs}
+    assert not done.findings

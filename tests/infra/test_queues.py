@@ -1,0 +1,84 @@
+from tidewheel import names
+
+QUEUES = {
+    "QueueLambdaCritical": "tidewheel-lambda-critical",
+    "QueueLambdaHigh": "tidewheel-lambda-high",
+    "QueueLambdaNormal": "tidewheel-lambda-normal",
+    "QueueLambdaLow": "tidewheel-lambda-low",
+    "DeadLetters": "tidewheel-dead-letters",
+}
+FOURTEEN_DAYS = 14 * 24 * 3600
+
+
+def _routes(part):
+    return {id: queue["Properties"] for id, queue in part.of("SQS::Queue").items() if id != "DeadLetters"}
+
+
+def test_logical_ids_never_change_since_a_new_one_means_a_new_queue(either):
+    queues = {id: queue["Properties"]["QueueName"] for id, queue in either.service.of("SQS::Queue").items()}
+    assert queues == QUEUES
+    assert len(_routes(either.service)) == len(names.ROUTES)
+
+
+def test_a_message_stays_hidden_for_longer_than_the_worker_may_run(either):
+    timeout = either.service.function("worker")["Timeout"]
+    assert timeout == 900
+    assert all(queue["VisibilityTimeout"] > timeout for queue in _routes(either.service).values())
+
+
+def test_ten_deliveries_before_the_dead_letters(either):
+    for queue in _routes(either.service).values():
+        assert queue["RedrivePolicy"]["maxReceiveCount"] >= 10
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+
+
+def test_messages_are_kept_for_fourteen_days_and_encrypted(either):
+    for queue in either.service.of("SQS::Queue").values():
+        assert queue["Properties"]["MessageRetentionPeriod"] == FOURTEEN_DAYS
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_no_queue_listens_without_tls(either, as_text):
+    refused = {}
+    for policy in either.service.of("SQS::QueuePolicy").values():
+        (queue,) = policy["Properties"]["Queues"]
+        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        refused[as_text(queue)] = (statement["Effect"], statement["Condition"])
+    without_tls = ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert refused == {f"<{id}>": without_tls for id in QUEUES}
+
+
+def test_a_queue_outlives_its_stack_in_an_account(aws, local):
+    assert {queue["DeletionPolicy"] for queue in aws.service.of("SQS::Queue").values()} == {"Retain"}
+    assert {queue["DeletionPolicy"] for queue in local.service.of("SQS::Queue").values()} == {"Delete"}
+
+
+def test_each_queue_is_taken_in_batches_that_can_fail_in_part_and_nothing_is_filtered(either, as_text):
+    mappings = [mapping["Properties"] for mapping in either.service.of("Lambda::EventSourceMapping").values()]
+    assert {as_text(mapping["EventSourceArn"]) for mapping in mappings} == {f"<{id}>" for id in _routes(either.service)}
+    for mapping in mappings:
+        assert mapping["BatchSize"] == 10
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert "FilterCriteria" not in mapping
+        assert "MaximumBatchingWindowInSeconds" not in mapping
+
+
+def _concurrency(part, as_text):
+    mappings = [mapping["Properties"] for mapping in part.of("Lambda::EventSourceMapping").values()]
+    return {as_text(each["EventSourceArn"]): each["ScalingConfig"]["MaximumConcurrency"] for each in mappings}
+
+
+def test_what_the_mappings_may_ask_for_the_worker_has(aws, as_text):
+    concurrency = _concurrency(aws.service, as_text)
+    assert concurrency == {
+        "<QueueLambdaCritical>": 50,
+        "<QueueLambdaHigh>": 40,
+        "<QueueLambdaNormal>": 40,
+        "<QueueLambdaLow>": 20,
+    }
+    assert aws.service.function("worker")["ReservedConcurrentExecutions"] >= sum(concurrency.values())
+
+
+def test_a_laptop_runs_five_batches_of_each_priority(local, as_text):
+    assert set(_concurrency(local.service, as_text).values()) == {5}
+    assert "ReservedConcurrentExecutions" not in local.service.function("worker")

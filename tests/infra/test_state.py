@@ -1,0 +1,73 @@
+from tidewheel import names
+
+TABLES = {"Jobs": "jobs", "Wheel": "wheel", "Executions": "executions", "Control": "control"}
+TEXT_KEYS = {"pk": "HASH", "sk": "RANGE"}
+
+
+def _keys(schema):
+    return {key["AttributeName"]: key["KeyType"] for key in schema}
+
+
+def test_logical_ids_never_change_since_a_new_one_means_a_new_table(either):
+    tables = {id: table["Properties"]["TableName"] for id, table in either.state.of("DynamoDB::Table").items()}
+    assert tables == {id: f"tidewheel-{role}" for id, role in TABLES.items()}
+    assert set(TABLES.values()) == set(names.Table)
+
+
+def test_keys(either):
+    tables = either.state.of("DynamoDB::Table")
+    keys = {id: _keys(table["Properties"]["KeySchema"]) for id, table in tables.items()}
+    assert keys == {"Jobs": TEXT_KEYS, "Wheel": TEXT_KEYS, "Executions": TEXT_KEYS, "Control": {"pk": "HASH"}}
+    types = {key["AttributeType"] for table in tables.values() for key in _attributes(table)}
+    assert types == {"S"}
+
+
+def _attributes(table):
+    return table["Properties"]["AttributeDefinitions"]
+
+
+def test_jobs_are_listed_by_tenant_through_the_only_index(either):
+    tables = either.state.of("DynamoDB::Table")
+    (index,) = tables["Jobs"]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == names.JOBS_BY_TENANT_INDEX
+    assert _keys(index["KeySchema"]) == {"tenant": "HASH", "job": "RANGE"}
+    assert index["Projection"] == {"ProjectionType": "ALL"}
+    others = [tables[id]["Properties"] for id in TABLES if id != "Jobs"]
+    assert not any("GlobalSecondaryIndexes" in properties for properties in others)
+
+
+def test_what_expires_and_what_does_not(either):
+    tables = either.state.of("DynamoDB::Table")
+    expiring = {id: table["Properties"].get("TimeToLiveSpecification") for id, table in tables.items()}
+    ttl = {"AttributeName": "ttl", "Enabled": True}
+    assert expiring == {"Jobs": ttl, "Wheel": ttl, "Executions": ttl, "Control": None}
+
+
+def test_every_table_is_billed_by_request_and_can_be_restored_to_any_moment(either):
+    for table in either.state.of("DynamoDB::Table").values():
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_no_table_pays_for_a_key_of_its_own(either):
+    for table in either.state.of("DynamoDB::Table").values():
+        assert table["Properties"]["SSESpecification"] == {"SSEEnabled": False}  # DynamoDB's own key
+
+
+def test_an_account_keeps_its_tables_whatever_happens_to_the_stack(aws):
+    assert aws.state.termination_protection
+    for table in aws.state.of("DynamoDB::Table").values():
+        assert table["Properties"]["DeletionProtectionEnabled"] is True
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_a_laptop_keeps_nothing(local):
+    assert not local.state.termination_protection
+    for table in local.state.of("DynamoDB::Table").values():
+        assert table["Properties"]["DeletionProtectionEnabled"] is False
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Delete", "Delete")
+
+
+def test_no_export_ties_the_stacks_together(either):
+    assert "Outputs" not in either.state.template
+    assert "Fn::ImportValue" not in str(either.service.template)
