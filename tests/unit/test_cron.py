@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
+from tidewheel.domain import cron as cron_module
+from tidewheel.domain import zones
 from tidewheel.domain.cron import Cron, parse_cron
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.schedule import Schedule
@@ -120,6 +122,38 @@ def test_days(expression: str, days: list[str]) -> None:
 )
 def test_times(expression: str, times: list[str]) -> None:
     assert [wall[6:14] for wall in walls(expression, "UTC", "2026-01-01T00:00", 3)] == times
+
+
+def test_asked_in_the_second_pass_a_fixed_time_has_had_its_turn() -> None:
+    cron = Cron("30 2 * * *", "Europe/Paris")
+    second_pass = ms("2026-10-25T01:10")  # 02:10 again
+    assert cron.next_after(second_pass) == ms("2026-10-26T01:30")
+    assert Cron("30 * * * *", "Europe/Paris").next_after(second_pass) == ms("2026-10-25T01:30")
+
+
+def test_folds_are_remembered_across_new_year_and_across_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No zone has done this so far; a government may."""
+    new_year = ms("2027-01-01T00:00") // 1000
+    first, second = new_year - 1800, new_year - 600  # back by an hour, and twenty minutes later by half of one
+
+    def offset(_: ZoneInfo, instant: int) -> int:
+        return 3600 if instant < first else 0 if instant < second else -1800
+
+    monkeypatch.setattr(zones, "_offset", offset)
+    old, new = (zones._stretches.__wrapped__("UTC", year) for year in (2026, 2027))
+    assert [(stretch.start, stretch.offset, stretch.reached) for stretch in old[1:]] == [
+        (first, 0, first + 3600),
+        (second, -1800, first + 3600),
+    ]
+    assert (new[0].start, new[0].offset, new[0].reached) == (new_year, -1800, first + 3600)
+    assert old[-1].end == new_year
+
+
+def test_the_shared_croniter_does_not_move() -> None:
+    (alternative,) = cron_module._plan("0 0 * * *").alternatives
+    before = alternative.cur
+    assert cron_module._first_wall(alternative, 1) == 86_400
+    assert alternative.cur == before
 
 
 def test_a_leap_day_is_found_across_a_century_without_one() -> None:
