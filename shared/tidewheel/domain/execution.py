@@ -18,7 +18,14 @@ from enum import StrEnum
 
 from tidewheel.domain.errors import IllegalTransition
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.limits import ATTEMPTS_KEPT, LEASE_MARGIN_MS, RETENTION_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import (
+    ATTEMPT_REASON_CHARS,
+    ATTEMPTS_KEPT,
+    LEASE_MARGIN_MS,
+    REASON_CHARS,
+    RETENTION_MS,
+    TAKEOVER_GRACE_MS,
+)
 
 
 class State(StrEnum):
@@ -208,7 +215,8 @@ def lost(record: Execution, now_ms: int) -> Execution:
 
 def finished(record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int) -> Execution:
     """The record after an attempt: ended, or waiting for its retry."""
-    account = Attempt(record.attempt, started_ms, now_ms, answer.result, answer.status, answer.reason)
+    summary = answer.reason[:ATTEMPT_REASON_CHARS]
+    account = Attempt(record.attempt, started_ms, now_ms, answer.result, answer.status, summary)
     first = record.started_ms is None
     return _step(
         record,
@@ -220,7 +228,7 @@ def finished(record: Execution, state: State, answer: Answer, started_ms: int, n
             lateness_ms=started_ms - record.due_ms if first else record.lateness_ms,
             finished_ms=now_ms if is_end(state) else None,
             output=answer.output,
-            reason=answer.reason,
+            reason=answer.reason[:REASON_CHARS],
             attempts=(*record.attempts, account),
         ),
     )

@@ -44,6 +44,10 @@ PACK_ENTRIES = 300
 ATTEMPTS_KEPT = 10
 """Attempts whose account stays in the execution's record, the newest ones, so that it fits 1 KB."""
 
+REASON_CHARS = 200
+ATTEMPT_REASON_CHARS = 60
+"""How much of a reason is kept in the record, and in each attempt's account."""
+
 OUTPUT_BYTES = 256
 """How much of a target's answer is kept inline with the execution."""
 

@@ -1,0 +1,18 @@
+"""The scheduler: one invocation holds the lease and turns the wheel until shortly before Lambda ends it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from tidewheel.settings import SchedulerSettings
+from tidewheel.wiring.scheduler import ticker
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
+    """Runs one scheduler; the answer says why it stopped. Invoked asynchronously, so it is for the log alone."""
+    scheduler = ticker(SchedulerSettings.from_env(os.environ), owner=context.aws_request_id)
+    return {"end": scheduler.run(context.get_remaining_time_in_millis)}

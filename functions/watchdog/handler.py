@@ -1,0 +1,20 @@
+"""The watchdog: EventBridge calls it every minute; it starts a scheduler if none is alive."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from tidewheel.settings import WatchdogSettings
+from tidewheel.wiring.watchdog import watch
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, bool]:
+    """Looks once; the answer says whether a scheduler was started."""
+    flow = watch(WatchdogSettings.from_env(os.environ))
+    started = flow.look()
+    flow.telemetry.flush()
+    return {"started": started}

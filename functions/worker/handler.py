@@ -1,0 +1,47 @@
+"""The Lambda worker: one batch of a queue, its messages side by side."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tidewheel.engine.batch import Batch, Received
+from tidewheel.names import Route
+from tidewheel.settings import RunSettings
+from tidewheel.wiring.worker import batch
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@cache
+def _settings() -> RunSettings:
+    return RunSettings.from_env(os.environ)
+
+
+@cache
+def _batch() -> Batch:
+    return batch(_settings())
+
+
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, list[dict[str, str]]]:
+    """Reports the messages that must come back (``ReportBatchItemFailures``); Lambda deletes the others."""
+    kept = _batch().handle([_received(record) for record in event["Records"]])
+    _batch().telemetry.flush()
+    return {"batchItemFailures": [{"itemIdentifier": id} for id in kept]}
+
+
+def _received(record: dict[str, Any]) -> Received:
+    return Received(
+        id=record["messageId"],
+        receipt=record["receiptHandle"],
+        body=record["body"],
+        route=_route(record["eventSourceARN"].rpartition(":")[2]),
+        times=int(record["attributes"]["ApproximateReceiveCount"]),
+    )
+
+
+def _route(queue: str) -> Route:
+    """The route of a queue's name: the one whose URL ends in it."""
+    return next(route for route, url in _settings().queues.items() if url.rpartition("/")[2] == queue)

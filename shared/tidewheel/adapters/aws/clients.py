@@ -1,0 +1,74 @@
+"""boto3 clients, configured in one place, and the one translation of the SDK's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidewheel.domain.limits import SECOND_MS
+from tidewheel.ports import PortError, Throttled
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
+_THROTTLES = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "ServiceUnavailable",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+# Two tries of (1 s to connect + 3 s to answer) and the pause between them stay below limits.WRITE_BOUND_MS.
+_BOUNDED = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=64,
+    tcp_keepalive=True,
+)
+
+
+def dynamodb() -> DynamoDBClient:
+    """A client whose every call ends within ``limits.WRITE_BOUND_MS``."""
+    return boto3.client("dynamodb", config=_BOUNDED)
+
+
+def sqs() -> SQSClient:
+    """A client with the same bounds."""
+    return boto3.client("sqs", config=_BOUNDED)
+
+
+def functions(read_timeout_ms: int = 3 * SECOND_MS) -> LambdaClient:
+    """A client that waits so long for a function's answer, and never invokes twice by itself."""
+    own = Config(read_timeout=read_timeout_ms / SECOND_MS, retries={"mode": "standard", "total_max_attempts": 1})
+    return boto3.client("lambda", config=_BOUNDED.merge(own))
+
+
+def code_of(error: ClientError) -> str:
+    """The service's error code."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+@contextmanager
+def translated(operation: str, subject: str) -> Iterator[None]:
+    """Turns what the SDK raises into ``PortError`` or ``Throttled``."""
+    try:
+        yield
+    except ClientError as error:
+        kind = Throttled if code_of(error) in _THROTTLES else PortError
+        raise kind(operation, subject, str(error)) from error
+    except BotoCoreError as error:
+        raise PortError(operation, subject, str(error)) from error

@@ -1,0 +1,78 @@
+"""Executions in DynamoDB: the records that decide what ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
+from tidewheel.adapters.aws.dynamo import number, text
+from tidewheel.adapters.aws.records import execution_item, execution_key, read_execution
+from tidewheel.domain.execution import Execution
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.ports import Lost, Page
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoExecutions:
+    """``ports.Executions`` on the Executions table: one write unit a step, as long as a record fits 1 KB."""
+
+    client: DynamoDBClient
+    table: str
+
+    def get(self, tenant: str, id: str) -> Execution | None:
+        """See ``ports.Executions``."""
+        key = execution_key(tenant, ExecutionId.parse(id).job, id)
+        with translated("executions.get", id):
+            answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return read_execution(answer["Item"]) if "Item" in answer else None
+
+    def swap(self, new: Execution, expected: int | None) -> Execution | None:
+        """See ``ports.Executions``."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if expected is not None:
+            condition = {
+                "ConditionExpression": "ver = :ver",
+                "ExpressionAttributeValues": {":ver": number(expected)},
+            }
+        with translated("executions.swap", new.id):
+            try:
+                self.client.put_item(
+                    TableName=self.table,
+                    Item=execution_item(new),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **condition,
+                )
+            except ClientError as error:
+                if code_of(error) != CONDITION_FAILED:
+                    raise
+                return _standing(new, error)
+        return None
+
+    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
+        """See ``ports.Executions``."""
+        with translated("executions.list", job):
+            page = self.client.query(
+                TableName=self.table,
+                KeyConditionExpression="pk = :pk AND sk < :before",
+                ExpressionAttributeValues={":pk": text(f"{tenant}#{job}"), ":before": text(before or f"{job}-~")},
+                ScanIndexForward=False,
+                Limit=limit,
+                ConsistentRead=True,
+            )
+        items = [read_execution(item) for item in page["Items"]]
+        return Page(items, items[-1].id if items and "LastEvaluatedKey" in page else None)
+
+
+def _standing(new: Execution, error: ClientError) -> Execution | None:
+    """The record in the way; None if it is ours, written by a try that was reported as failed."""
+    item: Any = error.response.get("Item")
+    if not item:
+        raise Lost("executions.swap", new.id, "the record is gone") from error
+    standing = read_execution(item)
+    return None if standing == new else standing

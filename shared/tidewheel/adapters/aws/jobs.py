@@ -1,0 +1,171 @@
+"""Jobs, their generations and the idempotency keys of their runs, in DynamoDB."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.dynamo import number, pages, read_all, text, transact
+from tidewheel.adapters.aws.records import (
+    JOB_SORT,
+    execution_item,
+    generation_item,
+    generation_sort,
+    job_item,
+    job_key,
+    read_generation,
+    read_job,
+    ttl,
+)
+from tidewheel.adapters.aws.wheel import single_item
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.execution import Execution
+from tidewheel.domain.job import Generation, Job
+from tidewheel.domain.limits import DAY_MS
+from tidewheel.domain.wheel import Placed
+from tidewheel.names import JOBS_BY_TENANT_INDEX
+from tidewheel.ports import JobKey, Page
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ABSENT = "attribute_not_exists(pk)"
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoJobs:
+    """``ports.Jobs`` on the Jobs table, writing to Wheel and Executions in the same transaction.
+
+    Args:
+        client: DynamoDB.
+        jobs_table: Physical name.
+        wheel_table: Physical name.
+        executions_table: Physical name.
+        zones: Version of the time zone data, kept with every generation.
+    """
+
+    client: DynamoDBClient
+    jobs_table: str
+    wheel_table: str
+    executions_table: str
+    zones: str
+
+    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+        """See ``ports.Jobs``. The first generation's row outlives a deletion, so an id is never used twice."""
+        items = [
+            self._put(job_item(job), _ABSENT),
+            self._put_generation(job, Generation.of(job), _ABSENT),
+            *self._put_single(placed),
+        ]
+        if queued is not None:
+            items.append(self._put_execution(queued))
+        return transact(self.client, "jobs.create", job.id, items) is None
+
+    def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
+        """See ``ports.Jobs``."""
+        items = [
+            self._put(job_item(job), "gen = :expected", {":expected": number(expected)}),
+            self._put_generation(job, Generation.of(job)),
+            *self._put_single(placed),
+        ]
+        return transact(self.client, "jobs.replace", job.id, items) is None
+
+    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+        """See ``ports.Jobs``."""
+        deletion = {
+            "TableName": self.jobs_table,
+            "Key": job_key(job.tenant, job.id),
+            "ConditionExpression": "gen = :expected",
+            "ExpressionAttributeValues": {":expected": number(expected)},
+        }
+        items = [{"Delete": deletion}, self._put_generation(job, last)]
+        return transact(self.client, "jobs.delete", job.id, items) is None
+
+    def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
+        """See ``ports.Jobs``. A key is remembered for a day."""
+        items = [self._put_execution(queued), *self._put_single(placed)]
+        if key:
+            digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+            row = {
+                **job_key(queued.tenant, queued.job, f"key#{digest}"),
+                "x": text(queued.id),
+                "ttl": ttl(queued.due_ms + DAY_MS),
+            }
+            items.insert(0, self._put(row, _ABSENT))
+        reasons = transact(self.client, "jobs.enqueue", queued.id, items)
+        return None if reasons is None else str(reasons[0]["Item"]["x"]["S"])
+
+    def _put(self, item: Any, condition: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        put = {
+            "TableName": self.jobs_table,
+            "Item": item,
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        return {"Put": {**put, "ExpressionAttributeValues": values} if values else put}
+
+    def _put_generation(self, job: Job, row: Generation, condition: str | None = None) -> dict[str, Any]:
+        item = generation_item(job.tenant, job.id, row, job.expires_ms(), self.zones)
+        if condition:
+            return self._put(item, condition)
+        return {"Put": {"TableName": self.jobs_table, "Item": item}}
+
+    def _put_single(self, placed: Placed | None) -> list[dict[str, Any]]:
+        return [{"Put": {"TableName": self.wheel_table, "Item": single_item(placed)}}] if placed else []
+
+    def _put_execution(self, queued: Execution) -> dict[str, Any]:
+        return {"Put": {"TableName": self.executions_table, "Item": execution_item(queued)}}
+
+    def get(self, tenant: str, id: str, *, consistent: bool = False) -> Job | None:
+        """See ``ports.Jobs``."""
+        with translated("jobs.get", id):
+            answer = self.client.get_item(TableName=self.jobs_table, Key=job_key(tenant, id), ConsistentRead=consistent)
+        return read_job(answer["Item"]) if "Item" in answer else None
+
+    def batch(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
+        """See ``ports.Jobs``."""
+        wanted = [job_key(*key) for key in keys]
+        found: dict[JobKey, Job | Unreadable] = {}
+        for item in read_all(self.client, "jobs.batch", self.jobs_table, wanted):
+            tenant, _, job = item["pk"]["S"].partition("#")
+            try:
+                found[tenant, job] = read_job(item)
+            except Unreadable as error:
+                found[tenant, job] = error
+        return found
+
+    def generations(self, tenant: str, id: str, first: int) -> Mapping[int, Generation]:
+        """See ``ports.Jobs``."""
+        rows = pages(
+            self.client,
+            "jobs.generations",
+            TableName=self.jobs_table,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": text(f"{tenant}#{id}"),
+                ":first": text(generation_sort(first)),
+                ":last": text("gen#~"),
+            },
+            ConsistentRead=True,
+        )
+        return {row.number: row for row in map(read_generation, rows)}
+
+    def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:
+        """See ``ports.Jobs``."""
+        values: dict[str, Any] = {":tenant": text(tenant), ":after": text(after or " ")}
+        with translated("jobs.list", tenant):
+            page = self.client.query(
+                TableName=self.jobs_table,
+                IndexName=JOBS_BY_TENANT_INDEX,
+                KeyConditionExpression="tenant = :tenant AND job > :after",
+                ExpressionAttributeValues=values,
+                Limit=limit,
+            )
+        items = [read_job(item) for item in page["Items"]]
+        return Page(items, items[-1].id if items and "LastEvaluatedKey" in page else None)
+
+
+__all__ = ["JOB_SORT", "DynamoJobs"]

@@ -1,0 +1,243 @@
+"""Jobs, generations and executions as DynamoDB items, and back. Short names: DynamoDB bills by the kilobyte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text, without_nones
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.execution import Attempt, Execution, Result, State
+from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
+from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.precision import Precision
+from tidewheel.domain.retry import RetryPolicy, Strategy
+from tidewheel.domain.schedule import Schedule, from_document, to_document
+
+T = TypeVar("T")
+JOB_SORT = "job"
+
+
+def job_key(tenant: str, job: str, sort: str = JOB_SORT) -> dict[str, dict[str, str]]:
+    """Key of a job's record, or of a row beside it."""
+    return {"pk": text(f"{tenant}#{job}"), "sk": text(sort)}
+
+
+def generation_sort(generation: int) -> str:
+    """Sort key of a generation row; sorts by number."""
+    return f"gen#{generation:08d}"
+
+
+def ttl(expires_ms: int | None) -> dict[str, str] | None:
+    """A time to live, in whole seconds as DynamoDB wants it."""
+    return None if expires_ms is None else number(-(-expires_ms // SECOND_MS))
+
+
+def _dump(document: object) -> dict[str, str]:
+    return text(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+
+
+def _reading(what: str, item: Item, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        key = f"{get_text(item, 'pk')}/{get_text(item, 'sk')}"
+        raise Unreadable(what, key, f"{type(error).__name__}: {error}") from error
+
+
+# --- jobs -------------------------------------------------------------------------------------------------
+
+
+def job_item(job: Job) -> dict[str, dict[str, str]]:
+    """A job's record."""
+    return without_nones(
+        {
+            **job_key(job.tenant, job.id),
+            "tenant": text(job.tenant),
+            "job": text(job.id),
+            "d": _dump(_definition_document(job.definition)),
+            "st": text(job.state),
+            "gen": number(job.generation),
+            "ef": number(job.effective_from_ms),
+            "cr": number(job.created_ms),
+            "up": number(job.updated_ms),
+            "rq": text(job.request) if job.request else None,
+            "ttl": ttl(job.expires_ms()),
+        }
+    )
+
+
+def read_job(item: Item) -> Job:
+    """The inverse of ``job_item``.
+
+    Raises:
+        Unreadable: Another version's record, or a damaged one.
+    """
+    return _reading("job", item, lambda: _read_job(item))
+
+
+def _read_job(item: Item) -> Job:
+    return Job(
+        tenant=item["tenant"]["S"],
+        id=item["job"]["S"],
+        definition=_read_definition(json.loads(item["d"]["S"])),
+        state=JobState(item["st"]["S"]),
+        generation=int(item["gen"]["N"]),
+        effective_from_ms=int(item["ef"]["N"]),
+        created_ms=int(item["cr"]["N"]),
+        updated_ms=int(item["up"]["N"]),
+        request=get_text(item, "rq"),
+    )
+
+
+def _definition_document(definition: Definition) -> dict[str, Any]:
+    retry = definition.retry
+    return {
+        "n": definition.name,
+        "s": to_document(definition.schedule) if definition.schedule else None,
+        "k": definition.target.kind,
+        "t": dict(definition.target.spec),
+        "p": definition.priority,
+        "q": definition.precision,
+        "l": definition.pool,
+        "j": definition.jitter_ms,
+        "o": definition.timeout_ms,
+        "r": [retry.max_attempts, retry.strategy, retry.base_ms, retry.cap_ms, retry.jitter],
+        "g": dict(definition.tags),
+    }
+
+
+def _read_definition(document: dict[str, Any]) -> Definition:
+    attempts, strategy, base, cap, jitter = document["r"]
+    return Definition(
+        name=document["n"],
+        schedule=_read_schedule(document["s"]),
+        target=Target(document["k"], document["t"]),
+        priority=document["p"],
+        precision=Precision(document["q"]),
+        pool=document["l"],
+        jitter_ms=document["j"],
+        timeout_ms=document["o"],
+        retry=RetryPolicy(attempts, Strategy(strategy), base, cap, jitter),
+        tags=document["g"],
+    )
+
+
+def _read_schedule(document: dict[str, Any] | None) -> Schedule | None:
+    return None if document is None else from_document(document)
+
+
+# --- generations ------------------------------------------------------------------------------------------
+
+
+def generation_item(
+    tenant: str, job: str, row: Generation, expires_ms: int | None, zones: str
+) -> dict[str, dict[str, str]]:
+    """A generation row, with the version of the time zone data that it was written under."""
+    return without_nones(
+        {
+            **job_key(tenant, job, generation_sort(row.number)),
+            "st": text(row.state),
+            "s": _dump(to_document(row.schedule)) if row.schedule else None,
+            "j": number(row.jitter_ms),
+            "ef": number(row.effective_from_ms),
+            "tz": text(zones),
+            "ttl": ttl(expires_ms),
+        }
+    )
+
+
+def read_generation(item: Item) -> Generation:
+    """The inverse of ``generation_item``.
+
+    Raises:
+        Unreadable: Another version's row, or a damaged one.
+    """
+    return _reading("generation", item, lambda: _read_generation(item))
+
+
+def _read_generation(item: Item) -> Generation:
+    return Generation(
+        number=int(item["sk"]["S"].removeprefix("gen#")),
+        state=JobState(item["st"]["S"]),
+        schedule=_read_schedule(json.loads(item["s"]["S"])) if "s" in item else None,
+        jitter_ms=int(item["j"]["N"]),
+        effective_from_ms=int(item["ef"]["N"]),
+    )
+
+
+# --- executions -------------------------------------------------------------------------------------------
+
+
+def execution_key(tenant: str, job: str, id: str) -> dict[str, dict[str, str]]:
+    """Key of an execution's record."""
+    return {"pk": text(f"{tenant}#{job}"), "sk": text(id)}
+
+
+def execution_item(execution: Execution) -> dict[str, dict[str, str]]:
+    """An execution's record."""
+
+    def optional(value: int | None) -> dict[str, str] | None:
+        return None if value is None else number(value)
+
+    return without_nones(
+        {
+            **execution_key(execution.tenant, execution.job, execution.id),
+            "st": text(execution.state),
+            "due": number(execution.due_ms),
+            "gen": number(execution.generation),
+            "ver": number(execution.version),
+            "at": number(execution.attempt),
+            "ho": text(execution.holder) if execution.holder else None,
+            "lu": number(execution.lease_until_ms),
+            "cl": optional(execution.claimed_ms),
+            "sa": optional(execution.started_ms),
+            "fi": optional(execution.finished_ms),
+            "la": optional(execution.lateness_ms),
+            "o": text(execution.output) if execution.output else None,
+            "r": text(execution.reason) if execution.reason else None,
+            "h": _dump([_attempt_row(attempt) for attempt in execution.attempts]) if execution.attempts else None,
+            "ttl": ttl(execution.expires_ms()),
+        }
+    )
+
+
+def _attempt_row(attempt: Attempt) -> list[Any]:
+    account = [attempt.number, attempt.started_ms, attempt.finished_ms, attempt.result, attempt.status, attempt.reason]
+    return account if attempt.reason else account[:-1]
+
+
+def _read_attempt(row: list[Any]) -> Attempt:
+    number_, started, finished, result, status, *reason = row
+    return Attempt(number_, started, finished, Result(result), status, *reason)
+
+
+def read_execution(item: Item) -> Execution:
+    """The inverse of ``execution_item``.
+
+    Raises:
+        Unreadable: Another version's record, or a damaged one.
+    """
+    return _reading("execution", item, lambda: _read_execution(item))
+
+
+def _read_execution(item: Item) -> Execution:
+    return Execution(
+        tenant=item["pk"]["S"].partition("#")[0],
+        id=item["sk"]["S"],
+        state=State(item["st"]["S"]),
+        due_ms=int(item["due"]["N"]),
+        generation=int(item["gen"]["N"]),
+        version=int(item["ver"]["N"]),
+        attempt=int(item["at"]["N"]),
+        holder=get_text(item, "ho"),
+        lease_until_ms=int(item["lu"]["N"]),
+        claimed_ms=get_number(item, "cl"),
+        started_ms=get_number(item, "sa"),
+        finished_ms=get_number(item, "fi"),
+        lateness_ms=get_number(item, "la"),
+        output=get_text(item, "o"),
+        reason=get_text(item, "r"),
+        attempts=tuple(_read_attempt(row) for row in json.loads(get_text(item, "h", "[]"))),
+    )

@@ -1,0 +1,20 @@
+"""Every port in memory: complete, held to the same contract suite as the rest; for tests and simulations."""
+
+from tidewheel.adapters.memory.control import MemoryControl
+from tidewheel.adapters.memory.queue import MemoryQueue, Message
+from tidewheel.adapters.memory.settable import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
+from tidewheel.adapters.memory.stores import MemoryExecutions, MemoryJobs, MemoryWheel, World
+
+__all__ = [
+    "CountedEntropy",
+    "InlineExecutor",
+    "MemoryControl",
+    "MemoryExecutions",
+    "MemoryJobs",
+    "MemoryQueue",
+    "MemoryWheel",
+    "Message",
+    "RecordingTelemetry",
+    "SettableClock",
+    "World",
+]

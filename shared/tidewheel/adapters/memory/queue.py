@@ -1,0 +1,77 @@
+"""A queue in memory, with visibility; messages pass through their wire form."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.route import Route
+from tidewheel.ports import Clock
+from tidewheel.wire.message import dump, load
+
+
+@dataclass(slots=True)
+class Message:
+    """A message in the queue (times in ms since the epoch)."""
+
+    receipt: str
+    body: str
+    visible_ms: int
+    received: int = 0
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """What it says."""
+        return load(self.body)
+
+
+class MemoryQueue:
+    """``ports.Queue`` in memory, with the worker's end: ``receive`` and ``delete``."""
+
+    def __init__(self, clock: Clock, visibility_ms: int = 30_000) -> None:
+        self._clock = clock
+        self._visibility_ms = visibility_ms
+        self._messages: dict[Route, dict[str, Message]] = {}
+        self._receipts = itertools.count(1)
+        self._lock = threading.RLock()
+        self.requests = 0
+
+    def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
+        """See ``ports.Queue``."""
+        with self._lock:
+            self.requests += 1
+            for dispatch in dispatches:
+                receipt = f"r{next(self._receipts)}"
+                message = Message(receipt, dump(dispatch), self._clock.now_ms())
+                self._messages.setdefault(route, {})[receipt] = message
+        return [True] * len(dispatches)
+
+    def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
+        """See ``ports.Queue``."""
+        with self._lock:
+            message = self._messages.get(route, {}).get(receipt)
+            if message is not None:
+                message.visible_ms = self._clock.now_ms() + delay_ms
+
+    def receive(self, route: Route, limit: int = 10) -> list[Message]:
+        """Up to ``limit`` visible messages, hidden from others until their visibility ends."""
+        with self._lock:
+            now = self._clock.now_ms()
+            ready = [message for message in self._messages.get(route, {}).values() if message.visible_ms <= now]
+            for message in ready[:limit]:
+                message.visible_ms = now + self._visibility_ms
+                message.received += 1
+            return ready[:limit]
+
+    def delete(self, route: Route, receipt: str) -> None:
+        """Removes a message for good."""
+        with self._lock:
+            self._messages.get(route, {}).pop(receipt, None)
+
+    def depth(self, route: Route) -> int:
+        """Messages that are in the queue, hidden ones included."""
+        with self._lock:
+            return len(self._messages.get(route, {}))

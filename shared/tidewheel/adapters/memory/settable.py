@@ -1,0 +1,89 @@
+"""What a test sets by hand: the clock, the randomness, the threads; and a telemetry that can be read back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SettableClock:
+    """A clock that moves when it is told to, or when somebody sleeps."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        """Ms since the epoch, as set."""
+        return self._now_ms
+
+    def monotonic_ms(self) -> int:
+        """The same."""
+        return self._now_ms
+
+    def advance(self, duration_ms: int) -> None:
+        """Moves the clock on."""
+        self._now_ms += duration_ms
+
+    def sleep_until(self, instant_ms: int) -> None:
+        """Moves the clock to the instant, never back."""
+        self._now_ms = max(self._now_ms, instant_ms)
+
+    def sleep(self, duration_ms: int) -> None:
+        """Moves the clock on."""
+        self.advance(duration_ms)
+
+
+class CountedEntropy:
+    """Bytes that count up: different each time, equal in each run."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def bytes(self, count: int) -> bytes:
+        """The next number as bytes."""
+        self._count += 1
+        return self._count.to_bytes(count)
+
+
+class InlineExecutor(Executor):
+    """Runs what is submitted at once, on the caller's thread."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Runs ``fn`` and returns its finished future."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - a future carries whatever was raised to whoever asks for it
+            future.set_exception(error)
+        return future
+
+
+class RecordingTelemetry:
+    """Keeps counts and remarks for whoever looks."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.notes: list[tuple[str, dict[str, Any]]] = []
+        self.alarms: list[tuple[str, dict[str, Any]]] = []
+
+    def count(self, name: str, value: int = 1, **dimensions: str) -> None:
+        """Adds to the plain name and to the name with its dimensions, as in ``handled[outcome=dead]``."""
+        self.counts[name] += value
+        for key, detail in dimensions.items():
+            self.counts[f"{name}[{key}={detail}]"] += value
+
+    def note(self, message: str, **fields: object) -> None:
+        """Keeps a remark."""
+        self.notes.append((message, fields))
+
+    def alarm(self, message: str, **fields: object) -> None:
+        """Keeps an alarm."""
+        self.alarms.append((message, fields))
+
+    def flush(self) -> None:
+        """Nothing is held back."""

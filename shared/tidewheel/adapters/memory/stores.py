@@ -1,0 +1,200 @@
+"""Jobs, executions and wheel in memory. One lock makes what the ports call "at once" at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.execution import Execution
+from tidewheel.domain.job import Generation, Job
+from tidewheel.domain.wheel import Entry, Placed, Slot, decode, encode
+from tidewheel.ports import JobKey, Load, Lost, Page
+
+
+@dataclass(slots=True)
+class World:
+    """What the three stores share."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    jobs: dict[JobKey, Job] = field(default_factory=dict)
+    generations: dict[JobKey, dict[int, Generation]] = field(default_factory=dict)
+    idempotency: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    executions: dict[tuple[str, str], Execution] = field(default_factory=dict)
+    singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
+
+    def place(self, placed: Placed | None) -> None:
+        """Puts a single where it belongs."""
+        if placed is not None:
+            self.singles[placed.slot][placed.key] = encode(placed.entry)
+
+
+class MemoryJobs:
+    """``ports.Jobs`` in memory. Plain reads are as fresh as consistent ones."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+        """See ``ports.Jobs``."""
+        world, key = self._world, (job.tenant, job.id)
+        with world.lock:
+            if key in world.generations:
+                return False
+            self._write(job)
+            world.place(placed)
+            if queued is not None:
+                world.executions[queued.tenant, queued.id] = queued
+        return True
+
+    def _write(self, job: Job) -> None:
+        key = (job.tenant, job.id)
+        self._world.jobs[key] = job
+        self._world.generations.setdefault(key, {})[job.generation] = Generation.of(job)
+
+    def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            if not self._stands(job, expected):
+                return False
+            self._write(job)
+            self._world.place(placed)
+        return True
+
+    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+        """See ``ports.Jobs``."""
+        key = (job.tenant, job.id)
+        with self._world.lock:
+            if not self._stands(job, expected):
+                return False
+            del self._world.jobs[key]
+            self._world.generations[key][last.number] = last
+        return True
+
+    def _stands(self, job: Job, expected: int) -> bool:
+        stored = self._world.jobs.get((job.tenant, job.id))
+        return stored is not None and stored.generation == expected
+
+    def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            slot = (queued.tenant, queued.job, key)
+            if key and slot in self._world.idempotency:
+                return self._world.idempotency[slot]
+            if key:
+                self._world.idempotency[slot] = queued.id
+            self._world.executions[queued.tenant, queued.id] = queued
+            self._world.place(placed)
+        return None
+
+    def get(self, tenant: str, id: str, *, consistent: bool = False) -> Job | None:  # noqa: ARG002 - always is
+        """See ``ports.Jobs``."""
+        return self._world.jobs.get((tenant, id))
+
+    def batch(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
+        """See ``ports.Jobs``."""
+        return {key: self._world.jobs[key] for key in keys if key in self._world.jobs}
+
+    def generations(self, tenant: str, id: str, first: int) -> Mapping[int, Generation]:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            rows = self._world.generations.get((tenant, id), {})
+            return {number: row for number, row in sorted(rows.items()) if number >= first}
+
+    def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            ids = sorted(id for owner, id in self._world.jobs if owner == tenant and id > (after or ""))
+            return Page(
+                [self._world.jobs[tenant, id] for id in ids[:limit]], ids[limit - 1] if len(ids) > limit else None
+            )
+
+
+class MemoryExecutions:
+    """``ports.Executions`` in memory."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def get(self, tenant: str, id: str) -> Execution | None:
+        """See ``ports.Executions``."""
+        return self._world.executions.get((tenant, id))
+
+    def swap(self, new: Execution, expected: int | None) -> Execution | None:
+        """See ``ports.Executions``."""
+        key = (new.tenant, new.id)
+        with self._world.lock:
+            standing = self._world.executions.get(key)
+            if standing == new:
+                return None
+            if standing is None and expected is not None:
+                raise Lost("executions.swap", new.id, "the record is gone")
+            if (standing.version if standing else None) != expected:
+                return standing
+            self._world.executions[key] = new
+        return None
+
+    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
+        """See ``ports.Executions``."""
+        with self._world.lock:
+            ids = sorted(
+                (id for owner, id in self._world.executions if owner == tenant and id.startswith(f"{job}-")),
+                reverse=True,
+            )
+            ids = [id for id in ids if before is None or id < before]
+            found = [self._world.executions[tenant, id] for id in ids[:limit]]
+            return Page(found, ids[limit - 1] if len(ids) > limit else None)
+
+
+class MemoryWheel:
+    """``ports.Wheel`` in memory; entries are kept in their stored form, so that the codec is used."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def load(self, slot: Slot) -> Load:
+        """See ``ports.Wheel``."""
+        with self._world.lock:
+            packed = [text for _, texts in sorted(self._world.packs[slot].items()) for text in texts]
+            return _read(self._world.singles[slot], packed)
+
+    def load_singles(self, slot: Slot) -> Load:
+        """See ``ports.Wheel``."""
+        with self._world.lock:
+            return _read(self._world.singles[slot], ())
+
+    def put(self, placed: Placed) -> None:
+        """See ``ports.Wheel``."""
+        with self._world.lock:
+            self._world.place(placed)
+
+    def put_pack(self, slot: Slot, key: str, entries: Sequence[Entry]) -> None:
+        """See ``ports.Wheel``."""
+        with self._world.lock:
+            self._world.packs[slot][key] = tuple(encode(entry) for entry in entries)
+
+    def remove(self, slot: Slot, keys: Sequence[str]) -> None:
+        """See ``ports.Wheel``."""
+        with self._world.lock:
+            for key in keys:
+                self._world.singles[slot].pop(key, None)
+
+
+def _read(singles: Mapping[str, str], packed: Sequence[str]) -> Load:
+    good: dict[str, Entry] = {}
+    entries: list[Entry] = []
+    bad: list[Unreadable] = []
+    for key, text in sorted(singles.items()):
+        try:
+            good[key] = decode(text)
+        except Unreadable as error:
+            bad.append(error)
+    for text in packed:
+        try:
+            entries.append(decode(text))
+        except Unreadable as error:
+            bad.append(error)
+    return Load(good, entries, bad)

@@ -1,0 +1,1 @@
+"""What an attempt can call: one file per kind."""

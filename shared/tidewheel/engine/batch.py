@@ -1,0 +1,91 @@
+"""A batch of messages, run side by side; what failed comes back by itself, and nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from tidewheel.domain.errors import DomainError
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.route import Route
+from tidewheel.engine.run import Fate, Handled, Run
+from tidewheel.ports import SEND_BATCH, PortError, Queue, Telemetry
+
+_FIRST_DELAY_MS = 2 * SECOND_MS
+_LONGEST_DELAY_MS = 300 * SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as it came from the queue.
+
+    Args:
+        id: The queue's id of the message.
+        receipt: The handle by which it is postponed.
+        body: What it says.
+        route: The queue it came from.
+        times: How often it has been received, this time included.
+    """
+
+    id: str
+    receipt: str
+    body: str
+    route: Route
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The worker's side of a queue.
+
+    Args:
+        run: The flow of one message.
+        queue: Where messages are postponed.
+        telemetry: Counts.
+        read: Takes a message's body apart; raises ``DomainError``.
+    """
+
+    run: Run
+    queue: Queue
+    telemetry: Telemetry
+    read: Callable[[str], Dispatch]
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(SEND_BATCH))
+
+    def handle(self, messages: Sequence[Received]) -> list[str]:
+        """Runs all messages at once.
+
+        Returns:
+            The ids of those that must not be deleted.
+        """
+        return [id for id in self._threads.map(self._keep, messages) if id]
+
+    def _keep(self, message: Received) -> str:
+        """The message's id if it must come back, else empty."""
+        handled = self._guarded(message)
+        if handled.fate is Fate.DELETE:
+            return ""
+        self._postpone(message, handled.delay_ms)
+        return message.id
+
+    def _guarded(self, message: Received) -> Handled:
+        """One bad message must not keep its neighbours from being deleted, whatever is wrong with it."""
+        try:
+            return self.run.handle(self.read(message.body))
+        except (PortError, DomainError) as error:
+            problem = type(error).__name__
+            self.telemetry.alarm("a message comes back", message_id=message.id, problem=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours; SQS redelivers, then keeps it as a dead letter
+            problem = type(error).__name__
+            self.telemetry.alarm("a message met an unexpected fault", message_id=message.id, problem=str(error))
+        self.telemetry.count("message_failed", problem=problem)
+        delay = min(_LONGEST_DELAY_MS, _FIRST_DELAY_MS << min(message.times, 10))
+        return Handled(Fate.POSTPONE, "failed", delay)
+
+    def _postpone(self, message: Received, delay_ms: int) -> None:
+        """Brings a message back sooner than its visibility time-out would; if that fails, it comes then."""
+        try:
+            self.queue.postpone(message.route, message.receipt, delay_ms)
+        except PortError as error:
+            self.telemetry.note("a message comes back late", message_id=message.id, problem=str(error))

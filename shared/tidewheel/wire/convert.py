@@ -1,0 +1,213 @@
+"""Between the wire and the domain: drafts of definitions, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from tidewheel.domain import job as jobs
+from tidewheel.domain import schedule as schedules
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.execution import Attempt, Execution
+from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.precision import Precision
+from tidewheel.domain.retry import RetryPolicy, Strategy
+from tidewheel.wire import schedule as wire
+from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer
+from tidewheel.wire.job import JobAnswer, JobBody, RetryBody
+from tidewheel.wire.reading import merged, read_job
+from tidewheel.wire.target import HttpTarget, LambdaTarget, TargetBody
+from tidewheel.wire.values import duration, from_ms, to_ms
+
+Draft = Callable[[str, int, jobs.Definition | None], jobs.Definition]
+"""Makes a definition, given the job's id, now (ms), and what is in force."""
+
+_TARGET: TypeAdapter[HttpTarget | LambdaTarget] = TypeAdapter(TargetBody)
+_ORIGINS = {Origin.SCHEDULE: "schedule", Origin.RUN: "run", Origin.BACKFILL: "backfill"}
+
+
+def drafted(body: JobBody) -> Draft:
+    """The draft of a whole body. It raises ``Invalid`` where the time of the request condemns the schedule."""
+
+    def draft(job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
+        return _definition(body, job_id, now_ms, existing)
+
+    return draft
+
+
+def patched(patch: Mapping[str, Any]) -> Draft:
+    """The draft of a merge patch on whatever is in force. It raises ``Refused`` for what the result may not be."""
+
+    def draft(job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
+        before = {} if existing is None else document_of(existing, job_id)
+        return _definition(read_job(merged(before, patch)), job_id, now_ms, existing)
+
+    return draft
+
+
+def document_of(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
+    """A job's writable document, as JSON. Nulls are left out, as a merge patch sees them."""
+    body = JobBody.model_validate(_written(definition, job_id))
+    return body.model_dump(mode="json", exclude_none=True) | {"target": body.target.model_dump(mode="json")}
+
+
+def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
+    retry = body.retry
+    return jobs.Definition(
+        name=body.name,
+        schedule=_schedule(body, job_id, now_ms, existing.schedule if existing else None),
+        target=jobs.Target(body.target.kind, body.target.model_dump(mode="json")),
+        priority=body.priority,
+        precision=Precision(body.precision),
+        pool=body.pool,
+        jitter_ms=to_ms(body.jitter),
+        timeout_ms=to_ms(body.timeout),
+        retry=RetryPolicy(
+            retry.max_attempts, Strategy(retry.strategy), to_ms(retry.base), to_ms(retry.cap), retry.jitter
+        ),
+        tags=dict(body.tags),
+    )
+
+
+def _schedule(
+    body: JobBody, job_id: str, now_ms: int, existing: schedules.Schedule | None
+) -> schedules.Schedule | None:
+    """The schedule; the existing one if it is the same, even where a new one would be refused as past."""
+    if body.schedule is None:
+        return None
+    start_ms, end_ms = _optional_ms(body.start), _optional_ms(body.end)
+    before = existing.timing if existing else None
+    timing = _timing(body.schedule, job_id, now_ms, before)
+    if existing == schedules.Schedule(timing, start_ms, end_ms):
+        return existing
+    if isinstance(timing, schedules.At):
+        timing = schedules.parse_at(timing.at_ms, now_ms=now_ms)
+    return schedules.schedule_of(timing, start_ms, end_ms, from_ms=now_ms)
+
+
+def _timing(
+    body: wire.AtSchedule | wire.EverySchedule | wire.CronSchedule,
+    job_id: str,
+    now_ms: int,
+    before: schedules.Timing | None,
+) -> schedules.Timing:
+    match body:
+        case wire.AtSchedule(at=at):
+            return schedules.At(to_ms(at))
+        case wire.EverySchedule(every=every, anchor=anchor):
+            interval_ms = to_ms(every)
+            if anchor is None and isinstance(before, schedules.Every) and before.interval_ms == interval_ms:
+                return before
+            return schedules.parse_every(interval_ms, now_ms if anchor is None else to_ms(anchor))
+        case wire.CronSchedule(cron=cron, timezone=timezone):
+            return schedules.parse_cron(cron, timezone, salt=job_id)
+
+
+def _optional_ms(value: datetime | None) -> int | None:
+    return None if value is None else to_ms(value)
+
+
+def _optional_time(value_ms: int | None) -> datetime | None:
+    return None if value_ms is None else from_ms(value_ms)
+
+
+def job_answer(job: jobs.Job, now_ms: int) -> JobAnswer:
+    """A job as of now (ms).
+
+    Raises:
+        Unreadable: Its stored target is none that this release knows.
+    """
+    nominal_ms = job.next_nominal(now_ms)
+    return JobAnswer.model_validate(
+        _written(job.definition, job.id)
+        | {
+            "id": job.id,
+            "tenant": job.tenant,
+            "generation": job.generation,
+            "state": job.state_at(now_ms).value,
+            "next_fire_at": None if nominal_ms is None else from_ms(job.due(nominal_ms)),
+            "created_at": from_ms(job.created_ms),
+            "updated_at": from_ms(job.updated_ms),
+        }
+    )
+
+
+def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
+    """The fields of a job's body, as values."""
+    schedule, retry = definition.schedule, definition.retry
+    return {
+        "name": definition.name,
+        "schedule": _schedule_body(schedule.timing) if schedule else None,
+        "target": _target(definition.target, job_id),
+        "priority": definition.priority,
+        "precision": definition.precision.value,
+        "pool": definition.pool,
+        "jitter": duration(definition.jitter_ms),
+        "timeout": duration(definition.timeout_ms),
+        "retry": RetryBody(
+            max_attempts=retry.max_attempts,
+            strategy=retry.strategy.value,
+            base=duration(retry.base_ms),
+            cap=duration(retry.cap_ms),
+            jitter=retry.jitter,
+        ),
+        "start": _optional_time(schedule.start_ms if schedule else None),
+        "end": _optional_time(schedule.end_ms if schedule else None),
+        "tags": dict(definition.tags),
+    }
+
+
+def _schedule_body(timing: schedules.Timing) -> wire.AtSchedule | wire.EverySchedule | wire.CronSchedule:
+    match timing:
+        case schedules.At(at_ms):
+            return wire.AtSchedule(at=from_ms(at_ms))
+        case schedules.Every(interval_ms, anchor_ms):
+            return wire.EverySchedule(every=duration(interval_ms), anchor=from_ms(anchor_ms))
+        case schedules.Cron(expression, zone):
+            return wire.CronSchedule(cron=expression, timezone=zone)
+
+
+def _target(target: jobs.Target, job_id: str) -> HttpTarget | LambdaTarget:
+    try:
+        return _TARGET.validate_python(dict(target.spec))
+    except ValidationError as error:
+        raise Unreadable("target of job", job_id, "it is not one that this release knows") from error
+
+
+def execution_answer(execution: Execution) -> ExecutionAnswer:
+    """An execution as it stands."""
+    id = ExecutionId.parse(execution.id)
+    return ExecutionAnswer.model_validate(
+        {
+            "id": execution.id,
+            "job": id.job,
+            "generation": execution.generation,
+            "origin": _ORIGINS[id.origin],
+            "state": execution.state.value,
+            "nominal_at": from_ms(id.nominal_ms),
+            "due_at": from_ms(execution.due_ms),
+            "started_at": _optional_time(execution.started_ms),
+            "finished_at": _optional_time(execution.finished_ms),
+            "lateness_ms": execution.lateness_ms,
+            "attempt": execution.attempt,
+            "attempts": tuple(_attempt_answer(attempt) for attempt in execution.attempts),
+            "output": execution.output,
+            "reason": execution.reason,
+        }
+    )
+
+
+def _attempt_answer(attempt: Attempt) -> AttemptAnswer:
+    return AttemptAnswer.model_validate(
+        {
+            "number": attempt.number,
+            "started_at": from_ms(attempt.started_ms),
+            "finished_at": from_ms(attempt.finished_ms),
+            "result": attempt.result.value,
+            "status": attempt.status,
+            "reason": attempt.reason,
+        }
+    )

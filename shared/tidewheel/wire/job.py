@@ -1,0 +1,103 @@
+"""A job on the wire: what its owner writes, and what the API answers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from tidewheel.domain import limits
+from tidewheel.wire.model import Model, refusal, shown
+from tidewheel.wire.schedule import ScheduleBody
+from tidewheel.wire.target import TargetBody
+from tidewheel.wire.values import Instant, bounded
+
+MAX_NAME = 128
+MAX_TAGS = 20
+MAX_TAG_VALUE = 256
+_TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise refusal(f"{shown(text)} holds a control character", "use printable characters on one line")
+    return text
+
+
+def _name(text: str) -> str:
+    if text != text.strip():
+        raise refusal(f"{shown(text)} begins or ends with a space", "leave the outer spaces out")
+    return _printable(text)
+
+
+class RetryBody(Model):
+    """What happens after a failed attempt."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=limits.MAX_ATTEMPTS)] = 3
+    strategy: Literal["exponential", "linear", "fibonacci", "fixed"] = "exponential"
+    base: Annotated[timedelta, *bounded(0, limits.MAX_DELAY_MS)] = timedelta(seconds=2)
+    cap: Annotated[timedelta, *bounded(0, limits.MAX_DELAY_MS)] = timedelta(hours=1)
+    jitter: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.1
+
+
+class JobBody(Model):
+    """A job as its owner writes it. Without a schedule it runs now, once."""
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_name)]
+    schedule: ScheduleBody | None = None
+    target: TargetBody
+    priority: Literal["critical", "high", "normal", "low"] = "normal"
+    precision: Literal["high", "normal", "low"] = "normal"
+    pool: Literal["lambda"] = "lambda"
+    jitter: Annotated[timedelta, *bounded(0, limits.MAX_JITTER_MS)] = timedelta()
+    timeout: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_TIMEOUT_MS)] = timedelta(minutes=1)
+    retry: RetryBody = RetryBody()
+    start: Instant | None = Field(None, description="The first instant that the schedule may name.")
+    end: Instant | None = Field(None, description="The first instant that it may no longer name.")
+    tags: Annotated[
+        dict[
+            Annotated[str, Field(pattern=_TAG_KEY)],
+            Annotated[str, Field(max_length=MAX_TAG_VALUE), AfterValidator(_printable)],
+        ],
+        Field(max_length=MAX_TAGS),
+    ] = Field(default_factory=dict)
+
+
+class JobAnswer(JobBody):
+    """A job as it stands."""
+
+    id: str
+    tenant: str
+    generation: Annotated[int, Field(description="Raised by every edit; the ETag holds it.")]
+    state: Literal["active", "paused", "completed"]
+    next_fire_at: Instant | None = Field(description="The next due time; null when nothing is left, or paused.")
+    created_at: Instant
+    updated_at: Instant
+
+
+class JobList(Model):
+    """A page of jobs; the cursor is null on the last."""
+
+    items: tuple[JobAnswer, ...]
+    cursor: str | None
+
+
+class Occurrence(Model):
+    """An instant to come: what the schedule names, and when the run starts."""
+
+    nominal_at: Instant
+    due_at: Instant
+
+
+class Upcoming(Model):
+    """The next instants of a job."""
+
+    items: tuple[Occurrence, ...]
+
+
+class Health(Model):
+    """That the API answers."""
+
+    status: Literal["ok"]
+    version: str

@@ -1,0 +1,60 @@
+"""The queue message: one attempt, with short keys, since SQS bills by size and every run pays for it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.ids import ExecutionId
+
+VERSION: Literal[1] = 1
+_SHOWN = 80
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    v: Literal[1]
+    t: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    e: str
+    a: Annotated[int, Field(ge=1)]
+    g: Annotated[int, Field(ge=1)]
+    d: Annotated[int, Field(ge=0)]
+    r: bool
+
+
+_serialize = _Message.__pydantic_serializer__.to_json
+_validate = _Message.__pydantic_validator__.validate_json
+_construct = _Message.model_construct
+
+
+def dump(dispatch: Dispatch) -> str:
+    """The dispatch as a message body."""
+    message = _construct(
+        v=VERSION,
+        t=dispatch.tenant,
+        e=dispatch.execution,
+        a=dispatch.attempt,
+        g=dispatch.generation,
+        d=dispatch.due_ms,
+        r=dispatch.recorded,
+    )
+    return _serialize(message).decode()
+
+
+def load(text: str) -> Dispatch:
+    """The inverse of ``dump``.
+
+    Raises:
+        Unreadable: The text is no message of this version.
+    """
+    try:
+        message = _validate(text)
+        ExecutionId.parse(message.e)
+    except (ValidationError, Unreadable) as error:
+        problem = "; ".join(e["msg"] for e in error.errors()) if isinstance(error, ValidationError) else error.problem
+        raise Unreadable("message", text[:_SHOWN], problem) from error
+    return Dispatch(message.t, message.e, message.a, message.g, message.d, message.r)

@@ -1,0 +1,56 @@
+"""What the API answers when it refuses: problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tidewheel.wire.model import Model
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE = "urn:tidewheel:problem:"
+
+
+class FieldProblem(Model):
+    """What is wrong with one field of a request, and what to do about it."""
+
+    field: str = Field(description="Path in the body, or the name of a header or query parameter.")
+    problem: str
+    remedy: str
+
+
+class Problem(Model):
+    """A problem document."""
+
+    type: str = Field(examples=[f"{_TYPE}invalid"])
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="Names the request: `urn:tidewheel:request:<request id>`.")
+    errors: tuple[FieldProblem, ...] = ()
+
+
+KINDS: dict[str, tuple[int, str]] = {
+    "malformed": (400, "The body cannot be read"),
+    "not-found": (404, "There is no such thing"),
+    "method-not-allowed": (405, "The method is not allowed here"),
+    "conflict": (409, "The request conflicts with the current state"),
+    "outdated": (412, "The job has been edited since"),
+    "too-large": (413, "The body is too large"),
+    "invalid": (422, "The request was refused"),
+    "internal": (500, "Something went wrong"),
+    "unavailable": (503, "The service is busy"),
+}
+"""Every kind of problem: its HTTP status and title. Its name ends its ``type``."""
+
+
+def problem(kind: str, detail: str, request: str, errors: tuple[FieldProblem, ...] = ()) -> Problem:
+    """A problem document of one of ``KINDS``, for the request of an id."""
+    status, title = KINDS[kind]
+    return Problem(
+        type=_TYPE + kind,
+        title=title,
+        status=status,
+        detail=detail,
+        instance=f"urn:tidewheel:request:{request}",
+        errors=errors,
+    )

@@ -1,0 +1,137 @@
+"""From a request's bytes to a job's body: everything that can be refused without knowing the time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from tidewheel.domain import schedule as schedules
+from tidewheel.domain.errors import Invalid
+from tidewheel.wire import schedule, target
+from tidewheel.wire.job import JobBody, RetryBody
+from tidewheel.wire.problem import FieldProblem
+from tidewheel.wire.refused import Malformed, Refused, of_domain, of_validation
+
+_OBJECTS: dict[str, type[BaseModel]] = {
+    "": JobBody,
+    "retry": RetryBody,
+    "schedule.at": schedule.AtSchedule,
+    "schedule.every": schedule.EverySchedule,
+    "schedule.cron": schedule.CronSchedule,
+    "target.http": target.HttpTarget,
+    "target.lambda": target.LambdaTarget,
+}
+_FIELDS = {path: tuple(model.model_fields) for path, model in _OBJECTS.items()}
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Raises:
+        Malformed: It is no JSON, or no object.
+    """
+    try:
+        document = from_json(raw, allow_inf_nan=False)
+        canonical(document)
+    except ValueError as error:
+        raise Malformed(f"the body is not JSON: {error}", "send one JSON object, encoded in UTF-8") from error
+    if not isinstance(document, dict):
+        raise Malformed("the body is JSON, but not an object", "send one JSON object")
+    return document
+
+
+def canonical(document: Any) -> str:
+    """The document as text that does not depend on how it was written.
+
+    Raises:
+        ValueError: It holds a number that JSON cannot (1e999 is read as infinity).
+    """
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def fingerprint(document: Mapping[str, Any]) -> str:
+    """Tells a repeated request from another one."""
+    return hashlib.blake2b(canonical(document).encode(), digest_size=16).hexdigest()
+
+
+def read_job(document: Mapping[str, Any]) -> JobBody:
+    """The job that a document describes.
+
+    Raises:
+        Refused: With all its offending fields, except those that only the time of the request condemns.
+    """
+    body: JobBody | None = None
+    errors: tuple[FieldProblem, ...] = ()
+    try:
+        body = JobBody.model_validate(document)
+    except ValidationError as error:
+        errors = of_validation(error, _FIELDS)
+    found = {error.field for error in errors}
+    errors += tuple(one for one in _timing_errors(document) if one.field not in found)
+    if body is None or errors:
+        raise Refused(errors)
+    return body
+
+
+def _timing_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
+    """What the domain refuses of an expression and, apart from it, of a time zone."""
+    written = document.get("schedule")
+    if not isinstance(written, Mapping) or schedule.kind_of(written) != "cron":
+        return _bound_errors(document)
+    expression, zone = written["cron"], written.get("timezone", "UTC")
+    errors: tuple[FieldProblem, ...] = ()
+    for tried in ((expression, "UTC"), ("* * * * *", zone)):
+        if all(isinstance(part, str) and part for part in tried):
+            errors += _cron_errors(*tried)
+    return errors
+
+
+def _cron_errors(expression: str, zone: str) -> tuple[FieldProblem, ...]:
+    try:
+        schedules.parse_cron(expression, zone, salt="")
+    except Invalid as error:
+        return of_domain(error)
+    return ()
+
+
+def _bound_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
+    """What makes sense only with a schedule."""
+    if document.get("schedule") is not None:
+        return ()
+    given = [name for name in ("start", "end") if document.get(name) is not None]
+    remedy = "leave it out, or add a schedule"
+    return tuple(FieldProblem(field=name, problem="is given without a schedule", remedy=remedy) for name in given)
+
+
+def merged(document: Any, patch: Any) -> Any:
+    """The document after a JSON merge patch (RFC 7396)."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(document) if isinstance(document, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+def difference(before: Any, after: Any) -> Any:
+    """A merge patch that leads from one document to another.
+
+    It cannot say null inside an object: whoever needs that compares ``merged`` with what they wanted.
+    """
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return after
+    patch: dict[str, Any] = {name: None for name in before if name not in after}
+    for name, value in after.items():
+        if name not in before:
+            patch[name] = value
+        elif before[name] != value:
+            patch[name] = difference(before[name], value)
+    return patch

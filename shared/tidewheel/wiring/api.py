@@ -1,0 +1,29 @@
+"""The API's flow on AWS."""
+
+from __future__ import annotations
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
+from tidewheel.adapters.aws.wheel import DynamoWheel
+from tidewheel.adapters.clock import SystemClock, SystemEntropy
+from tidewheel.engine.define import Define
+from tidewheel.names import Function
+from tidewheel.settings import RunSettings
+from tidewheel.wiring.stores import all_jobs
+
+
+def define(settings: RunSettings) -> Define:
+    """Makes the flow with its clients."""
+    dynamodb = clients.dynamodb()
+    return Define(
+        jobs=all_jobs(dynamodb, settings),
+        executions=DynamoExecutions(dynamodb, settings.executions_table),
+        wheel=DynamoWheel(dynamodb, settings.wheel_table),
+        queue=SqsQueue(clients.sqs(), settings.queues),
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        telemetry=PowertoolsTelemetry(Function.API),
+        shards=settings.shards,
+    )

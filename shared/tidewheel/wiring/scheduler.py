@@ -1,0 +1,45 @@
+"""The ticker on AWS."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.functions import LambdaLauncher
+from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
+from tidewheel.adapters.aws.wheel import DynamoWheel
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.engine.ticker import Ticker
+from tidewheel.engine.turn import Stores
+from tidewheel.names import Function
+from tidewheel.settings import SchedulerSettings
+from tidewheel.wiring.stores import jobs
+
+_THREADS = 32
+
+
+def ticker(settings: SchedulerSettings, owner: str) -> Ticker:
+    """Makes one scheduler with its clients.
+
+    Args:
+        settings: What the environment says.
+        owner: A name for this run that no other run has.
+    """
+    dynamodb = clients.dynamodb()
+    return Ticker(
+        stores=Stores(
+            wheel=DynamoWheel(dynamodb, settings.wheel_table),
+            jobs=jobs(dynamodb, settings.jobs_table),
+            control=DynamoControl(dynamodb, settings.control_table),
+        ),
+        queue=SqsQueue(clients.sqs(), settings.queues),
+        launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
+        clock=SystemClock(),
+        telemetry=PowertoolsTelemetry(Function.SCHEDULER),
+        executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="errand"),
+        shards=settings.shards,
+        owner=owner,
+        version=settings.code_version,
+    )

@@ -1,0 +1,23 @@
+"""The watchdog on AWS."""
+
+from __future__ import annotations
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.functions import LambdaLauncher
+from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.engine.recover import Watch
+from tidewheel.names import Function
+from tidewheel.settings import WatchdogSettings
+
+
+def watch(settings: WatchdogSettings) -> Watch:
+    """Makes the flow with its clients."""
+    return Watch(
+        control=DynamoControl(clients.dynamodb(), settings.control_table),
+        launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
+        clock=SystemClock(),
+        telemetry=PowertoolsTelemetry(Function.WATCHDOG),
+        version=settings.code_version,
+    )

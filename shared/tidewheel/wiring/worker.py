@@ -1,0 +1,36 @@
+"""The worker on AWS: the flow, and what surrounds it."""
+
+from __future__ import annotations
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.functions import LambdaInvoker
+from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
+from tidewheel.adapters.aws.wheel import DynamoWheel
+from tidewheel.adapters.clock import SystemClock, SystemEntropy
+from tidewheel.adapters.targets.aws_lambda import LambdaTarget
+from tidewheel.adapters.targets.http import HttpTarget
+from tidewheel.engine.batch import Batch
+from tidewheel.engine.run import Run
+from tidewheel.names import Function
+from tidewheel.settings import RunSettings
+from tidewheel.wire.message import load
+from tidewheel.wiring.stores import all_jobs
+
+
+def batch(settings: RunSettings) -> Batch:
+    """Makes the flow with its clients."""
+    dynamodb = clients.dynamodb()
+    telemetry = PowertoolsTelemetry(Function.WORKER)
+    run = Run(
+        jobs=all_jobs(dynamodb, settings),
+        executions=DynamoExecutions(dynamodb, settings.executions_table),
+        wheel=DynamoWheel(dynamodb, settings.wheel_table),
+        callers={"http": HttpTarget(), "lambda": LambdaTarget(LambdaInvoker())},
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        telemetry=telemetry,
+        shards=settings.shards,
+    )
+    return Batch(run, SqsQueue(clients.sqs(), settings.queues), telemetry, load)
