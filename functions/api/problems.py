@@ -1,0 +1,103 @@
+"""Every way in which a request can fail, as a problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from functions.api.request import TooLarge
+from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
+from tidewheel.ports import PortError, Throttled
+from tidewheel.wire.operations import OPERATIONS
+from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, problem
+from tidewheel.wire.refused import Malformed, of_domain
+
+RETRY_AFTER_S = 1
+
+_log = Logger(service="api")
+
+
+def request_id(event: APIGatewayProxyEvent) -> str:
+    """The request's id, as its caller and the access log know it."""
+    return str((event.get("requestContext") or {}).get("requestId") or "unknown")
+
+
+def failed(error: Exception, event: APIGatewayProxyEvent) -> Response[str]:
+    """The answer to a request that failed. What is our fault is logged, and not told."""
+    kind, detail, errors = _told(error)
+    if isinstance(error, PortError):
+        _log.warning("a store or queue failed", request_id=request_id(event), error=str(error))
+    elif kind == "internal":
+        _log.error("a request failed", request_id=request_id(event), exc_info=error)
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Throttled) else {}
+    return _answer(kind, detail, event, errors, headers)
+
+
+def unknown(event: APIGatewayProxyEvent) -> Response[str]:
+    """The answer to a request that is no operation."""
+    path: str = event["path"]
+    allowed = sorted(operation.method for operation in OPERATIONS if operation.matches(path))
+    if not allowed:
+        return _answer("not-found", f"there is no {path}; see /v1/openapi.json", event)
+    detail = f"{event['httpMethod']} is not allowed on {path}; use {' or '.join(allowed)}"
+    return _answer("method-not-allowed", detail, event, headers={"Allow": ", ".join(allowed)})
+
+
+_Told = tuple[str, str, tuple[FieldProblem, ...]]
+
+
+@singledispatch
+def _told(_error: Exception) -> _Told:
+    return "internal", "the request could not be served; its id names it in the log", ()
+
+
+@_told.register
+def _(error: Invalid) -> _Told:
+    errors = of_domain(error)
+    return "invalid", "; ".join(f"{one.field}: {one.problem}" for one in errors), errors
+
+
+@_told.register
+def _(error: Malformed) -> _Told:
+    return "malformed", error.problem, (FieldProblem(field="body", problem=error.problem, remedy=error.remedy),)
+
+
+@_told.register
+def _(error: TooLarge) -> _Told:
+    remedy = "send less, or a reference to where the payload is"
+    return "too-large", str(error), (FieldProblem(field="body", problem=str(error), remedy=remedy),)
+
+
+@_told.register
+def _(error: NotFound) -> _Told:
+    return "not-found", f"{error.kind} {error.id} does not exist", ()
+
+
+@_told.register
+def _(error: Conflict) -> _Told:
+    return "conflict", str(error), ()
+
+
+@_told.register
+def _(error: Outdated) -> _Told:
+    return "outdated", str(error), (FieldProblem(field="If-Match", problem=error.problem, remedy=error.remedy),)
+
+
+@_told.register
+def _(_error: PortError) -> _Told:
+    return "unavailable", "a store or queue did not answer in time; try again, with the same Idempotency-Key", ()
+
+
+def _answer(
+    kind: str,
+    detail: str,
+    event: APIGatewayProxyEvent,
+    errors: tuple[FieldProblem, ...] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response[str]:
+    document = problem(kind, detail, request_id(event), errors)
+    return Response(document.status, MEDIA_TYPE, document.model_dump_json(), headers=dict(headers or {}))

@@ -1,0 +1,24 @@
+"""The operations on executions."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.api.answers import answered
+from functions.api.request import Request, cursor
+from tidewheel.wire.convert import execution_answer
+from tidewheel.wire.execution import ExecutionList
+
+
+def listed(request: Request) -> Response[str]:
+    """A job's executions, newest nominal time first. Its cursors hold for this job alone."""
+    job, limit = request.job, request.limit
+    kind = f"executions/{job}"
+    page = request.define.history(request.tenant, job, limit, request.position(kind))
+    items = tuple(execution_answer(execution) for execution in page.items)
+    return answered(ExecutionList(items=items, cursor=cursor(kind, page.cursor)))
+
+
+def get(request: Request) -> Response[str]:
+    """Reads an execution."""
+    return answered(execution_answer(request.define.execution(request.tenant, request.execution)))

@@ -1,0 +1,62 @@
+"""What the client raises."""
+
+from __future__ import annotations
+
+import httpx
+from pydantic import ValidationError
+
+from tidewheel.wire.problem import Problem
+
+
+class ApiError(Exception):
+    """A request that the API did not fulfil.
+
+    Args:
+        problem: The problem document; one is made up where the answer holds none (a gateway's, for example).
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        fields = "".join(f"; {one.field}: {one.problem}; {one.remedy}" for one in problem.errors)
+        super().__init__(f"{problem.status} {problem.title}: {problem.detail}{fields} ({problem.instance})")
+        self.problem = problem
+
+    @property
+    def status(self) -> int:
+        """The HTTP status; 0 if there was no answer."""
+        return self.problem.status
+
+
+class Unreachable(ApiError):
+    """No answer came, however often it was tried; the request may or may not have been fulfilled.
+
+    Args:
+        method: Of the request.
+        url: Of the request.
+        cause: What the connection said.
+    """
+
+    def __init__(self, method: str, url: str, cause: Exception) -> None:
+        said = str(cause) or type(cause).__name__
+        super().__init__(_made_up(0, "The API cannot be reached", f"{method} {url}: {said}", "none"))
+
+
+def of_response(response: httpx.Response) -> ApiError:
+    """The error that an answer of 300 or more stands for."""
+    try:
+        return ApiError(Problem.model_validate_json(response.content, extra="ignore"))
+    except ValidationError:
+        request = response.headers.get("x-amzn-requestid", "unknown")
+        detail = " ".join(response.text[:200].split()) or "the answer is empty"
+        title = response.reason_phrase or "Unexpected answer"
+        return ApiError(_made_up(response.status_code, title, detail, request))
+
+
+def unreadable(response: httpx.Response, error: ValidationError) -> ApiError:
+    """The error of an answer that is not what this release of the client knows."""
+    detail = f"{response.url} answered what this client does not know ({error.error_count()} errors): update it"
+    return ApiError(_made_up(response.status_code, "Unknown answer", detail, "unknown"))
+
+
+def _made_up(status: int, title: str, detail: str, request: str) -> Problem:
+    instance = f"urn:tidewheel:request:{request}"
+    return Problem(type="about:blank", title=title, status=status, detail=detail, instance=instance)
