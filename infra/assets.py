@@ -152,9 +152,8 @@ class AssetBuilder:
             AssetError: uv is missing or fails, or the asset is too large.
         """
         dependencies = self._dependencies(role)
-        files = sources(self.root, role)
-        contents = (part for name, file in files.items() for part in (name, file.read_bytes()))
-        digest = _digest([dependencies.name, *contents])
+        files = {name: file.read_bytes() for name, file in sources(self.root, role).items()}
+        digest = _digest([dependencies.name, *(part for file in files.items() for part in file)])
         asset = Asset(self.store / f"{role}-{digest}", digest)
         with self._new(asset.path) as folder:
             if folder:
@@ -201,11 +200,11 @@ class AssetBuilder:
         self.run(["pip", "install", "--quiet", "--require-hashes", *where, "--requirements", str(listed)])
         listed.unlink()
 
-    def _assemble(self, folder: Path, dependencies: Path, files: Mapping[str, Path]) -> None:
+    def _assemble(self, folder: Path, dependencies: Path, files: Mapping[str, bytes]) -> None:
         shutil.copytree(dependencies, folder, copy_function=os.link, dirs_exist_ok=True)
-        for name, file in files.items():
+        for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, folder / name)
+            (folder / name).write_bytes(content)
         for room in ("tidewheel", "functions"):
             self._compile(folder / room, folder)
 
