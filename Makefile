@@ -64,7 +64,7 @@ check: $(VENV_STAMP) ## Format, lint, types, layers and the fast tests: under tw
 
 test: check setup ## Check, and everything else: stacks, simulation, the contract and the flow on the local cloud
 	@echo "== contract on the local cloud"
-	@$(PYTEST) -n 2 -m ministack tests/contract
+	@$(PYTEST) -n 2 -m ministack $(FAST) tests/contract
 	@echo "== stacks, simulation and what else there is"
 	@$(PYTEST) -n 2 tests $(addprefix --ignore=,$(FAST) tests/contract tests/e2e)
 	@echo "== end to end on the local cloud"

@@ -11,12 +11,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localstack import processes
 from localstack.errors import LocalCloudError
+from localstack.ministack_engine import tail
 from localstack.places import Places
 from localstack.settings import ACCOUNT, CREDENTIALS, REGION, cdk_environ
 
 BOOTSTRAP_STACK = "CDKToolkit"
 _LAST_LINES = 25
+_CDK_SECONDS = 900.0  # it tries again without end when an engine has gone
 _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _NOT_BUILT = "deployed as a fallback"  # LocalStack's word for a resource that it only pretends to create
 
@@ -67,18 +70,19 @@ def wake(endpoint: str, watchdog: str) -> None:
 def _cdk(places: Places, endpoint: str, folder: Path, verb: str, *arguments: str) -> None:
     command = [str(places.cdk), verb, *arguments, "--no-notices", "--ci"]
     environ = cdk_environ(os.environ, places, endpoint)
-    with places.deploy_log.open("w") as log:
-        done = subprocess.run(command, check=False, cwd=folder, env=environ, stdout=log, stderr=log)
-    if done.returncode:
+    child = processes.start_detached(command, environ, places.deploy_log, folder)
+    try:
+        failed = child.wait(_CDK_SECONDS) != 0
+    except subprocess.TimeoutExpired:
+        failed = True
+    finally:
+        processes.end_child(child)  # too slow, or interrupted
+    if failed:
         raise LocalCloudError(
             f"cdk {verb} failed: see {places.deploy_log}, then run `make up` again "
             "(the local cloud still runs; `make down` ends it).",
-            _last_lines(places.deploy_log),
+            tail(places.deploy_log, _LAST_LINES),
         )
-
-
-def _last_lines(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
 
 
 def _refuse_pretended(endpoint: str) -> None:

@@ -119,6 +119,20 @@ def stop_group(leader: int, marks: Marks, grace: float) -> None:
         pause(LOOK_SECONDS)
 
 
+def end_child(child: subprocess.Popen[bytes], grace: float = 5.0) -> None:
+    """Ends a child that still runs, with its group, and waits until the system has forgotten them all."""
+    if child.poll() is not None:
+        return
+    os.killpg(child.pid, signal.SIGTERM)
+    deadline = time.perf_counter() + grace
+    while any(row.group == child.pid for row in process_table()) and time.perf_counter() < deadline:
+        child.poll()
+        pause(LOOK_SECONDS)
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
 def pause(seconds: float) -> None:
     """Waits."""
     time.sleep(seconds)  # noqa: TID251 -- waits for other processes, which no settable clock can hurry

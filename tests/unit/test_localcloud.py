@@ -150,6 +150,14 @@ class TestWhoseProcess:
     def test_this_process_is_in_the_table(self):
         assert os.getpid() in {row.pid for row in processes.process_table()}
 
+    def test_a_child_that_is_too_slow_ends_with_its_own_children(self, tmp_path):
+        child = processes.start_detached(
+            ["sh", "-c", "sleep 60 & sleep 60"], {"PATH": os.defpath}, tmp_path / "log", tmp_path
+        )
+        processes.end_child(child)
+        assert child.returncode is not None
+        assert not [row for row in processes.process_table() if row.group == child.pid and row.alive]
+
     @pytest.mark.parametrize("text", [None, "", "7", "[]", '{"engine": "ministack"}'])
     def test_a_note_that_cannot_be_read_is_no_note(self, tmp_path, text):
         path = tmp_path / "running.json"
