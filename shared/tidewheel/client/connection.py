@@ -105,4 +105,5 @@ def _pause_s(tries: int, asked: str) -> float:
     """Twice as long each time, and not the same for all clients; or what the service asked for."""
     if asked.isdecimal():
         return min(float(asked), LONGEST_PAUSE_S)
-    return min(FIRST_PAUSE_S * 2 ** (tries - 1), LONGEST_PAUSE_S) * (0.5 + secrets.randbelow(1000) / 1000)
+    grown = min(FIRST_PAUSE_S * (1 << (tries - 1)), LONGEST_PAUSE_S)
+    return grown * (0.5 + secrets.randbelow(1000) / 1000)

@@ -1,0 +1,154 @@
+"""A job's fields as options: one set for ``jobs create`` and ``jobs edit``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from tidewheel.wire.job import JobAnswer, JobBody
+
+_WHEN = "When (one of these; none: now)"
+_WHAT = "What to call (http or lambda)"
+_HOW = "How"
+
+
+def _option(panel: str, help: str, *names: str) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False)
+
+
+def _options(
+    name: Annotated[str | None, typer.Option(help="For people.", show_default=False)] = None,
+    at: Annotated[str | None, _option(_WHEN, "One instant: 2026-11-20T16:47:00Z.")] = None,
+    every: Annotated[str | None, _option(_WHEN, "An interval: 30s, 5m, PT1H.")] = None,
+    anchor: Annotated[str | None, _option(_WHEN, "What the interval counts from.")] = None,
+    cron: Annotated[str | None, _option(_WHEN, "A cron expression: '0 9 * * 1-5'.")] = None,
+    timezone: Annotated[str | None, _option(_WHEN, "Of the expression: Europe/Paris; else UTC.")] = None,
+    start: Annotated[str | None, _option(_WHEN, "The first instant allowed.")] = None,
+    end: Annotated[str | None, _option(_WHEN, "The first instant no longer allowed.")] = None,
+    url: Annotated[str | None, _option(_WHAT, "Call this URL.")] = None,
+    method: Annotated[str | None, _option(_WHAT, "By this method; else POST.")] = None,
+    header: Annotated[list[str] | None, _option(_WHAT, "'Name: value'; may be repeated.")] = None,
+    body: Annotated[str | None, _option(_WHAT, "JSON, or else plain text.")] = None,
+    function: Annotated[str | None, _option(_WHAT, "Invoke this Lambda function: name or ARN.")] = None,
+    payload: Annotated[str | None, _option(_WHAT, "Its event: JSON, or else plain text.")] = None,
+    priority: Annotated[str | None, _option(_HOW, "critical, high, normal or low.")] = None,
+    precision: Annotated[str | None, _option(_HOW, "high, normal or low.")] = None,
+    jitter: Annotated[str | None, _option(_HOW, "Spread after the nominal time: 30s.")] = None,
+    timeout: Annotated[str | None, _option(_HOW, "Of one attempt: 1m.")] = None,
+    tag: Annotated[list[str] | None, _option(_HOW, "'key:value'; may be repeated.")] = None,
+    retry_attempts: Annotated[int | None, _option(_HOW, "Attempts in all.")] = None,
+    retry_strategy: Annotated[str | None, _option(_HOW, "exponential, linear, fibonacci or fixed.")] = None,
+    retry_base: Annotated[str | None, _option(_HOW, "The first delay: 2s.")] = None,
+    retry_cap: Annotated[str | None, _option(_HOW, "The longest delay: 1h.")] = None,
+    retry_jitter: Annotated[float | None, _option(_HOW, "Share by which a delay varies: 0.1.")] = None,
+) -> None:
+    """Names the options; never called."""
+
+
+def with_fields(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options of a job's fields; it receives those that were given as ``fields``."""
+    own = inspect.signature(command).parameters
+    shared = inspect.signature(_options).parameters
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        fields = {name: value for name in shared if (value := given.pop(name)) not in (None, [])}
+        command(**given, fields=fields)
+
+    kept = [one for name, one in own.items() if name != "fields"]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(_options, include_extras=True)
+    joined = [one.replace(kind=keyword, annotation=hints[one.name]) for one in (*kept, *shared.values())]
+    called.__signature__ = inspect.Signature(joined)  # type: ignore[attr-defined] # typer reads it
+    called.__annotations__ = {one.name: one.annotation for one in joined}
+    return called
+
+
+def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a job with the options' fields put in."""
+    plain = {"name", "start", "end", "priority", "precision", "jitter", "timeout"}
+    result = dict(document) | {name: value for name, value in fields.items() if name in plain}
+    parts = {
+        "schedule": _schedule(document.get("schedule") or {}, fields),
+        "target": _target(document.get("target") or {}, fields),
+        "retry": _retry(document.get("retry") or {}, fields),
+        "tags": dict(document.get("tags") or {}) | dict(_pair(text, "--tag") for text in fields.get("tag", ())),
+    }
+    return result | {name: part for name, part in parts.items() if part}
+
+
+def _schedule(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A new kind replaces the schedule; the details of the same kind stay unless they are given."""
+    kinds = [kind for kind in ("at", "every", "cron") if kind in fields]
+    kept = dict(before) if all(kind in before for kind in kinds) else {}
+    return kept | {name: fields[name] for name in (*kinds, "anchor", "timezone") if name in fields}
+
+
+def _target(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    http = {name: fields[name] for name in ("url", "method") if name in fields}
+    if "header" in fields:
+        http["headers"] = dict(_pair(text, "--header") for text in fields["header"])
+    if "body" in fields:
+        http["body"] = _value(fields["body"])
+    invoked = {"function": fields["function"]} if "function" in fields else {}
+    if "payload" in fields:
+        invoked["payload"] = _value(fields["payload"])
+    if http and invoked:
+        raise typer.BadParameter("give the options of one target: --url … or --function …")
+    if not (http or invoked):
+        return dict(before)
+    kind = "http" if http else "lambda"
+    kept = before if before.get("kind") == kind else {"kind": kind}
+    return {**kept, **http, **invoked}
+
+
+def _retry(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"retry_attempts": "max_attempts"} | {f"retry_{it}": it for it in ("strategy", "base", "cap", "jitter")}
+    return dict(before) | {names[name]: value for name, value in fields.items() if name in names}
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise typer.BadParameter(f"{text!r} has no name and colon", param_hint=option)
+    return name.strip(), value.strip()
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def read_file(path: str) -> tuple[dict[str, Any], int | None]:
+    """A job's document from a file, or from stdin for ``-``.
+
+    What ``jobs show --json`` wrote is fine: what the API sets is left out.
+
+    Returns:
+        The document, and the generation that it was read with, if it says so.
+    """
+    try:
+        document = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{path} holds no JSON: {error}", param_hint="--file") from error
+    if not isinstance(document, dict):
+        raise typer.BadParameter(f"{path} holds no JSON object", param_hint="--file")
+    answered = JobAnswer.model_fields.keys() - JobBody.model_fields.keys()
+    generation = document.get("generation")
+    written = {name: value for name, value in document.items() if name not in answered}
+    return written, generation if isinstance(generation, int) else None
+
+
+def writable(job: JobAnswer) -> dict[str, Any]:
+    """The document that the owner of a job can write."""
+    document = job.model_dump(mode="json", include=set(JobBody.model_fields))
+    return {name: value for name, value in document.items() if value is not None}

@@ -1,0 +1,73 @@
+"""The command ``tidewheel``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import httpx
+import typer
+from typer.core import TyperGroup
+
+from tidewheel.cli import executions, jobs, show
+from tidewheel.cli.session import Session, fail, session, write
+from tidewheel.client import ApiError
+
+
+class _Root(TyperGroup):
+    """Says in words what an API refused, whichever command asked."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ApiError as error:
+            raise fail(_told(error), 1) from error
+        except httpx.InvalidURL as error:
+            raise fail(f"The API's URL cannot be used ({error}): pass another with --url.", 2) from error
+
+
+def _told(error: ApiError) -> str:
+    problem = error.problem
+    lines = [f"{problem.title}: {problem.detail}" if not problem.errors else problem.title]
+    lines += [f"  {one.field}: {one.problem}; {one.remedy}" for one in problem.errors]
+    if problem.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        lines.append(f"  {problem.instance}")
+    return "\n".join("".join(c if c.isprintable() else "·" for c in line) for line in lines)
+
+
+app = typer.Typer(
+    cls=_Root,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Schedule jobs with Tidewheel, and see what ran.",
+)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(executions.app, name="executions")
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    url: Annotated[
+        str | None,
+        typer.Option(help="The API's URL; else $TIDEWHEEL_API_URL, else the local cloud's.", show_default=False),
+    ] = None,
+) -> None:
+    context.obj = context.obj or Session()
+    context.obj.url = url
+
+
+@app.command()
+def outputs(context: typer.Context, as_json: jobs.Json = False) -> None:
+    """Show where the deployment is."""
+    found = session(context).outputs()
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        write(show.facts(found.items()))
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()

@@ -1,0 +1,107 @@
+"""Which deployment a command talks to, and how its answer reaches the user."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console, RenderableType
+
+from tidewheel.client import Client
+
+URL_VARIABLE = "TIDEWHEEL_API_URL"
+TOKEN_VARIABLE = "TIDEWHEEL_TOKEN"  # noqa: S105 -- the name of a variable
+OUTPUTS = Path(".local") / "outputs.json"
+_WIDE = 240  # columns for a file or a pipe, where nothing should be cut off
+_NO_URL = f"No deployment is known: pass --url, set {URL_VARIABLE}, or run inside a project whose local cloud is up."
+
+T = TypeVar("T")
+Connect = Callable[[str, str | None, Callable[[str], None]], Client]
+
+
+def _connect(url: str, token: str | None, heard: Callable[[str], None]) -> Client:
+    return Client(url, token, heard=heard)
+
+
+def fail(line: str, code: int) -> typer.Exit:
+    """Says why on stderr; raise what it returns."""
+    typer.echo(line, err=True)
+    return typer.Exit(code)
+
+
+def find_outputs(start: Path) -> dict[str, Any] | None:
+    """What the local cloud wrote about itself, looked for from a folder upwards."""
+    for folder in (start, *start.parents):
+        path = folder / OUTPUTS
+        if path.is_file():
+            return _read_outputs(path)
+    return None
+
+
+def _read_outputs(path: Path) -> dict[str, Any]:
+    try:
+        outputs = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise fail(f"{path} cannot be read ({error}): start the local cloud again, or pass --url.", 2) from error
+    if not isinstance(outputs, dict):
+        raise fail(f"{path} holds no object: start the local cloud again, or pass --url.", 2)
+    return outputs
+
+
+@dataclass
+class Session:
+    """One invocation.
+
+    Args:
+        url: The value of ``--url``, if given.
+        connect: Makes the client; tests give their own.
+        folder: Where the search for the local cloud begins.
+    """
+
+    url: str | None = None
+    connect: Connect = _connect
+    folder: Path = field(default_factory=Path.cwd)
+
+    def outputs(self) -> dict[str, Any]:
+        """What is known about the deployment; ``api_url`` at least, or the command ends."""
+        given = self.url or os.environ.get(URL_VARIABLE)
+        found = {"api_url": given} if given else find_outputs(self.folder)
+        if not found or not isinstance(found.get("api_url"), str):
+            raise fail(_NO_URL, 2)
+        return found
+
+    def ask(self, call: Callable[[Client], T]) -> tuple[T, str]:
+        """Makes a call; gives its answer, as a value and as the text that the API sent."""
+        texts: list[str] = []
+        token = os.environ.get(TOKEN_VARIABLE) or None
+        with self.connect(self.outputs()["api_url"], token, texts.append) as client:
+            value = call(client)
+        return value, texts[-1] if texts else ""
+
+    def show(self, call: Callable[[Client], T], render: Callable[[T], RenderableType], *, as_json: bool) -> None:
+        """Makes a call and prints its answer: as the API sent it, or for people."""
+        value, text = self.ask(call)
+        if as_json:
+            typer.echo(text)
+        else:
+            write(render(value))
+
+
+def write(renderable: RenderableType) -> None:
+    """Prints for people."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDE)
+    console.print(renderable)
+
+
+def session(context: typer.Context) -> Session:
+    """The invocation's session."""
+    found = context.find_object(Session)
+    assert found is not None  # the root command puts it there
+    return found

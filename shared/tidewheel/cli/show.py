@@ -1,0 +1,178 @@
+"""Answers as tables for people. Times are shown in local time, with their offset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList
+from tidewheel.wire.job import JobAnswer, JobList, Upcoming
+from tidewheel.wire.schedule import AtSchedule, CronSchedule, EverySchedule
+from tidewheel.wire.target import HttpTarget, LambdaTarget
+from tidewheel.wire.values import format_duration
+
+_STYLES = {
+    "active": "green",
+    "succeeded": "green",
+    "paused": "yellow",
+    "queued": "cyan",
+    "running": "cyan",
+    "retrying": "yellow",
+    "failed": "red",
+    "dead": "red",
+    "timed_out": "red",
+}
+
+
+def _text(value: object) -> Text:
+    """A cell. What a terminal would obey (a target's answer is anyone's text) is shown, not sent."""
+    plain = "-" if value is None or value == "" else str(value)
+    return Text("".join(c if c.isprintable() else "·" for c in plain), style=_STYLES.get(plain, ""))
+
+
+def time(value: datetime | None) -> str:
+    """``2026-11-20 17:47:00.250 +01:00`` where that is the local time; without ms where there are none."""
+    if value is None:
+        return "-"
+    local = value.astimezone()
+    text = local.isoformat(sep=" ", timespec="milliseconds" if local.microsecond else "seconds")
+    return f"{text[:-6]} {text[-6:]}"
+
+
+def _rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold", no_wrap=head in {"ID", "STATE"})
+    for row in rows:
+        table.add_row(*(_text(cell) for cell in row))
+    return table
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Table:
+    """One thing, a line for each of its facts."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(Text(name), _text(value))
+    return table
+
+
+def _page(table: Table, count: int, what: str, cursor: str | None) -> RenderableType:
+    if not count:
+        return Text(f"No {what}.")
+    return table if cursor is None else Group(table, Text(f"There are more: --cursor {cursor}", style="dim"))
+
+
+def _schedule(job: JobAnswer) -> str:
+    match job.schedule:
+        case AtSchedule(at=at):
+            return f"at {time(at)}"
+        case EverySchedule(every=every):
+            return f"every {format_duration(every)}"
+        case CronSchedule(cron=cron, timezone=timezone):
+            return f"{cron} ({timezone})"
+        case None:
+            return "now"
+
+
+def _target(target: HttpTarget | LambdaTarget) -> str:
+    if isinstance(target, HttpTarget):
+        return f"{target.method} {target.url}"
+    return f"lambda {target.function}"
+
+
+def jobs(page: JobList) -> RenderableType:
+    """A page of jobs."""
+    heads = ("ID", "NAME", "STATE", "SCHEDULE", "NEXT FIRE", "TARGET")
+    rows = [
+        (job.id, job.name, job.state, _schedule(job), time(job.next_fire_at), _target(job.target)) for job in page.items
+    ]
+    return _page(_rows(heads, rows), len(rows), "jobs", page.cursor)
+
+
+def job(found: JobAnswer) -> RenderableType:
+    """One job."""
+    retry = found.retry
+    bounds = [("start", found.start), ("end", found.end)]
+    return facts(
+        [
+            ("id", found.id),
+            ("name", found.name),
+            ("state", found.state),
+            ("schedule", _schedule(found)),
+            *((name, time(bound)) for name, bound in bounds if bound),
+            ("next fire", time(found.next_fire_at)),
+            ("target", _target(found.target)),
+            ("priority", found.priority),
+            ("precision", found.precision),
+            ("jitter", format_duration(found.jitter)),
+            ("timeout", format_duration(found.timeout)),
+            ("retry", f"{retry.max_attempts} attempts, {retry.strategy} from {format_duration(retry.base)}"),
+            ("tags", " ".join(f"{name}:{value}" for name, value in sorted(found.tags.items()))),
+            ("generation", found.generation),
+            ("created", time(found.created_at)),
+            ("updated", time(found.updated_at)),
+        ]
+    )
+
+
+def upcoming(found: Upcoming) -> RenderableType:
+    """The next instants; the last column says how far each lies behind the one before it."""
+    before: datetime | None = None
+    rows = []
+    for one in found.items:
+        gap = "" if before is None else f"+{format_duration(one.nominal_at - before)}"
+        rows.append((time(one.nominal_at), time(one.due_at), gap))
+        before = one.nominal_at
+    return _page(_rows(("NOMINAL", "DUE", "GAP"), rows), len(rows), "instants to come", None)
+
+
+def executions(page: ExecutionList) -> RenderableType:
+    """A page of executions."""
+    heads = ("ID", "STATE", "DUE", "LATENESS", "TOOK", "ATTEMPTS", "REASON")
+    rows = [
+        (one.id, one.state, time(one.due_at), _ms(one.lateness_ms), _took(one), one.attempt, one.reason)
+        for one in page.items
+    ]
+    return _page(_rows(heads, rows), len(rows), "executions", page.cursor)
+
+
+def _ms(value: int | None) -> str:
+    return "-" if value is None else f"{value} ms"
+
+
+def _took(one: ExecutionAnswer) -> str:
+    if one.started_at is None or one.finished_at is None:
+        return "-"
+    return format_duration(one.finished_at - one.started_at)
+
+
+def execution(found: ExecutionAnswer) -> RenderableType:
+    """One execution with its attempts."""
+    head = facts(
+        [
+            ("id", found.id),
+            ("job", found.job),
+            ("state", found.state),
+            ("origin", found.origin),
+            ("nominal", time(found.nominal_at)),
+            ("due", time(found.due_at)),
+            ("started", time(found.started_at)),
+            ("finished", time(found.finished_at)),
+            ("lateness", _ms(found.lateness_ms)),
+            ("generation", found.generation),
+            ("output", found.output),
+            ("reason", found.reason),
+        ]
+    )
+    heads = ("ATTEMPT", "RESULT", "STATUS", "STARTED", "FINISHED", "REASON")
+    rows = [
+        (one.number, one.result, one.status, time(one.started_at), time(one.finished_at), one.reason)
+        for one in found.attempts
+    ]
+    return Group(head, Text(), _rows(heads, rows)) if rows else head
