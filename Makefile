@@ -58,7 +58,7 @@ check: $(VENV_STAMP) ## Format, lint, types, layers and the fast tests: under tw
 	@.venv/bin/ruff format --check --quiet . || { echo "Not formatted: run .venv/bin/ruff format ."; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 	@echo "== unit, properties, architecture, functions, contract in memory"
 	@$(PYTEST) -n 2 -m "not ministack" $(FAST) tests/contract
 
