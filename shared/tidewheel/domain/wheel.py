@@ -158,9 +158,9 @@ class Placed:
 SINGLE_PREFIX = "e#"
 
 
-def pack_key(source: Slot, epoch: int, sequence: int) -> str:
+def pack_key(source: int, epoch: int, sequence: int) -> str:
     """Sort key of a pack: source shard, epoch and sequence make it unique, so that none is overwritten."""
-    return f"p#{source.shard:04d}#{epoch:08d}#{sequence:08d}"
+    return f"p#{source:04d}#{epoch:08d}#{sequence:08d}"
 
 
 def encode(entry: Entry) -> str:

@@ -7,7 +7,7 @@ errands. A crash anywhere repeats a slot from its cursor, and every step is idem
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.expansion import Firing, expand, waiting_firing
@@ -45,7 +45,7 @@ class Window:
         known: Sort keys that were loaded, those that are to stay included.
         chains: Oldest nominal time in hand, by tenant, job and generation: doubles are dropped.
         unsent: Occurrences that no queue has accepted yet.
-        arming: Packs that are not durable yet.
+        arming: Entries armed whose pack is not durable yet.
         closing: Whether its last read is under way.
     """
 
@@ -133,12 +133,14 @@ class ShardWheel:
         self._late_reading = False
         self._late_taken = self._late_begun
         self._complain(loaded)
+        arms: list[tuple[Window, Chain]] = []
         for key, entry in loaded.load.singles.items():
             if key not in self._late_known:
                 self._late_known[key] = None
                 window = Window(late(self._shard), ends_ms=0)
                 self._windows[window] = None
-                self._take_in(window, {key: entry}, (), loaded)
+                arms += self._take_in(window, {key: entry}, (), loaded)
+        self._arm(arms)
         for key, last_read in list(self._late_known.items()):
             if last_read is not None and last_read < self._late_taken:
                 del self._late_known[key]
@@ -164,7 +166,7 @@ class ShardWheel:
             self._complain(loaded)
             window = Window(slot, ends_ms=slot_ms + track.ring.slot_ms)
             self._windows[window] = None
-            self._take_in(window, loaded.load.singles, loaded.load.packed, loaded)
+            self._arm(self._take_in(window, loaded.load.singles, loaded.load.packed, loaded))
 
         self._errands.start(lambda: self._fetch(self._stores.wheel.load(slot), ()), done)
 
@@ -175,8 +177,10 @@ class ShardWheel:
 
     # --- plan ---------------------------------------------------------------------------------------------
 
-    def _take_in(self, window: Window, singles: Mapping[str, Entry], packed: Sequence[Entry], loaded: Loaded) -> None:
-        """Plans entries: what fires goes to the hopper, what comes after is armed; both hold the window open."""
+    def _take_in(
+        self, window: Window, singles: Mapping[str, Entry], packed: Sequence[Entry], loaded: Loaded
+    ) -> list[tuple[Window, Chain]]:
+        """Plans entries: what fires goes to the hopper; what comes after is returned, to be armed by the caller."""
         arms: list[Chain] = []
         firings: list[Firing] = []
         for entry in itertools.chain(singles.values(), packed):
@@ -192,7 +196,7 @@ class ShardWheel:
         }
         window.unsent += len(firings)
         self._hopper.add(firings, lambda: self._sent(window))
-        self._arm(window, arms)
+        return [(window, chain) for chain in arms]
 
     @staticmethod
     def _is_oldest(window: Window, entry: Chain) -> bool:
@@ -220,25 +224,29 @@ class ShardWheel:
 
     # --- arm ----------------------------------------------------------------------------------------------
 
-    def _arm(self, window: Window, arms: Sequence[Chain]) -> None:
+    def _arm(self, arms: Sequence[tuple[Window, Chain]]) -> None:
         """Writes packs, one or more for each slot that entries go to; the slot is not loaded meanwhile."""
-        targets: dict[int, list[Chain]] = {}
-        for chain in arms:
-            targets.setdefault(MINUTES.start_of(chain.due_ms), []).append(chain)
+        targets: dict[int, list[tuple[Window, Chain]]] = {}
+        for window, chain in arms:
+            targets.setdefault(MINUTES.start_of(chain.due_ms), []).append((window, chain))
         for start_ms, chains in targets.items():
-            for entries in _chunks(chains, PACK_ENTRIES):
-                self._put_pack(window, start_ms, entries)
+            for start in range(0, len(chains), PACK_ENTRIES):
+                self._put_pack(start_ms, chains[start : start + PACK_ENTRIES])
 
-    def _put_pack(self, window: Window, start_ms: int, entries: Sequence[Chain]) -> None:
+    def _put_pack(self, start_ms: int, arms: Sequence[tuple[Window, Chain]]) -> None:
         slot = Slot(Level.MINUTES, start_ms, self._shard)
-        key = pack_key(window.slot, self._epoch, next(self._sequence))
+        key = pack_key(self._shard, self._epoch, next(self._sequence))
+        entries = [chain for _, chain in arms]
+        windows = [window for window, _ in arms]
 
         def done(_: None) -> None:
-            window.arming -= 1
+            for window in windows:
+                window.arming -= 1
             self._minutes.arm_ends(start_ms)
             self._telemetry.count("armed", len(entries))
 
-        window.arming += 1
+        for window in windows:
+            window.arming += 1
         self._minutes.arm_begins(start_ms)
         self._errands.start(lambda: self._stores.wheel.put_pack(slot, key, entries), done)
 
@@ -261,7 +269,7 @@ class ShardWheel:
             missed = loaded.load.singles
             if missed:
                 self._telemetry.count("stragglers", len(missed))
-                self._take_in(window, missed, (), loaded)
+                self._arm(self._take_in(window, missed, (), loaded))
             else:
                 del self._windows[window]
                 self._retired.append(window)
@@ -312,8 +320,3 @@ class ShardWheel:
     def stored(self) -> bool:
         """Whether nothing that can be stored about the cursors is left to store."""
         return not self._storing and self._stored == {level: t.cursor_ms for level, t in self._tracks.items()}
-
-
-def _chunks(items: Sequence[Chain], size: int) -> Iterator[Sequence[Chain]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

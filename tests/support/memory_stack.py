@@ -1,0 +1,210 @@
+"""A whole deployment in memory, on virtual time: the real flows, a caller that records, workers that are pumped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tidewheel.adapters.memory import (
+    CountedEntropy,
+    InlineExecutor,
+    MemoryControl,
+    MemoryExecutions,
+    MemoryJobs,
+    MemoryQueue,
+    MemoryWheel,
+    Message,
+    RecordingTelemetry,
+    SettableClock,
+    World,
+)
+from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.job import Definition, Job, Target
+from tidewheel.domain.precision import Precision
+from tidewheel.domain.route import ROUTES, Route
+from tidewheel.domain.schedule import At, Cron, Every, Schedule
+from tidewheel.engine.batch import Batch, Received
+from tidewheel.engine.define import Define
+from tidewheel.engine.run import Run
+from tidewheel.engine.ticker import End, Ticker
+from tidewheel.engine.turn import Stores
+from tidewheel.ports import Call
+from tidewheel.wire.message import load
+
+START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
+TENANT = "default"
+
+
+class PumpedClock(SettableClock):
+    """Virtual time whose every step lets the workers work."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__(now_ms)
+        self.pump: Callable[[], None] | None = None
+        self._pumping = False
+
+    def sleep_until(self, instant_ms: int) -> None:
+        super().sleep_until(instant_ms)
+        if self.pump is not None and not self._pumping:
+            self._pumping = True
+            try:
+                self.pump()
+            finally:
+                self._pumping = False
+
+    def sleep(self, duration_ms: int) -> None:
+        self.sleep_until(self.now_ms() + duration_ms)
+
+
+@dataclass
+class RecordingCaller:
+    """A target: keeps its calls with the time they came, answers what it is told to."""
+
+    clock: SettableClock
+    calls: list[tuple[int, Call]] = field(default_factory=list)
+    answers: Callable[[Call], Answer] = lambda _call: Answer(Result.SUCCEEDED, 200, "ok")
+
+    def call(self, call: Call) -> Answer:
+        self.calls.append((self.clock.now_ms(), call))
+        return self.answers(call)
+
+    @property
+    def nominal(self) -> list[int]:
+        """Nominal times of all calls, in their order."""
+        return [call.nominal_ms for _, call in self.calls]
+
+
+@dataclass
+class RecordingLauncher:
+    """Counts how often a scheduler was called for."""
+
+    launched: int = 0
+
+    def launch(self) -> None:
+        self.launched += 1
+
+
+class MemoryStack:
+    """Everything that a deployment has, in memory."""
+
+    def __init__(self, shards: int = 2, now_ms: int = START_MS) -> None:
+        self.shards = shards
+        self.clock = PumpedClock(now_ms)
+        self.clock.pump = self.pump
+        self.world = World()
+        self.jobs = MemoryJobs(self.world)
+        self.executions = MemoryExecutions(self.world)
+        self.wheel = MemoryWheel(self.world)
+        self.control = MemoryControl()
+        self.queue = MemoryQueue(self.clock)
+        self.telemetry = RecordingTelemetry()
+        self.entropy = CountedEntropy()
+        self.caller = RecordingCaller(self.clock)
+        self.launcher = RecordingLauncher()
+        self.workers_up = True
+        self._held: list[tuple[Route, Message]] = []
+        self._owners = 0
+        self._stop_ms = 0
+
+    @property
+    def define(self) -> Define:
+        return Define(
+            self.jobs,
+            self.executions,
+            self.wheel,
+            self.queue,
+            self.clock,
+            self.entropy,
+            self.telemetry,
+            self.shards,
+        )
+
+    @property
+    def run(self) -> Run:
+        return Run(
+            self.jobs,
+            self.executions,
+            self.wheel,
+            {"http": self.caller},
+            self.clock,
+            self.entropy,
+            self.telemetry,
+            self.shards,
+        )
+
+    def ticker(self, version: str = "v1") -> Ticker:
+        self._owners += 1
+        stores = Stores(self.wheel, self.jobs, self.control)
+        return Ticker(
+            stores,
+            self.queue,
+            self.launcher,
+            self.clock,
+            self.telemetry,
+            InlineExecutor(),
+            self.shards,
+            f"owner-{self._owners}",
+            version,
+        )
+
+    def turn_for(self, duration_ms: int, version: str = "v1") -> End:
+        """Runs one scheduler that hands over cleanly after about so long."""
+        until = self.clock.now_ms() + duration_ms
+        return self.ticker(version).run(lambda: until - self.clock.now_ms() + 6_000)
+
+    def crash_after(self, duration_ms: int) -> None:
+        """Runs one scheduler and kills it between two ticks: nothing is handed over."""
+        until = self.clock.now_ms() + duration_ms
+
+        def remaining() -> int:
+            if self.clock.now_ms() >= until:
+                raise Crashed
+            return 10**9
+
+        try:
+            self.ticker().run(remaining)
+        except Crashed:
+            return
+
+    def pump(self) -> None:
+        """Lets workers take what is visible; one that came early is held without stopping the clock."""
+        if not self.workers_up:
+            return
+        for route in ROUTES:
+            self._held += [(route, message) for message in self.queue.receive(route, 1_000)]
+        now = self.clock.now_ms()
+        ready = [held for held in self._held if held[1].dispatch.due_ms <= now]
+        self._held = [held for held in self._held if held[1].dispatch.due_ms > now]
+        for route, message in ready:
+            self.work(route, message)
+
+    def work(self, route: Route, message: Message) -> None:
+        batch = Batch(self.run, self.queue, self.telemetry, load)
+        kept = batch.handle([Received(message.receipt, message.receipt, message.body, route, message.received)])
+        if not kept:
+            self.queue.delete(route, message.receipt)
+
+    def create(self, timing: At | Every | Cron | None, **fields: object) -> Job:
+        """A job with an http target; ``start``, ``end`` and the definition's own fields by keyword."""
+        start, end = fields.pop("start", None), fields.pop("end", None)
+
+        def draft(_id: str, _now: int, _existing: Definition | None) -> Definition:
+            schedule = None if timing is None else Schedule(timing, start, end)  # type: ignore[arg-type]
+            return Definition("job", schedule, Target("http", {}), **fields)  # type: ignore[arg-type]
+
+        return self.define.create(TENANT, draft)
+
+    def effects(self) -> Sequence[str]:
+        """Execution ids of all calls, in their order."""
+        return [call.execution for _, call in self.caller.calls]
+
+
+class Crashed(Exception):
+    """The process is gone."""
+
+
+def every(interval_ms: int, anchor_ms: int = START_MS) -> Every:
+    return Every(interval_ms, anchor_ms)
+
+
+__all__ = ["START_MS", "TENANT", "Crashed", "Cron", "MemoryStack", "Precision", "every"]
