@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -10,14 +10,14 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId
 
-VERSION: Literal[1] = 1
+VERSION = 1
 _SHOWN = 80
 
 
 class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    v: Literal[1]
+    v: Annotated[int, Field(ge=VERSION, le=VERSION)]
     t: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
     e: str
     a: Annotated[int, Field(ge=1)]

@@ -1,0 +1,302 @@
+import json
+
+import pytest
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from openapi_spec_validator import validate
+
+from functions.api import problems
+from functions.api.app import ROUTES, resolver
+from functions.api.request import cursor, tenant_of
+from tests.support.front import EVERY_JOB, HTTP_JOB, NOW_MS, Context, Front, event, recorded
+from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.limits import MAX_JOB_BYTES
+from tidewheel.ports import PortError, Throttled
+from tidewheel.wire.openapi import document
+from tidewheel.wire.operations import OPERATIONS
+from tidewheel.wire.problem import KINDS
+
+FIRST = "j0000000000000001"
+
+
+@pytest.fixture
+def front():
+    return Front()
+
+
+def created(front, body=EVERY_JOB):
+    return front.call("POST", "/jobs", body).json["id"]
+
+
+def refused(answer, status, *fields):
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    kind = answer.json["type"].removeprefix("urn:tidewheel:problem:")
+    assert KINDS[kind] == (status, answer.json["title"])
+    assert answer.json["instance"] == "urn:tidewheel:request:c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+    assert [one["field"] for one in answer.json["errors"]] == list(fields)
+    assert all(one["problem"] and one["remedy"] for one in answer.json["errors"])
+    return answer
+
+
+def test_a_job_is_created(front):
+    answer = front.send(recorded("create"))
+    assert answer.status == 201
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["ETag"] == '"1"'
+    assert answer.headers["Location"] == f"jobs/{answer.json['id']}"
+    sent = json.loads(recorded("create")["body"])
+    assert {name: answer.json[name] for name in sent} == sent
+    assert answer.json["next_fire_at"] == "2025-11-21T08:00:00.000Z"
+    assert front.call("GET", f"/jobs/{answer.json['id']}").json == answer.json
+
+
+def test_a_repeated_key_gives_the_same_job(front):
+    first, second = front.send(recorded("create")), front.send(recorded("create"))
+    assert (second.status, second.text) == (201, first.text)
+    assert len(front.call("GET", "/jobs").json["items"]) == 1
+    other = recorded("create") | {"body": json.dumps(HTTP_JOB)}
+    refused(front.send(other), 422, "Idempotency-Key")
+
+
+def test_a_key_whose_job_is_gone_conflicts(front):
+    id = front.send(recorded("create")).json["id"]
+    assert front.call("DELETE", f"/jobs/{id}").status == 204
+    refused(front.send(recorded("create")), 409)
+
+
+def test_a_body_may_come_in_base64(front):
+    assert front.send(recorded("create_base64")).json["name"] == "rapport journalier é"
+    refused(front.send(recorded("create_base64") | {"body": "{}"}), 400, "body")
+
+
+def test_a_malformed_body_is_refused(front):
+    refused(front.send(recorded("create_malformed")), 400, "body")
+    refused(front.call("POST", "/jobs"), 400, "body")
+    refused(front.call("POST", "/jobs", "[]"), 400, "body")
+    refused(front.call("POST", "/jobs", '"\ud800"'), 400, "body")
+
+
+def test_all_offending_fields_are_named(front):
+    fields = ("name", "target.url", "timeout", "overlap", "schedule.cron", "schedule.timezone")
+    refused(front.send(recorded("create_bad_body")), 422, *fields)
+
+
+def test_a_past_instant_is_refused(front):
+    refused(front.call("POST", "/jobs", HTTP_JOB | {"schedule": {"at": "2020-01-01T00:00:00Z"}}), 422, "schedule.at")
+
+
+def test_a_body_may_be_so_large_and_no_larger(front):
+    room = MAX_JOB_BYTES - len(json.dumps(HTTP_JOB | {"tags": {}})) - 40
+    target = HTTP_JOB["target"] | {"body": "x" * room}
+    assert front.call("POST", "/jobs", HTTP_JOB | {"target": target}).status == 201
+    refused(front.call("POST", "/jobs", HTTP_JOB | {"target": target | {"body": "x" * MAX_JOB_BYTES}}), 413, "body")
+
+
+def test_a_recorded_job_is_read(front):
+    created(front)
+    answer = front.send(recorded("get"))
+    assert (answer.status, answer.headers["ETag"], answer.json["id"]) == (200, '"1"', FIRST)
+
+
+@pytest.mark.parametrize("path", [f"/jobs/{FIRST}", "/jobs/nonsense", "/jobs/J%200", f"/jobs/{FIRST}/upcoming"])
+def test_an_unknown_job_is_not_found(front, path):
+    refused(front.call("GET", path), 404)
+
+
+def test_jobs_are_listed_in_pages(front):
+    ids = [created(front) for _ in range(5)]
+    first = front.call("GET", "/jobs", query={"limit": ["2"]})
+    second = front.call("GET", "/jobs", query={"limit": ["2"], "cursor": [first.json["cursor"]]})
+    third = front.call("GET", "/jobs", query={"limit": ["2"], "cursor": [second.json["cursor"]]})
+    assert [one["id"] for page in (first, second, third) for one in page.json["items"]] == ids
+    assert third.json["cursor"] is None
+
+
+def test_jobs_are_listed_by_state_and_tags(front):
+    created(front, EVERY_JOB | {"tags": {"team": "billing", "tier": "1"}})
+    created(front, EVERY_JOB | {"tags": {"team": "billing"}})
+    created(front, HTTP_JOB)
+    front.call("POST", "/jobs/j0000000000000002/pause")
+
+    def found(**query):
+        return [one["id"][-1] for one in front.call("GET", "/jobs", query=query).json["items"]]
+
+    assert found(state=["active"]) == ["1"]
+    assert found(state=["paused"]) == ["2"]
+    assert found(state=["completed"]) == ["3"]
+    assert found(tag=["team:billing"]) == ["1", "2"]
+    assert found(tag=["team:billing", "tier:1"]) == ["1"]
+    assert found(tag=["team:bill"]) == []
+    assert [one["id"] for one in front.send(recorded("list")).json["items"]] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"limit": ["0"]}, "limit"),
+        ({"limit": ["101"]}, "limit"),
+        ({"limit": ["ten"]}, "limit"),
+        ({"limit": ["1", "2"]}, "limit"),
+        ({"state": ["deleted"]}, "state"),
+        ({"tag": ["team"]}, "tag"),
+        ({"tag": [":x"]}, "tag"),
+        ({"stat": ["active"]}, "stat"),
+        *(({"cursor": [text]}, "cursor") for text in ("", "x", "e30", "W10", "a" * 999, "é", "W1tbW1tb")),
+        ({"cursor": [cursor("executions/" + FIRST, FIRST)]}, "cursor"),
+        ({"cursor": [cursor("jobs", "nonsense")]}, "cursor"),
+    ],
+)
+def test_a_list_refuses_what_it_cannot_follow(front, query, field):
+    refused(front.call("GET", "/jobs", query=query), 422, field)
+
+
+def test_a_patch_is_merged_into_what_is_in_force(front):
+    created(front, EVERY_JOB | {"tags": {"team": "billing", "tier": "1"}})
+    answer = front.send(recorded("patch"))
+    assert (answer.status, answer.headers["ETag"]) == (200, '"2"')
+    assert answer.json["timeout"] == "PT5M"
+    assert answer.json["tags"] == {"owner": "ada", "tier": "1"}
+    assert answer.json["schedule"] == {"every": "PT5M", "anchor": "2025-11-20T16:47:00.000Z"}
+    refused(front.send(recorded("patch")), 412, "If-Match")
+    refused(front.call("PATCH", f"/jobs/{FIRST}", {"schedule": None}), 422, "schedule")
+    refused(front.call("PATCH", f"/jobs/{FIRST}", {"name": None, "misfire": {}}), 422, "name", "misfire")
+    assert front.call("PATCH", f"/jobs/{FIRST}", {}, headers={"If-Match": "*"}).status == 200
+
+
+def test_a_put_replaces_the_whole(front):
+    created(front, EVERY_JOB | {"tags": {"a": "b"}})
+    front.clock.advance(60_000)
+    answer = front.call("PUT", f"/jobs/{FIRST}", EVERY_JOB | {"name": "b"}, headers={"if-match": '"1"'})
+    assert (answer.status, answer.json["name"], answer.json["tags"]) == (200, "b", {})
+    assert answer.json["schedule"]["anchor"] == "2025-11-20T16:47:00.000Z"
+    refused(front.call("PUT", f"/jobs/{FIRST}", EVERY_JOB, headers={"If-Match": '"1"'}), 412, "If-Match")
+    refused(front.call("PUT", f"/jobs/{FIRST}", {"name": "b"}), 422, "target")
+    refused(front.call("PUT", "/jobs/j0000000000000009", EVERY_JOB), 404)
+
+
+@pytest.mark.parametrize("etag", ["1", 'W/"1"', '"x"', '"1", "2"', ""])
+def test_what_is_no_etag_of_a_job_is_refused(front, etag):
+    created(front)
+    refused(front.call("DELETE", f"/jobs/{FIRST}", headers={"If-Match": etag}), 422, "If-Match")
+
+
+def test_a_job_is_deleted(front):
+    created(front)
+    refused(front.call("DELETE", f"/jobs/{FIRST}", headers={"If-Match": '"2"'}), 412, "If-Match")
+    answer = front.send(recorded("delete"))
+    assert (answer.status, answer.text) == (204, "")
+    refused(front.send(recorded("delete")), 404)
+
+
+def test_a_job_is_paused_and_resumed(front):
+    created(front)
+    for action, state in (("pause", "paused"), ("pause", "paused"), ("resume", "active")):
+        answer = front.call("POST", f"/jobs/{FIRST}/{action}")
+        assert (answer.status, answer.json["state"]) == (200, state)
+    assert answer.headers["ETag"] == '"3"'
+    refused(front.call("POST", f"/jobs/{FIRST}/pause", headers={"Idempotency-Key": "é"}), 422, "Idempotency-Key")
+
+
+def test_a_job_is_run(front):
+    created(front)
+    answer = front.send(recorded("run"))
+    assert (answer.status, answer.json["state"], answer.json["origin"]) == (202, "queued", "run")
+    assert answer.headers["Location"] == f"../../executions/{answer.json['id']}"
+    front.clock.advance(5_000)
+    assert front.send(recorded("run")).json["id"] == answer.json["id"]
+    assert front.call("POST", f"/jobs/{FIRST}/run").json["id"] != answer.json["id"]
+    assert front.call("GET", f"/executions/{answer.json['id']}").json == answer.json
+
+
+def test_what_comes_next(front):
+    created(front, EVERY_JOB | {"jitter": "1m"})
+    items = front.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["3"]}).json["items"]
+    assert [one["nominal_at"][14:19] for one in items] == ["47:00", "52:00", "57:00"]
+    assert all(one["due_at"] >= one["nominal_at"] for one in items)
+    assert len(front.call("GET", f"/jobs/{FIRST}/upcoming").json["items"]) == 10
+    refused(front.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["101"]}), 422, "count")
+
+
+def test_executions_are_listed_newest_first(front):
+    created(front)
+    ids = []
+    for _ in range(3):
+        ids.append(front.call("POST", f"/jobs/{FIRST}/run").json["id"])
+        front.clock.advance(1_000)
+    path = f"/jobs/{FIRST}/executions"
+    first = front.call("GET", path, query={"limit": ["2"]}).json
+    second = front.call("GET", path, query={"limit": ["2"], "cursor": [first["cursor"]]}).json
+    assert [one["id"] for one in first["items"] + second["items"]] == ids[::-1]
+    other = created(front)
+    refused(front.call("GET", f"/jobs/{other}/executions", query={"cursor": [first["cursor"]]}), 422, "cursor")
+
+
+def test_an_unknown_execution_is_not_found(front):
+    refused(front.call("GET", "/executions/nonsense"), 404)
+    refused(front.call("GET", f"/executions/{ExecutionId(FIRST, NOW_MS, Origin.RUN, '1')}"), 404)
+
+
+def test_unknown_routes_and_methods(front):
+    refused(front.send(recorded("unknown_route")), 404)
+    answer = refused(front.call("PATCH", "/jobs"), 405)
+    assert answer.headers["Allow"] == "GET, POST"
+    refused(front.call("POST", f"/executions/{FIRST}"), 405)
+
+
+def test_health_needs_no_flow():
+    answer = resolver(lambda: pytest.fail("built"))
+    assert json.loads(answer.resolve(event("GET", "/v1/health"), Context())["body"])["status"] == "ok"
+
+
+class Failing:
+    """A flow that cannot be built, or whose every call fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __getattr__(self, name):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry_after"),
+    [
+        (Throttled("jobs.get", FIRST, "slow down"), 503, "1"),
+        (PortError("jobs.get", FIRST, "secret endpoint"), 503, None),
+        (ValueError("secret"), 500, None),
+        (KeyError("secret"), 500, None),
+    ],
+)
+def test_what_is_our_fault_is_not_told(front, error, status, retry_after, monkeypatch):
+    logged = []
+    monkeypatch.setattr(problems._log, "error", lambda message, **fields: logged.append(fields))
+    monkeypatch.setattr(problems._log, "warning", lambda message, **fields: logged.append(fields))
+    front.flow = Failing(error)
+    answer = refused(front.call("GET", f"/jobs/{FIRST}"), status)
+    assert "secret" not in answer.text
+    assert answer.headers.get("Retry-After") == retry_after
+    assert logged[0]["request_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+    assert status != 500 or logged[0]["exc_info"] is error
+
+
+def test_there_is_one_tenant():
+    assert tenant_of(APIGatewayProxyEvent(recorded("get"))) == "default"
+
+
+def test_the_document_is_valid_and_served(front):
+    validate(document())
+    assert front.call("GET", "/openapi.json").json == json.loads(json.dumps(document()))
+
+
+def test_the_document_and_the_resolver_know_the_same_routes(front):
+    described = {(method.upper(), path) for path, methods in document()["paths"].items() for method in methods}
+    routes = (*front.app._static_routes, *front.app._dynamic_routes)
+    resolved = {(route.method, route.path.replace("<", "{").replace(">", "}")) for route in routes}
+    assert described == resolved == {(one.method, one.path) for one in OPERATIONS}
+    assert {one.id for one in OPERATIONS} == ROUTES.keys()
+
+
+def test_every_example_of_the_document_is_accepted(front):
+    content = document()["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
+    for example in content["examples"].values():
+        assert front.call("POST", "/jobs", example["value"]).status == 201

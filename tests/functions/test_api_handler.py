@@ -1,0 +1,66 @@
+import json
+from functools import cache
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from functions.api import handler
+from tests.support.front import NOW_MS, Context, Front, event, memory_flow, recorded
+from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
+from tidewheel.names import Env
+
+
+def test_the_handler_answers_without_settings_what_needs_none(monkeypatch):
+    for variable in Env:
+        monkeypatch.delenv(variable, raising=False)
+    handler._flow.cache_clear()
+    assert handler.handler(event("GET", "/v1/health"), Context())["statusCode"] == 200
+    answer = handler.handler(recorded("get"), Context())
+    assert answer["statusCode"] == 500
+    assert "TIDEWHEEL" not in answer["body"]
+
+
+def test_the_flow_is_built_once_and_its_counts_are_handed_on(monkeypatch):
+    built, flushed = [], []
+
+    @cache
+    def flow():
+        built.append(memory_flow(SettableClock(NOW_MS)))
+        return built[-1]
+
+    monkeypatch.setattr(handler, "_flow", flow)
+    monkeypatch.setattr(handler, "_app", handler.resolver(flow))
+    monkeypatch.setattr(RecordingTelemetry, "flush", lambda telemetry: flushed.append(id(telemetry)))
+    assert handler.handler(recorded("create"), Context())["statusCode"] == 201
+    assert handler.handler(recorded("unknown_route"), Context())["statusCode"] == 404
+    assert (len(built), len(flushed)) == (1, 2)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+WRITTEN = {
+    "name": st.just("a") | JSON,
+    "target": st.fixed_dictionaries(
+        {"kind": st.sampled_from(["http", "lambda"])}, optional={"url": JSON, "function": JSON}
+    )
+    | st.just({"kind": "http", "url": "https://example.com"})
+    | JSON,
+    "schedule": st.fixed_dictionaries({}, optional=dict.fromkeys(("at", "every", "cron", "timezone", "anchor"), JSON))
+    | st.just({"every": "5m"})
+    | JSON,
+    **dict.fromkeys(("start", "end", "retry", "tags", "jitter", "timeout", "priority", "x"), JSON),
+}
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.fixed_dictionaries({}, optional=WRITTEN), st.fixed_dictionaries({}, optional=WRITTEN))
+def test_no_body_breaks_the_api(body, patch):
+    front = Front()
+    created = front.call("POST", "/jobs", json.dumps(body))
+    assert created.status in {201, 400, 422}
+    id = front.call("POST", "/jobs", {"name": "a", "target": {"kind": "lambda", "function": "f"}}).json["id"]
+    edited = front.call("PATCH", f"/jobs/{id}", json.dumps(patch))
+    assert edited.status in {200, 400, 422}
