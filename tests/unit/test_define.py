@@ -12,7 +12,7 @@ from tidewheel.domain.execution import State
 from tidewheel.domain.ids import Origin
 from tidewheel.domain.job import Definition, Job, JobState, Target
 from tidewheel.domain.limits import RETENTION_MS
-from tidewheel.domain.schedule import At, Schedule
+from tidewheel.domain.schedule import At, Schedule, parse_at
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import PortError
 
@@ -77,6 +77,26 @@ def test_a_repeat_with_the_same_key_returns_the_same_job() -> None:
     assert again == first
     assert len(stack.world.jobs) == 1
     assert stack.define.create("other", draft, "key", "print").id != first.id
+
+
+def test_a_repeat_is_not_judged_by_what_time_it_is_now() -> None:
+    stack = MemoryStack()
+
+    def once(_id: str, now: int, _existing: Definition | None) -> Definition:
+        return replace(DEFINITION, schedule=Schedule(parse_at(START_MS + 5_000, now_ms=now)))
+
+    first = stack.define.create(TENANT, once, "key", "print")
+    stack.clock.advance(60_000)
+    assert stack.define.create(TENANT, once, "key", "print") == first
+
+
+def test_a_rare_filter_ends_a_request_early_with_a_cursor() -> None:
+    stack = MemoryStack()
+    jobs = sorted(stack.define.create(TENANT, draft).id for _ in range(2_100))
+    page = stack.define.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, None)
+    assert (page.items, page.cursor) == ([], jobs[1_999])
+    (found,) = stack.define.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, page.cursor).items
+    assert found.id == jobs[-1]
 
 
 def test_a_key_used_for_another_request_is_refused() -> None:

@@ -19,6 +19,8 @@ Draft = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
 
 _EDIT_TRIES = 5
+_LIST_PAGES = 20
+"""Pages of ``limits.MAX_PAGE`` jobs that one request looks through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Define:
         now = self.clock.now_ms()
         id = job_id(hashlib.blake2b(f"{tenant}/{key}".encode()).digest() if key else self.entropy.bytes(10))
         request = fingerprint if key else ""
+        if key and (existing := self.jobs.get(tenant, id, consistent=True)):
+            return _same_request(existing, request)  # before the draft, which would refuse what is past by now
         job = Job(tenant, id, draft(id, now, None), JobState.ACTIVE, 1, now, now, now, request)
         placed, queued = self._first(job, now)
         if not self.jobs.create(job, placed, queued):
@@ -74,9 +78,7 @@ class Define:
         existing = self.jobs.get(job.tenant, job.id, consistent=True)
         if existing is None:
             raise Conflict("job", job.id, "this idempotency key's job was deleted", "use a new key")
-        if existing.request != job.request:
-            raise Invalid("Idempotency-Key", "was used for another request", "use a new key for each request")
-        return existing
+        return _same_request(existing, job.request)
 
     def _first(self, job: Job, now: int) -> tuple[Placed | None, Execution | None]:
         """The wheel entry of a generation's first occurrence.
@@ -135,10 +137,14 @@ class Define:
         return job
 
     def listed(self, tenant: str, wanted: Callable[[Job, int], bool], limit: int, after: str | None) -> Page[Job]:
-        """Jobs by id that ``wanted`` (given now, ms) keeps: as many as the limit, unless the list ends."""
+        """Jobs by id that ``wanted`` (given now, ms) keeps.
+
+        As many as the limit, unless the list ends or so many others lie between that one request would take
+        too long: then the page is shorter, and its cursor goes on.
+        """
         now = self.clock.now_ms()
         found: list[Job] = []
-        while True:
+        for _ in range(_LIST_PAGES):
             page = self.jobs.list(tenant, MAX_PAGE, after)
             for job in page.items:
                 if wanted(job, now):
@@ -149,6 +155,7 @@ class Define:
             if page.cursor is None:
                 return Page(found)
             after = page.cursor
+        return Page(found, after)
 
     def edit(self, tenant: str, id: str, draft: Draft, match: int | None = None) -> Job:
         """Gives a job a new definition; its state stays.
@@ -257,3 +264,9 @@ class Define:
         if not page.items and before is None:
             self.get(tenant, job)
         return page
+
+
+def _same_request(existing: Job, request: str) -> Job:
+    if existing.request != request:
+        raise Invalid("Idempotency-Key", "was used for another request", "use a new key for each request")
+    return existing
