@@ -59,6 +59,8 @@ def walls(expression: str, zone: str, start: str, count: int) -> list[str]:
         ("30 23 * * *", "America/Sao_Paulo", "2018-02-17T12:00", ["02-17T23:30:00-02:00", "02-18T23:30:00-03:00"]),
         ("0 0 * * *", "Africa/Cairo", "2026-04-23T12:00", ["04-24T01:00:00+03:00", "04-25T00:00:00+03:00"]),
         ("0 0 * * *", "Africa/Cairo", "2026-10-29T12:00", ["10-30T00:00:00+02:00", "10-31T00:00:00+02:00"]),
+        # ... and the day it repeats an hour of has no later time that matches
+        ("0 * 29 10 *", "Africa/Cairo", "2026-10-29T23:00", ["10-29T23:00:00+03:00", "10-29T23:00:00+02:00"]),
         # a day that never was
         (
             "0 9 * * *",

@@ -26,7 +26,6 @@ from tidewheel.domain.cron_fields import Fields, Values, read, resolve
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.zones import HORIZON_S, Stretch, require_zone, stretch_at
 
-_TWO_DAYS = 172_800
 _PROBE = 946_684_800  # 2000: every day that exists at all comes within the 50 years that croniter searches
 
 
@@ -120,7 +119,7 @@ def _next_instant(expression: str, zone: str, after: int) -> int | None:
         named = max(wall - stretch.offset, stretch.start)
         if named < stretch.end:
             return named
-        instant = max(stretch.end, wall - _TWO_DAYS)  # far walls: skip the stretches before them
+        instant = stretch.end  # every stretch in turn: a fold may show a wall again that was passed over
     return None
 
 
