@@ -88,21 +88,14 @@ class ServiceStack(Stack):
         )
 
     def _api(self) -> ServiceFunction:
-        api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.RunSettings)
+        api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.ApiSettings)
         api.allow(
-            [
-                "dynamodb:GetItem",
-                "dynamodb:BatchGetItem",
-                "dynamodb:Query",
-                "dynamodb:PutItem",
-                "dynamodb:UpdateItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:ConditionCheckItem",
-            ],
+            ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"],
             self._arns.table(Table.JOBS),
         )
         api.allow(["dynamodb:Query"], self._arns.jobs_by_tenant())
-        api.allow(["dynamodb:PutItem", "dynamodb:DeleteItem"], self._arns.table(Table.WHEEL))
+        api.allow(["dynamodb:PutItem", "dynamodb:BatchWriteItem"], self._arns.table(Table.WHEEL))
+        api.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         api.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
         api.allow(["sqs:SendMessage"], *self._queues.arns)
         return api
@@ -112,13 +105,11 @@ class ServiceStack(Stack):
         scheduler = self._function(Function.SCHEDULER, shape, settings.SchedulerSettings)
         scheduler.invoke_once()
         scheduler.allow(
-            ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"],
+            ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"],
             self._arns.table(Table.WHEEL),
         )
         scheduler.allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
-        scheduler.allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL)
-        )
+        scheduler.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         scheduler.allow(["sqs:SendMessage"], *self._queues.arns)
         scheduler.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
         return scheduler
@@ -129,7 +120,7 @@ class ServiceStack(Stack):
         worker = self._function(Function.WORKER, shape, settings.RunSettings)
         worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
         worker.allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            ["dynamodb:GetItem", "dynamodb:PutItem"],
             self._arns.table(Table.EXECUTIONS),
         )
         worker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))

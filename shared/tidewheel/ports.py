@@ -204,6 +204,13 @@ class Wheel(Protocol):
 class Control(Protocol):
     """Who turns the wheel, and how far it is turned."""
 
+    def origin(self, now_ms: int) -> int:
+        """The instant before which nothing was ever put on the wheel: that of the first call by anyone.
+
+        Whoever writes to the wheel calls it before its first write, so that shards which were never turned are
+        turned from there on.
+        """
+
     def lease(self) -> Lease | None:
         """The scheduler's lease as of now; None if nobody ever held it."""
 

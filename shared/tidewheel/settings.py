@@ -65,13 +65,20 @@ class _FromEnvironment:
 
 @dataclass(frozen=True)
 class RunSettings(_FromEnvironment):
-    """What the API and the workers need: the stores, the queues, and the wheel's shards."""
+    """What a worker needs: the stores, the queues, and the wheel's shards."""
 
     jobs_table: str
     wheel_table: str
     executions_table: str
     queues: Mapping[Route, str]
     shards: int
+
+
+@dataclass(frozen=True)
+class ApiSettings(RunSettings):
+    """What the API needs: the same, and the table that says since when there is a wheel."""
+
+    control_table: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from tidewheel import names, settings
 
 READS = {
-    "api": settings.RunSettings,
+    "api": settings.ApiSettings,
     "worker": settings.RunSettings,
     "scheduler": settings.SchedulerSettings,
     "watchdog": settings.WatchdogSettings,

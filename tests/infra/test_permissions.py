@@ -12,27 +12,28 @@ TARGETS = "lambda:function:tidewheel-target-*"
 ECHO = "lambda:function:tidewheel-echo"
 QUEUES = ("<QueueLambdaCritical>", "<QueueLambdaHigh>", "<QueueLambdaNormal>", "<QueueLambdaLow>")
 
-READ_WRITE = "GetItem BatchGetItem Query PutItem UpdateItem DeleteItem ConditionCheckItem"
+READ_WRITE = "GetItem Query PutItem DeleteItem"
 CONSUME = "ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility"
 
 ALLOWED = {
     "api": {
         JOBS: READ_WRITE,
         JOBS_BY_TENANT: "Query",
-        WHEEL: "PutItem DeleteItem",
+        WHEEL: "PutItem BatchWriteItem",
+        CONTROL: "GetItem UpdateItem",
         EXECUTIONS: "GetItem PutItem Query",
         **dict.fromkeys(QUEUES, "SendMessage"),
     },
     "scheduler": {
-        WHEEL: "Query PutItem DeleteItem BatchWriteItem",
+        WHEEL: "Query PutItem BatchWriteItem",
         JOBS: "GetItem BatchGetItem Query",
-        CONTROL: "GetItem PutItem UpdateItem",
+        CONTROL: "GetItem UpdateItem",
         SCHEDULER: "InvokeFunction",
         **dict.fromkeys(QUEUES, "SendMessage"),
     },
     "worker": {
         JOBS: "GetItem Query",
-        EXECUTIONS: "GetItem PutItem UpdateItem",
+        EXECUTIONS: "GetItem PutItem",
         WHEEL: "PutItem",
         TARGETS: "InvokeFunction",
         **dict.fromkeys(QUEUES, CONSUME),

@@ -139,7 +139,7 @@ def test_a_track_opens_every_slot_once_and_its_cursor_passes_none_that_is_open(
 @given(writes=st.lists(st.integers(0, 3), max_size=10))
 def test_a_slot_is_not_loaded_while_an_arm_into_it_is_in_flight(writes: list[int]) -> None:
     start = NOW - NOW % 60_000
-    track = Track.resume(MINUTES, None, start)
+    track = Track.resume(MINUTES, start, start)
     slots = [start + 60_000 * number for number in writes]
     for slot in slots:
         track.arm_begins(slot)

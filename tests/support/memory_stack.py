@@ -108,6 +108,7 @@ class MemoryStack:
 
     @property
     def define(self) -> Define:
+        self.control.origin(self.clock.now_ms())
         return Define(
             self.jobs,
             self.executions,

@@ -296,6 +296,27 @@ def test_a_deleted_jobs_waiting_retry_ends_as_cancelled() -> None:
     assert len(stack.caller.calls) == 1
 
 
+@pytest.mark.parametrize("act", ["edit", "delete"])
+def test_a_begun_occurrence_whose_worker_vanished_is_settled_whatever_became_of_the_job(act: str) -> None:
+    stack = MemoryStack()
+    job, dispatch = scheduled(stack)
+    stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
+    with pytest.raises(RuntimeError):
+        stack.run.handle(dispatch)
+    if act == "edit":
+        stack.clock._now_ms = START_MS  # the edit's effective time lies before the occurrence
+        stack.define.edit(TENANT, job.id, renamed)
+    else:
+        stack.define.delete(TENANT, job.id)
+    assert stack.run.handle(dispatch).why == "busy"
+    stack.clock.advance(10**6)
+    answering(stack, Answer(Result.SUCCEEDED))
+    stack.run.handle(dispatch)
+    record = stored(stack, dispatch)
+    assert record.state is (State.SUCCEEDED if act == "edit" else State.CANCELLED)
+    assert record.attempts[0].result is Result.LOST
+
+
 def test_a_run_by_hand_is_named_by_no_generation() -> None:
     stack = MemoryStack()
     job, _ = scheduled(stack)

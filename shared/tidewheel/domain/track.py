@@ -34,10 +34,9 @@ class Track:
     arming: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def resume(cls, ring: Ring, cursor_ms: int | None, now_ms: int) -> Track:
-        """A track from its stored cursor, or, for a shard that was never turned, from now."""
-        current = ring.start_of(now_ms)
-        cursor = current if cursor_ms is None else ring.start_of(cursor_ms)
+    def resume(cls, ring: Ring, cursor_ms: int, now_ms: int) -> Track:
+        """A track from its stored cursor."""
+        current, cursor = ring.start_of(now_ms), ring.start_of(cursor_ms)
         return cls(
             ring,
             backlog_ms=min(cursor, current),

@@ -80,10 +80,15 @@ class Run:
     def _handle(self, dispatch: Dispatch) -> Handled:
         now = self.clock.now_ms()
         job = self._job(dispatch)
-        record = self.executions.get(dispatch.tenant, dispatch.execution) if dispatch.recorded else None
-        if job is None or self._superseded(dispatch, job, record):
-            return self._unwanted(dispatch, record, now)
+        record = self._record(dispatch) if dispatch.recorded else None
+        if job is None or self._superseded(dispatch, job):
+            record = record or self._record(dispatch)  # a message that comes back knows nothing of its own claim
+            if job is None or record is None or record.attempt == 0:
+                return self._unwanted(dispatch, record, now)
         return self._attempt(dispatch, job, record)
+
+    def _record(self, dispatch: Dispatch) -> Execution | None:
+        return self.executions.get(dispatch.tenant, dispatch.execution)
 
     def _job(self, dispatch: Dispatch) -> Job | None:
         """The job's record, read again consistently if it is missing or older than the message."""
@@ -93,14 +98,13 @@ class Run:
             job = self.jobs.get(*key, consistent=True)
         return job
 
-    def _superseded(self, dispatch: Dispatch, job: Job, record: Execution | None) -> bool:
+    def _superseded(self, dispatch: Dispatch, job: Job) -> bool:
         """Whether an edit ended this occurrence's generation before its nominal time.
 
-        Asked only of occurrences that have not begun; what a user ran by hand is not named by any generation.
+        It matters only to occurrences that have not begun; what a user ran by hand is named by no generation.
         """
         id = ExecutionId.parse(dispatch.execution)
-        begun = record is not None and record.attempt > 0
-        if id.origin is not Origin.SCHEDULE or begun or dispatch.generation >= job.generation:
+        if id.origin is not Origin.SCHEDULE or dispatch.generation >= job.generation:
             return False
         if id.nominal_ms >= job.effective_from_ms:
             return True
@@ -109,13 +113,15 @@ class Run:
         return next_generation is not None and id.nominal_ms >= next_generation.effective_from_ms
 
     def _unwanted(self, dispatch: Dispatch, record: Execution | None, now: int) -> Handled:
-        """An occurrence without a record is dropped; one that is on record ends as cancelled."""
-        if record is None or judge(record, dispatch.attempt, now) is not Verdict.CLAIM:
+        """An occurrence without a record is dropped; one that is on record ends as cancelled, unless it runs."""
+        verdict = judge(record, dispatch.attempt, now)
+        if record is None or verdict is Verdict.OBSOLETE:
             return Handled(Fate.DELETE, "unwanted")
-        reason = "the job was edited, paused or deleted before this run began"
-        if self.executions.swap(ended_unrun(record, State.CANCELLED, reason, now), record.version) is not None:
-            return Handled(Fate.POSTPONE, "contended", SECOND_MS)
-        return Handled(Fate.DELETE, "cancelled")
+        if verdict is Verdict.BUSY:
+            return _busy(record, now)
+        reason = "the job was edited, paused or deleted before this attempt began"
+        before = lost(record, now) if verdict is Verdict.TAKE_OVER else record
+        return self._give_up(ended_unrun(before, State.CANCELLED, reason, now))
 
     # --- claim --------------------------------------------------------------------------------------------
 
@@ -128,8 +134,7 @@ class Run:
                 return Handled(Fate.DELETE, "duplicate")
             if verdict is Verdict.BUSY:
                 assert record is not None
-                rest = record.lease_until_ms + TAKEOVER_GRACE_MS - now
-                return Handled(Fate.POSTPONE, "busy", max(SECOND_MS, rest))
+                return _busy(record, now)
             claim = self._claim(dispatch, job, record, verdict, now)
             if claim.state is not State.RUNNING:
                 return self._give_up(claim)
@@ -205,3 +210,8 @@ class Run:
         )
         shard = shard_of(claim.tenant, job.id, self.shards)
         self.wheel.put(Placed(place(due, now, shard), entry))
+
+
+def _busy(record: Execution, now: int) -> Handled:
+    """Another worker holds the execution: the message comes back when that lease may have ended."""
+    return Handled(Fate.POSTPONE, "busy", max(SECOND_MS, record.lease_until_ms + TAKEOVER_GRACE_MS - now))

@@ -107,12 +107,16 @@ class _Reign:
     def _enter(self, shard: int) -> None:
         ticker, epoch = self._ticker, self._lease.epoch
 
+        def work() -> Mapping[Level, int]:
+            origin = ticker.stores.control.origin(self._clock.now_ms())
+            return {**dict.fromkeys(Level, origin), **ticker.stores.control.enter(shard, epoch)}
+
         def done(cursors: Mapping[Level, int]) -> None:
             now = self._clock.now_ms()
             stores, hopper, errands = ticker.stores, self._hopper, self._errands
             self._wheels.append(ShardWheel(shard, epoch, cursors, now, stores, hopper, errands, ticker.telemetry))
 
-        self._errands.start(lambda: ticker.stores.control.enter(shard, epoch), done)
+        self._errands.start(work, done)
 
     def _tick(self, remaining_ms: int) -> End | None:
         monotonic = self._clock.monotonic_ms()

@@ -93,7 +93,7 @@ class ShardWheel:
         self._hopper = hopper
         self._errands = errands
         self._telemetry = telemetry
-        self._tracks = {ring.level: Track.resume(ring, cursors.get(ring.level), now_ms) for ring in RINGS}
+        self._tracks = {ring.level: Track.resume(ring, cursors[ring.level], now_ms) for ring in RINGS}
         self._minutes = self._tracks[Level.MINUTES]
         self._windows: dict[Window, None] = {}
         self._retired: list[Window] = []
@@ -102,7 +102,7 @@ class ShardWheel:
         self._late_reading = False
         self._late_begun = 0
         self._late_taken = 0
-        self._stored = dict(cursors)
+        self._stored: Mapping[Level, int] = {}
         self._storing = False
         self._sequence = itertools.count()
         self.draining = False

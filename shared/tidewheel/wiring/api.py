@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
@@ -10,19 +11,20 @@ from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.engine.define import Define
 from tidewheel.names import Function
-from tidewheel.settings import RunSettings
+from tidewheel.settings import ApiSettings
 from tidewheel.wiring.stores import all_jobs
 
 
-def define(settings: RunSettings) -> Define:
-    """Makes the flow with its clients."""
-    dynamodb = clients.dynamodb()
+def define(settings: ApiSettings) -> Define:
+    """Makes the flow with its clients, and sees to it that the wheel is turned from before its first write on."""
+    dynamodb, clock = clients.dynamodb(), SystemClock()
+    DynamoControl(dynamodb, settings.control_table).origin(clock.now_ms())
     return Define(
         jobs=all_jobs(dynamodb, settings),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
         wheel=DynamoWheel(dynamodb, settings.wheel_table),
         queue=SqsQueue(clients.sqs(), settings.queues),
-        clock=SystemClock(),
+        clock=clock,
         entropy=SystemEntropy(),
         telemetry=PowertoolsTelemetry(Function.API),
         shards=settings.shards,

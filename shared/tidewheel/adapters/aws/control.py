@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _LEASE = {"pk": text("lease")}
+_ORIGIN = {"pk": text("origin")}
 
 
 def _shard(shard: int) -> dict[str, dict[str, str]]:
@@ -40,6 +41,17 @@ class DynamoControl:
 
     client: DynamoDBClient
     table: str
+
+    def origin(self, now_ms: int) -> int:
+        """See ``ports.Control``."""
+        with translated("control.origin", "origin"):
+            answer = self.client.get_item(TableName=self.table, Key=_ORIGIN, ConsistentRead=True)
+        if "Item" in answer:
+            return int(answer["Item"]["at"]["N"])
+        change, condition = "SET #at = :at", "attribute_not_exists(pk)"
+        names, values = {"#at": "at"}, {":at": number(now_ms)}
+        stored, standing = self._update("control.origin", _ORIGIN, change, condition, values, names)
+        return int((stored or standing or {})["at"]["N"])
 
     def lease(self) -> Lease | None:
         """See ``ports.Control``."""

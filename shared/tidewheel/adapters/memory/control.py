@@ -16,8 +16,16 @@ class MemoryControl:
     """``ports.Control`` in memory."""
 
     _lease: Lease | None = None
+    _origin_ms: int | None = None
     _shards: dict[int, tuple[int, dict[Level, int]]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def origin(self, now_ms: int) -> int:
+        """See ``ports.Control``."""
+        with self._lock:
+            if self._origin_ms is None:
+                self._origin_ms = now_ms
+            return self._origin_ms
 
     def lease(self) -> Lease | None:
         """See ``ports.Control``."""
@@ -35,6 +43,8 @@ class MemoryControl:
         """See ``ports.Control``."""
         with self._lock:
             now = self._lease
+            if now is not None and (now.owner, now.epoch) == (owner, (seen.epoch if seen else 0) + 1):
+                return now  # applied before, though it was reported as failed
             if (now and (now.epoch, now.counter)) != (seen and (seen.epoch, seen.counter)):
                 return None
             self._lease = Lease(owner, (now.epoch if now else 0) + 1, 0, version)
@@ -66,7 +76,7 @@ class MemoryControl:
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
         """See ``ports.Control``."""
         with self._lock:
-            held, _ = self._shards.get(shard, (0, {}))
+            held, stored = self._shards.get(shard, (0, {}))
             if held != epoch:
                 raise Lost("control.advance", f"shard {shard}", f"it is claimed for epoch {held}, not {epoch}")
-            self._shards[shard] = (epoch, dict(cursors))
+            self._shards[shard] = (epoch, {**stored, **cursors})

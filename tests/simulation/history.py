@@ -1,0 +1,294 @@
+"""One random history: the real engine on virtual time over stores that fail, lag and apply what they deny.
+
+Everything follows from the seed. Faults stop before the end, so that what is owed can be told from what is late.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+
+from tests.support.memory_stack import START_MS, TENANT, Crashed, MemoryStack, every
+from tidewheel.adapters.memory import SettableClock
+from tidewheel.domain.errors import Conflict, NotFound
+from tidewheel.domain.execution import Answer, Result, is_end
+from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
+from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.precision import Precision
+from tidewheel.domain.retry import RetryPolicy
+from tidewheel.domain.schedule import At, Cron, Schedule
+from tidewheel.engine.define import Define
+from tidewheel.engine.ticker import Ticker
+from tidewheel.ports import Call, PortError
+
+STORMY_MS = 240_000
+CALM_MS = 420_000
+_HELD_MS = 1_100  # a worker claims a high-precision occurrence so early, and asks for its generation then
+
+
+@dataclass
+class Weather:
+    """What goes wrong, how often; and a count of what did."""
+
+    rng: random.Random
+    stormy: bool = True
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def strikes(self, fault: str, probability: float) -> bool:
+        if self.stormy and self.rng.random() < probability:
+            self.counts[fault] += 1
+            return True
+        return False
+
+
+class LaggingExecutor(Executor):
+    """Runs work a little later in virtual time, even if whoever asked for it is dead by then."""
+
+    def __init__(self, clock: SettableClock, weather: Weather) -> None:
+        self._clock = clock
+        self._weather = weather
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def submit(self, fn, /, *args, **kwargs):
+        future: Future[object] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except PortError as error:
+                future.set_exception(error)
+
+        lag = self._weather.rng.randrange(0, 60)
+        if self._weather.strikes("lag", 0.02):
+            lag = self._weather.rng.randrange(60, WRITE_BOUND_MS)
+        heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), work))
+        return future
+
+    def run_due(self) -> None:
+        while self._heap and self._heap[0][0] <= self._clock.now_ms():
+            heapq.heappop(self._heap)[2]()
+
+
+class Faulty:
+    """A store whose calls fail: before they are applied, or after."""
+
+    def __init__(self, store: object, weather: Weather, rate: float) -> None:
+        self._store, self._weather, self._rate = store, weather, rate
+
+    def __getattr__(self, name: str):
+        operation = getattr(self._store, name)
+
+        def call(*args, **kwargs):
+            if self._weather.strikes("failed", self._rate):
+                raise PortError(name, "-", "refused")
+            result = operation(*args, **kwargs)
+            if self._weather.strikes("applied, then failed", self._rate):
+                raise PortError(name, "-", "applied, then reported as failed")
+            return result
+
+        return call
+
+
+class Slow(SettableClock):
+    """The API's clock: behind by the time its writes take to land, and by skew."""
+
+    def __init__(self, clock: SettableClock, behind_ms: int) -> None:
+        super().__init__(clock.now_ms() - behind_ms)
+
+
+class History:
+    """A deployment, its weather, its users and its crashes."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.weather = Weather(self.rng)
+        self.stack = MemoryStack(shards=self.rng.choice([1, 2, 3]))
+        self.executor = LaggingExecutor(self.stack.clock, self.weather)
+        self.stack.clock.pump = self._pump
+        self.stack.caller.answers = self._answer
+        self.rate = self.rng.choice([0.0, 0.01, 0.05])
+        self.end_ms = START_MS + STORMY_MS + self.rng.randrange(0, 60_000)
+        self.ids: list[str] = []
+        self.deleted: set[str] = set()
+        self.landed: dict[tuple[str, int], int] = {}
+        self._crash_ms = 0
+
+    # --- what happens -------------------------------------------------------------------------------------
+
+    def play(self) -> None:
+        """Crashes, edits and faults while the weather is stormy; then one calm scheduler settles what is owed."""
+        for _ in range(self.rng.randrange(1, 6)):
+            self._create()
+        while self.stack.clock.now_ms() < START_MS + STORMY_MS:
+            self._crash_ms = self.stack.clock.now_ms() + self.rng.choice([50, 3_000, 20_000, 70_000])
+            self._reign(lambda: self._crash() if self.stack.clock.now_ms() >= self._crash_ms else 10**9)
+            self.stack.clock.advance(self.rng.choice([0, 1_000, 30_000]))
+        self.weather.stormy = False
+        until = self.end_ms + CALM_MS
+        self._reign(lambda: until - self.stack.clock.now_ms())
+
+    def _crash(self) -> int:
+        self.weather.counts["scheduler crashed"] += 1
+        raise Crashed
+
+    def _reign(self, remaining: Callable[[], int]) -> None:
+        try:
+            self._ticker().run(remaining)
+        except (Crashed, PortError):
+            return
+
+    def _ticker(self) -> Ticker:
+        ticker, stack = self.stack.ticker(), self.stack
+        stores = replace(
+            ticker.stores,
+            wheel=Faulty(stack.wheel, self.weather, self.rate),
+            jobs=Faulty(stack.jobs, self.weather, self.rate),
+        )
+        return replace(
+            ticker, stores=stores, queue=Faulty(stack.queue, self.weather, self.rate), executor=self.executor
+        )
+
+    def _pump(self) -> None:
+        self.executor.run_due()
+        if self.weather.strikes("user", 0.01):
+            self._act()
+        self.stack.workers_up = not self.weather.strikes("workers paused", 0.05)
+        self.stack.pump()
+
+    def _answer(self, _call: Call) -> Answer:
+        if self.weather.strikes("worker crashed", 0.03):
+            raise RuntimeError("killed between call and finish")
+        if self.weather.strikes("target failed", 0.05):
+            return Answer(Result.FAILED, 500, "", "HTTP 500")
+        return Answer(Result.SUCCEEDED, 200, "ok")
+
+    # --- what users do ------------------------------------------------------------------------------------
+
+    def _define(self) -> Define:
+        self.stack.control.origin(self.stack.clock.now_ms() - WRITE_BOUND_MS - SKEW_MS)
+        behind = self.rng.randrange(0, WRITE_BOUND_MS + SKEW_MS) if self.weather.strikes("slow write", 0.3) else 0
+        return replace(self.stack.define, clock=Slow(self.stack.clock, behind))
+
+    def _schedule(self, now: int) -> Schedule:
+        timing = self.rng.choice(
+            [
+                every(self.rng.choice([1_000, 2_000, 7_000, 45_000, 61_000]), now + self.rng.randrange(0, 30_000)),
+                Cron(self.rng.choice(["* * * * *", "*/2 * * * *", "*/10 * * * * *"]), "Europe/Paris"),
+                At(now + self.rng.choice([0, 900, 5_000, 16_000, 40_000, 100_000])),
+            ]
+        )
+        return Schedule(timing, None, self.end_ms)
+
+    def _draft(self, _id: str, now: int, existing: Definition | None) -> Definition:
+        base = existing or Definition("job", None, Target("http", {}))
+        return replace(
+            base,
+            schedule=self._schedule(now),
+            precision=self.rng.choice(list(Precision)),
+            jitter_ms=self.rng.choice([0, 0, 3_000]),
+            retry=RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000),
+            timeout_ms=1_000,
+        )
+
+    def _create(self) -> None:
+        self.ids.append(self._define().create(TENANT, self._draft).id)
+
+    def _edited(self, job: Job) -> None:
+        """Notes when an edit really became durable: until then the older generation rightly went on."""
+        self.landed.setdefault((job.id, job.generation), self.stack.clock.now_ms())
+
+    def _act(self) -> None:
+        id = self.rng.choice(self.ids)
+        define = self._define()
+        actions: list[Callable[[], object]] = [
+            self._create,
+            lambda: self._edited(define.edit(TENANT, id, self._draft)),
+            lambda: self._edited(define.pause(TENANT, id)),
+            lambda: self._edited(define.resume(TENANT, id)),
+            lambda: define.run(TENANT, id),
+        ]
+        try:
+            if self.rng.random() < 0.05:
+                define.delete(TENANT, id)
+                self.deleted.add(id)
+            else:
+                self.rng.choice(actions)()
+        except (NotFound, Conflict):
+            return
+
+    # --- what must hold -----------------------------------------------------------------------------------
+
+    def faults(self) -> list[str]:
+        """Every broken promise, in words."""
+        return [*self._lost(), *self._unnamed(), *self._doubled(), *self._early(), *self._unsettled()]
+
+    def _named(self, id: str, *, until_landed: bool = False) -> set[int]:
+        """The instants that the job's generations named, each up to the next one's effective time.
+
+        Or up to the moment at which the next one was durable, if that came later: what fired before was right.
+        """
+        rows = list(self.stack.jobs.generations(TENANT, id, 1).values())
+        named: set[int] = set()
+        for row, following in itertools.zip_longest(rows, rows[1:]):
+            until = following.effective_from_ms if following else 10**15
+            if following and until_landed:
+                until = max(until, self.landed.get((id, following.number), 10**15) + _HELD_MS)
+            named |= set(_instants(row, until))
+        return named
+
+    def _lost(self) -> list[str]:
+        records = {id for _, id in self.stack.world.executions}
+        return [
+            f"{id}: {nominal - START_MS} ms was named and never ran"
+            for id in self.ids
+            if id not in self.deleted
+            for nominal in sorted(self._named(id))
+            if str(ExecutionId(id, nominal)) not in records
+        ]
+
+    def _unnamed(self) -> list[str]:
+        return [
+            f"{call.execution}: {call.nominal_ms - START_MS} ms ran and no generation named it"
+            for _, call in self.stack.caller.calls
+            if (id := ExecutionId.parse(call.execution)).origin is Origin.SCHEDULE
+            and call.nominal_ms not in self._named(id.job, until_landed=True)
+        ]
+
+    def _doubled(self) -> list[str]:
+        tokens = Counter((call.execution, call.attempt) for _, call in self.stack.caller.calls)
+        return [
+            f"{execution}: attempt {n} was called {count} times"
+            for (execution, n), count in tokens.items()
+            if count > 1
+        ]
+
+    def _early(self) -> list[str]:
+        return [
+            f"{call.execution}: {call.due_ms - at} ms early" for at, call in self.stack.caller.calls if at < call.due_ms
+        ]
+
+    def _unsettled(self) -> list[str]:
+        return [
+            f"{execution.id} still stands at {execution.state}"
+            for execution in self.stack.world.executions.values()
+            if not is_end(execution.state)
+        ]
+
+
+def _instants(row: Generation, until_ms: int) -> list[int]:
+    if row.state is not JobState.ACTIVE or row.schedule is None:
+        return []
+    found = []
+    instant = row.schedule.first_from(row.effective_from_ms)
+    while instant is not None and instant < until_ms:
+        found.append(instant)
+        instant = row.schedule.next_after(instant)
+    return found
