@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import TYPE_CHECKING
 
 import tzdata
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def jobs(client: DynamoDBClient, jobs_table: str, wheel_table: str = "", executions_table: str = "") -> DynamoJobs:
-    """The Jobs store; who only reads jobs needs no other table's name."""
+    """The Jobs store; who only reads jobs needs no other table's name.
+
+    From here on the process takes its time zones from the locked ``tzdata`` package alone, never from the
+    operating system: every function then agrees on what a schedule names, and generations say by which version.
+    """
+    zoneinfo.reset_tzpath(to=())
     return DynamoJobs(client, jobs_table, wheel_table, executions_table, zones=tzdata.IANA_VERSION)
 
 
