@@ -127,7 +127,7 @@ class DynamoJobs:
 
     def batch(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
         """See ``ports.Jobs``."""
-        wanted = [job_key(*key) for key in keys]
+        wanted = [job_key(*key) for key in dict.fromkeys(keys)]  # BatchGetItem refuses doubles
         found: dict[JobKey, Job | Unreadable] = {}
         for item in read_all(self.client, "jobs.batch", self.jobs_table, wanted):
             tenant, _, job = item["pk"]["S"].partition("#")

@@ -41,7 +41,7 @@ def _dump(document: object) -> dict[str, str]:
 def _reading(what: str, item: Item, read: Callable[[], T]) -> T:
     try:
         return read()
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, Unreadable) as error:
         key = f"{get_text(item, 'pk')}/{get_text(item, 'sk')}"
         raise Unreadable(what, key, f"{type(error).__name__}: {error}") from error
 

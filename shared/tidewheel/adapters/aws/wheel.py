@@ -76,7 +76,8 @@ def _read(items: Iterable[Item]) -> Load:
     unreadable: list[Unreadable] = []
     for item in items:
         key = item["sk"]["S"]
-        for line in item["v"]["S"].split(_SEPARATOR):
+        body = item.get("v", {}).get("S", "")  # an item of another shape is one unreadable line
+        for line in body.split(_SEPARATOR):
             try:
                 entry = decode(line)
             except Unreadable as error:
