@@ -16,7 +16,7 @@ from tidewheel.wire.message import dump
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_LONGEST_HIDING_MS = 12 * HOUR_MS  # Amazon SQS: a message's visibility time-out
+_LONGEST_HIDING_MS = 11 * HOUR_MS  # Amazon SQS refuses what would end 12 hours after the message was received
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain.expansion import Dispatch
-from tidewheel.domain.route import Route
-from tidewheel.ports import Clock
+from tidewheel.domain.route import ROUTES, Route
+from tidewheel.ports import Clock, PortError
 from tidewheel.wire.message import dump, load
 
 
@@ -41,6 +41,7 @@ class MemoryQueue:
 
     def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
         """See ``ports.Queue``."""
+        _require(route)
         with self._lock:
             self.requests += 1
             for dispatch in dispatches:
@@ -51,6 +52,7 @@ class MemoryQueue:
 
     def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
         """See ``ports.Queue``."""
+        _require(route)
         with self._lock:
             message = self._messages.get(route, {}).get(receipt)
             if message is not None:
@@ -75,3 +77,8 @@ class MemoryQueue:
         """Messages that are in the queue, hidden ones included."""
         with self._lock:
             return len(self._messages.get(route, {}))
+
+
+def _require(route: Route) -> None:
+    if route not in ROUTES:
+        raise PortError("queue", str(route), "this deployment has no such queue")
