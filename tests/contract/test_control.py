@@ -1,0 +1,201 @@
+"""``ports.Control``: one holder at a time, told apart by epoch; cursors that outlive their holders."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from tests.support.world import Backend
+from tidewheel.domain.lease import Lease
+from tidewheel.domain.wheel import Level
+from tidewheel.ports import Lost
+
+CURSORS = {Level.MINUTES: 1_794_999_960_000, Level.SECONDS: 1_794_999_961_000}
+
+
+def taken(backend: Backend, owner: str = "one") -> Lease:
+    lease = backend.control.take(backend.control.lease(), owner, "v1")
+    assert lease is not None
+    return lease
+
+
+def test_nobody_ever_held_it(backend: Backend) -> None:
+    assert backend.control.lease() is None
+
+
+def test_the_first_taker(backend: Backend) -> None:
+    lease = backend.control.take(None, "one", "v1")
+    assert lease == Lease("one", 1, 0, "v1")
+    assert backend.control.lease() == lease
+
+
+def test_of_two_takers_with_the_same_view_one_wins(backend: Backend) -> None:
+    seen = backend.control.lease()
+    assert backend.control.take(seen, "one", "v1") == Lease("one", 1, 0, "v1")
+    assert backend.control.take(seen, "two", "v1") is None
+    seen = backend.control.lease()
+    assert backend.control.take(seen, "three", "v2") == Lease("three", 2, 0, "v2")
+    assert backend.control.take(seen, "four", "v2") is None
+    assert backend.control.lease() == Lease("three", 2, 0, "v2")
+
+
+def test_of_many_takers_at_once_one_wins(backend: Backend) -> None:
+    seen = taken(backend)
+    won: list[Lease] = []
+
+    def take(owner: str) -> None:
+        lease = backend.control.take(seen, owner, "v1")
+        if lease is not None:
+            won.append(lease)
+
+    threads = [threading.Thread(target=take, args=(f"t{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert won == [backend.control.lease()]
+
+
+def test_a_holder_that_lives_is_not_overthrown(backend: Backend) -> None:
+    seen = taken(backend)
+    backend.control.renew(seen)
+    assert backend.control.take(seen, "two", "v1") is None
+    assert backend.control.lease() == replace(seen, counter=1)
+
+
+def test_a_silent_holder_is_overthrown(backend: Backend) -> None:
+    seen = backend.control.renew(taken(backend))
+    assert backend.control.take(seen, "two", "v2") == Lease("two", 2, 0, "v2")
+
+
+def test_a_take_that_was_applied_and_is_repeated_succeeds(backend: Backend) -> None:
+    """The SDK repeats what was reported as failed; a name is used by one run alone."""
+    lease = backend.control.take(None, "one", "v1")
+    assert backend.control.take(None, "one", "v1") == lease
+    assert backend.control.take(lease, "two", "v1") == backend.control.take(lease, "two", "v1")
+
+
+def test_renew_raises_the_counter(backend: Backend) -> None:
+    lease = taken(backend)
+    assert backend.control.renew(lease) == replace(lease, counter=1)
+    assert backend.control.renew(lease) == replace(lease, counter=2)
+    assert backend.control.lease() == replace(lease, counter=2)
+
+
+def test_who_was_overthrown_cannot_renew(backend: Backend) -> None:
+    old = taken(backend)
+    new = taken(backend, "two")
+    with pytest.raises(Lost):
+        backend.control.renew(old)
+    assert backend.control.lease() == new
+
+
+def test_who_released_cannot_renew(backend: Backend) -> None:
+    lease = taken(backend)
+    backend.control.release(lease)
+    with pytest.raises(Lost):
+        backend.control.renew(lease)
+
+
+def test_nobody_renews_what_never_was(backend: Backend) -> None:
+    with pytest.raises(Lost):
+        backend.control.renew(Lease("one", 1, 0, "v1"))
+    assert backend.control.lease() is None
+
+
+def test_a_released_lease_is_free_and_keeps_its_epoch(backend: Backend) -> None:
+    lease = taken(backend)
+    backend.control.stand(lease, "v2")
+    backend.control.release(lease)
+    assert backend.control.lease() == replace(lease, owner=None)
+    assert taken(backend, "two").epoch == 2
+
+
+def test_release_is_for_the_holder_alone(backend: Backend) -> None:
+    old = taken(backend)
+    new = taken(backend, "two")
+    backend.control.release(old)
+    assert backend.control.lease() == new
+    backend.control.release(new)
+    backend.control.release(new)
+    seen = backend.control.lease()
+    assert seen is not None
+    assert seen.owner is None
+
+
+def test_a_release_of_nothing_makes_nothing(backend: Backend) -> None:
+    backend.control.release(Lease("one", 1, 0, "v1"))
+    assert backend.control.lease() is None
+
+
+def test_a_candidate_is_seen_by_the_holder_until_the_lease_changes_hands(backend: Backend) -> None:
+    lease = taken(backend)
+    assert backend.control.stand(lease, "v2") is True
+    assert backend.control.renew(lease).candidate == "v2"
+    assert backend.control.renew(lease).candidate == "v2"
+    assert taken(backend, "two").candidate is None
+
+
+def test_a_candidate_who_looked_too_long_ago(backend: Backend) -> None:
+    seen = taken(backend)
+    taken(backend, "two")
+    assert backend.control.stand(seen, "v2") is False
+    now = backend.control.lease()
+    assert now is not None
+    assert now.candidate is None
+
+
+def test_nobody_stands_for_what_never_was(backend: Backend) -> None:
+    assert backend.control.stand(Lease("one", 1, 0, "v1"), "v2") is False
+    assert backend.control.lease() is None
+
+
+def test_a_shard_that_was_never_turned_has_no_cursors(backend: Backend) -> None:
+    assert backend.control.enter(0, 1) == {}
+    assert backend.control.enter(0, 1) == {}
+
+
+def test_cursors_survive_their_owners(backend: Backend) -> None:
+    backend.control.enter(0, 1)
+    backend.control.advance(0, 1, CURSORS)
+    assert backend.control.enter(0, 2) == CURSORS
+    assert backend.control.enter(0, 2) == CURSORS
+
+
+def test_cursors_are_replaced_and_may_come_one_at_a_time(backend: Backend) -> None:
+    backend.control.enter(0, 1)
+    backend.control.advance(0, 1, CURSORS)
+    moved = CURSORS[Level.SECONDS] + 1_000
+    backend.control.advance(0, 1, {Level.SECONDS: moved})
+    assert backend.control.enter(0, 1) == {**CURSORS, Level.SECONDS: moved}
+
+
+def test_an_older_epoch_is_fenced_off(backend: Backend) -> None:
+    backend.control.enter(0, 1)
+    backend.control.enter(0, 3)
+    with pytest.raises(Lost):
+        backend.control.advance(0, 1, CURSORS)
+    with pytest.raises(Lost):
+        backend.control.enter(0, 2)
+    assert backend.control.enter(0, 3) == {}
+
+
+def test_a_shard_is_advanced_by_who_entered_it(backend: Backend) -> None:
+    with pytest.raises(Lost):
+        backend.control.advance(0, 1, CURSORS)
+    backend.control.enter(0, 1)
+    with pytest.raises(Lost):
+        backend.control.advance(0, 2, CURSORS)
+    assert backend.control.enter(0, 1) == {}
+
+
+def test_shards_and_lease_are_apart(backend: Backend) -> None:
+    lease = taken(backend)
+    backend.control.enter(0, 1)
+    backend.control.enter(12, 5)
+    backend.control.advance(12, 5, CURSORS)
+    assert backend.control.enter(0, 1) == {}
+    assert backend.control.enter(12, 5) == CURSORS
+    assert backend.control.lease() == lease

@@ -1,0 +1,166 @@
+"""``ports.Executions``: the conditional write that decides what ran, and the list of what did."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from tests.support.world import Backend
+from tests.support.world_examples import NOW_MS, TENANT, a_job, execution, full_execution, some_id
+from tidewheel.adapters.aws.records import execution_key
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.execution import Execution, State
+from tidewheel.domain.ids import Origin
+from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.ports import Lost
+
+JOB = a_job()
+FIRST = execution(JOB)
+
+
+def after(record: Execution, holder: str = "me") -> Execution:
+    return replace(record, version=record.version + 1, state=State.RUNNING, attempt=1, holder=holder)
+
+
+def test_get_of_what_is_absent(backend: Backend) -> None:
+    assert backend.executions.get(TENANT, FIRST.id) is None
+
+
+def test_a_first_write(backend: Backend) -> None:
+    assert backend.executions.swap(FIRST, None) is None
+    assert backend.executions.get(TENANT, FIRST.id) == FIRST
+
+
+def test_a_write_over_the_expected_version(backend: Backend) -> None:
+    backend.executions.swap(FIRST, None)
+    assert backend.executions.swap(after(FIRST), 1) is None
+    assert backend.executions.get(TENANT, FIRST.id) == after(FIRST)
+
+
+def test_a_first_write_where_a_record_stands_returns_that_and_writes_nothing(backend: Backend) -> None:
+    backend.executions.swap(after(FIRST), None)
+    assert backend.executions.swap(FIRST, None) == after(FIRST)
+    assert backend.executions.get(TENANT, FIRST.id) == after(FIRST)
+
+
+@pytest.mark.parametrize("expected", [0, 2, 3])
+def test_a_write_over_another_version_returns_what_stands(backend: Backend, expected: int) -> None:
+    backend.executions.swap(FIRST, None)
+    new = replace(after(FIRST), version=expected + 1)
+    assert backend.executions.swap(new, expected) == FIRST
+    assert backend.executions.get(TENANT, FIRST.id) == FIRST
+
+
+def test_the_standing_record_comes_back_with_every_field(backend: Backend) -> None:
+    full = full_execution()
+    backend.executions.swap(full, None)
+    assert backend.executions.get(TENANT, full.id) == full
+    assert backend.executions.swap(after(full), 3) == full
+
+
+def test_a_repeat_of_an_applied_write_succeeds(backend: Backend) -> None:
+    assert backend.executions.swap(FIRST, None) is None
+    assert backend.executions.swap(FIRST, None) is None
+    assert backend.executions.swap(after(FIRST), 1) is None
+    assert backend.executions.swap(after(FIRST), 1) is None
+    assert backend.executions.get(TENANT, FIRST.id) == after(FIRST)
+
+
+def test_two_claims_of_one_version_do_not_both_succeed(backend: Backend) -> None:
+    """They differ in nothing but the holder, as two workers' claims within a millisecond do."""
+    backend.executions.swap(FIRST, None)
+    assert backend.executions.swap(after(FIRST, "one"), 1) is None
+    assert backend.executions.swap(after(FIRST, "two"), 1) == after(FIRST, "one")
+
+
+def test_of_many_claimers_exactly_one_succeeds(backend: Backend) -> None:
+    backend.executions.swap(FIRST, None)
+    won: list[str] = []
+
+    def claim(holder: str) -> None:
+        if backend.executions.swap(after(FIRST, holder), 1) is None:
+            won.append(holder)
+
+    threads = [threading.Thread(target=claim, args=(f"h{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = backend.executions.get(TENANT, FIRST.id)
+    assert stored is not None
+    assert won == [stored.holder]
+
+
+@pytest.mark.parametrize("expected", [0, 1])
+def test_a_record_that_is_gone_is_lost(backend: Backend, expected: int) -> None:
+    with pytest.raises(Lost):
+        backend.executions.swap(after(FIRST), expected)
+    assert backend.executions.get(TENANT, FIRST.id) is None
+
+
+def test_tenants_are_apart(backend: Backend) -> None:
+    theirs = replace(FIRST, tenant="other", output="theirs")
+    assert backend.executions.swap(FIRST, None) is None
+    assert backend.executions.swap(theirs, None) is None
+    assert backend.executions.get("other", FIRST.id) == theirs
+    assert backend.executions.get(TENANT, FIRST.id) == FIRST
+
+
+@pytest.mark.needs("damage")
+def test_an_unreadable_record_is_raised_by_whoever_meets_it(backend: Backend) -> None:
+    assert backend.cloud is not None
+    backend.executions.swap(FIRST, None)
+    backend.cloud.dynamodb.update_item(
+        TableName=backend.cloud.tables.executions,
+        Key=execution_key(TENANT, JOB.id, FIRST.id),
+        UpdateExpression="SET st = :v",
+        ExpressionAttributeValues={":v": {"S": "dreaming"}},
+    )
+    with pytest.raises(Unreadable, match=FIRST.id):
+        backend.executions.get(TENANT, FIRST.id)
+    with pytest.raises(Unreadable, match=FIRST.id):
+        backend.executions.swap(FIRST, None)
+
+
+def history(backend: Backend, count: int) -> list[Execution]:
+    """A job's executions, newest first, among those of others."""
+    runs = [execution(JOB, NOW_MS + n * MINUTE_MS) for n in range(count)]
+    for run in [*runs, execution(a_job(2)), execution(a_job(0)), execution(a_job(1, tenant="other"))]:
+        assert backend.executions.swap(run, None) is None
+    return runs[::-1]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
+def test_a_list_is_paged_newest_first_without_gaps_or_doubles(backend: Backend, limit: int) -> None:
+    runs = history(backend, 5)
+    found: list[Execution] = []
+    cursor = None
+    while True:
+        page = backend.executions.list(TENANT, JOB.id, limit, cursor)
+        assert len(page.items) <= limit
+        found += page.items
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert found == runs
+
+
+def test_a_list_begins_before_the_id_given(backend: Backend) -> None:
+    runs = history(backend, 4)
+    assert backend.executions.list(TENANT, JOB.id, 2, runs[0].id).items == runs[1:3]
+    assert backend.executions.list(TENANT, JOB.id, 2, runs[3].id).items == []
+
+
+def test_a_list_orders_by_nominal_time_whatever_the_origin(backend: Backend) -> None:
+    asked = execution(JOB, NOW_MS + 1, Origin.RUN)
+    named, later = execution(JOB, NOW_MS), execution(JOB, NOW_MS + 2)
+    for run in (later, asked, named):
+        backend.executions.swap(run, None)
+    assert backend.executions.list(TENANT, JOB.id, 10, None).items == [later, asked, named]
+
+
+def test_a_list_of_an_unknown_job_is_empty(backend: Backend) -> None:
+    page = backend.executions.list(TENANT, some_id(9), 10, None)
+    assert (list(page.items), page.cursor) == ([], None)

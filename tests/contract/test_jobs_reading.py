@@ -1,0 +1,144 @@
+"""``ports.Jobs``: how jobs and their generations are read back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.world import Backend
+from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, some_id
+from tidewheel.adapters.aws.records import generation_sort, job_key
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.job import Generation, Job, JobState
+
+
+def stored(backend: Backend, count: int, tenant: str = TENANT) -> list[Job]:
+    jobs = [a_job(number, tenant=tenant) for number in range(count)]
+    for job in jobs:
+        assert backend.jobs.create(job, None, None)
+    return jobs
+
+
+def damage(backend: Backend, key: dict[str, Any], name: str = "d", value: str = "{") -> None:
+    """Spoils an attribute of an item behind the adapter's back."""
+    assert backend.cloud is not None
+    backend.cloud.dynamodb.update_item(
+        TableName=backend.cloud.tables.jobs,
+        Key=key,
+        UpdateExpression="SET #n = :v",
+        ExpressionAttributeNames={"#n": name},
+        ExpressionAttributeValues={":v": {"S": value}},
+    )
+
+
+@pytest.mark.parametrize("consistent", [True, False])
+def test_get_of_what_is_absent(backend: Backend, consistent: bool) -> None:
+    assert backend.jobs.get(TENANT, some_id(5), consistent=consistent) is None
+
+
+def test_generations_come_in_order_from_the_first_asked_for(backend: Backend) -> None:
+    job = a_job()
+    backend.jobs.create(job, None, None)
+    rows = {1: Generation.of(job)}
+    for n in range(2, 13):
+        job = job.edited(job.definition, JobState.PAUSED if n % 2 else JobState.ACTIVE, NOW_MS + n)
+        assert backend.jobs.replace(job, n - 1, None)
+        rows[n] = Generation.of(job)
+    assert list(backend.jobs.generations(TENANT, job.id, 1).items()) == list(rows.items())
+    assert list(backend.jobs.generations(TENANT, job.id, 9)) == [9, 10, 11, 12]
+    assert backend.jobs.generations(TENANT, job.id, 13) == {}
+
+
+def test_generations_belong_to_one_job(backend: Backend) -> None:
+    one, _two = stored(backend, 2)
+    stored(backend, 1, tenant="other")
+    assert backend.jobs.generations(TENANT, one.id, 1) == {1: Generation.of(one)}
+    assert backend.jobs.generations(TENANT, some_id(9), 1) == {}
+
+
+def test_generations_do_not_see_other_rows_beside_the_job(backend: Backend) -> None:
+    (job,) = stored(backend, 1)
+    backend.jobs.enqueue(*asked(job), "key")
+    assert backend.jobs.generations(TENANT, job.id, 1) == {1: Generation.of(job)}
+
+
+def test_batch_answers_what_is_there(backend: Backend) -> None:
+    jobs = stored(backend, 3)
+    keys = [(TENANT, job.id) for job in jobs]
+    assert backend.jobs.batch([*keys, (TENANT, some_id(99)), ("other", jobs[0].id)]) == dict(
+        zip(keys, jobs, strict=True)
+    )
+    assert backend.jobs.batch([]) == {}
+
+
+def test_batch_takes_any_iterable_and_repeated_keys(backend: Backend) -> None:
+    jobs = stored(backend, 2)
+    wanted = [(TENANT, job.id) for job in jobs]
+    assert backend.jobs.batch(key for key in [*wanted, *wanted]) == dict(zip(wanted, jobs, strict=True))
+
+
+def test_batch_over_a_hundred_keys(backend: Backend) -> None:
+    jobs = stored(backend, 130)
+    found = backend.jobs.batch((TENANT, job.id) for job in jobs)
+    assert found == {(TENANT, job.id): job for job in jobs}
+
+
+@pytest.mark.needs("damage")
+@pytest.mark.parametrize(
+    ("name", "value"), [("d", "{"), ("d", "[]"), ("d", "{}"), ("st", "sleeping"), ("gen", "one"), ("ef", "soon")]
+)
+def test_an_unreadable_record_is_a_value_in_a_batch_and_raised_by_get(backend: Backend, name: str, value: str) -> None:
+    bad, good = stored(backend, 2)
+    damage(backend, job_key(TENANT, bad.id), name, value)
+    found = backend.jobs.batch([(TENANT, bad.id), (TENANT, good.id)])
+    assert isinstance(found[TENANT, bad.id], Unreadable)
+    assert found[TENANT, good.id] == good
+    with pytest.raises(Unreadable, match=bad.id):
+        backend.jobs.get(TENANT, bad.id, consistent=True)
+
+
+@pytest.mark.needs("damage")
+def test_an_unreadable_generation_is_raised(backend: Backend) -> None:
+    (job,) = stored(backend, 1)
+    damage(backend, job_key(TENANT, job.id, generation_sort(1)), "s", '{"sometimes": 1}')
+    with pytest.raises(Unreadable, match=job.id):
+        backend.jobs.generations(TENANT, job.id, 1)
+
+
+def pages(backend: Backend, tenant: str, limit: int) -> list[list[Job]]:
+    found, cursor = [], None
+    while True:
+        page = backend.jobs.list(tenant, limit, cursor)
+        found.append(list(page.items))
+        if page.cursor is None:
+            return found
+        cursor = page.cursor
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_a_list_is_paged_by_id_without_gaps_or_doubles(backend: Backend, limit: int) -> None:
+    jobs = stored(backend, 7)
+    found = pages(backend, TENANT, limit)
+    assert all(len(page) <= limit for page in found)
+    assert [job for page in found for job in page] == jobs
+
+
+def test_a_list_begins_after_the_id_given(backend: Backend) -> None:
+    jobs = stored(backend, 4)
+    assert backend.jobs.list(TENANT, 2, jobs[0].id).items == jobs[1:3]
+    assert backend.jobs.list(TENANT, 2, jobs[3].id).items == []
+
+
+def test_lists_of_tenants_are_apart(backend: Backend) -> None:
+    ours, theirs = stored(backend, 2), stored(backend, 3, tenant="other")
+    assert list(backend.jobs.list(TENANT, 10, None).items) == ours
+    assert list(backend.jobs.list("other", 10, None).items) == theirs
+    assert list(backend.jobs.list("acm", 10, None).items) == []
+
+
+def test_a_list_shows_edits_and_no_rows_beside_the_jobs(backend: Backend) -> None:
+    job, other = stored(backend, 2)
+    new = job.edited(job.definition, JobState.PAUSED, NOW_MS + 1)
+    backend.jobs.replace(new, 1, None)
+    assert list(backend.jobs.list(TENANT, 10, None).items) == [new, other]

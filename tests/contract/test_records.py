@@ -1,0 +1,135 @@
+"""Records as DynamoDB keeps them: nothing is lost on the way, and they stay as small as their price."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from tests.support.billing import item_bytes
+from tests.support.world import Backend
+from tests.support.world_examples import (
+    NOW_MS,
+    TENANT,
+    a_job,
+    chain,
+    execution,
+    executions,
+    full_execution,
+    full_job,
+    jobs,
+    minute,
+)
+from tidewheel.adapters.aws.records import (
+    execution_item,
+    generation_item,
+    job_item,
+    read_execution,
+    read_generation,
+    read_job,
+)
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.execution import Attempt, Execution, Result, State
+from tidewheel.domain.job import Generation, Job
+from tidewheel.domain.limits import (
+    ATTEMPT_REASON_CHARS,
+    DAY_MS,
+    OUTPUT_BYTES,
+    PACK_RETENTION_MS,
+    REASON_CHARS,
+    RETENTION_MS,
+    SECOND_MS,
+)
+from tidewheel.domain.schedule import At, Schedule
+from tidewheel.domain.wheel import Placed
+
+KILOBYTE = 1_024
+
+
+@given(jobs)
+def test_any_job_comes_back(job: Job) -> None:
+    assert read_job(job_item(job)) == job
+
+
+@given(jobs)
+def test_any_generation_comes_back(job: Job) -> None:
+    row = Generation.of(job)
+    assert read_generation(generation_item(job.tenant, job.id, row, job.expires_ms(), "2026a")) == row
+
+
+@given(executions)
+def test_any_execution_comes_back(record: Execution) -> None:
+    assert read_execution(execution_item(record)) == record
+
+
+@pytest.mark.parametrize(
+    ("item", "read"),
+    [
+        (job_item(full_job()), read_job),
+        (generation_item(TENANT, full_job().id, Generation.of(full_job()), None, "2026a"), read_generation),
+        (execution_item(full_execution()), read_execution),
+    ],
+)
+def test_any_attribute_damaged_is_unreadable_or_harmless(item: dict[str, Any], read: Any) -> None:
+    """Never another exception: a caller sets aside what is unreadable, and would stop for anything else."""
+    refused: list[str] = []
+    for name in item.keys() - {"pk", "sk"}:
+        for value in ({"S": "\x00?"}, {"N": "-1"}, {"BOOL": True}, {"S": "[1]"}, {"S": "null"}, None):
+            damaged = {key: other for key, other in item.items() if key != name}
+            if value is not None:
+                damaged[name] = value
+            try:
+                read(damaged)
+            except Unreadable as error:
+                refused.append(error.key)
+    assert len(refused) > 10
+    assert set(refused) == {f"{item['pk']['S']}/{item['sk']['S']}"}
+
+
+def ttl(item: dict[str, Any]) -> int | None:
+    return int(item["ttl"]["N"]) if "ttl" in item else None
+
+
+def test_what_comes_again_has_no_time_to_live() -> None:
+    job = a_job()
+    assert ttl(job_item(job)) is None
+    assert ttl(generation_item(TENANT, job.id, Generation.of(job), job.expires_ms(), "2026a")) is None
+
+
+def test_what_is_over_some_day_expires_a_month_later() -> None:
+    at = NOW_MS + 5 * DAY_MS + 1
+    job = a_job(schedule=Schedule(At(at)))
+    expected = -(-(at + RETENTION_MS) // SECOND_MS)
+    assert ttl(job_item(job)) == expected
+    assert ttl(generation_item(TENANT, job.id, Generation.of(job), job.expires_ms(), "2026a")) == expected
+    assert ttl(execution_item(execution(job, at))) == expected
+
+
+@pytest.mark.needs("damage")
+def test_packs_expire_and_singles_do_not(backend: Backend) -> None:
+    assert backend.cloud is not None
+    entry = chain(a_job())
+    backend.wheel.put(Placed(minute(), entry))
+    backend.wheel.put_pack(minute(), "p#1", [entry])
+    items = backend.cloud.dynamodb.scan(TableName=backend.cloud.tables.wheel)["Items"]
+    times = {item["sk"]["S"][:2]: ttl(item) for item in items}
+    assert times == {"e#": None, "p#": (NOW_MS + PACK_RETENTION_MS) // SECOND_MS}
+
+
+def test_an_execution_of_one_attempt_stays_within_a_kilobyte() -> None:
+    """Write units are billed by the kilobyte: an answer and a reason of full length still cost one."""
+    reason = "r" * REASON_CHARS
+    account = Attempt(1, NOW_MS, NOW_MS + 60_000, Result.FAILED, 503, "a" * ATTEMPT_REASON_CHARS)
+    ended = replace(
+        execution(a_job(tenant="t" * 32), state=State.DEAD, version=3, attempt=1, attempts=(account,)),
+        lease_until_ms=NOW_MS + 90_000,
+        claimed_ms=NOW_MS,
+        started_ms=NOW_MS,
+        finished_ms=NOW_MS + 60_000,
+        lateness_ms=0,
+        output="o" * OUTPUT_BYTES,
+        reason=reason,
+    )
+    assert item_bytes(execution_item(ended)) <= KILOBYTE

@@ -1,0 +1,135 @@
+"""What AWS bills: units as the service reports them, units as its rules have it, and requests.
+
+Write units are summed from ``ConsumedCapacity``, which every call is made to ask for. Read units are computed
+from the kind of the request and the size of what it found, since emulators do not report those rightly.
+
+Sources: "DynamoDB read and write operations" and "DynamoDB item sizes and formats" (Amazon DynamoDB Developer
+Guide); a read unit is 4 KB strongly consistent, half of one eventually consistent; a write unit is 1 KB.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_READ_BYTES = 4_096
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+_READS = {"GetItem", "BatchGetItem", "Query"}
+
+
+def _value_bytes(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        digits = content.lstrip("-").replace(".", "").strip("0") or "0"
+        return -(-len(digits) // 2) + 1 + content.startswith("-")
+    raise AssertionError(f"no store of ours writes attributes of type {kind}")
+
+
+def item_bytes(item: Mapping[str, Any]) -> int:
+    """The size of an item by DynamoDB's rules."""
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def read_units(size: int, *, consistent: bool) -> float:
+    """The price of reading so many bytes at once; nothing found costs as much as the least."""
+    units = max(1, -(-size // _READ_BYTES))
+    return float(units) if consistent else units / 2
+
+
+@dataclass
+class Bill:
+    """What one client's calls cost, by table and operation.
+
+    Attributes:
+        requests: Calls.
+        writes: Write units as reported.
+        reads: Read units as computed.
+        found: Read units of reads that found something, beyond what the same read costs when it finds nothing.
+    """
+
+    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    writes: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+    reads: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+    found: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+
+    def watch(self, client: Any) -> Any:
+        """Counts what a client does from now on, and returns it."""
+        events, service = client.meta.events, client.meta.service_model.service_id.hyphenize()
+        events.register(f"provide-client-params.{service}", self._ask)
+        events.register(f"after-call.{service}", self._book)
+        return client
+
+    def clear(self) -> None:
+        """Forgets what was counted so far."""
+        for counts in (self.requests, self.writes, self.reads, self.found):
+            counts.clear()
+
+    def written(self, *tables: str) -> float:
+        """Write units of some tables."""
+        return sum(units for (table, _), units in self.writes.items() if table in tables)
+
+    def count(self, operation: str) -> int:
+        """Calls of an operation, whatever the table."""
+        return sum(count for (_, name), count in self.requests.items() if name == operation)
+
+    def lines(self, per: int = 1) -> Iterable[str]:
+        """The account as a table, in all and per whatever ``per`` counts."""
+        yield f"{'table':<12}{'operation':<22}{'calls':>8}{'WU':>9}{'RU':>9}{'WU each':>10}{'RU each':>10}"
+        for key in sorted(self.requests):
+            table, operation = key
+            wu, ru = self.writes[key], self.reads[key]
+            row = f"{table:<12}{operation:<22}{self.requests[key]:>8}{wu:>9.1f}{ru:>9.1f}"
+            yield f"{row}{wu / per:>10.3f}{ru / per:>10.3f}"
+
+    def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> dict[str, Any] | None:
+        if model.name not in _WRITES | _READS:
+            return None
+        self._asked = params
+        return {**params, "ReturnConsumedCapacity": "TOTAL"}
+
+    def _book(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        failed = parsed["ResponseMetadata"]["HTTPStatusCode"] >= 300
+        if model.name not in _WRITES | _READS:
+            self.requests["", model.name] += 1
+            return
+        params = self._asked
+        consumed = parsed.get("ConsumedCapacity", [])
+        for entry in consumed if isinstance(consumed, list) else [consumed]:
+            table = _role(entry["TableName"])
+            if model.name in _WRITES:
+                self.writes[table, model.name] += float(entry["CapacityUnits"])
+            else:
+                self._book_read(table, model.name, params, parsed)
+        for table in _tables(params):
+            self.requests[_role(table), model.name] += 1
+            assert failed or consumed, "the emulator did not say what a call consumed"
+
+    def _book_read(self, table: str, operation: str, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+        key = table, operation
+        if operation == "BatchGetItem":
+            sizes = [item_bytes(item) for items in parsed["Responses"].values() for item in items]
+            units = sum(read_units(size, consistent=False) for size in sizes)
+            self.reads[key] += units
+            self.found[key] += units
+            return
+        consistent = params.get("ConsistentRead", False)
+        items = [parsed["Item"]] if "Item" in parsed else parsed.get("Items", [])
+        units = read_units(sum(map(item_bytes, items)), consistent=consistent)
+        self.reads[key] += units
+        self.found[key] += units if operation == "GetItem" else units - read_units(0, consistent=consistent)
+
+
+def _role(table: str) -> str:
+    return table.rpartition("-")[2]
+
+
+def _tables(params: Mapping[str, Any]) -> set[str]:
+    if "TableName" in params:
+        return {params["TableName"]}
+    if "RequestItems" in params:
+        return set(params["RequestItems"])
+    return {request["TableName"] for item in params["TransactItems"] for request in item.values()}

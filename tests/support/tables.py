@@ -1,0 +1,78 @@
+"""The tables and queues as the state stack makes them, with their keys alone; for moto and MiniStack."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tidewheel.domain.route import ROUTES, Route
+from tidewheel.names import JOBS_BY_TENANT_INDEX, physical
+from tidewheel.names import Table as Role
+
+_count = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Physical names."""
+
+    jobs: str
+    wheel: str
+    executions: str
+    control: str
+
+
+def _key(name: str, kind: str) -> dict[str, str]:
+    return {"AttributeName": name, "KeyType": kind}
+
+
+def _text(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "AttributeType": "S"} for name in names]
+
+
+def _table(name: str, *, sorted: bool = True) -> dict[str, Any]:
+    keys = [_key("pk", "HASH")] + ([_key("sk", "RANGE")] if sorted else [])
+    return {
+        "TableName": name,
+        "KeySchema": keys,
+        "AttributeDefinitions": _text("pk", "sk") if sorted else _text("pk"),
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def make_tables(dynamodb: Any) -> Tables:
+    """Four new tables under a name that no other test has."""
+    deployment = f"t{next(_count)}"
+    names = {role.value: physical(deployment, role) for role in Role}
+    index = {
+        "IndexName": JOBS_BY_TENANT_INDEX,
+        "KeySchema": [_key("tenant", "HASH"), _key("job", "RANGE")],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    jobs = _table(names[Role.JOBS])
+    jobs["AttributeDefinitions"] += _text("tenant", "job")
+    dynamodb.create_table(**jobs, GlobalSecondaryIndexes=[index])
+    dynamodb.create_table(**_table(names[Role.WHEEL]))
+    dynamodb.create_table(**_table(names[Role.EXECUTIONS]))
+    dynamodb.create_table(**_table(names[Role.CONTROL], sorted=False))
+    return Tables(**names)
+
+
+def drop_tables(dynamodb: Any, tables: Tables) -> None:
+    """Removes them again: an emulator that lives for a session stays small."""
+    for name in (tables.jobs, tables.wheel, tables.executions, tables.control):
+        dynamodb.delete_table(TableName=name)
+
+
+def make_queues(sqs: Any) -> Mapping[Route, str]:
+    """A new queue for each route, by URL."""
+    deployment = f"t{next(_count)}"
+    return {route: sqs.create_queue(QueueName=physical(deployment, str(route)))["QueueUrl"] for route in ROUTES}
+
+
+def drop_queues(sqs: Any, urls: Mapping[Route, str]) -> None:
+    """Removes them again."""
+    for url in urls.values():
+        sqs.delete_queue(QueueUrl=url)

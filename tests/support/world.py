@@ -1,0 +1,148 @@
+"""Every port on every backend that the contract suite knows, and what a backend lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from os import environ
+from typing import Any
+
+from moto import mock_aws
+
+from tests.support.tables import Tables, drop_queues, drop_tables, make_queues, make_tables
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.jobs import DynamoJobs
+from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.aws.wheel import DynamoWheel
+from tidewheel.adapters.memory import (
+    MemoryControl,
+    MemoryExecutions,
+    MemoryJobs,
+    MemoryQueue,
+    MemoryWheel,
+    SettableClock,
+    World,
+)
+from tidewheel.domain.route import Route
+from tidewheel.ports import Control, Executions, Jobs, Queue, Wheel
+
+LACKS: Mapping[str, Mapping[str, str]] = {
+    "memory": {
+        "damage": "it keeps objects, which cannot be damaged",
+        "requests": "nothing goes over a wire that could be repeated",
+    },
+    "moto": {
+        "tokens": "it ignores ClientRequestToken: a repeated transaction is judged anew",
+        "threads": "its transactions are not isolated from other threads",
+    },
+    "ministack": {},
+}
+"""What a backend cannot show, with the reason; tests name what they need by ``@needs``."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The raw side of an AWS backend."""
+
+    dynamodb: Any
+    sqs: Any
+    tables: Tables
+    urls: Mapping[Route, str] = field(default_factory=dict)
+
+
+Received = list[tuple[str, str]]
+"""Receipt and body of messages."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The ports of one world.
+
+    Args:
+        name: Which one, as in ``LACKS``.
+        receive: Takes up to ten messages from a route without hiding them.
+        cloud: What lies beneath, or None in memory.
+    """
+
+    name: str
+    jobs: Jobs
+    executions: Executions
+    wheel: Wheel
+    control: Control
+    queue: Queue
+    receive: Callable[[Route], Received]
+    cloud: Cloud | None = None
+    world: World | None = None
+
+
+@cache
+def clients_at(endpoint: str) -> tuple[Any, Any]:
+    """DynamoDB and SQS clients with the product's own settings; an empty endpoint is moto's to catch."""
+    if endpoint:
+        environ["AWS_ENDPOINT_URL"] = endpoint
+    try:
+        return clients.dynamodb(), clients.sqs()
+    finally:
+        environ.pop("AWS_ENDPOINT_URL", None)
+
+
+def cloud_backend(name: str, cloud: Cloud) -> Backend:
+    """The AWS adapters over raw clients."""
+    tables, dynamodb = cloud.tables, cloud.dynamodb
+
+    def receive(route: Route) -> Received:
+        answer = cloud.sqs.receive_message(
+            QueueUrl=cloud.urls[route], MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=0
+        )
+        return [(message["ReceiptHandle"], message["Body"]) for message in answer.get("Messages", [])]
+
+    return Backend(
+        name,
+        DynamoJobs(dynamodb, tables.jobs, tables.wheel, tables.executions, zones="2026a"),
+        DynamoExecutions(dynamodb, tables.executions),
+        DynamoWheel(dynamodb, tables.wheel),
+        DynamoControl(dynamodb, tables.control),
+        SqsQueue(cloud.sqs, cloud.urls),
+        receive,
+        cloud,
+    )
+
+
+@contextmanager
+def memory() -> Iterator[Backend]:
+    """Everything in memory."""
+    world, queue = World(), MemoryQueue(SettableClock(1_795_000_000_000), visibility_ms=0)
+    yield Backend(
+        "memory",
+        MemoryJobs(world),
+        MemoryExecutions(world),
+        MemoryWheel(world),
+        MemoryControl(),
+        queue,
+        lambda route: [(message.receipt, message.body) for message in queue.receive(route)],
+        world=world,
+    )
+
+
+@contextmanager
+def moto() -> Iterator[Backend]:
+    """AWS imitated in this process; nothing of it outlives the block."""
+    with mock_aws():
+        dynamodb, sqs = clients_at("")
+        yield cloud_backend("moto", Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs)))
+
+
+@contextmanager
+def ministack_world(endpoint: str) -> Iterator[Backend]:
+    """Tables and queues of its own on a running MiniStack."""
+    dynamodb, sqs = clients_at(endpoint)
+    cloud = Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs))
+    try:
+        yield cloud_backend("ministack", cloud)
+    finally:
+        drop_tables(dynamodb, cloud.tables)
+        drop_queues(sqs, cloud.urls)

@@ -1,0 +1,175 @@
+"""Examples of everything that a store keeps, and hypothesis strategies for all of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tidewheel.domain.execution import Attempt, Execution, Result, State
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.ids import ExecutionId, Origin, job_id
+from tidewheel.domain.job import Definition, Job, JobState, Target
+from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.domain.precision import Precision
+from tidewheel.domain.retry import RetryPolicy, Strategy
+from tidewheel.domain.route import PRIORITIES, Route
+from tidewheel.domain.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.wheel import Chain, Level, Placed, Slot, Waiting, late
+
+NOW_MS = 1_794_999_960_000  # a whole minute in November 2026
+TENANT = "acme"
+ROUTE = Route("lambda", "normal")
+HOOK = Target("http", {"method": "POST", "url": "https://example.com/hook", "headers": {"X-A": "b"}, "body": None})
+EVERY_MINUTE = Schedule(Every(MINUTE_MS, NOW_MS))
+
+
+def some_id(number: int) -> str:
+    """A job id; ids sort as their numbers do."""
+    return job_id(number.to_bytes(10))
+
+
+def a_job(number: int = 1, *, tenant: str = TENANT, generation: int = 1, **changes: Any) -> Job:
+    """An active job; ``changes`` go to its definition."""
+    definition = replace(Definition("hourly report", EVERY_MINUTE, HOOK), **changes)
+    return Job(tenant, some_id(number), definition, JobState.ACTIVE, generation, NOW_MS, NOW_MS, NOW_MS)
+
+
+def full_job() -> Job:
+    """A job with no field at its default."""
+    definition = Definition(
+        name="bericht für Zoë ☂",
+        schedule=Schedule(Cron("0 9 * * 1-5", "Europe/Paris"), NOW_MS, NOW_MS + 10 * MINUTE_MS),
+        target=Target("lambda", {"function": "report", "payload": {"deep": [1, 2.5, None, {"x": "é"}], "on": True}}),
+        priority="critical",
+        precision=Precision.HIGH,
+        pool="lambda",
+        jitter_ms=5_000,
+        timeout_ms=90_000,
+        retry=RetryPolicy(7, Strategy.FIBONACCI, 1_500, 60_000, 0.25),
+        tags={"team": "billing", "empty": ""},
+    )
+    return Job(TENANT, some_id(77), definition, JobState.PAUSED, 4, NOW_MS + 3, NOW_MS + 1, NOW_MS + 2, "fingerprint")
+
+
+def chain(job: Job, nominal_ms: int = NOW_MS, delay_ms: int = 0) -> Chain:
+    """An occurrence entry."""
+    return Chain(job.tenant, job.id, job.generation, nominal_ms, nominal_ms + delay_ms)
+
+
+def execution(job: Job, nominal_ms: int = NOW_MS, origin: Origin = Origin.SCHEDULE, **changes: Any) -> Execution:
+    """A queued execution."""
+    nonce = "" if origin is Origin.SCHEDULE else "1"
+    id = str(ExecutionId(job.id, nominal_ms, origin, nonce))
+    return replace(Execution(job.tenant, id, State.QUEUED, nominal_ms, job.generation), **changes)
+
+
+def full_execution() -> Execution:
+    """An execution with no field at its default."""
+    return execution(
+        full_job(),
+        origin=Origin.RUN,
+        state=State.RETRYING,
+        version=9,
+        attempt=2,
+        holder="0123abcd",
+        lease_until_ms=NOW_MS + 90_000,
+        claimed_ms=NOW_MS + 10,
+        started_ms=NOW_MS + 12,
+        finished_ms=NOW_MS + 500,
+        lateness_ms=12,
+        output='{"ok": "☂"}',
+        reason="HTTP 503",
+        attempts=(
+            Attempt(1, NOW_MS, NOW_MS + 5, Result.LOST, reason="its worker's lease ended"),
+            Attempt(2, NOW_MS + 12, NOW_MS + 500, Result.FAILED, 503),
+        ),
+    )
+
+
+def waiting(execution: Execution, attempt: int = 1, due_ms: int = NOW_MS) -> Waiting:
+    """An entry for an attempt of an execution on record."""
+    return Waiting(execution.tenant, execution.id, attempt, execution.generation, due_ms, ROUTE, Precision.NORMAL)
+
+
+def minute(start_ms: int = NOW_MS, shard: int = 0) -> Slot:
+    """A slot of the minutes level."""
+    return Slot(Level.MINUTES, start_ms, shard)
+
+
+def asked(job: Job, nominal_ms: int = NOW_MS) -> tuple[Placed, Execution]:
+    """A run by hand, as the API writes it: a queued execution and its late entry."""
+    queued = execution(job, nominal_ms, Origin.RUN)
+    return Placed(late(0), waiting(queued, due_ms=nominal_ms)), queued
+
+
+def dispatch(number: int = 1, nominal_ms: int = NOW_MS) -> Dispatch:
+    """What a message says."""
+    return Dispatch(TENANT, str(ExecutionId(some_id(number), nominal_ms)), 1, 1, nominal_ms, recorded=False)
+
+
+# --- strategies -------------------------------------------------------------------------------------------
+
+_instants = st.integers(0, 30_000_000_000_000)
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
+    max_leaves=8,
+)
+_timings = (
+    st.builds(At, _instants)
+    | st.builds(Every, st.integers(1_000, 10**10), _instants)
+    | st.builds(
+        Cron, st.sampled_from(["* * * * *", "30 2 * * 0", "0 0 1-7 * */7"]), st.sampled_from(["UTC", "Asia/Tokyo"])
+    )
+)
+_schedules = st.none() | st.builds(Schedule, _timings, st.none() | _instants, st.none() | _instants)
+_ids = st.integers(0, 2**80 - 1).map(some_id)
+_tenants = st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,31}\Z")
+_counts = st.integers(0, 10**6)
+
+definitions = st.builds(
+    Definition,
+    name=st.text(),
+    schedule=_schedules,
+    target=st.builds(Target, st.text(), st.dictionaries(st.text(), _json, max_size=3)),
+    priority=st.sampled_from(PRIORITIES),
+    precision=st.sampled_from(Precision),
+    jitter_ms=_instants,
+    timeout_ms=_instants,
+    retry=st.builds(RetryPolicy, _counts, st.sampled_from(Strategy), _instants, _instants, st.floats(0, 1)),
+    tags=st.dictionaries(st.text(), st.text(), max_size=3),
+)
+jobs = st.builds(
+    Job,
+    tenant=_tenants,
+    id=_ids,
+    definition=definitions,
+    state=st.sampled_from([JobState.ACTIVE, JobState.PAUSED]),
+    generation=st.integers(1, 10**8 - 1),
+    effective_from_ms=_instants,
+    created_ms=_instants,
+    updated_ms=_instants,
+    request=st.text(),
+)
+_attempts = st.builds(Attempt, _counts, _instants, _instants, st.sampled_from(Result), st.none() | _counts, st.text())
+executions = st.builds(
+    Execution,
+    tenant=_tenants,
+    id=st.builds(lambda job, nominal: str(ExecutionId(job, nominal)), _ids, _instants),
+    state=st.sampled_from(State),
+    due_ms=_instants,
+    generation=_counts,
+    version=_counts,
+    attempt=_counts,
+    holder=st.text(),
+    lease_until_ms=_instants,
+    claimed_ms=st.none() | _instants,
+    started_ms=st.none() | _instants,
+    finished_ms=st.none() | _instants,
+    lateness_ms=st.none() | st.integers(),
+    output=st.text(),
+    reason=st.text(),
+    attempts=st.lists(_attempts, max_size=4).map(tuple),
+)
