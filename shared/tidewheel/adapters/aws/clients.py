@@ -22,12 +22,10 @@ _THROTTLES = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
-    "ServiceUnavailable",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
     "TransactionConflictException",
-    "TransactionInProgressException",
 }
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
