@@ -12,6 +12,7 @@ from tidewheel.domain.lease import Lease
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
 
+NOW_MS = 1_794_999_960_000
 CURSORS = {Level.MINUTES: 1_794_999_960_000, Level.SECONDS: 1_794_999_961_000}
 
 
@@ -199,3 +200,11 @@ def test_shards_and_lease_are_apart(backend: Backend) -> None:
     assert backend.control.enter(0, 1) == {}
     assert backend.control.enter(12, 5) == CURSORS
     assert backend.control.lease() == lease
+
+
+def test_the_origin_is_the_first_callers_for_ever(backend: Backend) -> None:
+    assert backend.control.origin(NOW_MS) == NOW_MS
+    assert backend.control.origin(NOW_MS + 5) == NOW_MS
+    assert backend.control.origin(NOW_MS - 5) == NOW_MS
+    assert backend.control.lease() is None
+    assert backend.control.enter(0, 1) == {}

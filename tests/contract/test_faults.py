@@ -1,0 +1,264 @@
+"""What the AWS adapters make of a service that fails: everything is a ``PortError``, and only what is sure is more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.stub import Stubber
+
+from tests.support.tables import Tables
+from tests.support.world import Backend, Cloud, cloud_backend
+from tests.support.world_examples import NOW_MS, ROUTE, TENANT, a_job, asked, chain, dispatch, execution, minute
+from tidewheel.adapters.aws import dynamo
+from tidewheel.adapters.aws.functions import LambdaLauncher
+from tidewheel.adapters.aws.records import job_item, job_key
+from tidewheel.domain.job import Generation
+from tidewheel.domain.lease import Lease
+from tidewheel.domain.wheel import Level, Placed
+from tidewheel.ports import Lost, PortError, Throttled
+
+URL = "https://sqs.us-east-1.amazonaws.com/111122223333/queue"
+JOB, LEASE = a_job(), Lease("one", 1, 0, "v1")
+KEYS = [f"e#{n}" for n in range(3)]
+
+DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
+    "jobs.create": lambda world: world.jobs.create(JOB, *asked(JOB)),
+    "jobs.replace": lambda world: world.jobs.replace(JOB, 1, None),
+    "jobs.delete": lambda world: world.jobs.delete(JOB, 1, Generation.of(JOB)),
+    "jobs.enqueue": lambda world: world.jobs.enqueue(*asked(JOB), "key"),
+    "jobs.get": lambda world: world.jobs.get(TENANT, JOB.id),
+    "jobs.batch": lambda world: world.jobs.batch([(TENANT, JOB.id)]),
+    "jobs.generations": lambda world: world.jobs.generations(TENANT, JOB.id, 1),
+    "jobs.list": lambda world: world.jobs.list(TENANT, 5, None),
+    "executions.get": lambda world: world.executions.get(TENANT, execution(JOB).id),
+    "executions.swap": lambda world: world.executions.swap(execution(JOB), 1),
+    "executions.list": lambda world: world.executions.list(TENANT, JOB.id, 5, None),
+    "wheel.load": lambda world: world.wheel.load(minute()),
+    "wheel.put": lambda world: world.wheel.put(Placed(minute(), chain(JOB))),
+    "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [chain(JOB)]),
+    "wheel.remove": lambda world: world.wheel.remove(minute(), KEYS),
+    "control.lease": lambda world: world.control.lease(),
+    "control.origin": lambda world: world.control.origin(NOW_MS),
+    "control.stand": lambda world: world.control.stand(LEASE, "v2"),
+    "control.take": lambda world: world.control.take(LEASE, "two", "v1"),
+    "control.renew": lambda world: world.control.renew(LEASE),
+    "control.release": lambda world: world.control.release(LEASE),
+    "control.enter": lambda world: world.control.enter(0, 1),
+    "control.advance": lambda world: world.control.advance(0, 1, {Level.MINUTES: 0}),
+}
+SQS_CALLS: dict[str, Callable[[Backend], object]] = {
+    "queue.send": lambda world: world.queue.send(ROUTE, [dispatch()]),
+    "queue.postpone": lambda world: world.queue.postpone(ROUTE, "receipt", 2_000),
+}
+CALLS = {**DYNAMODB_CALLS, **SQS_CALLS}
+MADE = {kind: boto3.client(kind) for kind in ("dynamodb", "sqs", "lambda")}
+
+
+@pytest.fixture
+def world() -> Backend:
+    """The adapters over clients that nobody answers."""
+    return cloud_backend("none", Cloud(MADE["dynamodb"], MADE["sqs"], Tables("j", "w", "e", "c"), {ROUTE: URL}))
+
+
+@pytest.fixture
+def stub() -> Iterator[dict[str, Stubber]]:
+    """What the services will answer, in turn; all of it must be asked for."""
+    stubbers = {kind: Stubber(client) for kind, client in MADE.items()}
+    for stubber in stubbers.values():
+        stubber.activate()
+    yield stubbers
+    for stubber in stubbers.values():
+        stubber.deactivate()
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between tries, not waited for."""
+    found: list[float] = []
+    monkeypatch.setattr(dynamo.time, "sleep", found.append)
+    return found
+
+
+def failing(stub: dict[str, Stubber], name: str, code: str) -> None:
+    """Any operation of the service answers with an error."""
+    stubber = stub["sqs" if name in SQS_CALLS else "dynamodb"]
+    stubber._queue.append(
+        {
+            "operation_name": None,
+            "response": (_Answer(), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}),
+            "expected_params": None,
+        }
+    )
+
+
+class _Answer:
+    status_code = 400
+
+
+@pytest.fixture(autouse=True)
+def any_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stubber takes an answer without an operation's name for the answer to whichever comes."""
+    check = Stubber._assert_expected_call_order
+
+    def lenient(self: Stubber, model: Any, params: Any) -> None:
+        if self._queue and self._queue[0]["operation_name"] is None:
+            self._queue[0]["operation_name"] = model.name
+        check(self, model, params)
+
+    monkeypatch.setattr(Stubber, "_assert_expected_call_order", lenient)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
+def test_throttling_is_told_apart(world: Backend, stub: dict[str, Stubber], name: str, code: str) -> None:
+    failing(stub, name, code)
+    with pytest.raises(Throttled, match=name):
+        CALLS[name](world)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("code", ["InternalServerError", "ResourceNotFoundException", "AccessDeniedException"])
+def test_any_other_error_may_have_been_applied(world: Backend, stub: dict[str, Stubber], name: str, code: str) -> None:
+    failing(stub, name, code)
+    with pytest.raises(PortError, match=name) as raised:
+        CALLS[name](world)
+    assert type(raised.value) is PortError
+    assert code in raised.value.problem
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectTimeoutError(endpoint_url=URL),
+        ReadTimeoutError(endpoint_url=URL),
+        EndpointConnectionError(endpoint_url=URL),
+        NoCredentialsError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_broken_connection_may_have_been_applied(world: Backend, name: str, error: Exception) -> None:
+    client = MADE["sqs" if name in SQS_CALLS else "dynamodb"]
+
+    def fail(**_: Any) -> None:
+        raise error
+
+    event = f"before-call.{client.meta.service_model.service_id.hyphenize()}"
+    client.meta.events.register(event, fail)
+    try:
+        with pytest.raises(PortError, match=name) as raised:
+            CALLS[name](world)
+    finally:
+        client.meta.events.unregister(event, fail)
+    assert type(raised.value) is PortError
+
+
+def test_only_what_sqs_reports_as_accepted_counts_as_sent(world: Backend, stub: dict[str, Stubber]) -> None:
+    sent = [{"Id": id, "MessageId": id, "MD5OfMessageBody": ""} for id in ("3", "0")]
+    failed = [{"Id": "1", "SenderFault": False, "Code": "InternalError"}]  # of "2" it says nothing
+    stub["sqs"].add_response("send_message_batch", {"Successful": sent, "Failed": failed})
+    assert list(world.queue.send(ROUTE, [dispatch(n) for n in range(4)])) == [True, False, False, True]
+
+
+def test_nothing_accepted_is_an_answer_too(world: Backend, stub: dict[str, Stubber]) -> None:
+    stub["sqs"].add_response("send_message_batch", {"Successful": [], "Failed": []})
+    assert list(world.queue.send(ROUTE, [dispatch()])) == [False]
+
+
+def deletion(key: str) -> dict[str, Any]:
+    return {"DeleteRequest": {"Key": {"pk": {"S": minute().key}, "sk": {"S": key}}}}
+
+
+def test_unprocessed_writes_alone_are_tried_again(
+    world: Backend, stub: dict[str, Stubber], pauses: list[float]
+) -> None:
+    left: dict[str, Any] = {"w": [deletion(KEYS[1])]}
+    everything = {"RequestItems": {"w": [deletion(key) for key in KEYS]}}
+    stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": left}, everything)
+    stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": left}, {"RequestItems": left})
+    stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {}}, {"RequestItems": left})
+    world.wheel.remove(minute(), KEYS)
+    assert pauses == sorted(set(pauses))
+    assert len(pauses) == 2
+
+
+def test_writes_that_stay_unprocessed(world: Backend, stub: dict[str, Stubber], pauses: list[float]) -> None:
+    for _ in range(5):
+        stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {"w": [deletion(KEYS[0])]}})
+    with pytest.raises(Throttled, match="1 writes"):
+        world.wheel.remove(minute(), KEYS[:1])
+
+
+def test_unprocessed_keys_alone_are_read_again(world: Backend, stub: dict[str, Stubber], pauses: list[float]) -> None:
+    jobs = [a_job(n) for n in range(2)]
+    keys = [job_key(TENANT, job.id) for job in jobs]
+    left: dict[str, Any] = {"j": {"Keys": keys[1:]}}
+    first = {"Responses": {"j": [job_item(jobs[0])]}, "UnprocessedKeys": left}
+    stub["dynamodb"].add_response("batch_get_item", first, {"RequestItems": {"j": {"Keys": keys}}})
+    stub["dynamodb"].add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": left}, {"RequestItems": left})
+    last = {"Responses": {"j": [job_item(jobs[1])]}, "UnprocessedKeys": {}}
+    stub["dynamodb"].add_response("batch_get_item", last, {"RequestItems": left})
+    assert world.jobs.batch([(TENANT, job.id) for job in jobs]) == {(TENANT, job.id): job for job in jobs}
+
+
+def test_keys_that_stay_unprocessed(world: Backend, stub: dict[str, Stubber], pauses: list[float]) -> None:
+    left: dict[str, Any] = {"j": {"Keys": [job_key(TENANT, JOB.id)]}}
+    for _ in range(5):
+        stub["dynamodb"].add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": left})
+    with pytest.raises(Throttled, match="1 reads"):
+        world.jobs.batch([(TENANT, JOB.id)])
+
+
+@pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_transaction_that_collided_wrote_nothing(world: Backend, stub: dict[str, Stubber], reason: str) -> None:
+    stub["dynamodb"].add_client_error(
+        "transact_write_items",
+        "TransactionCanceledException",
+        modeled_fields={"CancellationReasons": [{"Code": "None"}, {"Code": reason}]},
+    )
+    with pytest.raises(Throttled, match=r"jobs\.create"):
+        world.jobs.create(JOB, None, None)
+
+
+def test_a_failed_condition_outweighs_a_collision(world: Backend, stub: dict[str, Stubber]) -> None:
+    stub["dynamodb"].add_client_error(
+        "transact_write_items",
+        "TransactionCanceledException",
+        modeled_fields={"CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "TransactionConflict"}]},
+    )
+    assert world.jobs.create(JOB, None, None) is False
+
+
+@pytest.mark.parametrize("code", ["TransactionInProgressException", "ServiceUnavailable"])
+def test_what_may_have_been_applied_is_not_called_throttled(
+    world: Backend, stub: dict[str, Stubber], code: str
+) -> None:
+    """``Throttled`` promises that nothing was applied; a repeat of a transaction under way promises no such thing."""
+    failing(stub, "jobs.create", code)
+    with pytest.raises(PortError) as raised:
+        world.jobs.create(JOB, None, None)
+    assert type(raised.value) is PortError
+
+
+def test_a_condition_fails_without_a_record(world: Backend, stub: dict[str, Stubber]) -> None:
+    failing(stub, "executions.swap", "ConditionalCheckFailedException")
+    with pytest.raises(Lost):
+        world.executions.swap(execution(JOB), 1)
+
+
+def test_a_launch_that_fails(stub: dict[str, Stubber]) -> None:
+    launcher = LambdaLauncher(MADE["lambda"], "scheduler")
+    stub["lambda"].add_response(
+        "invoke",
+        {"StatusCode": 202},
+        {"FunctionName": "scheduler", "InvocationType": "Event", "Payload": b"{}"},
+    )
+    launcher.launch()
+    stub["lambda"].add_client_error("invoke", "TooManyRequestsException")
+    with pytest.raises(Throttled, match=r"launcher\.launch scheduler"):
+        launcher.launch()

@@ -1,0 +1,92 @@
+"""Requests that reach the service twice, as when an answer is lost and the SDK sends the same bytes again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.world import Backend
+from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, execution, minute
+from tidewheel.domain.execution import State
+from tidewheel.domain.job import Generation, JobState
+from tidewheel.domain.lease import Lease
+from tidewheel.domain.wheel import Level, Placed, late
+
+pytestmark = pytest.mark.needs("requests")
+JOB = a_job()
+
+
+@contextmanager
+def lost_answers(backend: Backend) -> Iterator[list[str]]:
+    """Every request is sent twice, and the first answer never seen."""
+    assert backend.cloud is not None
+    client = backend.cloud.dynamodb
+    send, sent = client._endpoint.make_request, []
+
+    def twice(model: Any, request: Any) -> Any:
+        sent.append(model.name)
+        send(model, request)
+        return send(model, request)
+
+    client._endpoint.make_request = twice
+    try:
+        yield sent
+    finally:
+        client._endpoint.make_request = send
+
+
+def repeated(backend: Backend, work: Callable[[], Any]) -> Any:
+    with lost_answers(backend) as sent:
+        answer = work()
+    assert len(sent) == 1
+    return answer
+
+
+@pytest.mark.needs("tokens")
+def test_a_transaction_is_applied_once_and_succeeds(backend: Backend) -> None:
+    entry, queued = asked(JOB)
+    assert repeated(backend, lambda: backend.jobs.create(JOB, entry, queued)) is True
+    new = JOB.edited(JOB.definition, JobState.PAUSED, NOW_MS + 1)
+    assert repeated(backend, lambda: backend.jobs.replace(new, 1, None)) is True
+    again = asked(JOB, NOW_MS + 1)
+    assert repeated(backend, lambda: backend.jobs.enqueue(*again, "key")) is None
+    assert repeated(backend, lambda: backend.jobs.delete(new, 2, Generation.of(new))) is True
+    assert list(backend.jobs.generations(TENANT, JOB.id, 1)) == [1, 2]
+    assert len(backend.wheel.load(late(0)).singles) == 2
+
+
+def test_a_swap_succeeds(backend: Backend) -> None:
+    first = execution(JOB)
+    second = replace(first, version=2, state=State.RUNNING, attempt=1, holder="me")
+    assert repeated(backend, lambda: backend.executions.swap(first, None)) is None
+    assert repeated(backend, lambda: backend.executions.swap(second, 1)) is None
+    assert backend.executions.get(TENANT, first.id) == second
+
+
+def test_the_wheel_keeps_one_of_each(backend: Backend) -> None:
+    repeated(backend, lambda: backend.wheel.put(Placed(minute(), chain(JOB))))
+    repeated(backend, lambda: backend.wheel.put_pack(minute(), "p#1", [chain(a_job(2))]))
+    load = backend.wheel.load(minute())
+    assert (len(load.singles), len(load.packed)) == (1, 1)
+    repeated(backend, lambda: backend.wheel.remove(minute(), list(load.singles)))
+    assert not backend.wheel.load_singles(minute()).singles
+
+
+def test_a_lease_is_taken_once(backend: Backend) -> None:
+    lease = repeated(backend, lambda: backend.control.take(None, "one", "v1"))
+    assert lease == Lease("one", 1, 0, "v1")
+    assert repeated(backend, lambda: backend.control.stand(lease, "v2")) is True
+    assert repeated(backend, lambda: backend.control.renew(lease)).epoch == 1
+    repeated(backend, lambda: backend.control.release(lease))
+    seen = backend.control.lease()
+    assert repeated(backend, lambda: backend.control.take(seen, "two", "v1")) == Lease("two", 2, 0, "v1")
+
+
+def test_cursors_move_once(backend: Backend) -> None:
+    assert repeated(backend, lambda: backend.control.enter(3, 1)) == {}
+    repeated(backend, lambda: backend.control.advance(3, 1, {Level.MINUTES: NOW_MS}))
+    assert repeated(backend, lambda: backend.control.enter(3, 2)) == {Level.MINUTES: NOW_MS}
