@@ -91,22 +91,26 @@ class Bill:
         self._asked = params
         return {**params, "ReturnConsumedCapacity": "TOTAL"}
 
-    def _book(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        failed = parsed["ResponseMetadata"]["HTTPStatusCode"] >= 300
-        if model.name not in _WRITES | _READS:
-            self.requests["", model.name] += 1
+    def _book(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        operation = model.name
+        if operation not in _WRITES | _READS:
+            self.requests["", operation] += 1
             return
         params = self._asked
-        consumed = parsed.get("ConsumedCapacity", [])
-        for entry in consumed if isinstance(consumed, list) else [consumed]:
-            table = _role(entry["TableName"])
-            if model.name in _WRITES:
-                self.writes[table, model.name] += float(entry["CapacityUnits"])
-            else:
-                self._book_read(table, model.name, params, parsed)
         for table in _tables(params):
-            self.requests[_role(table), model.name] += 1
-            assert failed or consumed, "the emulator did not say what a call consumed"
+            self.requests[_role(table), operation] += 1
+            if operation in _READS:
+                self._book_read(_role(table), operation, params, parsed)
+        if operation in _WRITES:
+            self._book_write(operation, params, parsed)
+
+    def _book_write(self, operation: str, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+        if parsed.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+            self.writes[_role(params["TableName"]), operation] += 1  # refused, and billed all the same
+            return
+        consumed = parsed["ConsumedCapacity"]
+        for entry in consumed if isinstance(consumed, list) else [consumed]:
+            self.writes[_role(entry["TableName"]), operation] += float(entry["CapacityUnits"])
 
     def _book_read(self, table: str, operation: str, params: dict[str, Any], parsed: dict[str, Any]) -> None:
         key = table, operation

@@ -1,0 +1,139 @@
+"""The real scheduler and worker on virtual time over a cloud whose every call is billed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.support.billing import Bill
+from tests.support.world import Backend
+from tests.support.world_examples import TENANT, a_job, chain
+from tidewheel.adapters.memory import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
+from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.ids import shard_of
+from tidewheel.domain.job import Job
+from tidewheel.domain.limits import OUTPUT_BYTES
+from tidewheel.domain.wheel import Placed, place
+from tidewheel.engine.run import Fate, Run
+from tidewheel.engine.ticker import Ticker
+from tidewheel.engine.turn import Stores
+from tidewheel.ports import Call, Queue
+from tidewheel.wire.message import load
+
+_YIELD_MS = 6_000
+
+
+class Target:
+    """A target that answers as much as is kept of an answer."""
+
+    def call(self, call: Call) -> Answer:
+        return Answer(Result.SUCCEEDED, 200, "x" * OUTPUT_BYTES)
+
+
+class NoLauncher:
+    def launch(self) -> None:
+        """Nobody else is needed."""
+
+
+class _Pumped(SettableClock):
+    """Time that lets the workers work after each step."""
+
+    def __init__(self, now_ms: int, pump: Any) -> None:
+        super().__init__(now_ms)
+        self._pump = pump
+
+    def sleep_until(self, instant_ms: int) -> None:
+        super().sleep_until(instant_ms)
+        self._pump()
+
+
+class Bench:
+    """One scheduler of one shard, and one worker.
+
+    Args:
+        backend: Where everything is kept.
+        bill: Counts what the backend's clients do; empty where they are not watched.
+        queue: Another queue than the backend's, which nobody works on.
+    """
+
+    def __init__(self, backend: Backend, bill: Bill, start_ms: int, queue: Queue | None = None) -> None:
+        self.backend = backend
+        self.bill = bill
+        self.clock = _Pumped(start_ms, self._pump)
+        self.telemetry = RecordingTelemetry()
+        self._queue = queue
+        self._window = (0, 0)
+        self._sent = 0
+        self._before = 0
+        self.fires = 0
+        self.account = bill
+        self.at_window: Callable[[], None] = lambda: None
+
+    def create(self, jobs: Sequence[Job]) -> None:
+        """Defines jobs, each with its first entry on the wheel."""
+        now = self.clock.now_ms()
+        self.backend.control.origin(now)
+        for job in jobs:
+            nominal = job.next_nominal(now)
+            assert nominal is not None
+            slot = place(job.due(nominal), now, shard_of(TENANT, job.id, 1))
+            assert self.backend.jobs.create(job, Placed(slot, chain(job, nominal)), None)
+
+    def turn(self, from_ms: int, to_ms: int) -> Bill:
+        """Turns the wheel until after ``to_ms``; the answer is the bill of what lies between."""
+        self._window = from_ms, to_ms
+        ticker = Ticker(
+            Stores(self.backend.wheel, self.backend.jobs, self.backend.control),
+            self._queue or self.backend.queue,
+            NoLauncher(),
+            self.clock,
+            self.telemetry,
+            InlineExecutor(),
+            shards=1,
+            owner="bench",
+            version="v1",
+        )
+        ticker.run(lambda: to_ms + 1_000 - self.clock.now_ms() + _YIELD_MS)
+        assert not self.telemetry.alarms
+        return self.account
+
+    def _pump(self) -> None:
+        now, (begin, end) = self.clock.now_ms(), self._window
+        if now == begin:
+            self.bill.clear()
+            self.at_window()
+            self._before = self.telemetry.counts["dispatched"]
+        if now == end:
+            self.account = copy.deepcopy(self.bill)
+            self.at_window()
+            self.fires = self.telemetry.counts["dispatched"] - self._before
+        if self._queue is None and self.telemetry.counts["dispatched"] > self._sent:
+            self._sent = self.telemetry.counts["dispatched"]
+            self._work()
+
+    def _work(self) -> None:
+        """Takes messages until none are left, as a worker that answers at once."""
+        cloud = self.backend.cloud
+        assert cloud is not None
+        run = Run(
+            jobs=self.backend.jobs,
+            executions=self.backend.executions,
+            wheel=self.backend.wheel,
+            callers={"http": Target()},
+            clock=SettableClock(self.clock.now_ms()),
+            entropy=CountedEntropy(),
+            telemetry=self.telemetry,
+            shards=1,
+        )
+        for url in cloud.urls.values():
+            while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    assert run.handle(load(message["Body"])).fate is Fate.DELETE
+                entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
+                cloud.sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+
+
+def minutely(count: int, **changes: Any) -> list[Job]:
+    """Jobs that all fire on the minute."""
+    return [a_job(number, **changes) for number in range(count)]
