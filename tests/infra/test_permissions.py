@@ -12,7 +12,7 @@ TARGETS = "lambda:function:tidewheel-target-*"
 ECHO = "lambda:function:tidewheel-echo"
 QUEUES = ("<QueueLambdaCritical>", "<QueueLambdaHigh>", "<QueueLambdaNormal>", "<QueueLambdaLow>")
 
-READ_WRITE = "GetItem Query PutItem DeleteItem"
+READ_WRITE = "GetItem PutItem DeleteItem"
 CONSUME = "ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility"
 
 ALLOWED = {

@@ -84,7 +84,7 @@ class HttpTarget(Model):
 
 
 class LambdaTarget(Model):
-    """An invocation of a Lambda function, by name or ARN, with any JSON as its event."""
+    """An invocation of a Lambda function, by name or ARN; any JSON is the `payload` of its event."""
 
     kind: Literal["lambda"]
     function: Annotated[str, Field(max_length=256, examples=["my-function"]), AfterValidator(_check_function)]

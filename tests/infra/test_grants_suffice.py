@@ -1,0 +1,165 @@
+"""Every call that the flows make is granted, and nothing is granted that none of them makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from tests.infra.test_permissions import ALLOWED
+from tests.support.memory_stack import START_MS, PumpedClock, every
+from tests.support.tables import make_queues, make_tables
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.memory import InlineExecutor
+from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.job import Definition, Target
+from tidewheel.domain.route import ROUTES
+from tidewheel.domain.schedule import At, Schedule
+from tidewheel.engine.batch import Received
+from tidewheel.settings import ApiSettings, RunSettings, SchedulerSettings, WatchdogSettings
+from tidewheel.wire.message import dump
+from tidewheel.wiring import api, scheduler, watchdog, worker
+
+BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the event source mapping's own calls
+TENANT = "default"
+
+
+def _actions(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What IAM asks for a call: the action, and the table or queue (Service Authorization Reference)."""
+    match operation:
+        case "TransactWriteItems":
+            for item in params["TransactItems"]:
+                ((kind, body),) = item.items()
+                yield f"{kind}Item", body["TableName"]
+        case "BatchWriteItem" | "BatchGetItem":
+            for table in params["RequestItems"]:
+                yield operation, table
+        case "SendMessageBatch":
+            yield "SendMessage", params["QueueUrl"].rpartition("/")[2]
+        case "ChangeMessageVisibility":
+            yield operation, params["QueueUrl"].rpartition("/")[2]
+        case "Invoke":
+            yield "InvokeFunction", params["FunctionName"]
+        case _:
+            index = params.get("IndexName")
+            yield operation, params["TableName"] + (f"/index/{index}" if index else "")
+
+
+class Deployment:
+    """The flows as wired for AWS, on moto, with every client call noted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.used: set[tuple[str, str]] = set()
+        dynamodb, sqs = clients.dynamodb(), clients.sqs()
+        self.tables, self.urls = make_tables(dynamodb), make_queues(sqs)
+        for name, client in {"dynamodb": dynamodb, "sqs": sqs}.items():
+            client.meta.events.register(f"provide-client-params.{name}", self._note)
+            monkeypatch.setattr(clients, name, lambda client=client: client)
+        self.clock = PumpedClock(START_MS)
+        self.names = {
+            "jobs_table": self.tables.jobs,
+            "wheel_table": self.tables.wheel,
+            "executions_table": self.tables.executions,
+        }
+        stores = {**self.names, "queues": self.urls, "shards": 1}
+        control = {"control_table": self.tables.control}
+        version = {"scheduler_function": "scheduler", "code_version": "v"}
+        self.define = replace(api.define(ApiSettings(**stores, **control)), clock=self.clock)
+        self.batch = worker.batch(RunSettings(**stores))
+        ticker_settings = {"jobs_table": self.tables.jobs, "wheel_table": self.tables.wheel, "queues": self.urls}
+        ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner")
+        self.ticker = replace(ticker, clock=self.clock, executor=InlineExecutor())
+        self.watch = replace(watchdog.watch(WatchdogSettings(**control, **version)), clock=self.clock)
+
+    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        self.used |= set(_actions(model.name, params))
+
+    def draft(self, schedule: Schedule | None) -> Any:
+        return lambda *_: Definition("n", schedule, Target("http", {}))
+
+    def job(self) -> str:
+        return self.define.create(TENANT, self.draft(Schedule(every(5_000)))).id
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    with mock_aws():
+        yield Deployment(monkeypatch)
+
+
+def _granted(role: str, deployment: Deployment) -> set[tuple[str, str]]:
+    """The table of ``test_permissions`` with this deployment's names; invoking is left to it."""
+    named = {f"dynamodb:table/tidewheel-{role}": name for role, name in vars(deployment.tables).items()}
+    named["dynamodb:table/tidewheel-jobs/index/by_tenant"] = f"{deployment.tables.jobs}/index/by_tenant"
+    queue = deployment.urls[ROUTES[2]].rpartition("/")[2]  # the jobs of these tests all go to one
+    return {
+        (action, queue if resource.startswith("<Queue") else named[resource])
+        for resource, actions in ALLOWED[role].items()
+        if "lambda:" not in resource
+        for action in actions.split()
+        if action not in BY_LAMBDA
+    }
+
+
+def test_the_api(deployment: Deployment) -> None:
+    define, table = deployment.define, deployment.tables.control
+    define.create(TENANT, deployment.draft(None), "key", "print")
+    job = deployment.job()
+    define.edit(TENANT, job, deployment.draft(Schedule(At(START_MS + 10**6))))
+    define.pause(TENANT, job)
+    execution = define.run(TENANT, job, "key")
+    define.execution(TENANT, execution.id)
+    define.history(TENANT, job, 5, None)
+    define.listed(TENANT, lambda *_: True, 5, None)
+    define.delete(TENANT, job)
+    assert deployment.used == _granted("api", deployment)
+    assert ("UpdateItem", table) in deployment.used  # the wheel's origin, written when the flow was wired
+
+
+def test_the_scheduler(deployment: Deployment) -> None:
+    paused, deleted = deployment.job(), deployment.job()
+    deployment.define.create(TENANT, deployment.draft(Schedule(At(START_MS + 40_000))))
+    deployment.clock.advance(6_000)
+    deployment.define.pause(TENANT, paused)  # its entry stands for what was due before: the history is read
+    deployment.define.delete(TENANT, deleted)  # its record is missing: it is read again
+    deployment.used.clear()
+    until = START_MS + 130_000
+    deployment.ticker.run(lambda: until - deployment.clock.now_ms())
+    assert deployment.used == _granted("scheduler", deployment)
+
+
+def test_the_worker(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = deployment.job()
+    deployment.define.pause(TENANT, job)
+    deployment.clock.advance(60_000)
+    deployment.define.resume(TENANT, job)
+    monkeypatch.setitem(
+        deployment.batch.run.callers,  # type: ignore[arg-type]
+        "http",
+        type("Fails", (), {"call": lambda *_: Answer(Result.FAILED, 500)})(),
+    )
+    deployment.used.clear()
+    dispatches = [
+        Dispatch(TENANT, str(ExecutionId(job, START_MS + 5_000 * n)), 1, generation, START_MS, recorded=recorded)
+        for n, generation, recorded in ((1, 1, False), (20, 3, False), (21, 3, True))
+    ]
+    bodies = [*map(dump, dispatches), "nonsense"]
+    deployment.batch.handle([Received(str(n), "receipt", body, ROUTES[2], 1) for n, body in enumerate(bodies)])
+    assert deployment.used == _granted("worker", deployment)
+
+
+def test_the_watchdog(deployment: Deployment) -> None:
+    deployment.used.clear()
+    deployment.define.clock.sleep(1)
+    lease = deployment.watch.control.take(None, "owner", "v")
+    assert lease is not None
+    deployment.used.clear()
+    beats = deployment.clock.sleep
+    deployment.clock.sleep = lambda ms: (deployment.ticker.stores.control.renew(lease), beats(ms))  # type: ignore[method-assign,assignment]
+    assert deployment.watch.look() is False
+    assert deployment.used - {("UpdateItem", deployment.tables.control)} == _granted("watchdog", deployment)
