@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -35,6 +36,7 @@ class HttpTarget:
             timeout=None,  # noqa: S113 - the whole call is bounded by asyncio.timeout below
             limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
             headers={"User-Agent": "tidewheel"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none passes from one job to another
         )
 
     def call(self, call: Call) -> Answer:
@@ -47,15 +49,17 @@ class HttpTarget:
                 return await self._request(call)
         except TimeoutError:
             return timed_out(call.timeout_ms)
-        except httpx.InvalidURL as error:
-            return Answer(Result.FAILED, reason=f"the URL cannot be used: {error}", retryable=False)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
+            return Answer(Result.FAILED, reason=f"the request cannot be made: {error}", retryable=False)
         except httpx.HTTPError as error:
             return Answer(Result.FAILED, reason=f"{type(error).__name__}: {error}")
 
     async def _request(self, call: Call) -> Answer:
         spec = call.target.spec
         content, kind = _content(spec.get("body"))
-        headers = {**kind, **spec.get("headers", {}), **_identity(call)}
+        headers = httpx.Headers(kind)  # in which names differ by more than case
+        headers.update(spec.get("headers", {}))
+        headers.update(_identity(call))
         async with self._client.stream(spec["method"], spec["url"], headers=headers, content=content) as response:
             output = excerpt(await _beginning(response))
         status = response.status_code
