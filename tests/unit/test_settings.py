@@ -1,0 +1,83 @@
+"""Settings: complete at the start, or an error by the variable's name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from tidewheel.domain.route import ROUTES, Route
+from tidewheel.names import Env
+from tidewheel.settings import RunSettings, SchedulerSettings, SettingsError, WatchdogSettings
+
+EVERYTHING = {
+    Env.JOBS_TABLE: "t-jobs",
+    Env.WHEEL_TABLE: "t-wheel",
+    Env.EXECUTIONS_TABLE: "t-executions",
+    Env.CONTROL_TABLE: "t-control",
+    Env.QUEUES: json.dumps({str(route): f"https://sqs/1/t-{route}" for route in ROUTES}),
+    Env.SHARDS: "16",
+    Env.SCHEDULER_FUNCTION: "t-scheduler",
+    Env.CODE_VERSION: "abc",
+}
+CLASSES = [RunSettings, SchedulerSettings, WatchdogSettings]
+
+
+def environ(**changes: str) -> dict[str, str]:
+    return {str(name): value for name, value in EVERYTHING.items()} | changes
+
+
+def test_what_the_workers_need() -> None:
+    read = RunSettings.from_env(environ())
+    urls = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
+    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", urls, 16)
+
+
+def test_what_the_scheduler_needs() -> None:
+    read = SchedulerSettings.from_env(environ())
+    assert (read.control_table, read.shards, read.scheduler_function) == ("t-control", 16, "t-scheduler")
+    assert read.queues[Route("lambda", "critical")] == "https://sqs/1/t-lambda-critical"
+
+
+def test_what_the_watchdog_needs() -> None:
+    assert WatchdogSettings.from_env(environ()) == WatchdogSettings("t-control", "t-scheduler", "abc")
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, field.name.upper()) for kind in CLASSES for field in fields(kind)])
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_missing_or_empty_is_named(
+    kind: type[RunSettings | SchedulerSettings | WatchdogSettings], name: str, value: str | None
+) -> None:
+    variable = Env[name]
+    given = environ()
+    del given[variable]
+    if value is not None:
+        given[variable] = value
+    with pytest.raises(SettingsError, match=f"^{variable} is not set$") as raised:
+        kind.from_env(given)
+    assert raised.value.variable == variable
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_nothing_else_is_asked_for(kind: type[RunSettings | SchedulerSettings | WatchdogSettings]) -> None:
+    own = {Env[field.name.upper()] for field in fields(kind)}
+    assert kind.from_env({name: value for name, value in environ().items() if name in own})
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "four", " 4", "0x10"])
+def test_shards_are_a_whole_number_of_one_or_more(value: str) -> None:
+    with pytest.raises(SettingsError, match=Env.SHARDS):
+        RunSettings.from_env(environ(**{Env.SHARDS: value}))
+
+
+@pytest.mark.parametrize("value", ["{", "[]", "null", "7", '"x"', "{}", '{"nodash": "u"}'])
+def test_queues_are_urls_by_route(value: str) -> None:
+    with pytest.raises(SettingsError, match=Env.QUEUES):
+        RunSettings.from_env(environ(**{Env.QUEUES: value}))
+
+
+def test_settings_are_frozen() -> None:
+    read = WatchdogSettings.from_env(environ())
+    with pytest.raises(FrozenInstanceError):
+        read.code_version = "other"  # type: ignore[misc]
