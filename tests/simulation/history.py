@@ -53,6 +53,7 @@ class LaggingExecutor(Executor):
     def __init__(self, clock: SettableClock, weather: Weather) -> None:
         self._clock = clock
         self._weather = weather
+        self._often = weather.rng.choice([0.02, 0.3])
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
@@ -66,7 +67,7 @@ class LaggingExecutor(Executor):
                 future.set_exception(error)
 
         lag = self._weather.rng.randrange(0, 60)
-        if self._weather.strikes("lag", 0.02):
+        if self._weather.strikes("lag", self._often):
             lag = self._weather.rng.randrange(60, WRITE_BOUND_MS)
         heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), work))
         return future
