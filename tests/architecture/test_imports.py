@@ -1,0 +1,173 @@
+"""The rules of the house are kept, and would be missed: each is broken on purpose in a copy of the tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("functions", "infra", "localstack", "shared")
+TOOLS = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A module that breaks a rule.
+
+    Args:
+        contract: The rule's name in pyproject.toml.
+        path: Where the module is planted.
+        imports: What it must not.
+    """
+
+    contract: str
+    path: str
+    imports: str
+
+    @property
+    def module(self) -> str:
+        return self.path.removeprefix("shared/").removesuffix(".py").replace("/", ".")
+
+
+T = "shared/tidewheel"
+PLANTED = {
+    "functions, wiring, adapters or engine, ports, domain": [
+        (f"{T}/engine/plant_a.py", "tidewheel.adapters.clock"),
+        (f"{T}/adapters/plant_b.py", "tidewheel.engine.fire"),
+        (f"{T}/adapters/plant_c.py", "tidewheel.wiring.stores"),
+        (f"{T}/wiring/plant_d.py", "functions.echo.handler"),
+        (f"{T}/domain/plant_e.py", "tidewheel.ports"),
+    ],
+    "cli, client, wire, domain": [
+        (f"{T}/client/plant_f.py", "tidewheel.cli.show"),
+        (f"{T}/wire/plant_g.py", "tidewheel.client"),
+    ],
+    "the domain stands on the standard library and croniter": [
+        (f"{T}/domain/plant_h.py", "boto3"),
+        (f"{T}/domain/plant_i.py", "pydantic"),
+    ],
+    "ports and wire know the domain alone": [(f"{T}/wire/plant_j.py", "tidewheel.names")],
+    "the engine knows ports and domain alone": [
+        (f"{T}/engine/plant_k.py", "tidewheel.wiring.stores"),
+        (f"{T}/engine/plant_l.py", "tidewheel.wire.message"),
+    ],
+    "client and command line stand on wire alone": [
+        (f"{T}/cli/plant_m.py", "tidewheel.ports"),
+        (f"{T}/client/plant_n.py", "tidewheel.engine.define"),
+    ],
+    "names and settings know the routes of the domain, and nothing else": [(f"{T}/names.py", "tidewheel.ports")],
+    "boto3 is imported in adapters.aws alone": [
+        (f"{T}/wiring/plant_o.py", "boto3"),
+        (f"{T}/adapters/targets/plant_p.py", "botocore"),
+        ("functions/worker/plant_q.py", "boto3"),
+    ],
+    "memory and targets do without AWS": [(f"{T}/adapters/memory/plant_r.py", "tidewheel.adapters.aws.wheel")],
+    "functions never import each other": [("functions/api/plant_s.py", "functions.worker.handler")],
+    "infra and the local cloud know names and settings alone": [
+        ("infra/plant_t.py", "tidewheel.domain.limits"),
+        ("infra/plant_u.py", "functions.worker.handler"),
+        ("localstack/plant_v.py", "tidewheel.ports"),
+    ],
+    "what is deployed knows nothing of how": [(f"{T}/wiring/plant_w.py", "infra.config")],
+}
+"""By rule: modules that break it, and what they import."""
+
+PLANTS = [Plant(contract, *plant) for contract, plants in PLANTED.items() for plant in plants]
+
+
+def copied(folder: Path) -> Path:
+    """The tree's code and rules."""
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def linted(tree: Path) -> subprocess.CompletedProcess[str]:
+    """The rules, checked in a tree, whose own modules come first."""
+    environ = {**os.environ, "PYTHONPATH": f"{tree / 'shared'}{os.pathsep}{tree}", "COLUMNS": "200"}
+    return subprocess.run(
+        [TOOLS / "lint-imports", "--no-cache", "--no-logo"],
+        cwd=tree,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the linter says of a tree with every violation in it."""
+    tree = copied(tmp_path_factory.mktemp("planted"))
+    for plant in PLANTS:
+        with (tree / plant.path).open("a") as module:
+            module.write(f"\nimport {plant.imports}\n")
+    run = linted(tree)
+    assert run.returncode == 1, run.stdout + run.stderr
+    return re.sub(r"\s+", " ", run.stdout)
+
+
+def test_the_rules_are_kept(tmp_path: Path) -> None:
+    run = linted(copied(tmp_path))
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: f"{plant.module} imports {plant.imports}")
+def test_a_violation_is_found_and_named(planted: str, plant: Plant) -> None:
+    assert f"{plant.contract} BROKEN" in planted
+    of_contract = planted.split(f"{plant.contract} ---", 1)[1].split(" ---", 1)[0]
+    assert plant.module in of_contract
+    assert plant.imports in of_contract
+
+
+def test_every_rule_has_its_plant() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert {contract["name"] for contract in contracts} == PLANTED.keys()
+
+
+CLOCKS = {
+    "time.time": "import time\n\nT = time.time()\n",
+    "time.time_ns": "from time import time_ns as ticks\n\nT = ticks()\n",
+    "time.monotonic": "import time as t\n\nT = t.monotonic()\n",
+    "time.sleep": "from time import sleep\n\nsleep(1)\n",
+    "datetime.datetime.now": "from datetime import UTC, datetime\n\nT = datetime.now(UTC)\n",
+    "datetime.datetime.utcnow": "import datetime\n\nT = datetime.datetime.utcnow()\n",
+    "datetime.datetime.today": "from datetime import datetime\n\nT = datetime.today()\n",
+    "datetime.date.today": "from datetime import date\n\nT = date.today()\n",
+}
+
+
+@pytest.fixture(scope="module")
+def clocks(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What ruff, by the project's own rules, says of modules of the engine that read the clock."""
+    tree = tmp_path_factory.mktemp("clocks")
+    shutil.copy(ROOT / "pyproject.toml", tree)
+    room = tree / "shared" / "tidewheel" / "engine"
+    room.mkdir(parents=True)
+    for name in ("__init__.py", "fire.py"):
+        shutil.copy(ROOT / "shared" / "tidewheel" / "engine" / name, room)
+    for name, text in CLOCKS.items():
+        (room / f"plant_{name.replace('.', '_')}.py").write_text(text)
+    command = [TOOLS / "ruff", "check", "--no-cache", "--output-format", "concise", "."]
+    run = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stdout + run.stderr
+    return run.stdout
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_a_clock_in_the_engine_is_found_and_named(clocks: str, name: str) -> None:
+    file = f"plant_{name.replace('.', '_')}.py"
+    assert any(file in line and "TID251" in line and f"`{name}`" in line for line in clocks.splitlines())
+
+
+def test_a_module_of_the_engine_without_a_clock_is_left_alone(clocks: str) -> None:
+    assert "engine/fire.py" not in clocks
