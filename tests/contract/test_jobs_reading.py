@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from tests.support.world import Backend
-from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, some_id
+from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, some_id
 from tidewheel.adapters.aws.records import generation_sort, job_key
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.job import Generation, Job, JobState
+from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.engine.load import resolve
+from tidewheel.ports import Load
 
 
 def stored(backend: Backend, count: int, tenant: str = TENANT) -> list[Job]:
@@ -104,6 +107,17 @@ def test_an_unreadable_generation_is_raised(backend: Backend) -> None:
     damage(backend, job_key(TENANT, job.id, generation_sort(1)), "s", '{"sometimes": 1}')
     with pytest.raises(Unreadable, match=job.id):
         backend.jobs.generations(TENANT, job.id, 1)
+
+
+@pytest.mark.needs("damage")
+def test_an_unreadable_generation_stops_nobody_elses_entry(backend: Backend) -> None:
+    """The scheduler would end with anything that is no ``PortError``."""
+    bad, good = stored(backend, 2)
+    backend.jobs.replace(bad.edited(bad.definition, bad.state, NOW_MS + MINUTE_MS), 1, None)
+    damage(backend, job_key(TENANT, bad.id, generation_sort(1)), "s", "{")
+    loaded = resolve(backend.jobs, Load(packed=[chain(bad), chain(good)]))
+    assert list(loaded.unreadable) == [(TENANT, bad.id)]
+    assert loaded.jobs[TENANT, good.id] == good
 
 
 def pages(backend: Backend, tenant: str, limit: int) -> list[list[Job]]:

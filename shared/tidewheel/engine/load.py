@@ -45,8 +45,11 @@ def resolve(jobs: Jobs, load: Load) -> Loaded:
             unreadable[key] = record
         elif record is not None:
             records[key] = record
-            if any(needs_history(entry, record) for entry in entries):
-                history[key] = jobs.generations(*key, first=min(entry.generation for entry in entries))
+            try:
+                if any(needs_history(entry, record) for entry in entries):
+                    history[key] = jobs.generations(*key, first=min(entry.generation for entry in entries))
+            except Unreadable as error:
+                unreadable[key] = error
     return Loaded(load, records, history, unreadable)
 
 
