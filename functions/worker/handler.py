@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.engine.batch import Batch, Received
-from tidewheel.names import Route
-from tidewheel.settings import RunSettings
+from tidewheel.names import Env, Route
+from tidewheel.settings import RunSettings, SettingsError
 from tidewheel.wiring.worker import batch
 
 if TYPE_CHECKING:
@@ -44,4 +44,7 @@ def _received(record: dict[str, Any]) -> Received:
 
 def _route(queue: str) -> Route:
     """The route of a queue's name: the one whose URL ends in it."""
-    return next(route for route, url in _settings().queues.items() if url.rpartition("/")[2] == queue)
+    for route, url in _settings().queues.items():
+        if url.rpartition("/")[2] == queue:
+            return route
+    raise SettingsError(Env.QUEUES, f"names no queue {queue!r}, yet messages of it arrive")

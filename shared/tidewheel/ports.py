@@ -38,7 +38,7 @@ class PortError(Exception):
 
 
 class Throttled(PortError):
-    """The service asked to come back later; nothing was applied."""
+    """The service asked to come back later. The try that it refused was not applied; one before it may have been."""
 
 
 class Lost(PortError):
@@ -90,11 +90,13 @@ class Page(Generic[T]):
 
     Args:
         items: At most as many as asked for.
-        cursor: The id after which to go on, or None at the end.
+        cursor: The id after which to go on, or None at the end. A last page may be empty.
+        unreadable: What of this part could not be understood; it hides no neighbour.
     """
 
     items: Sequence[T]
     cursor: str | None = None
+    unreadable: Sequence[Unreadable] = ()
 
 
 JobKey = tuple[str, str]

@@ -156,3 +156,13 @@ def test_a_list_shows_edits_and_no_rows_beside_the_jobs(backend: Backend) -> Non
     new = job.edited(job.definition, JobState.PAUSED, NOW_MS + 1)
     backend.jobs.replace(new, 1, None)
     assert list(backend.jobs.list(TENANT, 10, None).items) == [new, other]
+
+
+@pytest.mark.needs("damage")
+def test_a_damaged_record_hides_none_of_its_neighbours_in_a_list(backend: Backend) -> None:
+    jobs = stored(backend, 3)
+    damage(backend, job_key(TENANT, jobs[1].id))
+    page = backend.jobs.list(TENANT, 2, None)
+    assert list(page.items) == jobs[:1]
+    assert [error.what for error in page.unreadable] == ["job"]
+    assert list(backend.jobs.list(TENANT, 2, page.cursor).items) == jobs[2:]

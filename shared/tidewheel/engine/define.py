@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
 from tidewheel.domain.execution import Execution, State
@@ -146,6 +147,7 @@ class Define:
         found: list[Job] = []
         for _ in range(_LIST_PAGES):
             page = self.jobs.list(tenant, MAX_PAGE, after)
+            self._complain(page)
             for job in page.items:
                 if wanted(job, now):
                     found.append(job)
@@ -261,9 +263,16 @@ class Define:
     def history(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
         """A job's executions, newest nominal time first; those of a deleted job too, while they are kept."""
         page = self.executions.list(tenant, job, limit, before)
-        if not page.items and before is None:
+        self._complain(page)
+        if not (page.items or page.unreadable) and before is None:
             self.get(tenant, job)
         return page
+
+    def _complain(self, page: Page[Any]) -> None:
+        """What cannot be read hides nothing else of a list; someone should look at it."""
+        for error in page.unreadable:
+            self.telemetry.count("unreadable")
+            self.telemetry.alarm("left out of a list", error=str(error))
 
 
 def _same_request(existing: Job, request: str) -> Job:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.aws.dynamo import number, text
-from tidewheel.adapters.aws.records import execution_item, execution_key, read_execution
+from tidewheel.adapters.aws.records import execution_item, execution_key, read_execution, read_page
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.ports import Lost, Page
@@ -65,8 +65,7 @@ class DynamoExecutions:
                 Limit=limit,
                 ConsistentRead=True,
             )
-        items = [read_execution(item) for item in page["Items"]]
-        return Page(items, items[-1].id if items and "LastEvaluatedKey" in page else None)
+        return read_page(page, "sk", read_execution)
 
 
 def _standing(new: Execution, error: ClientError) -> Execution | None:

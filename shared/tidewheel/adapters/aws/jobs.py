@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tidewheel.adapters.aws.clients import translated
 from tidewheel.adapters.aws.dynamo import number, pages, read_all, text, transact
 from tidewheel.adapters.aws.records import (
-    JOB_SORT,
     execution_item,
     generation_item,
     generation_sort,
@@ -18,6 +17,7 @@ from tidewheel.adapters.aws.records import (
     job_key,
     read_generation,
     read_job,
+    read_page,
     ttl,
 )
 from tidewheel.adapters.aws.wheel import single_item
@@ -164,8 +164,4 @@ class DynamoJobs:
                 ExpressionAttributeValues=values,
                 Limit=limit,
             )
-        items = [read_job(item) for item in page["Items"]]
-        return Page(items, items[-1].id if items and "LastEvaluatedKey" in page else None)
-
-
-__all__ = ["JOB_SORT", "DynamoJobs"]
+        return read_page(page, "job", read_job)

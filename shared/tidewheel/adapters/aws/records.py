@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text, without_nones
@@ -14,6 +14,7 @@ from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy, Strategy
 from tidewheel.domain.schedule import Schedule, from_document, to_document
+from tidewheel.ports import Page
 
 T = TypeVar("T")
 JOB_SORT = "job"
@@ -44,6 +45,19 @@ def _reading(what: str, item: Item, read: Callable[[], T]) -> T:
     except (KeyError, ValueError, TypeError, AttributeError, Unreadable) as error:
         key = f"{get_text(item, 'pk')}/{get_text(item, 'sk')}"
         raise Unreadable(what, key, f"{type(error).__name__}: {error}") from error
+
+
+def read_page(page: Mapping[str, Any], key: str, read: Callable[[Item], T]) -> Page[T]:
+    """A query's answer as a page; ``key`` names the attribute that holds an item's id."""
+    items: list[T] = []
+    unreadable: list[Unreadable] = []
+    for item in page["Items"]:
+        try:
+            items.append(read(item))
+        except Unreadable as error:
+            unreadable.append(error)
+    more = page["Items"] and "LastEvaluatedKey" in page
+    return Page(items, page["Items"][-1][key]["S"] if more else None, unreadable)
 
 
 # --- jobs -------------------------------------------------------------------------------------------------
