@@ -1,0 +1,111 @@
+"""One stack for the whole tier; each test makes its own jobs and targets, and leaves none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from localstack.receiver import Receiver
+from tests.e2e.stack import Stack, deployed
+from tests.support.polling import until
+from tests.support.receiver import Target, Targets, check
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.client import Client
+from tidewheel.wire.execution import ExecutionAnswer
+from tidewheel.wire.job import JobAnswer
+
+_SECONDS = 30.0  # for one request: the first one starts a Lambda
+Await = Callable[..., ExecutionAnswer]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with deployed(tmp_path_factory.mktemp("stack")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def client(stack: Stack) -> Iterator[Client]:
+    with Client(stack.outputs.api_url, timeout=_SECONDS) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    """Whatever the client would not do."""
+    with httpx.Client(base_url=f"{stack.outputs.api_url}/v1", timeout=_SECONDS) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def all_targets() -> Iterator[Targets]:
+    targets = Targets()
+    with Receiver(targets.answer) as targets.receiver:
+        yield targets
+
+
+@pytest.fixture(scope="session")
+def metronome(client: Client, all_targets: Targets) -> Iterator[Target]:
+    """Fires every second: when it has fired for an instant, the scheduler is past it, for other jobs too."""
+    target = all_targets.new()
+    job = client.create_job({"name": "metronome", "schedule": {"every": "1s"}, "target": target.spec()})
+    target.await_count(1)
+    yield target
+    client.delete_job(job.id)
+    check(target.arrivals())
+
+
+@dataclass
+class Jobs:
+    """The jobs of one test."""
+
+    client: Client
+    made: list[str] = field(default_factory=list)
+
+    def create(self, **body: Any) -> JobAnswer:
+        """Creates a job."""
+        job = self.client.create_job({"name": "e2e", **body})
+        self.made.append(job.id)
+        return job
+
+    def ended(self, job: str, count: int = 1) -> list[ExecutionAnswer]:
+        """Waits until a job has so many executions that have ended; oldest first."""
+
+        def look() -> list[ExecutionAnswer]:
+            ended = [one for one in self.client.executions(job) if one.finished_at is not None]
+            return ended[::-1] if len(ended) >= count else []
+
+        return until(look, f"{count} ended executions of {job}")
+
+
+@pytest.fixture
+def jobs(client: Client) -> Iterator[Jobs]:
+    """Deletes what a test made."""
+    made = Jobs(client)
+    yield made
+    left = {job.id for job in client.jobs()}
+    for id in left & set(made.made):
+        client.delete_job(id)
+
+
+@pytest.fixture
+def new_target(all_targets: Targets, jobs: Jobs) -> Iterator[Callable[..., Target]]:
+    """Makes targets, and checks at the end what holds for all that reached them."""
+    made: list[Target] = []
+
+    def new(*replies: Any) -> Target:
+        made.append(all_targets.new(*replies))
+        return made[-1]
+
+    yield new
+    for target in made:
+        check(target.arrivals())
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    return SystemClock()

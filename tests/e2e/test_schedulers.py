@@ -1,0 +1,104 @@
+"""A scheduler dies, or gives way to newer code: nothing is lost, and nothing has its effect twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import httpx
+import pytest
+
+from localstack import deploy
+from tests.support.polling import until
+from tidewheel.names import DEFAULT_DEPLOYMENT, Env, Function, Table, physical
+from tidewheel.wire.values import to_ms
+
+pytestmark = pytest.mark.ministack
+
+SECOND_MS = 1_000
+SCHEDULER = physical(DEFAULT_DEPLOYMENT, Function.SCHEDULER)
+NEXT = f"{SCHEDULER}-next"
+
+
+@pytest.fixture
+def functions(stack):
+    return deploy.client("lambda", stack.outputs.endpoint)
+
+
+@pytest.fixture
+def lease(stack):
+    """Reads who turns the wheel: owner, epoch and code version."""
+    table = physical(DEFAULT_DEPLOYMENT, Table.CONTROL)
+    dynamodb = deploy.client("dynamodb", stack.outputs.endpoint)
+
+    def read():
+        item = dynamodb.get_item(TableName=table, Key={"pk": {"S": "lease"}}, ConsistentRead=True)["Item"]
+        return item.get("ow", {}).get("S"), int(item["ep"]["N"]), item["ve"]["S"]
+
+    return read
+
+
+@pytest.fixture
+def ticking(jobs, new_target):
+    """Jobs of both tiers that fire every second; a check that none of their instants is missing or came twice."""
+    targets = {precision: new_target() for precision in ("high", "normal")}
+    made = {
+        precision: jobs.create(schedule={"every": "1s"}, target=target.spec(), precision=precision)
+        for precision, target in targets.items()
+    }
+    for target in targets.values():
+        target.await_count(2)
+
+    def complete(from_ms):
+        for precision, target in targets.items():
+            last = target.await_nominal(from_ms).nominal_ms
+            first = to_ms(made[precision].created_at)
+            wanted = list(range(first, last, SECOND_MS))
+            until(lambda wanted=wanted, target=target: set(wanted) <= set(target.nominals()), f"all of {wanted}")
+            assert [ms for ms in target.nominals() if ms < last] == wanted
+
+    return complete
+
+
+def test_the_watchdog_replaces_a_scheduler_that_was_killed(stack, functions, lease, ticking, clock):
+    owner, epoch, _ = lease()
+    running = stack.pids(SCHEDULER)
+    assert running
+    for pid in running:
+        os.kill(pid, signal.SIGKILL)
+    killed_ms = clock.now_ms()
+    functions.invoke(FunctionName=stack.outputs.watchdog_function, Payload=b"{}")
+    until(lambda: lease()[0] not in {None, owner}, "another owner")
+    assert lease()[1] > epoch
+    ticking(killed_ms + 10 * SECOND_MS)
+
+
+def test_a_watchdog_that_finds_a_living_scheduler_starts_none(stack, functions, lease):
+    before = lease()
+    answer = functions.invoke(FunctionName=stack.outputs.watchdog_function, Payload=b"{}")
+    assert json.loads(answer["Payload"].read()) == {"started": False}
+    assert lease() == before
+
+
+@pytest.fixture
+def next_version(functions):
+    """The scheduler once more, as another version of the code."""
+    found = functions.get_function(FunctionName=SCHEDULER)
+    code = httpx.get(found["Code"]["Location"]).content
+    kept = {name: found["Configuration"][name] for name in ("Runtime", "Role", "Handler", "Timeout", "MemorySize")}
+    variables = {**found["Configuration"]["Environment"]["Variables"], Env.CODE_VERSION.value: "next"}
+    functions.create_function(FunctionName=NEXT, Code={"ZipFile": code}, Environment={"Variables": variables}, **kept)
+    yield NEXT
+    functions.delete_function(FunctionName=NEXT)
+
+
+def test_newer_code_takes_over_and_older_code_may_come_back(stack, functions, lease, ticking, clock, next_version):
+    _, epoch, version = lease()
+    functions.invoke(FunctionName=next_version, InvocationType="Event", Payload=b"{}")
+    until(lambda: lease()[2] == "next", "the next version in charge")
+    assert lease()[1] == epoch + 1
+    ticking(clock.now_ms() + 4 * SECOND_MS)
+    functions.invoke(FunctionName=stack.outputs.watchdog_function, Payload=b"{}")  # its own minute may be faster
+    until(lambda: lease()[2] == version and lease()[0], "the deployed version in charge")
+    ticking(clock.now_ms() + 4 * SECOND_MS)
