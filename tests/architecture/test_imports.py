@@ -71,9 +71,11 @@ PLANTED = {
     ],
     "memory and targets do without AWS": [(f"{T}/adapters/memory/plant_r.py", "tidewheel.adapters.aws.wheel")],
     "functions never import each other": [("functions/api/plant_s.py", "functions.worker.handler")],
-    "infra and the local cloud know names and settings alone": [
+    "infra knows names and settings alone": [
         ("infra/plant_t.py", "tidewheel.domain.limits"),
         ("infra/plant_u.py", "functions.worker.handler"),
+    ],
+    "the local cloud, its demo and its bench are users: client, wire and the clock": [
         ("localstack/plant_v.py", "tidewheel.ports"),
     ],
     "what is deployed knows nothing of how": [(f"{T}/wiring/plant_w.py", "infra.config")],
