@@ -84,7 +84,7 @@ def edit(request: Request) -> Response[str]:
 def delete(request: Request) -> Response[str]:
     """Deletes a job."""
     request.define.delete(request.tenant, request.job, request.match)
-    return Response(204)
+    return Response(204, body="")  # a null body is no body to every gateway
 
 
 def pause(request: Request) -> Response[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.support.polling import until
+from tidewheel.domain.precision import CLAIM_EARLY_MS
 from tidewheel.wire.values import format_instant, from_ms, to_ms
 
 pytestmark = pytest.mark.ministack
 
 SECOND_MS = 1_000
 AFTER_MS = 4 * SECOND_MS
-HELD_MS = SECOND_MS
-"""High precision is claimed so long before it is due; what was claimed before an edit belongs to what was edited."""
+HELD_MS = CLAIM_EARLY_MS + 100
+"""High precision is claimed so long before it is due, an answer's way included; what was claimed before an edit
+belongs to what was edited."""
 
 
 def named(anchor, interval, low, high):
@@ -57,7 +59,7 @@ def test_a_paused_job_is_silent_and_a_resumed_one_goes_on(client, jobs, new_targ
     end = target.await_nominal(resumed_ms + 2 * SECOND_MS).nominal_ms
     metronome.await_nominal(end + 2 * SECOND_MS)
     before, after = named(anchor, SECOND_MS, anchor, paused_ms), named(anchor, SECOND_MS, resumed_ms, end)
-    held = named(anchor, SECOND_MS, paused_ms, paused_ms + HELD_MS + SECOND_MS // 10) if precision == "high" else ()
+    held = named(anchor, SECOND_MS, paused_ms, paused_ms + HELD_MS) if precision == "high" else ()
     check_fired(target, end, before, after, held=held)
 
 

@@ -20,7 +20,7 @@ from tidewheel.domain.execution import Answer, Result, is_end
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.precision import Precision
+from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Cron, Schedule
 from tidewheel.engine.define import Define
@@ -29,7 +29,6 @@ from tidewheel.ports import Call, PortError
 
 STORMY_MS = 240_000
 CALM_MS = 420_000
-_HELD_MS = 1_100  # a worker claims a high-precision occurrence so early, and asks for its generation then
 
 
 @dataclass
@@ -241,7 +240,7 @@ class History:
         for row, following in itertools.zip_longest(rows, rows[1:]):
             until = following.effective_from_ms if following else 10**15
             if following and until_landed:
-                until = max(until, self.landed.get((id, following.number), 10**15) + _HELD_MS)
+                until = max(until, self.landed.get((id, following.number), 10**15) + CLAIM_EARLY_MS)
             named |= set(_instants(row, until))
         return named
 

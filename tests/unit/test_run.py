@@ -12,6 +12,7 @@ from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Job
 from tidewheel.domain.limits import LEASE_MARGIN_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.precision import CLAIM_EARLY_MS
 from tidewheel.domain.retry import RetryPolicy, Strategy, delay_ms
 from tidewheel.domain.schedule import At
 from tidewheel.domain.wheel import Waiting
@@ -49,7 +50,7 @@ def test_an_early_message_is_claimed_held_and_called_at_its_due_time() -> None:
     assert (call.execution, call.attempt, call.nominal_ms) == (dispatch.execution, 1, START_MS + 30_000)
     record = stored(stack, dispatch)
     assert (record.state, record.lateness_ms, record.output, record.version) == (State.SUCCEEDED, 0, "ok", 2)
-    assert record.claimed_ms == START_MS
+    assert record.claimed_ms == dispatch.due_ms - CLAIM_EARLY_MS
     assert record.lease_until_ms == dispatch.due_ms + 60_000 + LEASE_MARGIN_MS
 
 
@@ -249,6 +250,21 @@ def test_an_occurrence_past_an_edit_is_not_run_under_its_old_generation() -> Non
     assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "unwanted")
     assert not stack.caller.calls
     assert stack.run.handle(replace(dispatch, generation=2)).why == "succeeded"
+
+
+def test_a_pause_counts_while_an_early_message_is_held() -> None:
+    stack = MemoryStack()
+    job, dispatch = scheduled(stack)
+    sleep_until = stack.clock.sleep_until
+
+    def paused_meanwhile(instant_ms: int) -> None:
+        if not stack.world.executions and stack.jobs.get(TENANT, job.id).generation == 1:
+            stack.define.pause(TENANT, job.id)
+        sleep_until(instant_ms)
+
+    stack.clock.sleep_until = paused_meanwhile  # type: ignore[method-assign]
+    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "unwanted")
+    assert not stack.caller.calls
 
 
 def test_an_occurrence_before_an_edit_still_runs() -> None:

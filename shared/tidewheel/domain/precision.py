@@ -32,6 +32,10 @@ CADENCES = {
     Precision.NORMAL: Cadence(every_ms=500, early_ms=0),
     Precision.LOW: Cadence(every_ms=5_000, early_ms=0),
 }
+CLAIM_EARLY_MS = 250
+"""How long before the due time a worker reads the job and claims what was handed over early: long enough for both
+calls, short enough that an edit or a pause up to then still counts."""
+
 TICK_MS = 100
 """The scheduler's tick: the finest cadence."""
 

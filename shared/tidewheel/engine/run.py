@@ -1,7 +1,8 @@
 """Run: one message of the queue, from claim to finish.
 
 The order is what keeps an effect from happening twice or getting lost: claim, hold until the due time, call, put
-the retry entry if there is one, write the finish; only then is the message deleted (by the caller).
+the retry entry if there is one, write the finish; only then is the message deleted (by the caller). A message that
+comes early is held unclaimed until shortly before its due time, so that a pause or an edit up to then still counts.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tidewheel.domain.expansion import Dispatch, route_of
 from tidewheel.domain.ids import ExecutionId, Origin, nonce, shard_of
 from tidewheel.domain.job import Job
 from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
-from tidewheel.domain.precision import Precision
+from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.retry import delay_ms
 from tidewheel.domain.wheel import Placed, Waiting, place
 from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Telemetry, Wheel
@@ -78,6 +79,8 @@ class Run:
         return handled
 
     def _handle(self, dispatch: Dispatch) -> Handled:
+        if dispatch.attempt == 1:
+            self.clock.sleep_until(dispatch.due_ms - CLAIM_EARLY_MS)
         now = self.clock.now_ms()
         job = self._job(dispatch)
         record = self._record(dispatch) if dispatch.recorded else None
