@@ -20,7 +20,7 @@ from tidewheel.adapters.memory import (
     World,
 )
 from tidewheel.engine.ticker import LAST_CALL_MS, Ticker
-from tidewheel.engine.turn import Stores
+from tidewheel.engine.window import Stores
 from tidewheel.names import Env
 from tidewheel.settings import SchedulerSettings, SettingsError
 from tidewheel.wiring.scheduler import ticker as real_ticker

@@ -23,6 +23,7 @@ from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Cron, Schedule
+from tidewheel.domain.wheel import BEYOND, DAYS, HOURS
 from tidewheel.engine.define import Define
 from tidewheel.engine.ticker import Ticker
 from tidewheel.ports import Call, PortError
@@ -110,16 +111,24 @@ class History:
         self.seed = seed
         self.rng = random.Random(seed)
         self.weather = Weather(self.rng)
-        self.stack = MemoryStack(shards=self.rng.choice([1, 2, 3]))
+        self.start_ms = self._start()
+        self.stack = MemoryStack(self.rng.choice([1, 2, 3]), self.start_ms)
         self.executor = LaggingExecutor(self.stack.clock, self.weather)
         self.stack.clock.pump = self._pump
         self.stack.caller.answers = self._answer
         self.rate = self.rng.choice([0.0, 0.01, 0.05])
-        self.end_ms = START_MS + STORMY_MS + self.rng.randrange(0, 60_000)
+        self.end_ms = self.start_ms + STORMY_MS + self.rng.randrange(0, 240_000)
         self.ids: list[str] = []
         self.deleted: set[str] = set()
         self.landed: dict[tuple[str, int], int] = {}
         self._crash_ms = 0
+
+    def _start(self) -> int:
+        """Somewhere, or shortly before a coarse slot begins, so that its load falls into the storm."""
+        ring = self.rng.choice([None, None, HOURS, DAYS, BEYOND])
+        if ring is None:
+            return START_MS
+        return ring.start_of(START_MS) + ring.slot_ms - ring.lead_ms - self.rng.randrange(0, STORMY_MS)
 
     # --- what happens -------------------------------------------------------------------------------------
 
@@ -127,12 +136,12 @@ class History:
         """Crashes, edits and faults while the weather is stormy; then one calm scheduler settles what is owed."""
         for _ in range(self.rng.randrange(1, 6)):
             self._create()
-        while self.stack.clock.now_ms() < START_MS + STORMY_MS:
+        while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
             self._crash_ms = self.stack.clock.now_ms() + self.rng.choice([50, 3_000, 20_000, 70_000])
             self._reign(lambda: self._crash() if self.stack.clock.now_ms() >= self._crash_ms else 10**9)
-            self.stack.clock.advance(self.rng.choice([0, 1_000, 30_000]))
+            self.stack.clock.advance(self.rng.choice([0, 0, 1_000, 1_000, 30_000, 600_000]))
         self.weather.stormy = False
-        until = self.end_ms + CALM_MS
+        until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
         self._reign(lambda: until - self.stack.clock.now_ms())
 
     def _crash(self) -> int:
@@ -181,8 +190,8 @@ class History:
         timing = self.rng.choice(
             [
                 every(self.rng.choice([1_000, 2_000, 7_000, 45_000, 61_000]), now + self.rng.randrange(0, 30_000)),
-                Cron(self.rng.choice(["* * * * *", "*/2 * * * *", "*/10 * * * * *"]), "Europe/Paris"),
-                At(now + self.rng.choice([0, 900, 5_000, 16_000, 40_000, 100_000])),
+                Cron(self.rng.choice(["* * * * *", "*/2 * * * *", "*/10 * * * * *", "0 * * * *"]), "Europe/Paris"),
+                At(now + self.rng.choice([0, 900, 5_000, 16_000, 40_000, 100_000, 400_000])),
             ]
         )
         return Schedule(timing, None, self.end_ms)
@@ -247,7 +256,7 @@ class History:
     def _lost(self) -> list[str]:
         records = {id for _, id in self.stack.world.executions}
         return [
-            f"{id}: {nominal - START_MS} ms was named and never ran"
+            f"{id}: {nominal - self.start_ms} ms was named and never ran"
             for id in self.ids
             if id not in self.deleted
             for nominal in sorted(self._named(id))
@@ -256,7 +265,7 @@ class History:
 
     def _unnamed(self) -> list[str]:
         return [
-            f"{call.execution}: {call.nominal_ms - START_MS} ms ran and no generation named it"
+            f"{call.execution}: {call.nominal_ms - self.start_ms} ms ran and no generation named it"
             for _, call in self.stack.caller.calls
             if (id := ExecutionId.parse(call.execution)).origin is Origin.SCHEDULE
             and call.nominal_ms not in self._named(id.job, until_landed=True)

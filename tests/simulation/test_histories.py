@@ -23,7 +23,7 @@ def test_no_history_breaks_a_promise(first: int) -> None:
         history.play()
         broken = history.faults()
         assert not broken, f"SEED={seed} replays it: {len(broken)} broken promises, the first: {broken[:5]}"
-        assert history.stack.caller.calls or not history.ids or history.deleted
         seen += history.weather.counts
+        seen["call"] += len(history.stack.caller.calls)
     if SEED < 0:
-        assert {"lag", "scheduler crashed", "worker crashed", "user", "slow write"} <= set(seen)
+        assert {"call", "lag", "scheduler crashed", "worker crashed", "user", "slow write"} <= set(seen)

@@ -17,7 +17,7 @@ from tidewheel.domain.limits import OUTPUT_BYTES
 from tidewheel.domain.wheel import Placed, place
 from tidewheel.engine.run import Fate, Run
 from tidewheel.engine.ticker import Ticker
-from tidewheel.engine.turn import Stores
+from tidewheel.engine.window import Stores
 from tidewheel.ports import Call, Queue
 from tidewheel.wire.message import load
 

@@ -27,7 +27,7 @@ from tidewheel.engine.batch import Batch, Received
 from tidewheel.engine.define import Define
 from tidewheel.engine.run import Run
 from tidewheel.engine.ticker import End, Ticker
-from tidewheel.engine.turn import Stores
+from tidewheel.engine.window import Stores
 from tidewheel.ports import Call
 from tidewheel.wire.message import load
 

@@ -11,7 +11,7 @@ from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
 from tidewheel.domain.execution import State
 from tidewheel.domain.ids import Origin
 from tidewheel.domain.job import Definition, Job, JobState, Target
-from tidewheel.domain.limits import RETENTION_MS
+from tidewheel.domain.limits import DAY_MS, MINUTE_MS, RETENTION_MS
 from tidewheel.domain.schedule import At, Schedule, parse_at
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import PortError
@@ -62,7 +62,14 @@ def test_if_sending_fails_the_wheel_fires_it() -> None:
 
 @pytest.mark.parametrize(
     ("ahead_ms", "level"),
-    [(14_000, Level.LATE), (30_000, Level.SECONDS), (119_000, Level.MINUTES), (10**9, Level.MINUTES)],
+    [
+        (14_000, Level.LATE),
+        (30_000, Level.SECONDS),
+        (119_000, Level.MINUTES),
+        (90 * MINUTE_MS, Level.HOURS),
+        (3 * DAY_MS, Level.DAYS),
+        (400 * DAY_MS, Level.BEYOND),
+    ],
 )
 def test_where_an_entry_rests(ahead_ms: int, level: Level) -> None:
     stack = MemoryStack()

@@ -1,8 +1,7 @@
 """The timing wheel: levels, slots, what rests in them and where.
 
 After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987); slots are absolute times, so that
-nothing wraps. This release turns the levels late, seconds and minutes: an entry further ahead than the
-minutes level's span rests in its absolute minute slot.
+nothing wraps.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from enum import StrEnum
 
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.route import Route
 
@@ -23,6 +22,9 @@ class Level(StrEnum):
     LATE = "late"
     SECONDS = "seconds"
     MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+    BEYOND = "beyond"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,17 @@ class Ring:
 
 SECONDS = Ring(Level.SECONDS, SECOND_MS, 3 * SECOND_MS)
 MINUTES = Ring(Level.MINUTES, MINUTE_MS, 10 * SECOND_MS)
-RINGS = (MINUTES, SECONDS)
+HOURS = Ring(Level.HOURS, HOUR_MS, 2 * MINUTE_MS)
+DAYS = Ring(Level.DAYS, DAY_MS, 5 * MINUTE_MS)
+BEYOND = Ring(Level.BEYOND, 30 * DAY_MS, 15 * MINUTE_MS)
+RINGS = (BEYOND, DAYS, HOURS, MINUTES, SECONDS)
 """The turned levels, coarsest first."""
+CASCADES = frozenset({Level.BEYOND, Level.DAYS, Level.HOURS})
+"""The levels whose entries do not fire: they move to a finer slot. An hour is loaded before its last minutes
+are, so that what fires every minute is armed minute by minute."""
+ARMED = (BEYOND, DAYS, HOURS, MINUTES)
+"""Where the owner of a shard puts what comes next, coarsest first: coarse slots fill packs that fine ones could
+not. What the second's slots would hold fires from memory instead."""
 
 LATE_EVERY_MS = SECOND_MS
 """How often the late slot is read."""

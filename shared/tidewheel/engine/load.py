@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.expansion import needs_history
 from tidewheel.domain.job import Generation, Job
-from tidewheel.domain.wheel import Chain, Entry
+from tidewheel.domain.wheel import CASCADES, Chain, Entry, Slot, Waiting
 from tidewheel.ports import JobKey, Jobs, Load
 
 
@@ -27,6 +27,20 @@ class Loaded:
     jobs: Mapping[JobKey, Job] = field(default_factory=dict)
     history: Mapping[JobKey, Mapping[int, Generation]] = field(default_factory=dict)
     unreadable: Mapping[JobKey, Unreadable] = field(default_factory=dict)
+
+    def removable(self, singles: Mapping[str, Entry]) -> set[str]:
+        """The keys of those singles that may be deleted once they are done: not of a job that cannot be read."""
+        return {
+            key
+            for key, entry in singles.items()
+            if isinstance(entry, Waiting) or (entry.tenant, entry.job) not in self.unreadable
+        }
+
+
+def fetch(jobs: Jobs, slot: Slot, load: Load, known: Container[str]) -> Loaded:
+    """What is new in a load, with the records that planning it needs: none where entries merely cascade."""
+    fresh = replace(load, singles={key: entry for key, entry in load.singles.items() if key not in known})
+    return Loaded(fresh) if slot.level in CASCADES else resolve(jobs, fresh)
 
 
 def resolve(jobs: Jobs, load: Load) -> Loaded:

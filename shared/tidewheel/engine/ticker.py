@@ -14,7 +14,8 @@ from tidewheel.domain.wheel import Level
 from tidewheel.engine.errands import Errands
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.recover import take_lease
-from tidewheel.engine.turn import ShardWheel, Stores
+from tidewheel.engine.turn import ShardWheel
+from tidewheel.engine.window import Shard, Stores
 from tidewheel.ports import Clock, Launcher, Queue, Telemetry
 
 HAND_OVER_MS = 20 * SECOND_MS
@@ -113,8 +114,8 @@ class _Reign:
 
         def done(cursors: Mapping[Level, int]) -> None:
             now = self._clock.now_ms()
-            stores, hopper, errands = ticker.stores, self._hopper, self._errands
-            self._wheels.append(ShardWheel(shard, epoch, cursors, now, stores, hopper, errands, ticker.telemetry))
+            held = Shard(shard, epoch, ticker.stores, self._errands, ticker.telemetry)
+            self._wheels.append(ShardWheel(held, cursors, now, self._hopper))
 
         self._errands.start(work, done)
 

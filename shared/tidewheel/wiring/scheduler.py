@@ -12,7 +12,7 @@ from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.engine.ticker import Ticker
-from tidewheel.engine.turn import Stores
+from tidewheel.engine.window import Stores
 from tidewheel.names import Function
 from tidewheel.settings import SchedulerSettings
 from tidewheel.wiring.stores import jobs

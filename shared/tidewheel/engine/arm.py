@@ -1,0 +1,76 @@
+"""Arm: what comes next goes into the coarsest slot that is still to be loaded, in packs."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from tidewheel.domain.limits import PACK_ENTRIES
+from tidewheel.domain.track import Track
+from tidewheel.domain.wheel import ARMED, Entry, Level, Placed, Slot, late, pack_key
+from tidewheel.engine.window import Shard, Window
+
+Arm = tuple[Window, Entry]
+"""An entry to be armed, and the window that stays open until that is durable."""
+
+
+class Armer:
+    """Writes what the owner of a shard arms. A slot is not loaded while a write into it is under way."""
+
+    def __init__(self, shard: Shard, tracks: Mapping[Level, Track]) -> None:
+        self._shard = shard
+        self._tracks = tracks
+        self._sequence = itertools.count()
+
+    def takes(self, due_ms: int) -> bool:
+        """Whether some slot for that due time is still to be loaded."""
+        return self._target(due_ms) is not None
+
+    def _target(self, due_ms: int) -> Slot | None:
+        for ring in ARMED:
+            if self._tracks[ring.level].takes(due_ms):
+                return Slot(ring.level, ring.start_of(due_ms), self._shard.number)
+        return None
+
+    def arm(self, arms: Sequence[Arm]) -> None:
+        """Writes packs, one or more for each slot that entries go to.
+
+        What every slot is loaded for already goes to the late slot, by itself.
+        """
+        targets: defaultdict[Slot, list[Arm]] = defaultdict(list)
+        for window, entry in arms:
+            slot = self._target(entry.due_ms)
+            if slot is None:
+                self._put_late(window, entry)
+            else:
+                targets[slot].append((window, entry))
+        for slot, together in targets.items():
+            for start in range(0, len(together), PACK_ENTRIES):
+                self._put_pack(slot, together[start : start + PACK_ENTRIES])
+
+    def _put_late(self, window: Window, entry: Entry) -> None:
+        placed = Placed(late(self._shard.number), entry)
+        self._write([window], lambda: self._shard.stores.wheel.put(placed), lambda: None)
+
+    def _put_pack(self, slot: Slot, arms: Sequence[Arm]) -> None:
+        key = pack_key(self._shard.number, self._shard.epoch, next(self._sequence))
+        entries = [entry for _, entry in arms]
+        track = self._tracks[slot.level]
+        track.arm_begins(slot.start_ms)
+        self._write(
+            [window for window, _ in arms],
+            lambda: self._shard.stores.wheel.put_pack(slot, key, entries),
+            lambda: track.arm_ends(slot.start_ms),
+        )
+
+    def _write(self, windows: Sequence[Window], work: Callable[[], None], ended: Callable[[], None]) -> None:
+        def done(_: None) -> None:
+            for window in windows:
+                window.arming -= 1
+            ended()
+            self._shard.telemetry.count("armed", len(windows))
+
+        for window in windows:
+            window.arming += 1
+        self._shard.errands.start(work, done)

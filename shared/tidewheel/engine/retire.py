@@ -1,0 +1,95 @@
+"""Retire: a slot whose all is handed on durably is passed by the cursor, and its singles are deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.domain.track import Track
+from tidewheel.domain.wheel import Level
+from tidewheel.engine.load import Loaded, fetch
+from tidewheel.engine.window import Shard, Window
+
+TakeIn = Callable[[Window, Loaded], None]
+"""Plans what a window's last read found."""
+
+
+class Retirer:
+    """The end of a slot's life: read its singles once more, move the cursor durably, delete the singles."""
+
+    def __init__(self, shard: Shard, tracks: Mapping[Level, Track], take_in: TakeIn) -> None:
+        self._shard = shard
+        self._tracks = tracks
+        self._take_in = take_in
+        self._windows: dict[Window, None] = {}
+        self._retired: list[Window] = []
+        self._stored: Mapping[Level, int] = {}
+        self._storing = False
+
+    def watch(self, window: Window) -> None:
+        """Retires a window when its time is over and all is done."""
+        self._windows[window] = None
+
+    def work(self, now_ms: int, *, draining: bool) -> None:
+        """Begins whatever can be retired by now."""
+        for window in [window for window in self._windows if window.done and window.ends_ms <= now_ms]:
+            self._read_once_more(window)
+        self._store_cursors(draining=draining)
+
+    def _read_once_more(self, window: Window) -> None:
+        """A passed slot's singles are read again: a write that came after all bounds is planned like the others."""
+        window.closing = True
+
+        def done(loaded: Loaded) -> None:
+            window.closing = False
+            missed = loaded.load.singles
+            if missed:
+                self._shard.telemetry.count("stragglers", len(missed))
+                self._take_in(window, loaded)
+            else:
+                del self._windows[window]
+                self._retired.append(window)
+                self._tracks[window.slot.level].retired(window.slot.start_ms)
+
+        known, stores = frozenset(window.known), self._shard.stores
+        self._shard.errands.start(
+            lambda: fetch(stores.jobs, window.slot, stores.wheel.load_singles(window.slot), known), done
+        )
+
+    def _store_cursors(self, *, draining: bool) -> None:
+        """Moves the cursors durably when a slot with singles is done or a minute has passed; then deletes those.
+
+        Slots that held nothing need no write: to turn them once more is harmless.
+        """
+        if self._storing:
+            return
+        cursors = self._cursors()
+        ready = [window for window in self._retired if window.slot.start_ms < cursors[window.slot.level]]
+        behind = cursors[Level.MINUTES] - self._stored.get(Level.MINUTES, 0) >= MINUTE_MS
+        if not (behind or any(window.singles for window in ready) or (draining and not self.stored)):
+            return
+        self._storing = True
+
+        def done(_: None) -> None:
+            self._storing = False
+            self._stored = cursors
+            self._retired = [window for window in self._retired if window not in ready]
+            for window in ready:
+                self._remove(window)
+
+        shard = self._shard
+        shard.errands.start(lambda: shard.stores.control.advance(shard.number, shard.epoch, cursors), done)
+
+    def _remove(self, window: Window) -> None:
+        keys = sorted(window.singles)
+        if keys:
+            wheel = self._shard.stores.wheel
+            self._shard.errands.start(lambda: wheel.remove(window.slot, keys), lambda _: None)
+
+    def _cursors(self) -> Mapping[Level, int]:
+        return {level: track.cursor_ms for level, track in self._tracks.items()}
+
+    @property
+    def stored(self) -> bool:
+        """Whether nothing that can be stored about the cursors is left to store."""
+        return not self._storing and self._stored == self._cursors()
