@@ -13,6 +13,8 @@ ReadContext = Callable[[str], object]
 """Answers the value of a context key, or None."""
 
 DEFAULT_SHARDS = {"aws": 16, "local": 4}
+DEFAULT_SCHEDULERS = 2
+"""Schedulers that turn the wheel side by side: each takes over for another within 5 s."""
 AWS_CONCURRENCY = {"critical": 50, "high": 40, "normal": 40, "low": 20}
 LOCAL_CONCURRENCY = dict.fromkeys(names.PRIORITIES, 5)
 
@@ -43,6 +45,7 @@ class Config:
     target: Target
     deployment: str
     shards: int
+    schedulers: int
     authorizer_arn: str | None
     target_functions: tuple[str, ...]
 
@@ -71,7 +74,8 @@ class Config:
         config = cls(
             target=target,
             deployment=_deployment(read),
-            shards=_shards(read, target),
+            shards=_positive(read, "shards", DEFAULT_SHARDS[target]),
+            schedulers=_positive(read, "schedulers", DEFAULT_SCHEDULERS),
             authorizer_arn=_authorizer(read),
             target_functions=_target_functions(read),
         )
@@ -103,10 +107,10 @@ def _deployment(read: ReadContext) -> str:
     return text
 
 
-def _shards(read: ReadContext, target: Target) -> int:
-    text = _text(read, "shards") or str(DEFAULT_SHARDS[target])
+def _positive(read: ReadContext, key: str, default: int) -> int:
+    text = _text(read, key) or str(default)
     if not text.isdecimal() or int(text) < 1:
-        raise ContextError("shards", f"must be a whole number of 1 or more, not {text!r}")
+        raise ContextError(key, f"must be a whole number of 1 or more, not {text!r}")
     return int(text)
 
 

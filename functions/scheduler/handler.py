@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     """Runs one scheduler; the answer says why it stopped. Invoked asynchronously, so it is for the log alone."""
-    scheduler = ticker(SchedulerSettings.from_env(os.environ), owner=context.aws_request_id)
+    scheduler = ticker(SchedulerSettings.from_env(os.environ), context.aws_request_id, int(event.get("seat", 0)))
     return {"end": scheduler.run(context.get_remaining_time_in_millis)}

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, bool]:
-    """Looks once; the answer says whether a scheduler was started."""
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+    """Looks once; the answer says how many schedulers were started."""
     flow = watch(WatchdogSettings.from_env(os.environ))
     started = flow.look()
     flow.telemetry.flush()

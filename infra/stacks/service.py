@@ -73,6 +73,7 @@ class ServiceStack(Stack):
             Env.CONTROL_TABLE: physical(Table.CONTROL),
             Env.QUEUES: self._queues.urls(),
             Env.SHARDS: str(self._config.shards),
+            Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
             Env.CODE_VERSION: self._assets(Function.SCHEDULER).digest,
         }

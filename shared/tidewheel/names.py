@@ -66,6 +66,7 @@ class Env(StrEnum):
     CONTROL_TABLE = "TIDEWHEEL_CONTROL_TABLE"
     QUEUES = "TIDEWHEEL_QUEUES"  # JSON object: "<pool>-<priority>" -> queue URL
     SHARDS = "TIDEWHEEL_SHARDS"
+    SCHEDULERS = "TIDEWHEEL_SCHEDULERS"
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     CODE_VERSION = "TIDEWHEEL_CODE_VERSION"  # changes with every change of the shipped code
 

@@ -14,7 +14,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Answer, Execution
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.job import Generation, Job, Target
-from tidewheel.domain.lease import Lease
+from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.route import Route
 from tidewheel.domain.wheel import Entry, Level, Placed, Slot
 
@@ -213,14 +213,14 @@ class Control(Protocol):
         turned from there on.
         """
 
-    def lease(self) -> Lease | None:
-        """The scheduler's lease as of now; None if nobody ever held it."""
+    def lease(self, seat: int = 0) -> Lease | None:
+        """A seat's lease as of now; None if nobody ever held it."""
 
     def stand(self, seen: Lease, candidate: str) -> bool:
         """Announces a candidate to the holder. False if the lease has changed hands meanwhile."""
 
-    def take(self, seen: Lease | None, owner: str, version: str) -> Lease | None:
-        """Takes the lease with the next epoch, if epoch and counter still are as seen.
+    def take(self, seen: Lease | None, owner: str, version: str, seat: int = 0) -> Lease | None:
+        """Takes a seat's lease with the next epoch, if epoch and counter still are as seen.
 
         Returns:
             The new lease, or None if somebody was faster or the owner lives after all.
@@ -236,18 +236,24 @@ class Control(Protocol):
     def release(self, lease: Lease) -> None:
         """Gives the lease up, if it is still the caller's."""
 
-    def enter(self, shard: int, epoch: int) -> Mapping[Level, int]:
-        """Claims a shard for an epoch and returns its cursors (empty if it was never turned).
+    def holding(self, shard: int) -> Holding | None:
+        """Who holds a shard, as of now; None if nobody ever did."""
 
-        Raises:
-            Lost: A higher epoch has claimed it.
+    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int) -> Holding | None:
+        """Claims a shard with the next epoch, if the stored epoch still is as seen.
+
+        Returns:
+            The new holding with the cursors as they stand, or None if somebody was faster.
         """
+
+    def vacate(self, shard: int, epoch: int) -> None:
+        """Gives a shard up, if it is still held under this epoch; its cursors stay."""
 
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
         """Stores a shard's cursors.
 
         Raises:
-            Lost: The shard is not claimed for this epoch.
+            Lost: The shard is not held under this epoch.
         """
 
 
@@ -303,5 +309,5 @@ class Caller(Protocol):
 class Launcher(Protocol):
     """Starts schedulers."""
 
-    def launch(self) -> None:
-        """Starts one in the background; whether it is needed, it finds out by itself."""
+    def launch(self, seat: int) -> None:
+        """Starts one for a seat in the background; whether it is needed, it finds out by itself."""

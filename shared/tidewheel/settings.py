@@ -44,7 +44,11 @@ def _queues(environ: Mapping[str, str], variable: Env) -> Mapping[Route, str]:
     return queues
 
 
-_READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {Env.QUEUES: _queues, Env.SHARDS: _positive}
+_READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
+    Env.QUEUES: _queues,
+    Env.SHARDS: _positive,
+    Env.SCHEDULERS: _positive,
+}
 
 
 class _FromEnvironment:
@@ -92,6 +96,7 @@ class SchedulerSettings(_FromEnvironment):
     shards: int
     scheduler_function: str
     code_version: str
+    schedulers: int
 
 
 @dataclass(frozen=True)
@@ -101,3 +106,4 @@ class WatchdogSettings(_FromEnvironment):
     control_table: str
     scheduler_function: str
     code_version: str
+    schedulers: int

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.world import Backend
-from tidewheel.domain.lease import Lease
+from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
 
@@ -153,52 +153,86 @@ def test_nobody_stands_for_what_never_was(backend: Backend) -> None:
     assert backend.control.lease() is None
 
 
+def claimed(backend: Backend, shard: int = 0, seat: int = 0, reign: int = 1) -> Holding:
+    holding = backend.control.claim(shard, backend.control.holding(shard), seat, reign)
+    assert holding is not None
+    return holding
+
+
+def test_seats_are_apart(backend: Backend) -> None:
+    first, second = taken(backend), backend.control.take(None, "two", "v1", 1)
+    assert second == Lease("two", 1, 0, "v1", seat=1)
+    assert backend.control.renew(second) == replace(second, counter=1)
+    assert backend.control.lease() == first
+    backend.control.release(second)
+    assert backend.control.lease(1) == replace(second, counter=1, owner=None)
+    assert backend.control.lease() == first
+
+
 def test_a_shard_that_was_never_turned_has_no_cursors(backend: Backend) -> None:
-    assert backend.control.enter(0, 1) == {}
-    assert backend.control.enter(0, 1) == {}
+    assert backend.control.holding(0) is None
+    assert claimed(backend) == Holding(1, 0, 1, {}) == backend.control.holding(0)
 
 
-def test_cursors_survive_their_owners(backend: Backend) -> None:
-    backend.control.enter(0, 1)
+def test_cursors_survive_their_holders(backend: Backend) -> None:
+    claimed(backend)
     backend.control.advance(0, 1, CURSORS)
-    assert backend.control.enter(0, 2) == CURSORS
-    assert backend.control.enter(0, 2) == CURSORS
+    assert claimed(backend, seat=1, reign=7) == Holding(2, 1, 7, CURSORS)
 
 
 def test_cursors_are_replaced_and_may_come_one_at_a_time(backend: Backend) -> None:
-    backend.control.enter(0, 1)
+    claimed(backend)
     backend.control.advance(0, 1, CURSORS)
     moved = CURSORS[Level.SECONDS] + 1_000
     backend.control.advance(0, 1, {Level.SECONDS: moved})
-    assert backend.control.enter(0, 1) == {**CURSORS, Level.SECONDS: moved}
+    assert backend.control.holding(0) == Holding(1, 0, 1, {**CURSORS, Level.SECONDS: moved})
 
 
-def test_an_older_epoch_is_fenced_off(backend: Backend) -> None:
-    backend.control.enter(0, 1)
-    backend.control.enter(0, 3)
+def test_of_two_claims_with_the_same_view_one_wins(backend: Backend) -> None:
+    seen = claimed(backend)
+    assert backend.control.claim(0, seen, 1, 3) == Holding(2, 1, 3)
+    assert backend.control.claim(0, seen, 0, 2) is None
+    assert backend.control.claim(0, None, 0, 2) is None
+    assert backend.control.holding(0) == Holding(2, 1, 3)
+
+
+def test_a_former_holder_is_fenced_off(backend: Backend) -> None:
+    old, new = claimed(backend), claimed(backend, seat=1)
+    with pytest.raises(Lost):
+        backend.control.advance(0, old.epoch, CURSORS)
+    backend.control.vacate(0, old.epoch)
+    assert backend.control.holding(0) == new
+
+
+def test_a_shard_is_advanced_by_who_holds_it(backend: Backend) -> None:
     with pytest.raises(Lost):
         backend.control.advance(0, 1, CURSORS)
-    with pytest.raises(Lost):
-        backend.control.enter(0, 2)
-    assert backend.control.enter(0, 3) == {}
-
-
-def test_a_shard_is_advanced_by_who_entered_it(backend: Backend) -> None:
-    with pytest.raises(Lost):
-        backend.control.advance(0, 1, CURSORS)
-    backend.control.enter(0, 1)
+    claimed(backend)
     with pytest.raises(Lost):
         backend.control.advance(0, 2, CURSORS)
-    assert backend.control.enter(0, 1) == {}
+    assert backend.control.holding(0) == Holding(1, 0, 1)
 
 
-def test_shards_and_lease_are_apart(backend: Backend) -> None:
+def test_a_vacated_shard_keeps_its_epoch_and_cursors(backend: Backend) -> None:
+    claimed(backend)
+    backend.control.advance(0, 1, CURSORS)
+    backend.control.vacate(0, 1)
+    assert backend.control.holding(0) == Holding(1, None, 1, CURSORS)
+    assert claimed(backend, seat=1, reign=2) == Holding(2, 1, 2, CURSORS)
+
+
+def test_vacating_what_nobody_holds_makes_nothing(backend: Backend) -> None:
+    backend.control.vacate(0, 1)
+    assert backend.control.holding(0) is None
+
+
+def test_shards_and_leases_are_apart(backend: Backend) -> None:
     lease = taken(backend)
-    backend.control.enter(0, 1)
-    backend.control.enter(12, 5)
-    backend.control.advance(12, 5, CURSORS)
-    assert backend.control.enter(0, 1) == {}
-    assert backend.control.enter(12, 5) == CURSORS
+    claimed(backend)
+    claimed(backend, shard=12, reign=5)
+    backend.control.advance(12, 1, CURSORS)
+    assert backend.control.holding(0) == Holding(1, 0, 1)
+    assert backend.control.holding(12) == Holding(1, 0, 5, CURSORS)
     assert backend.control.lease() == lease
 
 
@@ -207,4 +241,4 @@ def test_the_origin_is_the_first_callers_for_ever(backend: Backend) -> None:
     assert backend.control.origin(NOW_MS + 5) == NOW_MS
     assert backend.control.origin(NOW_MS - 5) == NOW_MS
     assert backend.control.lease() is None
-    assert backend.control.enter(0, 1) == {}
+    assert backend.control.holding(0) is None

@@ -47,7 +47,9 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "control.take": lambda world: world.control.take(LEASE, "two", "v1"),
     "control.renew": lambda world: world.control.renew(LEASE),
     "control.release": lambda world: world.control.release(LEASE),
-    "control.enter": lambda world: world.control.enter(0, 1),
+    "control.holding": lambda world: world.control.holding(0),
+    "control.claim": lambda world: world.control.claim(0, None, 0, 1),
+    "control.vacate": lambda world: world.control.vacate(0, 1),
     "control.advance": lambda world: world.control.advance(0, 1, {Level.MINUTES: 0}),
 }
 SQS_CALLS: dict[str, Callable[[Backend], object]] = {
@@ -256,9 +258,9 @@ def test_a_launch_that_fails(stub: dict[str, Stubber]) -> None:
     stub["lambda"].add_response(
         "invoke",
         {"StatusCode": 202},
-        {"FunctionName": "scheduler", "InvocationType": "Event", "Payload": b"{}"},
+        {"FunctionName": "scheduler", "InvocationType": "Event", "Payload": b'{"seat": 1}'},
     )
-    launcher.launch()
+    launcher.launch(1)
     stub["lambda"].add_client_error("invoke", "TooManyRequestsException")
     with pytest.raises(Throttled, match=r"launcher\.launch scheduler"):
-        launcher.launch()
+        launcher.launch(1)

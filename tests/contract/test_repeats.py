@@ -13,7 +13,7 @@ from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, execution, minute
 from tidewheel.domain.execution import State
 from tidewheel.domain.job import Generation, JobState
-from tidewheel.domain.lease import Lease
+from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.wheel import Level, Placed, late
 
 pytestmark = pytest.mark.needs("requests")
@@ -87,6 +87,10 @@ def test_a_lease_is_taken_once(backend: Backend) -> None:
 
 
 def test_cursors_move_once(backend: Backend) -> None:
-    assert repeated(backend, lambda: backend.control.enter(3, 1)) == {}
+    assert repeated(backend, lambda: backend.control.claim(3, None, 0, 1)) == Holding(1, 0, 1)
     repeated(backend, lambda: backend.control.advance(3, 1, {Level.MINUTES: NOW_MS}))
-    assert repeated(backend, lambda: backend.control.enter(3, 2)) == {Level.MINUTES: NOW_MS}
+    repeated(backend, lambda: backend.control.vacate(3, 1))
+    vacant = Holding(1, None, 1, {Level.MINUTES: NOW_MS})
+    assert backend.control.holding(3) == vacant
+    claimed = repeated(backend, lambda: backend.control.claim(3, vacant, 1, 4))
+    assert claimed == Holding(2, 1, 4, {Level.MINUTES: NOW_MS})

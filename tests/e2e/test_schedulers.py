@@ -28,12 +28,14 @@ def functions(stack):
 
 @pytest.fixture
 def lease(stack):
-    """Reads who turns the wheel: owner, epoch and code version."""
+    """Reads who sits in a seat: owner, epoch and code version."""
     table = physical(DEFAULT_DEPLOYMENT, Table.CONTROL)
     dynamodb = deploy.client("dynamodb", stack.outputs.endpoint)
 
-    def read():
-        item = dynamodb.get_item(TableName=table, Key={"pk": {"S": "lease"}}, ConsistentRead=True)["Item"]
+    def read(seat=0):
+        item = dynamodb.get_item(TableName=table, Key={"pk": {"S": f"lease#{seat}"}}, ConsistentRead=True).get("Item")
+        if item is None:
+            return None, 0, ""
         return item.get("ow", {}).get("S"), int(item["ep"]["N"]), item["ve"]["S"]
 
     return read
@@ -61,24 +63,34 @@ def ticking(jobs, new_target):
     return complete
 
 
-def test_the_watchdog_replaces_a_scheduler_that_was_killed(stack, functions, lease, ticking, clock):
-    owner, epoch, _ = lease()
-    running = stack.pids(SCHEDULER)
-    assert running
-    for pid in running:
+@pytest.fixture
+def full(stack, functions, lease):
+    """Waits until both seats are taken."""
+    until(lambda: all(lease(seat)[0] for seat in (0, 1)), "a scheduler in each seat")
+
+
+def test_a_killed_schedulers_shards_are_turned_by_the_other(stack, full, ticking, clock):
+    os.kill(stack.pids(SCHEDULER)[0], signal.SIGKILL)
+    ticking(clock.now_ms() + 10 * SECOND_MS)
+
+
+def test_the_watchdog_replaces_a_fleet_that_was_killed(stack, functions, full, lease, ticking, clock):
+    before = {seat: lease(seat) for seat in (0, 1)}
+    for pid in stack.pids(SCHEDULER):
         os.kill(pid, signal.SIGKILL)
     killed_ms = clock.now_ms()
     functions.invoke(FunctionName=stack.outputs.watchdog_function, Payload=b"{}")
-    until(lambda: lease()[0] not in {None, owner}, "another owner")
-    assert lease()[1] > epoch
+    for seat, (owner, epoch, _) in before.items():
+        until(lambda seat=seat, owner=owner: lease(seat)[0] not in {None, owner}, f"another owner of seat {seat}")
+        assert lease(seat)[1] > epoch
     ticking(killed_ms + 10 * SECOND_MS)
 
 
-def test_a_watchdog_that_finds_a_living_scheduler_starts_none(stack, functions, lease):
-    before = lease()
+def test_a_watchdog_that_finds_living_schedulers_starts_none(stack, functions, full, lease):
+    before = [lease(seat) for seat in (0, 1)]
     answer = functions.invoke(FunctionName=stack.outputs.watchdog_function, Payload=b"{}")
-    assert json.loads(answer["Payload"].read()) == {"started": False}
-    assert lease() == before
+    assert json.loads(answer["Payload"].read()) == {"started": 0}
+    assert [lease(seat) for seat in (0, 1)] == before
 
 
 @pytest.fixture

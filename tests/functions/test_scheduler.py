@@ -19,6 +19,7 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
+from tidewheel.domain.wheel import RINGS
 from tidewheel.engine.ticker import LAST_CALL_MS, Ticker
 from tidewheel.engine.window import Stores
 from tidewheel.names import Env
@@ -34,6 +35,7 @@ ENVIRONMENT = {
     Env.SHARDS: "2",
     Env.SCHEDULER_FUNCTION: "scheduler",
     Env.CODE_VERSION: "v1",
+    Env.SCHEDULERS: "1",
 }
 LIFE_MS = 60_000
 
@@ -46,10 +48,10 @@ class Bench:
         self.control = MemoryControl()
         self.launched = 0
 
-    def launch(self) -> None:
+    def launch(self, seat: int) -> None:
         self.launched += 1
 
-    def ticker(self, settings: SchedulerSettings, owner: str) -> Ticker:
+    def ticker(self, settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
         world = World()
         return Ticker(
             stores=Stores(MemoryWheel(world), MemoryJobs(world), self.control),
@@ -61,6 +63,8 @@ class Bench:
             shards=settings.shards,
             owner=owner,
             version=settings.code_version,
+            seat=seat,
+            seats=settings.schedulers,
         )
 
 
@@ -96,15 +100,18 @@ def test_it_turns_until_its_deadline_nears_and_calls_a_successor(bench: Bench) -
     assert lease is not None
     assert (lease.owner, lease.epoch, lease.version) == (None, 1, "v1")
     assert lease.counter > 10
-    assert set(bench.control.enter(0, 2)) == set(bench.control.enter(1, 2)) != set()
+    for shard in (0, 1):
+        holding = bench.control.holding(shard)
+        assert holding is not None
+        assert (holding.seat, set(holding.cursors)) == (None, {ring.level for ring in RINGS})
 
 
 def test_it_is_named_after_its_invocation(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     owners: list[str] = []
 
-    def ticker(settings: SchedulerSettings, owner: str) -> Ticker:
+    def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
         owners.append(owner)
-        return bench.ticker(settings, owner)
+        return bench.ticker(settings, owner, seat)
 
     monkeypatch.setattr(scheduler, "ticker", ticker)
     scheduler.handler(EVENT, Context(bench.clock))
@@ -115,11 +122,13 @@ def test_it_is_not_needed_beside_one_that_lives(bench: Bench, monkeypatch: pytes
     lease = bench.control.take(None, "another", "v1")
     assert lease is not None
 
-    def sleep(duration_ms: int) -> None:
-        bench.clock.advance(duration_ms)
+    sleep_until = bench.clock.sleep_until
+
+    def sleep(instant_ms: int) -> None:
+        sleep_until(instant_ms)
         bench.control.renew(lease)
 
-    monkeypatch.setattr(bench.clock, "sleep", sleep)
+    monkeypatch.setattr(bench.clock, "sleep_until", sleep)
     assert scheduler.handler(EVENT, Context(bench.clock)) == {"end": "not_needed"}
 
 
@@ -132,6 +141,6 @@ def test_a_missing_setting_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_real_wiring_reaches_nobody_before_it_runs() -> None:
-    made = real_ticker(SchedulerSettings.from_env({str(k): v for k, v in ENVIRONMENT.items()}), owner="me")
-    assert (made.owner, made.version, made.shards) == ("me", "v1", 2)
+    made = real_ticker(SchedulerSettings.from_env({str(k): v for k, v in ENVIRONMENT.items()}), "me", 1)
+    assert (made.owner, made.version, made.shards, made.seat, made.seats) == ("me", "v1", 2, 1, 1)
     made.executor.shutdown()

@@ -17,7 +17,12 @@ from tidewheel.names import Env
 from tidewheel.settings import SettingsError, WatchdogSettings
 
 EVENT: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "eventbridge_minute.json").read_text())
-ENVIRONMENT = {Env.CONTROL_TABLE: "control", Env.SCHEDULER_FUNCTION: "scheduler", Env.CODE_VERSION: "v2"}
+ENVIRONMENT = {
+    Env.CONTROL_TABLE: "control",
+    Env.SCHEDULER_FUNCTION: "scheduler",
+    Env.CODE_VERSION: "v2",
+    Env.SCHEDULERS: "1",
+}
 
 
 class Clock(SettableClock):
@@ -45,7 +50,7 @@ class Bench(RecordingTelemetry):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def launch(self) -> None:
+    def launch(self, seat: int) -> None:
         self.launched += 1
 
     def flush(self) -> None:
@@ -53,7 +58,7 @@ class Bench(RecordingTelemetry):
 
     def watch(self, settings: WatchdogSettings) -> Watch:
         self.settings = settings
-        return Watch(self.control, self, self.clock, self, settings.code_version)
+        return Watch(self.control, self, self.clock, self, settings.code_version, settings.schedulers)
 
 
 @pytest.fixture
@@ -66,22 +71,22 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def test_it_starts_the_first_scheduler(bench: Bench) -> None:
-    assert watchdog.handler(EVENT, None) == {"started": True}
+    assert watchdog.handler(EVENT, None) == {"started": 1}
     assert (bench.launched, bench.flushed) == (1, 1)
-    assert bench.settings == WatchdogSettings("control", "scheduler", "v2")
+    assert bench.settings == WatchdogSettings("control", "scheduler", "v2", 1)
 
 
 def test_it_leaves_a_living_scheduler_alone(bench: Bench) -> None:
     lease = bench.control.take(None, "one", "v2")
     assert lease is not None
     bench.clock.meanwhile = lambda: bench.control.renew(lease)
-    assert watchdog.handler(EVENT, None) == {"started": False}
+    assert watchdog.handler(EVENT, None) == {"started": 0}
     assert (bench.launched, bench.flushed) == (0, 1)
 
 
 def test_it_replaces_a_silent_scheduler(bench: Bench) -> None:
     bench.control.take(None, "one", "v2")
-    assert watchdog.handler(EVENT, None) == {"started": True}
+    assert watchdog.handler(EVENT, None) == {"started": 1}
     assert bench.launched == 1
 
 
@@ -89,14 +94,14 @@ def test_it_replaces_a_scheduler_that_gave_up(bench: Bench) -> None:
     lease = bench.control.take(None, "one", "v2")
     assert lease is not None
     bench.control.release(lease)
-    assert watchdog.handler(EVENT, None) == {"started": True}
+    assert watchdog.handler(EVENT, None) == {"started": 1}
 
 
 def test_it_replaces_older_code_that_lives(bench: Bench) -> None:
     lease = bench.control.take(None, "one", "v1")
     assert lease is not None
     bench.clock.meanwhile = lambda: bench.control.renew(lease)
-    assert watchdog.handler(EVENT, None) == {"started": True}
+    assert watchdog.handler(EVENT, None) == {"started": 1}
     assert bench.launched == 1
 
 
@@ -115,7 +120,7 @@ def test_it_waits_out_a_change_of_hands(bench: Bench) -> None:
             bench.control.renew(taken)
 
     bench.clock.meanwhile = meanwhile
-    assert watchdog.handler(EVENT, None) == {"started": False}
+    assert watchdog.handler(EVENT, None) == {"started": 0}
 
 
 @pytest.mark.parametrize("missing", ENVIRONMENT)

@@ -14,13 +14,13 @@ def _read(**context):
 
 def test_defaults_of_an_account():
     config = _read(authorizer_arn=AUTHORIZER)
-    assert config == Config(Target.AWS, "tidewheel", 16, AUTHORIZER, ())
+    assert config == Config(Target.AWS, "tidewheel", 16, 2, AUTHORIZER, ())
     assert not config.local
 
 
 def test_defaults_of_a_laptop():
     config = _read(target="local")
-    assert config == Config(Target.LOCAL, "tidewheel", 4, None, ())
+    assert config == Config(Target.LOCAL, "tidewheel", 4, 2, None, ())
     assert config.local
 
 
@@ -41,6 +41,7 @@ def test_everything_can_be_given():
         ("deployment", {"target": "local", "deployment": "a" * 33}),
         ("shards", {"target": "local", "shards": "0"}),
         ("shards", {"target": "local", "shards": "many"}),
+        ("schedulers", {"target": "local", "schedulers": "0"}),
         ("authorizer_arn", {}),
         ("authorizer_arn", {"target": "aws", "authorizer_arn": " "}),
         ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),

@@ -104,6 +104,7 @@ def test_each_route_has_its_queue_and_the_wheel_its_shards(either, role, as_text
         route: f"<Queue{route.pool.capitalize()}{route.priority.capitalize()}>" for route in names.ROUTES
     }
     assert found.shards == (4 if either.local else 16)
+    assert getattr(found, "schedulers", 2) == 2
 
 
 def test_scheduler_and_watchdog_agree_on_name_and_version(either, as_text):

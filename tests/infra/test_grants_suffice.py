@@ -68,11 +68,11 @@ class Deployment:
         }
         stores = {**self.names, "queues": self.urls, "shards": 1}
         control = {"control_table": self.tables.control}
-        version = {"scheduler_function": "scheduler", "code_version": "v"}
+        version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
         self.define = replace(api.define(ApiSettings(**stores, **control)), clock=self.clock)
         self.batch = worker.batch(RunSettings(**stores))
         ticker_settings = {"jobs_table": self.tables.jobs, "wheel_table": self.tables.wheel, "queues": self.urls}
-        ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner")
+        ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner", 0)
         self.ticker = replace(ticker, clock=self.clock, executor=InlineExecutor())
         self.watch = replace(watchdog.watch(WatchdogSettings(**control, **version)), clock=self.clock)
 
@@ -123,6 +123,7 @@ def test_the_api(deployment: Deployment) -> None:
 
 def test_the_scheduler(deployment: Deployment) -> None:
     paused, deleted = deployment.job(), deployment.job()
+    deployment.job()  # goes on, and is armed
     deployment.define.create(TENANT, deployment.draft(Schedule(At(START_MS + 40_000))))
     deployment.clock.advance(6_000)
     deployment.define.pause(TENANT, paused)  # its entry stands for what was due before: the history is read
@@ -161,5 +162,5 @@ def test_the_watchdog(deployment: Deployment) -> None:
     deployment.used.clear()
     beats = deployment.clock.sleep
     deployment.clock.sleep = lambda ms: (deployment.ticker.stores.control.renew(lease), beats(ms))  # type: ignore[method-assign,assignment]
-    assert deployment.watch.look() is False
+    assert deployment.watch.look() == 0
     assert deployment.used - {("UpdateItem", deployment.tables.control)} == _granted("watchdog", deployment)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 
-from tests.support.memory_stack import START_MS, TENANT, Crashed, MemoryStack, every
+from tests.support.fleet import Fleet
+from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.adapters.memory import SettableClock
 from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.execution import Answer, Result, is_end
@@ -121,7 +122,7 @@ class History:
         self.ids: list[str] = []
         self.deleted: set[str] = set()
         self.landed: dict[tuple[str, int], int] = {}
-        self._crash_ms = 0
+        self.fleet = Fleet(self.stack, self.rng.choice([1, 2, 3]), self._outfit)
 
     def _start(self) -> int:
         """Somewhere, or shortly before a coarse slot begins, so that its load falls into the storm."""
@@ -133,37 +134,50 @@ class History:
     # --- what happens -------------------------------------------------------------------------------------
 
     def play(self) -> None:
-        """Crashes, edits and faults while the weather is stormy; then one calm scheduler settles what is owed."""
+        """Schedulers come, go, freeze and disagree about the time while the weather is stormy.
+
+        Then each seat is filled and what is owed is settled.
+        """
         for _ in range(self.rng.randrange(1, 6)):
             self._create()
         while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
-            self._crash_ms = self.stack.clock.now_ms() + self.rng.choice([50, 3_000, 20_000, 70_000])
-            self._reign(lambda: self._crash() if self.stack.clock.now_ms() >= self._crash_ms else 10**9)
-            self.stack.clock.advance(self.rng.choice([0, 0, 1_000, 1_000, 30_000, 600_000]))
+            self._fill_seats(0.6)
+            self._run(self.rng.choice([50, 3_000, 20_000, 50_000]))
+            self._strike()
+            if self.weather.strikes("fleet down", 0.05):
+                for number in self.fleet.running:
+                    self.fleet.kill(number)
+                self._run(self.rng.choice([1_000, 30_000, 600_000]))
         self.weather.stormy = False
         until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
-        self._reign(lambda: until - self.stack.clock.now_ms())
+        while self.stack.clock.now_ms() < until:
+            self._fill_seats(1.0)
+            self._run(20_000)
 
-    def _crash(self) -> int:
-        self.weather.counts["scheduler crashed"] += 1
-        raise Crashed
+    def _run(self, duration_ms: int) -> None:
+        self.fleet.run_until(self.stack.clock.now_ms() + duration_ms)
 
-    def _reign(self, remaining: Callable[[], int]) -> None:
-        try:
-            self._ticker().run(remaining)
-        except (Crashed, PortError):
-            return
+    def _fill_seats(self, probability: float) -> None:
+        """What the watchdog does, more or less: a second scheduler for a seat finds out that it is not needed."""
+        for seat in range(self.fleet.seats):
+            if self.rng.random() < probability:
+                skew = self.rng.randrange(-SKEW_MS // 2, SKEW_MS // 2 + 1)  # any two are at most SKEW_MS apart
+                self.fleet.start(seat, skew_ms=skew)
 
-    def _ticker(self) -> Ticker:
-        ticker, stack = self.stack.ticker(), self.stack
+    def _strike(self) -> None:
+        for number in self.fleet.running:
+            if self.weather.strikes("scheduler crashed", 0.2):
+                self.fleet.kill(number)
+            elif self.weather.strikes("scheduler froze", 0.1):
+                self.fleet.suspend(number, self.rng.choice([2_000, 6_000, 30_000]))
+
+    def _outfit(self, ticker: Ticker) -> Ticker:
+        stack, weather, rate = self.stack, self.weather, self.rate
         stores = replace(
-            ticker.stores,
-            wheel=Faulty(stack.wheel, self.weather, self.rate),
-            jobs=Faulty(stack.jobs, self.weather, self.rate),
+            ticker.stores, wheel=Faulty(stack.wheel, weather, rate), jobs=Faulty(stack.jobs, weather, rate)
         )
-        return replace(
-            ticker, stores=stores, queue=Faulty(stack.queue, self.weather, self.rate), executor=self.executor
-        )
+        queue = Faulty(stack.queue, weather, rate)
+        return replace(ticker, stores=stores, queue=queue, executor=self.executor)
 
     def _pump(self) -> None:
         self.executor.run_due()

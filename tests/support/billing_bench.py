@@ -32,7 +32,7 @@ class Target:
 
 
 class NoLauncher:
-    def launch(self) -> None:
+    def launch(self, seat: int) -> None:
         """Nobody else is needed."""
 
 

@@ -80,7 +80,7 @@ class RecordingLauncher:
 
     launched: int = 0
 
-    def launch(self) -> None:
+    def launch(self, seat: int) -> None:
         self.launched += 1
 
 
@@ -133,7 +133,7 @@ class MemoryStack:
             self.shards,
         )
 
-    def ticker(self, version: str = "v1") -> Ticker:
+    def ticker(self, version: str = "v1", seat: int = 0, seats: int = 1) -> Ticker:
         self._owners += 1
         stores = Stores(self.wheel, self.jobs, self.control)
         return Ticker(
@@ -146,6 +146,8 @@ class MemoryStack:
             self.shards,
             f"owner-{self._owners}",
             version,
+            seat,
+            seats,
         )
 
     def turn_for(self, duration_ms: int, version: str = "v1") -> End:

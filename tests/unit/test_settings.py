@@ -20,6 +20,7 @@ EVERYTHING = {
     Env.SHARDS: "16",
     Env.SCHEDULER_FUNCTION: "t-scheduler",
     Env.CODE_VERSION: "abc",
+    Env.SCHEDULERS: "2",
 }
 CLASSES = [RunSettings, SchedulerSettings, WatchdogSettings]
 
@@ -41,7 +42,7 @@ def test_what_the_scheduler_needs() -> None:
 
 
 def test_what_the_watchdog_needs() -> None:
-    assert WatchdogSettings.from_env(environ()) == WatchdogSettings("t-control", "t-scheduler", "abc")
+    assert WatchdogSettings.from_env(environ()) == WatchdogSettings("t-control", "t-scheduler", "abc", 2)
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name.upper()) for kind in CLASSES for field in fields(kind)])

@@ -1,25 +1,28 @@
-"""The scheduler's lease: who turns the wheel, and when another may.
+"""Leases: who sits in a scheduler's seat, who holds a shard, and when another may.
 
 Expiry is judged by a counter that stands still while one watches, never by comparing two machines' clocks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from tidewheel.domain.limits import STILL_MS
+from tidewheel.domain.wheel import Level
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to turn the wheel.
+    """The right to one of the deployment's seats for schedulers.
 
     Args:
         owner: Who holds it, or None after a release.
         epoch: Fencing token; every change of owner raises it.
         counter: Raised by every heartbeat of the owner.
         version: The code version of the owner.
-        candidate: Who stands ready to take over; the owner yields to it.
+        candidate: The code version of somebody who stands ready to take over; the owner yields to it.
+        seat: Which seat, from 0 on.
     """
 
     owner: str | None
@@ -27,6 +30,24 @@ class Lease:
     counter: int
     version: str
     candidate: str | None = None
+    seat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Who holds a shard, and how far it is turned.
+
+    Args:
+        epoch: Fencing token; every change of holder raises it.
+        seat: The holder's seat, or None if it was vacated.
+        reign: The epoch of the holder's seat.
+        cursors: By level, the start of the first slot that is not done (ms since the epoch).
+    """
+
+    epoch: int
+    seat: int | None
+    reign: int
+    cursors: Mapping[Level, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -43,3 +64,26 @@ class Vigil:
         if (lease.epoch, lease.counter) != self.seen:
             self.seen, self.since_ms = (lease.epoch, lease.counter), monotonic_ms
         return monotonic_ms - self.since_ms >= STILL_MS
+
+
+def heir(shard: int, seats: int, alive: Collection[int]) -> int:
+    """The seat that is to turn a shard: its home, or the next one after it that is alive.
+
+    Raises:
+        ValueError: No seat is alive.
+    """
+    for step in range(seats):
+        seat = (shard + step) % seats
+        if seat in alive:
+            return seat
+    raise ValueError(f"no seat of {seats} is alive")
+
+
+def is_vacant(holding: Holding | None, alive: Mapping[int, int]) -> bool:
+    """Whether a shard may be claimed.
+
+    Args:
+        holding: As stored; None if nobody ever held it.
+        alive: The reigns that live, by seat.
+    """
+    return holding is None or holding.seat is None or alive.get(holding.seat) != holding.reign

@@ -22,6 +22,10 @@ LET_GO_MS = 3_500
 STILL_MS = 4_000
 """A lease whose counter stood still for this long under one's eyes may be taken; more than LET_GO_MS."""
 
+LOOK_MS = 400
+"""How often a scheduler looks at the other seats. STILL_MS, this and a load are less than the 5 s in which a dead
+scheduler's shards must fire again."""
+
 TAKEOVER_GRACE_MS = 10 * SECOND_MS
 """An execution's lease must be past by this much before another worker takes over."""
 

@@ -17,6 +17,7 @@ _MOST_IN_FLIGHT = 64
 """Batches sent side by side; what is due beyond that waits for the next tick."""
 
 Sent = Callable[[], None]
+Kept = Callable[[], bool]
 
 
 class Hopper:
@@ -30,32 +31,39 @@ class Hopper:
         self._queue = queue
         self._errands = errands
         self._telemetry = telemetry
-        self._heap: list[tuple[int, int, Firing, Sent]] = []
+        self._heap: list[tuple[int, int, Firing, Sent, Kept]] = []
         self._order = itertools.count()
         self._in_flight = 0
 
-    def add(self, firings: Iterable[Firing], sent: Sent) -> None:
-        """Takes occurrences in; ``sent`` is called once for each that was accepted."""
-        for firing in firings:
-            self._push(firing.release_ms, firing, sent)
+    def add(self, firings: Iterable[Firing], sent: Sent, kept: Kept) -> None:
+        """Takes occurrences in.
 
-    def _push(self, release_ms: int, firing: Firing, sent: Sent) -> None:
-        heapq.heappush(self._heap, (release_ms, next(self._order), firing, sent))
+        Args:
+            firings: The occurrences.
+            sent: Is called once for each that was accepted.
+            kept: Says whether they are still this scheduler's to send; asked when they are due.
+        """
+        for firing in firings:
+            self._push(firing.release_ms, firing, sent, kept)
+
+    def _push(self, release_ms: int, firing: Firing, sent: Sent, kept: Kept) -> None:
+        heapq.heappush(self._heap, (release_ms, next(self._order), firing, sent, kept))
 
     def fire(self, now_ms: int) -> None:
         """Sends what is due, in batches as full as may be, side by side."""
-        ready: defaultdict[Route, list[tuple[Firing, Sent]]] = defaultdict(list)
+        ready: defaultdict[Route, list[tuple[Firing, Sent, Kept]]] = defaultdict(list)
         room = (_MOST_IN_FLIGHT - self._in_flight) * SEND_BATCH
         while self._heap and self._heap[0][0] <= now_ms and room > 0:
-            _, _, firing, sent = heapq.heappop(self._heap)
-            ready[firing.route].append((firing, sent))
-            room -= 1
+            _, _, firing, sent, kept = heapq.heappop(self._heap)
+            if kept():
+                ready[firing.route].append((firing, sent, kept))
+                room -= 1
         for route, firings in ready.items():
             for start in range(0, len(firings), SEND_BATCH):
                 self._send(route, firings[start : start + SEND_BATCH], now_ms)
 
-    def _send(self, route: Route, batch: Sequence[tuple[Firing, Sent]], now_ms: int) -> None:
-        dispatches = [firing.dispatch for firing, _ in batch]
+    def _send(self, route: Route, batch: Sequence[tuple[Firing, Sent, Kept]], now_ms: int) -> None:
+        dispatches = [firing.dispatch for firing, _, _ in batch]
 
         def work() -> Sequence[bool]:
             try:
@@ -66,11 +74,11 @@ class Hopper:
 
         def done(accepted: Sequence[bool]) -> None:
             self._in_flight -= 1
-            for (firing, sent), taken in zip(batch, accepted, strict=True):
+            for (firing, sent, kept), taken in zip(batch, accepted, strict=True):
                 if taken:
                     sent()
                 else:
-                    self._push(now_ms + _RETRY_MS, firing, sent)
+                    self._push(now_ms + _RETRY_MS, firing, sent, kept)
             refused = accepted.count(False)
             self._telemetry.count("dispatched", len(batch) - refused, route=str(route))
             if refused:

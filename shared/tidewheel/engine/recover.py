@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from tidewheel.domain.lease import Lease, Vigil
@@ -13,8 +14,10 @@ PATIENCE_MS = 30_000
 """How long a candidate waits for the holder to yield or to fall silent."""
 
 
-def take_lease(control: Control, clock: Clock, owner: str, version: str) -> Lease | None:
-    """Waits until the lease is free, given up or silent, and takes it.
+def take_lease(
+    control: Control, clock: Clock, owner: str, version: str, seat: int
+) -> Generator[int, None, Lease | None]:
+    """Waits until a seat's lease is free, given up or silent, and takes it; yields until when there is nothing to do.
 
     Returns:
         The lease, or None when the holder lives and does not yield, or another candidate was faster.
@@ -23,51 +26,62 @@ def take_lease(control: Control, clock: Clock, owner: str, version: str) -> Leas
     stood_for = None
     until = clock.monotonic_ms() + PATIENCE_MS
     while clock.monotonic_ms() < until:
-        seen = control.lease()
+        seen = control.lease(seat)
         if vigil.stands_still(seen, clock.monotonic_ms()):
-            return control.take(seen, owner, version)
+            return control.take(seen, owner, version, seat)
         if seen is not None and seen.epoch != stood_for:
             control.stand(seen, version)
             stood_for = seen.epoch
-        clock.sleep(_LOOK_EVERY_MS)
+        yield clock.now_ms() + _LOOK_EVERY_MS
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The watchdog's flow: starts a scheduler if none is alive, or if the one alive runs older code."""
+    """The watchdog's flow: starts a scheduler for each seat that is empty, or whose holder runs older code."""
 
     control: Control
     launcher: Launcher
     clock: Clock
     telemetry: Telemetry
     version: str
+    seats: int = 1
 
-    def look(self) -> bool:
-        """Watches the lease for a little longer than a living scheduler would let it stand still.
+    def look(self) -> int:
+        """Watches the seats for a little longer than a living scheduler would let its lease stand still.
 
         Doubled or late calls start nothing that is not needed.
 
         Returns:
-            Whether a scheduler was started.
+            How many schedulers were started.
         """
-        vigil = Vigil()
+        vigils = {seat: Vigil() for seat in range(self.seats)}
+        first = {seat: self.control.lease(seat) for seat in vigils}
         until = self.clock.monotonic_ms() + STILL_MS + 2 * _LOOK_EVERY_MS
-        first = self.control.lease()
-        while self.clock.monotonic_ms() < until:
-            lease = self.control.lease()
-            if vigil.stands_still(lease, self.clock.monotonic_ms()):
-                return self._start("no scheduler is alive")
-            assert lease is not None
-            if lease.version != self.version:
-                return self._start("the scheduler runs another code version")
-            if first is not None and lease.counter != first.counter:
-                return False
-            self.clock.sleep(_LOOK_EVERY_MS)
-        return self._start("no scheduler is alive")
+        started = 0
+        while vigils:
+            over = self.clock.monotonic_ms() >= until
+            for seat, vigil in list(vigils.items()):
+                needed = self._judge(seat, vigil, first[seat], over=over)
+                if needed is not None:
+                    del vigils[seat]
+                    started += needed
+            if vigils:
+                self.clock.sleep(_LOOK_EVERY_MS)
+        return started
 
-    def _start(self, reason: str) -> bool:
-        self.launcher.launch()
+    def _judge(self, seat: int, vigil: Vigil, first: Lease | None, *, over: bool) -> bool | None:
+        """Whether a seat needed a scheduler; None if that cannot be told yet."""
+        lease = self.control.lease(seat)
+        if lease is None or vigil.stands_still(lease, self.clock.monotonic_ms()) or over:
+            return self._start(seat, "no scheduler is alive")
+        if lease.version != self.version:
+            return self._start(seat, "the scheduler runs another code version")
+        beats = first is not None and (lease.epoch, lease.counter) != (first.epoch, first.counter)
+        return False if beats else None
+
+    def _start(self, seat: int, reason: str) -> bool:
+        self.launcher.launch(seat)
         self.telemetry.count("scheduler_started")
-        self.telemetry.note("started a scheduler", reason=reason)
+        self.telemetry.note("started a scheduler", seat=seat, reason=reason)
         return True

@@ -1,8 +1,8 @@
-"""The ticker: the scheduler's loop. It holds the lease, turns every shard and fires, ten times a second."""
+"""The ticker: the scheduler's loop. It holds a seat, turns its shards and fires, ten times a second."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,25 +10,25 @@ from enum import StrEnum
 from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import HEARTBEAT_MS, LET_GO_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.precision import TICK_MS
-from tidewheel.domain.wheel import Level
-from tidewheel.engine.errands import Errands
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.recover import take_lease
-from tidewheel.engine.turn import ShardWheel
-from tidewheel.engine.window import Shard, Stores
+from tidewheel.engine.shares import Means, Shares
+from tidewheel.engine.window import Stores
 from tidewheel.ports import Clock, Launcher, Queue, Telemetry
 
 HAND_OVER_MS = 20 * SECOND_MS
-"""How long before its deadline a scheduler calls its successor."""
+"""How long before its deadline a scheduler calls its successor; the higher seats call earlier, so that loops
+which began together do not end together."""
+STAGGER_MS = 30 * SECOND_MS
 LAST_CALL_MS = 6 * SECOND_MS
 """How long before its deadline it yields even if no successor has come."""
-_DRAIN_MS = 3 * SECOND_MS
+_YIELD_MS = 4 * SECOND_MS
 
 
 class End(StrEnum):
     """Why a scheduler's run was over."""
 
-    NOT_NEEDED = "not_needed"  # another one holds the lease
+    NOT_NEEDED = "not_needed"  # another one sits in the seat
     HANDED_OVER = "handed_over"  # to a successor that stood ready, or at the deadline
     LET_GO = "let_go"  # its heartbeat could not be renewed in time
 
@@ -47,6 +47,8 @@ class Ticker:
         shards: How many shards there are.
         owner: This run's unique name.
         version: The code version.
+        seat: Which seat it is to take.
+        seats: How many there are.
     """
 
     stores: Stores
@@ -58,9 +60,11 @@ class Ticker:
     shards: int
     owner: str
     version: str
+    seat: int = 0
+    seats: int = 1
 
     def run(self, remaining_ms: Callable[[], int]) -> End:
-        """Takes the lease and turns the wheel until the deadline nears.
+        """Takes the seat and turns the wheel until the deadline nears.
 
         Args:
             remaining_ms: How long this process may go on, ms.
@@ -68,56 +72,55 @@ class Ticker:
         Raises:
             Lost: Another scheduler has taken over: the caller was cut off for too long.
         """
-        lease = take_lease(self.stores.control, self.clock, self.owner, self.version)
+        steps = self.steps(remaining_ms)
+        while True:
+            try:
+                until_ms = next(steps)
+            except StopIteration as stop:
+                return End(stop.value)
+            self.clock.sleep_until(until_ms)
+
+    def steps(self, remaining_ms: Callable[[], int]) -> Steps:
+        """The same step by step: yields the instant (ms) until which there is nothing to do."""
+        lease = yield from take_lease(self.stores.control, self.clock, self.owner, self.version, self.seat)
         if lease is None:
             return End.NOT_NEEDED
-        self.telemetry.note("turning", owner=self.owner, epoch=lease.epoch, shards=self.shards)
-        reign = _Reign(self, lease)
-        end = reign.tick_until(remaining_ms)
-        self.telemetry.note("stopped turning", owner=self.owner, epoch=lease.epoch, end=str(end))
+        self.telemetry.note("turning", owner=self.owner, seat=self.seat, epoch=lease.epoch)
+        end = yield from _Reign(self, lease).steps(remaining_ms)
+        self.telemetry.note("stopped turning", owner=self.owner, seat=self.seat, epoch=lease.epoch, end=str(end))
         self.telemetry.flush()
         return end
 
 
+Steps = Generator[int, None, End]
+
+
 class _Reign:
-    """What a scheduler holds in memory while the lease is its own."""
+    """What a scheduler holds in memory while the seat is its own."""
 
     def __init__(self, ticker: Ticker, lease: Lease) -> None:
         self._ticker = ticker
         self._clock = ticker.clock
         self._lease = lease
-        self._errands = Errands(ticker.executor, ticker.clock, ticker.telemetry)
+        means = Means(ticker.stores, ticker.clock, ticker.telemetry, ticker.executor)
+        self._errands = means.errands()
         self._hopper = Hopper(ticker.queue, self._errands, ticker.telemetry)
-        self._wheels: list[ShardWheel] = []
+        self._shares = Shares(means, self._hopper, lease, ticker.shards, ticker.seats)
         self._renewed_ms = self._clock.monotonic_ms()
         self._heartbeat_ms = self._renewed_ms
         self._flush_ms = self._renewed_ms + MINUTE_MS
         self._beating = False
         self._called = False
 
-    def tick_until(self, remaining_ms: Callable[[], int]) -> End:
-        for shard in range(self._ticker.shards):
-            self._enter(shard)
+    def steps(self, remaining_ms: Callable[[], int]) -> Steps:
         while True:
             end = self._tick(remaining_ms())
+            if end is End.HANDED_OVER:
+                yield from self._yield()
             if end is not None:
                 return end
             now = self._clock.now_ms()
-            self._clock.sleep_until(now - now % TICK_MS + TICK_MS)
-
-    def _enter(self, shard: int) -> None:
-        ticker, epoch = self._ticker, self._lease.epoch
-
-        def work() -> Mapping[Level, int]:
-            origin = ticker.stores.control.origin(self._clock.now_ms())
-            return {**dict.fromkeys(Level, origin), **ticker.stores.control.enter(shard, epoch)}
-
-        def done(cursors: Mapping[Level, int]) -> None:
-            now = self._clock.now_ms()
-            held = Shard(shard, epoch, ticker.stores, self._errands, ticker.telemetry)
-            self._wheels.append(ShardWheel(held, cursors, now, self._hopper))
-
-        self._errands.start(work, done)
+            yield now - now % TICK_MS + TICK_MS
 
     def _tick(self, remaining_ms: int) -> End | None:
         monotonic = self._clock.monotonic_ms()
@@ -126,14 +129,10 @@ class _Reign:
         self._errands.collect()
         self._heartbeat(monotonic)
         now = self._clock.now_ms()
-        for wheel in self._wheels:
-            wheel.turn(now)
+        self._shares.work(now)
         self._hopper.fire(now)
         self._report(monotonic)
-        if self._must_yield(remaining_ms):
-            self._yield()
-            return End.HANDED_OVER
-        return None
+        return End.HANDED_OVER if self._must_yield(remaining_ms) else None
 
     def _heartbeat(self, monotonic: int) -> None:
         if self._beating or monotonic < self._heartbeat_ms:
@@ -155,25 +154,20 @@ class _Reign:
 
     def _must_yield(self, remaining_ms: int) -> bool:
         """Whether a successor stands ready: called because the deadline nears, or because it runs newer code."""
-        near = remaining_ms < HAND_OVER_MS
+        seat = self._ticker.seat
+        near = remaining_ms < HAND_OVER_MS + seat * STAGGER_MS
         if near and not self._called:
             self._called = True
-            self._errands.start(self._ticker.launcher.launch, lambda _: None)
+            self._errands.start(lambda: self._ticker.launcher.launch(seat), lambda _: None)
         candidate = self._lease.candidate
         awaited = candidate is not None and (near or candidate != self._ticker.version)
         return awaited or remaining_ms < LAST_CALL_MS
 
-    def _yield(self) -> None:
-        """Lets what is under way become durable, stores the cursors and gives the lease up."""
-        for wheel in self._wheels:
-            wheel.draining = True
-        until = self._clock.monotonic_ms() + _DRAIN_MS
-        while self._clock.monotonic_ms() < until:
+    def _yield(self) -> Generator[int, None, None]:
+        """Lets what is under way become durable, vacates the shards and gives the seat up."""
+        until = self._clock.monotonic_ms() + _YIELD_MS
+        while not self._shares.leave_all(self._clock.now_ms()) and self._clock.monotonic_ms() < until:
             self._errands.collect()
-            now = self._clock.now_ms()
-            for wheel in self._wheels:
-                wheel.turn(now)
-            if not self._errands.busy and all(wheel.stored for wheel in self._wheels):
-                break
-            self._clock.sleep(TICK_MS // 10)
+            self._heartbeat(self._clock.monotonic_ms())
+            yield self._clock.now_ms() + TICK_MS // 10
         self._ticker.stores.control.release(self._lease)

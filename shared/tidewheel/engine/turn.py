@@ -34,6 +34,7 @@ class ShardWheel:
         self._late = LateSlot(shard, now_ms, self._take_in_late)
         self._now_ms = now_ms
         self.draining = False
+        self.closed = False
 
     def turn(self, now_ms: int) -> None:
         """Begins whatever is due: reads, and the retirement of what is done."""
@@ -46,9 +47,9 @@ class ShardWheel:
         self._retirer.work(now_ms, draining=self.draining)
 
     @property
-    def stored(self) -> bool:
-        """Whether nothing that can be stored about the cursors is left to store."""
-        return self._retirer.stored
+    def settled(self) -> bool:
+        """Whether all that was under way is durable, the cursors included."""
+        return self._retirer.stored and not self._shard.errands.busy
 
     # --- load ---------------------------------------------------------------------------------------------
 
@@ -66,6 +67,8 @@ class ShardWheel:
         cascades = slot.level in CASCADES
 
         def done(loaded: Loaded) -> None:
+            if self.closed:
+                return
             window = Window(slot, ends_ms=slot_ms if cascades else slot_ms + track.ring.slot_ms)
             self._retirer.watch(window)
             self._armer.arm(self._take_in(window, loaded))
@@ -77,6 +80,8 @@ class ShardWheel:
 
     def _take_in_late(self, windows: Mapping[Window, Entry], loaded: Loaded) -> None:
         """A new owner's due slots count as loaded from here on: what follows a late entry goes beyond them."""
+        if self.draining:
+            return
         self._open_slots(self._now_ms)
         arms: list[Arm] = []
         for window, entry in windows.items():
@@ -108,7 +113,7 @@ class ShardWheel:
             else:
                 self._expand(window, entry, loaded, firings, arms)
         window.unsent += len(firings)
-        self._hopper.add(firings, lambda: _sent(window))
+        self._hopper.add(firings, lambda: _sent(window), lambda: not self.closed)
         return arms
 
     def _expand(self, window: Window, entry: Chain, loaded: Loaded, firings: list[Firing], arms: list[Arm]) -> None:

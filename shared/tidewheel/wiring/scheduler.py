@@ -20,12 +20,13 @@ from tidewheel.wiring.stores import jobs
 _THREADS = 32
 
 
-def ticker(settings: SchedulerSettings, owner: str) -> Ticker:
+def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
     """Makes one scheduler with its clients.
 
     Args:
         settings: What the environment says.
         owner: A name for this run that no other run has.
+        seat: Which seat it is to take.
     """
     dynamodb = clients.dynamodb()
     return Ticker(
@@ -42,4 +43,6 @@ def ticker(settings: SchedulerSettings, owner: str) -> Ticker:
         shards=settings.shards,
         owner=owner,
         version=settings.code_version,
+        seat=seat,
+        seats=settings.schedulers,
     )

@@ -20,4 +20,5 @@ def watch(settings: WatchdogSettings) -> Watch:
         clock=SystemClock(),
         telemetry=PowertoolsTelemetry(Function.WATCHDOG),
         version=settings.code_version,
+        seats=settings.schedulers,
     )

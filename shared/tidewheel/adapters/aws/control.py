@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamo import Item, get_text, number, text
-from tidewheel.domain.lease import Lease
+from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text
+from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.wheel import RINGS, Level
 from tidewheel.ports import Lost
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_LEASE = {"pk": text("lease")}
 _ORIGIN = {"pk": text("origin")}
+
+
+def _seat(seat: int) -> dict[str, dict[str, str]]:
+    return {"pk": text(f"lease#{seat}")}
 
 
 def _shard(shard: int) -> dict[str, dict[str, str]]:
@@ -32,6 +35,16 @@ def _read(item: Item) -> Lease:
         counter=int(item["co"]["N"]),
         version=get_text(item, "ve"),
         candidate=get_text(item, "ca") or None,
+        seat=int(get_text(item, "pk").rpartition("#")[2]),
+    )
+
+
+def _read_holding(item: Item) -> Holding:
+    return Holding(
+        epoch=int(item["ep"]["N"]),
+        seat=get_number(item, "se"),
+        reign=int(item["re"]["N"]),
+        cursors={ring.level: int(item[ring.level]["N"]) for ring in RINGS if ring.level in item},
     )
 
 
@@ -44,28 +57,30 @@ class DynamoControl:
 
     def origin(self, now_ms: int) -> int:
         """See ``ports.Control``."""
-        with translated("control.origin", "origin"):
-            answer = self.client.get_item(TableName=self.table, Key=_ORIGIN, ConsistentRead=True)
-        if "Item" in answer:
-            return int(answer["Item"]["at"]["N"])
+        known = self._get("control.origin", _ORIGIN)
+        if known:
+            return int(known["at"]["N"])
         change, condition = "SET #at = :at", "attribute_not_exists(pk)"
         names, values = {"#at": "at"}, {":at": number(now_ms)}
         stored, standing = self._update("control.origin", _ORIGIN, change, condition, values, names)
         return int((stored or standing or {})["at"]["N"])
 
-    def lease(self) -> Lease | None:
+    def lease(self, seat: int = 0) -> Lease | None:
         """See ``ports.Control``."""
-        with translated("control.lease", "lease"):
-            answer = self.client.get_item(TableName=self.table, Key=_LEASE, ConsistentRead=True)
-        return _read(answer["Item"]) if "Item" in answer else None
+        item = self._get("control.lease", _seat(seat))
+        return _read(item) if item else None
+
+    def _get(self, operation: str, key: Any) -> Item | None:
+        with translated(operation, key["pk"]["S"]):
+            return self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
 
     def stand(self, seen: Lease, candidate: str) -> bool:
         """See ``ports.Control``."""
         values = {":ep": number(seen.epoch), ":ca": text(candidate)}
-        stored, _ = self._update("control.stand", _LEASE, "SET ca = :ca", "ep = :ep", values)
+        stored, _ = self._update("control.stand", _seat(seen.seat), "SET ca = :ca", "ep = :ep", values)
         return stored is not None
 
-    def take(self, seen: Lease | None, owner: str, version: str) -> Lease | None:
+    def take(self, seen: Lease | None, owner: str, version: str, seat: int = 0) -> Lease | None:
         """See ``ports.Control``."""
         epoch = (seen.epoch if seen else 0) + 1
         values = {":next": number(epoch), ":ow": text(owner), ":ve": text(version), ":zero": number(0)}
@@ -74,7 +89,7 @@ class DynamoControl:
             condition = "ep = :ep AND co = :co"
             values |= {":ep": number(seen.epoch), ":co": number(seen.counter)}
         change = "SET ep = :next, ow = :ow, ve = :ve, co = :zero REMOVE ca"
-        stored, standing = self._update("control.take", _LEASE, change, condition, values)
+        stored, standing = self._update("control.take", _seat(seat), change, condition, values)
         lease = stored or standing
         if lease is None:
             return None
@@ -85,22 +100,42 @@ class DynamoControl:
     def renew(self, lease: Lease) -> Lease:
         """See ``ports.Control``."""
         values = {":ep": number(lease.epoch), ":ow": text(lease.owner or ""), ":one": number(1)}
-        stored, _ = self._update("control.renew", _LEASE, "SET co = co + :one", "ep = :ep AND ow = :ow", values)
+        key, change = _seat(lease.seat), "SET co = co + :one"
+        stored, _ = self._update("control.renew", key, change, "ep = :ep AND ow = :ow", values)
         if stored is None:
             raise Lost("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
         return _read(stored)
 
     def release(self, lease: Lease) -> None:
         """See ``ports.Control``."""
-        self._update("control.release", _LEASE, "REMOVE ow, ca", "ep = :ep", {":ep": number(lease.epoch)})
+        values = {":ep": number(lease.epoch)}
+        self._update("control.release", _seat(lease.seat), "REMOVE ow, ca", "ep = :ep", values)
 
-    def enter(self, shard: int, epoch: int) -> Mapping[Level, int]:
+    def holding(self, shard: int) -> Holding | None:
         """See ``ports.Control``."""
-        condition = "attribute_not_exists(ep) OR ep <= :ep"
-        stored, _ = self._update("control.enter", _shard(shard), "SET ep = :ep", condition, {":ep": number(epoch)})
-        if stored is None:
-            raise Lost("control.enter", f"shard {shard}", f"an epoch above {epoch} has claimed it")
-        return {ring.level: int(stored[ring.level]["N"]) for ring in RINGS if ring.level in stored}
+        item = self._get("control.holding", _shard(shard))
+        return _read_holding(item) if item else None
+
+    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int) -> Holding | None:
+        """See ``ports.Control``."""
+        epoch = (seen.epoch if seen else 0) + 1
+        values = {":next": number(epoch), ":se": number(seat), ":re": number(reign)}
+        condition = "attribute_not_exists(pk)"
+        if seen is not None:
+            condition = "ep = :ep"
+            values[":ep"] = number(seen.epoch)
+        change = "SET ep = :next, se = :se, re = :re"
+        stored, standing = self._update("control.claim", _shard(shard), change, condition, values)
+        item = stored or standing
+        if item is None:
+            return None
+        found = _read_holding(item)
+        # A try that was applied but reported as failed left our own name: then the shard is ours.
+        return found if (found.epoch, found.seat, found.reign) == (epoch, seat, reign) else None
+
+    def vacate(self, shard: int, epoch: int) -> None:
+        """See ``ports.Control``."""
+        self._update("control.vacate", _shard(shard), "REMOVE se", "ep = :ep", {":ep": number(epoch)})
 
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
         """See ``ports.Control``."""
@@ -109,7 +144,7 @@ class DynamoControl:
         change = "SET " + ", ".join(f"#{level} = :{level}" for level in cursors)
         stored, _ = self._update("control.advance", _shard(shard), change, "ep = :ep", values, names)
         if stored is None:
-            raise Lost("control.advance", f"shard {shard}", f"it is not claimed for epoch {epoch}")
+            raise Lost("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
 
     def _update(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,11 @@ class LambdaLauncher:
     client: LambdaClient
     function: str
 
-    def launch(self) -> None:
+    def launch(self, seat: int) -> None:
         """See ``ports.Launcher``."""
+        payload = json.dumps({"seat": seat}).encode()
         with translated("launcher.launch", self.function):
-            self.client.invoke(FunctionName=self.function, InvocationType="Event", Payload=b"{}")
+            self.client.invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The lease and the cursors in memory."""
+"""The leases and the cursors in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tidewheel.domain.lease import Lease
+from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
 
@@ -15,9 +15,9 @@ from tidewheel.ports import Lost
 class MemoryControl:
     """``ports.Control`` in memory."""
 
-    _lease: Lease | None = None
+    _leases: dict[int, Lease] = field(default_factory=dict)
+    _holdings: dict[int, Holding] = field(default_factory=dict)
     _origin_ms: int | None = None
-    _shards: dict[int, tuple[int, dict[Level, int]]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def origin(self, now_ms: int) -> int:
@@ -27,56 +27,73 @@ class MemoryControl:
                 self._origin_ms = now_ms
             return self._origin_ms
 
-    def lease(self) -> Lease | None:
+    def lease(self, seat: int = 0) -> Lease | None:
         """See ``ports.Control``."""
-        return self._lease
+        return self._leases.get(seat)
 
     def stand(self, seen: Lease, candidate: str) -> bool:
         """See ``ports.Control``."""
         with self._lock:
-            if self._lease is None or self._lease.epoch != seen.epoch:
+            now = self._leases.get(seen.seat)
+            if now is None or now.epoch != seen.epoch:
                 return False
-            self._lease = replace(self._lease, candidate=candidate)
+            self._leases[seen.seat] = replace(now, candidate=candidate)
             return True
 
-    def take(self, seen: Lease | None, owner: str, version: str) -> Lease | None:
+    def take(self, seen: Lease | None, owner: str, version: str, seat: int = 0) -> Lease | None:
         """See ``ports.Control``."""
         with self._lock:
-            now = self._lease
+            now = self._leases.get(seat)
             if now is not None and (now.owner, now.epoch) == (owner, (seen.epoch if seen else 0) + 1):
                 return now  # applied before, though it was reported as failed
             if (now and (now.epoch, now.counter)) != (seen and (seen.epoch, seen.counter)):
                 return None
-            self._lease = Lease(owner, (now.epoch if now else 0) + 1, 0, version)
-            return self._lease
+            self._leases[seat] = Lease(owner, (now.epoch if now else 0) + 1, 0, version, seat=seat)
+            return self._leases[seat]
 
     def renew(self, lease: Lease) -> Lease:
         """See ``ports.Control``."""
         with self._lock:
-            if self._lease is None or (self._lease.epoch, self._lease.owner) != (lease.epoch, lease.owner):
+            now = self._leases.get(lease.seat)
+            if now is None or (now.epoch, now.owner) != (lease.epoch, lease.owner):
                 raise Lost("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
-            self._lease = replace(self._lease, counter=self._lease.counter + 1)
-            return self._lease
+            self._leases[lease.seat] = replace(now, counter=now.counter + 1)
+            return self._leases[lease.seat]
 
     def release(self, lease: Lease) -> None:
         """See ``ports.Control``."""
         with self._lock:
-            if self._lease is not None and self._lease.epoch == lease.epoch:
-                self._lease = replace(self._lease, owner=None, candidate=None)
+            now = self._leases.get(lease.seat)
+            if now is not None and now.epoch == lease.epoch:
+                self._leases[lease.seat] = replace(now, owner=None, candidate=None)
 
-    def enter(self, shard: int, epoch: int) -> Mapping[Level, int]:
+    def holding(self, shard: int) -> Holding | None:
+        """See ``ports.Control``."""
+        return self._holdings.get(shard)
+
+    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int) -> Holding | None:
         """See ``ports.Control``."""
         with self._lock:
-            held, cursors = self._shards.get(shard, (0, {}))
-            if held > epoch:
-                raise Lost("control.enter", f"shard {shard}", f"epoch {held} has claimed it, not {epoch}")
-            self._shards[shard] = (epoch, cursors)
-            return dict(cursors)
+            now = self._holdings.get(shard)
+            epoch = (seen.epoch if seen else 0) + 1
+            if now is not None and (now.epoch, now.seat, now.reign) == (epoch, seat, reign):
+                return now  # applied before, though it was reported as failed
+            if (now.epoch if now else 0) != epoch - 1:
+                return None
+            self._holdings[shard] = Holding(epoch, seat, reign, now.cursors if now else {})
+            return self._holdings[shard]
+
+    def vacate(self, shard: int, epoch: int) -> None:
+        """See ``ports.Control``."""
+        with self._lock:
+            now = self._holdings.get(shard)
+            if now is not None and now.epoch == epoch:
+                self._holdings[shard] = replace(now, seat=None)
 
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
         """See ``ports.Control``."""
         with self._lock:
-            held, stored = self._shards.get(shard, (0, {}))
-            if held != epoch:
-                raise Lost("control.advance", f"shard {shard}", f"it is claimed for epoch {held}, not {epoch}")
-            self._shards[shard] = (epoch, {**stored, **cursors})
+            now = self._holdings.get(shard)
+            if now is None or now.epoch != epoch:
+                raise Lost("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
+            self._holdings[shard] = replace(now, cursors={**now.cursors, **cursors})

@@ -1,0 +1,168 @@
+"""Which shards a scheduler turns: its own, those of seats that are empty, and none that another should."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from tidewheel.domain.lease import Holding, Lease, Vigil, heir, is_vacant
+from tidewheel.domain.limits import LOOK_MS, SECOND_MS
+from tidewheel.domain.wheel import Level
+from tidewheel.engine.errands import Errands
+from tidewheel.engine.fire import Hopper
+from tidewheel.engine.turn import ShardWheel
+from tidewheel.engine.window import Shard, Stores
+from tidewheel.ports import Clock, Telemetry
+
+_DRAIN_MS = 3 * SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a scheduler works with."""
+
+    stores: Stores
+    clock: Clock
+    telemetry: Telemetry
+    executor: Executor
+
+    def errands(self) -> Errands:
+        """A set of errands of its own."""
+        return Errands(self.executor, self.clock, self.telemetry)
+
+
+@dataclass(slots=True)
+class _Held:
+    wheel: ShardWheel
+    shard: Shard
+    leaving_ms: int | None = None  # since when it is being given up, on the monotonic clock
+
+
+@dataclass(slots=True)
+class Shares:
+    """The shards of one seat's reign.
+
+    Args:
+        means: What to work with.
+        hopper: Where occurrences go.
+        lease: The seat's lease.
+        shards: How many shards there are.
+        seats: How many seats there are.
+    """
+
+    means: Means
+    hopper: Hopper
+    lease: Lease
+    shards: int
+    seats: int
+    _errands: Errands = field(init=False)
+    _held: dict[int, _Held] = field(default_factory=dict)
+    _vigils: dict[int, Vigil] = field(default_factory=dict)
+    _alive: dict[int, int] = field(default_factory=dict)
+    _claiming: set[int] = field(default_factory=set)
+    _looked: bool = False
+    _look_ms: int = 0
+    _looking: bool = False
+
+    def __post_init__(self) -> None:
+        self._errands = self.means.errands()
+        self._vigils = {seat: Vigil() for seat in range(self.seats) if seat != self.lease.seat}
+        self._alive = {self.lease.seat: self.lease.epoch}
+
+    def work(self, now_ms: int) -> None:
+        """Turns what is held, gives up what another should turn, and claims what nobody does."""
+        monotonic = self.means.clock.monotonic_ms()
+        self._errands.collect()
+        if self._looked:
+            self._settle(monotonic)
+        self._look(monotonic)
+        for held in list(self._held.values()):
+            held.shard.errands.collect()
+            held.wheel.turn(now_ms)
+
+    # --- who is alive -------------------------------------------------------------------------------------
+
+    def _look(self, monotonic: int) -> None:
+        """Reads the other seats and the shards that are wanted, and claims those that are vacant."""
+        if self._looking or monotonic < self._look_ms:
+            return
+        self._looking = True
+        self._look_ms = monotonic + LOOK_MS
+        control = self.means.stores.control
+
+        def done(leases: Mapping[int, Lease | None]) -> None:
+            self._looking = False
+            self._looked = True
+            now = self.means.clock.monotonic_ms()
+            for seat, lease in leases.items():
+                if self._vigils[seat].stands_still(lease, now) or lease is None:
+                    self._alive.pop(seat, None)
+                else:
+                    self._alive[seat] = lease.epoch
+            self._claim_vacant()
+
+        self._errands.start(lambda: {seat: control.lease(seat) for seat in self._vigils}, done)
+
+    def _wanted(self) -> set[int]:
+        return {shard for shard in range(self.shards) if heir(shard, self.seats, self._alive) == self.lease.seat}
+
+    # --- claim --------------------------------------------------------------------------------------------
+
+    def _claim_vacant(self) -> None:
+        for shard in self._wanted() - self._held.keys() - self._claiming:
+            self._claim(shard)
+
+    def _claim(self, shard: int) -> None:
+        control, lease, clock = self.means.stores.control, self.lease, self.means.clock
+        others = {seat: reign for seat, reign in self._alive.items() if seat != lease.seat}
+        self._claiming.add(shard)
+
+        def work() -> tuple[Holding, int] | None:
+            seen = control.holding(shard)
+            if not is_vacant(seen, others):
+                return None
+            holding = control.claim(shard, seen, lease.seat, lease.epoch)
+            return (holding, control.origin(clock.now_ms())) if holding else None
+
+        def done(claimed: tuple[Holding, int] | None) -> None:
+            self._claiming.discard(shard)
+            if claimed is not None:
+                self._begin(shard, *claimed)
+
+        self._errands.start(work, done)
+
+    def _begin(self, number: int, holding: Holding, origin_ms: int) -> None:
+        means = self.means
+        shard = Shard(number, holding.epoch, means.stores, means.errands(), means.telemetry)
+        cursors = {**dict.fromkeys(Level, origin_ms), **holding.cursors}
+        self._held[number] = _Held(ShardWheel(shard, cursors, means.clock.now_ms(), self.hopper), shard)
+
+    # --- give up ------------------------------------------------------------------------------------------
+
+    def _settle(self, monotonic: int) -> None:
+        for number in self._held.keys() - self._wanted():
+            self._leave(number, monotonic)
+
+    def _leave(self, number: int, monotonic: int) -> None:
+        """Lets what is under way become durable, then vacates the shard, so that its heir need not wait."""
+        held = self._held[number]
+        if held.leaving_ms is None:
+            held.leaving_ms, held.wheel.draining = monotonic, True
+        elif held.wheel.settled or monotonic - held.leaving_ms > _DRAIN_MS:
+            del self._held[number]
+            held.wheel.closed = True
+            control, epoch = self.means.stores.control, held.shard.epoch
+            self._errands.start(lambda: control.vacate(number, epoch), lambda _: None)
+
+    def leave_all(self, now_ms: int) -> bool:
+        """Gives everything up, step by step; true once all is vacated."""
+        monotonic = self.means.clock.monotonic_ms()
+        self._errands.collect()
+        for held in self._held.values():
+            held.wheel.draining = True
+            held.shard.errands.collect()
+            held.wheel.turn(now_ms)
+        for number in list(self._held):
+            self._leave(number, monotonic)
+        return not self._held and not self._errands.busy

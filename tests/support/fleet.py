@@ -1,0 +1,101 @@
+"""Several schedulers side by side on one virtual clock, each with a clock of its own."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tests.support.memory_stack import MemoryStack
+from tidewheel.engine.ticker import End, Steps, Ticker
+from tidewheel.ports import Clock, Lost, PortError
+
+FOR_EVER = 10**12
+
+
+@dataclass(frozen=True)
+class Skewed:
+    """A clock that is off; its monotonic hand is as good as any."""
+
+    clock: Clock
+    ahead_ms: int
+
+    def now_ms(self) -> int:
+        return self.clock.now_ms() + self.ahead_ms
+
+    def monotonic_ms(self) -> int:
+        return self.clock.monotonic_ms()
+
+    def sleep_until(self, instant_ms: int) -> None:
+        self.clock.sleep_until(instant_ms - self.ahead_ms)
+
+    def sleep(self, duration_ms: int) -> None:
+        self.clock.sleep(duration_ms)
+
+
+@dataclass
+class Fleet:
+    """Schedulers that run side by side on one virtual clock."""
+
+    stack: MemoryStack
+    seats: int = 2
+    outfit: Callable[[Ticker], Ticker] = lambda ticker: ticker
+    ends: dict[int, End | str] = field(default_factory=dict)
+    _queue: list[tuple[int, int, int]] = field(default_factory=list)
+    _steps: dict[int, Steps] = field(default_factory=dict)
+    _skews: dict[int, int] = field(default_factory=dict)
+    _count: itertools.count[int] = field(default_factory=itertools.count)
+    _order: itertools.count[int] = field(default_factory=itertools.count)
+
+    def start(
+        self, seat: int, version: str = "v1", remaining: Callable[[], int] = lambda: FOR_EVER, skew_ms: int = 0
+    ) -> int:
+        """Starts a scheduler, its clock ahead by the skew; the answer is its number."""
+        number = next(self._count)
+        ticker = self.outfit(self.stack.ticker(version, seat, self.seats))
+        self._skews[number] = skew_ms
+        self._steps[number] = replace(ticker, clock=Skewed(self.stack.clock, skew_ms)).steps(remaining)
+        heapq.heappush(self._queue, (self.stack.clock.now_ms(), next(self._order), number))
+        return number
+
+    @property
+    def running(self) -> list[int]:
+        """The numbers of those that have not ended."""
+        return list(self._steps)
+
+    def kill(self, number: int) -> None:
+        """Ends one between two of its steps, without a word."""
+        self._steps.pop(number).close()
+
+    def suspend(self, number: int, duration_ms: int) -> None:
+        """Lets one stand still, as a frozen process does, while the others go on."""
+        self._queue = [(at + duration_ms if n == number else at, order, n) for at, order, n in self._queue]
+        heapq.heapify(self._queue)
+
+    def run_until(self, instant_ms: int) -> None:
+        """Lets all run."""
+        while self._queue and self._queue[0][0] <= instant_ms:
+            at, _, number = heapq.heappop(self._queue)
+            if number in self._steps:
+                self.stack.clock.sleep_until(at)
+                self._step(number)
+        self.stack.clock.sleep_until(instant_ms)
+
+    def _step(self, number: int) -> None:
+        try:
+            until = next(self._steps[number])
+        except StopIteration as stop:
+            self.ends[number] = stop.value
+        except (Lost, PortError) as error:
+            self.ends[number] = type(error).__name__.lower()
+        else:
+            at = max(until - self._skews[number], self.stack.clock.now_ms() + 1)
+            heapq.heappush(self._queue, (at, next(self._order), number))
+            return
+        del self._steps[number]
+
+    def holders(self) -> list[int | None]:
+        """The seat that holds each shard."""
+        found = [self.stack.control.holding(shard) for shard in range(self.stack.shards)]
+        return [holding.seat if holding else None for holding in found]
