@@ -15,4 +15,7 @@ if TYPE_CHECKING:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     """Runs one scheduler; the answer says why it stopped. Invoked asynchronously, so it is for the log alone."""
     scheduler = ticker(SchedulerSettings.from_env(os.environ), context.aws_request_id, int(event.get("seat", 0)))
-    return {"end": scheduler.run(context.get_remaining_time_in_millis)}
+    try:
+        return {"end": scheduler.run(context.get_remaining_time_in_millis)}
+    finally:
+        scheduler.executor.shutdown(wait=False, cancel_futures=True)  # Lambda keeps the process for the next one

@@ -144,3 +144,11 @@ def test_the_real_wiring_reaches_nobody_before_it_runs() -> None:
     made = real_ticker(SchedulerSettings.from_env({str(k): v for k, v in ENVIRONMENT.items()}), "me", 1)
     assert (made.owner, made.version, made.shards, made.seat, made.seats) == ("me", "v1", 2, 1, 1)
     made.executor.shutdown()
+
+
+def test_its_threads_end_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda keeps the process for the next invocation, fifteen minutes later; threads must not add up."""
+    ended: list[dict[str, bool]] = []
+    monkeypatch.setattr(InlineExecutor, "shutdown", lambda _self, **options: ended.append(options))
+    scheduler.handler(EVENT, Context(bench.clock))
+    assert ended == [{"wait": False, "cancel_futures": True}]
