@@ -23,6 +23,7 @@ ROUTES: dict[str, Callable[[Request], Response[str]]] = {
     "runJob": routes_jobs.run,
     "upcoming": routes_jobs.upcoming,
     "listExecutions": routes_executions.listed,
+    "ledger": routes_executions.ledger,
     "getExecution": routes_executions.get,
     "health": answers.health,
     "openapi": answers.openapi,

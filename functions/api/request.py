@@ -11,15 +11,18 @@ from functools import cached_property
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from pydantic_core import PydanticCustomError
 
 from tidewheel.domain.errors import Invalid, NotFound, Unreadable
 from tidewheel.domain.ids import DEFAULT_TENANT, ExecutionId, is_job_id
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
+from tidewheel.domain.schedule import reached
 from tidewheel.engine.define import Define
 from tidewheel.wire.operations import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY, Operation
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.reading import read_object
 from tidewheel.wire.refused import Malformed, Refused
+from tidewheel.wire.values import parse_instant, to_ms
 
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_KEY}}}", re.ASCII)
 _ETAG = re.compile(r'"(\d{1,12})"', re.ASCII)
@@ -126,6 +129,21 @@ class Request:
         if not (text.isascii() and text.isdecimal() and len(text) < len(str(most)) + 3 and 1 <= int(text) <= most):
             raise Invalid(name, f"{text[:20]!r} is out of bounds", f"use a whole number from 1 to {most}")
         return int(text)
+
+    def instant(self, name: str) -> int | None:
+        """A query parameter that is a time, in ms since the epoch.
+
+        Raises:
+            Invalid: It is none, or lies outside 1970 to 2999.
+        """
+        text = self.one(name)
+        if text is None:
+            return None
+        try:
+            return reached(to_ms(parse_instant(text)), field=name)
+        except PydanticCustomError as error:
+            words = error.context or {}
+            raise Invalid(name, words["problem"], words["remedy"]) from error
 
     @property
     def limit(self) -> int:

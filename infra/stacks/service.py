@@ -91,7 +91,7 @@ class ServiceStack(Stack):
     def _api(self) -> ServiceFunction:
         api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.ApiSettings)
         api.allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"],
             self._arns.table(Table.JOBS),
         )
         api.allow(["dynamodb:Query"], self._arns.jobs_by_tenant())
@@ -110,6 +110,7 @@ class ServiceStack(Stack):
             self._arns.table(Table.WHEEL),
         )
         scheduler.allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
+        scheduler.allow(["dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
         scheduler.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         scheduler.allow(["sqs:SendMessage"], *self._queues.arns)
         scheduler.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))

@@ -15,6 +15,7 @@ from tidewheel.domain.execution import Answer, Execution
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.job import Generation, Job, Target
 from tidewheel.domain.lease import Holding, Lease
+from tidewheel.domain.misfire import Missed
 from tidewheel.domain.route import Route
 from tidewheel.domain.wheel import Entry, Level, Placed, Slot
 
@@ -165,8 +166,14 @@ class Executions(Protocol):
             Lost: No record is there although one was expected.
         """
 
-    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
-        """A job's executions with ids below ``before``, newest nominal time first."""
+    def account(self, row: Missed) -> None:
+        """Stores a ledger row; one of the same job and range is overwritten. No execution is touched."""
+
+    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
+        """A job's executions and ledger rows with ids below ``before``, newest nominal time first."""
+
+    def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
+        """A job's ledger rows that hold any instant (ms) of [from, until], however long before it they begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class SchedulerSettings(_FromEnvironment):
 
     jobs_table: str
     wheel_table: str
+    executions_table: str
     control_table: str
     queues: Mapping[Route, str]
     shards: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Execution, State
 from tidewheel.domain.ids import Origin
 from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.domain.misfire import Missed, Reason
 from tidewheel.ports import Lost
 
 JOB = a_job()
@@ -106,6 +108,61 @@ def test_tenants_are_apart(backend: Backend) -> None:
     assert backend.executions.swap(theirs, None) is None
     assert backend.executions.get("other", FIRST.id) == theirs
     assert backend.executions.get(TENANT, FIRST.id) == FIRST
+
+
+def row(first: int = 1, last: int = 3, **changes: Any) -> Missed:
+    """A ledger row for the instants of some minutes."""
+    at = NOW_MS + first * MINUTE_MS
+    made = Missed(TENANT, JOB.id, 2, at, NOW_MS + last * MINUTE_MS, last - first + 1, Reason.COALESCED, NOW_MS)
+    return replace(made, **changes)
+
+
+def test_a_ledger_row_lies_among_the_executions_by_its_first_instant(backend: Backend) -> None:
+    runs = history(backend, 3)
+    backend.executions.account(row(1, 9))
+    backend.executions.account(row(0, 0, reason=Reason.SKIPPED, count=None))
+    page = backend.executions.list(TENANT, JOB.id, 10, None)
+    first = row(0, 0, reason=Reason.SKIPPED, count=None)
+    assert page.items == [runs[0], runs[1], row(1, 9), runs[2], first]  # a run's id sorts after a row's
+    assert backend.executions.list(TENANT, JOB.id, 2, row(1, 9).id).items == page.items[3:5]
+
+
+def test_a_ledger_row_is_written_again_without_harm_and_touches_no_execution(backend: Backend) -> None:
+    backend.executions.swap(FIRST, None)
+    for noted in (NOW_MS, NOW_MS + 5):
+        backend.executions.account(row(0, 2, noted_ms=noted))
+    assert list(backend.executions.missed(TENANT, JOB.id, NOW_MS, NOW_MS)) == [row(0, 2, noted_ms=NOW_MS + 5)]
+    assert backend.executions.get(TENANT, FIRST.id) == FIRST
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"),
+    [(0, 0, []), (0, 1, [0]), (2, 2, [0]), (3, 5, [0, 1]), (6, 6, [1]), (9, 12, []), (0, 99, [0, 1, 2])],
+)
+def test_rows_that_reach_into_a_stretch_of_time_are_found_wherever_they_begin(
+    backend: Backend, first: int, last: int, found: list[int]
+) -> None:
+    rows = [row(1, 3), row(4, 8), row(20, 20)]
+    for one in (*rows, row(0, 99, job=some_id(9)), row(0, 99, tenant="other")):
+        backend.executions.account(one)
+    reached = backend.executions.missed(TENANT, JOB.id, NOW_MS + first * MINUTE_MS, NOW_MS + last * MINUTE_MS)
+    assert list(reached) == [rows[n] for n in found]
+
+
+def test_ledger_rows_are_paged_with_the_executions(backend: Backend) -> None:
+    history(backend, 3)
+    backend.executions.account(row(1, 9))
+    backend.executions.account(row(2, 9))
+    whole = backend.executions.list(TENANT, JOB.id, 10, None).items
+    found, before = [], None
+    while len(found) < 9:
+        page = backend.executions.list(TENANT, JOB.id, 1, before)
+        found += page.items
+        before = page.cursor
+        if before is None:
+            break
+    assert found == list(whole)
+    assert len(found) == 5
 
 
 @pytest.mark.needs("damage")

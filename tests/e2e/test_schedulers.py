@@ -46,7 +46,9 @@ def ticking(jobs, new_target):
     """Jobs of both tiers that fire every second; a check that none of their instants is missing or came twice."""
     targets = {precision: new_target() for precision in ("high", "normal")}
     made = {
-        precision: jobs.create(schedule={"every": "1s"}, target=target.spec(), precision=precision)
+        precision: jobs.create(
+            schedule={"every": "1s"}, target=target.spec(), precision=precision, misfire={"policy": "all"}
+        )
         for precision, target in targets.items()
     }
     for target in targets.values():

@@ -10,6 +10,7 @@ from functions.api.request import cursor, tenant_of
 from tests.support.front import EVERY_JOB, HTTP_JOB, NOW_MS, Context, Front, event, recorded
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import MAX_JOB_BYTES
+from tidewheel.domain.misfire import Missed, Reason
 from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.openapi import document
 from tidewheel.wire.operations import OPERATIONS
@@ -98,7 +99,9 @@ def test_a_recorded_job_is_read(front):
     assert (answer.status, answer.headers["ETag"], answer.json["id"]) == (200, '"1"', FIRST)
 
 
-@pytest.mark.parametrize("path", [f"/jobs/{FIRST}", "/jobs/nonsense", "/jobs/J%200", f"/jobs/{FIRST}/upcoming"])
+@pytest.mark.parametrize(
+    "path", [f"/jobs/{FIRST}", "/jobs/nonsense", "/jobs/J%200", f"/jobs/{FIRST}/upcoming", f"/jobs/{FIRST}/ledger"]
+)
 def test_an_unknown_job_is_not_found(front, path):
     refused(front.call("GET", path), 404)
 
@@ -159,8 +162,74 @@ def test_a_patch_is_merged_into_what_is_in_force(front):
     assert answer.json["schedule"] == {"every": "PT5M", "anchor": "2025-11-20T16:47:00.000Z"}
     refused(front.send(recorded("patch")), 412, "If-Match")
     refused(front.call("PATCH", f"/jobs/{FIRST}", {"schedule": None}), 422, "schedule")
-    refused(front.call("PATCH", f"/jobs/{FIRST}", {"name": None, "misfire": {}}), 422, "name", "misfire")
+    refused(front.call("PATCH", f"/jobs/{FIRST}", {"name": None, "overlap": {}}), 422, "name", "overlap")
     assert front.call("PATCH", f"/jobs/{FIRST}", {}, headers={"If-Match": "*"}).status == 200
+
+
+def test_a_misfire_policy_is_kept_patched_and_taken_back(front):
+    default = {"policy": "coalesce", "grace": "PT10S", "limit": 100}
+    assert front.call("GET", f"/jobs/{created(front)}").json["misfire"] == default
+    patched = front.call("PATCH", f"/jobs/{FIRST}", {"misfire": {"policy": "all", "limit": 7}})
+    assert patched.json["misfire"] == default | {"policy": "all", "limit": 7}
+    assert front.call("GET", f"/jobs/{FIRST}").json["misfire"] == patched.json["misfire"]
+    assert front.call("PATCH", f"/jobs/{FIRST}", {"misfire": None}).json["misfire"] == default
+
+
+def missed(front, reason=Reason.SKIPPED):
+    """A row for the first three instants after the creation, five minutes apart."""
+    at = NOW_MS + 300_000
+    row = Missed("default", FIRST, 1, at, at + 600_000, 3, reason, at + 900_000)
+    front.flow.executions.account(row)
+    return row
+
+
+def test_a_range_that_did_not_run_is_listed_among_the_executions(front):
+    created(front)
+    row = missed(front)
+    front.call("POST", f"/jobs/{FIRST}/run")
+    listed = front.call("GET", f"/jobs/{FIRST}/executions").json["items"]
+    assert next(item["id"] for item in listed) == row.id
+    assert (
+        listed[0] | {"state": "skipped", "until": "2025-11-20T17:02:00.000Z", "count": 3, "reason": "skipped"}
+        == listed[0]
+    )
+    assert listed[0]["nominal_at"] == "2025-11-20T16:52:00.000Z"
+    assert listed[1]["until"] is None
+    page = front.call("GET", f"/jobs/{FIRST}/executions", query={"limit": ["1"]}).json
+    rest = front.call("GET", f"/jobs/{FIRST}/executions", query={"limit": ["1"], "cursor": [page["cursor"]]}).json
+    assert rest["items"] == listed[1:]
+    refused(front.call("GET", f"/executions/{row.id}"), 404)
+
+
+def test_the_ledger_accounts_for_every_instant(front):
+    created(front)
+    missed(front, Reason.COALESCED)
+    front.clock.advance(1_500_000)
+    answer = front.call("GET", f"/jobs/{FIRST}/ledger").json
+    assert [(line["state"], line["reason"]) for line in answer["items"]] == [
+        ("missing", ""), *[("skipped", "coalesced")] * 3, ("missing", ""),
+    ]  # fmt: skip
+    assert answer["missing"] == 2
+    query = {"from": ["2025-11-20T17:02:00Z"], "to": ["2025-11-20T17:20:00+00:00"]}
+    later = front.call("GET", f"/jobs/{FIRST}/ledger", query=query).json
+    assert [line["state"] for line in later["items"]] == ["skipped", "missing", "pending", "pending"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"from": ["yesterday"]}, "from"),
+        ({"to": ["2025-11-20T16:47:00"]}, "to"),
+        ({"to": ["9999-01-01T00:00:00Z"]}, "to"),
+        ({"from": ["2025-10-01T00:00:00Z"]}, "from"),
+        ({"from": ["2025-11-20T16:47:00Z"], "to": ["2025-11-20T16:47:00Z"]}, "from"),
+        ({"from": ["2025-11-20T16:47:00Z"], "to": ["2026-11-20T16:47:00Z"]}, "to"),
+        ({"since": ["2025-11-20T16:47:00Z"]}, "since"),
+    ],
+)
+def test_a_ledger_of_no_time_or_too_much_is_refused(front, query, field):
+    created(front)
+    refused(front.call("GET", f"/jobs/{FIRST}/ledger", query=query), 422, field)
 
 
 def test_a_put_replaces_the_whole(front):

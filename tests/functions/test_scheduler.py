@@ -12,6 +12,7 @@ from functions.scheduler import handler as scheduler
 from tidewheel.adapters.memory import (
     InlineExecutor,
     MemoryControl,
+    MemoryExecutions,
     MemoryJobs,
     MemoryQueue,
     MemoryWheel,
@@ -30,6 +31,7 @@ EVENT: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "schedule
 ENVIRONMENT = {
     Env.JOBS_TABLE: "jobs",
     Env.WHEEL_TABLE: "wheel",
+    Env.EXECUTIONS_TABLE: "executions",
     Env.CONTROL_TABLE: "control",
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "2",
@@ -54,7 +56,7 @@ class Bench:
     def ticker(self, settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
         world = World()
         return Ticker(
-            stores=Stores(MemoryWheel(world), MemoryJobs(world), self.control),
+            stores=Stores(MemoryWheel(world), MemoryJobs(world), self.control, MemoryExecutions(world)),
             queue=MemoryQueue(self.clock),
             launcher=self,
             clock=self.clock,

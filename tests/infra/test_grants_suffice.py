@@ -21,6 +21,7 @@ from tidewheel.domain.job import Definition, Target
 from tidewheel.domain.route import ROUTES
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.engine.batch import Received
+from tidewheel.engine.ledger import Ledger
 from tidewheel.settings import ApiSettings, RunSettings, SchedulerSettings, WatchdogSettings
 from tidewheel.wire.message import dump
 from tidewheel.wiring import api, scheduler, watchdog, worker
@@ -71,7 +72,7 @@ class Deployment:
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
         self.define = replace(api.define(ApiSettings(**stores, **control)), clock=self.clock)
         self.batch = worker.batch(RunSettings(**stores))
-        ticker_settings = {"jobs_table": self.tables.jobs, "wheel_table": self.tables.wheel, "queues": self.urls}
+        ticker_settings = {**self.names, "queues": self.urls}
         ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner", 0)
         self.ticker = replace(ticker, clock=self.clock, executor=InlineExecutor())
         self.watch = replace(watchdog.watch(WatchdogSettings(**control, **version)), clock=self.clock)
@@ -115,6 +116,7 @@ def test_the_api(deployment: Deployment) -> None:
     execution = define.run(TENANT, job, "key")
     define.execution(TENANT, execution.id)
     define.history(TENANT, job, 5, None)
+    Ledger(define.jobs, define.executions, deployment.clock).of(TENANT, job, None, None)
     define.listed(TENANT, lambda *_: True, 5, None)
     define.delete(TENANT, job)
     assert deployment.used == _granted("api", deployment)
@@ -128,6 +130,7 @@ def test_the_scheduler(deployment: Deployment) -> None:
     deployment.clock.advance(6_000)
     deployment.define.pause(TENANT, paused)  # its entry stands for what was due before: the history is read
     deployment.define.delete(TENANT, deleted)  # its record is missing: it is read again
+    deployment.clock.advance(20_000)  # an outage, with instants that will not run
     deployment.used.clear()
     until = START_MS + 130_000
     deployment.ticker.run(lambda: until - deployment.clock.now_ms())

@@ -17,7 +17,7 @@ CONSUME = "ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibili
 
 ALLOWED = {
     "api": {
-        JOBS: READ_WRITE,
+        JOBS: f"{READ_WRITE} Query",
         JOBS_BY_TENANT: "Query",
         WHEEL: "PutItem BatchWriteItem",
         CONTROL: "GetItem UpdateItem",
@@ -27,6 +27,7 @@ ALLOWED = {
     "scheduler": {
         WHEEL: "Query PutItem BatchWriteItem",
         JOBS: "GetItem BatchGetItem Query",
+        EXECUTIONS: "PutItem",
         CONTROL: "GetItem UpdateItem",
         SCHEDULER: "InvokeFunction",
         **dict.fromkeys(QUEUES, "SendMessage"),

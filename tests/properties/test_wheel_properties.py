@@ -158,7 +158,7 @@ def job(generation: int = 1, effective: int = 0, state: JobState = JobState.ACTI
 def test_expansion_fires_what_the_wheel_no_longer_takes_and_arms_the_next(first: int, horizon: int) -> None:
     nominal, until = NOW + 7_000 * first, NOW + 7_000 * horizon
     chain = Chain("t", JOB, 1, nominal, nominal)
-    plan = expand(chain, job(), {}, lambda due: due >= until)
+    plan = expand(chain, job(), {}, lambda due: due >= until, NOW - 1)
     fired = [firing.dispatch.due_ms for firing in plan.firings]
     assert fired == list(range(nominal, max(nominal, until), 7_000))
     assert plan.arm is not None
@@ -179,7 +179,9 @@ def test_an_older_chain_goes_on_up_to_the_generation_that_followed_it(
         for number in range(1, 5)
     }
     at = NOW + 7_000 * nominal
-    plan = expand(Chain("t", JOB, chain_gen, at, at), job(4, effective[3]), rows, lambda due: due >= NOW + 420_000)
+    plan = expand(
+        Chain("t", JOB, chain_gen, at, at), job(4, effective[3]), rows, lambda due: due >= NOW + 420_000, NOW - 1
+    )
     fired = [firing.dispatch.due_ms for firing in plan.firings]
     if chain_gen == 4:
         assert plan.arm is not None

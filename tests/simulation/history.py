@@ -21,6 +21,7 @@ from tidewheel.domain.execution import Answer, Result, is_end
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.misfire import Misfire, Policy, Reason
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Cron, Schedule
@@ -174,7 +175,10 @@ class History:
     def _outfit(self, ticker: Ticker) -> Ticker:
         stack, weather, rate = self.stack, self.weather, self.rate
         stores = replace(
-            ticker.stores, wheel=Faulty(stack.wheel, weather, rate), jobs=Faulty(stack.jobs, weather, rate)
+            ticker.stores,
+            wheel=Faulty(stack.wheel, weather, rate),
+            jobs=Faulty(stack.jobs, weather, rate),
+            executions=Faulty(stack.executions, weather, 0.3),  # rows are few
         )
         queue = Faulty(stack.queue, weather, rate)
         return replace(ticker, stores=stores, queue=queue, executor=self.executor)
@@ -219,6 +223,9 @@ class History:
             jitter_ms=self.rng.choice([0, 0, 3_000]),
             retry=RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000),
             timeout_ms=1_000,
+            misfire=Misfire(
+                self.rng.choice(list(Policy)), self.rng.choice([1_000, 10_000, 60_000]), self.rng.choice([1, 5, 1_000])
+            ),
         )
 
     def _create(self) -> None:
@@ -251,7 +258,15 @@ class History:
 
     def faults(self) -> list[str]:
         """Every broken promise, in words."""
-        return [*self._lost(), *self._unnamed(), *self._doubled(), *self._early(), *self._unsettled()]
+        return [
+            *self._lost(),
+            *self._stood_for(),
+            *self._miscounted(),
+            *self._unnamed(),
+            *self._doubled(),
+            *self._early(),
+            *self._unsettled(),
+        ]
 
     def _named(self, id: str, *, until_landed: bool = False) -> set[int]:
         """The instants that the job's generations named, each up to the next one's effective time.
@@ -268,14 +283,43 @@ class History:
         return named
 
     def _lost(self) -> list[str]:
-        records = {id for _, id in self.stack.world.executions}
+        """Every instant has a record of its own, or lies in a row of the ledger."""
+        world = self.stack.world
+        records = {id for _, id in world.executions}
+        rows: dict[str, list[tuple[int, int]]] = {}
+        for row in world.missed.values():
+            rows.setdefault(row.job, []).append((row.from_ms, row.until_ms))
         return [
-            f"{id}: {nominal - self.start_ms} ms was named and never ran"
+            f"{id}: {nominal - self.start_ms} ms was named and has no account"
             for id in self.ids
             if id not in self.deleted
             for nominal in sorted(self._named(id))
             if str(ExecutionId(id, nominal)) not in records
+            and not any(first <= nominal <= last for first, last in rows.get(id, ()))
         ]
+
+    def _stood_for(self) -> list[str]:
+        """What was coalesced has a run that stands for it: that of the instant before the range."""
+        world = self.stack.world
+        return [
+            f"{row.id}: no run stands for what was coalesced"
+            for row in world.missed.values()
+            if row.reason is Reason.COALESCED and row.job not in self.deleted
+            for generation in [world.generations[row.tenant, row.job][row.generation]]
+            for before in [[at for at in _instants(generation, row.from_ms) if at < row.from_ms][-1:]]
+            if not before or (row.tenant, str(ExecutionId(row.job, before[0]))) not in world.executions
+        ]
+
+    def _miscounted(self) -> list[str]:
+        """A row holds instants of its generation, from the first to the last, as many as it says."""
+        world = self.stack.world
+        found = []
+        for row in world.missed.values():
+            generation = world.generations[row.tenant, row.job][row.generation]
+            held = [at for at in _instants(generation, row.until_ms + 1) if at >= row.from_ms]
+            if [*held[:1], *held[-1:], len(held)] != [row.from_ms, row.until_ms, row.count]:
+                found.append(f"{row.id}: says {row.count}, holds {len(held)}")
+        return found
 
     def _unnamed(self) -> list[str]:
         return [

@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.history import History
 
-HISTORIES = int(os.environ.get("HISTORIES", "120"))
+HISTORIES = int(os.environ.get("HISTORIES", "200"))
 SEED = int(os.environ.get("SEED", "-1"))
 _BATCH = 20
 SEEDS = [SEED] if SEED >= 0 else range(HISTORIES)
@@ -25,5 +25,6 @@ def test_no_history_breaks_a_promise(first: int) -> None:
         assert not broken, f"SEED={seed} replays it: {len(broken)} broken promises, the first: {broken[:5]}"
         seen += history.weather.counts
         seen["call"] += len(history.stack.caller.calls)
+        seen["row"] += len(history.stack.world.missed)
     if SEED < 0:
-        assert {"call", "lag", "scheduler crashed", "worker crashed", "user", "slow write"} <= set(seen)
+        assert {"call", "row", "lag", "scheduler crashed", "worker crashed", "user", "slow write"} <= set(seen)

@@ -84,7 +84,7 @@ class Bench:
         """Turns the wheel until after ``to_ms``; the answer is the bill of what lies between."""
         self._window = from_ms, to_ms
         ticker = Ticker(
-            Stores(self.backend.wheel, self.backend.jobs, self.backend.control),
+            Stores(self.backend.wheel, self.backend.jobs, self.backend.control, self.backend.executions),
             self._queue or self.backend.queue,
             NoLauncher(),
             self.clock,

@@ -135,7 +135,7 @@ class MemoryStack:
 
     def ticker(self, version: str = "v1", seat: int = 0, seats: int = 1) -> Ticker:
         self._owners += 1
-        stores = Stores(self.wheel, self.jobs, self.control)
+        stores = Stores(self.wheel, self.jobs, self.control, self.executions)
         return Ticker(
             stores,
             self.queue,

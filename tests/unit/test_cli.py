@@ -4,12 +4,13 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.front import EVERY_JOB, Front
+from tests.support.front import EVERY_JOB, NOW_MS, Front
 from tidewheel.cli import main
 from tidewheel.cli.main import app
 from tidewheel.cli.session import TOKEN_VARIABLE, URL_VARIABLE, Session
 from tidewheel.cli.show import time
 from tidewheel.client import Client
+from tidewheel.domain.misfire import Missed, Reason
 from tidewheel.wire.values import from_ms
 
 FIRE = ("--name", "hook", "--url", "https://example.com/hook")
@@ -63,6 +64,7 @@ def test_a_job_is_created_from_options(run):
         *("--precision", "low", "--jitter", "10s", "--timeout", "5m", "--end", "2030-01-01T00:00:00Z"),
         *("--tag", "team:billing", "--tag", "a:b:c", "--retry-attempts", "5", "--retry-strategy", "fixed"),
         *("--retry-base", "1s", "--retry-cap", "1m", "--retry-jitter", "0.5"),
+        *("--misfire", "all", "--misfire-grace", "1m", "--misfire-limit", "7"),
     )
     assert job["schedule"] == {"cron": "0 9 * * 1-5", "timezone": "Europe/Paris"}
     assert job["target"] == {
@@ -73,6 +75,7 @@ def test_a_job_is_created_from_options(run):
         "body": {"a": 1},
     }
     assert job["tags"] == {"team": "billing", "a": "b:c"}
+    assert job["misfire"] == {"policy": "all", "grace": "PT1M", "limit": 7}
     assert job["retry"] == {"max_attempts": 5, "strategy": "fixed", "base": "PT1S", "cap": "PT1M", "jitter": 0.5}
     assert (job["priority"], job["precision"], job["jitter"], job["timeout"]) == ("high", "low", "PT10S", "PT5M")
 
@@ -272,3 +275,24 @@ def test_times_are_local_with_their_offset():
     shown = time(from_ms(1_763_657_220_250))
     assert ".250 " in shown
     assert shown[-6] in "+-"
+
+
+def test_the_ledger_is_a_table_whose_status_tells_whether_it_is_complete(run, front):
+    id = made(run, "--every", "5m")["id"]
+    empty = done(run("ledger", id))
+    assert "No instants" in empty
+    row = Missed("default", id, 1, NOW_MS, NOW_MS + 300_000, 2, Reason.COALESCED, NOW_MS)
+    front.flow.executions.account(row)
+    front.clock.advance(400_000)
+    assert done(run("ledger", id)).count("coalesced") == 2
+    assert f"coalesced: 2 to {time(from_ms(NOW_MS + 300_000))}" in done(run("executions", "list", id))
+    front.clock.advance(600_000)
+    incomplete = run("ledger", id)
+    assert incomplete.exit_code == 1
+    assert "2 skipped" in incomplete.stdout
+    assert "2 missing" in incomplete.stdout
+    stretch = ("--from", "2025-11-20T16:47:00Z", "--to", "2025-11-20T16:57:00Z")
+    found = json.loads(done(run("ledger", id, *stretch, "--json")))
+    assert [line["state"] for line in found["items"]] == ["skipped", "skipped"]
+    assert run("ledger", id, "--json").exit_code == 1
+    assert "from: " in run("ledger", id, "--from", "monday").stderr

@@ -7,6 +7,7 @@ import pytest
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.domain.lease import Holding, heir, is_vacant
+from tidewheel.domain.misfire import Misfire, Policy
 from tidewheel.domain.precision import Precision
 from tidewheel.engine.recover import Watch
 from tidewheel.engine.ticker import End
@@ -139,7 +140,7 @@ def test_a_clean_hand_over_of_one_seat_leaves_the_other_alone() -> None:
 
 def test_the_whole_fleet_dies_and_comes_back() -> None:
     both = fleet()
-    both.stack.create(every(60_000), end=START_MS + 600_000)
+    both.stack.create(every(60_000), end=START_MS + 600_000, misfire=Misfire(Policy.ALL, limit=10**6))
     numbers = [both.start(0), both.start(1)]
     both.run_until(START_MS + 90_000)
     for number in numbers:

@@ -10,6 +10,7 @@ from tidewheel.domain.execution import State
 from tidewheel.domain.ids import shard_of
 from tidewheel.domain.job import Definition
 from tidewheel.domain.lease import Lease
+from tidewheel.domain.misfire import Misfire, Policy
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.schedule import At, Cron, Schedule
 from tidewheel.domain.wheel import Chain, Level, Placed, Slot
@@ -124,9 +125,12 @@ def test_a_clean_hand_over_loses_nothing() -> None:
     assert len(stack.effects()) == len({*stack.effects()})
 
 
+RUN_ALL = Misfire(Policy.ALL, limit=10**6)
+
+
 def test_the_whole_fleet_down_for_an_hour_is_caught_up() -> None:
     stack = MemoryStack()
-    stack.create(every(60_000), end=START_MS + 2 * 3_600_000)
+    stack.create(every(60_000), end=START_MS + 2 * 3_600_000, misfire=RUN_ALL)
     stack.crash_after(90_000)
     stack.clock.advance(3_600_000)
     stack.turn_for(3_700_000)
@@ -135,7 +139,7 @@ def test_the_whole_fleet_down_for_an_hour_is_caught_up() -> None:
 
 def test_a_suspended_process_catches_up() -> None:
     stack = MemoryStack()
-    stack.create(every(60_000), end=START_MS + 7_200_000)
+    stack.create(every(60_000), end=START_MS + 7_200_000, misfire=RUN_ALL)
     until = START_MS + 7_300_000
     slept = []
 

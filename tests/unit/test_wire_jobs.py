@@ -43,7 +43,15 @@ def refusals(document):
         ({"name": "a\nb"}, ["name"]),
         ({"name": "x" * 129}, ["name"]),
         ({"overlap": "skip"}, ["overlap"]),
-        ({"misfire": {"policy": "all"}}, ["misfire"]),
+        ({"misfire": "all"}, ["misfire"]),
+        (
+            {"misfire": {"policy": "some", "grace": "PT0S", "limit": 0}},
+            ["misfire.policy", "misfire.grace", "misfire.limit"],
+        ),
+        (
+            {"misfire": {"grace": "2h", "limit": 1001, "polcy": "all"}},
+            ["misfire.grace", "misfire.limit", "misfire.polcy"],
+        ),
         ({"id": ID, "generation": 3}, ["id", "generation"]),
         ({"prioriti": "high"}, ["prioriti"]),
         ({"priority": "urgent"}, ["priority"]),

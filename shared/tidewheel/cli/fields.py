@@ -48,6 +48,9 @@ def _options(
     retry_base: Annotated[str | None, _option(_HOW, "The first delay: 2s.")] = None,
     retry_cap: Annotated[str | None, _option(_HOW, "The longest delay: 1h.")] = None,
     retry_jitter: Annotated[float | None, _option(_HOW, "Share by which a delay varies: 0.1.")] = None,
+    misfire: Annotated[str | None, _option(_HOW, "Of what was missed: coalesce, all or skip.")] = None,
+    misfire_grace: Annotated[str | None, _option(_HOW, "How late is not missed yet: 10s.")] = None,
+    misfire_limit: Annotated[int | None, _option(_HOW, "Missed runs at most, under all.")] = None,
 ) -> None:
     """Names the options; never called."""
 
@@ -79,6 +82,7 @@ def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
         "schedule": _schedule(document.get("schedule") or {}, fields),
         "target": _target(document.get("target") or {}, fields),
         "retry": _retry(document.get("retry") or {}, fields),
+        "misfire": _misfire(document.get("misfire") or {}, fields),
         "tags": dict(document.get("tags") or {}) | dict(_pair(text, "--tag") for text in fields.get("tag", ())),
     }
     return result | {name: part for name, part in parts.items() if part}
@@ -111,6 +115,11 @@ def _target(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, A
 
 def _retry(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     names = {"retry_attempts": "max_attempts"} | {f"retry_{it}": it for it in ("strategy", "base", "cap", "jitter")}
+    return dict(before) | {names[name]: value for name, value in fields.items() if name in names}
+
+
+def _misfire(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"misfire": "policy", "misfire_grace": "grace", "misfire_limit": "limit"}
     return dict(before) | {names[name]: value for name, value in fields.items() if name in names}
 
 

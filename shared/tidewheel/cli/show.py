@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import JobAnswer, JobList, Upcoming
 from tidewheel.wire.schedule import AtSchedule, CronSchedule, EverySchedule
 from tidewheel.wire.target import HttpTarget, LambdaTarget
@@ -25,6 +26,9 @@ _STYLES = {
     "failed": "red",
     "dead": "red",
     "timed_out": "red",
+    "skipped": "yellow",
+    "pending": "cyan",
+    "missing": "red",
 }
 
 
@@ -97,7 +101,7 @@ def jobs(page: JobList) -> RenderableType:
 
 def job(found: JobAnswer) -> RenderableType:
     """One job."""
-    retry = found.retry
+    retry, misfire = found.retry, found.misfire
     bounds = [("start", found.start), ("end", found.end)]
     return facts(
         [
@@ -113,6 +117,7 @@ def job(found: JobAnswer) -> RenderableType:
             ("jitter", format_duration(found.jitter)),
             ("timeout", format_duration(found.timeout)),
             ("retry", f"{retry.max_attempts} attempts, {retry.strategy} from {format_duration(retry.base)}"),
+            ("misfire", f"{misfire.policy} after {format_duration(misfire.grace)}, {misfire.limit} runs at most"),
             ("tags", " ".join(f"{name}:{value}" for name, value in sorted(found.tags.items()))),
             ("generation", found.generation),
             ("created", time(found.created_at)),
@@ -136,10 +141,26 @@ def executions(page: ExecutionList) -> RenderableType:
     """A page of executions."""
     heads = ("ID", "STATE", "DUE", "LATENESS", "TOOK", "ATTEMPTS", "REASON")
     rows = [
-        (one.id, one.state, time(one.due_at), _ms(one.lateness_ms), _took(one), one.attempt, one.reason)
+        (one.id, one.state, time(one.due_at), _ms(one.lateness_ms), _took(one), one.attempt, _why(one))
         for one in page.items
     ]
     return _page(_rows(heads, rows), len(rows), "executions", page.cursor)
+
+
+def _why(one: ExecutionAnswer) -> str:
+    """The reason; of a range, with what it holds."""
+    if one.until is None:
+        return one.reason
+    return f"{one.reason}: {one.count or 'over 10000'} to {time(one.until)}"
+
+
+def ledger(found: LedgerAnswer) -> RenderableType:
+    """The accounts of a job's instants."""
+    heads = ("NOMINAL", "DUE", "STATE", "REASON", "EXECUTION")
+    rows = [(time(one.nominal_at), time(one.due_at), one.state, one.reason, one.execution) for one in found.items]
+    counts = ", ".join(f"{count} {state}" for state, count in Counter(one.state for one in found.items).most_common())
+    table = _page(_rows(heads, rows), len(rows), "instants in that time", None)
+    return Group(table, Text(counts, style="bold")) if rows else table
 
 
 def _ms(value: int | None) -> str:

@@ -10,7 +10,7 @@ import httpx
 
 from tidewheel.client.connection import Connection, pause
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operations import IDEMPOTENCY_KEY, IF_MATCH
 
@@ -154,6 +154,10 @@ class Client:
             cursor = found.cursor
             if cursor is None:
                 return
+
+    def ledger(self, job: str, *, start: str | None = None, end: str | None = None) -> LedgerAnswer:
+        """How each instant that a job's schedule named in [start, end) is accounted for; times in RFC 3339."""
+        return self._api.read(LedgerAnswer, "GET", _path("jobs", job, "ledger"), query={"from": start, "to": end})
 
     def execution(self, id: str) -> ExecutionAnswer:
         """One execution."""

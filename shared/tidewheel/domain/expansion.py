@@ -8,9 +8,11 @@ from enum import StrEnum
 
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Generation, Job, JobState
+from tidewheel.domain.limits import GRACE_MS
+from tidewheel.domain.misfire import Course, Missed, judged
 from tidewheel.domain.precision import Precision, release_ms
 from tidewheel.domain.route import Route
-from tidewheel.domain.schedule import due_of
+from tidewheel.domain.schedule import Schedule
 from tidewheel.domain.wheel import Chain, Waiting
 
 
@@ -57,11 +59,17 @@ class Expansion:
 
     Args:
         firings: The occurrences that fire from memory, in order.
+        late: Those that fire as well, but are so late that what is due now goes before them; in order.
+        missed: The range of those that will not run, its instants not yet counted; None if all run.
+        names: The schedule by which they can be counted.
         arm: The entry for the first occurrence after them, or None at the end of the chain.
         drop: Why there is nothing, if there is nothing.
     """
 
     firings: tuple[Firing, ...] = ()
+    late: tuple[Firing, ...] = ()
+    missed: Missed | None = None
+    names: Schedule | None = None
     arm: Chain | None = None
     drop: Drop | None = None
 
@@ -98,15 +106,18 @@ def needs_history(chain: Chain, job: Job) -> bool:
     return chain.generation < job.generation and chain.nominal_ms < job.effective_from_ms
 
 
-def expand(chain: Chain, job: Job | None, history: Mapping[int, Generation], takes: Callable[[int], bool]) -> Expansion:
+def expand(
+    chain: Chain, job: Job | None, history: Mapping[int, Generation], takes: Callable[[int], bool], now_ms: int
+) -> Expansion:
     """Plans a chain entry against the job it belongs to.
 
     Args:
         chain: The entry.
         job: The job's record, at least as new as the entry; None if the job is deleted.
         history: Generation rows by number; needed only where ``needs_history`` says so.
-        takes: Whether the wheel still takes an entry due at a time (ms): the first occurrence of which that is
-            true is armed, those before it fire from memory.
+        takes: Whether the wheel still takes an entry due at a time (ms): the first occurrence to come of which
+            that is true is armed, those before it fire from memory.
+        now_ms: The time, by which occurrences are missed or not.
     """
     if job is None:
         return Expansion(drop=Drop.DELETED)
@@ -118,20 +129,42 @@ def expand(chain: Chain, job: Job | None, history: Mapping[int, Generation], tak
     superseded = cut_ms is not None and chain.nominal_ms >= cut_ms
     if superseded or definition.state is not JobState.ACTIVE or definition.schedule is None:
         return Expansion(drop=Drop.SUPERSEDED)
-    return _walk(chain, job, definition, takes, cut_ms)
+    return _planned(chain, job, Course(definition.schedule, definition.jitter_ms, chain.job, cut_ms), takes, now_ms)
 
 
-def _walk(
-    chain: Chain, job: Job, definition: Generation, takes: Callable[[int], bool], cut_ms: int | None
-) -> Expansion:
-    schedule = definition.schedule
-    assert schedule is not None
-    firings: list[Firing] = []
-    while not takes(chain.due_ms):
-        firings.append(_firing(job, chain))
-        nominal = schedule.next_after(chain.nominal_ms)
-        if nominal is None or (cut_ms is not None and nominal >= cut_ms):
-            return Expansion(tuple(firings))
-        due = due_of(schedule, nominal, definition.jitter_ms, chain.job)
-        chain = Chain(chain.tenant, chain.job, chain.generation, nominal, due)
-    return Expansion(tuple(firings), chain)
+def _planned(chain: Chain, job: Job, course: Course, takes: Callable[[int], bool], now_ms: int) -> Expansion:
+    verdict = judged(course, chain.nominal_ms, job.definition.misfire, now_ms)
+    late = [_firing(job, _at(chain, course, nominal)) for nominal in verdict.late]
+    missed = None
+    if verdict.skipped:
+        missed = Missed(chain.tenant, chain.job, chain.generation, *verdict.skipped, None, verdict.reason, now_ms)
+    live, arm = _walked(chain, course, verdict.live, takes, now_ms)
+    firings = [_firing(job, one) for one in live]
+    overdue = [one for one in firings if one.dispatch.due_ms < now_ms - GRACE_MS]
+    return Expansion(
+        tuple(firings[len(overdue) :]), (*late, *overdue), missed, course.schedule if missed else None, arm
+    )
+
+
+def _walked(
+    chain: Chain, course: Course, nominal_ms: int | None, takes: Callable[[int], bool], now_ms: int
+) -> tuple[list[Chain], Chain | None]:
+    """The occurrences from a nominal time on that fire from memory, and the entry to be armed after them.
+
+    One that is due already is never armed: its slot may be far back in the backlog, and when that is loaded it
+    could have become a misfire of its own.
+    """
+    live: list[Chain] = []
+    while nominal_ms is not None:
+        entry = _at(chain, course, nominal_ms)
+        if entry.due_ms > now_ms and takes(entry.due_ms):
+            return live, entry
+        live.append(entry)
+        nominal_ms = course.after(nominal_ms)
+    return live, None
+
+
+def _at(chain: Chain, course: Course, nominal_ms: int) -> Chain:
+    if nominal_ms == chain.nominal_ms:
+        return chain
+    return Chain(chain.tenant, chain.job, chain.generation, nominal_ms, course.due(nominal_ms))

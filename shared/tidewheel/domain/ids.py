@@ -36,6 +36,11 @@ def encode32(value: int, digits: int) -> str:
     return text
 
 
+def text_of_nominal(nominal_ms: int) -> str:
+    """A nominal time as ids hold it: text order is time order."""
+    return encode32(nominal_ms, _NOMINAL_DIGITS)
+
+
 def _decode32(text: str) -> int:
     value = 0
     for character in text:
@@ -99,7 +104,7 @@ class ExecutionId:
     nonce: str = ""
 
     def __str__(self) -> str:
-        return f"{self.job}-{encode32(self.nominal_ms, _NOMINAL_DIGITS)}-{self.origin}{self.nonce}"
+        return f"{self.job}-{text_of_nominal(self.nominal_ms)}-{self.origin}{self.nonce}"
 
     @classmethod
     def parse(cls, text: str) -> ExecutionId:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tidewheel.domain import schedule as schedules
 from tidewheel.domain.limits import RETENTION_MS
+from tidewheel.domain.misfire import Misfire
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Schedule
@@ -50,6 +51,7 @@ class Definition:
         jitter_ms: Width of the deterministic spread after the nominal time.
         timeout_ms: How long one attempt may take.
         retry: What happens after a failure.
+        misfire: What happens to occurrences that nobody could fire in time.
         tags: For listing.
     """
 
@@ -62,6 +64,7 @@ class Definition:
     jitter_ms: int = 0
     timeout_ms: int = 60_000
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    misfire: Misfire = field(default_factory=Misfire)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -39,6 +39,29 @@ MAX_TIMEOUT_MS = 14 * MINUTE_MS
 RETENTION_MS = 30 * DAY_MS
 """How long executions, and one-time jobs past their time, are kept before their TTL removes them."""
 
+GRACE_MS = 10 * SECOND_MS
+"""How late an occurrence fires as usual, unless its job says otherwise."""
+
+MAX_GRACE_MS = HOUR_MS
+"""What is within the grace is walked one by one: at most 3,600 occurrences."""
+
+MISFIRE_LIMIT = 100
+MAX_MISFIRE_LIMIT = 1_000
+"""How many missed occurrences of one job run, unless it says otherwise, and at most."""
+
+COUNTED_MOST = 10_000
+"""Instants of a cron that a ledger row counts; walking so many takes a quarter of a second, beside the loop."""
+
+CATCH_UP_STEP_MS = 10
+"""Between two hand-overs of what is more than the usual grace late, in one shard: 100 a second, a fifth of what a
+shard is made for, so that what is due now never waits for it."""
+
+MAX_LEDGER = 10_000
+"""Instants that one request may have accounted for."""
+
+SETTLED_MS = 15 * SECOND_MS
+"""How long after its due time an instant may lack an account: the usual grace, and a take-over."""
+
 PACK_RETENTION_MS = 14 * DAY_MS
 """How long a pack outlives its slot before its TTL removes it: what a fleet may be down without loss."""
 

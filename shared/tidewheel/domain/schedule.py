@@ -26,6 +26,7 @@ __all__ = [
     "parse_at",
     "parse_cron",
     "parse_every",
+    "reached",
     "schedule_of",
     "to_document",
 ]
@@ -108,7 +109,7 @@ def parse_at(at_ms: int, *, now_ms: int, field: str = "schedule.at") -> At:
     """
     if at_ms < now_ms:
         raise Invalid(field, f"the instant is {now_ms - at_ms} ms in the past", "leave the schedule out to run now")
-    _require_reachable(at_ms, field)
+    reached(at_ms, field=field)
     return At(at_ms)
 
 
@@ -120,7 +121,7 @@ def parse_every(interval_ms: int, anchor_ms: int, *, field: str = "schedule.ever
     """
     if interval_ms < _SHORTEST_MS:
         raise Invalid(field, f"an interval of {interval_ms} ms is too short", "use one second or more")
-    _require_reachable(anchor_ms, field)
+    reached(anchor_ms, field=field)
     return Every(interval_ms, anchor_ms)
 
 
@@ -201,9 +202,15 @@ def from_document(document: Mapping[str, object]) -> Schedule:
     return Schedule(timing, start_ms, end_ms)
 
 
-def _require_reachable(instant_ms: int, field: str) -> None:
+def reached(instant_ms: int, *, field: str) -> int:
+    """The instant (ms), if schedules reach it.
+
+    Raises:
+        Invalid: On ``field``, for one outside 1970 to 2999.
+    """
     if not 0 <= instant_ms < _HORIZON_MS:
         raise Invalid(field, f"{instant_ms} ms since 1970 is out of reach", "use an instant from 1970 to 2999")
+    return instant_ms
 
 
 def _never(schedule: Schedule, from_ms: int) -> Invalid:

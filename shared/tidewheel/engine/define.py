@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
@@ -12,7 +12,9 @@ from tidewheel.domain.execution import Execution, State
 from tidewheel.domain.expansion import first_firing, route_of, waiting_firing
 from tidewheel.domain.ids import ExecutionId, Origin, job_id, nonce, shard_of
 from tidewheel.domain.job import Definition, Generation, Job, JobState
+from tidewheel.domain.ledger import standing
 from tidewheel.domain.limits import DIRECT_MS, MAX_PAGE
+from tidewheel.domain.misfire import Missed
 from tidewheel.domain.wheel import Chain, Entry, Placed, Waiting, late, place
 from tidewheel.ports import Clock, Entropy, Executions, Jobs, Page, PortError, Queue, Telemetry, Wheel
 
@@ -260,13 +262,13 @@ class Define:
             raise NotFound("execution", tenant, id)
         return found
 
-    def history(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
-        """A job's executions, newest nominal time first; those of a deleted job too, while they are kept."""
+    def history(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
+        """A job's executions and ledger rows, newest nominal time first; a deleted job's too, while they are kept."""
         page = self.executions.list(tenant, job, limit, before)
         self._complain(page)
         if not (page.items or page.unreadable) and before is None:
             self.get(tenant, job)
-        return page
+        return replace(page, items=standing(page.items))
 
     def _complain(self, page: Page[Any]) -> None:
         """What cannot be read hides nothing else of a list; someone should look at it."""

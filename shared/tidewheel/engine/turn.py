@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from tidewheel.domain.expansion import Firing, expand, waiting_firing
 from tidewheel.domain.track import Track
 from tidewheel.domain.wheel import CASCADES, RINGS, Chain, Entry, Level, Slot, Waiting
+from tidewheel.engine.account import Accountant
 from tidewheel.engine.arm import Arm, Armer
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.late import LateSlot
@@ -32,6 +33,7 @@ class ShardWheel:
         self._armer = Armer(shard, self._tracks)
         self._retirer = Retirer(shard, self._tracks, self._take_in_stragglers)
         self._late = LateSlot(shard, now_ms, self._take_in_late)
+        self._accountant = Accountant(shard)
         self._now_ms = now_ms
         self.draining = False
         self.closed = False
@@ -120,8 +122,11 @@ class ShardWheel:
         key = (entry.tenant, entry.job)
         if key in loaded.unreadable:
             return
-        plan = expand(entry, loaded.jobs.get(key), loaded.history.get(key, {}), self._armer.takes)
+        job, history = loaded.jobs.get(key), loaded.history.get(key, {})
+        plan = expand(entry, job, history, self._armer.takes, self._now_ms)
         firings.extend(plan.firings)
+        firings.extend(self._accountant.paced(plan.late, self._now_ms))
+        self._accountant.account(window, plan)
         if plan.arm is not None:
             arms.append((window, plan.arm))
         if plan.drop is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tidewheel.domain.wheel import Chain, Slot
 from tidewheel.engine.errands import Errands
-from tidewheel.ports import Control, Jobs, Telemetry, Wheel
+from tidewheel.ports import Control, Executions, Jobs, Telemetry, Wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class Stores:
     wheel: Wheel
     jobs: Jobs
     control: Control
+    executions: Executions
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Window:
         chains: Oldest nominal time in hand, by tenant, job and generation: doubles are dropped.
         unsent: Occurrences that no queue has accepted yet.
         arming: Entries armed whose pack is not durable yet.
+        accounting: Ledger rows that are not durable yet.
         closing: Whether its last read is under way.
     """
 
@@ -51,12 +53,13 @@ class Window:
     chains: dict[tuple[str, str, int], int] = field(default_factory=dict)
     unsent: int = 0
     arming: int = 0
+    accounting: int = 0
     closing: bool = False
 
     @property
     def done(self) -> bool:
         """Whether everything that it stands for has been handed on durably."""
-        return not (self.unsent or self.arming or self.closing)
+        return not (self.unsent or self.arming or self.accounting or self.closing)
 
     def is_new(self, entry: Chain) -> bool:
         """Whether the entry is no double of one in hand: the earlier of two covers the later."""

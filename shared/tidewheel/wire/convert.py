@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +13,13 @@ from tidewheel.domain import schedule as schedules
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Attempt, Execution
 from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.ledger import MISSING, Line
+from tidewheel.domain.misfire import Misfire, Missed, Policy
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy, Strategy
 from tidewheel.wire import schedule as wire
-from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer
-from tidewheel.wire.job import JobAnswer, JobBody, RetryBody
+from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine
+from tidewheel.wire.job import JobAnswer, JobBody, MisfireBody, RetryBody
 from tidewheel.wire.reading import merged, read_job
 from tidewheel.wire.target import HttpTarget, LambdaTarget, TargetBody
 from tidewheel.wire.values import duration, from_ms, to_ms
@@ -69,6 +71,7 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
             retry.max_attempts, Strategy(retry.strategy), to_ms(retry.base), to_ms(retry.cap), retry.jitter
         ),
         tags=dict(body.tags),
+        misfire=Misfire(Policy(body.misfire.policy), to_ms(body.misfire.grace), body.misfire.limit),
     )
 
 
@@ -137,7 +140,7 @@ def job_answer(job: jobs.Job, now_ms: int) -> JobAnswer:
 
 def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
     """The fields of a job's body, as values."""
-    schedule, retry = definition.schedule, definition.retry
+    schedule, retry, misfire = definition.schedule, definition.retry, definition.misfire
     return {
         "name": definition.name,
         "schedule": _schedule_body(schedule.timing) if schedule else None,
@@ -154,6 +157,7 @@ def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
             cap=duration(retry.cap_ms),
             jitter=retry.jitter,
         ),
+        "misfire": MisfireBody(policy=misfire.policy.value, grace=duration(misfire.grace_ms), limit=misfire.limit),
         "start": _optional_time(schedule.start_ms if schedule else None),
         "end": _optional_time(schedule.end_ms if schedule else None),
         "tags": dict(definition.tags),
@@ -197,6 +201,55 @@ def execution_answer(execution: Execution) -> ExecutionAnswer:
             "output": execution.output,
             "reason": execution.reason,
         }
+    )
+
+
+def listed_answer(item: Execution | Missed) -> ExecutionAnswer:
+    """An item of a job's history: an execution, or a range of instants that did not run."""
+    return execution_answer(item) if isinstance(item, Execution) else _missed_answer(item)
+
+
+def _missed_answer(row: Missed) -> ExecutionAnswer:
+    return ExecutionAnswer.model_validate(
+        {
+            "id": row.id,
+            "job": row.job,
+            "generation": row.generation,
+            "origin": "schedule",
+            "state": "skipped",
+            "nominal_at": from_ms(row.from_ms),
+            "due_at": from_ms(row.from_ms),
+            "started_at": None,
+            "finished_at": None,
+            "lateness_ms": None,
+            "attempt": 0,
+            "attempts": (),
+            "output": "",
+            "reason": row.reason.value,
+            "until": from_ms(row.until_ms),
+            "count": row.count,
+        }
+    )
+
+
+def ledger_answer(lines: Sequence[Line], start_ms: int, end_ms: int) -> LedgerAnswer:
+    """The accounts of the instants of [start, end), ms."""
+    items = tuple(
+        LedgerLine.model_validate(
+            {
+                "nominal_at": from_ms(line.instant.nominal_ms),
+                "due_at": from_ms(line.instant.due_ms),
+                "generation": line.instant.generation,
+                "state": str(line.state),
+                "execution": line.execution,
+                "reason": str(line.reason),
+            }
+        )
+        for line in lines
+    )
+    missing = sum(line.state == MISSING for line in lines)
+    return LedgerAnswer.model_validate(
+        {"start": from_ms(start_ms), "end": from_ms(end_ms), "missing": missing, "items": items}
     )
 
 

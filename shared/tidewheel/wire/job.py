@@ -41,6 +41,19 @@ class RetryBody(Model):
     jitter: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.1
 
 
+class MisfireBody(Model):
+    """What happens to occurrences that nobody could fire in time."""
+
+    policy: Annotated[
+        Literal["coalesce", "all", "skip"],
+        Field(description="Run once for all of them, run the newest up to the limit, or run none."),
+    ] = "coalesce"
+    grace: Annotated[timedelta, *bounded(limits.SECOND_MS, limits.MAX_GRACE_MS)] = timedelta(
+        milliseconds=limits.GRACE_MS
+    )
+    limit: Annotated[int, Field(ge=1, le=limits.MAX_MISFIRE_LIMIT)] = limits.MISFIRE_LIMIT
+
+
 class JobBody(Model):
     """A job as its owner writes it. Without a schedule it runs now, once."""
 
@@ -53,6 +66,7 @@ class JobBody(Model):
     jitter: Annotated[timedelta, *bounded(0, limits.MAX_JITTER_MS)] = timedelta()
     timeout: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_TIMEOUT_MS)] = timedelta(minutes=1)
     retry: RetryBody = RetryBody()
+    misfire: MisfireBody = MisfireBody()
     start: Instant | None = Field(None, description="The first instant that the schedule may name.")
     end: Instant | None = Field(None, description="The first instant that it may no longer name.")
     tags: Annotated[

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
 from tidewheel.wire.operations import OPERATIONS, Operation, Parameter
@@ -20,7 +20,7 @@ _REF = "#/components/schemas/{model}"
 _MODELS: tuple[tuple[type[Model], JsonSchemaMode], ...] = (
     (JobBody, "validation"),
     *((model, "serialization") for model in (JobAnswer, JobList, Upcoming, ExecutionAnswer, ExecutionList)),
-    *((model, "serialization") for model in (Health, Problem)),
+    *((model, "serialization") for model in (LedgerAnswer, Health, Problem)),
 )
 _JOB_EXAMPLES: dict[str, dict[str, Any]] = {
     "weekdays": {

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE, MAX_UPCOMING
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
 
@@ -86,6 +86,11 @@ _TAG = Parameter(
     {"type": "array", "items": _TEXT, "examples": [["team:billing"]]},
 )
 _COUNT = Parameter("count", "query", "Instants, at most.", _whole(1, MAX_UPCOMING, DEFAULT_UPCOMING))
+_TIME = {"type": "string", "format": "date-time"}
+_FROM = Parameter(
+    "from", "query", "The first instant asked about; else a day before the end, or the job's creation.", _TIME
+)
+_TO = Parameter("to", "query", "The first instant no longer asked about; else now.", _TIME)
 _KEY = Parameter(
     IDEMPOTENCY_KEY,
     "header",
@@ -151,6 +156,10 @@ OPERATIONS = (
     Operation(
         "listExecutions", "GET", f"{_JOB}/executions", "A job's executions, newest first", 200, ExecutionList,
         parameters=(_JOB_ID, _LIMIT, _CURSOR), problems=_READ,
+    ),
+    Operation(
+        "ledger", "GET", f"{_JOB}/ledger", "How each of at most 10,000 instants is accounted for", 200, LedgerAnswer,
+        parameters=(_JOB_ID, _FROM, _TO), problems=_READ,
     ),
     Operation(
         "getExecution", "GET", f"/{VERSION}/executions/{{id}}", "Read an execution", 200, ExecutionAnswer,

@@ -13,13 +13,14 @@ from pydantic_core import from_json
 from tidewheel.domain import schedule as schedules
 from tidewheel.domain.errors import Invalid
 from tidewheel.wire import schedule, target
-from tidewheel.wire.job import JobBody, RetryBody
+from tidewheel.wire.job import JobBody, MisfireBody, RetryBody
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.refused import Malformed, Refused, of_domain, of_validation
 
 _OBJECTS: dict[str, type[BaseModel]] = {
     "": JobBody,
     "retry": RetryBody,
+    "misfire": MisfireBody,
     "schedule.at": schedule.AtSchedule,
     "schedule.every": schedule.EverySchedule,
     "schedule.cron": schedule.CronSchedule,

@@ -81,7 +81,6 @@ def _field_problem(error: ErrorDetails, fields: Mapping[str, Iterable[str]]) -> 
 
 _SPECIAL = {
     "overlap": ("is not supported yet", "leave it out: this release lets runs of one job overlap"),
-    "misfire": ("is not supported yet", "leave it out: this release runs late occurrences as soon as it can"),
 } | dict.fromkeys(
     ("id", "tenant", "generation", "state", "next_fire_at", "created_at", "updated_at"),
     ("is set by the API", "leave it out"),

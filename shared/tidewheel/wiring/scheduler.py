@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
@@ -34,6 +35,7 @@ def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
             wheel=DynamoWheel(dynamodb, settings.wheel_table),
             jobs=jobs(dynamodb, settings.jobs_table),
             control=DynamoControl(dynamodb, settings.control_table),
+            executions=DynamoExecutions(dynamodb, settings.executions_table),
         ),
         queue=SqsQueue(clients.sqs(), settings.queues),
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamo import number, text
-from tidewheel.adapters.aws.records import execution_item, execution_key, read_execution, read_page
+from tidewheel.adapters.aws.dynamo import number, pages, text
+from tidewheel.adapters.aws.records import (
+    execution_item,
+    execution_key,
+    missed_item,
+    missed_sort,
+    read_execution,
+    read_listed,
+    read_missed,
+    read_page,
+)
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.misfire import Missed
 from tidewheel.ports import Lost, Page
 
 if TYPE_CHECKING:
@@ -54,7 +65,29 @@ class DynamoExecutions:
                 return _standing(new, error)
         return None
 
-    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
+    def account(self, row: Missed) -> None:
+        """See ``ports.Executions``. The copy that lists show is written last: what they show, the ledger knows."""
+        with translated("executions.account", row.id):
+            for sort in (missed_sort(row), row.id):
+                self.client.put_item(TableName=self.table, Item=missed_item(row, sort))
+
+    def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
+        """See ``ports.Executions``."""
+        items = pages(
+            self.client,
+            "executions.missed",
+            TableName=self.table,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": text(f"{tenant}#{job}"),
+                ":first": text(missed_sort(from_ms, job)),
+                ":last": text(f"{job}/~"),
+            },
+            ConsistentRead=True,
+        )
+        return [row for row in map(read_missed, items) if row.from_ms <= until_ms]
+
+    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
         """See ``ports.Executions``."""
         with translated("executions.list", job):
             page = self.client.query(
@@ -65,7 +98,7 @@ class DynamoExecutions:
                 Limit=limit,
                 ConsistentRead=True,
             )
-        return read_page(page, "sk", read_execution)
+        return read_page(page, "sk", read_listed)
 
 
 def _standing(new: Execution, error: ClientError) -> Execution | None:

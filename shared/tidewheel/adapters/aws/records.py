@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text, without_nones
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Attempt, Execution, Result, State
+from tidewheel.domain.ids import text_of_nominal
 from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
 from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.misfire import Misfire, Missed, Policy, Reason, is_missed_id
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy, Strategy
 from tidewheel.domain.schedule import Schedule, from_document, to_document
@@ -119,6 +121,7 @@ def _definition_document(definition: Definition) -> dict[str, Any]:
         "o": definition.timeout_ms,
         "r": [retry.max_attempts, retry.strategy, retry.base_ms, retry.cap_ms, retry.jitter],
         "g": dict(definition.tags),
+        "m": [definition.misfire.policy, definition.misfire.grace_ms, definition.misfire.limit],
     }
 
 
@@ -135,7 +138,13 @@ def _read_definition(document: dict[str, Any]) -> Definition:
         timeout_ms=document["o"],
         retry=RetryPolicy(attempts, Strategy(strategy), base, cap, jitter),
         tags=document["g"],
+        misfire=_read_misfire(document.get("m")),
     )
+
+
+def _read_misfire(row: list[Any] | None) -> Misfire:
+    """The policy; the default one of a record that was written before there were any."""
+    return Misfire() if row is None else Misfire(Policy(row[0]), row[1], row[2])
 
 
 def _read_schedule(document: dict[str, Any] | None) -> Schedule | None:
@@ -255,3 +264,68 @@ def _read_execution(item: Item) -> Execution:
         reason=get_text(item, "r"),
         attempts=tuple(_read_attempt(row) for row in json.loads(get_text(item, "h", "[]"))),
     )
+
+
+# --- the ledger's rows ------------------------------------------------------------------------------------
+
+
+def missed_sort(row_or_from: Missed | int, job: str = "") -> str:
+    """Sort key of a ledger row's second copy, by its last instant; given a time (ms), the first key from there on.
+
+    A row's place among the executions follows from where it begins; to find those that reach into a stretch of
+    time, wherever they begin, a copy lies by where they end. It sorts after every execution of the job.
+    """
+    if isinstance(row_or_from, int):
+        return f"{job}/{text_of_nominal(row_or_from)}"
+    row = row_or_from
+    return f"{row.job}/{text_of_nominal(row.until_ms)}-m{text_of_nominal(row.from_ms)}"
+
+
+def missed_item(row: Missed, sort: str) -> dict[str, dict[str, str]]:
+    """A ledger row under one of its two sort keys."""
+    return without_nones(
+        {
+            "pk": text(f"{row.tenant}#{row.job}"),
+            "sk": text(sort),
+            "st": text(State.SKIPPED),
+            "gen": number(row.generation),
+            "fr": number(row.from_ms),
+            "to": number(row.until_ms),
+            "n": None if row.count is None else number(row.count),
+            "r": text(row.reason),
+            "no": number(row.noted_ms),
+            "ttl": ttl(row.expires_ms()),
+        }
+    )
+
+
+def read_missed(item: Item) -> Missed:
+    """The inverse of ``missed_item``.
+
+    Raises:
+        Unreadable: Another version's row, or a damaged one.
+    """
+    return _reading("ledger row", item, lambda: _read_missed(item))
+
+
+def _read_missed(item: Item) -> Missed:
+    tenant, _, job = item["pk"]["S"].partition("#")
+    return Missed(
+        tenant,
+        job,
+        generation=int(item["gen"]["N"]),
+        from_ms=int(item["fr"]["N"]),
+        until_ms=int(item["to"]["N"]),
+        count=get_number(item, "n"),
+        reason=Reason(item["r"]["S"]),
+        noted_ms=int(item["no"]["N"]),
+    )
+
+
+def read_listed(item: Item) -> Execution | Missed:
+    """What lies among a job's executions: one of them, or a ledger row; the key tells.
+
+    Raises:
+        Unreadable: Another version's record, or a damaged one.
+    """
+    return read_missed(item) if is_missed_id(item["sk"]["S"]) else read_execution(item)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.job import Generation, Job
+from tidewheel.domain.misfire import Missed
 from tidewheel.domain.wheel import Entry, Placed, Slot, decode, encode
 from tidewheel.ports import JobKey, Load, Lost, Page
 
@@ -23,6 +24,7 @@ class World:
     generations: dict[JobKey, dict[int, Generation]] = field(default_factory=dict)
     idempotency: dict[tuple[str, str, str], str] = field(default_factory=dict)
     executions: dict[tuple[str, str], Execution] = field(default_factory=dict)
+    missed: dict[tuple[str, str], Missed] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -137,16 +139,26 @@ class MemoryExecutions:
             self._world.executions[key] = new
         return None
 
-    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
+    def account(self, row: Missed) -> None:
         """See ``ports.Executions``."""
         with self._world.lock:
-            ids = sorted(
-                (id for owner, id in self._world.executions if owner == tenant and id.startswith(f"{job}-")),
-                reverse=True,
-            )
+            self._world.missed[row.tenant, row.id] = row
+
+    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
+        """See ``ports.Executions``."""
+        with self._world.lock:
+            kept: dict[tuple[str, str], Execution | Missed] = {**self._world.executions, **self._world.missed}
+            ids = sorted((id for owner, id in kept if owner == tenant and id.startswith(f"{job}-")), reverse=True)
             ids = [id for id in ids if before is None or id < before]
-            found = [self._world.executions[tenant, id] for id in ids[:limit]]
+            found = [kept[tenant, id] for id in ids[:limit]]
             return Page(found, ids[limit - 1] if len(ids) > limit else None)
+
+    def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
+        """See ``ports.Executions``."""
+        with self._world.lock:
+            rows = [row for row in self._world.missed.values() if (row.tenant, row.job) == (tenant, job)]
+        held = [row for row in rows if row.until_ms >= from_ms and row.from_ms <= until_ms]
+        return sorted(held, key=lambda row: (row.until_ms, row.from_ms))
 
 
 class MemoryWheel:
