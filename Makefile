@@ -36,7 +36,7 @@ CDK_STAMP := infra/node_modules/.made-$(call sum,infra/package.json infra/packag
 
 FAST := tests/unit tests/properties tests/architecture tests/functions
 
-.PHONY: help setup demo up down status test check bench synth deploy clean
+.PHONY: help setup demo up down status test check sim bench synth deploy clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,8 +70,13 @@ test: check setup ## Check, and everything else: stacks, simulation, the contrac
 	@echo "== end to end on the local cloud"
 	@$(PYTEST) tests/e2e
 
-bench: setup ## Measure lateness and throughput on the local cloud
+bench: setup ## Measure lateness, CPU, billed units, memory and the idle cost on the local cloud
 	@$(RUN) -m localstack bench
+	@$(RUN) -m tests.bench
+
+sim: N ?= 1000
+sim: $(VENV_STAMP) ## Play random histories: make sim N=10000, or one again: make sim SEED=123
+	@$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(N))
 
 synth: AUTHORIZER_ARN ?= $(EXAMPLE_AUTHORIZER_ARN)
 synth: setup ## Synthesize the stacks for both targets; needs no AWS account

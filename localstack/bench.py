@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from localstack import bench_load, demo_stack
+from localstack import bench_load, bench_pictures, demo_stack
 from localstack.bench_load import Load
 from localstack.demo_stack import Bench
 from localstack.errors import LocalCloudError
@@ -84,6 +84,7 @@ def _measure(outputs: Outputs, wanted: argparse.Namespace) -> tuple[dict[str, An
         for tier in TIERS:
             with step(f"{wanted.rate} fires a second of {tier} precision for {wanted.seconds} s"):
                 outcome = bench_load.run(Load(tier, wanted.rate, wanted.seconds), bench, each_ms)
+            bench_pictures.draw(Places().local, tier, outcome.samples())
             tiers[tier] = outcome.document()
             sound = sound and outcome.account.sound
     what = {"note": _NOTE, "engine": outputs.engine, "rate": wanted.rate, "seconds": wanted.seconds}

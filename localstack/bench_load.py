@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,6 +55,10 @@ class Outcome:
 
     account: Account
     recorded: Sequence[int]
+
+    def samples(self) -> Mapping[str, Sequence[int]]:
+        """Every lateness, by its source."""
+        return {"by receiver": [one.lateness_ms for one in self.account.arrivals], "by records": self.recorded}
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

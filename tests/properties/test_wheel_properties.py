@@ -211,3 +211,12 @@ def test_partition_keys_tell_levels_times_and_shards_apart() -> None:
     assert len(keys) == len(Level) * 4
     placed = Placed(Slot(Level.LATE, 0, 0), Chain("t", JOB, 2, NOW, NOW))
     assert placed.key.startswith(f"e#{NOW:013d}#t#{JOB}#o2")
+
+
+@given(ahead=st.integers(-5, 5), offset=st.integers(0, 59_999))
+def test_a_cursor_is_resumed_where_it_stands_and_never_moved_back(ahead: int, offset: int) -> None:
+    """A coarse slot is done before its time begins: its cursor lies ahead of the clock."""
+    start = NOW - NOW % 60_000
+    track = Track.resume(MINUTES, start + ahead * 60_000, start + offset)
+    assert track.cursor_ms == start + ahead * 60_000
+    assert (track.due_backlog() is None) == (ahead >= 0)

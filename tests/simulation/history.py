@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.adapters.memory import SettableClock
+from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.execution import Answer, Result, is_end
 from tidewheel.domain.ids import ExecutionId, Origin
@@ -32,6 +32,8 @@ from tidewheel.ports import Call, PortError
 
 STORMY_MS = 240_000
 CALM_MS = 420_000
+SLOW_BUT_ALIVE = 0.9, 1_600
+"""Nearly everything lags, but no heartbeat so long that its scheduler lets go: it lives to pass what it missed."""
 
 
 @dataclass
@@ -55,7 +57,7 @@ class LaggingExecutor(Executor):
     def __init__(self, clock: SettableClock, weather: Weather) -> None:
         self._clock = clock
         self._weather = weather
-        self._often = weather.rng.choice([0.02, 0.3])
+        self.slow = weather.rng.choice([(0.02, WRITE_BOUND_MS), (0.3, WRITE_BOUND_MS), SLOW_BUT_ALIVE])
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
@@ -69,10 +71,16 @@ class LaggingExecutor(Executor):
                 future.set_exception(error)
 
         lag = self._weather.rng.randrange(0, 60)
-        if self._weather.strikes("lag", self._often):
-            lag = self._weather.rng.randrange(60, WRITE_BOUND_MS)
+        often, longest = self.slow
+        if self._weather.strikes("lag", often):
+            lag = self._weather.rng.randrange(60, longest)
         heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), work))
         return future
+
+    def bury(self) -> None:
+        """The processes are gone: some of what they had begun was not on its way yet."""
+        self._heap = [work for work in self._heap if not self._weather.strikes("died with its process", 0.5)]
+        heapq.heapify(self._heap)
 
     def run_due(self) -> None:
         while self._heap and self._heap[0][0] <= self._clock.now_ms():
@@ -99,6 +107,18 @@ class Faulty:
         return call
 
 
+class Choosy:
+    """A queue that takes a part of a batch."""
+
+    def __init__(self, queue: MemoryQueue, weather: Weather, rate: float) -> None:
+        self._queue, self._weather, self._rate = queue, weather, rate
+
+    def send(self, route, dispatches):
+        taken = [not self._weather.strikes("partly refused", self._rate) for _ in dispatches]
+        self._queue.send(route, [dispatch for dispatch, good in zip(dispatches, taken, strict=True) if good])
+        return taken
+
+
 class Slow(SettableClock):
     """The API's clock: behind by the time its writes take to land, and by skew."""
 
@@ -123,6 +143,8 @@ class History:
         self.ids: list[str] = []
         self.deleted: set[str] = set()
         self.landed: dict[tuple[str, int], int] = {}
+        self.users = self.rng.choice([0.01, 0.01, 0.04])
+        self.lives_ms = [50, 3_000, 20_000, 50_000]
         self.fleet = Fleet(self.stack, self.rng.choice([1, 2, 3]), self._outfit)
 
     def _start(self) -> int:
@@ -143,11 +165,12 @@ class History:
             self._create()
         while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
             self._fill_seats(0.6)
-            self._run(self.rng.choice([50, 3_000, 20_000, 50_000]))
+            self._run(self.rng.choice(self.lives_ms))
             self._strike()
             if self.weather.strikes("fleet down", 0.05):
                 for number in self.fleet.running:
                     self.fleet.kill(number)
+                self.executor.bury()
                 self._run(self.rng.choice([1_000, 30_000, 600_000]))
         self.weather.stormy = False
         until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
@@ -180,12 +203,12 @@ class History:
             jobs=Faulty(stack.jobs, weather, rate),
             executions=Faulty(stack.executions, weather, 0.3),  # rows are few
         )
-        queue = Faulty(stack.queue, weather, rate)
+        queue = Faulty(Choosy(stack.queue, weather, rate), weather, rate)
         return replace(ticker, stores=stores, queue=queue, executor=self.executor)
 
     def _pump(self) -> None:
         self.executor.run_due()
-        if self.weather.strikes("user", 0.01):
+        if self.weather.strikes("user", self.users):
             self._act()
         self.stack.workers_up = not self.weather.strikes("workers paused", 0.05)
         self.stack.pump()
@@ -220,7 +243,7 @@ class History:
             base,
             schedule=self._schedule(now),
             precision=self.rng.choice(list(Precision)),
-            jitter_ms=self.rng.choice([0, 0, 3_000]),
+            jitter_ms=self.rng.choice([0, 0, 3_000, 20_000]),
             retry=RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000),
             timeout_ms=1_000,
             misfire=Misfire(

@@ -49,20 +49,25 @@ class _Pumped(SettableClock):
 
 
 class Bench:
-    """One scheduler of one shard, and one worker.
+    """One scheduler, and one worker.
 
     Args:
         backend: Where everything is kept.
         bill: Counts what the backend's clients do; empty where they are not watched.
+        start_ms: When time begins.
         queue: Another queue than the backend's, which nobody works on.
+        shards: How many there are.
     """
 
-    def __init__(self, backend: Backend, bill: Bill, start_ms: int, queue: Queue | None = None) -> None:
+    def __init__(
+        self, backend: Backend, bill: Bill, start_ms: int, queue: Queue | None = None, shards: int = 1
+    ) -> None:
         self.backend = backend
         self.bill = bill
         self.clock = _Pumped(start_ms, self._pump)
         self.telemetry = RecordingTelemetry()
         self._queue = queue
+        self.shards = shards
         self._window = (0, 0)
         self._sent = 0
         self._before = 0
@@ -77,7 +82,7 @@ class Bench:
         for job in jobs:
             nominal = job.next_nominal(now)
             assert nominal is not None
-            slot = place(job.due(nominal), now, shard_of(TENANT, job.id, 1))
+            slot = place(job.due(nominal), now, shard_of(TENANT, job.id, self.shards))
             assert self.backend.jobs.create(job, Placed(slot, chain(job, nominal)), None)
 
     def turn(self, from_ms: int, to_ms: int) -> Bill:
@@ -90,7 +95,7 @@ class Bench:
             self.clock,
             self.telemetry,
             InlineExecutor(),
-            shards=1,
+            shards=self.shards,
             owner="bench",
             version="v1",
         )
@@ -124,7 +129,7 @@ class Bench:
             clock=SettableClock(self.clock.now_ms()),
             entropy=CountedEntropy(),
             telemetry=self.telemetry,
-            shards=1,
+            shards=self.shards,
         )
         for url in cloud.urls.values():
             while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):

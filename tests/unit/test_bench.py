@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from localstack import bench
+from localstack import bench, bench_pictures
 from localstack.bench_load import Load, Outcome
 from localstack.demo_account import Account
 from localstack.receiver import Arrival
@@ -60,3 +60,11 @@ def test_an_option_that_is_no_count_is_refused(text, capsys):
 
 def test_the_machine_is_named():
     assert {"cores", "python", "system"} <= bench.machine().keys()
+
+
+def test_each_tier_gets_its_picture(tmp_path):
+    planned = Load("high", 2, 2).planned(url, BEGIN)
+    samples = Outcome(Account.of([job.promise for job in planned], []), [12, 40, 41]).samples()
+    picture = bench_pictures.draw(tmp_path, "high", samples)
+    assert picture.name == "bench-lateness-high.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -36,13 +36,9 @@ class Track:
     @classmethod
     def resume(cls, ring: Ring, cursor_ms: int, now_ms: int) -> Track:
         """A track from its stored cursor."""
-        current, cursor = ring.start_of(now_ms), ring.start_of(cursor_ms)
-        return cls(
-            ring,
-            backlog_ms=min(cursor, current),
-            live_from_ms=max(cursor, current),
-            live_ms=max(cursor, current),
-        )
+        cursor = ring.start_of(cursor_ms)
+        live = max(cursor, ring.start_of(now_ms))  # a coarse slot is done before its time begins
+        return cls(ring, backlog_ms=cursor, live_from_ms=live, live_ms=live)
 
     def wake(self, now_ms: int) -> None:
         """After a pause of the whole process (a laptop that slept), what was missed becomes backlog."""

@@ -1,0 +1,99 @@
+"""What a deployment without a single job costs in a month: calls counted for a minute, times the month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.bench.units import billed
+from tests.support.billing_bench import Bench, NoLauncher
+from tests.support.world_examples import NOW_MS
+from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
+from tidewheel.domain.lease import Lease
+from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
+from tidewheel.domain.route import ROUTES
+from tidewheel.engine.recover import Watch
+from tidewheel.ports import Control
+
+_MINUTES = 730 * 60  # AWS counts 730 hours a month
+_BEATS = 60  # of a scheduler in a minute, a write unit each
+_SEATS = 2  # what infra/config.py deploys; the counted minute is that of one scheduler which holds every shard
+_SCHEDULER_GB, _WATCHDOG_GB = 1.0, 0.25  # as infra/stacks/service.py deploys them
+_POLLERS, _POLLS_A_MINUTE = 5, 3  # of an SQS mapping: five at the least, each polls for 20 s (AWS Lambda, "Scaling")
+
+
+@dataclass(frozen=True)
+class Prices:
+    """US dollars."""
+
+    write_units: float
+    read_units: float
+    arm_gb_second: float
+    invocations: float
+    sqs_requests: float
+    sqs_free: float
+
+
+US_EAST_1_LIST_PRICES_OF_2025 = Prices(
+    write_units=0.625e-6,
+    read_units=0.125e-6,
+    arm_gb_second=0.0000133334,
+    invocations=0.20e-6,
+    sqs_requests=0.40e-6,
+    sqs_free=1e6,
+)
+"""On-demand DynamoDB (aws.amazon.com/dynamodb/pricing/on-demand, in force since November 2024), Lambda on arm64
+(aws.amazon.com/lambda/pricing) and standard SQS queues (aws.amazon.com/sqs/pricing), without Lambda's free tier."""
+
+
+class _Beaten(SettableClock):
+    """Time in which a scheduler's heart beats, as seen by a watchdog that happens to come right after a beat."""
+
+    def __init__(self, control: Control, lease: Lease) -> None:
+        super().__init__(NOW_MS)
+        self._control, self._lease = control, lease
+
+    def sleep(self, duration_ms: int) -> None:
+        super().sleep(duration_ms)
+        if (self.now_ms() - NOW_MS) % HEARTBEAT_MS == 0:
+            self._control.renew(self._lease)
+
+
+def _units(bench: Bench) -> dict[str, float]:
+    return {"write_units": sum(bench.account.writes.values()), "read_units": sum(bench.account.reads.values())}
+
+
+def _looked(bench: Bench) -> dict[str, float]:
+    """One look of the watchdog, its heartbeats' writes apart."""
+    control, clock = bench.backend.control, SettableClock(NOW_MS)
+    seen = control.lease()
+    lease = control.take(seen, "bench", "v1")
+    assert lease is not None
+    clock = _Beaten(control, lease)
+    bench.bill.clear()
+    assert not Watch(control, NoLauncher(), clock, RecordingTelemetry(), "v1").look()
+    return {"read_units": sum(bench.bill.reads.values()), "seconds": (clock.now_ms() - NOW_MS) / SECOND_MS}
+
+
+def month(endpoint: str, shards: int) -> dict[str, Any]:
+    """Counts a minute of the scheduler and a look of the watchdog, and prices the month."""
+    with billed(endpoint, NOW_MS - 5 * SECOND_MS, shards) as bench:
+        begin = NOW_MS + MINUTE_MS + MINUTE_MS // 2
+        bench.turn(begin, begin + MINUTE_MS)
+        loop = _units(bench)
+        look = _looked(bench)
+    return {"shards": shards, "samples": 1, "minute": loop, "look": look, **_priced(loop, look)}
+
+
+def _priced(loop: dict[str, float], look: dict[str, float]) -> dict[str, Any]:
+    prices = US_EAST_1_LIST_PRICES_OF_2025
+    polls = len(ROUTES) * _POLLERS * _POLLS_A_MINUTE * _MINUTES
+    dollars = {
+        "DynamoDB writes": (loop["write_units"] + (_SEATS - 1) * _BEATS) * _MINUTES * prices.write_units,
+        "DynamoDB reads": (loop["read_units"] + look["read_units"]) * _MINUTES * prices.read_units,
+        "Lambda, schedulers": _SEATS * _SCHEDULER_GB * 60 * _MINUTES * prices.arm_gb_second,
+        "Lambda, watchdog": _MINUTES * (_WATCHDOG_GB * look["seconds"] * prices.arm_gb_second + prices.invocations),
+        "SQS, empty polls (assumed)": max(0.0, polls - prices.sqs_free) * prices.sqs_requests,
+    }
+    lines = {name: round(cost, 2) for name, cost in dollars.items()}
+    return {"dollars_a_month": lines, "dollars_a_month_in_all": round(sum(dollars.values()), 2)}

@@ -1,0 +1,113 @@
+"""What a scheduler that has loaded many entries weighs: the peak of a fresh process, less that of an idle one."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.bench.cpu import Sink
+from tests.support.billing_bench import NoLauncher
+from tests.support.world_examples import NOW_MS, TENANT, a_job, chain, some_id
+from tidewheel.adapters.memory import (
+    InlineExecutor,
+    MemoryControl,
+    MemoryJobs,
+    MemoryWheel,
+    RecordingTelemetry,
+    SettableClock,
+    World,
+)
+from tidewheel.domain.job import Job
+from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
+from tidewheel.domain.schedule import Every, Schedule
+from tidewheel.domain.wheel import Level, Slot, decode, encode
+from tidewheel.engine.ticker import Ticker
+from tidewheel.engine.window import Stores
+from tidewheel.ports import JobKey, Load
+
+_UNIT = 1 if sys.platform == "darwin" else 1_024  # getrusage gives bytes there, kilobytes elsewhere
+_LATE_MS = 50 * SECOND_MS  # in the minute: all is loaded long before anything fires
+
+
+def _job(number: int) -> Job:
+    anchor = NOW_MS + MINUTE_MS + _LATE_MS + number % SECOND_MS
+    return a_job(number, schedule=Schedule(Every(MINUTE_MS, anchor)))
+
+
+class Source(MemoryWheel):
+    """A wheel one of whose slots is full of entries that are made as they are read, so that it weighs nothing."""
+
+    def __init__(self, entries: int) -> None:
+        super().__init__(World())
+        self._entries = entries
+
+    def load(self, slot: Slot) -> Load:
+        if (slot.level, slot.start_ms) != (Level.MINUTES, NOW_MS + MINUTE_MS):
+            return super().load(slot)
+        return Load(packed=[self._read(number) for number in range(self._entries)])
+
+    @staticmethod
+    def _read(number: int) -> Any:
+        due = NOW_MS + MINUTE_MS + _LATE_MS + number % SECOND_MS
+        return decode(encode(chain(_job(number), due)))
+
+
+class Records(MemoryJobs):
+    """Jobs' records, made as they are read."""
+
+    def batch(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Job]:
+        wanted = set(keys)
+        return {(TENANT, some_id(n)): _job(n) for n in range(len(wanted))}
+
+
+class Nowhere(Source):
+    """Keeps no packs: what is armed leaves the process."""
+
+    def put_pack(self, slot: Slot, key: str, entries: Sequence[Any]) -> None:
+        """As durable as it gets."""
+
+
+def peak() -> int:
+    """Bytes at the peak of this program: by Linux's own mark, since getrusage counts the parent before the exec."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1_024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+
+
+def weigh(entries: int) -> int:
+    """Bytes at the peak of this process, with so many entries loaded."""
+    clock, wheel = SettableClock(NOW_MS), Nowhere(entries)
+    stores = Stores(wheel, Records(World()), MemoryControl())
+    telemetry = RecordingTelemetry()
+    ticker = Ticker(stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), 1, "bench", "v1")
+    ticker.run(lambda: NOW_MS + MINUTE_MS + 30 * SECOND_MS - clock.now_ms())
+    assert not telemetry.alarms
+    assert telemetry.counts["armed"] == entries
+    assert telemetry.counts["dispatched"] == 0
+    return peak()
+
+
+def _fresh(entries: int) -> int:
+    command = [sys.executable, "-m", "tests.bench.memory", str(entries)]
+    return int(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+
+
+def held(entries: int) -> dict[str, Any]:
+    """The peak with and without the entries, each in a process of its own."""
+    idle, full = _fresh(0), _fresh(entries)
+    return {
+        "samples": entries,
+        "peak_mb": round(full / 2**20, 1),
+        "idle_mb": round(idle / 2**20, 1),
+        "bytes_per_entry": round((full - idle) / entries),
+    }
+
+
+if __name__ == "__main__":
+    print(weigh(int(sys.argv[1])))  # noqa: T201

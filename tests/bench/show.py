@@ -1,0 +1,50 @@
+"""The engine's figures for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def _table(title: str, names: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for n, name in enumerate(names):
+        table.add_column(name, justify="right" if n else "left")
+    for row in rows:
+        table.add_row(*(str(value) for value in row))
+    return table
+
+
+def _cpu(found: Mapping[str, Any]) -> Table:
+    kinds = {"own code, stores in memory": found["own_code"], "with boto3, on the emulator": found["with_boto3"]}
+    names = ("samples", "shards", "cpu_us_per_fire", "fires_per_second_and_core", "idle_minute_cpu_seconds")
+    rows = ([kind, *(figures[name] for name in names)] for kind, figures in kinds.items())
+    return _table("The scheduler's CPU", ["", *names], rows)
+
+
+def _profile(found: Mapping[str, Any]) -> Table:
+    rows = ([row["function"], *(row[n] for n in ("calls_per_fire", "own_share", "share"))] for row in found["by_share"])
+    return _table(f"Where it goes ({found['samples']} samples)", ["function", "calls a fire", "own", "in all"], rows)
+
+
+def _units(found: Mapping[str, Any]) -> Table:
+    names = ("samples", "write_units_in_all", "read_units_computed", "sqs_requests")
+    rows = (
+        [what, *(figures[name] for name in names), *figures["write_units"].values()] for what, figures in found.items()
+    )
+    return _table("Billed for a fire", ["", *names, "wheel", "executions", "jobs"], rows)
+
+
+def tables(found: Mapping[str, Any]) -> None:
+    """Prints them to stderr."""
+    month, memory = found["idle_month"], found["memory"]
+    console = Console(stderr=True)
+    for table in (_cpu(found), _profile(found["profile"]), _units(found["billed_per_fire"])):
+        console.print(table)
+    console.print(_table("A scheduler's memory", memory, [memory.values()]))
+    title = f"An idle month in us-east-1, {month['shards']} shards, in dollars"
+    rows = [*month["dollars_a_month"].items(), ("in all", month["dollars_a_month_in_all"])]
+    console.print(_table(title, ["", "$"], rows))

@@ -1,0 +1,197 @@
+"""A race on the local cloud: two schedulers, one of them killed in full flight, and workers that take what comes.
+
+``RACE_ENTRIES=10000`` makes it a long one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.support.polling import until
+from tests.support.world import Backend, ministack_world
+from tests.support.world_examples import ROUTE, TENANT, a_job, chain
+from tidewheel.adapters.aws.records import read_execution
+from tidewheel.adapters.clock import SystemClock, SystemEntropy
+from tidewheel.adapters.memory import RecordingTelemetry
+from tidewheel.domain.execution import Answer, Execution, Result, State
+from tidewheel.domain.ids import ExecutionId, shard_of
+from tidewheel.domain.schedule import At, Schedule
+from tidewheel.domain.wheel import Placed, place
+from tidewheel.engine.batch import Batch, Received
+from tidewheel.engine.run import Run
+from tidewheel.engine.ticker import Ticker
+from tidewheel.engine.window import Stores
+from tidewheel.ports import Call, Lost, PortError
+from tidewheel.wire.message import load
+
+ENTRIES = int(os.environ.get("RACE_ENTRIES", "2000"))
+SHARDS = SEATS = 2
+WORKERS = 2
+WITHIN_S = 60 + ENTRIES / 20
+_SPREAD_MS = 6 * ENTRIES  # the entries fall due at about 160 a second: as much as the emulator takes
+_LEAD_MS = 5_000 + 6 * ENTRIES  # time to write them all before the first is due
+_ENDLESS_MS = 10**9
+
+
+class Killed(Exception):
+    """The process is gone: nothing was handed over."""
+
+
+@dataclass
+class Race:
+    """What both sides share."""
+
+    backend: Backend
+    clock: SystemClock = field(default_factory=SystemClock)
+    calls: list[tuple[str, int]] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    dispatched: dict[str, RecordingTelemetry] = field(default_factory=dict)
+    worked: RecordingTelemetry = field(default_factory=RecordingTelemetry)
+    _deciding: threading.Lock = field(default_factory=threading.Lock)
+
+    # --- the entries --------------------------------------------------------------------------------------
+
+    def write(self) -> set[str]:
+        """One-time jobs with their entries, on all the slots from soon to later; the answer is what must run."""
+        begin = self.clock.now_ms() + _LEAD_MS
+        self.backend.control.origin(self.clock.now_ms())
+        instants = [begin + number * _SPREAD_MS // ENTRIES for number in range(ENTRIES)]
+        with ThreadPoolExecutor(8) as threads:
+            return set(threads.map(self._write, range(ENTRIES), instants))
+
+    def _write(self, number: int, due_ms: int) -> str:
+        job = a_job(number, schedule=Schedule(At(due_ms)))
+        slot = place(due_ms, self.clock.now_ms(), shard_of(TENANT, job.id, SHARDS))
+        assert self.backend.jobs.create(job, Placed(slot, chain(job, due_ms)), None)
+        return str(ExecutionId(job.id, due_ms))
+
+    # --- the schedulers -----------------------------------------------------------------------------------
+
+    def schedule(self, owner: str, seat: int) -> None:
+        """A scheduler of a seat that starts again whenever it is over, until it is killed or all is."""
+        telemetry = self.dispatched[owner] = RecordingTelemetry()
+        backend = self.backend
+        with ThreadPoolExecutor(16) as executor:
+            ticker = Ticker(
+                Stores(backend.wheel, backend.jobs, backend.control),
+                backend.queue,
+                self,
+                self.clock,
+                telemetry,
+                executor,
+                SHARDS,
+                owner,
+                "v1",
+                seat,
+                SEATS,
+            )
+            while not self.over.is_set():
+                try:
+                    ticker.run(partial(self._remaining, owner))
+                except Killed:
+                    return
+                except (PortError, Lost):
+                    continue
+
+    def launch(self, seat: int) -> None:
+        """Both run already."""
+
+    def _remaining(self, owner: str) -> int:
+        """Asked between two ticks. The first to have sent a sixth of all dies there."""
+        with self._deciding:
+            if not self.killed and self.dispatched[owner].counts["dispatched"] > ENTRIES // 6:
+                self.killed.append(owner)
+                raise Killed
+        return 0 if self.over.is_set() else _ENDLESS_MS
+
+    # --- the workers --------------------------------------------------------------------------------------
+
+    def call(self, call: Call) -> Answer:
+        """The target."""
+        self.calls.append((call.execution, call.attempt))
+        return Answer(Result.SUCCEEDED, 200)
+
+    def work(self) -> None:
+        """A worker's loop, as Lambda's poller has it: receive, run, delete what does not have to come back."""
+        cloud, backend = self.backend.cloud, self.backend
+        assert cloud is not None
+        flow = Run(
+            backend.jobs,
+            backend.executions,
+            backend.wheel,
+            {"http": self},
+            self.clock,
+            SystemEntropy(),
+            self.worked,
+            SHARDS,
+        )
+        batch, url = Batch(flow, backend.queue, self.worked, load), cloud.urls[ROUTE]
+        while not self.over.is_set():
+            answer = cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            messages = answer.get("Messages", [])
+            taken = [Received(m["MessageId"], m["ReceiptHandle"], m["Body"], ROUTE, 1) for m in messages]
+            kept = set(batch.handle(taken))
+            done = [{"Id": m.id, "ReceiptHandle": m.receipt} for m in taken if m.id not in kept]
+            if done:
+                cloud.sqs.delete_message_batch(QueueUrl=url, Entries=done)
+
+    # --- the account --------------------------------------------------------------------------------------
+
+    def records(self) -> list[Execution]:
+        """Every execution on record."""
+        cloud = self.backend.cloud
+        assert cloud is not None
+        pages = cloud.dynamodb.get_paginator("scan").paginate(TableName=cloud.tables.executions, ConsistentRead=True)
+        return [read_execution(item) for page in pages for item in page["Items"]]
+
+    def tell(self) -> None:
+        """Shows (with ``-s``) how the race went."""
+        for owner, telemetry in self.dispatched.items():
+            print(owner, "killed" if owner in self.killed else "survived", dict(telemetry.counts))  # noqa: T201
+        print("workers", dict(self.worked.counts))  # noqa: T201
+
+
+@contextmanager
+def running(race: Race, *sides: Callable[[], Any]) -> Iterator[None]:
+    """Every side on a thread of its own; they end with the block, or the test fails."""
+    threads = [threading.Thread(target=side, daemon=True) for side in sides]
+    try:
+        for thread in threads:
+            thread.start()
+        yield
+    finally:
+        race.over.set()
+        for thread in threads:
+            thread.join(WITHIN_S)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+@pytest.mark.ministack
+def test_nothing_is_lost_and_nothing_is_claimed_twice(ministack_endpoint: str) -> None:
+    with ministack_world(ministack_endpoint) as backend:
+        race = Race(backend)
+        owed = race.write()
+        schedulers = (partial(race.schedule, owner, seat) for seat, owner in enumerate(("first", "second")))
+        with running(race, *schedulers, *[race.work] * WORKERS):
+            until(lambda: len(race.calls) >= ENTRIES or None, "a call for each entry", within_s=WITHIN_S)
+            until(lambda: sum(r.state is State.SUCCEEDED for r in race.records()) >= ENTRIES, "every finish")
+        records = race.records()
+    race.tell()
+    assert {execution for execution, _ in race.calls} == owed
+    assert [call for call, count in Counter(race.calls).items() if count > 1] == []
+    assert len(race.calls) == ENTRIES
+    assert {record.id for record in records} == owed
+    assert {(record.state, len(record.attempts)) for record in records} == {(State.SUCCEEDED, 1)}
+    assert len(race.killed) == 1
+    assert all(telemetry.counts["dispatched"] for telemetry in race.dispatched.values())

@@ -1,0 +1,30 @@
+"""Bugs planted in the real engine are caught: some history among the first few breaks a promise.
+
+Everything follows from the seed: what is found once is found always, until engine or histories change.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.history import History
+from tests.simulation.plants import PLANTS, broken
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_planted_bug_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug = PLANTS[name]
+    bug.plant(monkeypatch)
+    found = next(((seed, faults) for seed in range(bug.seeds) if (faults := broken(bug.weather(seed)))), None)
+    assert found is not None, f"{name}: none of {bug.seeds} histories breaks a promise"
+    seed, faults = found
+    print(f"{name}: {bug.weather.__name__} {seed}: {faults[0]}")  # noqa: T201
+
+
+@pytest.mark.parametrize(
+    "weather",
+    sorted({bug.weather for bug in PLANTS.values()}, key=lambda weather: weather.__name__),
+    ids=lambda weather: weather.__name__,
+)
+def test_without_a_bug_no_weather_breaks_a_promise(weather: type[History]) -> None:
+    assert [faults for seed in range(1) if (faults := broken(weather(seed)))] == []
