@@ -16,6 +16,7 @@ from tests.support.world_examples import NOW_MS, TENANT, a_job, chain, some_id
 from tidewheel.adapters.memory import (
     InlineExecutor,
     MemoryControl,
+    MemoryExecutions,
     MemoryJobs,
     MemoryWheel,
     RecordingTelemetry,
@@ -83,7 +84,8 @@ def peak() -> int:
 def weigh(entries: int) -> int:
     """Bytes at the peak of this process, with so many entries loaded."""
     clock, wheel = SettableClock(NOW_MS), Nowhere(entries)
-    stores = Stores(wheel, Records(World()), MemoryControl())
+    world = World()
+    stores = Stores(wheel, Records(world), MemoryControl(), MemoryExecutions(world))
     telemetry = RecordingTelemetry()
     ticker = Ticker(stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), 1, "bench", "v1")
     ticker.run(lambda: NOW_MS + MINUTE_MS + 30 * SECOND_MS - clock.now_ms())

@@ -84,7 +84,7 @@ class Race:
         backend = self.backend
         with ThreadPoolExecutor(16) as executor:
             ticker = Ticker(
-                Stores(backend.wheel, backend.jobs, backend.control),
+                Stores(backend.wheel, backend.jobs, backend.control, backend.executions),
                 backend.queue,
                 self,
                 self.clock,
