@@ -14,7 +14,9 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in lower 
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _NOMINAL_DIGITS = 9  # 45 bits of milliseconds reach the year 3084
 _JOB_DIGITS = 16  # 80 bits: one collision is expected after 10^12 jobs, and creation is conditional
-_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+TENANT = r"[a-z0-9][a-z0-9_-]{0,31}"
+"""What a tenant looks like: nothing that separates the parts of a key."""
+_TENANT = re.compile(TENANT)
 _JOB = re.compile(rf"j[{_ALPHABET}]{{{_JOB_DIGITS}}}")
 _NONCE = re.compile(rf"[{_ALPHABET}]{{1,16}}")
 

@@ -86,8 +86,3 @@ class Hopper:
 
         self._in_flight += 1
         self._errands.start(work, done)
-
-    @property
-    def waiting(self) -> int:
-        """How many occurrences are loaded and not yet on their way."""
-        return len(self._heap)

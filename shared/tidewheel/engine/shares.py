@@ -61,7 +61,7 @@ class Shares:
     _vigils: dict[int, Vigil] = field(default_factory=dict)
     _alive: dict[int, int] = field(default_factory=dict)
     _claiming: set[int] = field(default_factory=set)
-    _looked: bool = False
+    _mine: set[int] = field(default_factory=set)
     _look_ms: int = 0
     _looking: bool = False
 
@@ -74,8 +74,7 @@ class Shares:
         """Turns what is held, gives up what another should turn, and claims what nobody does."""
         monotonic = self.means.clock.monotonic_ms()
         self._errands.collect()
-        if self._looked:
-            self._settle(monotonic)
+        self._settle(monotonic)
         self._look(monotonic)
         for held in list(self._held.values()):
             held.shard.errands.collect()
@@ -93,13 +92,13 @@ class Shares:
 
         def done(leases: Mapping[int, Lease | None]) -> None:
             self._looking = False
-            self._looked = True
             now = self.means.clock.monotonic_ms()
             for seat, lease in leases.items():
                 if self._vigils[seat].stands_still(lease, now) or lease is None:
                     self._alive.pop(seat, None)
                 else:
                     self._alive[seat] = lease.epoch
+            self._mine = self._wanted()
             self._claim_vacant()
 
         self._errands.start(lambda: {seat: control.lease(seat) for seat in self._vigils}, done)
@@ -110,7 +109,7 @@ class Shares:
     # --- claim --------------------------------------------------------------------------------------------
 
     def _claim_vacant(self) -> None:
-        for shard in self._wanted() - self._held.keys() - self._claiming:
+        for shard in self._mine - self._held.keys() - self._claiming:
             self._claim(shard)
 
     def _claim(self, shard: int) -> None:
@@ -141,7 +140,7 @@ class Shares:
     # --- give up ------------------------------------------------------------------------------------------
 
     def _settle(self, monotonic: int) -> None:
-        for number in self._held.keys() - self._wanted():
+        for number in self._held.keys() - self._mine:
             self._leave(number, monotonic)
 
     def _leave(self, number: int, monotonic: int) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.expansion import Dispatch
-from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.ids import TENANT, ExecutionId
 
 VERSION = 1
 _SHOWN = 80
@@ -18,7 +18,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     v: Annotated[int, Field(ge=VERSION, le=VERSION)]
-    t: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    t: Annotated[str, Field(pattern=rf"^{TENANT}$")]
     e: str
     a: Annotated[int, Field(ge=1)]
     g: Annotated[int, Field(ge=1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
@@ -61,40 +61,50 @@ def write_all(client: DynamoDBClient, operation: str, table: str, requests: Sequ
     Raises:
         Throttled: Something was still unprocessed after several tries.
     """
-    pending = list(requests)
-    for attempt in range(_BATCH_TRIES):
-        left: list[Any] = []
-        for start in range(0, len(pending), _WRITE_BATCH):
-            with translated(operation, table):
-                answer = client.batch_write_item(RequestItems={table: pending[start : start + _WRITE_BATCH]})
-            left += answer["UnprocessedItems"].get(table, [])
-        if not left:
-            return
-        pending = left
-        _pause(attempt)
-    raise Throttled(operation, table, f"{len(pending)} writes were left unprocessed")
+
+    def write(batch: Sequence[Any]) -> Sequence[Any]:
+        return client.batch_write_item(RequestItems={table: batch})["UnprocessedItems"].get(table, [])
+
+    _in_batches(operation, table, requests, _WRITE_BATCH, write, "writes")
 
 
-def read_all(client: DynamoDBClient, operation: str, table: str, keys: Sequence[Any]) -> Iterator[Item]:
+def read_all(client: DynamoDBClient, operation: str, table: str, keys: Sequence[Any]) -> Sequence[Item]:
     """Reads many items, eventually consistent, in full batches.
 
     Raises:
         Throttled: Something was still unprocessed after several tries.
     """
-    pending = list(keys)
+    found: list[Item] = []
+
+    def read(batch: Sequence[Any]) -> Sequence[Any]:
+        answer = client.batch_get_item(RequestItems={table: {"Keys": batch}})
+        found.extend(answer["Responses"].get(table, []))
+        unprocessed = answer["UnprocessedKeys"]
+        return unprocessed[table]["Keys"] if table in unprocessed else []
+
+    _in_batches(operation, table, keys, _READ_BATCH, read, "reads")
+    return found
+
+
+def _in_batches(
+    operation: str,
+    table: str,
+    pending: Sequence[Any],
+    size: int,
+    send: Callable[[Sequence[Any]], Sequence[Any]],
+    what: str,
+) -> None:
+    """Sends all in batches; ``send`` answers what was left unprocessed of one."""
     for attempt in range(_BATCH_TRIES):
         left: list[Any] = []
-        for start in range(0, len(pending), _READ_BATCH):
+        for start in range(0, len(pending), size):
             with translated(operation, table):
-                answer = client.batch_get_item(RequestItems={table: {"Keys": pending[start : start + _READ_BATCH]}})
-            yield from answer["Responses"].get(table, [])
-            if table in answer["UnprocessedKeys"]:
-                left += answer["UnprocessedKeys"][table]["Keys"]
+                left += send(pending[start : start + size])
         if not left:
             return
         pending = left
         _pause(attempt)
-    raise Throttled(operation, table, f"{len(pending)} reads were left unprocessed")
+    raise Throttled(operation, table, f"{len(pending)} {what} were left unprocessed")
 
 
 def _pause(attempt: int) -> None:

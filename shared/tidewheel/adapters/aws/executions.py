@@ -13,6 +13,7 @@ from tidewheel.adapters.aws.dynamo import number, pages, text
 from tidewheel.adapters.aws.records import (
     execution_item,
     execution_key,
+    missed_from,
     missed_item,
     missed_sort,
     read_execution,
@@ -80,7 +81,7 @@ class DynamoExecutions:
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues={
                 ":pk": text(f"{tenant}#{job}"),
-                ":first": text(missed_sort(from_ms, job)),
+                ":first": text(missed_from(job, from_ms)),
                 ":last": text(f"{job}/~"),
             },
             ConsistentRead=True,

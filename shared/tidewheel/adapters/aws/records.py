@@ -269,16 +269,18 @@ def _read_execution(item: Item) -> Execution:
 # --- the ledger's rows ------------------------------------------------------------------------------------
 
 
-def missed_sort(row_or_from: Missed | int, job: str = "") -> str:
-    """Sort key of a ledger row's second copy, by its last instant; given a time (ms), the first key from there on.
+def missed_sort(row: Missed) -> str:
+    """Sort key of a ledger row's second copy, by its last instant.
 
     A row's place among the executions follows from where it begins; to find those that reach into a stretch of
     time, wherever they begin, a copy lies by where they end. It sorts after every execution of the job.
     """
-    if isinstance(row_or_from, int):
-        return f"{job}/{text_of_nominal(row_or_from)}"
-    row = row_or_from
-    return f"{row.job}/{text_of_nominal(row.until_ms)}-m{text_of_nominal(row.from_ms)}"
+    return f"{missed_from(row.job, row.until_ms)}-m{text_of_nominal(row.from_ms)}"
+
+
+def missed_from(job: str, from_ms: int) -> str:
+    """The lowest sort key of the second copies of a job's ledger rows that end at a time (ms) or later."""
+    return f"{job}/{text_of_nominal(from_ms)}"
 
 
 def missed_item(row: Missed, sort: str) -> dict[str, dict[str, str]]:
