@@ -5,125 +5,29 @@ Everything follows from the seed. Faults stop before the end, so that what is ow
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import random
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from tests.simulation.promises import broken_promises
+from tests.simulation.weather import Choosy, Faulty, LaggingExecutor, Slow, Weather
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.errors import Conflict, NotFound
-from tidewheel.domain.execution import Answer, Result, is_end
-from tidewheel.domain.ids import ExecutionId, Origin
-from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
+from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.job import Definition, Job, Target
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.misfire import Misfire, Policy, Reason
-from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
+from tidewheel.domain.misfire import Misfire, Policy
+from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Cron, Schedule
 from tidewheel.domain.wheel import BEYOND, DAYS, HOURS
 from tidewheel.engine.define import Define
 from tidewheel.engine.ticker import Ticker
-from tidewheel.ports import Call, PortError
+from tidewheel.ports import Call
 
 STORMY_MS = 240_000
 CALM_MS = 420_000
-SLOW_BUT_ALIVE = 0.9, 1_600
-"""Nearly everything lags, but no heartbeat so long that its scheduler lets go: it lives to pass what it missed."""
-
-
-@dataclass
-class Weather:
-    """What goes wrong, how often; and a count of what did."""
-
-    rng: random.Random
-    stormy: bool = True
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def strikes(self, fault: str, probability: float) -> bool:
-        if self.stormy and self.rng.random() < probability:
-            self.counts[fault] += 1
-            return True
-        return False
-
-
-class LaggingExecutor(Executor):
-    """Runs work a little later in virtual time, even if whoever asked for it is dead by then."""
-
-    def __init__(self, clock: SettableClock, weather: Weather) -> None:
-        self._clock = clock
-        self._weather = weather
-        self.slow = weather.rng.choice([(0.02, WRITE_BOUND_MS), (0.3, WRITE_BOUND_MS), SLOW_BUT_ALIVE])
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
-        self._order = itertools.count()
-
-    def submit(self, fn, /, *args, **kwargs):
-        future: Future[object] = Future()
-
-        def work() -> None:
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except PortError as error:
-                future.set_exception(error)
-
-        lag = self._weather.rng.randrange(0, 60)
-        often, longest = self.slow
-        if self._weather.strikes("lag", often):
-            lag = self._weather.rng.randrange(60, longest)
-        heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), work))
-        return future
-
-    def bury(self) -> None:
-        """The processes are gone: some of what they had begun was not on its way yet."""
-        self._heap = [work for work in self._heap if not self._weather.strikes("died with its process", 0.5)]
-        heapq.heapify(self._heap)
-
-    def run_due(self) -> None:
-        while self._heap and self._heap[0][0] <= self._clock.now_ms():
-            heapq.heappop(self._heap)[2]()
-
-
-class Faulty:
-    """A store whose calls fail: before they are applied, or after."""
-
-    def __init__(self, store: object, weather: Weather, rate: float) -> None:
-        self._store, self._weather, self._rate = store, weather, rate
-
-    def __getattr__(self, name: str):
-        operation = getattr(self._store, name)
-
-        def call(*args, **kwargs):
-            if self._weather.strikes("failed", self._rate):
-                raise PortError(name, "-", "refused")
-            result = operation(*args, **kwargs)
-            if self._weather.strikes("applied, then failed", self._rate):
-                raise PortError(name, "-", "applied, then reported as failed")
-            return result
-
-        return call
-
-
-class Choosy:
-    """A queue that takes a part of a batch."""
-
-    def __init__(self, queue: MemoryQueue, weather: Weather, rate: float) -> None:
-        self._queue, self._weather, self._rate = queue, weather, rate
-
-    def send(self, route, dispatches):
-        taken = [not self._weather.strikes("partly refused", self._rate) for _ in dispatches]
-        self._queue.send(route, [dispatch for dispatch, good in zip(dispatches, taken, strict=True) if good])
-        return taken
-
-
-class Slow(SettableClock):
-    """The API's clock: behind by the time its writes take to land, and by skew."""
-
-    def __init__(self, clock: SettableClock, behind_ms: int) -> None:
-        super().__init__(clock.now_ms() - behind_ms)
 
 
 class History:
@@ -277,108 +181,6 @@ class History:
         except (NotFound, Conflict):
             return
 
-    # --- what must hold -----------------------------------------------------------------------------------
-
     def faults(self) -> list[str]:
         """Every broken promise, in words."""
-        return [
-            *self._lost(),
-            *self._stood_for(),
-            *self._miscounted(),
-            *self._unnamed(),
-            *self._doubled(),
-            *self._early(),
-            *self._unsettled(),
-        ]
-
-    def _named(self, id: str, *, until_landed: bool = False) -> set[int]:
-        """The instants that the job's generations named, each up to the next one's effective time.
-
-        Or up to the moment at which the next one was durable, if that came later: what fired before was right.
-        """
-        rows = list(self.stack.jobs.generations(TENANT, id, 1).values())
-        named: set[int] = set()
-        for row, following in itertools.zip_longest(rows, rows[1:]):
-            until = following.effective_from_ms if following else 10**15
-            if following and until_landed:
-                until = max(until, self.landed.get((id, following.number), 10**15) + CLAIM_EARLY_MS)
-            named |= set(_instants(row, until))
-        return named
-
-    def _lost(self) -> list[str]:
-        """Every instant has a record of its own, or lies in a row of the ledger."""
-        world = self.stack.world
-        records = {id for _, id in world.executions}
-        rows: dict[str, list[tuple[int, int]]] = {}
-        for row in world.missed.values():
-            rows.setdefault(row.job, []).append((row.from_ms, row.until_ms))
-        return [
-            f"{id}: {nominal - self.start_ms} ms was named and has no account"
-            for id in self.ids
-            if id not in self.deleted
-            for nominal in sorted(self._named(id))
-            if str(ExecutionId(id, nominal)) not in records
-            and not any(first <= nominal <= last for first, last in rows.get(id, ()))
-        ]
-
-    def _stood_for(self) -> list[str]:
-        """What was coalesced has a run that stands for it: that of the instant before the range."""
-        world = self.stack.world
-        return [
-            f"{row.id}: no run stands for what was coalesced"
-            for row in world.missed.values()
-            if row.reason is Reason.COALESCED and row.job not in self.deleted
-            for generation in [world.generations[row.tenant, row.job][row.generation]]
-            for before in [[at for at in _instants(generation, row.from_ms) if at < row.from_ms][-1:]]
-            if not before or (row.tenant, str(ExecutionId(row.job, before[0]))) not in world.executions
-        ]
-
-    def _miscounted(self) -> list[str]:
-        """A row holds instants of its generation, from the first to the last, as many as it says."""
-        world = self.stack.world
-        found = []
-        for row in world.missed.values():
-            generation = world.generations[row.tenant, row.job][row.generation]
-            held = [at for at in _instants(generation, row.until_ms + 1) if at >= row.from_ms]
-            if [*held[:1], *held[-1:], len(held)] != [row.from_ms, row.until_ms, row.count]:
-                found.append(f"{row.id}: says {row.count}, holds {len(held)}")
-        return found
-
-    def _unnamed(self) -> list[str]:
-        return [
-            f"{call.execution}: {call.nominal_ms - self.start_ms} ms ran and no generation named it"
-            for _, call in self.stack.caller.calls
-            if (id := ExecutionId.parse(call.execution)).origin is Origin.SCHEDULE
-            and call.nominal_ms not in self._named(id.job, until_landed=True)
-        ]
-
-    def _doubled(self) -> list[str]:
-        tokens = Counter((call.execution, call.attempt) for _, call in self.stack.caller.calls)
-        return [
-            f"{execution}: attempt {n} was called {count} times"
-            for (execution, n), count in tokens.items()
-            if count > 1
-        ]
-
-    def _early(self) -> list[str]:
-        return [
-            f"{call.execution}: {call.due_ms - at} ms early" for at, call in self.stack.caller.calls if at < call.due_ms
-        ]
-
-    def _unsettled(self) -> list[str]:
-        return [
-            f"{execution.id} still stands at {execution.state}"
-            for execution in self.stack.world.executions.values()
-            if not is_end(execution.state)
-        ]
-
-
-def _instants(row: Generation, until_ms: int) -> list[int]:
-    if row.state is not JobState.ACTIVE or row.schedule is None:
-        return []
-    found = []
-    instant = row.schedule.first_from(row.effective_from_ms)
-    while instant is not None and instant < until_ms:
-        found.append(instant)
-        instant = row.schedule.next_after(instant)
-    return found
+        return broken_promises(self)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.history import SLOW_BUT_ALIVE, History
+from tests.simulation.history import History
+from tests.simulation.weather import SLOW_BUT_ALIVE
 from tidewheel.adapters.memory import MemoryControl
 from tidewheel.domain import expansion, wheel
 from tidewheel.domain.expansion import Drop, Expansion

@@ -21,7 +21,7 @@ from tidewheel.adapters.memory import (
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Definition, Job, Target
 from tidewheel.domain.precision import Precision
-from tidewheel.domain.route import ROUTES, Route
+from tidewheel.domain.route import Route
 from tidewheel.domain.schedule import At, Cron, Every, Schedule
 from tidewheel.engine.batch import Batch, Received
 from tidewheel.engine.define import Define
@@ -173,7 +173,7 @@ class MemoryStack:
         """Lets workers take what is visible; one that came early is held without stopping the clock."""
         if not self.workers_up:
             return
-        for route in ROUTES:
+        for route in self.queue.visible():
             self._held += [(route, message) for message in self.queue.receive(route, 1_000)]
         now = self.clock.now_ms()
         ready = [held for held in self._held if held[1].dispatch.due_ms <= now]

@@ -58,6 +58,13 @@ class MemoryQueue:
             if message is not None:
                 message.visible_ms = self._clock.now_ms() + delay_ms
 
+    def visible(self) -> list[Route]:
+        """The routes on which a message may be received now."""
+        with self._lock:
+            now = self._clock.now_ms()
+            held = [(route, messages.values()) for route, messages in self._messages.items() if messages]
+            return [route for route, messages in held if any(message.visible_ms <= now for message in messages)]
+
     def receive(self, route: Route, limit: int = 10) -> list[Message]:
         """Up to ``limit`` visible messages, hidden from others until their visibility ends."""
         with self._lock:

@@ -1,0 +1,133 @@
+"""What must hold of a history once its faults are over."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.support.memory_stack import TENANT
+from tidewheel.domain.execution import is_end
+from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.job import Generation, JobState
+from tidewheel.domain.misfire import Reason
+from tidewheel.domain.precision import CLAIM_EARLY_MS
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+
+def broken_promises(history: History) -> list[str]:
+    """Every broken promise, in words."""
+    return _Promises(history).broken()
+
+
+@dataclass
+class _Promises:
+    history: History
+
+    def broken(self) -> list[str]:
+        return [
+            *self._lost(),
+            *self._stood_for(),
+            *self._miscounted(),
+            *self._unnamed(),
+            *self._doubled(),
+            *self._early(),
+            *self._unsettled(),
+        ]
+
+    def _named(self, id: str, *, until_landed: bool = False) -> set[int]:
+        """The instants that the job's generations named, each up to the next one's effective time.
+
+        Or up to the moment at which the next one was durable, if that came later: what fired before was right.
+        """
+        rows = list(self.history.stack.jobs.generations(TENANT, id, 1).values())
+        named: set[int] = set()
+        for row, following in itertools.zip_longest(rows, rows[1:]):
+            until = following.effective_from_ms if following else 10**15
+            if following and until_landed:
+                until = max(until, self.history.landed.get((id, following.number), 10**15) + CLAIM_EARLY_MS)
+            named |= set(_instants(row, until))
+        return named
+
+    def _lost(self) -> list[str]:
+        """Every instant has a record of its own, or lies in a row of the ledger."""
+        world = self.history.stack.world
+        records = {id for _, id in world.executions}
+        rows: dict[str, list[tuple[int, int]]] = {}
+        for row in world.missed.values():
+            rows.setdefault(row.job, []).append((row.from_ms, row.until_ms))
+        return [
+            f"{id}: {nominal - self.history.start_ms} ms was named and has no account"
+            for id in self.history.ids
+            if id not in self.history.deleted
+            for nominal in sorted(self._named(id))
+            if str(ExecutionId(id, nominal)) not in records
+            and not any(first <= nominal <= last for first, last in rows.get(id, ()))
+        ]
+
+    def _stood_for(self) -> list[str]:
+        """What was coalesced has a run that stands for it: that of the instant before the range."""
+        world = self.history.stack.world
+        return [
+            f"{row.id}: no run stands for what was coalesced"
+            for row in world.missed.values()
+            if row.reason is Reason.COALESCED and row.job not in self.history.deleted
+            for generation in [world.generations[row.tenant, row.job][row.generation]]
+            for before in [[at for at in _instants(generation, row.from_ms) if at < row.from_ms][-1:]]
+            if not before or (row.tenant, str(ExecutionId(row.job, before[0]))) not in world.executions
+        ]
+
+    def _miscounted(self) -> list[str]:
+        """A row holds instants of its generation, from the first to the last, as many as it says."""
+        world = self.history.stack.world
+        found = []
+        for row in world.missed.values():
+            generation = world.generations[row.tenant, row.job][row.generation]
+            held = [at for at in _instants(generation, row.until_ms + 1) if at >= row.from_ms]
+            if [*held[:1], *held[-1:], len(held)] != [row.from_ms, row.until_ms, row.count]:
+                found.append(f"{row.id}: says {row.count}, holds {len(held)}")
+        return found
+
+    def _unnamed(self) -> list[str]:
+        return [
+            f"{call.execution}: {call.nominal_ms - self.history.start_ms} ms ran and no generation named it"
+            for _, call in self.history.stack.caller.calls
+            if (id := ExecutionId.parse(call.execution)).origin is Origin.SCHEDULE
+            and call.nominal_ms not in self._named(id.job, until_landed=True)
+        ]
+
+    def _doubled(self) -> list[str]:
+        tokens = Counter((call.execution, call.attempt) for _, call in self.history.stack.caller.calls)
+        return [
+            f"{execution}: attempt {n} was called {count} times"
+            for (execution, n), count in tokens.items()
+            if count > 1
+        ]
+
+    def _early(self) -> list[str]:
+        return [
+            f"{call.execution}: {call.due_ms - at} ms early"
+            for at, call in self.history.stack.caller.calls
+            if at < call.due_ms
+        ]
+
+    def _unsettled(self) -> list[str]:
+        return [
+            f"{execution.id} still stands at {execution.state}"
+            for execution in self.history.stack.world.executions.values()
+            if not is_end(execution.state)
+        ]
+
+
+def _instants(row: Generation, until_ms: int) -> list[int]:
+    if row.state is not JobState.ACTIVE or row.schedule is None:
+        return []
+    found = []
+    instant = row.schedule.first_from(row.effective_from_ms)
+    while instant is not None and instant < until_ms:
+        found.append(instant)
+        instant = row.schedule.next_after(instant)
+    return found

@@ -1,0 +1,108 @@
+"""What goes wrong in a history: stores that fail, lag and apply what they deny; queues that take a part."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+from tidewheel.adapters.memory import MemoryQueue, SettableClock
+from tidewheel.domain.limits import WRITE_BOUND_MS
+from tidewheel.ports import PortError
+
+SLOW_BUT_ALIVE = 0.9, 1_600
+"""Nearly everything lags, but no heartbeat so long that its scheduler lets go: it lives to pass what it missed."""
+
+
+@dataclass
+class Weather:
+    """What goes wrong, how often; and a count of what did."""
+
+    rng: random.Random
+    stormy: bool = True
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def strikes(self, fault: str, probability: float) -> bool:
+        if self.stormy and self.rng.random() < probability:
+            self.counts[fault] += 1
+            return True
+        return False
+
+
+class LaggingExecutor(Executor):
+    """Runs work a little later in virtual time, even if whoever asked for it is dead by then."""
+
+    def __init__(self, clock: SettableClock, weather: Weather) -> None:
+        self._clock = clock
+        self._weather = weather
+        self.slow = weather.rng.choice([(0.02, WRITE_BOUND_MS), (0.3, WRITE_BOUND_MS), SLOW_BUT_ALIVE])
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def submit(self, fn, /, *args, **kwargs):
+        future: Future[object] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except PortError as error:
+                future.set_exception(error)
+
+        lag = self._weather.rng.randrange(0, 60)
+        often, longest = self.slow
+        if self._weather.strikes("lag", often):
+            lag = self._weather.rng.randrange(60, longest)
+        heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), work))
+        return future
+
+    def bury(self) -> None:
+        """The processes are gone: some of what they had begun was not on its way yet."""
+        self._heap = [work for work in self._heap if not self._weather.strikes("died with its process", 0.5)]
+        heapq.heapify(self._heap)
+
+    def run_due(self) -> None:
+        while self._heap and self._heap[0][0] <= self._clock.now_ms():
+            heapq.heappop(self._heap)[2]()
+
+
+class Faulty:
+    """A store whose calls fail: before they are applied, or after."""
+
+    def __init__(self, store: object, weather: Weather, rate: float) -> None:
+        self._store, self._weather, self._rate = store, weather, rate
+
+    def __getattr__(self, name: str):
+        operation = getattr(self._store, name)
+
+        def call(*args, **kwargs):
+            if self._weather.strikes("failed", self._rate):
+                raise PortError(name, "-", "refused")
+            result = operation(*args, **kwargs)
+            if self._weather.strikes("applied, then failed", self._rate):
+                raise PortError(name, "-", "applied, then reported as failed")
+            return result
+
+        return call
+
+
+class Choosy:
+    """A queue that takes a part of a batch."""
+
+    def __init__(self, queue: MemoryQueue, weather: Weather, rate: float) -> None:
+        self._queue, self._weather, self._rate = queue, weather, rate
+
+    def send(self, route, dispatches):
+        taken = [not self._weather.strikes("partly refused", self._rate) for _ in dispatches]
+        self._queue.send(route, [dispatch for dispatch, good in zip(dispatches, taken, strict=True) if good])
+        return taken
+
+
+class Slow(SettableClock):
+    """The API's clock: behind by the time its writes take to land, and by skew."""
+
+    def __init__(self, clock: SettableClock, behind_ms: int) -> None:
+        super().__init__(clock.now_ms() - behind_ms)
