@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.api.app import resolver
 from tidewheel.engine.define import Define
-from tidewheel.settings import ApiSettings
+from tidewheel.settings import RunSettings
 from tidewheel.wiring.api import define
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @cache
 def _flow() -> Define:
     """Built by the first event that needs it, so that importing makes no client and reads no environment."""
-    return define(ApiSettings.from_env(os.environ))
+    return define(RunSettings.from_env(os.environ))
 
 
 _app = resolver(_flow)

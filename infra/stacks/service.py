@@ -63,7 +63,8 @@ class ServiceStack(Stack):
     def _environment(self) -> dict[Env, str]:
         """Every value that a function may ask for.
 
-        The scheduler and the watchdog know each other by the version of the scheduler's code.
+        The scheduler and the watchdog know each other by the version of the scheduler's code; another number of
+        shards counts as another version, so that it is announced at once.
         """
         physical = self._config.physical
         return {
@@ -75,7 +76,7 @@ class ServiceStack(Stack):
             Env.SHARDS: str(self._config.shards),
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
-            Env.CODE_VERSION: self._assets(Function.SCHEDULER).digest,
+            Env.CODE_VERSION: f"{self._assets(Function.SCHEDULER).digest}-{self._config.shards}",
         }
 
     def _function(self, role: Function, shape: Shape, reads: type[Any] | None = None) -> ServiceFunction:
@@ -89,7 +90,7 @@ class ServiceStack(Stack):
         )
 
     def _api(self) -> ServiceFunction:
-        api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.ApiSettings)
+        api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.RunSettings)
         api.allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"],
             self._arns.table(Table.JOBS),
@@ -121,6 +122,7 @@ class ServiceStack(Stack):
         shape = Shape(memory=512, seconds=900, loops=True, reserved=reserved)
         worker = self._function(Function.WORKER, shape, settings.RunSettings)
         worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
+        worker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
         worker.allow(
             ["dynamodb:GetItem", "dynamodb:PutItem"],
             self._arns.table(Table.EXECUTIONS),

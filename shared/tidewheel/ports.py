@@ -14,6 +14,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Answer, Execution
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.job import Generation, Job, Target
+from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.route import Route
@@ -213,12 +214,21 @@ class Wheel(Protocol):
 class Control(Protocol):
     """Who turns the wheel, and how far it is turned."""
 
-    def origin(self, now_ms: int) -> int:
-        """The instant before which nothing was ever put on the wheel: that of the first call by anyone.
+    def layout(self) -> Layout | None:
+        """The shards by time, as of now; None if nothing was ever put on the wheel."""
 
-        Whoever writes to the wheel calls it before its first write, so that shards which were never turned are
-        turned from there on.
+    def establish(self, layout: Layout) -> Layout:
+        """Stores the first layout, unless there is one.
+
+        Whoever writes to the wheel does so before its first write: a shard that was never turned is turned from the
+        beginning of the layout on.
+
+        Returns:
+            The layout that stands.
         """
+
+    def reshape(self, seen: Layout, new: Layout) -> bool:
+        """Replaces the layout, if it still is as seen. A repeat of an applied write succeeds."""
 
     def lease(self, seat: int = 0) -> Lease | None:
         """A seat's lease as of now; None if nobody ever held it."""

@@ -69,20 +69,14 @@ class _FromEnvironment:
 
 @dataclass(frozen=True)
 class RunSettings(_FromEnvironment):
-    """What a worker needs: the stores, the queues, and the wheel's shards."""
+    """What the API and a worker need: the stores, the queues, and the shards that a new wheel begins with."""
 
     jobs_table: str
     wheel_table: str
     executions_table: str
+    control_table: str
     queues: Mapping[Route, str]
     shards: int
-
-
-@dataclass(frozen=True)
-class ApiSettings(RunSettings):
-    """What the API needs: the same, and the table that says since when there is a wheel."""
-
-    control_table: str
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.world import Backend
+from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
@@ -236,9 +237,26 @@ def test_shards_and_leases_are_apart(backend: Backend) -> None:
     assert backend.control.lease() == lease
 
 
-def test_the_origin_is_the_first_callers_for_ever(backend: Backend) -> None:
-    assert backend.control.origin(NOW_MS) == NOW_MS
-    assert backend.control.origin(NOW_MS + 5) == NOW_MS
-    assert backend.control.origin(NOW_MS - 5) == NOW_MS
+def test_the_first_layout_is_the_first_callers(backend: Backend) -> None:
+    assert backend.control.layout() is None
+    first = Layout.first(NOW_MS, 4)
+    assert backend.control.establish(first) == first
+    assert backend.control.establish(Layout.first(NOW_MS - 5, 9)) == first
+    assert backend.control.layout() == first
     assert backend.control.lease() is None
     assert backend.control.holding(0) is None
+
+
+def test_a_layout_is_replaced_only_as_seen(backend: Backend) -> None:
+    first = backend.control.establish(Layout.first(NOW_MS, 4))
+    more = first.reshaped(16, NOW_MS)
+    assert backend.control.reshape(first, more)
+    assert backend.control.reshape(first, more), "a repeat of what was applied succeeds"
+    assert not backend.control.reshape(first, first.reshaped(8, NOW_MS))
+    assert backend.control.layout() == more
+
+
+def test_there_is_nothing_to_replace_before_the_first_layout(backend: Backend) -> None:
+    first = Layout.first(NOW_MS, 4)
+    assert not backend.control.reshape(first, first.reshaped(8, NOW_MS))
+    assert backend.control.layout() is None

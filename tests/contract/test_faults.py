@@ -17,6 +17,7 @@ from tidewheel.adapters.aws import dynamo
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.records import job_item, job_key
 from tidewheel.domain.job import Generation
+from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Lease
 from tidewheel.domain.wheel import Level, Placed
 from tidewheel.ports import Lost, PortError, Throttled
@@ -42,7 +43,9 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [chain(JOB)]),
     "wheel.remove": lambda world: world.wheel.remove(minute(), KEYS),
     "control.lease": lambda world: world.control.lease(),
-    "control.origin": lambda world: world.control.origin(NOW_MS),
+    "control.layout": lambda world: world.control.layout(),
+    "control.establish": lambda world: world.control.establish(Layout.first(NOW_MS, 1)),
+    "control.reshape": lambda world: world.control.reshape(Layout.first(NOW_MS, 1), Layout.first(NOW_MS, 2)),
     "control.stand": lambda world: world.control.stand(LEASE, "v2"),
     "control.take": lambda world: world.control.take(LEASE, "two", "v1"),
     "control.renew": lambda world: world.control.renew(LEASE),

@@ -24,10 +24,11 @@ from tidewheel.adapters.aws.records import read_execution
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.memory import RecordingTelemetry
 from tidewheel.domain.execution import Answer, Execution, Result, State
-from tidewheel.domain.ids import ExecutionId, shard_of
+from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.domain.wheel import Placed, place
 from tidewheel.engine.batch import Batch, Received
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.engine.ticker import Ticker
 from tidewheel.engine.window import Stores
@@ -60,19 +61,22 @@ class Race:
     worked: RecordingTelemetry = field(default_factory=RecordingTelemetry)
     _deciding: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def layouts(self) -> Layouts:
+        return Layouts(self.backend.control, self.clock, SHARDS)
+
     # --- the entries --------------------------------------------------------------------------------------
 
     def write(self) -> set[str]:
         """One-time jobs with their entries, on all the slots from soon to later; the answer is what must run."""
         begin = self.clock.now_ms() + _LEAD_MS
-        self.backend.control.origin(self.clock.now_ms())
         instants = [begin + number * _SPREAD_MS // ENTRIES for number in range(ENTRIES)]
         with ThreadPoolExecutor(8) as threads:
             return set(threads.map(self._write, range(ENTRIES), instants))
 
     def _write(self, number: int, due_ms: int) -> str:
         job = a_job(number, schedule=Schedule(At(due_ms)))
-        slot = place(due_ms, self.clock.now_ms(), shard_of(TENANT, job.id, SHARDS))
+        slot = place(due_ms, self.clock.now_ms(), self.layouts.shard_of(TENANT, job.id))
         assert self.backend.jobs.create(job, Placed(slot, chain(job, due_ms)), None)
         return str(ExecutionId(job.id, due_ms))
 
@@ -90,7 +94,7 @@ class Race:
                 self.clock,
                 telemetry,
                 executor,
-                SHARDS,
+                self.layouts,
                 owner,
                 "v1",
                 seat,

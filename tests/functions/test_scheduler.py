@@ -21,6 +21,7 @@ from tidewheel.adapters.memory import (
     World,
 )
 from tidewheel.domain.wheel import RINGS
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ticker import LAST_CALL_MS, Ticker
 from tidewheel.engine.window import Stores
 from tidewheel.names import Env
@@ -62,7 +63,7 @@ class Bench:
             clock=self.clock,
             telemetry=RecordingTelemetry(),
             executor=InlineExecutor(),
-            shards=settings.shards,
+            layouts=Layouts(self.control, self.clock, settings.shards),
             owner=owner,
             version=settings.code_version,
             seat=seat,
@@ -144,7 +145,7 @@ def test_a_missing_setting_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatc
 
 def test_the_real_wiring_reaches_nobody_before_it_runs() -> None:
     made = real_ticker(SchedulerSettings.from_env({str(k): v for k, v in ENVIRONMENT.items()}), "me", 1)
-    assert (made.owner, made.version, made.shards, made.seat, made.seats) == ("me", "v1", 2, 1, 1)
+    assert (made.owner, made.version, made.layouts.shards, made.seat, made.seats) == ("me", "v1", 2, 1, 1)
     made.executor.shutdown()
 
 

@@ -14,6 +14,7 @@ from functions.worker import handler as worker
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.memory import (
     CountedEntropy,
+    MemoryControl,
     MemoryExecutions,
     MemoryJobs,
     MemoryWheel,
@@ -25,6 +26,7 @@ from tidewheel.domain.execution import Answer, Result, State, claimed
 from tidewheel.domain.job import JobState
 from tidewheel.domain.limits import TAKEOVER_GRACE_MS
 from tidewheel.engine.batch import Batch
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.names import Env
 from tidewheel.ports import Call, PortError
@@ -37,6 +39,7 @@ ENVIRONMENT = {
     Env.JOBS_TABLE: "jobs",
     Env.WHEEL_TABLE: "wheel",
     Env.EXECUTIONS_TABLE: "executions",
+    Env.CONTROL_TABLE: "control",
     Env.QUEUES: json.dumps(QUEUES),
     Env.SHARDS: "4",
 }
@@ -89,16 +92,16 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
     """The handler over memory, with a job for every message of the recorded events."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    world, telemetry = World(), Counting(seen)
+    world, telemetry, clock = World(), Counting(seen), SettableClock(NOW_MS)
     run = Run(
         jobs=MemoryJobs(world),
         executions=MemoryExecutions(world),
         wheel=MemoryWheel(world),
         callers={"http": seen},
-        clock=SettableClock(NOW_MS),
+        clock=clock,
         entropy=CountedEntropy(),
         telemetry=telemetry,
-        shards=4,
+        layouts=Layouts(MemoryControl(), clock, 4),
     )
     for number in range(1, CALLERS + 1):
         run.jobs.create(a_job(number), None, None)

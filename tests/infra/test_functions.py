@@ -7,7 +7,7 @@ import pytest
 from tidewheel import names, settings
 
 READS = {
-    "api": settings.ApiSettings,
+    "api": settings.RunSettings,
     "worker": settings.RunSettings,
     "scheduler": settings.SchedulerSettings,
     "watchdog": settings.WatchdogSettings,

@@ -22,7 +22,7 @@ from tidewheel.domain.route import ROUTES
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.engine.batch import Received
 from tidewheel.engine.ledger import Ledger
-from tidewheel.settings import ApiSettings, RunSettings, SchedulerSettings, WatchdogSettings
+from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings
 from tidewheel.wire.message import dump
 from tidewheel.wiring import api, scheduler, watchdog, worker
 
@@ -67,10 +67,10 @@ class Deployment:
             "wheel_table": self.tables.wheel,
             "executions_table": self.tables.executions,
         }
-        stores = {**self.names, "queues": self.urls, "shards": 1}
+        stores = {**self.names, "queues": self.urls, "shards": 1, "control_table": self.tables.control}
         control = {"control_table": self.tables.control}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
-        self.define = replace(api.define(ApiSettings(**stores, **control)), clock=self.clock)
+        self.define = replace(api.define(RunSettings(**stores)), clock=self.clock)
         self.batch = worker.batch(RunSettings(**stores))
         ticker_settings = {**self.names, "queues": self.urls}
         ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner", 0)

@@ -34,6 +34,7 @@ ALLOWED = {
     },
     "worker": {
         JOBS: "GetItem Query",
+        CONTROL: "GetItem",
         EXECUTIONS: "GetItem PutItem",
         WHEEL: "PutItem",
         TARGETS: "InvokeFunction",

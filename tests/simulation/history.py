@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.simulation.promises import broken_promises
-from tests.simulation.weather import Choosy, Faulty, LaggingExecutor, Slow, Weather
+from tests.simulation.weather import Behind, Choosy, Faulty, LaggingExecutor, Slow, Weather
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Definition, Job, Target
+from tidewheel.domain.layout import Layout
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.misfire import Misfire, Policy
 from tidewheel.domain.precision import Precision
@@ -127,9 +128,12 @@ class History:
     # --- what users do ------------------------------------------------------------------------------------
 
     def _define(self) -> Define:
-        self.stack.control.origin(self.stack.clock.now_ms() - WRITE_BOUND_MS - SKEW_MS)
+        control, earliest_ms = self.stack.control, self.stack.clock.now_ms() - WRITE_BOUND_MS - SKEW_MS
+        if control.layout() is None:
+            control.establish(Layout.first(earliest_ms, self.stack.shards))
         behind = self.rng.randrange(0, WRITE_BOUND_MS + SKEW_MS) if self.weather.strikes("slow write", 0.3) else 0
-        return replace(self.stack.define, clock=Slow(self.stack.clock, behind))
+        slow = Slow(self.stack.clock, behind)
+        return replace(self.stack.define, clock=slow, layouts=Behind(self.stack.layouts, slow))
 
     def _schedule(self, now: int) -> Schedule:
         timing = self.rng.choice(

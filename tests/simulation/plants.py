@@ -203,7 +203,7 @@ def _packs_overwritten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _origin_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(MemoryControl, "origin", lambda control, now_ms: now_ms)
+    patch.setattr(MemoryControl, "establish", lambda control, layout: layout)
 
 
 PLANTS: Mapping[str, Bug] = {

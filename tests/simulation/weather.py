@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.limits import WRITE_BOUND_MS
+from tidewheel.engine.layouts import Layouts
 from tidewheel.ports import PortError
 
 SLOW_BUT_ALIVE = 0.9, 1_600
@@ -99,6 +100,17 @@ class Choosy:
         taken = [not self._weather.strikes("partly refused", self._rate) for _ in dispatches]
         self._queue.send(route, [dispatch for dispatch, good in zip(dispatches, taken, strict=True) if good])
         return taken
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What an API that is behind knows of the shards."""
+
+    layouts: Layouts
+    clock: SettableClock
+
+    def shard_of(self, tenant: str, job: str) -> int:
+        return self.layouts.now().shard_of(tenant, job, self.clock.now_ms())
 
 
 class Slow(SettableClock):

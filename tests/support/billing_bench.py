@@ -11,10 +11,10 @@ from tests.support.world import Backend
 from tests.support.world_examples import TENANT, a_job, chain
 from tidewheel.adapters.memory import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
 from tidewheel.domain.execution import Answer, Result
-from tidewheel.domain.ids import shard_of
 from tidewheel.domain.job import Job
 from tidewheel.domain.limits import OUTPUT_BYTES
 from tidewheel.domain.wheel import Placed, place
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Fate, Run
 from tidewheel.engine.ticker import Ticker
 from tidewheel.engine.window import Stores
@@ -68,6 +68,7 @@ class Bench:
         self.telemetry = RecordingTelemetry()
         self._queue = queue
         self.shards = shards
+        self.layouts = Layouts(backend.control, self.clock, shards)
         self._window = (0, 0)
         self._sent = 0
         self._before = 0
@@ -78,11 +79,10 @@ class Bench:
     def create(self, jobs: Sequence[Job]) -> None:
         """Defines jobs, each with its first entry on the wheel."""
         now = self.clock.now_ms()
-        self.backend.control.origin(now)
         for job in jobs:
             nominal = job.next_nominal(now)
             assert nominal is not None
-            slot = place(job.due(nominal), now, shard_of(TENANT, job.id, self.shards))
+            slot = place(job.due(nominal), now, self.layouts.shard_of(TENANT, job.id))
             assert self.backend.jobs.create(job, Placed(slot, chain(job, nominal)), None)
 
     def turn(self, from_ms: int, to_ms: int) -> Bill:
@@ -95,7 +95,7 @@ class Bench:
             self.clock,
             self.telemetry,
             InlineExecutor(),
-            shards=self.shards,
+            layouts=self.layouts,
             owner="bench",
             version="v1",
         )
@@ -129,7 +129,7 @@ class Bench:
             clock=SettableClock(self.clock.now_ms()),
             entropy=CountedEntropy(),
             telemetry=self.telemetry,
-            shards=self.shards,
+            layouts=self.layouts,
         )
         for url in cloud.urls.values():
             while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):

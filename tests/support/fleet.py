@@ -97,5 +97,5 @@ class Fleet:
 
     def holders(self) -> list[int | None]:
         """The seat that holds each shard."""
-        found = [self.stack.control.holding(shard) for shard in range(self.stack.shards)]
+        found = [self.stack.control.holding(shard) for shard in range(self.stack.layouts.latest.numbers)]
         return [holding.seat if holding else None for holding in found]

@@ -11,6 +11,7 @@ import httpx
 from functions.api.app import resolver
 from tidewheel.adapters.memory import (
     CountedEntropy,
+    MemoryControl,
     MemoryExecutions,
     MemoryJobs,
     MemoryQueue,
@@ -20,6 +21,7 @@ from tidewheel.adapters.memory import (
     World,
 )
 from tidewheel.engine.define import Define
+from tidewheel.engine.layouts import Layouts
 
 NOW_MS = 1_763_657_220_000  # 2025-11-20T16:47:00Z
 EVENTS = Path(__file__).parents[1] / "functions" / "events"
@@ -71,7 +73,7 @@ def memory_flow(clock: SettableClock) -> Define:
         clock=clock,
         entropy=CountedEntropy(),
         telemetry=RecordingTelemetry(),
-        shards=4,
+        layouts=Layouts(MemoryControl(), clock, 4),
     )
 
 

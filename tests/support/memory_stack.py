@@ -25,6 +25,7 @@ from tidewheel.domain.route import Route
 from tidewheel.domain.schedule import At, Cron, Every, Schedule
 from tidewheel.engine.batch import Batch, Received
 from tidewheel.engine.define import Define
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.engine.ticker import End, Ticker
 from tidewheel.engine.window import Stores
@@ -88,7 +89,6 @@ class MemoryStack:
     """Everything that a deployment has, in memory."""
 
     def __init__(self, shards: int = 2, now_ms: int = START_MS) -> None:
-        self.shards = shards
         self.clock = PumpedClock(now_ms)
         self.clock.pump = self.pump
         self.world = World()
@@ -97,6 +97,8 @@ class MemoryStack:
         self.wheel = MemoryWheel(self.world)
         self.control = MemoryControl()
         self.queue = MemoryQueue(self.clock)
+        self.shards = shards
+        self.layouts = self.fresh_layouts()
         self.telemetry = RecordingTelemetry()
         self.entropy = CountedEntropy()
         self.caller = RecordingCaller(self.clock)
@@ -106,9 +108,12 @@ class MemoryStack:
         self._owners = 0
         self._stop_ms = 0
 
+    def fresh_layouts(self) -> Layouts:
+        """What a process that starts now knows of the shards: nothing yet, but how many there are to be."""
+        return Layouts(self.control, self.clock, self.shards)
+
     @property
     def define(self) -> Define:
-        self.control.origin(self.clock.now_ms())
         return Define(
             self.jobs,
             self.executions,
@@ -117,7 +122,7 @@ class MemoryStack:
             self.clock,
             self.entropy,
             self.telemetry,
-            self.shards,
+            self.layouts,
         )
 
     @property
@@ -130,7 +135,7 @@ class MemoryStack:
             self.clock,
             self.entropy,
             self.telemetry,
-            self.shards,
+            self.layouts,
         )
 
     def ticker(self, version: str = "v1", seat: int = 0, seats: int = 1) -> Ticker:
@@ -143,7 +148,7 @@ class MemoryStack:
             self.clock,
             self.telemetry,
             InlineExecutor(),
-            self.shards,
+            self.fresh_layouts(),
             f"owner-{self._owners}",
             version,
             seat,

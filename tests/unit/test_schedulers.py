@@ -17,7 +17,7 @@ FOR_EVER = 10**12
 
 def fleet(shards: int = 4, seats: int = 2) -> Fleet:
     stack = MemoryStack(shards)
-    stack.control.origin(START_MS)
+    stack.layouts.now()
     return Fleet(stack, seats)
 
 

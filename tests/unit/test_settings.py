@@ -32,7 +32,7 @@ def environ(**changes: str) -> dict[str, str]:
 def test_what_the_workers_need() -> None:
     read = RunSettings.from_env(environ())
     urls = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
-    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", urls, 16)
+    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", "t-control", urls, 16)
 
 
 def test_what_the_scheduler_needs() -> None:

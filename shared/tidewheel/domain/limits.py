@@ -26,6 +26,12 @@ LOOK_MS = 400
 """How often a scheduler looks at the other seats. STILL_MS, this and a load are less than the 5 s in which a dead
 scheduler's shards must fire again."""
 
+LAYOUT_FRESH_MS = 30 * SECOND_MS
+"""How old a process's knowledge of the number of shards may be."""
+LAYOUT_NOTICE_MS = 2 * MINUTE_MS
+"""How long before it takes effect a change of that number is announced: well above the age of what everybody knows,
+a write and the skew of two clocks."""
+
 TAKEOVER_GRACE_MS = 10 * SECOND_MS
 """An execution's lease must be past by this much before another worker takes over."""
 

@@ -6,9 +6,10 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+from tidewheel.domain.ids import shard_of
 from tidewheel.domain.limits import PACK_ENTRIES
 from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import ARMED, Entry, Level, Placed, Slot, late, pack_key
+from tidewheel.domain.wheel import ARMED, Entry, Level, Placed, Slot, late, pack_key, place
 from tidewheel.engine.window import Shard, Window
 
 Arm = tuple[Window, Entry]
@@ -33,21 +34,35 @@ class Armer:
                 return Slot(ring.level, ring.start_of(due_ms), self._shard.number)
         return None
 
-    def arm(self, arms: Sequence[Arm]) -> None:
+    def arm(self, arms: Sequence[Arm], now_ms: int) -> None:
         """Writes packs, one or more for each slot that entries go to.
 
-        What every slot is loaded for already goes to the late slot, by itself.
+        What every slot is loaded for already goes to the late slot, by itself; what belongs to another shard by
+        now goes there, by itself and with the margins of a stranger.
         """
         targets: defaultdict[Slot, list[Arm]] = defaultdict(list)
+        shards = self._shard.layouts.latest.shards_at(now_ms)
         for window, entry in arms:
+            home = shard_of(entry.tenant, entry.job, shards)
             slot = self._target(entry.due_ms)
-            if slot is None:
+            if home != self._shard.number:
+                self._put_elsewhere(window, entry, home)
+            elif slot is None:
                 self._put_late(window, entry)
             else:
                 targets[slot].append((window, entry))
         for slot, together in targets.items():
             for start in range(0, len(together), PACK_ENTRIES):
                 self._put_pack(slot, together[start : start + PACK_ENTRIES])
+
+    def _put_elsewhere(self, window: Window, entry: Entry, shard: int) -> None:
+        """Each try is placed by its own time: a slot that took the entry a try ago may be loaded by now."""
+        wheel, clock = self._shard.stores.wheel, self._shard.clock
+
+        def work() -> None:
+            wheel.put(Placed(place(entry.due_ms, clock.now_ms(), shard), entry))
+
+        self._write([window], work, lambda: None)
 
     def _put_late(self, window: Window, entry: Entry) -> None:
         placed = Placed(late(self._shard.number), entry)

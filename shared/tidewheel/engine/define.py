@@ -10,12 +10,13 @@ from typing import Any
 from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
 from tidewheel.domain.execution import Execution, State
 from tidewheel.domain.expansion import first_firing, route_of, waiting_firing
-from tidewheel.domain.ids import ExecutionId, Origin, job_id, nonce, shard_of
+from tidewheel.domain.ids import ExecutionId, Origin, job_id, nonce
 from tidewheel.domain.job import Definition, Generation, Job, JobState
 from tidewheel.domain.ledger import standing
 from tidewheel.domain.limits import DIRECT_MS, MAX_PAGE
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.wheel import Chain, Entry, Placed, Waiting, late, place
+from tidewheel.engine.layouts import Layouts
 from tidewheel.ports import Clock, Entropy, Executions, Jobs, Page, PortError, Queue, Telemetry, Wheel
 
 Draft = Callable[[str, int, Definition | None], Definition]
@@ -49,7 +50,7 @@ class Define:
     clock: Clock
     entropy: Entropy
     telemetry: Telemetry
-    shards: int
+    layouts: Layouts
 
     def create(self, tenant: str, draft: Draft, key: str = "", fingerprint: str = "") -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.
@@ -110,10 +111,10 @@ class Define:
         return Placed(late(self._shard(job)), entry), queued
 
     def _shard(self, job: Job) -> int:
-        return shard_of(job.tenant, job.id, self.shards)
+        return self.layouts.shard_of(job.tenant, job.id)
 
     def _place(self, entry: Entry, now: int) -> Placed:
-        return Placed(place(entry.due_ms, now, shard_of(entry.tenant, entry.job, self.shards)), entry)
+        return Placed(place(entry.due_ms, now, self.layouts.shard_of(entry.tenant, entry.job)), entry)
 
     def _hand_over(self, job: Job, placed: Placed | None, now: int) -> None:
         """Sends what is due at once. If that fails, the wheel does it: the entry is there."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tidewheel.domain.limits import MINUTE_MS
 from tidewheel.domain.wheel import LATE_EVERY_MS, Entry, late
 from tidewheel.engine.load import Loaded, fetch
 from tidewheel.engine.window import Shard, Window
+
+_LATE_OF_OLD_EVERY_MS = MINUTE_MS
+"""The same for a shard that is not in force any more, in whose late slot nobody puts anything."""
 
 
 class LateSlot:
@@ -34,7 +38,8 @@ class LateSlot:
             return
         self._reading = True
         self._begun += 1
-        self._due_ms = now_ms + LATE_EVERY_MS
+        live = self._shard.layouts.latest.may_hold(self._slot, now_ms)
+        self._due_ms = now_ms + (LATE_EVERY_MS if live else _LATE_OF_OLD_EVERY_MS)
         in_hand, stores = frozenset(self._known), self._shard.stores
         self._shard.errands.start(
             lambda: fetch(stores.jobs, self._slot, stores.wheel.load(self._slot), in_hand), self._took

@@ -24,12 +24,13 @@ from tidewheel.domain.execution import (
     lost,
 )
 from tidewheel.domain.expansion import Dispatch, route_of
-from tidewheel.domain.ids import ExecutionId, Origin, nonce, shard_of
+from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.job import Job
 from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.retry import delay_ms
 from tidewheel.domain.wheel import Placed, Waiting, place
+from tidewheel.engine.layouts import Layouts
 from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Telemetry, Wheel
 
 
@@ -66,7 +67,7 @@ class Run:
     clock: Clock
     entropy: Entropy
     telemetry: Telemetry
-    shards: int
+    layouts: Layouts
 
     def handle(self, dispatch: Dispatch) -> Handled:
         """Runs what a message asks for, unless it was done, is being done, or is not wanted any more.
@@ -211,7 +212,7 @@ class Run:
         entry = Waiting(
             claim.tenant, claim.id, claim.attempt + 1, claim.generation, due, route_of(job), Precision.NORMAL
         )
-        shard = shard_of(claim.tenant, job.id, self.shards)
+        shard = self.layouts.shard_of(claim.tenant, job.id)
         self.wheel.put(Placed(place(due, now, shard), entry))
 
 

@@ -11,6 +11,7 @@ from tidewheel.domain.limits import LOOK_MS, SECOND_MS
 from tidewheel.domain.wheel import Level
 from tidewheel.engine.errands import Errands
 from tidewheel.engine.fire import Hopper
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.turn import ShardWheel
 from tidewheel.engine.window import Shard, Stores
 from tidewheel.ports import Clock, Telemetry
@@ -26,6 +27,7 @@ class Means:
     clock: Clock
     telemetry: Telemetry
     executor: Executor
+    layouts: Layouts
 
     def errands(self) -> Errands:
         """A set of errands of its own."""
@@ -47,14 +49,12 @@ class Shares:
         means: What to work with.
         hopper: Where occurrences go.
         lease: The seat's lease.
-        shards: How many shards there are.
         seats: How many seats there are.
     """
 
     means: Means
     hopper: Hopper
     lease: Lease
-    shards: int
     seats: int
     _errands: Errands = field(init=False)
     _held: dict[int, _Held] = field(default_factory=dict)
@@ -90,6 +90,10 @@ class Shares:
         self._look_ms = monotonic + LOOK_MS
         control = self.means.stores.control
 
+        def work() -> Mapping[int, Lease | None]:
+            self.means.layouts.now()
+            return {seat: control.lease(seat) for seat in self._vigils}
+
         def done(leases: Mapping[int, Lease | None]) -> None:
             self._looking = False
             now = self.means.clock.monotonic_ms()
@@ -101,10 +105,11 @@ class Shares:
             self._mine = self._wanted()
             self._claim_vacant()
 
-        self._errands.start(lambda: {seat: control.lease(seat) for seat in self._vigils}, done)
+        self._errands.start(work, done)
 
     def _wanted(self) -> set[int]:
-        return {shard for shard in range(self.shards) if heir(shard, self.seats, self._alive) == self.lease.seat}
+        shards = range(self.means.layouts.latest.numbers)
+        return {shard for shard in shards if heir(shard, self.seats, self._alive) == self.lease.seat}
 
     # --- claim --------------------------------------------------------------------------------------------
 
@@ -113,28 +118,25 @@ class Shares:
             self._claim(shard)
 
     def _claim(self, shard: int) -> None:
-        control, lease, clock = self.means.stores.control, self.lease, self.means.clock
+        control, lease = self.means.stores.control, self.lease
         others = {seat: reign for seat, reign in self._alive.items() if seat != lease.seat}
         self._claiming.add(shard)
 
-        def work() -> tuple[Holding, int] | None:
+        def work() -> Holding | None:
             seen = control.holding(shard)
-            if not is_vacant(seen, others):
-                return None
-            holding = control.claim(shard, seen, lease.seat, lease.epoch)
-            return (holding, control.origin(clock.now_ms())) if holding else None
+            return control.claim(shard, seen, lease.seat, lease.epoch) if is_vacant(seen, others) else None
 
-        def done(claimed: tuple[Holding, int] | None) -> None:
+        def done(holding: Holding | None) -> None:
             self._claiming.discard(shard)
-            if claimed is not None:
-                self._begin(shard, *claimed)
+            if holding is not None:
+                self._begin(shard, holding)
 
         self._errands.start(work, done)
 
-    def _begin(self, number: int, holding: Holding, origin_ms: int) -> None:
+    def _begin(self, number: int, holding: Holding) -> None:
         means = self.means
-        shard = Shard(number, holding.epoch, means.stores, means.errands(), means.telemetry)
-        cursors = {**dict.fromkeys(Level, origin_ms), **holding.cursors}
+        shard = Shard(number, holding.epoch, means.stores, means.errands(), means.telemetry, means.clock, means.layouts)
+        cursors = {**dict.fromkeys(Level, means.layouts.latest.born_ms(number)), **holding.cursors}
         self._held[number] = _Held(ShardWheel(shard, cursors, means.clock.now_ms(), self.hopper), shard)
 
     # --- give up ------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import HEARTBEAT_MS, LET_GO_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.precision import TICK_MS
 from tidewheel.engine.fire import Hopper
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.recover import take_lease
 from tidewheel.engine.shares import Means, Shares
 from tidewheel.engine.window import Stores
@@ -44,7 +45,7 @@ class Ticker:
         clock: Time.
         telemetry: Counts.
         executor: Runs errands.
-        shards: How many shards there are.
+        layouts: How many shards there are, and are to be.
         owner: This run's unique name.
         version: The code version.
         seat: Which seat it is to take.
@@ -57,7 +58,7 @@ class Ticker:
     clock: Clock
     telemetry: Telemetry
     executor: Executor
-    shards: int
+    layouts: Layouts
     owner: str
     version: str
     seat: int = 0
@@ -102,13 +103,13 @@ class _Reign:
         self._ticker = ticker
         self._clock = ticker.clock
         self._lease = lease
-        means = Means(ticker.stores, ticker.clock, ticker.telemetry, ticker.executor)
+        means = Means(ticker.stores, ticker.clock, ticker.telemetry, ticker.executor, ticker.layouts)
         self._errands = means.errands()
         self._hopper = Hopper(ticker.queue, self._errands, ticker.telemetry)
-        self._shares = Shares(means, self._hopper, lease, ticker.shards, ticker.seats)
+        self._shares = Shares(means, self._hopper, lease, ticker.seats)
         self._renewed_ms = self._clock.monotonic_ms()
         self._heartbeat_ms = self._renewed_ms
-        self._flush_ms = self._renewed_ms + MINUTE_MS
+        self._report_ms = self._renewed_ms
         self._beating = False
         self._called = False
 
@@ -148,9 +149,12 @@ class _Reign:
         self._errands.start(lambda: self._ticker.stores.control.renew(self._lease), done)
 
     def _report(self, monotonic: int) -> None:
-        if monotonic >= self._flush_ms:
-            self._flush_ms = monotonic + MINUTE_MS
-            self._ticker.telemetry.flush()
+        """Hands on what was counted; and says how many shards there are to be, in case that was changed."""
+        if monotonic >= self._report_ms:
+            self._report_ms = monotonic + MINUTE_MS
+            ticker = self._ticker
+            ticker.telemetry.flush()
+            self._errands.start(lambda: ticker.layouts.adopt(ticker.telemetry), lambda _: None)
 
     def _must_yield(self, remaining_ms: int) -> bool:
         """Whether a successor stands ready: called because the deadline nears, or because it runs newer code."""

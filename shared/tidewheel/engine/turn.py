@@ -21,6 +21,8 @@ from tidewheel.engine.window import Shard, Window
 
 _BACKLOG_LOADS = 8
 """Backlog slots that a shard loads at a time, behind the live ones."""
+_MOST_SLOTS = 500
+"""Slots of a level that are opened, or passed over, in one tick."""
 
 
 class ShardWheel:
@@ -58,14 +60,20 @@ class ShardWheel:
     def _open_slots(self, now_ms: int) -> None:
         for track in self._tracks.values():
             track.wake(now_ms)
-            while (slot_ms := track.due_live(now_ms)) is not None:
-                self._open(track, slot_ms)
-            while track.backlog_open < _BACKLOG_LOADS and (slot_ms := track.due_backlog()) is not None:
-                self._open(track, slot_ms)
+            for _ in range(_MOST_SLOTS):
+                slot_ms = track.due_live(now_ms)
+                if slot_ms is None and track.backlog_open < _BACKLOG_LOADS:
+                    slot_ms = track.due_backlog()
+                if slot_ms is None:
+                    break
+                self._open(track, slot_ms, now_ms)
 
-    def _open(self, track: Track, slot_ms: int) -> None:
+    def _open(self, track: Track, slot_ms: int, now_ms: int) -> None:
         track.opened(slot_ms)
         slot = Slot(track.ring.level, slot_ms, self._shard.number)
+        if not self._shard.layouts.latest.may_hold(slot, now_ms):
+            track.retired(slot_ms)
+            return
         cascades = slot.level in CASCADES
 
         def done(loaded: Loaded) -> None:
@@ -73,7 +81,7 @@ class ShardWheel:
                 return
             window = Window(slot, ends_ms=slot_ms if cascades else slot_ms + track.ring.slot_ms)
             self._retirer.watch(window)
-            self._armer.arm(self._take_in(window, loaded))
+            self._armer.arm(self._take_in(window, loaded), self._now_ms)
 
         stores = self._shard.stores
         self._shard.errands.start(lambda: fetch(stores.jobs, slot, stores.wheel.load(slot), ()), done)
@@ -90,10 +98,10 @@ class ShardWheel:
             arms += self._plan(window, [entry], loaded)
             window.singles |= loaded.removable(dict.fromkeys(window.known, entry))
         self._complain(loaded)
-        self._armer.arm(arms)
+        self._armer.arm(arms, self._now_ms)
 
     def _take_in_stragglers(self, window: Window, loaded: Loaded) -> None:
-        self._armer.arm(self._take_in(window, loaded))
+        self._armer.arm(self._take_in(window, loaded), self._now_ms)
 
     def _take_in(self, window: Window, loaded: Loaded) -> list[Arm]:
         """Plans a load: what fires goes to the hopper; what is returned is to be armed. Both hold the window open."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from tidewheel.domain.wheel import Chain, Slot
 from tidewheel.engine.errands import Errands
-from tidewheel.ports import Control, Executions, Jobs, Telemetry, Wheel
+from tidewheel.engine.layouts import Layouts
+from tidewheel.ports import Clock, Control, Executions, Jobs, Telemetry, Wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Shard:
     stores: Stores
     errands: Errands
     telemetry: Telemetry
+    clock: Clock
+    layouts: Layouts
 
 
 @dataclass(slots=True, eq=False)

@@ -10,15 +10,15 @@ from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.engine.define import Define
+from tidewheel.engine.layouts import Layouts
 from tidewheel.names import Function
-from tidewheel.settings import ApiSettings
+from tidewheel.settings import RunSettings
 from tidewheel.wiring.stores import all_jobs
 
 
-def define(settings: ApiSettings) -> Define:
-    """Makes the flow with its clients, and sees to it that the wheel is turned from before its first write on."""
+def define(settings: RunSettings) -> Define:
+    """Makes the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
-    DynamoControl(dynamodb, settings.control_table).origin(clock.now_ms())
     return Define(
         jobs=all_jobs(dynamodb, settings),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
@@ -27,5 +27,5 @@ def define(settings: ApiSettings) -> Define:
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=PowertoolsTelemetry(Function.API),
-        shards=settings.shards,
+        layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
     )

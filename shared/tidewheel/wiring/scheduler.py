@@ -12,6 +12,7 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ticker import Ticker
 from tidewheel.engine.window import Stores
 from tidewheel.names import Function
@@ -29,20 +30,21 @@ def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
         owner: A name for this run that no other run has.
         seat: Which seat it is to take.
     """
-    dynamodb = clients.dynamodb()
+    dynamodb, clock = clients.dynamodb(), SystemClock()
+    control = DynamoControl(dynamodb, settings.control_table)
     return Ticker(
         stores=Stores(
             wheel=DynamoWheel(dynamodb, settings.wheel_table),
             jobs=jobs(dynamodb, settings.jobs_table),
-            control=DynamoControl(dynamodb, settings.control_table),
+            control=control,
             executions=DynamoExecutions(dynamodb, settings.executions_table),
         ),
         queue=SqsQueue(clients.sqs(), settings.queues),
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
-        clock=SystemClock(),
+        clock=clock,
         telemetry=PowertoolsTelemetry(Function.SCHEDULER),
         executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="errand"),
-        shards=settings.shards,
+        layouts=Layouts(control, clock, settings.shards),
         owner=owner,
         version=settings.code_version,
         seat=seat,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.functions import LambdaInvoker
 from tidewheel.adapters.aws.queue import SqsQueue
@@ -12,6 +13,7 @@ from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.targets.aws_lambda import LambdaTarget
 from tidewheel.adapters.targets.http import HttpTarget
 from tidewheel.engine.batch import Batch
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.names import Function
 from tidewheel.settings import RunSettings
@@ -21,16 +23,16 @@ from tidewheel.wiring.stores import all_jobs
 
 def batch(settings: RunSettings) -> Batch:
     """Makes the flow with its clients."""
-    dynamodb = clients.dynamodb()
+    dynamodb, clock = clients.dynamodb(), SystemClock()
     telemetry = PowertoolsTelemetry(Function.WORKER)
     run = Run(
         jobs=all_jobs(dynamodb, settings),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
         wheel=DynamoWheel(dynamodb, settings.wheel_table),
         callers={"http": HttpTarget(), "lambda": LambdaTarget(LambdaInvoker())},
-        clock=SystemClock(),
+        clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,
-        shards=settings.shards,
+        layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
     )
     return Batch(run, SqsQueue(clients.sqs(), settings.queues), telemetry, load)

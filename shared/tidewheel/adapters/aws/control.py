@@ -1,4 +1,4 @@
-"""The lease and the cursors in DynamoDB. Every write is conditional on the epoch."""
+"""The layout, the leases and the cursors in DynamoDB. Every write is conditional."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text
+from tidewheel.domain.layout import Layout, Period
 from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.wheel import RINGS, Level
 from tidewheel.ports import Lost
@@ -17,7 +18,7 @@ from tidewheel.ports import Lost
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ORIGIN = {"pk": text("origin")}
+_LAYOUT = {"pk": text("layout")}
 
 
 def _seat(seat: int) -> dict[str, dict[str, str]]:
@@ -48,6 +49,15 @@ def _read_holding(item: Item) -> Holding:
     )
 
 
+def _periods(layout: Layout) -> dict[str, str]:
+    return text(",".join(f"{period.from_ms}:{period.shards}" for period in layout.periods))
+
+
+def _read_layout(item: Item) -> Layout:
+    rows = (row.split(":") for row in item["pe"]["S"].split(","))
+    return Layout(tuple(Period(int(from_ms), int(shards)) for from_ms, shards in rows))
+
+
 @dataclass(frozen=True, slots=True)
 class DynamoControl:
     """``ports.Control`` on the Control table."""
@@ -55,15 +65,24 @@ class DynamoControl:
     client: DynamoDBClient
     table: str
 
-    def origin(self, now_ms: int) -> int:
+    def layout(self) -> Layout | None:
         """See ``ports.Control``."""
-        known = self._get("control.origin", _ORIGIN)
-        if known:
-            return int(known["at"]["N"])
-        change, condition = "SET #at = :at", "attribute_not_exists(pk)"
-        names, values = {"#at": "at"}, {":at": number(now_ms)}
-        stored, standing = self._update("control.origin", _ORIGIN, change, condition, values, names)
-        return int((stored or standing or {})["at"]["N"])
+        item = self._get("control.layout", _LAYOUT)
+        return _read_layout(item) if item else None
+
+    def establish(self, layout: Layout) -> Layout:
+        """See ``ports.Control``."""
+        values = {":pe": _periods(layout)}
+        stored, standing = self._update(
+            "control.establish", _LAYOUT, "SET pe = :pe", "attribute_not_exists(pk)", values
+        )
+        return _read_layout(stored or standing or {})
+
+    def reshape(self, seen: Layout, new: Layout) -> bool:
+        """See ``ports.Control``."""
+        values = {":pe": _periods(new), ":seen": _periods(seen)}
+        stored, standing = self._update("control.reshape", _LAYOUT, "SET pe = :pe", "pe = :seen", values)
+        return stored is not None or (standing is not None and _read_layout(standing) == new)
 
     def lease(self, seat: int = 0) -> Lease | None:
         """See ``ports.Control``."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
@@ -17,15 +18,27 @@ class MemoryControl:
 
     _leases: dict[int, Lease] = field(default_factory=dict)
     _holdings: dict[int, Holding] = field(default_factory=dict)
-    _origin_ms: int | None = None
+    _layout: Layout | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def origin(self, now_ms: int) -> int:
+    def layout(self) -> Layout | None:
+        """See ``ports.Control``."""
+        return self._layout
+
+    def establish(self, layout: Layout) -> Layout:
         """See ``ports.Control``."""
         with self._lock:
-            if self._origin_ms is None:
-                self._origin_ms = now_ms
-            return self._origin_ms
+            if self._layout is None:
+                self._layout = layout
+            return self._layout
+
+    def reshape(self, seen: Layout, new: Layout) -> bool:
+        """See ``ports.Control``."""
+        with self._lock:
+            if self._layout is None or self._layout not in (seen, new):
+                return False
+            self._layout = new
+            return True
 
     def lease(self, seat: int = 0) -> Lease | None:
         """See ``ports.Control``."""
