@@ -72,6 +72,8 @@ class History:
             self._fill_seats(0.6)
             self._run(self.rng.choice(self.lives_ms))
             self._strike()
+            if self.weather.strikes("resharded", 0.1):
+                self.stack.shards = self.rng.choice([1, 2, 4, 7])
             if self.weather.strikes("fleet down", 0.05):
                 for number in self.fleet.running:
                     self.fleet.kill(number)

@@ -11,7 +11,7 @@ from tidewheel.domain.execution import Answer, Result, State
 from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Cron
-from tidewheel.domain.wheel import BEYOND, DAYS, HOURS, Level
+from tidewheel.domain.wheel import BEYOND, DAYS, HOURS, RINGS, Level
 
 
 def skip_to(stack: MemoryStack, instant_ms: int) -> None:
@@ -49,17 +49,28 @@ def test_a_job_far_ahead_passes_every_level_and_fires_once_on_time(ahead_ms: int
     assert not any(stack.world.singles.values())
 
 
-def test_an_entry_moves_one_level_down_at_a_time() -> None:
+@pytest.mark.parametrize(
+    ("jobs", "way"),
+    [
+        (2, [Level.BEYOND, Level.DAYS, Level.HOURS, Level.MINUTES]),
+        (1, [Level.BEYOND, Level.MINUTES, Level.MINUTES, Level.MINUTES]),
+    ],
+)
+def test_entries_move_one_level_down_at_a_time_unless_they_are_alone(jobs: int, way: list[Level]) -> None:
     stack = MemoryStack(shards=1)
     due = START_MS + 400 * DAY_MS
-    stack.create(At(due))
-    order = [Level.BEYOND, Level.DAYS, Level.HOURS, Level.MINUTES]
+    for _ in range(jobs):
+        stack.create(At(due))
+    order = [ring.level for ring in RINGS]
     finest = [max(resting(stack), key=order.index)]
     for instant in passages(due):
         skip_to(stack, instant)
         stack.crash_after(40_000)
         finest.append(max(resting(stack), key=order.index))
-    assert finest == order
+    assert finest == way
+    skip_to(stack, due - 2 * MINUTE_MS)
+    stack.turn_for(5 * MINUTE_MS)
+    assert stack.caller.nominal == [due] * jobs
 
 
 def test_what_a_fleet_missed_while_it_was_down_still_fires() -> None:

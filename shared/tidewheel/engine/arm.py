@@ -9,8 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from tidewheel.domain.ids import shard_of
 from tidewheel.domain.limits import PACK_ENTRIES
 from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import ARMED, Entry, Level, Placed, Slot, late, pack_key, place
+from tidewheel.domain.wheel import ARMED, MINUTES, Entry, Level, Placed, Slot, late, pack_key, place
 from tidewheel.engine.window import Shard, Window
+
+_SKIPPED = frozenset({Level.HOURS, Level.DAYS})
+"""Levels that an entry without company need not rest in. What is beyond them stays there: how far ahead the slots
+below may hold something is bounded (``domain/layout``)."""
 
 Arm = tuple[Window, Entry]
 """An entry to be armed, and the window that stays open until that is durable."""
@@ -51,9 +55,22 @@ class Armer:
                 self._put_late(window, entry)
             else:
                 targets[slot].append((window, entry))
-        for slot, together in targets.items():
+        for slot, together in self._merged(targets).items():
             for start in range(0, len(together), PACK_ENTRIES):
                 self._put_pack(slot, together[start : start + PACK_ENTRIES])
+
+    def _merged(self, targets: Mapping[Slot, Sequence[Arm]]) -> Mapping[Slot, Sequence[Arm]]:
+        """An entry that would lie alone in an hour's or a day's pack goes straight to its minute.
+
+        A pack of one costs as much as a step further down, and the minute spares the steps between: the whole way of
+        a lone job is one write.
+        """
+        merged: defaultdict[Slot, list[Arm]] = defaultdict(list)
+        for slot, together in targets.items():
+            due_ms = together[0][1].due_ms
+            alone = len(together) == 1 and slot.level in _SKIPPED and self._tracks[Level.MINUTES].takes(due_ms)
+            merged[Slot(Level.MINUTES, MINUTES.start_of(due_ms), slot.shard) if alone else slot].extend(together)
+        return merged
 
     def _put_elsewhere(self, window: Window, entry: Entry, shard: int) -> None:
         """Each try is placed by its own time: a slot that took the entry a try ago may be loaded by now."""

@@ -54,7 +54,7 @@ class Layouts:
     def adopt(self, telemetry: Telemetry) -> None:
         """Announces the deployment's number of shards, if it is another than the newest one.
 
-        One that was announced before and has not taken effect yet comes first: whoever asks after it gets its way.
+        One that was announced before and has not taken effect yet comes first; then it is asked for again.
 
         Raises:
             PortError: The layout could not be read or written.
@@ -65,4 +65,4 @@ class Layouts:
         new = layout.reshaped(self.shards, now)
         if self.control.reshape(layout, new):
             telemetry.note("resharding", before=layout.newest, after=new.newest, from_ms=new.periods[-1].from_ms)
-        self._known = None
+            self._known = (self.clock.monotonic_ms(), new)
