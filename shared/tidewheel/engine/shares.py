@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tidewheel.domain.lease import Holding, Lease, Vigil, heir, is_vacant
 from tidewheel.domain.limits import LOOK_MS, SECOND_MS
 from tidewheel.domain.wheel import Level
+from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.errands import Errands
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.turn import ShardWheel
@@ -26,10 +27,11 @@ class Means:
     clock: Clock
     telemetry: Telemetry
     executor: Executor
+    backoff: Backoff
 
     def errands(self) -> Errands:
         """A set of errands of its own."""
-        return Errands(self.executor, self.clock, self.telemetry)
+        return Errands(self.executor, self.clock, self.telemetry, self.backoff)
 
 
 @dataclass(slots=True)
