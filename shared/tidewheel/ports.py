@@ -208,7 +208,11 @@ class Wheel(Protocol):
         """Writes a pack under a key that nobody else uses."""
 
     def remove(self, slot: Slot, keys: Sequence[str]) -> None:
-        """Deletes singles by sort key; those that are gone do not matter."""
+        """Deletes singles by sort key; those that are gone do not matter. A repeat may be needed for very many.
+
+        Raises:
+            Throttled: Some were not deleted within ``limits.WRITE_BOUND_MS``.
+        """
 
 
 class Control(Protocol):

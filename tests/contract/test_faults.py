@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import boto3
@@ -13,12 +13,14 @@ from botocore.stub import Stubber
 from tests.support.tables import Tables
 from tests.support.world import Backend, Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, ROUTE, TENANT, a_job, asked, chain, dispatch, execution, minute
-from tidewheel.adapters.aws import dynamo
+from tidewheel.adapters.aws import clients, dynamo
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.records import job_item, job_key
+from tidewheel.adapters.memory import SettableClock
 from tidewheel.domain.job import Generation
 from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Lease
+from tidewheel.domain.limits import WRITE_BOUND_MS
 from tidewheel.domain.wheel import Level, Placed
 from tidewheel.ports import Lost, PortError, Throttled
 
@@ -60,6 +62,7 @@ SQS_CALLS: dict[str, Callable[[Backend], object]] = {
     "queue.postpone": lambda world: world.queue.postpone(ROUTE, "receipt", 2_000),
 }
 CALLS = {**DYNAMODB_CALLS, **SQS_CALLS}
+IN_BATCHES = {"jobs.batch", "wheel.remove"}
 MADE = {kind: boto3.client(kind) for kind in ("dynamodb", "sqs", "lambda")}
 
 
@@ -81,12 +84,25 @@ def stub() -> Iterator[dict[str, Stubber]]:
         stubber.assert_no_pending_responses()
 
 
+class Pauses(SettableClock):
+    """Keeps the pauses between tries; none is waited for, but time goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.taken: list[int] = []
+
+    def sleep(self, duration_ms: int) -> None:
+        super().sleep(duration_ms)
+        self.taken.append(duration_ms)
+
+
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between tries, not waited for."""
-    found: list[float] = []
-    monkeypatch.setattr(dynamo.time, "sleep", found.append)
-    return found
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The pauses between tries, each as long as it may be."""
+    clock = Pauses()
+    monkeypatch.setattr(dynamo, "_CLOCK", clock)
+    monkeypatch.setattr(dynamo, "_jitter_ms", lambda longest_ms: longest_ms)
+    return clock.taken
 
 
 def failing(stub: dict[str, Stubber], name: str, code: str) -> None:
@@ -120,8 +136,11 @@ def any_operation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
-def test_throttling_is_told_apart(world: Backend, stub: dict[str, Stubber], name: str, code: str) -> None:
-    failing(stub, name, code)
+def test_throttling_is_told_apart(
+    world: Backend, stub: dict[str, Stubber], pauses: list[int], name: str, code: str
+) -> None:
+    for _ in range(5 if name in IN_BATCHES else 1):  # those pause and try again by themselves
+        failing(stub, name, code)
     with pytest.raises(Throttled, match=name):
         CALLS[name](world)
 
@@ -179,27 +198,82 @@ def deletion(key: str) -> dict[str, Any]:
     return {"DeleteRequest": {"Key": {"pk": {"S": minute().key}, "sk": {"S": key}}}}
 
 
-def test_unprocessed_writes_alone_are_tried_again(
-    world: Backend, stub: dict[str, Stubber], pauses: list[float]
-) -> None:
+def test_unprocessed_writes_alone_are_tried_again(world: Backend, stub: dict[str, Stubber], pauses: list[int]) -> None:
     left: dict[str, Any] = {"w": [deletion(KEYS[1])]}
     everything = {"RequestItems": {"w": [deletion(key) for key in KEYS]}}
     stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": left}, everything)
     stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": left}, {"RequestItems": left})
     stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {}}, {"RequestItems": left})
     world.wheel.remove(minute(), KEYS)
-    assert pauses == sorted(set(pauses))
-    assert len(pauses) == 2
+    assert pauses == [50, 100]
 
 
-def test_writes_that_stay_unprocessed(world: Backend, stub: dict[str, Stubber], pauses: list[float]) -> None:
+def test_writes_that_stay_unprocessed(world: Backend, stub: dict[str, Stubber], pauses: list[int]) -> None:
     for _ in range(5):
         stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {"w": [deletion(KEYS[0])]}})
-    with pytest.raises(Throttled, match="1 writes"):
+    with pytest.raises(Throttled, match="1 items"):
         world.wheel.remove(minute(), KEYS[:1])
 
 
-def test_unprocessed_keys_alone_are_read_again(world: Backend, stub: dict[str, Stubber], pauses: list[float]) -> None:
+@pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
+def test_batches_shrink_while_they_are_throttled_and_grow_again(
+    world: Backend, stub: dict[str, Stubber], pauses: list[int], code: str
+) -> None:
+    """The first request is refused as a whole, the second done in part; nothing that was done is sent again."""
+    keys = [f"e#{n:03d}" for n in range(60)]
+
+    def answer(sent: Sequence[str], left: Sequence[str] = ()) -> None:
+        unprocessed: dict[str, Any] = {"w": [deletion(key) for key in left]} if left else {}
+        request = {"RequestItems": {"w": [deletion(key) for key in sent]}}
+        stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": unprocessed}, request)
+
+    failing(stub, "wheel.remove", code)  # 25
+    answer(keys[25:37], left=keys[30:37])  # 12 of which 7 are left
+    rest = [*keys[37:], *keys[:25], *keys[30:37]]
+    for start, end in ((0, 6), (6, 18), (18, 42), (42, 55)):  # 6, 12, 24, and what remains
+        answer(rest[start:end])
+    world.wheel.remove(minute(), keys)
+    assert pauses == [50, 100]
+
+
+def test_a_removal_begins_nothing_that_could_outlast_the_bound_of_a_write(
+    world: Backend, stub: dict[str, Stubber], monkeypatch: pytest.MonkeyPatch, pauses: list[int]
+) -> None:
+    """Calls that are slow, though they succeed: the last one to begin may still take as long as a call can."""
+    began: list[int] = []
+    clock = dynamo._CLOCK
+
+    def slow(**_: Any) -> None:
+        began.append(clock.monotonic_ms())
+        clock.advance(400)  # type: ignore[attr-defined]
+
+    event = MADE["dynamodb"].meta.events
+    event.register("before-parameter-build.dynamodb.BatchWriteItem", slow)
+    for _ in range(3):
+        stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {}})
+    try:
+        with pytest.raises(Throttled, match="125 items"):
+            world.wheel.remove(minute(), [f"e#{n:03d}" for n in range(200)])
+    finally:
+        event.unregister("before-parameter-build.dynamodb.BatchWriteItem", slow)
+    assert began == [0, 400, 800]
+    assert began[-1] + clients.CALL_BOUND_MS <= WRITE_BOUND_MS
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
+def test_reads_that_are_throttled_as_a_whole_are_tried_again_in_smaller_batches(
+    world: Backend, stub: dict[str, Stubber], pauses: list[int], code: str
+) -> None:
+    jobs = [a_job(n) for n in range(3)]
+    keys = [job_key(TENANT, job.id) for job in jobs]
+    failing(stub, "jobs.batch", code)
+    answer = {"Responses": {"j": [job_item(job) for job in jobs]}, "UnprocessedKeys": {}}
+    stub["dynamodb"].add_response("batch_get_item", answer, {"RequestItems": {"j": {"Keys": keys}}})
+    assert world.jobs.batch([(TENANT, job.id) for job in jobs]) == {(TENANT, job.id): job for job in jobs}
+    assert pauses == [50]
+
+
+def test_unprocessed_keys_alone_are_read_again(world: Backend, stub: dict[str, Stubber], pauses: list[int]) -> None:
     jobs = [a_job(n) for n in range(2)]
     keys = [job_key(TENANT, job.id) for job in jobs]
     left: dict[str, Any] = {"j": {"Keys": keys[1:]}}
@@ -211,11 +285,11 @@ def test_unprocessed_keys_alone_are_read_again(world: Backend, stub: dict[str, S
     assert world.jobs.batch([(TENANT, job.id) for job in jobs]) == {(TENANT, job.id): job for job in jobs}
 
 
-def test_keys_that_stay_unprocessed(world: Backend, stub: dict[str, Stubber], pauses: list[float]) -> None:
+def test_keys_that_stay_unprocessed(world: Backend, stub: dict[str, Stubber], pauses: list[int]) -> None:
     left: dict[str, Any] = {"j": {"Keys": [job_key(TENANT, JOB.id)]}}
     for _ in range(5):
         stub["dynamodb"].add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": left})
-    with pytest.raises(Throttled, match="1 reads"):
+    with pytest.raises(Throttled, match="1 items"):
         world.jobs.batch([(TENANT, JOB.id)])
 
 

@@ -74,6 +74,9 @@ PACK_RETENTION_MS = 14 * DAY_MS
 PACK_ENTRIES = 300
 """Entries in one pack; at under 100 bytes each the item stays far below DynamoDB's 400 KB."""
 
+REMOVED_AT_ONCE = 250
+"""Singles that one errand deletes: ten requests, which end long before the time of a write is up."""
+
 ATTEMPTS_KEPT = 10
 """Attempts whose account stays in the execution's record, the newest ones, so that it fits 1 KB."""
 

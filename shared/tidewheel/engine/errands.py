@@ -8,24 +8,24 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
+from tidewheel.engine.backoff import Backoff
 from tidewheel.ports import Clock, Lost, PortError, Telemetry
 
 T = TypeVar("T")
-_FIRST_DELAY_MS = 200
-_LONGEST_DELAY_MS = 5_000
 
 
 class Errands:
     """Runs work that may fail outside until it succeeds; every kind of it can be repeated without harm.
 
-    A ``PortError`` is counted and the errand tried again, later each time. ``Lost`` and everything that is no
-    ``PortError`` ends the loop: it is raised by ``collect``.
+    A ``PortError`` is counted and the errand tried again, later each time (see ``Backoff``). ``Lost`` and everything
+    that is no ``PortError`` ends the loop: it is raised by ``collect``.
     """
 
-    def __init__(self, executor: Executor, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(self, executor: Executor, clock: Clock, telemetry: Telemetry, backoff: Backoff) -> None:
         self._executor = executor
         self._clock = clock
         self._telemetry = telemetry
+        self._backoff = backoff
         self._flying: dict[Future[Any], tuple[Callable[[], Any], Callable[[Any], None], int]] = {}
         self._waiting: list[tuple[int, int, Callable[[], Any], Callable[[Any], None], int]] = []
         self._order = itertools.count()
@@ -54,7 +54,7 @@ class Errands:
     def _again(
         self, work: Callable[[], Any], done: Callable[[Any], None], tries: int, error: PortError, now: int
     ) -> None:
-        delay = min(_LONGEST_DELAY_MS, _FIRST_DELAY_MS << min(tries, 10))
+        delay = self._backoff.delay_ms(tries)
         self._telemetry.count("errand_failed", operation=error.operation)
         self._telemetry.note("will try again", operation=error.operation, problem=str(error), delay_ms=delay)
         heapq.heappush(self._waiting, (now + delay, next(self._order), work, done, tries + 1))

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from tidewheel.domain.expansion import Firing
 from tidewheel.domain.route import Route
+from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.errands import Errands
+from tidewheel.engine.lane import SLACK_MS, DueTimes, Kept, Lane, Sent, Waiting
 from tidewheel.ports import SEND_BATCH, PortError, Queue, Telemetry
 
-_RETRY_MS = 500
-_MOST_IN_FLIGHT = 64
+MOST_IN_FLIGHT = 64
 """Batches sent side by side; what is due beyond that waits for the next tick."""
-
-Sent = Callable[[], None]
-Kept = Callable[[], bool]
 
 
 class Hopper:
-    """The loaded occurrences by the time of their hand-over.
+    """The loaded occurrences by route and by the time of their hand-over.
 
     Only what the queue reports as accepted counts as sent; the rest is offered again, and its slot is not
-    retired meanwhile.
+    retired meanwhile. A route that takes nothing is left alone for a while; the others are not affected.
     """
 
-    def __init__(self, queue: Queue, errands: Errands, telemetry: Telemetry) -> None:
+    def __init__(self, queue: Queue, errands: Errands, telemetry: Telemetry, backoff: Backoff) -> None:
         self._queue = queue
         self._errands = errands
         self._telemetry = telemetry
-        self._heap: list[tuple[int, int, Firing, Sent, Kept]] = []
-        self._order = itertools.count()
+        self._backoff = backoff
+        self._dues = DueTimes()  # of what is in flight, and of what is released long after its time
+        self._lanes: defaultdict[Route, Lane] = defaultdict(lambda: Lane(self._dues))
         self._in_flight = 0
+        self._now_ms = 0
 
     def add(self, firings: Iterable[Firing], sent: Sent, kept: Kept) -> None:
         """Takes occurrences in.
@@ -44,26 +42,33 @@ class Hopper:
             kept: Says whether they are still this scheduler's to send; asked when they are due.
         """
         for firing in firings:
-            self._push(firing.release_ms, firing, sent, kept)
+            self._lanes[firing.route].add(firing, sent, kept)
 
-    def _push(self, release_ms: int, firing: Firing, sent: Sent, kept: Kept) -> None:
-        heapq.heappush(self._heap, (release_ms, next(self._order), firing, sent, kept))
+    def handed_over_ms(self, now_ms: int) -> int:
+        """An instant (ms), ``now_ms`` at most, up to which everything is handed over.
+
+        Every firing that was added and is still kept, and is due then or earlier, has been accepted. What waits for
+        its tier's own time is judged by that of the first of its route, so the answer may be up to
+        ``lane.SLACK_MS`` lower than it could be.
+        """
+        waiting = [lane.release_ms - SLACK_MS for lane in self._lanes.values() if lane.release_ms is not None]
+        lowest = self._dues.lowest
+        return min([now_ms, *waiting] if lowest is None else [now_ms, lowest - 1, *waiting])
 
     def fire(self, now_ms: int) -> None:
-        """Sends what is due, in batches as full as may be, side by side."""
-        ready: defaultdict[Route, list[tuple[Firing, Sent, Kept]]] = defaultdict(list)
-        room = (_MOST_IN_FLIGHT - self._in_flight) * SEND_BATCH
-        while self._heap and self._heap[0][0] <= now_ms and room > 0:
-            _, _, firing, sent, kept = heapq.heappop(self._heap)
-            if kept():
-                ready[firing.route].append((firing, sent, kept))
-                room -= 1
-        for route, firings in ready.items():
-            for start in range(0, len(firings), SEND_BATCH):
-                self._send(route, firings[start : start + SEND_BATCH], now_ms)
+        """Sends what is due, in batches as full as may be, side by side; the routes take turns."""
+        self._now_ms = now_ms
+        ready = [route for route, lane in self._lanes.items() if lane.is_ready(now_ms)]
+        while ready and self._in_flight < MOST_IN_FLIGHT:
+            for route in ready:
+                if self._in_flight < MOST_IN_FLIGHT and (batch := self._lanes[route].take(SEND_BATCH, now_ms)):
+                    self._send(route, batch)
+            ready = [route for route in ready if self._lanes[route].is_ready(now_ms)]
 
-    def _send(self, route: Route, batch: Sequence[tuple[Firing, Sent, Kept]], now_ms: int) -> None:
-        dispatches = [firing.dispatch for firing, _, _ in batch]
+    def _send(self, route: Route, batch: Sequence[Waiting]) -> None:
+        dispatches = [waiting.firing.dispatch for waiting in batch]
+        lane, lowest = self._lanes[route], min(waiting.due_ms for waiting in batch)
+        failures = lane.failures
 
         def work() -> Sequence[bool]:
             try:
@@ -74,15 +79,29 @@ class Hopper:
 
         def done(accepted: Sequence[bool]) -> None:
             self._in_flight -= 1
-            for (firing, sent, kept), taken in zip(batch, accepted, strict=True):
-                if taken:
-                    sent()
-                else:
-                    self._push(now_ms + _RETRY_MS, firing, sent, kept)
-            refused = accepted.count(False)
-            self._telemetry.count("dispatched", len(batch) - refused, route=str(route))
-            if refused:
-                self._telemetry.count("send_refused", refused, route=str(route))
+            self._dues.remove(lowest)
+            if any(accepted):
+                lane.opens()
+            elif lane.failures == failures:
+                lane.shuts(self._now_ms + self._backoff.delay_ms(failures))
+                self._telemetry.count("route_shut", route=str(route))
+            self._settle(route, batch, accepted)
 
+        lane.probing = failures > 0
         self._in_flight += 1
+        self._dues.add(lowest)
         self._errands.start(work, done)
+
+    def _settle(self, route: Route, batch: Sequence[Waiting], accepted: Sequence[bool]) -> None:
+        """Tells what was sent; the rest waits: for the route to open if nothing was taken, else each by itself."""
+        lane = self._lanes[route]
+        for waiting, taken in zip(batch, accepted, strict=True):
+            if taken:
+                waiting.sent()
+                continue
+            again_ms = lane.shut_until_ms if lane.failures else self._now_ms + self._backoff.delay_ms(waiting.tries)
+            lane.again(waiting, again_ms)
+        refused = accepted.count(False)
+        self._telemetry.count("dispatched", len(batch) - refused, route=str(route))
+        if refused:
+            self._telemetry.count("send_refused", refused, route=str(route))

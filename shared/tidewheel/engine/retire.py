@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.domain.limits import MINUTE_MS, REMOVED_AT_ONCE
 from tidewheel.domain.track import Track
 from tidewheel.domain.wheel import Level
 from tidewheel.engine.load import Loaded, fetch
@@ -82,9 +83,9 @@ class Retirer:
 
     def _remove(self, window: Window) -> None:
         keys = sorted(window.singles)
-        if keys:
-            wheel = self._shard.stores.wheel
-            self._shard.errands.start(lambda: wheel.remove(window.slot, keys), lambda _: None)
+        for start in range(0, len(keys), REMOVED_AT_ONCE):
+            work = partial(self._shard.stores.wheel.remove, window.slot, keys[start : start + REMOVED_AT_ONCE])
+            self._shard.errands.start(work, lambda _: None)
 
     def _cursors(self) -> Mapping[Level, int]:
         return {level: track.cursor_ms for level, track in self._tracks.items()}

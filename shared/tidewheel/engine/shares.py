@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tidewheel.domain.lease import Holding, Lease, Vigil, heir, is_vacant
 from tidewheel.domain.limits import LOOK_MS, SECOND_MS
 from tidewheel.domain.wheel import Level
+from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.errands import Errands
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.layouts import Layouts
@@ -28,10 +29,11 @@ class Means:
     telemetry: Telemetry
     executor: Executor
     layouts: Layouts
+    backoff: Backoff
 
     def errands(self) -> Errands:
         """A set of errands of its own."""
-        return Errands(self.executor, self.clock, self.telemetry)
+        return Errands(self.executor, self.clock, self.telemetry, self.backoff)
 
 
 @dataclass(slots=True)

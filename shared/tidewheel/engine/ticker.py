@@ -6,10 +6,12 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
 
 from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import HEARTBEAT_MS, LET_GO_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.precision import TICK_MS
+from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.recover import take_lease
@@ -103,9 +105,10 @@ class _Reign:
         self._ticker = ticker
         self._clock = ticker.clock
         self._lease = lease
-        means = Means(ticker.stores, ticker.clock, ticker.telemetry, ticker.executor, ticker.layouts)
+        backoff = Backoff(Random(ticker.owner))  # noqa: S311 - spreads tries, guards nothing; no owner has two runs
+        means = Means(ticker.stores, ticker.clock, ticker.telemetry, ticker.executor, ticker.layouts, backoff)
         self._errands = means.errands()
-        self._hopper = Hopper(ticker.queue, self._errands, ticker.telemetry)
+        self._hopper = Hopper(ticker.queue, self._errands, ticker.telemetry, backoff)
         self._shares = Shares(means, self._hopper, lease, ticker.seats)
         self._renewed_ms = self._clock.monotonic_ms()
         self._heartbeat_ms = self._renewed_ms

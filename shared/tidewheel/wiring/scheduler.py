@@ -12,6 +12,7 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
+from tidewheel.engine.fire import MOST_IN_FLIGHT
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ticker import Ticker
 from tidewheel.engine.window import Stores
@@ -19,7 +20,8 @@ from tidewheel.names import Function
 from tidewheel.settings import SchedulerSettings
 from tidewheel.wiring.stores import jobs
 
-_THREADS = 32
+_THREADS = MOST_IN_FLIGHT + 32
+"""A queue that answers nobody holds every batch for seconds; heartbeats and loads still have threads of theirs."""
 
 
 def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.adapters.aws.clients import translated
-from tidewheel.ports import Throttled
+from tidewheel.adapters.aws.clients import CALL_BOUND_MS, translated
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.domain.limits import WRITE_BOUND_MS
+from tidewheel.ports import Clock, Throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 Item = Mapping[str, Any]
 _WRITE_BATCH = 25  # items in one BatchWriteItem (Amazon DynamoDB quotas)
 _READ_BATCH = 100  # items in one BatchGetItem (Amazon DynamoDB quotas)
-_BATCH_TRIES = 5
+_SETBACKS = 5  # batches in a row that are not done in full, before the caller is told
+_PAUSE_MS = 50
+_CLOCK: Clock = SystemClock()  # DynamoDB's own back-off, below the engine's clock
 
 
 def text(value: str) -> dict[str, str]:
@@ -56,20 +60,21 @@ def pages(client: DynamoDBClient, operation: str, **query: Any) -> Iterator[Item
 
 
 def write_all(client: DynamoDBClient, operation: str, table: str, requests: Sequence[Any]) -> None:
-    """Writes in full batches; what DynamoDB leaves unprocessed is tried again, a little later each time.
+    """Writes in full batches; only what was not written is tried again. Ends within ``limits.WRITE_BOUND_MS``.
 
     Raises:
-        Throttled: Something was still unprocessed after several tries.
+        Throttled: Something was still unprocessed after several tries, or the time was up.
     """
 
     def write(batch: Sequence[Any]) -> Sequence[Any]:
         return client.batch_write_item(RequestItems={table: batch})["UnprocessedItems"].get(table, [])
 
-    _in_batches(operation, table, requests, _WRITE_BATCH, write, "writes")
+    until_ms = _CLOCK.monotonic_ms() + WRITE_BOUND_MS - CALL_BOUND_MS
+    _in_batches(operation, table, requests, _WRITE_BATCH, write, until_ms)
 
 
 def read_all(client: DynamoDBClient, operation: str, table: str, keys: Sequence[Any]) -> Sequence[Item]:
-    """Reads many items, eventually consistent, in full batches.
+    """Reads many items, eventually consistent, in full batches; only what was not read is tried again.
 
     Raises:
         Throttled: Something was still unprocessed after several tries.
@@ -82,7 +87,7 @@ def read_all(client: DynamoDBClient, operation: str, table: str, keys: Sequence[
         unprocessed = answer["UnprocessedKeys"]
         return unprocessed[table]["Keys"] if table in unprocessed else []
 
-    _in_batches(operation, table, keys, _READ_BATCH, read, "reads")
+    _in_batches(operation, table, keys, _READ_BATCH, read)
     return found
 
 
@@ -90,25 +95,40 @@ def _in_batches(
     operation: str,
     table: str,
     pending: Sequence[Any],
-    size: int,
+    largest: int,
     send: Callable[[Sequence[Any]], Sequence[Any]],
-    what: str,
+    until_ms: int | None = None,
 ) -> None:
-    """Sends all in batches; ``send`` answers what was left unprocessed of one."""
-    for attempt in range(_BATCH_TRIES):
-        left: list[Any] = []
-        for start in range(0, len(pending), size):
-            with translated(operation, table):
-                left += send(pending[start : start + size])
-        if not left:
-            return
-        pending = left
-        _pause(attempt)
-    raise Throttled(operation, table, f"{len(pending)} {what} were left unprocessed")
+    """Sends all in batches; ``send`` answers what was left unprocessed of one.
+
+    A batch that was throttled, or done in part, halves those that follow; each that is done in full doubles them
+    again. No batch begins after ``until_ms``.
+    """
+    size, setbacks = largest, 0
+    while pending:
+        left = _left(operation, table, pending[:size], send)
+        pending = [*pending[size:], *left]
+        size, setbacks = (max(1, size // 2), setbacks + 1) if left else (min(largest, 2 * size), 0)
+        if setbacks == _SETBACKS or (pending and until_ms is not None and _CLOCK.monotonic_ms() >= until_ms):
+            raise Throttled(operation, table, f"{len(pending)} items were left unprocessed")
+        if setbacks:
+            _CLOCK.sleep(_jitter_ms(_PAUSE_MS << (setbacks - 1)))
 
 
-def _pause(attempt: int) -> None:
-    time.sleep(0.05 * 2**attempt)  # noqa: TID251 - DynamoDB's own back-off, below any clock of ours
+def _left(
+    operation: str, table: str, batch: Sequence[Any], send: Callable[[Sequence[Any]], Sequence[Any]]
+) -> Sequence[Any]:
+    """Sends one batch; all of it is left if the request itself was throttled."""
+    try:
+        with translated(operation, table):
+            return send(batch)
+    except Throttled:
+        return batch
+
+
+def _jitter_ms(longest_ms: int) -> int:
+    """Any wait up to the longest, so that those who were throttled together do not come back together."""
+    return random.randint(0, longest_ms)  # noqa: S311 - spreads tries, guards nothing
 
 
 def transact(client: DynamoDBClient, operation: str, subject: str, items: Sequence[Any]) -> Sequence[Any] | None:
