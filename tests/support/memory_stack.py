@@ -45,7 +45,8 @@ class PumpedClock(SettableClock):
         self._pumping = False
 
     def sleep_until(self, instant_ms: int) -> None:
-        super().sleep_until(instant_ms)
+        if instant_ms > self._now_ms:
+            self._now_ms = instant_ms
         if self.pump is not None and not self._pumping:
             self._pumping = True
             try:
@@ -180,6 +181,8 @@ class MemoryStack:
             return
         for route in self.queue.visible():
             self._held += [(route, message) for message in self.queue.receive(route, 1_000)]
+        if not self._held:
+            return
         now = self.clock.now_ms()
         ready = [held for held in self._held if held[1].dispatch.due_ms <= now]
         self._held = [held for held in self._held if held[1].dispatch.due_ms > now]
@@ -187,7 +190,7 @@ class MemoryStack:
             self.work(route, message)
 
     def work(self, route: Route, message: Message) -> None:
-        batch = Batch(self.run, self.queue, self.telemetry, load)
+        batch = Batch(self.run, self.queue, self.telemetry, load, InlineExecutor())
         kept = batch.handle([Received(message.receipt, message.receipt, message.body, route, message.received)])
         if not kept:
             self.queue.delete(route, message.receipt)
