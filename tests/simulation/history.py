@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.simulation.promises import broken_promises
+from tests.simulation.settled import is_settled
 from tests.simulation.weather import Behind, Choosy, Faulty, LaggingExecutor, Slow, Weather
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
@@ -29,6 +30,9 @@ from tidewheel.ports import Call
 
 STORMY_MS = 240_000
 CALM_MS = 420_000
+"""How long what is owed may take, once the faults are over, at most."""
+QUIET_MS = 30_000
+"""How long a history is watched when nothing should happen any more."""
 
 
 class History:
@@ -81,17 +85,18 @@ class History:
                 self._run(self.rng.choice([1_000, 30_000, 600_000]))
         self.weather.stormy = False
         until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
-        while self.stack.clock.now_ms() < until:
-            self._fill_seats(1.0)
+        while self.stack.clock.now_ms() < until and not is_settled(self):
+            self._fill_seats(1.0, most=1)
             self._run(20_000)
+        self._run(QUIET_MS)
 
     def _run(self, duration_ms: int) -> None:
         self.fleet.run_until(self.stack.clock.now_ms() + duration_ms)
 
-    def _fill_seats(self, probability: float) -> None:
+    def _fill_seats(self, probability: float, most: int = 3) -> None:
         """What the watchdog does, more or less: a second scheduler for a seat finds out that it is not needed."""
         for seat in range(self.fleet.seats):
-            if self.rng.random() < probability:
+            if self.rng.random() < probability and self.fleet.at(seat) < most:
                 skew = self.rng.randrange(-SKEW_MS // 2, SKEW_MS // 2 + 1)  # any two are at most SKEW_MS apart
                 self.fleet.start(seat, skew_ms=skew)
 

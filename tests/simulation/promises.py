@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.support.memory_stack import TENANT
@@ -26,6 +26,7 @@ def broken_promises(history: History) -> list[str]:
 @dataclass
 class _Promises:
     history: History
+    _known: dict[tuple[str, bool], set[int]] = field(default_factory=dict)
 
     def broken(self) -> list[str]:
         return [
@@ -43,8 +44,10 @@ class _Promises:
 
         Or up to the moment at which the next one was durable, if that came later: what fired before was right.
         """
+        if (id, until_landed) in self._known:
+            return self._known[id, until_landed]
         rows = list(self.history.stack.jobs.generations(TENANT, id, 1).values())
-        named: set[int] = set()
+        named = self._known[id, until_landed] = set()
         for row, following in itertools.zip_longest(rows, rows[1:]):
             until = following.effective_from_ms if following else 10**15
             if following and until_landed:

@@ -7,7 +7,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
@@ -17,6 +17,7 @@ from tidewheel.ports import PortError
 
 SLOW_BUT_ALIVE = 0.9, 1_600
 """Nearly everything lags, but no heartbeat so long that its scheduler lets go: it lives to pass what it missed."""
+_USUAL_LAG_MS = 60
 
 
 @dataclass
@@ -34,6 +35,33 @@ class Weather:
         return False
 
 
+class Landing:
+    """What the engine asks of a future, without locks: on virtual time there is one thread."""
+
+    __slots__ = ("_answer", "_done", "_error")
+
+    def __init__(self) -> None:
+        self._done = False
+        self._answer: object = None
+        self._error: PortError | None = None
+
+    def land(self, work: Callable[[], object]) -> None:
+        """Does the work, and keeps its answer or its failure."""
+        try:
+            self._answer = work()
+        except PortError as error:
+            self._error = error
+        self._done = True
+
+    def done(self) -> bool:
+        return self._done
+
+    def result(self) -> object:
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+
 class LaggingExecutor(Executor):
     """Runs work a little later in virtual time, even if whoever asked for it is dead by then."""
 
@@ -41,24 +69,17 @@ class LaggingExecutor(Executor):
         self._clock = clock
         self._weather = weather
         self.slow = weather.rng.choice([(0.02, WRITE_BOUND_MS), (0.3, WRITE_BOUND_MS), SLOW_BUT_ALIVE])
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._heap: list[tuple[int, int, Landing, Callable[[], object]]] = []
         self._order = itertools.count()
 
-    def submit(self, fn, /, *args, **kwargs):
-        future: Future[object] = Future()
-
-        def work() -> None:
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except PortError as error:
-                future.set_exception(error)
-
-        lag = self._weather.rng.randrange(0, 60)
+    def submit(self, work):
+        landing = Landing()
+        lag = int(self._weather.rng.random() * _USUAL_LAG_MS)
         often, longest = self.slow
         if self._weather.strikes("lag", often):
-            lag = self._weather.rng.randrange(60, longest)
-        heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), work))
-        return future
+            lag = self._weather.rng.randrange(_USUAL_LAG_MS, longest)
+        heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), landing, work))
+        return landing
 
     def bury(self) -> None:
         """The processes are gone: some of what they had begun was not on its way yet."""
@@ -67,7 +88,13 @@ class LaggingExecutor(Executor):
 
     def run_due(self) -> None:
         while self._heap and self._heap[0][0] <= self._clock.now_ms():
-            heapq.heappop(self._heap)[2]()
+            _, _, landing, work = heapq.heappop(self._heap)
+            landing.land(work)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._heap
 
 
 class Faulty:

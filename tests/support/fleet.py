@@ -14,18 +14,16 @@ from tidewheel.ports import Clock, Lost, PortError
 FOR_EVER = 10**12
 
 
-@dataclass(frozen=True)
 class Skewed:
     """A clock that is off; its monotonic hand is as good as any."""
 
-    clock: Clock
-    ahead_ms: int
+    def __init__(self, clock: Clock, ahead_ms: int) -> None:
+        self.clock, self.ahead_ms = clock, ahead_ms
+        self._true_ms = clock.now_ms
+        self.monotonic_ms = clock.monotonic_ms
 
     def now_ms(self) -> int:
-        return self.clock.now_ms() + self.ahead_ms
-
-    def monotonic_ms(self) -> int:
-        return self.clock.monotonic_ms()
+        return self._true_ms() + self.ahead_ms
 
     def sleep_until(self, instant_ms: int) -> None:
         self.clock.sleep_until(instant_ms - self.ahead_ms)
@@ -45,6 +43,7 @@ class Fleet:
     _queue: list[tuple[int, int, int]] = field(default_factory=list)
     _steps: dict[int, Steps] = field(default_factory=dict)
     _skews: dict[int, int] = field(default_factory=dict)
+    _seat_of: dict[int, int] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
     _order: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -54,7 +53,7 @@ class Fleet:
         """Starts a scheduler, its clock ahead by the skew; the answer is its number."""
         number = next(self._count)
         ticker = self.outfit(self.stack.ticker(version, seat, self.seats))
-        self._skews[number] = skew_ms
+        self._skews[number], self._seat_of[number] = skew_ms, seat
         self._steps[number] = replace(ticker, clock=Skewed(self.stack.clock, skew_ms)).steps(remaining)
         heapq.heappush(self._queue, (self.stack.clock.now_ms(), next(self._order), number))
         return number
@@ -63,6 +62,10 @@ class Fleet:
     def running(self) -> list[int]:
         """The numbers of those that have not ended."""
         return list(self._steps)
+
+    def at(self, seat: int) -> int:
+        """How many of the running ones have or want a seat."""
+        return sum(self._seat_of[number] == seat for number in self._steps)
 
     def kill(self, number: int) -> None:
         """Ends one between two of its steps, without a word."""

@@ -45,7 +45,8 @@ class PumpedClock(SettableClock):
         self._pumping = False
 
     def sleep_until(self, instant_ms: int) -> None:
-        super().sleep_until(instant_ms)
+        if instant_ms > self._now_ms:
+            self._now_ms = instant_ms
         if self.pump is not None and not self._pumping:
             self._pumping = True
             try:
@@ -104,7 +105,7 @@ class MemoryStack:
         self.caller = RecordingCaller(self.clock)
         self.launcher = RecordingLauncher()
         self.workers_up = True
-        self._held: list[tuple[Route, Message]] = []
+        self._held: list[tuple[int, Route, Message]] = []
         self._owners = 0
         self._stop_ms = 0
 
@@ -179,15 +180,17 @@ class MemoryStack:
         if not self.workers_up:
             return
         for route in self.queue.visible():
-            self._held += [(route, message) for message in self.queue.receive(route, 1_000)]
+            self._held += [(message.dispatch.due_ms, route, message) for message in self.queue.receive(route, 1_000)]
+        if not self._held:
+            return
         now = self.clock.now_ms()
-        ready = [held for held in self._held if held[1].dispatch.due_ms <= now]
-        self._held = [held for held in self._held if held[1].dispatch.due_ms > now]
-        for route, message in ready:
+        ready = [held for held in self._held if held[0] <= now]
+        self._held = [held for held in self._held if held[0] > now]
+        for _, route, message in ready:
             self.work(route, message)
 
     def work(self, route: Route, message: Message) -> None:
-        batch = Batch(self.run, self.queue, self.telemetry, load)
+        batch = Batch(self.run, self.queue, self.telemetry, load, InlineExecutor())
         kept = batch.handle([Received(message.receipt, message.receipt, message.body, route, message.received)])
         if not kept:
             self.queue.delete(route, message.receipt)

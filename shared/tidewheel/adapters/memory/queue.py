@@ -13,6 +13,9 @@ from tidewheel.ports import Clock, PortError
 from tidewheel.wire.message import dump, load
 
 
+_NEVER_MS = 1 << 62
+
+
 @dataclass(slots=True)
 class Message:
     """A message in the queue (times in ms since the epoch)."""
@@ -37,6 +40,7 @@ class MemoryQueue:
         self._messages: dict[Route, dict[str, Message]] = {}
         self._receipts = itertools.count(1)
         self._lock = threading.RLock()
+        self._nothing_before_ms = 0
         self.requests = 0
 
     def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
@@ -48,6 +52,7 @@ class MemoryQueue:
                 receipt = f"r{next(self._receipts)}"
                 message = Message(receipt, dump(dispatch), self._clock.now_ms())
                 self._messages.setdefault(route, {})[receipt] = message
+            self._nothing_before_ms = 0
         return [True] * len(dispatches)
 
     def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
@@ -57,13 +62,21 @@ class MemoryQueue:
             message = self._messages.get(route, {}).get(receipt)
             if message is not None:
                 message.visible_ms = self._clock.now_ms() + delay_ms
+                self._nothing_before_ms = 0
 
     def visible(self) -> list[Route]:
         """The routes on which a message may be received now."""
         with self._lock:
             now = self._clock.now_ms()
-            held = [(route, messages.values()) for route, messages in self._messages.items() if messages]
-            return [route for route, messages in held if any(message.visible_ms <= now for message in messages)]
+            if now < self._nothing_before_ms:
+                return []
+            next_ms = {
+                route: min(message.visible_ms for message in messages.values())
+                for route, messages in self._messages.items()
+                if messages
+            }
+            self._nothing_before_ms = min(next_ms.values(), default=_NEVER_MS)
+            return [route for route, at_ms in next_ms.items() if at_ms <= now]
 
     def receive(self, route: Route, limit: int = 10) -> list[Message]:
         """Up to ``limit`` visible messages, hidden from others until their visibility ends."""
