@@ -15,7 +15,7 @@ from tidewheel.domain.execution import Answer, Execution
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.job import Generation, Job, Target
 from tidewheel.domain.layout import Layout
-from tidewheel.domain.lease import Holding, Lease
+from tidewheel.domain.lease import Holding, Lease, Mark
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.route import Route
 from tidewheel.domain.wheel import Entry, Level, Placed, Slot
@@ -247,8 +247,8 @@ class Control(Protocol):
             The new lease, or None if somebody was faster or the owner lives after all.
         """
 
-    def renew(self, lease: Lease) -> Lease:
-        """Raises the counter and returns the lease as stored, with the candidate if there is one.
+    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
+        """Raises the counter, stores a mark if there is a new one, and returns the lease as stored.
 
         Raises:
             Lost: The epoch is no longer the caller's.
@@ -267,8 +267,8 @@ class Control(Protocol):
             The new holding with the cursors as they stand, or None if somebody was faster.
         """
 
-    def vacate(self, shard: int, epoch: int) -> None:
-        """Gives a shard up, if it is still held under this epoch; its cursors stay."""
+    def vacate(self, shard: int, epoch: int, handed_ms: int = 0) -> None:
+        """Gives a shard up, if it is still held under this epoch; its cursors stay, its mark (ms) is stored."""
 
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
         """Stores a shard's cursors.

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.world import Backend
 from tidewheel.domain.layout import Layout
-from tidewheel.domain.lease import Holding, Lease
+from tidewheel.domain.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
 
@@ -260,3 +260,24 @@ def test_there_is_nothing_to_replace_before_the_first_layout(backend: Backend) -
     first = Layout.first(NOW_MS, 4)
     assert not backend.control.reshape(first, first.reshaped(8, NOW_MS))
     assert backend.control.layout() is None
+
+
+def test_a_heartbeat_carries_a_mark_and_keeps_it_until_there_is_a_new_one(backend: Backend) -> None:
+    lease = taken(backend)
+    assert lease.mark == Mark()
+    first, second = Mark(NOW_MS, frozenset({0, 12})), Mark(NOW_MS + 1, frozenset({3}))
+    assert backend.control.renew(lease, first).mark == first
+    assert backend.control.renew(lease).mark == first
+    assert backend.control.renew(lease, second).mark == second
+    backend.control.release(lease)
+    again = backend.control.take(backend.control.lease(), "two", "v1")
+    assert again is not None
+    assert again.mark == second
+
+
+def test_a_shard_that_is_given_up_keeps_its_mark(backend: Backend) -> None:
+    claimed(backend)
+    backend.control.vacate(0, 1, NOW_MS)
+    seen = backend.control.holding(0)
+    assert seen == Holding(1, None, 1, handed_ms=NOW_MS)
+    assert backend.control.claim(0, seen, 1, 5) == Holding(2, 1, 5, handed_ms=NOW_MS)

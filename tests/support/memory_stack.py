@@ -45,8 +45,7 @@ class PumpedClock(SettableClock):
         self._pumping = False
 
     def sleep_until(self, instant_ms: int) -> None:
-        if instant_ms > self._now_ms:
-            self._now_ms = instant_ms
+        self._now_ms = max(self._now_ms, instant_ms)
         if self.pump is not None and not self._pumping:
             self._pumping = True
             try:

@@ -9,7 +9,7 @@ from tidewheel.adapters.memory import MemoryControl
 from tidewheel.domain.execution import State
 from tidewheel.domain.ids import shard_of
 from tidewheel.domain.job import Definition
-from tidewheel.domain.lease import Lease
+from tidewheel.domain.lease import Lease, Mark
 from tidewheel.domain.misfire import Misfire, Policy
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.schedule import At, Cron, Schedule
@@ -242,7 +242,7 @@ def test_a_scheduler_that_was_cut_off_is_fenced() -> None:
 class _Deaf(MemoryControl):
     """A control table that can be read but no more renewed in."""
 
-    def renew(self, lease: Lease) -> Lease:
+    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
         raise PortError("control.renew", f"epoch {lease.epoch}", "cut off")
 
 

@@ -107,7 +107,12 @@ def needs_history(chain: Chain, job: Job) -> bool:
 
 
 def expand(
-    chain: Chain, job: Job | None, history: Mapping[int, Generation], takes: Callable[[int], bool], now_ms: int
+    chain: Chain,
+    job: Job | None,
+    history: Mapping[int, Generation],
+    takes: Callable[[int], bool],
+    now_ms: int,
+    handed_ms: int = 0,
 ) -> Expansion:
     """Plans a chain entry against the job it belongs to.
 
@@ -118,6 +123,7 @@ def expand(
         takes: Whether the wheel still takes an entry due at a time (ms): the first occurrence to come of which
             that is true is armed, those before it fire from memory.
         now_ms: The time, by which occurrences are missed or not.
+        handed_ms: The due time (ms) up to which the entry's occurrences are known to be handed on.
     """
     if job is None:
         return Expansion(drop=Drop.DELETED)
@@ -129,7 +135,9 @@ def expand(
     superseded = cut_ms is not None and chain.nominal_ms >= cut_ms
     if superseded or definition.state is not JobState.ACTIVE or definition.schedule is None:
         return Expansion(drop=Drop.SUPERSEDED)
-    return _planned(chain, job, Course(definition.schedule, definition.jitter_ms, chain.job, cut_ms), takes, now_ms)
+    course = Course(definition.schedule, definition.jitter_ms, chain.job, cut_ms)
+    first = course.due_after(handed_ms, chain.nominal_ms)
+    return Expansion() if first is None else _planned(_at(chain, course, first), job, course, takes, now_ms)
 
 
 def _planned(chain: Chain, job: Job, course: Course, takes: Callable[[int], bool], now_ms: int) -> Expansion:

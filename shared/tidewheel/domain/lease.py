@@ -13,6 +13,24 @@ from tidewheel.domain.wheel import Level
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """How far shards are handed on: their packed entries' occurrences that are due by then are with a queue, or on
+    the ledger. True for ever once it is true, whoever holds the shards by now.
+
+    Args:
+        until_ms: The due time (ms) up to which that is so.
+        shards: For which shards.
+    """
+
+    until_ms: int = 0
+    shards: frozenset[int] = frozenset()
+
+    def of(self, shard: int) -> int:
+        """The same for one shard; 0 if nothing is known of it."""
+        return self.until_ms if shard in self.shards else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to one of the deployment's seats for schedulers.
 
@@ -23,6 +41,7 @@ class Lease:
         version: The code version of the owner.
         candidate: The code version of somebody who stands ready to take over; the owner yields to it.
         seat: Which seat, from 0 on.
+        mark: How far the shards of the owner, or of one before it, are handed on.
     """
 
     owner: str | None
@@ -31,6 +50,7 @@ class Lease:
     version: str
     candidate: str | None = None
     seat: int = 0
+    mark: Mark = Mark()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +62,14 @@ class Holding:
         seat: The holder's seat, or None if it was vacated.
         reign: The epoch of the holder's seat.
         cursors: By level, the start of the first slot that is not done (ms since the epoch).
+        handed_ms: Up to which due time (ms) its last holder had handed it on when it gave it up.
     """
 
     epoch: int
     seat: int | None
     reign: int
     cursors: Mapping[Level, int] = field(default_factory=dict)
+    handed_ms: int = 0
 
 
 @dataclass(slots=True)

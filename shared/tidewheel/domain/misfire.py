@@ -109,6 +109,13 @@ class Course:
         found = self.schedule.next_after(nominal_ms)
         return None if found is None or (self.cut_ms is not None and found >= self.cut_ms) else found
 
+    def due_after(self, due_ms: int, first_ms: int) -> int | None:
+        """The first nominal time (ms), from ``first_ms`` on, whose due time is after ``due_ms``; None if none is."""
+        if self.due(first_ms) > due_ms:
+            return first_ms
+        last = self.last_before(due_ms + 1, first_ms)
+        return last if self.due(last) > due_ms else self.after(last)
+
     def last_before(self, bound_ms: int, first_ms: int) -> int:
         """The last nominal time before ``bound_ms``, given one that is: ``first_ms``."""
         timing, end_ms = self.schedule.timing, self._end_before(bound_ms)

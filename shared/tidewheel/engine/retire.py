@@ -31,6 +31,11 @@ class Retirer:
         """Retires a window when its time is over and all is done."""
         self._windows[window] = None
 
+    @property
+    def accounting(self) -> bool:
+        """Whether a ledger row is not durable yet."""
+        return any(window.accounting for window in self._windows)
+
     def work(self, now_ms: int, *, draining: bool) -> None:
         """Begins whatever can be retired by now."""
         for window in [window for window in self._windows if window.done and window.ends_ms <= now_ms]:

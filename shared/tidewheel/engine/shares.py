@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from tidewheel.domain.lease import Holding, Lease, Vigil, heir, is_vacant
+from tidewheel.domain.lease import Holding, Lease, Mark, Vigil, heir, is_vacant
 from tidewheel.domain.limits import LOOK_MS, SECOND_MS
 from tidewheel.domain.wheel import Level
 from tidewheel.engine.backoff import Backoff
@@ -40,6 +40,7 @@ class Means:
 class _Held:
     wheel: ShardWheel
     shard: Shard
+    handed_ms: int  # what was known of it when it was taken over
     leaving_ms: int | None = None  # since when it is being given up, on the monotonic clock
 
 
@@ -63,6 +64,7 @@ class Shares:
     _vigils: dict[int, Vigil] = field(default_factory=dict)
     _alive: dict[int, int] = field(default_factory=dict)
     _claiming: set[int] = field(default_factory=set)
+    _marks: dict[int, Mark] = field(default_factory=dict)
     _mine: set[int] = field(default_factory=set)
     _look_ms: int = 0
     _looking: bool = False
@@ -71,6 +73,7 @@ class Shares:
         self._errands = self.means.errands()
         self._vigils = {seat: Vigil() for seat in range(self.seats) if seat != self.lease.seat}
         self._alive = {self.lease.seat: self.lease.epoch}
+        self._marks = {self.lease.seat: self.lease.mark}
 
     def work(self, now_ms: int) -> None:
         """Turns what is held, gives up what another should turn, and claims what nobody does."""
@@ -100,6 +103,7 @@ class Shares:
             self._looking = False
             now = self.means.clock.monotonic_ms()
             for seat, lease in leases.items():
+                self._marks[seat] = lease.mark if lease else Mark()
                 if self._vigils[seat].stands_still(lease, now) or lease is None:
                     self._alive.pop(seat, None)
                 else:
@@ -138,8 +142,15 @@ class Shares:
     def _begin(self, number: int, holding: Holding) -> None:
         means = self.means
         shard = Shard(number, holding.epoch, means.stores, means.errands(), means.telemetry, means.clock, means.layouts)
+        handed_ms = max(holding.handed_ms, *(mark.of(number) for mark in self._marks.values()))
         cursors = {**dict.fromkeys(Level, means.layouts.latest.born_ms(number)), **holding.cursors}
-        self._held[number] = _Held(ShardWheel(shard, cursors, means.clock.now_ms(), self.hopper), shard)
+        wheel = ShardWheel(shard, cursors, means.clock.now_ms(), self.hopper, handed_ms)
+        self._held[number] = _Held(wheel, shard, handed_ms)
+
+    def mark(self, now_ms: int) -> Mark:
+        """How far the shards that are held are handed on."""
+        until_ms = self.hopper.handed_over_ms(now_ms)
+        return Mark(until_ms, frozenset(n for n, held in self._held.items() if held.wheel.is_planned(until_ms)))
 
     # --- give up ------------------------------------------------------------------------------------------
 
@@ -153,10 +164,11 @@ class Shares:
         if held.leaving_ms is None:
             held.leaving_ms, held.wheel.draining = monotonic, True
         elif held.wheel.settled or monotonic - held.leaving_ms > _DRAIN_MS:
+            handed_ms = max(held.handed_ms, self.mark(self.means.clock.now_ms()).of(number))
             del self._held[number]
             held.wheel.closed = True
             control, epoch = self.means.stores.control, held.shard.epoch
-            self._errands.start(lambda: control.vacate(number, epoch), lambda _: None)
+            self._errands.start(lambda: control.vacate(number, epoch, handed_ms), lambda _: None)
 
     def leave_all(self, now_ms: int) -> bool:
         """Gives everything up, step by step; true once all is vacated."""

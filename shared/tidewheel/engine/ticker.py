@@ -149,7 +149,9 @@ class _Reign:
             self._renewed_ms = monotonic
             self._lease = lease
 
-        self._errands.start(lambda: self._ticker.stores.control.renew(self._lease), done)
+        mark = self._shares.mark(self._clock.now_ms())
+        control = self._ticker.stores.control
+        self._errands.start(lambda: control.renew(self._lease, mark if mark.shards else None), done)
 
     def _report(self, monotonic: int) -> None:
         """Hands on what was counted; and says how many shards there are to be, in case that was changed."""

@@ -28,7 +28,9 @@ _MOST_SLOTS = 500
 class ShardWheel:
     """The wheel of one shard, held under one epoch."""
 
-    def __init__(self, shard: Shard, cursors: Mapping[Level, int], now_ms: int, hopper: Hopper) -> None:
+    def __init__(
+        self, shard: Shard, cursors: Mapping[Level, int], now_ms: int, hopper: Hopper, handed_ms: int = 0
+    ) -> None:
         self._shard = shard
         self._hopper = hopper
         self._tracks = {ring.level: Track.resume(ring, cursors[ring.level], now_ms) for ring in RINGS}
@@ -37,6 +39,8 @@ class ShardWheel:
         self._late = LateSlot(shard, now_ms, self._take_in_late)
         self._accountant = Accountant(shard)
         self._now_ms = now_ms
+        self._handed_ms = handed_ms
+        self._loading: set[Slot] = set()
         self.draining = False
         self.closed = False
 
@@ -54,6 +58,13 @@ class ShardWheel:
     def settled(self) -> bool:
         """Whether all that was under way is durable, the cursors included."""
         return self._retirer.stored and not self._shard.errands.busy
+
+    def is_planned(self, until_ms: int) -> bool:
+        """Whether all that packs hold for times up to an instant (ms) is planned, and what was missed accounted for."""
+        minutes = self._tracks[Level.MINUTES]
+        planned = self._late.seen and minutes.live_ms > until_ms and minutes.due_backlog() is None
+        loading = any(slot.level is Level.MINUTES and slot.start_ms <= until_ms for slot in self._loading)
+        return planned and not loading and not self._retirer.accounting
 
     # --- load ---------------------------------------------------------------------------------------------
 
@@ -75,10 +86,12 @@ class ShardWheel:
             track.retired(slot_ms)
             return
         cascades = slot.level in CASCADES
+        self._loading.add(slot)
 
         def done(loaded: Loaded) -> None:
             if self.closed:
                 return
+            self._loading.discard(slot)
             window = Window(slot, ends_ms=slot_ms if cascades else slot_ms + track.ring.slot_ms)
             self._retirer.watch(window)
             self._armer.arm(self._take_in(window, loaded), self._now_ms)
@@ -95,7 +108,7 @@ class ShardWheel:
         self._open_slots(self._now_ms)
         arms: list[Arm] = []
         for window, entry in windows.items():
-            arms += self._plan(window, [entry], loaded)
+            arms += self._plan(window, [entry], loaded, 0)
             window.singles |= loaded.removable(dict.fromkeys(window.known, entry))
         self._complain(loaded)
         self._armer.arm(arms, self._now_ms)
@@ -108,9 +121,10 @@ class ShardWheel:
         self._complain(loaded)
         window.known |= loaded.load.singles.keys()
         window.singles |= loaded.removable(loaded.load.singles)
-        return self._plan(window, [*loaded.load.singles.values(), *loaded.load.packed], loaded)
+        arms = self._plan(window, loaded.load.singles.values(), loaded, 0)
+        return arms + self._plan(window, loaded.load.packed, loaded, self._handed_ms)
 
-    def _plan(self, window: Window, entries: Iterable[Entry], loaded: Loaded) -> list[Arm]:
+    def _plan(self, window: Window, entries: Iterable[Entry], loaded: Loaded, handed_ms: int) -> list[Arm]:
         arms: list[Arm] = []
         firings: list[Firing] = []
         for entry in entries:
@@ -121,17 +135,25 @@ class ShardWheel:
             elif isinstance(entry, Waiting):
                 firings.append(waiting_firing(entry))
             else:
-                self._expand(window, entry, loaded, firings, arms)
+                self._expand(window, entry, loaded, handed_ms, firings, arms)
         window.unsent += len(firings)
         self._hopper.add(firings, lambda: _sent(window), lambda: not self.closed)
         return arms
 
-    def _expand(self, window: Window, entry: Chain, loaded: Loaded, firings: list[Firing], arms: list[Arm]) -> None:
+    def _expand(
+        self,
+        window: Window,
+        entry: Chain,
+        loaded: Loaded,
+        handed_ms: int,
+        firings: list[Firing],
+        arms: list[Arm],
+    ) -> None:
         key = (entry.tenant, entry.job)
         if key in loaded.unreadable:
             return
         job, history = loaded.jobs.get(key), loaded.history.get(key, {})
-        plan = expand(entry, job, history, self._armer.takes, self._now_ms)
+        plan = expand(entry, job, history, self._armer.takes, self._now_ms, handed_ms)
         firings.extend(plan.firings)
         firings.extend(self._accountant.paced(plan.late, self._now_ms))
         self._accountant.account(window, plan)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text
 from tidewheel.domain.layout import Layout, Period
-from tidewheel.domain.lease import Holding, Lease
+from tidewheel.domain.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel import RINGS, Level
 from tidewheel.ports import Lost
 
@@ -37,6 +37,7 @@ def _read(item: Item) -> Lease:
         version=get_text(item, "ve"),
         candidate=get_text(item, "ca") or None,
         seat=int(get_text(item, "pk").rpartition("#")[2]),
+        mark=Mark(get_number(item, "ha") or 0, frozenset(map(int, filter(None, get_text(item, "hs").split(","))))),
     )
 
 
@@ -46,6 +47,7 @@ def _read_holding(item: Item) -> Holding:
         seat=get_number(item, "se"),
         reign=int(item["re"]["N"]),
         cursors={ring.level: int(item[ring.level]["N"]) for ring in RINGS if ring.level in item},
+        handed_ms=get_number(item, "ha") or 0,
     )
 
 
@@ -116,10 +118,13 @@ class DynamoControl:
         # A try that was applied but reported as failed left our own name: then the lease is ours.
         return found if (found.owner, found.epoch) == (owner, epoch) else None
 
-    def renew(self, lease: Lease) -> Lease:
+    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
         """See ``ports.Control``."""
         values = {":ep": number(lease.epoch), ":ow": text(lease.owner or ""), ":one": number(1)}
         key, change = _seat(lease.seat), "SET co = co + :one"
+        if mark:
+            change += ", ha = :ha, hs = :hs"
+            values |= {":ha": number(mark.until_ms), ":hs": text(",".join(map(str, sorted(mark.shards))))}
         stored, _ = self._update("control.renew", key, change, "ep = :ep AND ow = :ow", values)
         if stored is None:
             raise Lost("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
@@ -152,9 +157,10 @@ class DynamoControl:
         # A try that was applied but reported as failed left our own name: then the shard is ours.
         return found if (found.epoch, found.seat, found.reign) == (epoch, seat, reign) else None
 
-    def vacate(self, shard: int, epoch: int) -> None:
+    def vacate(self, shard: int, epoch: int, handed_ms: int = 0) -> None:
         """See ``ports.Control``."""
-        self._update("control.vacate", _shard(shard), "REMOVE se", "ep = :ep", {":ep": number(epoch)})
+        values = {":ep": number(epoch), ":ha": number(handed_ms)}
+        self._update("control.vacate", _shard(shard), "SET ha = :ha REMOVE se", "ep = :ep", values)
 
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
         """See ``ports.Control``."""

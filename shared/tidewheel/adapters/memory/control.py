@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.layout import Layout
-from tidewheel.domain.lease import Holding, Lease
+from tidewheel.domain.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
 
@@ -61,16 +61,17 @@ class MemoryControl:
                 return now  # applied before, though it was reported as failed
             if (now and (now.epoch, now.counter)) != (seen and (seen.epoch, seen.counter)):
                 return None
-            self._leases[seat] = Lease(owner, (now.epoch if now else 0) + 1, 0, version, seat=seat)
+            mark = now.mark if now else Mark()
+            self._leases[seat] = Lease(owner, (now.epoch if now else 0) + 1, 0, version, seat=seat, mark=mark)
             return self._leases[seat]
 
-    def renew(self, lease: Lease) -> Lease:
+    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
         """See ``ports.Control``."""
         with self._lock:
             now = self._leases.get(lease.seat)
             if now is None or (now.epoch, now.owner) != (lease.epoch, lease.owner):
                 raise Lost("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
-            self._leases[lease.seat] = replace(now, counter=now.counter + 1)
+            self._leases[lease.seat] = replace(now, counter=now.counter + 1, mark=mark or now.mark)
             return self._leases[lease.seat]
 
     def release(self, lease: Lease) -> None:
@@ -93,15 +94,15 @@ class MemoryControl:
                 return now  # applied before, though it was reported as failed
             if (now.epoch if now else 0) != epoch - 1:
                 return None
-            self._holdings[shard] = Holding(epoch, seat, reign, now.cursors if now else {})
+            self._holdings[shard] = Holding(epoch, seat, reign, now.cursors if now else {}, now.handed_ms if now else 0)
             return self._holdings[shard]
 
-    def vacate(self, shard: int, epoch: int) -> None:
+    def vacate(self, shard: int, epoch: int, handed_ms: int = 0) -> None:
         """See ``ports.Control``."""
         with self._lock:
             now = self._holdings.get(shard)
             if now is not None and now.epoch == epoch:
-                self._holdings[shard] = replace(now, seat=None)
+                self._holdings[shard] = replace(now, seat=None, handed_ms=handed_ms)
 
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
         """See ``ports.Control``."""

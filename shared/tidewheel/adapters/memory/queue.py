@@ -12,7 +12,6 @@ from tidewheel.domain.route import ROUTES, Route
 from tidewheel.ports import Clock, PortError
 from tidewheel.wire.message import dump, load
 
-
 _NEVER_MS = 1 << 62
 
 
