@@ -17,6 +17,7 @@ from tidewheel.domain.job import Generation, Job, Target
 from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Holding, Lease, Mark
 from tidewheel.domain.misfire import Missed
+from tidewheel.domain.overlap import Lock
 from tidewheel.domain.route import Route
 from tidewheel.domain.wheel import Entry, Level, Placed, Slot
 
@@ -175,6 +176,25 @@ class Executions(Protocol):
 
     def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
         """A job's ledger rows that hold any instant (ms) of [from, until], however long before it they begin."""
+
+
+class Locks(Protocol):
+    """The locks of jobs whose runs may not overlap. They lie beside the executions, and no list shows them."""
+
+    def get(self, tenant: str, job: str) -> Lock | None:
+        """A job's lock, as of now; None if nobody took it for long."""
+
+    def swap(self, new: Lock) -> Lock | None:
+        """Writes ``new`` if the stored version is the one before its own (0: if there is no row).
+
+        A write that was applied though it was reported as failed, and is repeated, succeeds.
+
+        Returns:
+            None if written, else the lock that stands in the way.
+
+        Raises:
+            Lost: No row is there although one was expected.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,8 @@ class Race:
             self.clock,
             SystemEntropy(),
             self.worked,
-            SHARDS,
+            self.layouts,
+            backend.locks,
         )
         batch, url = Batch(flow, backend.queue, self.worked, load), cloud.urls[ROUTE]
         while not self.over.is_set():

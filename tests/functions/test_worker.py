@@ -17,6 +17,7 @@ from tidewheel.adapters.memory import (
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
+    MemoryLocks,
     MemoryWheel,
     RecordingTelemetry,
     SettableClock,
@@ -102,6 +103,7 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         entropy=CountedEntropy(),
         telemetry=telemetry,
         layouts=Layouts(MemoryControl(), clock, 4),
+        locks=MemoryLocks(world),
     )
     for number in range(1, CALLERS + 1):
         run.jobs.create(a_job(number), None, None)

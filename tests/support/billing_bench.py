@@ -130,6 +130,7 @@ class Bench:
             entropy=CountedEntropy(),
             telemetry=self.telemetry,
             layouts=self.layouts,
+            locks=self.backend.locks,
         )
         for url in cloud.urls.values():
             while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):

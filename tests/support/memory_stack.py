@@ -11,6 +11,7 @@ from tidewheel.adapters.memory import (
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
+    MemoryLocks,
     MemoryQueue,
     MemoryWheel,
     Message,
@@ -29,7 +30,7 @@ from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.engine.ticker import End, Ticker
 from tidewheel.engine.window import Stores
-from tidewheel.ports import Call
+from tidewheel.ports import Call, Locks
 from tidewheel.wire.message import load
 
 START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
@@ -94,6 +95,7 @@ class MemoryStack:
         self.world = World()
         self.jobs = MemoryJobs(self.world)
         self.executions = MemoryExecutions(self.world)
+        self.locks: Locks = MemoryLocks(self.world)
         self.wheel = MemoryWheel(self.world)
         self.control = MemoryControl()
         self.queue = MemoryQueue(self.clock)
@@ -136,6 +138,7 @@ class MemoryStack:
             self.entropy,
             self.telemetry,
             self.layouts,
+            self.locks,
         )
 
     def ticker(self, version: str = "v1", seat: int = 0, seats: int = 1) -> Ticker:

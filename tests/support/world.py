@@ -16,19 +16,21 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.jobs import DynamoJobs
+from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.memory import (
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
+    MemoryLocks,
     MemoryQueue,
     MemoryWheel,
     SettableClock,
     World,
 )
 from tidewheel.domain.route import Route
-from tidewheel.ports import Control, Executions, Jobs, Queue, Wheel
+from tidewheel.ports import Control, Executions, Jobs, Locks, Queue, Wheel
 
 LACKS: Mapping[str, Mapping[str, str]] = {
     "memory": {
@@ -71,6 +73,7 @@ class Backend:
     name: str
     jobs: Jobs
     executions: Executions
+    locks: Locks
     wheel: Wheel
     control: Control
     queue: Queue
@@ -104,6 +107,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         name,
         DynamoJobs(dynamodb, tables.jobs, tables.wheel, tables.executions, zones="2026a"),
         DynamoExecutions(dynamodb, tables.executions),
+        DynamoLocks(dynamodb, tables.executions),
         DynamoWheel(dynamodb, tables.wheel),
         DynamoControl(dynamodb, tables.control),
         SqsQueue(cloud.sqs, cloud.urls),
@@ -120,6 +124,7 @@ def memory() -> Iterator[Backend]:
         "memory",
         MemoryJobs(world),
         MemoryExecutions(world),
+        MemoryLocks(world),
         MemoryWheel(world),
         MemoryControl(),
         queue,

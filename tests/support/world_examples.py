@@ -13,6 +13,7 @@ from tidewheel.domain.ids import ExecutionId, Origin, job_id
 from tidewheel.domain.job import Definition, Job, JobState, Target
 from tidewheel.domain.limits import MINUTE_MS
 from tidewheel.domain.misfire import Misfire, Policy
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy, Strategy
 from tidewheel.domain.route import PRIORITIES, Route
@@ -51,6 +52,7 @@ def full_job() -> Job:
         retry=RetryPolicy(7, Strategy.FIBONACCI, 1_500, 60_000, 0.25),
         tags={"team": "billing", "empty": ""},
         misfire=Misfire(Policy.ALL, 25_000, 7),
+        overlap=Overlap.QUEUE,
     )
     return Job(TENANT, some_id(77), definition, JobState.PAUSED, 4, NOW_MS + 3, NOW_MS + 1, NOW_MS + 2, "fingerprint")
 
@@ -143,6 +145,7 @@ definitions = st.builds(
     retry=st.builds(RetryPolicy, _counts, st.sampled_from(Strategy), _instants, _instants, st.floats(0, 1)),
     tags=st.dictionaries(st.text(), st.text(), max_size=3),
     misfire=st.builds(Misfire, st.sampled_from(Policy), _instants, _counts),
+    overlap=st.sampled_from(Overlap),
 )
 jobs = st.builds(
     Job,

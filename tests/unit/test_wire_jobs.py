@@ -42,7 +42,7 @@ def refusals(document):
         ({"name": " a"}, ["name"]),
         ({"name": "a\nb"}, ["name"]),
         ({"name": "x" * 129}, ["name"]),
-        ({"overlap": "skip"}, ["overlap"]),
+        ({"overlap": "never"}, ["overlap"]),
         ({"misfire": "all"}, ["misfire"]),
         (
             {"misfire": {"policy": "some", "grace": "PT0S", "limit": 0}},

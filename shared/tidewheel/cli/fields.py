@@ -48,6 +48,9 @@ def _options(
     retry_base: Annotated[str | None, _option(_HOW, "The first delay: 2s.")] = None,
     retry_cap: Annotated[str | None, _option(_HOW, "The longest delay: 1h.")] = None,
     retry_jitter: Annotated[float | None, _option(_HOW, "Share by which a delay varies: 0.1.")] = None,
+    overlap: Annotated[
+        str | None, _option(_HOW, "While another run is not over: allow, skip, queue or replace.")
+    ] = None,
     misfire: Annotated[str | None, _option(_HOW, "Of what was missed: coalesce, all or skip.")] = None,
     misfire_grace: Annotated[str | None, _option(_HOW, "How late is not missed yet: 10s.")] = None,
     misfire_limit: Annotated[int | None, _option(_HOW, "Missed runs at most, under all.")] = None,
@@ -76,7 +79,7 @@ def with_fields(command: Callable[..., None]) -> Callable[..., None]:
 
 def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a job with the options' fields put in."""
-    plain = {"name", "start", "end", "priority", "precision", "jitter", "timeout"}
+    plain = {"name", "start", "end", "priority", "precision", "jitter", "timeout", "overlap"}
     result = dict(document) | {name: value for name, value in fields.items() if name in plain}
     parts = {
         "schedule": _schedule(document.get("schedule") or {}, fields),

@@ -117,6 +117,7 @@ def job(found: JobAnswer) -> RenderableType:
             ("jitter", format_duration(found.jitter)),
             ("timeout", format_duration(found.timeout)),
             ("retry", f"{retry.max_attempts} attempts, {retry.strategy} from {format_duration(retry.base)}"),
+            ("overlap", found.overlap),
             ("misfire", f"{misfire.policy} after {format_duration(misfire.grace)}, {misfire.limit} runs at most"),
             ("tags", " ".join(f"{name}:{value}" for name, value in sorted(found.tags.items()))),
             ("generation", found.generation),

@@ -8,7 +8,8 @@
        │          │       retrying ──► cancelled
        └──────────┴──► skipped, blocked, cancelled
 
-``running`` may also follow ``running``: another worker takes over an attempt whose lease has ended.
+``running`` may also follow ``running``: another worker takes over an attempt whose lease has ended. And ``queued``
+may follow ``queued``: an execution waits for another of its job, and its record says so.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _NEVER_RAN = {State.SKIPPED, State.BLOCKED, State.CANCELLED}
 
 TRANSITIONS: dict[State | None, frozenset[State]] = {
     None: frozenset({State.QUEUED, State.RUNNING} | _NEVER_RAN),
-    State.QUEUED: frozenset({State.RUNNING} | _NEVER_RAN),
+    State.QUEUED: frozenset({State.QUEUED, State.RUNNING} | _NEVER_RAN),
     State.RUNNING: frozenset({State.RUNNING, State.RETRYING} | _ENDS),
     State.RETRYING: frozenset({State.RUNNING, State.CANCELLED}),
     State.SUCCEEDED: frozenset(),
@@ -117,7 +118,7 @@ class Execution:
         state: Where it stands.
         due_ms: When the first attempt had to start.
         generation: Of the job, when the first attempt was claimed (or when it was asked for).
-        version: Raised by every write; a write is conditional on the version it read.
+        version: Raised by every write; a write is conditional on the version it read. 0 if nothing is stored yet.
         attempt: The number of the current or last attempt, which is the fencing token; 0 before the first.
         holder: The claim that may finish the attempt.
         lease_until_ms: Until when the holder's claim stands.
@@ -232,6 +233,11 @@ def finished(record: Execution, state: State, answer: Answer, started_ms: int, n
             attempts=(*record.attempts, account),
         ),
     )
+
+
+def parked(record: Execution, reason: str) -> Execution:
+    """The record of an execution that waits for another one of its job."""
+    return _step(record, replace(record, reason=reason))
 
 
 def ended_unrun(record: Execution, state: State, reason: str, now_ms: int) -> Execution:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tidewheel.domain.execution import Execution, State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Generation, Job, JobState
 from tidewheel.domain.limits import GRACE_MS
@@ -35,6 +36,10 @@ class Dispatch:
     generation: int
     due_ms: int
     recorded: bool
+
+    def blank(self) -> Execution:
+        """The record that the execution starts from if it has none yet."""
+        return Execution(self.tenant, self.execution, State.QUEUED, self.due_ms, self.generation, version=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from tidewheel.domain import schedule as schedules
 from tidewheel.domain.limits import RETENTION_MS
 from tidewheel.domain.misfire import Misfire
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Schedule
@@ -52,6 +53,7 @@ class Definition:
         timeout_ms: How long one attempt may take.
         retry: What happens after a failure.
         misfire: What happens to occurrences that nobody could fire in time.
+        overlap: What becomes of a run whose job is still busy with another one.
         tags: For listing.
     """
 
@@ -65,6 +67,7 @@ class Definition:
     timeout_ms: int = 60_000
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     misfire: Misfire = field(default_factory=Misfire)
+    overlap: Overlap = Overlap.ALLOW
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

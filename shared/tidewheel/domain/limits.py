@@ -38,6 +38,18 @@ TAKEOVER_GRACE_MS = 10 * SECOND_MS
 LEASE_MARGIN_MS = 30 * SECOND_MS
 """What an execution's lease covers beyond the hold and the attempt's time-out: the finish and its retries."""
 
+LOOK_AGAIN_LEAST_MS = MINUTE_MS
+LOOK_AGAIN_MOST_MS = 5 * MINUTE_MS
+"""How soon, and how late, an execution that waits for another of its job looks at the lock by itself."""
+
+LOCK_IDLE_MS = HOUR_MS
+"""How long a job's lock may belong to an execution that does not begin: longer than the queue hides the message of a
+worker that died between lock and claim."""
+
+LOCK_RETENTION_MS = 90 * DAY_MS
+"""How long a lock is kept after it was last written. A run whose retries last for weeks writes it anew with each of
+them once ``RETENTION_MS`` have passed; two are at most 28 days apart (delay, jitter, and the queue's retention)."""
+
 MIN_TIMEOUT_MS = 1 * SECOND_MS
 MAX_TIMEOUT_MS = 14 * MINUTE_MS
 """The Lambda pool's longest attempt; Lambda ends a function after 15 minutes (AWS Lambda quotas)."""

@@ -10,7 +10,8 @@ from tidewheel.domain.errors import DomainError
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.route import Route
-from tidewheel.engine.run import Fate, Handled, Run
+from tidewheel.engine.handled import Fate, Handled
+from tidewheel.engine.run import Run
 from tidewheel.ports import SEND_BATCH, PortError, Queue, Telemetry
 
 _FIRST_DELAY_MS = 2 * SECOND_MS

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from tidewheel.domain.execution import (
     Answer,
@@ -27,33 +26,16 @@ from tidewheel.domain.expansion import Dispatch, route_of
 from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.job import Job
 from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.overlap import replaced_by
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.retry import delay_ms
 from tidewheel.domain.wheel import Placed, Waiting, place
+from tidewheel.engine.handled import CONTENDED, Fate, Handled
 from tidewheel.engine.layouts import Layouts
-from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Telemetry, Wheel
+from tidewheel.engine.overlap import Gate
+from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Locks, Telemetry, Wheel
 
-
-class Fate(StrEnum):
-    """What becomes of the message."""
-
-    DELETE = "delete"
-    POSTPONE = "postpone"
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """What the worker is to do with a message, and why.
-
-    Args:
-        fate: Delete it, or let it come back.
-        why: One word for the counters.
-        delay_ms: In how long it should come back.
-    """
-
-    fate: Fate
-    why: str
-    delay_ms: int = 0
+_CLAIM_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +50,11 @@ class Run:
     entropy: Entropy
     telemetry: Telemetry
     layouts: Layouts
+    locks: Locks
+
+    @property
+    def _gate(self) -> Gate:
+        return Gate(self.executions, self.locks, self.clock, self.telemetry, self._put)
 
     def handle(self, dispatch: Dispatch) -> Handled:
         """Runs what a message asks for, unless it was done, is being done, or is not wanted any more.
@@ -88,7 +75,7 @@ class Run:
         if job is None or self._superseded(dispatch, job):
             record = record or self._record(dispatch)  # a message that comes back knows nothing of its own claim
             if job is None or record is None or record.attempt == 0:
-                return self._unwanted(dispatch, record, now)
+                return self._unwanted(dispatch, job, record, now)
         return self._attempt(dispatch, job, record)
 
     def _record(self, dispatch: Dispatch) -> Execution | None:
@@ -116,57 +103,73 @@ class Run:
         next_generation = following.get(dispatch.generation + 1)
         return next_generation is not None and id.nominal_ms >= next_generation.effective_from_ms
 
-    def _unwanted(self, dispatch: Dispatch, record: Execution | None, now: int) -> Handled:
-        """An occurrence without a record is dropped; one that is on record ends as cancelled, unless it runs."""
+    def _unwanted(self, dispatch: Dispatch, job: Job | None, record: Execution | None, now: int) -> Handled:
+        """An occurrence without a record is dropped; one that is on record ends as cancelled, unless it runs.
+
+        So does one that holds its job's lock: that passes on only from an execution whose end is on record.
+        """
         verdict = judge(record, dispatch.attempt, now)
+        if record is None and self._gate.holds(dispatch.execution, job):
+            record = dispatch.blank()
         if record is None or verdict is Verdict.OBSOLETE:
-            return Handled(Fate.DELETE, "unwanted")
+            return self._settled(record, job, "unwanted")
         if verdict is Verdict.BUSY:
             return _busy(record, now)
         reason = "the job was edited, paused or deleted before this attempt began"
         before = lost(record, now) if verdict is Verdict.TAKE_OVER else record
-        return self._give_up(ended_unrun(before, State.CANCELLED, reason, now))
+        return self._give_up(ended_unrun(before, State.CANCELLED, reason, now), job)
 
     # --- claim --------------------------------------------------------------------------------------------
 
     def _attempt(self, dispatch: Dispatch, job: Job, record: Execution | None) -> Handled:
-        """Claims by one conditional write; what stands in the way is judged, and the claim tried once more."""
-        for _ in range(2):
+        """Claims by one conditional write; what stands in the way is judged, and the claim tried again."""
+        for _ in range(_CLAIM_TRIES):
             now = self.clock.now_ms()
             verdict = judge(record, dispatch.attempt, now)
             if verdict is Verdict.OBSOLETE:
-                return Handled(Fate.DELETE, "duplicate")
+                return self._settled(record, job, "duplicate")
             if verdict is Verdict.BUSY:
                 assert record is not None
                 return _busy(record, now)
+            met = self._gate.admit(dispatch, job, record)
+            if isinstance(met, Handled):
+                return met
+            if met is not None:
+                record = met
+                continue
             claim = self._claim(dispatch, job, record, verdict, now)
             if claim.state is not State.RUNNING:
-                return self._give_up(claim)
+                return self._give_up(claim, job)
             record = self.executions.swap(claim, claim.version - 1 if record else None)
             if record is None:
                 return self._perform(claim, job)
-        return Handled(Fate.POSTPONE, "contended", SECOND_MS)
+        return CONTENDED
 
     def _claim(self, dispatch: Dispatch, job: Job, record: Execution | None, verdict: Verdict, now: int) -> Execution:
-        """The record with this worker's claim; or ended, if the attempt that was lost had been the last."""
+        """The record with this worker's claim; or ended, if after the attempt that was lost there is to be none."""
         holder = nonce(self.entropy.bytes(5))
         timeout = job.definition.timeout_ms
         if verdict is Verdict.TAKE_OVER:
             assert record is not None
             self.telemetry.count("attempt_lost")
             bereft = lost(record, now)
+            if successor := self._gate.successor(record, job):
+                return ended_unrun(bereft, State.CANCELLED, replaced_by(successor), now)
             if record.attempt >= job.definition.retry.max_attempts:
                 return ended_unrun(bereft, State.DEAD, "the last attempt's worker vanished", now)
             return claimed(bereft, record.attempt + 1, holder, timeout, now)
-        blank = Execution(
-            dispatch.tenant, dispatch.execution, State.QUEUED, dispatch.due_ms, dispatch.generation, version=0
-        )
-        return claimed(record or blank, dispatch.attempt, holder, timeout, now)
+        return claimed(record or dispatch.blank(), dispatch.attempt, holder, timeout, now)
 
-    def _give_up(self, ended: Execution) -> Handled:
-        if self.executions.swap(ended, ended.version - 1) is not None:
-            return Handled(Fate.POSTPONE, "contended", SECOND_MS)
-        return Handled(Fate.DELETE, str(ended.state))
+    def _give_up(self, ended: Execution, job: Job | None) -> Handled:
+        if self.executions.swap(ended, ended.version - 1 or None) is not None:
+            return CONTENDED
+        return self._settled(ended, job, ended.state)
+
+    def _settled(self, record: Execution | None, job: Job | None, why: str) -> Handled:
+        """Deletes the message once all that follows from the record as it stands is done, or done again."""
+        if record is not None and job is not None and not self._gate.settle(record, job):
+            return CONTENDED
+        return Handled(Fate.DELETE, str(why))
 
     # --- call and finish ----------------------------------------------------------------------------------
 
@@ -186,7 +189,7 @@ class Run:
             self.telemetry.count("finish_fenced")
             self.telemetry.alarm("another worker took this execution over", execution=claim.id, attempt=claim.attempt)
             return Handled(Fate.DELETE, "fenced")
-        return Handled(Fate.DELETE, str(state))
+        return self._settled(done, job, state)
 
     def _call(self, claim: Execution, job: Job) -> Answer:
         target = job.definition.target
@@ -212,8 +215,11 @@ class Run:
         entry = Waiting(
             claim.tenant, claim.id, claim.attempt + 1, claim.generation, due, route_of(job), Precision.NORMAL
         )
-        shard = self.layouts.shard_of(claim.tenant, job.id)
-        self.wheel.put(Placed(place(due, now, shard), entry))
+        self._put(entry, now)
+
+    def _put(self, entry: Waiting, now: int) -> None:
+        shard = self.layouts.shard_of(entry.tenant, entry.job)
+        self.wheel.put(Placed(place(entry.due_ms, now, shard), entry))
 
 
 def _busy(record: Execution, now: int) -> Handled:

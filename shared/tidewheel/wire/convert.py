@@ -15,6 +15,7 @@ from tidewheel.domain.execution import Attempt, Execution
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.ledger import MISSING, Line
 from tidewheel.domain.misfire import Misfire, Missed, Policy
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy, Strategy
 from tidewheel.wire import schedule as wire
@@ -71,6 +72,7 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
             retry.max_attempts, Strategy(retry.strategy), to_ms(retry.base), to_ms(retry.cap), retry.jitter
         ),
         tags=dict(body.tags),
+        overlap=Overlap(body.overlap),
         misfire=Misfire(Policy(body.misfire.policy), to_ms(body.misfire.grace), body.misfire.limit),
     )
 
@@ -157,6 +159,7 @@ def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
             cap=duration(retry.cap_ms),
             jitter=retry.jitter,
         ),
+        "overlap": definition.overlap.value,
         "misfire": MisfireBody(policy=misfire.policy.value, grace=duration(misfire.grace_ms), limit=misfire.limit),
         "start": _optional_time(schedule.start_ms if schedule else None),
         "end": _optional_time(schedule.end_ms if schedule else None),

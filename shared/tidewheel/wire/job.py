@@ -66,6 +66,13 @@ class JobBody(Model):
     jitter: Annotated[timedelta, *bounded(0, limits.MAX_JITTER_MS)] = timedelta()
     timeout: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_TIMEOUT_MS)] = timedelta(minutes=1)
     retry: RetryBody = RetryBody()
+    overlap: Annotated[
+        Literal["allow", "skip", "queue", "replace"],
+        Field(
+            description="What becomes of a run while another one of the job is not over: they run side by side, it is "
+            "left out, it waits (one at most), or it goes first and the other, if older, is cancelled."
+        ),
+    ] = "allow"
     misfire: MisfireBody = MisfireBody()
     start: Instant | None = Field(None, description="The first instant that the schedule may name.")
     end: Instant | None = Field(None, description="The first instant that it may no longer name.")

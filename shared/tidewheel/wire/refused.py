@@ -79,9 +79,7 @@ def _field_problem(error: ErrorDetails, fields: Mapping[str, Iterable[str]]) -> 
     return FieldProblem(field=path, problem=problem, remedy=remedy)
 
 
-_SPECIAL = {
-    "overlap": ("is not supported yet", "leave it out: this release lets runs of one job overlap"),
-} | dict.fromkeys(
+_SPECIAL = dict.fromkeys(
     ("id", "tenant", "generation", "state", "next_fire_at", "created_at", "updated_at"),
     ("is set by the API", "leave it out"),
 )

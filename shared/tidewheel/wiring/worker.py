@@ -6,6 +6,7 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.functions import LambdaInvoker
+from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
@@ -34,5 +35,6 @@ def batch(settings: RunSettings) -> Batch:
         entropy=SystemEntropy(),
         telemetry=telemetry,
         layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
+        locks=DynamoLocks(dynamodb, settings.executions_table),
     )
     return Batch(run, SqsQueue(clients.sqs(), settings.queues), telemetry, load)

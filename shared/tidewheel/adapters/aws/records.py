@@ -13,6 +13,7 @@ from tidewheel.domain.ids import text_of_nominal
 from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.misfire import Misfire, Missed, Policy, Reason, is_missed_id
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy, Strategy
 from tidewheel.domain.schedule import Schedule, from_document, to_document
@@ -41,7 +42,7 @@ def _dump(document: object) -> dict[str, str]:
     return text(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
 
 
-def _reading(what: str, item: Item, read: Callable[[], T]) -> T:
+def reading(what: str, item: Item, read: Callable[[], T]) -> T:
     try:
         return read()
     except (KeyError, ValueError, TypeError, AttributeError, Unreadable) as error:
@@ -90,7 +91,7 @@ def read_job(item: Item) -> Job:
     Raises:
         Unreadable: Another version's record, or a damaged one.
     """
-    return _reading("job", item, lambda: _read_job(item))
+    return reading("job", item, lambda: _read_job(item))
 
 
 def _read_job(item: Item) -> Job:
@@ -122,7 +123,7 @@ def _definition_document(definition: Definition) -> dict[str, Any]:
         "r": [retry.max_attempts, retry.strategy, retry.base_ms, retry.cap_ms, retry.jitter],
         "g": dict(definition.tags),
         "m": [definition.misfire.policy, definition.misfire.grace_ms, definition.misfire.limit],
-    }
+    } | ({} if definition.overlap is Overlap.ALLOW else {"v": definition.overlap})
 
 
 def _read_definition(document: dict[str, Any]) -> Definition:
@@ -139,6 +140,7 @@ def _read_definition(document: dict[str, Any]) -> Definition:
         retry=RetryPolicy(attempts, Strategy(strategy), base, cap, jitter),
         tags=document["g"],
         misfire=_read_misfire(document.get("m")),
+        overlap=Overlap(document.get("v", Overlap.ALLOW)),
     )
 
 
@@ -177,7 +179,7 @@ def read_generation(item: Item) -> Generation:
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return _reading("generation", item, lambda: _read_generation(item))
+    return reading("generation", item, lambda: _read_generation(item))
 
 
 def _read_generation(item: Item) -> Generation:
@@ -242,7 +244,7 @@ def read_execution(item: Item) -> Execution:
     Raises:
         Unreadable: Another version's record, or a damaged one.
     """
-    return _reading("execution", item, lambda: _read_execution(item))
+    return reading("execution", item, lambda: _read_execution(item))
 
 
 def _read_execution(item: Item) -> Execution:
@@ -307,7 +309,7 @@ def read_missed(item: Item) -> Missed:
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return _reading("ledger row", item, lambda: _read_missed(item))
+    return reading("ledger row", item, lambda: _read_missed(item))
 
 
 def _read_missed(item: Item) -> Missed:

@@ -1,6 +1,7 @@
 """Every port in memory: complete, held to the same contract suite as the rest; for tests and simulations."""
 
 from tidewheel.adapters.memory.control import MemoryControl
+from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
 from tidewheel.adapters.memory.settable import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
 from tidewheel.adapters.memory.stores import MemoryExecutions, MemoryJobs, MemoryWheel, World
@@ -11,6 +12,7 @@ __all__ = [
     "MemoryControl",
     "MemoryExecutions",
     "MemoryJobs",
+    "MemoryLocks",
     "MemoryQueue",
     "MemoryWheel",
     "Message",

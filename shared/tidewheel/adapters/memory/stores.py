@@ -11,6 +11,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.job import Generation, Job
 from tidewheel.domain.misfire import Missed
+from tidewheel.domain.overlap import Lock
 from tidewheel.domain.wheel import Entry, Placed, Slot, decode, encode
 from tidewheel.ports import JobKey, Load, Lost, Page
 
@@ -25,6 +26,7 @@ class World:
     idempotency: dict[tuple[str, str, str], str] = field(default_factory=dict)
     executions: dict[tuple[str, str], Execution] = field(default_factory=dict)
     missed: dict[tuple[str, str], Missed] = field(default_factory=dict)
+    locks: dict[JobKey, Lock] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
 
