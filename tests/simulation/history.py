@@ -20,6 +20,7 @@ from tidewheel.domain.job import Definition, Job, Target
 from tidewheel.domain.layout import Layout
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.misfire import Misfire, Policy
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Cron, Schedule
@@ -53,6 +54,9 @@ class History:
         self.deleted: set[str] = set()
         self.landed: dict[tuple[str, int], int] = {}
         self.users = self.rng.choice([0.01, 0.01, 0.04])
+        self.overlaps = random.Random(f"overlaps of {seed}")  # beside the rest, so that no other choice depends on it
+        self.policies: dict[str, set[Overlap]] = {}
+        self.stack.locks = Faulty(self.stack.locks, self.weather, self.rate)
         self.lives_ms = [50, 3_000, 20_000, 50_000]
         self.fleet = Fleet(self.stack, self.rng.choice([1, 2, 3]), self._outfit)
 
@@ -152,8 +156,10 @@ class History:
         )
         return Schedule(timing, None, self.end_ms)
 
-    def _draft(self, _id: str, now: int, existing: Definition | None) -> Definition:
+    def _draft(self, id: str, now: int, existing: Definition | None) -> Definition:
         base = existing or Definition("job", None, Target("http", {}))
+        overlap = self.overlaps.choice([*Overlap, *[Overlap.ALLOW] * 4])
+        self.policies.setdefault(id, set()).add(overlap)
         return replace(
             base,
             schedule=self._schedule(now),
@@ -161,6 +167,7 @@ class History:
             jitter_ms=self.rng.choice([0, 0, 3_000, 20_000]),
             retry=RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000),
             timeout_ms=1_000,
+            overlap=overlap,
             misfire=Misfire(
                 self.rng.choice(list(Policy)), self.rng.choice([1_000, 10_000, 60_000]), self.rng.choice([1, 5, 1_000])
             ),

@@ -12,6 +12,7 @@ from tidewheel.domain.execution import is_end
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Generation, JobState
 from tidewheel.domain.misfire import Reason
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import CLAIM_EARLY_MS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class _Promises:
             *self._unnamed(),
             *self._doubled(),
             *self._early(),
+            *self._side_by_side(),
             *self._unsettled(),
         ]
 
@@ -115,6 +117,21 @@ class _Promises:
             f"{call.execution}: {call.due_ms - at} ms early"
             for at, call in self.history.stack.caller.calls
             if at < call.due_ms
+        ]
+
+    def _side_by_side(self) -> list[str]:
+        """From an execution's first call to its last, no other of its job is called, unless some edit allowed it."""
+        calls: dict[str, list[str]] = {}
+        for _, call in self.history.stack.caller.calls:
+            calls.setdefault(ExecutionId.parse(call.execution).job, []).append(call.execution)
+        return [
+            f"{other}: was called between two calls of {execution}"
+            for job, called in calls.items()
+            if Overlap.ALLOW not in self.history.policies[job]
+            for execution, times in Counter(called).items()
+            if times > 1
+            for first, last in [(called.index(execution), len(called) - called[::-1].index(execution))]
+            for other in set(called[first:last]) - {execution}
         ]
 
     def _unsettled(self) -> list[str]:

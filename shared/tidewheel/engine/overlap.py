@@ -83,6 +83,8 @@ class Gate:
             if step.move is Move.TAKE:
                 if self._take(scene):
                     return None
+            elif scene.now_ms < dispatch.due_ms:  # it came early: what is in the way may be over by its time
+                self.clock.sleep_until(dispatch.due_ms)
             elif (met := self._do(step, scene)) is not None:
                 return met
         return CONTENDED
