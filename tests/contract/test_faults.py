@@ -21,6 +21,7 @@ from tidewheel.domain.job import Generation
 from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import WRITE_BOUND_MS
+from tidewheel.domain.overlap import Lock
 from tidewheel.domain.wheel import Level, Placed
 from tidewheel.ports import Lost, PortError, Throttled
 
@@ -40,6 +41,8 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "executions.get": lambda world: world.executions.get(TENANT, execution(JOB).id),
     "executions.swap": lambda world: world.executions.swap(execution(JOB), 1),
     "executions.list": lambda world: world.executions.list(TENANT, JOB.id, 5, None),
+    "locks.get": lambda world: world.locks.get(TENANT, JOB.id),
+    "locks.swap": lambda world: world.locks.swap(Lock(TENANT, JOB.id).given(execution(JOB).id, NOW_MS)),
     "wheel.load": lambda world: world.wheel.load(minute()),
     "wheel.put": lambda world: world.wheel.put(Placed(minute(), chain(JOB))),
     "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [chain(JOB)]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -42,10 +43,18 @@ from tidewheel.domain.limits import (
     RETENTION_MS,
     SECOND_MS,
 )
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.domain.wheel import Placed
 
 KILOBYTE = 1_024
+
+
+def test_overlap_costs_the_record_of_a_job_that_allows_it_nothing() -> None:
+    """Nor do records from before there was any say more."""
+    job = a_job()
+    assert set(json.loads(job_item(job)["d"]["S"])) == set("nsktpqljorgm")
+    assert read_job(job_item(job)).definition.overlap is Overlap.ALLOW
 
 
 @given(jobs)

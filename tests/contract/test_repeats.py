@@ -14,6 +14,7 @@ from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, ex
 from tidewheel.domain.execution import State
 from tidewheel.domain.job import Generation, JobState
 from tidewheel.domain.lease import Holding, Lease
+from tidewheel.domain.overlap import Lock
 from tidewheel.domain.wheel import Level, Placed, late
 
 pytestmark = pytest.mark.needs("requests")
@@ -65,6 +66,13 @@ def test_a_swap_succeeds(backend: Backend) -> None:
     assert repeated(backend, lambda: backend.executions.swap(first, None)) is None
     assert repeated(backend, lambda: backend.executions.swap(second, 1)) is None
     assert backend.executions.get(TENANT, first.id) == second
+
+
+def test_a_lock_is_taken_once(backend: Backend) -> None:
+    taken = Lock(TENANT, JOB.id).given(execution(JOB).id, NOW_MS)
+    assert repeated(backend, lambda: backend.locks.swap(taken)) is None
+    assert repeated(backend, lambda: backend.locks.swap(taken.given("", NOW_MS))) is None
+    assert backend.locks.get(TENANT, JOB.id) == taken.given("", NOW_MS)
 
 
 def test_the_wheel_keeps_one_of_each(backend: Backend) -> None:
