@@ -166,6 +166,13 @@ def test_a_patch_is_merged_into_what_is_in_force(front):
     assert front.call("PATCH", f"/jobs/{FIRST}", {}, headers={"If-Match": "*"}).status == 200
 
 
+def test_an_overlap_policy_is_kept_patched_and_taken_back(front):
+    assert front.call("GET", f"/jobs/{created(front)}").json["overlap"] == "allow"
+    assert front.call("PATCH", f"/jobs/{FIRST}", {"overlap": "queue"}).json["overlap"] == "queue"
+    assert front.call("GET", f"/jobs/{FIRST}").json["overlap"] == "queue"
+    assert front.call("PATCH", f"/jobs/{FIRST}", {"overlap": None}).json["overlap"] == "allow"
+
+
 def test_a_misfire_policy_is_kept_patched_and_taken_back(front):
     default = {"policy": "coalesce", "grace": "PT10S", "limit": 100}
     assert front.call("GET", f"/jobs/{created(front)}").json["misfire"] == default

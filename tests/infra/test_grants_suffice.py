@@ -18,6 +18,7 @@ from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Target
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.route import ROUTES
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.engine.batch import Received
@@ -81,7 +82,7 @@ class Deployment:
         self.used |= set(_actions(model.name, params))
 
     def draft(self, schedule: Schedule | None) -> Any:
-        return lambda *_: Definition("n", schedule, Target("http", {}))
+        return lambda *_: Definition("n", schedule, Target("http", {}), overlap=Overlap.QUEUE)
 
     def job(self) -> str:
         return self.define.create(TENANT, self.draft(Schedule(every(5_000)))).id

@@ -64,6 +64,7 @@ def test_a_job_is_created_from_options(run):
         *("--precision", "low", "--jitter", "10s", "--timeout", "5m", "--end", "2030-01-01T00:00:00Z"),
         *("--tag", "team:billing", "--tag", "a:b:c", "--retry-attempts", "5", "--retry-strategy", "fixed"),
         *("--retry-base", "1s", "--retry-cap", "1m", "--retry-jitter", "0.5"),
+        *("--overlap", "queue"),
         *("--misfire", "all", "--misfire-grace", "1m", "--misfire-limit", "7"),
     )
     assert job["schedule"] == {"cron": "0 9 * * 1-5", "timezone": "Europe/Paris"}
@@ -75,6 +76,7 @@ def test_a_job_is_created_from_options(run):
         "body": {"a": 1},
     }
     assert job["tags"] == {"team": "billing", "a": "b:c"}
+    assert job["overlap"] == "queue"
     assert job["misfire"] == {"policy": "all", "grace": "PT1M", "limit": 7}
     assert job["retry"] == {"max_attempts": 5, "strategy": "fixed", "base": "PT1S", "cap": "PT1M", "jitter": 0.5}
     assert (job["priority"], job["precision"], job["jitter"], job["timeout"]) == ("high", "low", "PT10S", "PT5M")

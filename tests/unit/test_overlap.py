@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.domain.execution import Answer, Execution, Result, State, is_end
+from tidewheel.domain.execution import Answer, Execution, Result, State, finished, is_end
 from tidewheel.domain.expansion import Dispatch, waiting_firing
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition
@@ -261,6 +261,24 @@ def test_replace_leaves_a_call_that_succeeds_its_success() -> None:
     assert bench.handle(0) == "succeeded"
     bench.turn_for(5_000)
     assert bench.called == [0, 1]
+
+
+def test_a_call_that_ends_while_its_successor_gets_in_line_is_noticed() -> None:
+    """Its worker looked for successors just before there was one."""
+    bench = Bench(Overlap.REPLACE)
+    bench.vanishing()
+    with pytest.raises(RuntimeError):
+        bench.handle(0)
+    swap, running = bench.stack.locks.swap, bench.record(0)
+
+    def ended_just_before(new: Lock) -> Lock | None:
+        bench.stack.locks.swap = swap  # type: ignore[method-assign]
+        bench.stack.executions.swap(finished(running, State.RETRYING, FAILED, START_MS, START_MS), running.version)
+        return swap(new)
+
+    bench.stack.locks.swap = ended_just_before  # type: ignore[method-assign]
+    assert bench.handle(1) == "succeeded"
+    assert bench.state(0) == (State.CANCELLED, f"replaced by {bench.id(1)}")
 
 
 def test_replace_cancels_one_that_waits_for_its_retry_at_once() -> None:
