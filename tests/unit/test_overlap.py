@@ -1,117 +1,19 @@
-"""Overlap: what becomes of a run whose job is still busy, whatever crashes and whoever comes in between."""
+"""Overlap: what becomes of a run whose job is still busy."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.domain.execution import Answer, Execution, Result, State, finished, is_end
-from tidewheel.domain.expansion import Dispatch, waiting_firing
-from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Definition
+from tests.support.memory_stack import START_MS, TENANT
+from tests.support.overlap_bench import FAILED, STEP_MS, Bench
+from tidewheel.domain.execution import Result, State, finished, is_end
+from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.limits import DAY_MS, LEASE_MARGIN_MS, LOCK_IDLE_MS, RETENTION_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.overlap import Lock, Overlap
-from tidewheel.domain.retry import RetryPolicy, Strategy
-from tidewheel.domain.wheel import Waiting
-from tidewheel.engine.handled import Fate, Handled
 from tidewheel.engine.ledger import Ledger
-from tidewheel.ports import Call, PortError
-
-STEP_MS = 10_000
-RUNS = 6
-LONG_MS, SOON_MS = 10 * 60_000, 30_000
-"""A lease that nobody outlives who is held up by what is due soon: past its lease, a worker is past all locks."""
-OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "", "HTTP 500")
-GUARDED = [Overlap.SKIP, Overlap.QUEUE, Overlap.REPLACE]
-
-
-def number_of(run: Call | Execution) -> int:
-    """Which of the job's runs it is."""
-    return (run.nominal_ms - START_MS) // STEP_MS
-
-
-class Bench:
-    """A job each ten seconds, whose messages are handed to workers one by one."""
-
-    def __init__(self, overlap: Overlap, **fields: object) -> None:
-        self.stack = MemoryStack()
-        self.stack.workers_up = False
-        retry = RetryPolicy(max_attempts=2, strategy=Strategy.FIXED, base_ms=15_000, jitter=0)
-        plain = {"overlap": overlap, "timeout_ms": 1_000, "retry": retry, "end": START_MS + RUNS * STEP_MS}
-        self.job = self.stack.create(every(STEP_MS), **(plain | fields))
-
-    def turn_for(self, duration_ms: int) -> None:
-        """From here on the wheel and its workers go their way."""
-        self.stack.workers_up = True
-        self.stack.turn_for(duration_ms)
-
-    def id(self, number: int) -> str:
-        return str(ExecutionId(self.job.id, START_MS + number * STEP_MS))
-
-    def message(self, number: int, attempt: int = 1) -> Dispatch:
-        due = START_MS + number * STEP_MS
-        return Dispatch(TENANT, self.id(number), attempt, self.job.generation, due, recorded=attempt > 1)
-
-    def handle(self, number: int, attempt: int = 1) -> str:
-        return self.stack.run.handle(self.message(number, attempt)).why
-
-    def during(self, *steps: Callable[[], object], answer: Answer = OK) -> list[object]:
-        """While the target is called for the first time, all this happens; the answers are what came of it."""
-        seen: list[object] = []
-
-        def called(_call: Call) -> Answer:
-            self.stack.caller.answers = lambda _call: OK
-            seen.extend(step() for step in steps)
-            return answer
-
-        self.stack.caller.answers = called
-        return seen
-
-    def vanishing(self) -> None:
-        """The next worker dies while it calls the target."""
-
-        def called(_call: Call) -> Answer:
-            self.stack.caller.answers = lambda _call: OK
-            raise RuntimeError("killed")
-
-        self.stack.caller.answers = called
-
-    def record(self, number: int) -> Execution:
-        return self.stack.define.execution(TENANT, self.id(number))
-
-    def state(self, number: int) -> tuple[State, str]:
-        record = self.record(number)
-        return record.state, record.reason
-
-    @property
-    def lock(self) -> Lock | None:
-        return self.stack.locks.get(TENANT, self.job.id)
-
-    @property
-    def called(self) -> list[int]:
-        """Which runs were called, in order."""
-        return [number_of(call) for _, call in self.stack.caller.calls]
-
-    def edit(self, **changes: object) -> None:
-        def draft(_id: str, _now: int, existing: Definition | None) -> Definition:
-            assert existing is not None
-            return replace(existing, **changes)  # type: ignore[arg-type]
-
-        self.job = self.stack.define.edit(TENANT, self.job.id, draft)
-
-    def waiting(self) -> list[Waiting]:
-        """What waits on the wheel for attempts."""
-        slots = list(self.stack.world.singles)
-        entries = [entry for slot in slots for entry in self.stack.wheel.load(slot).singles.values()]
-        return [entry for entry in entries if isinstance(entry, Waiting)]
-
+from tidewheel.ports import PortError
 
 # --- skip ---------------------------------------------------------------------------------------------------
 
@@ -462,143 +364,6 @@ def test_a_lock_that_nobody_has_is_soon_gone() -> None:
     bench.handle(0)
     assert bench.lock is not None
     assert bench.lock.expires_ms() == bench.lock.written_ms + DAY_MS
-
-
-# --- crashes and others -------------------------------------------------------------------------------------
-
-
-class Killed(Exception):
-    """The worker is gone."""
-
-
-class Street:
-    """What stands between wheel and workers: brings each message when it is due, and back if it has to come back."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self._order = itertools.count()
-        self._agenda: list[tuple[int, int, Dispatch]] = []
-        for number in range(RUNS):
-            self._bring(bench.message(number).due_ms, bench.message(number))
-
-    def _bring(self, at_ms: int, dispatch: Dispatch) -> None:
-        heapq.heappush(self._agenda, (at_ms, next(self._order), dispatch))
-
-    def deliver(self, within_ms: int = SOON_MS) -> None:
-        """The next message, if it is due soon, from its arrival to what becomes of it."""
-        stack = self.bench.stack
-        if not self._agenda or self._agenda[0][0] > stack.clock.now_ms() + within_ms:
-            return
-        at_ms, _, dispatch = heapq.heappop(self._agenda)
-        stack.clock.sleep_until(at_ms)
-        try:
-            handled = stack.run.handle(dispatch)
-        except Killed:
-            handled = Handled(Fate.POSTPONE, "killed", 4_000)
-        if handled.fate is Fate.POSTPONE:
-            self._bring(stack.clock.now_ms() + handled.delay_ms, dispatch)
-        for entry in self.bench.waiting():
-            self._bring(max(entry.due_ms, stack.clock.now_ms() + 1_000), waiting_firing(entry).dispatch)
-        stack.world.singles.clear()
-
-    def settle(self) -> None:
-        while self._agenda:
-            self.deliver(within_ms=10**12)
-
-
-Act = Callable[[Street], None]
-Plan = Mapping[int, tuple[Act, bool]]
-"""What happens at which of the workers' steps: before it is applied, or (true) after."""
-
-
-class Tap:
-    """Counts the workers' steps, and lets things happen between them."""
-
-    def __init__(self, street: Street, plan: Plan) -> None:
-        self.steps = 0
-        self._street, self._plan = street, plan
-        stack = street.bench.stack
-        parts = {"get": [stack.locks, stack.executions], "swap": [stack.locks, stack.executions]}
-        for name, tapped in (parts | {"put": [stack.wheel], "call": [stack.caller]}).items():
-            for part in tapped:
-                setattr(part, name, self._tapped(getattr(part, name)))
-
-    def _tapped(self, operation: Callable[..., object]) -> Callable[..., object]:
-        def tapped(*args: object) -> object:
-            self.steps += 1
-            act, after = self._plan.get(self.steps, (None, False))
-            if act and not after:
-                act(self._street)
-            result = operation(*args)
-            if act and after:
-                act(self._street)
-            return result
-
-        return tapped
-
-
-def side_by_side(bench: Bench) -> list[str]:
-    called = [call.execution for _, call in bench.stack.caller.calls]
-    spans = {one: (called.index(one), len(called) - 1 - called[::-1].index(one)) for one in called}
-    return [f"{other} in {one}" for one, (i, j) in spans.items() for other in called[i:j] if other != one]
-
-
-def sound(bench: Bench) -> None:
-    """Once all is settled: nothing ran side by side, nothing stands still, everything has its account."""
-    world = bench.stack.world
-    assert side_by_side(bench) == []
-    records = list(world.executions.values())
-    assert [record.id for record in records if not is_end(record.state)] == []
-    assert {record.id for record in records} == {bench.id(number) for number in range(RUNS)}
-    assert all(record.reason for record in records if record.state in {State.SKIPPED, State.CANCELLED})
-    assert set(bench.called) <= {number_of(record) for record in records if record.attempts}
-    assert world.locks[TENANT, bench.job.id].holder == ""
-
-
-def failing_first(call: Call) -> Answer:
-    """Each second run fails at first, and so is not over when the next is due."""
-    return FAILED if call.attempt == 1 and (call.nominal_ms // STEP_MS) % 2 else OK
-
-
-def played(policy: Overlap, plan: Plan) -> int:
-    """One passage in which things happen between the workers' steps; the answer is how many there were."""
-    bench = Bench(policy, timeout_ms=LONG_MS)
-    bench.stack.caller.answers = failing_first
-    street = Street(bench)
-    tap = Tap(street, plan)
-    street.settle()
-    sound(bench)
-    return tap.steps
-
-
-def die(_street: Street) -> None:
-    raise Killed
-
-
-def deliver_two(street: Street) -> None:
-    street.deliver()
-    street.deliver()
-
-
-ACTS: dict[str, Act] = {"it dies": die, "another message is handled": Street.deliver, "two others are": deliver_two}
-
-
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("policy", GUARDED)
-def test_whatever_happens_at_any_step_of_a_worker(policy: Overlap, act: str) -> None:
-    for at in itertools.count(1):
-        steps = [played(policy, {at: (ACTS[act], after)}) for after in (False, True)]
-        if max(steps) < at:
-            break
-    assert at > 20
-
-
-@given(
-    st.sampled_from(GUARDED),
-    st.dictionaries(st.integers(1, 100), st.tuples(st.sampled_from(list(ACTS.values())), st.booleans()), max_size=8),
-)
-def test_whatever_happens_at_several_steps(policy: Overlap, plan: dict[int, tuple[Act, bool]]) -> None:
-    played(policy, plan)
 
 
 def _fail() -> None:
