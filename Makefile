@@ -75,8 +75,9 @@ bench: setup ## Measure lateness, CPU, billed units, memory and the idle cost on
 	@$(RUN) -m tests.bench
 
 sim: N ?= 1000
+sim: FIRST ?= 0
 sim: $(VENV_STAMP) ## Play random histories: make sim N=10000, or one again: make sim SEED=123
-	@$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(N))
+	@$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
 
 synth: AUTHORIZER_ARN ?= $(EXAMPLE_AUTHORIZER_ARN)
 synth: setup ## Synthesize the stacks for both targets; needs no AWS account

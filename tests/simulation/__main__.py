@@ -3,55 +3,121 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 
 from tests.simulation.history import History
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.domain.limits import GRACE_MS, SECOND_MS
 
 _SHOWN = 5
 _AT_ONCE = 10
+_PROGRESS = 500
 
 
-def play(seed: int) -> tuple[int, Counter[str], list[str]]:
-    """One history: its seed, what befell it, and the promises that it broke."""
+@dataclass(frozen=True)
+class Played:
+    """One history: its seed, the promises that it broke, what befell it and what came of it."""
+
+    seed: int
+    broken: list[str]
+    faults: Counter[str]
+    outcome: Counter[str]
+
+
+@dataclass
+class Tally:
+    """The account of many histories."""
+
+    first: int
+    histories: int = 0
+    failed: list[int] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    outcome: Counter[str] = field(default_factory=Counter)
+
+    def add(self, played: Played) -> None:
+        self.histories += 1
+        self.faults += played.faults
+        self.outcome += played.outcome
+        if played.broken:
+            self.failed.append(played.seed)
+
+
+def play(seed: int) -> Played:
+    """Plays the history of a seed."""
     history = History(seed)
     history.play()
-    return seed, history.weather.counts + Counter(call=len(history.stack.caller.calls)), history.faults()
+    return Played(seed, history.faults(), history.weather.counts, _outcome(history))
+
+
+def _outcome(history: History) -> Counter[str]:
+    world, calls = history.stack.world, history.stack.caller.calls
+    counts = Counter(f"executions {execution.state}" for execution in world.executions.values())
+    counts += Counter(f"rows {row.reason}" for row in world.missed.values())
+    lateness = [at - call.due_ms for at, call in calls if call.attempt == 1]
+    counts["executions"] = len(world.executions)
+    counts["rows"] = len(world.missed)
+    counts["calls"] = len(calls)
+    counts["first calls more than 1 s late"] = sum(late_ms > SECOND_MS for late_ms in lateness)
+    counts["first calls overdue (more than 10 s)"] = sum(late_ms > GRACE_MS for late_ms in lateness)
+    return counts
 
 
 def _say(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 
-def tell(seeds: Iterable[int], workers: int) -> int:
-    """Plays them side by side and prints the account; the answer is how many broke a promise."""
-    befell: Counter[str] = Counter()
-    failed: list[int] = []
-    played = 0
+def tell(seeds: Iterable[int], first: int, workers: int) -> Tally:
+    """Plays them side by side, says how far it is and what broke, and at the end the whole account."""
+    clock, tally = SystemClock(), Tally(first)
+    began_ms = clock.monotonic_ms()
     with ProcessPoolExecutor(workers) as processes:
-        for seed, counts, faults in processes.map(play, seeds, chunksize=_AT_ONCE):
-            played += 1
-            befell += counts
-            if faults:
-                failed.append(seed)
-                _say(f"SEED={seed} replays it: {len(faults)} broken promises, the first: {faults[:_SHOWN]}")
-    _say(f"{played} histories, {len(failed)} of them with broken promises{': seeds ' if failed else ''}{failed or ''}")
-    for kind, count in befell.most_common():
-        _say(f"{count:>10}  {kind}")
-    return len(failed)
+        for played in processes.map(play, seeds, chunksize=_AT_ONCE):
+            tally.add(played)
+            if played.broken:
+                some = played.broken[:_SHOWN]
+                _say(f"SEED={played.seed} replays it: {len(played.broken)} broken promises, the first: {some}")
+            if tally.histories % _PROGRESS == 0:
+                elapsed_s = (clock.monotonic_ms() - began_ms) // SECOND_MS
+                _say(f"{tally.histories} histories in {elapsed_s} s, {len(tally.failed)} with broken promises")
+    _account(tally, (clock.monotonic_ms() - began_ms) // SECOND_MS)
+    return tally
+
+
+def _account(tally: Tally, elapsed_s: int) -> None:
+    failed = tally.failed
+    seeds = f": seeds {failed}" if failed else ""
+    _say(f"{tally.histories} histories in {elapsed_s} s, {len(failed)} of them with broken promises{seeds}")
+    for title, counts in (("what befell them", tally.faults), ("what came of it", tally.outcome)):
+        _say(title)
+        for kind, count in counts.most_common():
+            _say(f"{count:>10}  {kind}")
+    account = {
+        "first": tally.first,
+        "histories": tally.histories,
+        "elapsed_s": elapsed_s,
+        "failed": failed,
+        "faults": tally.faults,
+        "outcome": tally.outcome,
+    }
+    _say(json.dumps(account, sort_keys=True))
 
 
 def main() -> int:
     """Reads the command line and plays."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--histories", type=int, default=1_000)
+    parser.add_argument("--histories", type=int, default=1_000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the seed to begin with, so that a long run can be split")
     parser.add_argument("--seed", type=int, help="replay this one alone")
     wanted = parser.parse_args()
-    seeds = range(wanted.histories) if wanted.seed is None else [wanted.seed]
-    return 1 if tell(seeds, os.cpu_count() or 1) else 0
+    first, count = (wanted.first, wanted.histories) if wanted.seed is None else (wanted.seed, 1)
+    tally = tell(range(first, first + count), first, os.cpu_count() or 1)
+    return 1 if tally.failed else 0
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ class History:
         self.stack.clock.pump = self._pump
         self.stack.caller.answers = self._answer
         self.rate = self.rng.choice([0.0, 0.01, 0.05])
+        self.row_rate = 0.3  # rows are few
         self.end_ms = self.start_ms + STORMY_MS + self.rng.randrange(0, 240_000)
         self.ids: list[str] = []
         self.deleted: set[str] = set()
@@ -76,6 +77,11 @@ class History:
         """
         for _ in range(self.rng.randrange(1, 6)):
             self._create()
+        self._storm()
+        self.weather.stormy = False
+        self._settle()
+
+    def _storm(self) -> None:
         while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
             self._fill_seats(0.6)
             self._run(self.rng.choice(self.lives_ms))
@@ -87,7 +93,8 @@ class History:
                     self.fleet.kill(number)
                 self.executor.bury()
                 self._run(self.rng.choice([1_000, 30_000, 600_000]))
-        self.weather.stormy = False
+
+    def _settle(self) -> None:
         until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
         while self.stack.clock.now_ms() < until and not is_settled(self):
             self._fill_seats(1.0, most=1)
@@ -117,7 +124,7 @@ class History:
             ticker.stores,
             wheel=Faulty(stack.wheel, weather, rate),
             jobs=Faulty(stack.jobs, weather, rate),
-            executions=Faulty(stack.executions, weather, 0.3),  # rows are few
+            executions=Faulty(stack.executions, weather, self.row_rate),
         )
         queue = Faulty(Choosy(stack.queue, weather, rate), weather, rate)
         return replace(ticker, stores=stores, queue=queue, executor=self.executor)

@@ -1,73 +1,16 @@
-"""Bugs that a wheel like this is prone to, each planted in the real engine while it runs."""
+"""Bugs that a wheel like this is prone to, each planted in the real engine while it runs, and where each is caught."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
 
+from tests.simulation import planted_rules as rules
+from tests.simulation import planted_wheel as wheel
+from tests.simulation.harsh import Brittle, Doomed, Harsh, Outages, Retouch, Rush, Sluggish, Undead
 from tests.simulation.history import History
-from tests.simulation.weather import SLOW_BUT_ALIVE
-from tidewheel.adapters.memory import MemoryControl
-from tidewheel.domain import expansion, wheel
-from tidewheel.domain.expansion import Drop, Expansion
-from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import MINUTES, Ring
-from tidewheel.engine.fire import Hopper
-from tidewheel.engine.run import Fate, Handled, Run
-from tidewheel.engine.window import Window
-
-
-class Harsh(History):
-    """Busy users, writes that are slow as a rule, schedulers that live long enough to pass what they missed."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.users, self.executor.slow, self.lives_ms = 0.04, SLOW_BUT_ALIVE, [50_000, 100_000]
-
-
-class Rush(Harsh):
-    """All that users do they do in the seconds before a minute is loaded: what follows is armed at the last moment."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.users = 0.6
-
-    def _act(self) -> None:
-        if MINUTES.slot_ms - MINUTES.lead_ms - 2_000 <= self.stack.clock.now_ms() % MINUTES.slot_ms < 50_000:
-            super()._act()
-
-
-class Brittle(Harsh):
-    """Schedulers that all die before they have finished what they began, again and again."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.users, self.lives_ms = 0.08, [9_000, 15_000]
-
-    def _strike(self) -> None:
-        for number in self.fleet.running:
-            self.fleet.kill(number)
-        self.executor.bury()
-
-
-class Doomed(Brittle):
-    """And before they die they get what other writers may not put into the next minute, while its owner still may."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.users = 0.6
-
-    def _act(self) -> None:
-        now = self.stack.clock.now_ms()
-        start = MINUTES.start_of(now) + MINUTES.slot_ms
-        if MINUTES.open_until(start) <= now < start - MINUTES.lead_ms:
-            super()._act()
-
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -77,14 +20,19 @@ class Bug:
     """What is planted, and where it is looked for.
 
     Args:
-        plant: Puts it into the engine.
+        plants: Put it into the engine; more than one where one alone does no harm.
         weather: The kind of history that is likely to meet it.
         seeds: How many of those are played at most.
     """
 
-    plant: Plant
+    plants: tuple[Plant, ...]
     weather: type[History]
     seeds: int
+
+    def plant(self, patch: pytest.MonkeyPatch) -> None:
+        """Puts it into the engine."""
+        for plant in self.plants:
+            plant(patch)
 
 
 def broken(history: History) -> list[str]:
@@ -96,128 +44,93 @@ def broken(history: History) -> list[str]:
     return history.faults()
 
 
-def _everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
-    """Replaces a function in every module that imported it by name, wherever the engine keeps its rooms."""
-    holders = [
-        (module, name)
-        for module in [module for at, module in sys.modules.items() if at.startswith("tidewheel.")]
-        for name, value in vars(module).items()
-        if value is original
-    ]
-    assert holders, f"nobody uses {original}"
-    for module, name in holders:
-        patch.setattr(module, name, bug)
-
-
-def _retired_before_the_arm_is_durable(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.closing)))
-
-
-def _loaded_while_an_arm_is_in_flight(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Track, "arm_begins", lambda track, slot_ms: None)
-    patch.setattr(Track, "arm_ends", lambda track, slot_ms: None)
-
-
-def _cursor_before_the_slot_is_done(patch: pytest.MonkeyPatch) -> None:
-    real = Track.cursor_ms.fget  # type: ignore[attr-defined]
-    patch.setattr(Track, "cursor_ms", property(lambda track: real(replace(track, open_slots=set()))))
-
-
-class _Trusting:
-    """A queue whose answers nobody reads: the request went through, so all of it did."""
-
-    def __init__(self, queue: Any) -> None:
-        self._queue = queue
-
-    def send(self, route, dispatches):
-        self._queue.send(route, dispatches)
-        return [True] * len(dispatches)
-
-
-def _partial_failures_taken_for_success(patch: pytest.MonkeyPatch) -> None:
-    real = Hopper.__init__
-    patch.setattr(
-        Hopper, "__init__", lambda hopper, queue, *rest, **more: real(hopper, _Trusting(queue), *rest, **more)
-    )
-
-
-def _placed_without_margins(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Ring, "open_until", lambda ring, slot_start_ms: slot_start_ms - ring.lead_ms)
-
-
-def _older_chain_dropped(patch: pytest.MonkeyPatch) -> None:
-    real = expansion.expand
-
-    def bug(chain, job, *rest, **more):
-        if job is not None and chain.generation < job.generation:
-            return Expansion(drop=Drop.SUPERSEDED)
-        return real(chain, job, *rest, **more)
-
-    _everywhere(patch, real, bug)
-
-
-def _judged_by_due_time(patch: pytest.MonkeyPatch) -> None:
-    real = expansion.expand
-
-    def bug(chain, job, history, *rest, **more):
-        if job is not None and chain.generation < job.generation:
-            following = history.get(chain.generation + 1, job)
-            if chain.due_ms >= following.effective_from_ms:
-                return Expansion(drop=Drop.SUPERSEDED)
-        return real(chain, job, history, *rest, **more)
-
-    judge = Run._superseded
-
-    def worker_bug(run, dispatch, job):
-        older = dispatch.generation < job.generation
-        return judge(run, dispatch, job) or (older and dispatch.due_ms >= job.effective_from_ms)
-
-    _everywhere(patch, real, bug)
-    patch.setattr(Run, "_superseded", worker_bug)
-
-
-def _duplicate_of_a_live_claim_deleted(patch: pytest.MonkeyPatch) -> None:
-    real = Run.handle
-
-    def bug(run, dispatch):
-        handled = real(run, dispatch)
-        return Handled(Fate.DELETE, handled.why) if handled.why == "busy" else handled
-
-    patch.setattr(Run, "handle", bug)
-
-
-def _edit_drops_a_waiting_retry(patch: pytest.MonkeyPatch) -> None:
-    real = Run.handle
-
-    def bug(run, dispatch):
-        job = run.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job)
-        if dispatch.attempt > 1 and job is not None and dispatch.generation < job.generation:
-            return Handled(Fate.DELETE, "superseded")
-        return real(run, dispatch)
-
-    patch.setattr(Run, "handle", bug)
-
-
-def _packs_overwritten(patch: pytest.MonkeyPatch) -> None:
-    _everywhere(patch, wheel.pack_key, lambda source, epoch, sequence: f"p#{source:04d}#{sequence:08d}")
-
-
-def _origin_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(MemoryControl, "establish", lambda control, layout: layout)
-
-
 PLANTS: Mapping[str, Bug] = {
-    "a slot is retired before the arm is durable": Bug(_retired_before_the_arm_is_durable, Doomed, 40),
-    "a slot is loaded while an arm into it is in flight": Bug(_loaded_while_an_arm_is_in_flight, Rush, 40),
-    "the cursor moves before the slot is done": Bug(_cursor_before_the_slot_is_done, History, 4),
-    "partial failures are taken for success": Bug(_partial_failures_taken_for_success, History, 6),
-    "placement knows no margins for late writes": Bug(_placed_without_margins, Harsh, 6),
-    "the older chain is dropped at once": Bug(_older_chain_dropped, History, 8),
-    "an edit is judged by due time": Bug(_judged_by_due_time, History, 6),
-    "a duplicate of a live claim is deleted": Bug(_duplicate_of_a_live_claim_deleted, History, 4),
-    "an edit drops a waiting retry": Bug(_edit_drops_a_waiting_retry, History, 40),
-    "packs are overwritten after a crash": Bug(_packs_overwritten, Brittle, 6),
-    "the origin is forgotten": Bug(_origin_forgotten, History, 8),
+    "a slot is retired before the arm is durable": Bug((wheel.retired_before_the_arm_is_durable,), Doomed, 40),
+    "a slot is retired before the account is durable": Bug((wheel.retired_before_the_account_is_durable,), Outages, 4),
+    "a slot is loaded while an arm into it is in flight": Bug((wheel.loaded_while_an_arm_is_in_flight,), Rush, 40),
+    "the cursor moves before the slot is done": Bug((wheel.cursor_before_the_slot_is_done,), History, 4),
+    "singles are deleted before the cursor, and before all is done": Bug((wheel.deleted_before_done,), Brittle, 6),
+    "partial failures are taken for success": Bug((wheel.partial_failures_taken_for_success,), Harsh, 6),
+    "placement knows no margins for late writes": Bug((wheel.placed_without_margins,), Harsh, 6),
+    "placement by slot start, and no second read": Bug((wheel.placed_by_slot_start, wheel.read_only_once), Harsh, 10),
+    "a passed slot is not read again": Bug((wheel.read_only_once,), Sluggish, 6),
+    "packs are overwritten after a crash": Bug((wheel.packs_overwritten,), Brittle, 6),
+    "an arm in flight overwrites an edit's single": Bug((wheel.arms_share_keys_with_edits,), Retouch, 4),
+    "the origin is forgotten": Bug((wheel.origin_forgotten,), History, 8),
+    "what is late is planned before what is due is loaded": Bug((wheel.late_planned_alone,), Outages, 8),
+    "nobody lets go, and cursors are not fenced": Bug((wheel.nobody_lets_go, wheel.cursors_unfenced), Undead, 4),
+    "an arm without the generation check": Bug((rules.generations_unchecked,), History, 6),
+    "no generation check, of the worker neither": Bug((rules.generations_unchecked_anywhere,), History, 4),
+    "the older chain is dropped at once": Bug((rules.older_chain_dropped,), History, 8),
+    "an edit is judged by due time": Bug((rules.judged_by_due_time,), History, 6),
+    "coalescing runs another instant than the entry's": Bug((rules.coalesced_into_the_newest,), History, 4),
+    "a duplicate of a live claim is deleted": Bug((rules.duplicate_of_a_live_claim_deleted,), History, 4),
+    "an edit drops a waiting retry": Bug((rules.edit_drops_a_waiting_retry,), History, 40),
 }
 """What is planted, by what goes wrong. The rare ones are looked for where they are less rare; in the weather of all
-histories they would take hundreds of seeds, not a handful."""
+histories they would take hundreds of seeds, not a handful.
+
+Some rules are covered by another, so that a bug in one does no harm: ``COVERED`` says which. Such a pair is here as
+one bug."""
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A bug that breaks no promise by itself.
+
+    Args:
+        plant: Puts it into the engine.
+        weather: Where it breaks something together with another bug.
+        by: The rule that keeps it from doing harm.
+        pair: The bug of ``PLANTS`` in which that rule is gone as well.
+    """
+
+    plant: Plant
+    weather: type[History]
+    by: str
+    pair: str
+
+
+COVERED: Mapping[str, Covered] = {
+    "a frozen scheduler goes on": Covered(
+        wheel.nobody_lets_go,
+        Undead,
+        "the fence: its first cursor write is refused and ends it; what it sent by then has ids that follow from the "
+        "instants, and the arms that it wrote are doubles",
+        "nobody lets go, and cursors are not fenced",
+    ),
+    "cursors are not fenced": Covered(
+        wheel.cursors_unfenced,
+        Undead,
+        "letting go: whoever could not renew its heartbeat writes nothing more, and what was on its way is true, "
+        "because only what is over is below a cursor, and nobody arms into that",
+        "nobody lets go, and cursors are not fenced",
+    ),
+    "placement by slot start": Covered(
+        wheel.placed_by_slot_start,
+        Harsh,
+        "the second read: a write that misses the load lands before the slot is over",
+        "placement by slot start, and no second read",
+    ),
+    "no second read": Covered(
+        wheel.read_only_once,
+        Harsh,
+        "the margins: no write within its bound misses the load; one beyond it is the plant in Sluggish",
+        "placement by slot start, and no second read",
+    ),
+    "singles are deleted before the cursor": Covered(
+        wheel.deleted_before_the_cursor,
+        Brittle,
+        "done: only then are they deleted, and by then all that they stood for is sent, armed and on the ledger; a "
+        "repeat of the slot needs them no more",
+        "singles are deleted before the cursor, and before all is done",
+    ),
+    "the late slot is not read first": Covered(
+        wheel.late_not_first,
+        Outages,
+        "planning: what is due counts as loaded before a late entry is planned, whichever was read first; and entries "
+        "are planned one by one, so that the order of two reads shows in nothing",
+        "what is late is planned before what is due is loaded",
+    ),
+}
+"""Bugs that another rule covers; each is shown to do no harm alone, and its pair, without that rule, to do some."""

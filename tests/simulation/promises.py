@@ -11,7 +11,7 @@ from tests.support.memory_stack import TENANT
 from tidewheel.domain.execution import is_end
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Generation, JobState
-from tidewheel.domain.misfire import Reason
+from tidewheel.domain.misfire import Missed, Reason
 from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import CLAIM_EARLY_MS
 
@@ -74,7 +74,10 @@ class _Promises:
         ]
 
     def _stood_for(self) -> list[str]:
-        """What was coalesced has a run that stands for it: that of the instant before the range."""
+        """What was coalesced has a run that stands for it: that of the instant before the range.
+
+        Unless an edit that became durable later took effect before that instant: then none of them is named any more.
+        """
         world = self.history.stack.world
         return [
             f"{row.id}: no run stands for what was coalesced"
@@ -82,8 +85,16 @@ class _Promises:
             if row.reason is Reason.COALESCED and row.job not in self.history.deleted
             for generation in [world.generations[row.tenant, row.job][row.generation]]
             for before in [[at for at in _instants(generation, row.from_ms) if at < row.from_ms][-1:]]
-            if not before or (row.tenant, str(ExecutionId(row.job, before[0]))) not in world.executions
+            if not before
+            or (
+                (row.tenant, str(ExecutionId(row.job, before[0]))) not in world.executions
+                and not self._cut(row, before[0])
+            )
         ]
+
+    def _cut(self, row: Missed, nominal_ms: int) -> bool:
+        following = self.history.stack.world.generations[row.tenant, row.job].get(row.generation + 1)
+        return following is not None and following.effective_from_ms <= nominal_ms
 
     def _miscounted(self) -> list[str]:
         """A row holds instants of its generation, from the first to the last, as many as it says."""

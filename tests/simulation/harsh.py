@@ -1,0 +1,142 @@
+"""Harsher weather than that of all histories: each kind makes one thing that is rare there a matter of minutes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.simulation.history import STORMY_MS, History
+from tests.simulation.weather import SLOW_BUT_ALIVE, Behind, Slow
+from tests.support.memory_stack import TENANT
+from tidewheel.domain.errors import NotFound
+from tidewheel.domain.job import Definition
+from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.schedule import At, Cron, Schedule
+from tidewheel.domain.wheel import MINUTES
+from tidewheel.engine.define import Define
+
+
+class Harsh(History):
+    """Busy users, writes that are slow as a rule, schedulers that live long enough to pass what they missed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.users, self.executor.slow, self.lives_ms = 0.04, SLOW_BUT_ALIVE, [50_000, 100_000]
+
+
+class Rush(Harsh):
+    """All that users do they do in the seconds before a minute is loaded: what follows is armed at the last moment."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.users = 0.6
+
+    def _act(self) -> None:
+        if MINUTES.slot_ms - MINUTES.lead_ms - 2_000 <= self.stack.clock.now_ms() % MINUTES.slot_ms < 50_000:
+            super()._act()
+
+
+class Brittle(Harsh):
+    """Schedulers that all die before they have finished what they began, again and again."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.users, self.lives_ms = 0.08, [9_000, 15_000]
+
+    def _strike(self) -> None:
+        for number in self.fleet.running:
+            self.fleet.kill(number)
+        self.executor.bury()
+
+
+class Doomed(Brittle):
+    """And before they die they get what other writers may not put into the next minute, while its owner still may."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.users = 0.6
+
+    def _act(self) -> None:
+        now = self.stack.clock.now_ms()
+        start = MINUTES.start_of(now) + MINUTES.slot_ms
+        if MINUTES.open_until(start) <= now < start - MINUTES.lead_ms:
+            super()._act()
+
+
+class Outages(Brittle):
+    """And for a minute there is nobody; the next ones die over what was missed, whose rows are hard to write."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.row_rate = 0.8
+
+    def _strike(self) -> None:
+        super()._strike()
+        if self.rng.random() < 0.6:
+            self._run(self.rng.choice([20_000, 70_000]))
+
+
+class Retouch(Harsh):
+    """Users who change jobs but not their schedules, while a minute is loaded and what follows it is being armed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.users = 0.4
+
+    def _act(self) -> None:
+        if self.stack.clock.now_ms() % MINUTES.slot_ms < MINUTES.slot_ms - MINUTES.lead_ms:
+            return
+        try:
+            self._edited(self._define().edit(TENANT, self.rng.choice(self.ids), _retouched))
+        except NotFound:
+            return
+
+
+def _retouched(_id: str, _now: int, existing: Definition | None) -> Definition:
+    assert existing is not None
+    return replace(existing, timeout_ms=3 * SECOND_MS - existing.timeout_ms)
+
+
+class Undead(Harsh):
+    """One that froze comes back beside the one that took over, with the faster clock; that one dies, and nobody comes.
+
+    Shortly before a minute is loaded users define what only the one with the slower clock still arms into it.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.users, self.rate, self.executor.slow = 0.2, 0.0, (0.0, WRITE_BOUND_MS)
+
+    def _storm(self) -> None:
+        while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
+            self._until_second(10)
+            first = self.fleet.start(0, skew_ms=SKEW_MS // 2)
+            self._until_second(20)
+            self.fleet.suspend(first, 8 * SECOND_MS)
+            second = self.fleet.start(0, skew_ms=-SKEW_MS // 2)
+            self._until_second(52)
+            self.fleet.kill(second)
+            self._run(MINUTE_MS + 12 * SECOND_MS)
+            for number in self.fleet.running:
+                self.fleet.kill(number)
+
+    def _until_second(self, second: int) -> None:
+        now = self.stack.clock.now_ms()
+        self._run((second * SECOND_MS - now) % MINUTE_MS)
+
+    def _act(self) -> None:
+        if 47 * SECOND_MS <= self.stack.clock.now_ms() % MINUTE_MS < 51 * SECOND_MS:
+            self._create()
+
+    def _schedule(self, now: int) -> Schedule:
+        minute = MINUTES.start_of(now) + MINUTE_MS
+        timing = self.rng.choice([Cron("* * * * *", "Europe/Paris"), At(minute + self.rng.randrange(0, 4 * SECOND_MS))])
+        return Schedule(timing, None, self.end_ms)
+
+
+class Sluggish(Harsh):
+    """Users' writes that take longer than any may, though not so long that their slot is over."""
+
+    def _define(self) -> Define:
+        longest = WRITE_BOUND_MS + 2 * SKEW_MS + SECOND_MS // 2
+        slow = Slow(self.stack.clock, self.rng.randrange(WRITE_BOUND_MS + SKEW_MS, longest))
+        return replace(super()._define(), clock=slow, layouts=Behind(self.stack.layouts, slow))

@@ -1,0 +1,102 @@
+"""Bugs of the rules: of generations, misfires and claims; each is put into the engine by a patch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.planted_wheel import everywhere
+from tidewheel.domain import expansion, misfire
+from tidewheel.domain.expansion import Drop, Expansion
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.job import Generation
+from tidewheel.domain.misfire import Reason
+from tidewheel.engine.run import Fate, Handled, Run
+
+
+def older_chain_dropped(patch: pytest.MonkeyPatch) -> None:
+    real = expansion.expand
+
+    def bug(chain, job, *rest, **more):
+        if job is not None and chain.generation < job.generation:
+            return Expansion(drop=Drop.SUPERSEDED)
+        return real(chain, job, *rest, **more)
+
+    everywhere(patch, real, bug)
+
+
+def judged_by_due_time(patch: pytest.MonkeyPatch) -> None:
+    real = expansion.expand
+
+    def bug(chain, job, history, *rest, **more):
+        if job is not None and chain.generation < job.generation:
+            following = history.get(chain.generation + 1, job)
+            if chain.due_ms >= following.effective_from_ms:
+                return Expansion(drop=Drop.SUPERSEDED)
+        return real(chain, job, history, *rest, **more)
+
+    judge = Run._superseded
+
+    def worker_bug(run, dispatch, job):
+        older = dispatch.generation < job.generation
+        return judge(run, dispatch, job) or (older and dispatch.due_ms >= job.effective_from_ms)
+
+    everywhere(patch, real, bug)
+    patch.setattr(Run, "_superseded", worker_bug)
+
+
+def generations_unchecked(patch: pytest.MonkeyPatch) -> None:
+    """A chain whose generation was superseded goes on for ever, beside the one that took its place."""
+    real = expansion.expand
+
+    def bug(chain, job, history, *rest, **more):
+        if job is not None and chain.generation < job.generation:
+            own = history.get(chain.generation) or Generation.of(job)
+            definition = replace(job.definition, schedule=own.schedule, jitter_ms=own.jitter_ms)
+            job = replace(job, generation=chain.generation, state=own.state, definition=definition)
+        return real(chain, job, history, *rest, **more)
+
+    everywhere(patch, real, bug)
+
+
+def generations_unchecked_anywhere(patch: pytest.MonkeyPatch) -> None:
+    """And the worker runs whatever it is sent."""
+    generations_unchecked(patch)
+    patch.setattr(Run, "_superseded", lambda run, dispatch, job: False)
+
+
+def coalesced_into_the_newest(patch: pytest.MonkeyPatch) -> None:
+    """The run that stands for what was missed gets the last missed instant: a repeat finds another one last."""
+    real = misfire.judged
+
+    def bug(course, first_ms, policy, now_ms):
+        found = real(course, first_ms, policy, now_ms)
+        if found.reason is not Reason.COALESCED or found.skipped is None:
+            return found
+        last = found.skipped[1]
+        return replace(found, late=(last,), skipped=(first_ms, course.last_before(last, first_ms)))
+
+    everywhere(patch, real, bug)
+
+
+def duplicate_of_a_live_claim_deleted(patch: pytest.MonkeyPatch) -> None:
+    real = Run.handle
+
+    def bug(run, dispatch):
+        handled = real(run, dispatch)
+        return Handled(Fate.DELETE, handled.why) if handled.why == "busy" else handled
+
+    patch.setattr(Run, "handle", bug)
+
+
+def edit_drops_a_waiting_retry(patch: pytest.MonkeyPatch) -> None:
+    real = Run.handle
+
+    def bug(run, dispatch):
+        job = run.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job)
+        if dispatch.attempt > 1 and job is not None and dispatch.generation < job.generation:
+            return Handled(Fate.DELETE, "superseded")
+        return real(run, dispatch)
+
+    patch.setattr(Run, "handle", bug)

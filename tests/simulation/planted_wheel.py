@@ -1,0 +1,174 @@
+"""Bugs of the wheel: of slots, arms, cursors and leases; each is put into the engine by a patch."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tidewheel.adapters.memory import MemoryControl, MemoryWheel
+from tidewheel.domain import wheel
+from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.track import Track
+from tidewheel.domain.wheel import Chain, Placed, Ring
+from tidewheel.engine import ticker
+from tidewheel.engine.arm import Armer
+from tidewheel.engine.fire import Hopper
+from tidewheel.engine.late import LateSlot
+from tidewheel.engine.retire import Retirer
+from tidewheel.engine.turn import ShardWheel
+from tidewheel.engine.window import Window
+from tidewheel.ports import Load
+
+
+def everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
+    """Replaces a function in every module that imported it by name, wherever the engine keeps its rooms."""
+    holders = [
+        (module, name)
+        for module in [module for at, module in sys.modules.items() if at.startswith("tidewheel.")]
+        for name, value in vars(module).items()
+        if value is original
+    ]
+    assert holders, f"nobody uses {original}"
+    for module, name in holders:
+        patch.setattr(module, name, bug)
+
+
+def retired_before_the_arm_is_durable(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.closing)))
+
+
+def loaded_while_an_arm_is_in_flight(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Track, "arm_begins", lambda track, slot_ms: None)
+    patch.setattr(Track, "arm_ends", lambda track, slot_ms: None)
+
+
+def cursor_before_the_slot_is_done(patch: pytest.MonkeyPatch) -> None:
+    real = Track.cursor_ms.fget  # type: ignore[attr-defined]
+    patch.setattr(Track, "cursor_ms", property(lambda track: real(replace(track, open_slots=set()))))
+
+
+def retired_before_the_account_is_durable(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.arming or window.closing)))
+
+
+def deleted_before_the_cursor(patch: pytest.MonkeyPatch) -> None:
+    """A slot's singles go as soon as it is done; that it is, is noted durably some time later."""
+    real = Retirer._store_cursors
+
+    def bug(retirer, *, draining):
+        for window in retirer._retired:
+            retirer._remove(window)
+            window.singles.clear()
+        real(retirer, draining=draining)
+
+    patch.setattr(Retirer, "_store_cursors", bug)
+
+
+def deleted_before_done(patch: pytest.MonkeyPatch) -> None:
+    """A slot's singles go when its time is over; that all they stood for was handed on, the cursor alone waits for."""
+    real = Retirer.work
+
+    def bug(retirer, now_ms, *, draining):
+        for window in retirer._windows:
+            if window.ends_ms <= now_ms:
+                retirer._remove(window)
+                window.singles.clear()
+        real(retirer, now_ms, draining=draining)
+
+    patch.setattr(Retirer, "work", bug)
+
+
+class _Trusting:
+    """A queue whose answers nobody reads: the request went through, so all of it did."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+
+    def send(self, route, dispatches):
+        self._queue.send(route, dispatches)
+        return [True] * len(dispatches)
+
+
+def partial_failures_taken_for_success(patch: pytest.MonkeyPatch) -> None:
+    real = Hopper.__init__
+    patch.setattr(
+        Hopper, "__init__", lambda hopper, queue, *rest, **more: real(hopper, _Trusting(queue), *rest, **more)
+    )
+
+
+def placed_without_margins(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ring, "open_until", lambda ring, slot_start_ms: slot_start_ms - ring.lead_ms)
+
+
+def placed_by_slot_start(patch: pytest.MonkeyPatch) -> None:
+    """The margins are kept, but from the start of a slot, not from its load."""
+    patch.setattr(Ring, "open_until", lambda ring, slot_start_ms: slot_start_ms - WRITE_BOUND_MS - SKEW_MS)
+
+
+def read_only_once(patch: pytest.MonkeyPatch) -> None:
+    """A passed slot is not read again."""
+    patch.setattr(MemoryWheel, "load_singles", lambda wheel, slot: Load({}, [], []))
+
+
+def packs_overwritten(patch: pytest.MonkeyPatch) -> None:
+    everywhere(patch, wheel.pack_key, lambda source, epoch, sequence: f"p#{source:04d}#{sequence:08d}")
+
+
+def arms_share_keys_with_edits(patch: pytest.MonkeyPatch) -> None:
+    """What is armed lies by itself, under a key that does not hold the generation: an edit has the same."""
+    patch.setattr(Chain, "ref", property(lambda chain: "o"))
+
+    def put_single(armer, slot, arms):
+        shard, track = armer._shard, armer._tracks[slot.level]
+        for window, entry in arms:
+            track.arm_begins(slot.start_ms)
+            armer._write(
+                [window],
+                lambda entry=entry: shard.stores.wheel.put(Placed(slot, entry)),
+                lambda: track.arm_ends(slot.start_ms),
+            )
+
+    patch.setattr(Armer, "_put_pack", put_single)
+
+
+def origin_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MemoryControl, "establish", lambda control, layout: layout)
+
+
+def late_not_first(patch: pytest.MonkeyPatch) -> None:
+    """A new owner loads what is due before it has looked into the late slot."""
+    patch.setattr(LateSlot, "seen", property(lambda late: True))
+
+
+def late_planned_alone(patch: pytest.MonkeyPatch) -> None:
+    """What is late is planned as if no slot were due: what follows goes into one that is."""
+    real = ShardWheel._take_in_late
+
+    def bug(wheel, windows, loaded):
+        opens = wheel._open_slots
+        wheel._open_slots = lambda now_ms: None
+        try:
+            real(wheel, windows, loaded)
+        finally:
+            wheel._open_slots = opens
+
+    patch.setattr(ShardWheel, "_take_in_late", bug)
+
+
+def nobody_lets_go(patch: pytest.MonkeyPatch) -> None:
+    """A scheduler whose heartbeat stood still goes on, whoever took its seat meanwhile."""
+    patch.setattr(ticker, "LET_GO_MS", 1 << 60)
+    patch.setattr(MemoryControl, "renew", lambda control, lease: replace(lease, counter=lease.counter + 1))
+
+
+def cursors_unfenced(patch: pytest.MonkeyPatch) -> None:
+    """Whoever once held a shard may move its cursors."""
+    real = MemoryControl.advance
+
+    def bug(control, shard, _epoch, cursors):
+        real(control, shard, control.holding(shard).epoch, cursors)
+
+    patch.setattr(MemoryControl, "advance", bug)
