@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from tidewheel.domain import schedule as schedules
 from tidewheel.domain.limits import RETENTION_MS
-from tidewheel.domain.misfire import Misfire
+from tidewheel.domain.misfire import Course, Misfire
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Schedule
@@ -101,11 +100,14 @@ class Job:
             return None
         return schedule.first_from(max(from_ms, self.effective_from_ms))
 
+    @property
+    def course(self) -> Course:
+        """The occurrences of this generation, of a job that has a schedule."""
+        return Generation.of(self).course(self.id)
+
     def due(self, nominal_ms: int) -> int:
         """The due time (ms) of a nominal time: shifted by the job's jitter."""
-        schedule = self.definition.schedule
-        assert schedule is not None
-        return schedules.due_of(schedule, nominal_ms, self.definition.jitter_ms, self.id)
+        return self.course.due(nominal_ms)
 
     def state_at(self, now_ms: int) -> JobState:
         """The state to show: ``COMPLETED`` for an active job with nothing left to fire."""
@@ -157,3 +159,13 @@ class Generation:
         """The generation row that is written beside the job's record."""
         definition = job.definition
         return cls(job.generation, job.state, definition.schedule, definition.jitter_ms, job.effective_from_ms)
+
+    def course(self, job: str, cut_ms: int | None = None) -> Course:
+        """Its occurrences.
+
+        Args:
+            job: The job's id, on which their spread depends.
+            cut_ms: The first nominal time (ms) that is the next generation's, or None.
+        """
+        assert self.schedule is not None
+        return Course(self.schedule, self.jitter_ms, job, cut_ms)
