@@ -51,6 +51,7 @@ def full_job() -> Job:
         retry=RetryPolicy(7, Strategy.FIBONACCI, 1_500, 60_000, 0.25),
         tags={"team": "billing", "empty": ""},
         misfire=Misfire(Policy.ALL, 25_000, 7),
+        window_ms=7_200_000,
     )
     return Job(TENANT, some_id(77), definition, JobState.PAUSED, 4, NOW_MS + 3, NOW_MS + 1, NOW_MS + 2, "fingerprint")
 
@@ -143,6 +144,7 @@ definitions = st.builds(
     retry=st.builds(RetryPolicy, _counts, st.sampled_from(Strategy), _instants, _instants, st.floats(0, 1)),
     tags=st.dictionaries(st.text(), st.text(), max_size=3),
     misfire=st.builds(Misfire, st.sampled_from(Policy), _instants, _counts),
+    window_ms=_instants,
 )
 jobs = st.builds(
     Job,

@@ -105,6 +105,8 @@ OUTPUT_BYTES = 256
 """How much of a target's answer is kept inline with the execution."""
 
 MAX_JITTER_MS = DAY_MS
+"""The widest jitter, and the widest window."""
+
 MAX_ATTEMPTS = 100
 MAX_DELAY_MS = 7 * DAY_MS
 MAX_UPCOMING = 100

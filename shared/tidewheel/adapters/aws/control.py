@@ -184,12 +184,12 @@ class DynamoControl:
 
     def move_sweep(self, seen: Sweep | None, new: Sweep) -> bool:
         """See ``ports.Control``."""
-        values = {":began": number(new.began_ms), ":after": text(new.after), ":over": number(new.over)}
+        values = {":began": number(new.began_ms), ":after": text(new.after), ":over": number(int(new.over))}
         condition = "attribute_not_exists(pk)"
         if seen is not None:
             condition = "be = :seen_began AND af = :seen_after AND ov = :seen_over"
             values |= {":seen_began": number(seen.began_ms), ":seen_after": text(seen.after)}
-            values[":seen_over"] = number(seen.over)
+            values[":seen_over"] = number(int(seen.over))
         change = "SET be = :began, af = :after, ov = :over"
         stored, standing = self._update("control.move_sweep", _SWEEP, change, condition, values)
         return _read_sweep(stored or standing or {}) == new

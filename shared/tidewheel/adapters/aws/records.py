@@ -122,7 +122,7 @@ def _definition_document(definition: Definition) -> dict[str, Any]:
         "r": [retry.max_attempts, retry.strategy, retry.base_ms, retry.cap_ms, retry.jitter],
         "g": dict(definition.tags),
         "m": [definition.misfire.policy, definition.misfire.grace_ms, definition.misfire.limit],
-    }
+    } | ({"w": definition.window_ms} if definition.window_ms else {})
 
 
 def _read_definition(document: dict[str, Any]) -> Definition:
@@ -139,6 +139,7 @@ def _read_definition(document: dict[str, Any]) -> Definition:
         retry=RetryPolicy(attempts, Strategy(strategy), base, cap, jitter),
         tags=document["g"],
         misfire=_read_misfire(document.get("m")),
+        window_ms=document.get("w", 0),
     )
 
 
@@ -164,6 +165,7 @@ def generation_item(
             "st": text(row.state),
             "s": _dump(to_document(row.schedule)) if row.schedule else None,
             "j": number(row.jitter_ms),
+            "w": number(row.window_ms) if row.window_ms else None,
             "ef": number(row.effective_from_ms),
             "tz": text(zones),
             "ttl": ttl(expires_ms),
@@ -187,6 +189,7 @@ def _read_generation(item: Item) -> Generation:
         schedule=_read_schedule(json.loads(item["s"]["S"])) if "s" in item else None,
         jitter_ms=int(item["j"]["N"]),
         effective_from_ms=int(item["ef"]["N"]),
+        window_ms=get_number(item, "w") or 0,
     )
 
 
