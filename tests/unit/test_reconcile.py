@@ -215,6 +215,27 @@ def test_a_job_whose_runs_by_hand_are_many_is_armed_from_its_last_scheduled_one(
     assert states(stack, job)[MISSING] == 0
 
 
+def test_a_chain_that_broke_before_the_number_of_shards_changed_is_armed_where_it_belongs_now() -> None:
+    stack = MemoryStack(shards=1)
+    jobs = [stack.create(every(MINUTE_MS)) for _ in range(6)]
+    stack.turn_for(3 * MINUTE_MS)
+    for job in jobs:
+        break_chain(stack, job)
+    stack.shards = 4
+    stack.turn_for(20 * MINUTE_MS)
+    layout = stack.control.layout()
+    assert layout is not None
+    assert layout.newest == 4
+    homes = {layout.shard_of(TENANT, job.id, stack.clock.now_ms()) for job in jobs}
+    assert len(homes) > 1
+    assert {shard for job in jobs for shard in layout.shards_of(TENANT, job.id)} == homes | {0}
+    assert swept(stack).repaired == len(jobs)
+    assert {slot.shard for slot, singles in stack.world.singles.items() if singles} == homes
+    stack.turn_for(15 * MINUTE_MS)
+    assert sum(states(stack, job)[MISSING] for job in jobs) == 0
+    assert swept(stack).repaired == 0
+
+
 # --- what merely waits ------------------------------------------------------------------------------------
 
 
