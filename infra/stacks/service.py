@@ -1,4 +1,4 @@
-"""The service stack: queues, functions, the API, and the clock that wakes the watchdog.
+"""The service stack: queues, functions, the API, and the clock that wakes the watchdog and the reconciler.
 
 It holds nothing that the state stack and a new deployment could not bring back, but for the messages on
 their way; hence its queues are kept when it goes.
@@ -22,7 +22,7 @@ from infra.constructs.environment import environment
 from infra.constructs.functions import MAX_EVENT_AGE, NO_RETRIES, ServiceFunction, Shape
 from infra.constructs.queues import RouteQueues
 from tidewheel import settings
-from tidewheel.names import Env, Function, Output, Table
+from tidewheel.names import RECONCILE_EVERY_MS, Env, Function, Output, Table
 
 Assets = Callable[[Function], Asset]
 """Answers what a function ships."""
@@ -53,6 +53,7 @@ class ServiceStack(Stack):
         self._scheduler()
         self._worker()
         self._watchdog()
+        self._reconciler()
         http = HttpApi(self, "HttpApi", config=config, function=api.function)
         self._output(Output.API_URL, http.url)
         self._output(API_ID_OUTPUT, http.rest_api.rest_api_id)
@@ -165,14 +166,37 @@ class ServiceStack(Stack):
         watchdog.invoke_once()
         watchdog.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
         watchdog.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
-        events.Rule(
-            self,
+        self._woken(
+            watchdog,
             "EveryMinute",
-            description="Wakes the watchdog, which starts the schedulers that are missing",
-            schedule=events.Schedule.rate(Duration.minutes(1)),
-            targets=[targets.LambdaFunction(watchdog.function, retry_attempts=NO_RETRIES, max_event_age=MAX_EVENT_AGE)],
+            "Wakes the watchdog, which starts the schedulers that are missing",
+            Duration.minutes(1),
         )
         return watchdog
+
+    def _reconciler(self) -> ServiceFunction:
+        reconciler = self._function(Function.RECONCILER, Shape(memory=512, seconds=295), settings.RunSettings)
+        reconciler.invoke_once()
+        reconciler.allow(["dynamodb:Scan"], self._arns.jobs_by_tenant())
+        reconciler.allow(["dynamodb:GetItem"], self._arns.table(Table.JOBS))
+        reconciler.allow(
+            ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS)
+        )
+        reconciler.allow(["dynamodb:Query", "dynamodb:PutItem"], self._arns.table(Table.WHEEL))
+        reconciler.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
+        reconciler.allow(["sqs:GetQueueAttributes"], *self._queues.arns)
+        self._woken(
+            reconciler,
+            "EveryFewMinutes",
+            "Wakes the reconciler, which goes on with its sweep over all jobs",
+            Duration.millis(RECONCILE_EVERY_MS),
+        )
+        return reconciler
+
+    def _woken(self, function: ServiceFunction, id: str, description: str, every: Duration) -> None:
+        """Calls a function at an interval; a call that fails or comes late is not repeated, the next one comes."""
+        target = targets.LambdaFunction(function.function, retry_attempts=NO_RETRIES, max_event_age=MAX_EVENT_AGE)
+        events.Rule(self, id, description=description, schedule=events.Schedule.rate(every), targets=[target])
 
     def _echo(self) -> ServiceFunction:
         return self._function(Function.ECHO, Shape(memory=128, seconds=10))

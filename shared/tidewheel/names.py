@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from tidewheel.domain.limits import RECONCILE_EVERY_MS
 from tidewheel.domain.route import POOLS, PRIORITIES, ROUTES, Route
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "JOBS_BY_TENANT_INDEX",
     "POOLS",
     "PRIORITIES",
+    "RECONCILE_EVERY_MS",
     "ROUTES",
     "Env",
     "Function",
@@ -43,6 +45,7 @@ class Function(StrEnum):
     SCHEDULER = "scheduler"
     WORKER = "worker"
     WATCHDOG = "watchdog"
+    RECONCILER = "reconciler"
     ECHO = "echo"  # a sample target, deployed on the local cloud alone
 
 

@@ -7,6 +7,7 @@ went wrong outside; whoever sees one knows only that the call may or may not hav
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -18,6 +19,7 @@ from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Holding, Lease, Mark
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.overlap import Lock
+from tidewheel.domain.reconcile import Sweep
 from tidewheel.domain.route import Route
 from tidewheel.domain.wheel import Entry, Level, Placed, Slot
 
@@ -104,6 +106,8 @@ class Page(Generic[T]):
 
 JobKey = tuple[str, str]
 """Tenant and job id."""
+ExecutionKey = tuple[str, str]
+"""Tenant and execution id."""
 
 
 class Jobs(Protocol):
@@ -149,12 +153,23 @@ class Jobs(Protocol):
     def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:
         """A tenant's jobs with ids above ``after``, by id, possibly some seconds old."""
 
+    def sweep(self, after: str | None, limit: int) -> Page[Job]:
+        """Jobs of all tenants, possibly some seconds old: each that stands throughout comes once.
+
+        Args:
+            after: The last page's cursor, or None to begin.
+            limit: How many at most.
+        """
+
 
 class Executions(Protocol):
     """The records that decide what ran."""
 
     def get(self, tenant: str, id: str) -> Execution | None:
         """One execution, as of now."""
+
+    def present(self, keys: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
+        """Those of many executions that have a record, readable or not; one of the last seconds may be missing."""
 
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """Writes ``new`` if the stored version is ``expected`` (None: if there is no record).
@@ -297,6 +312,15 @@ class Control(Protocol):
             Lost: The shard is not held under this epoch.
         """
 
+    def sweep(self) -> Sweep | None:
+        """How far the reconciler's sweep has come, as of now; None if there never was one."""
+
+    def move_sweep(self, seen: Sweep | None, new: Sweep) -> bool:
+        """Stores how far it has come, if what is stored still is as seen.
+
+        A write that was applied though it was reported as failed, and is repeated, succeeds.
+        """
+
 
 class Queue(Protocol):
     """Where dispatches wait for workers: at least once, in any order."""
@@ -313,6 +337,9 @@ class Queue(Protocol):
 
     def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
         """Hides a received message for about ``delay_ms`` more."""
+
+    def waiting(self, route: Route) -> int:
+        """About how many messages no worker has received yet, or has let go again; of a minute ago at most."""
 
 
 SEND_BATCH = 10

@@ -69,7 +69,7 @@ class _FromEnvironment:
 
 @dataclass(frozen=True)
 class RunSettings(_FromEnvironment):
-    """What the API and a worker need: the stores, the queues, and the shards that a new wheel begins with."""
+    """What the API, a worker and the reconciler need: stores, queues, and the shards that a new wheel begins with."""
 
     jobs_table: str
     wheel_table: str

@@ -10,6 +10,7 @@ import pytest
 from tests.support.world import Backend
 from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Holding, Lease, Mark
+from tidewheel.domain.reconcile import Sweep
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
 
@@ -281,3 +282,42 @@ def test_a_shard_that_is_given_up_keeps_its_mark(backend: Backend) -> None:
     seen = backend.control.holding(0)
     assert seen == Holding(1, None, 1, handed_ms=NOW_MS)
     assert backend.control.claim(0, seen, 1, 5) == Holding(2, 1, 5, handed_ms=NOW_MS)
+
+
+def test_a_sweep_that_never_was(backend: Backend) -> None:
+    assert backend.control.sweep() is None
+    assert backend.control.move_sweep(Sweep(NOW_MS), Sweep(NOW_MS, "a/b")) is False
+    assert backend.control.sweep() is None
+
+
+def test_a_sweep_moves_for_who_saw_where_it_stood(backend: Backend) -> None:
+    seen = None
+    for new in (Sweep(NOW_MS), Sweep(NOW_MS, "a/b"), Sweep(NOW_MS, "", over=True), Sweep(NOW_MS + 5, "a/b")):
+        assert backend.control.move_sweep(seen, new) is True
+        assert backend.control.sweep() == new
+        seen = new
+
+
+@pytest.mark.parametrize(
+    "seen", [None, Sweep(NOW_MS, "a/c"), Sweep(NOW_MS + 1, "a/b"), Sweep(NOW_MS), Sweep(NOW_MS, "a/b", over=True)]
+)
+def test_a_sweep_that_moved_on_stays_where_it_is(backend: Backend, seen: Sweep | None) -> None:
+    now = Sweep(NOW_MS, "a/b")
+    assert backend.control.move_sweep(None, now) is True
+    assert backend.control.move_sweep(seen, Sweep(NOW_MS, "z/z")) is False
+    assert backend.control.sweep() == now
+
+
+def test_a_move_that_was_applied_and_is_repeated_succeeds(backend: Backend) -> None:
+    assert backend.control.move_sweep(None, Sweep(NOW_MS)) is True
+    assert backend.control.move_sweep(None, Sweep(NOW_MS)) is True
+    assert backend.control.move_sweep(Sweep(NOW_MS), Sweep(NOW_MS, "a/b")) is True
+    assert backend.control.move_sweep(Sweep(NOW_MS), Sweep(NOW_MS, "a/b")) is True
+
+
+def test_the_sweep_is_apart_from_the_rest(backend: Backend) -> None:
+    backend.control.move_sweep(None, Sweep(NOW_MS, "a/b"))
+    assert backend.control.lease() is None
+    assert backend.control.holding(0) is None
+    assert backend.control.layout() is None
+    assert backend.control.sweep() == Sweep(NOW_MS, "a/b")

@@ -221,3 +221,29 @@ def test_a_list_orders_by_nominal_time_whatever_the_origin(backend: Backend) -> 
 def test_a_list_of_an_unknown_job_is_empty(backend: Backend) -> None:
     page = backend.executions.list(TENANT, some_id(9), 10, None)
     assert (list(page.items), page.cursor) == ([], None)
+
+
+def test_of_many_those_are_present_that_have_a_record(backend: Backend) -> None:
+    other = execution(a_job(2, tenant="other"))
+    runs = [execution(JOB, NOW_MS + n * MINUTE_MS) for n in range(4)]
+    for record in (*runs[:2], other):
+        backend.executions.swap(record, None)
+    asked_for = [(TENANT, record.id) for record in runs] + [("other", other.id), (TENANT, other.id)]
+    found = backend.executions.present([*asked_for, *asked_for])
+    assert set(found) == {(TENANT, runs[0].id), (TENANT, runs[1].id), ("other", other.id)}
+    assert not backend.executions.present([])
+
+
+def test_present_over_a_hundred(backend: Backend) -> None:
+    runs = [execution(JOB, NOW_MS + n * MINUTE_MS) for n in range(120)]
+    for record in runs:
+        backend.executions.swap(record, None)
+    assert len(backend.executions.present((TENANT, record.id) for record in runs)) == 120
+
+
+@pytest.mark.needs("damage")
+def test_a_record_that_cannot_be_read_is_present_nonetheless(backend: Backend) -> None:
+    assert backend.cloud is not None
+    item = {**execution_key(TENANT, JOB.id, FIRST.id), "st": {"S": "asleep"}}
+    backend.cloud.dynamodb.put_item(TableName=backend.cloud.tables.executions, Item=item)
+    assert set(backend.executions.present([(TENANT, FIRST.id)])) == {(TENANT, FIRST.id)}

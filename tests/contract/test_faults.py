@@ -22,6 +22,7 @@ from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import WRITE_BOUND_MS
 from tidewheel.domain.overlap import Lock
+from tidewheel.domain.reconcile import Sweep
 from tidewheel.domain.wheel import Level, Placed
 from tidewheel.ports import Lost, PortError, Throttled
 
@@ -38,6 +39,8 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "jobs.batch": lambda world: world.jobs.batch([(TENANT, JOB.id)]),
     "jobs.generations": lambda world: world.jobs.generations(TENANT, JOB.id, 1),
     "jobs.list": lambda world: world.jobs.list(TENANT, 5, None),
+    "jobs.sweep": lambda world: world.jobs.sweep(None, 5),
+    "executions.present": lambda world: world.executions.present([(TENANT, execution(JOB).id)]),
     "executions.get": lambda world: world.executions.get(TENANT, execution(JOB).id),
     "executions.swap": lambda world: world.executions.swap(execution(JOB), 1),
     "executions.list": lambda world: world.executions.list(TENANT, JOB.id, 5, None),
@@ -58,10 +61,13 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "control.holding": lambda world: world.control.holding(0),
     "control.claim": lambda world: world.control.claim(0, None, 0, 1),
     "control.vacate": lambda world: world.control.vacate(0, 1),
+    "control.sweep": lambda world: world.control.sweep(),
+    "control.move_sweep": lambda world: world.control.move_sweep(None, Sweep(NOW_MS)),
     "control.advance": lambda world: world.control.advance(0, 1, {Level.MINUTES: 0}),
 }
 SQS_CALLS: dict[str, Callable[[Backend], object]] = {
     "queue.send": lambda world: world.queue.send(ROUTE, [dispatch()]),
+    "queue.waiting": lambda world: world.queue.waiting(ROUTE),
     "queue.postpone": lambda world: world.queue.postpone(ROUTE, "receipt", 2_000),
 }
 CALLS = {**DYNAMODB_CALLS, **SQS_CALLS}

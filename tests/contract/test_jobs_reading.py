@@ -166,3 +166,56 @@ def test_a_damaged_record_hides_none_of_its_neighbours_in_a_list(backend: Backen
     assert list(page.items) == jobs[:1]
     assert [error.what for error in page.unreadable] == ["job"]
     assert list(backend.jobs.list(TENANT, 2, page.cursor).items) == jobs[2:]
+
+
+def swept(backend: Backend, limit: int) -> list[Job]:
+    found: list[Job] = []
+    cursor, pages_seen = None, 0
+    while pages_seen == 0 or cursor is not None:
+        page = backend.jobs.sweep(cursor, limit)
+        assert len(page.items) + len(page.unreadable) <= limit
+        found += page.items
+        cursor, pages_seen = page.cursor, pages_seen + 1
+        assert pages_seen < 30
+    return found
+
+
+def in_order(jobs: list[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: (job.tenant, job.id))
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_a_sweep_meets_each_job_of_each_tenant_once_and_no_rows_beside_them(backend: Backend, limit: int) -> None:
+    jobs = [*stored(backend, 4), *stored(backend, 3, tenant="other"), *stored(backend, 2, tenant="a-b_c")]
+    backend.jobs.enqueue(*asked(jobs[0]), "key")
+    edited = jobs[1].edited(jobs[1].definition, JobState.PAUSED, NOW_MS + 1)
+    assert backend.jobs.replace(edited, 1, None)
+    gone = jobs[2].edited(jobs[2].definition, JobState.DELETED, NOW_MS + 5)
+    assert backend.jobs.delete(jobs[2], 1, Generation.of(gone))
+    assert in_order(swept(backend, limit)) == in_order([jobs[0], edited, *jobs[3:]])
+
+
+def test_a_sweep_of_nothing_is_over(backend: Backend) -> None:
+    page = backend.jobs.sweep(None, 10)
+    assert (list(page.items), page.cursor, list(page.unreadable)) == ([], None, [])
+
+
+def test_a_sweep_goes_on_with_a_cursor_that_was_kept(backend: Backend) -> None:
+    stored(backend, 6)
+    first = backend.jobs.sweep(None, 2)
+    assert first.cursor is not None
+    rest = backend.jobs.sweep(first.cursor, 10)
+    assert len(first.items) == 2
+    assert len(rest.items) == 4
+    assert len({job.id for job in [*first.items, *rest.items]}) == 6
+    assert backend.jobs.sweep(first.cursor, 10).items == rest.items
+
+
+@pytest.mark.needs("damage")
+def test_a_damaged_record_hides_none_of_its_neighbours_in_a_sweep(backend: Backend) -> None:
+    jobs = stored(backend, 3)
+    damage(backend, job_key(TENANT, jobs[1].id))
+    page = backend.jobs.sweep(None, 10)
+    assert in_order(list(page.items)) == [jobs[0], jobs[2]]
+    assert [error.what for error in page.unreadable] == ["job"]
+    assert in_order(swept(backend, 1)) == [jobs[0], jobs[2]]

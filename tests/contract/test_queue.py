@@ -89,3 +89,15 @@ def test_a_route_that_is_not_deployed(backend: Backend) -> None:
         backend.queue.send(NOWHERE, [dispatch()])
     with pytest.raises(PortError, match="moon-normal"):
         backend.queue.postpone(NOWHERE, "receipt", MINUTE_MS)
+    with pytest.raises(PortError, match="moon-normal"):
+        backend.queue.waiting(NOWHERE)
+
+
+def test_what_waits_is_counted_by_route_and_what_is_hidden_is_not(backend: Backend) -> None:
+    assert backend.queue.waiting(ROUTE) == 0
+    backend.queue.send(ROUTE, [dispatch(1), dispatch(2)])
+    assert backend.queue.waiting(ROUTE) == 2
+    assert backend.queue.waiting(ROUTES[0]) == 0
+    ((receipt, _body), *_) = backend.receive(ROUTE)
+    backend.queue.postpone(ROUTE, receipt, MINUTE_MS)
+    assert backend.queue.waiting(ROUTE) == 1

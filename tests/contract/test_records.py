@@ -68,6 +68,15 @@ def test_any_generation_comes_back(job: Job) -> None:
     assert read_generation(generation_item(job.tenant, job.id, row, job.expires_ms(), "2026a")) == row
 
 
+def test_records_from_before_there_were_windows_have_none() -> None:
+    job = a_job(jitter_ms=5)
+    assert job.definition.window_ms == 0
+    items = job_item(job), generation_item(TENANT, job.id, Generation.of(job), None, "2026a")
+    assert '"w"' not in items[0]["d"]["S"]
+    assert "w" not in items[1]  # written as they were before, and so no longer than before
+    assert read_job(items[0]) == job
+
+
 @given(executions)
 def test_any_execution_comes_back(record: Execution) -> None:
     assert read_execution(execution_item(record)) == record

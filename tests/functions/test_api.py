@@ -15,6 +15,7 @@ from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.openapi import document
 from tidewheel.wire.operations import OPERATIONS
 from tidewheel.wire.problem import KINDS
+from tidewheel.wire.values import parse_instant, to_ms
 
 FIRST = "j0000000000000001"
 
@@ -291,6 +292,17 @@ def test_what_comes_next(front):
     assert all(one["due_at"] >= one["nominal_at"] for one in items)
     assert len(front.call("GET", f"/jobs/{FIRST}/upcoming").json["items"]) == 10
     refused(front.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["101"]}), 422, "count")
+
+
+def test_a_window_shows_in_the_due_times_and_is_refused_where_it_means_nothing(front):
+    job = created(front, EVERY_JOB | {"window": "2m"})
+    assert front.call("GET", f"/jobs/{job}").json["window"] == "PT2M"
+    items = front.call("GET", f"/jobs/{job}/upcoming", query={"count": ["20"]}).json["items"]
+    (offset,) = {to_ms(parse_instant(one["due_at"])) - to_ms(parse_instant(one["nominal_at"])) for one in items}
+    assert 0 < offset < 120_000
+    refused(front.call("PATCH", f"/jobs/{job}", {"window": "25h"}), 422, "window")
+    unscheduled = {name: value for name, value in EVERY_JOB.items() if name != "schedule"}
+    refused(front.call("POST", "/jobs", unscheduled | {"window": "1h"}), 422, "window")
 
 
 def test_executions_are_listed_newest_first(front):

@@ -5,14 +5,16 @@ from dataclasses import fields
 import pytest
 
 from tidewheel import names, settings
+from tidewheel.domain import limits
 
 READS = {
     "api": settings.RunSettings,
     "worker": settings.RunSettings,
     "scheduler": settings.SchedulerSettings,
     "watchdog": settings.WatchdogSettings,
+    "reconciler": settings.RunSettings,
 }
-LONG_RUNNING = ("api", "scheduler", "watchdog", "worker")
+LONG_RUNNING = ("api", "reconciler", "scheduler", "watchdog", "worker")
 
 
 def _roles(part):
@@ -57,7 +59,8 @@ def test_a_laptop_runs_its_own_interpreter(local):
 
 def test_only_the_loops_that_are_meant_may_loop(either):
     loops = {role: each["RecursiveLoop"] for role, each in _roles(either.service).items() if role != "echo"}
-    assert loops == {"api": "Terminate", "watchdog": "Terminate", "scheduler": "Allow", "worker": "Allow"}
+    assert {role for role, loop in loops.items() if loop == "Allow"} == {"scheduler", "worker"}
+    assert set(loops.values()) == {"Allow", "Terminate"}
 
 
 def test_the_scheduler_runs_as_long_as_lambda_allows(either):
@@ -71,19 +74,26 @@ def test_the_api_answers_before_the_gateway_gives_up(either):
 
 def test_what_is_invoked_asynchronously_is_tried_once_and_not_late(either, as_text):
     found = either.service.properties("Lambda::EventInvokeConfig", "FunctionName")
-    assert len(found) == 2
-    assert {name.strip("<").split("Function")[0] for name in found} == {"Scheduler", "Watchdog"}
+    assert len(found) == 3
+    assert {name.strip("<").split("Function")[0] for name in found} == {"Scheduler", "Watchdog", "Reconciler"}
     for config in found.values():
         assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 60)
         assert config["Qualifier"] == "$LATEST"
 
 
-def test_every_minute_wakes_the_watchdog_once(either, as_text):
-    (rule,) = [each["Properties"] for each in either.service.of("Events::Rule").values()]
-    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
-    (target,) = rule["Targets"]
-    assert as_text(target["Arn"]).startswith("<WatchdogFunction")
-    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+def test_the_watchdog_is_woken_every_minute_and_the_reconciler_every_five(either, as_text):
+    woken = {}
+    for rule in (each["Properties"] for each in either.service.of("Events::Rule").values()):
+        (target,) = rule["Targets"]
+        assert rule["State"] == "ENABLED"
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+        woken[as_text(target["Arn"]).strip("<").split("Function")[0]] = rule["ScheduleExpression"]
+    assert woken == {"Watchdog": "rate(1 minute)", "Reconciler": "rate(5 minutes)"}
+
+
+def test_a_run_of_the_reconciler_is_over_before_lambda_ends_it_and_before_the_next(either):
+    timeout_ms = either.service.function("reconciler")["Timeout"] * 1_000
+    assert limits.RECONCILE_RUN_MS + 30_000 < timeout_ms < limits.RECONCILE_EVERY_MS
 
 
 @pytest.mark.parametrize("role", READS)
@@ -96,7 +106,7 @@ def test_each_finds_in_its_environment_what_it_needs_and_nothing_else(either, ro
         assert getattr(found, table) == f"tidewheel-{table.removesuffix('_table')}"
 
 
-@pytest.mark.parametrize("role", ["api", "worker", "scheduler"])
+@pytest.mark.parametrize("role", ["api", "worker", "scheduler", "reconciler"])
 def test_each_route_has_its_queue_and_the_wheel_its_shards(either, role, as_text):
     variables = either.service.function(role)["Environment"]["Variables"]
     found = READS[role].from_env({name: as_text(value) for name, value in variables.items()})

@@ -18,16 +18,18 @@ from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Target
+from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
 from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.route import ROUTES
 from tidewheel.domain.schedule import At, Schedule
+from tidewheel.domain.wheel import RINGS
 from tidewheel.engine.batch import Received
 from tidewheel.engine.ledger import Ledger
 from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings
 from tidewheel.wire.message import dump
-from tidewheel.wiring import api, scheduler, watchdog, worker
+from tidewheel.wiring import api, reconciler, scheduler, watchdog, worker
 
-BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the event source mapping's own calls
+BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the worker's event source mapping's own calls
 TENANT = "default"
 
 
@@ -43,7 +45,7 @@ def _actions(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]
                 yield operation, table
         case "SendMessageBatch":
             yield "SendMessage", params["QueueUrl"].rpartition("/")[2]
-        case "ChangeMessageVisibility":
+        case "ChangeMessageVisibility" | "GetQueueAttributes":
             yield operation, params["QueueUrl"].rpartition("/")[2]
         case "Invoke":
             yield "InvokeFunction", params["FunctionName"]
@@ -76,6 +78,7 @@ class Deployment:
         ticker_settings = {**self.names, "queues": self.urls}
         ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner", 0)
         self.ticker = replace(ticker, clock=self.clock, executor=InlineExecutor())
+        self.reconcile = replace(reconciler.reconcile(RunSettings(**stores)), clock=self.clock)
         self.watch = replace(watchdog.watch(WatchdogSettings(**control, **version)), clock=self.clock)
 
     def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -104,7 +107,7 @@ def _granted(role: str, deployment: Deployment) -> set[tuple[str, str]]:
         for resource, actions in ALLOWED[role].items()
         if "lambda:" not in resource
         for action in actions.split()
-        if action not in BY_LAMBDA
+        if role != "worker" or action not in BY_LAMBDA
     }
 
 
@@ -168,3 +171,15 @@ def test_the_watchdog(deployment: Deployment) -> None:
     deployment.clock.sleep = lambda ms: (deployment.ticker.stores.control.renew(lease), beats(ms))  # type: ignore[method-assign,assignment]
     assert deployment.watch.look() == 0
     assert deployment.used - {("UpdateItem", deployment.tables.control)} == _granted("watchdog", deployment)
+
+
+def test_the_reconciler(deployment: Deployment) -> None:
+    at = START_MS + 10 * MINUTE_MS  # nobody turns the wheel, and yet its cursors pass
+    deployment.define.create(TENANT, deployment.draft(Schedule(At(at))))
+    control = deployment.ticker.stores.control
+    assert control.claim(0, None, 0, 1) is not None
+    deployment.clock.advance(HOUR_MS)
+    control.advance(0, 1, {ring.level: deployment.clock.now_ms() for ring in RINGS})
+    deployment.used.clear()
+    assert deployment.reconcile.run().repaired == 1
+    assert deployment.used == _granted("reconciler", deployment)

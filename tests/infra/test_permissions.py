@@ -41,6 +41,14 @@ ALLOWED = {
         **dict.fromkeys(QUEUES, CONSUME),
     },
     "watchdog": {CONTROL: "GetItem", SCHEDULER: "InvokeFunction"},
+    "reconciler": {
+        JOBS: "GetItem",
+        JOBS_BY_TENANT: "Scan",
+        EXECUTIONS: "GetItem BatchGetItem Query",
+        WHEEL: "Query PutItem",
+        CONTROL: "GetItem UpdateItem",
+        **dict.fromkeys(QUEUES, "GetQueueAttributes"),
+    },
 }
 SERVICES = ("dynamodb", "lambda", "sqs", "logs")
 

@@ -172,6 +172,7 @@ class History:
             schedule=self._schedule(now),
             precision=self.rng.choice(list(Precision)),
             jitter_ms=self.rng.choice([0, 0, 3_000, 20_000]),
+            window_ms=self.rng.choice([0, 0, 5_000, 90_000]),
             retry=RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000),
             timeout_ms=1_000,
             overlap=overlap,

@@ -38,6 +38,7 @@ class _Promises:
             *self._doubled(),
             *self._early(),
             *self._side_by_side(),
+            *self._misplaced(),
             *self._unsettled(),
         ]
 
@@ -143,6 +144,21 @@ class _Promises:
             if times > 1
             for first, last in [(called.index(execution), len(called) - called[::-1].index(execution))]
             for other in set(called[first:last]) - {execution}
+        ]
+
+    def _misplaced(self) -> list[str]:
+        """What a schedule named is due where some generation's window and jitter put it."""
+        world = self.history.stack.world
+        return [
+            f"{call.execution}: due {call.due_ms - call.nominal_ms} ms after its nominal time, which nothing says"
+            for _, call in self.history.stack.caller.calls
+            if (id := ExecutionId.parse(call.execution)).origin is Origin.SCHEDULE
+            and call.due_ms
+            not in {
+                row.course(id.job).due(call.nominal_ms)
+                for row in world.generations[TENANT, id.job].values()
+                if row.schedule is not None
+            }
         ]
 
     def _unsettled(self) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 _READ_BYTES = 4_096
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
-_READS = {"GetItem", "BatchGetItem", "Query"}
+_READS = {"GetItem", "BatchGetItem", "Query", "Scan"}
 
 
 def _value_bytes(value: Mapping[str, Any]) -> int:

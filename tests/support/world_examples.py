@@ -53,6 +53,7 @@ def full_job() -> Job:
         tags={"team": "billing", "empty": ""},
         misfire=Misfire(Policy.ALL, 25_000, 7),
         overlap=Overlap.QUEUE,
+        window_ms=7_200_000,
     )
     return Job(TENANT, some_id(77), definition, JobState.PAUSED, 4, NOW_MS + 3, NOW_MS + 1, NOW_MS + 2, "fingerprint")
 
@@ -146,6 +147,7 @@ definitions = st.builds(
     tags=st.dictionaries(st.text(), st.text(), max_size=3),
     misfire=st.builds(Misfire, st.sampled_from(Policy), _instants, _counts),
     overlap=st.sampled_from(Overlap),
+    window_ms=_instants,
 )
 jobs = st.builds(
     Job,

@@ -61,7 +61,18 @@ def test_a_job_is_created_from_options(run):
         run,
         *("--cron", "0 9 * * 1-5", "--timezone", "Europe/Paris", "--method", "PUT"),
         *("--header", "X-A: b:c", "--header", "X-D:e", "--body", '{"a": 1}', "--priority", "high"),
-        *("--precision", "low", "--jitter", "10s", "--timeout", "5m", "--end", "2030-01-01T00:00:00Z"),
+        *(
+            "--precision",
+            "low",
+            "--jitter",
+            "10s",
+            "--window",
+            "1h",
+            "--timeout",
+            "5m",
+            "--end",
+            "2030-01-01T00:00:00Z",
+        ),
         *("--tag", "team:billing", "--tag", "a:b:c", "--retry-attempts", "5", "--retry-strategy", "fixed"),
         *("--retry-base", "1s", "--retry-cap", "1m", "--retry-jitter", "0.5"),
         *("--overlap", "queue"),
@@ -80,6 +91,7 @@ def test_a_job_is_created_from_options(run):
     assert job["misfire"] == {"policy": "all", "grace": "PT1M", "limit": 7}
     assert job["retry"] == {"max_attempts": 5, "strategy": "fixed", "base": "PT1S", "cap": "PT1M", "jitter": 0.5}
     assert (job["priority"], job["precision"], job["jitter"], job["timeout"]) == ("high", "low", "PT10S", "PT5M")
+    assert job["window"] == "PT1H"
 
 
 def test_a_lambda_is_invoked_with_text_or_json(run):

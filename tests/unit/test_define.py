@@ -189,6 +189,18 @@ def test_upcoming_names_nominal_and_due_times() -> None:
     assert all(0 <= due.due_ms - due.nominal_ms < 10_000 for due in upcoming)
 
 
+def test_upcoming_begins_with_what_is_due_though_its_nominal_time_is_past() -> None:
+    stack = MemoryStack()
+    job = stack.create(every(DAY_MS), window_ms=DAY_MS)
+    due = job.due(START_MS)
+    stack.clock.advance(due - START_MS)
+    assert [one.due_ms for one in stack.define.upcoming(TENANT, job.id, 2)] == [due, due + DAY_MS]
+    stack.clock.advance(1)
+    assert [one.due_ms for one in stack.define.upcoming(TENANT, job.id, 1)] == [due + DAY_MS]
+    stack.define.pause(TENANT, job.id)
+    assert stack.define.upcoming(TENANT, job.id, 2) == []
+
+
 def test_a_filtered_list_fills_its_pages() -> None:
     stack = MemoryStack()
     jobs = [stack.define.create(TENANT, named(str(number))) for number in range(250)]

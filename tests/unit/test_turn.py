@@ -7,7 +7,7 @@ import pytest
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.adapters.memory import MemoryControl
 from tidewheel.domain.execution import State
-from tidewheel.domain.ids import shard_of
+from tidewheel.domain.ids import ExecutionId, shard_of
 from tidewheel.domain.job import Definition
 from tidewheel.domain.lease import Lease, Mark
 from tidewheel.domain.misfire import Misfire, Policy
@@ -77,6 +77,19 @@ def test_a_hundred_jobs_share_a_pack() -> None:
     assert len(stack.caller.calls) >= 400
     assert 100 in sizes
     assert len(sizes) <= 8
+
+
+def test_a_window_shifts_all_due_times_by_the_same_and_never_the_nominal_time() -> None:
+    stack = MemoryStack()
+    jobs = [stack.create(every(30_000), window_ms=20_000, end=START_MS + 300_000) for _ in range(5)]
+    stack.turn_for(330_000)
+    delays = {job.id: job.due(START_MS) - START_MS for job in jobs}
+    assert len(set(delays.values())) > 1
+    calls = stack.caller.calls
+    assert len(calls) == 50
+    assert all(call.due_ms - call.nominal_ms == delays[ExecutionId.parse(call.execution).job] for _, call in calls)
+    assert all(at >= call.due_ms for at, call in calls)
+    assert all((call.nominal_ms - START_MS) % 30_000 == 0 for _, call in calls)
 
 
 def test_jitter_shifts_the_due_time_and_never_the_nominal_time() -> None:

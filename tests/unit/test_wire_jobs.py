@@ -19,6 +19,7 @@ from tidewheel.wire.job import JobAnswer, JobBody, RetryBody
 from tidewheel.wire.operations import STATES
 from tidewheel.wire.reading import difference, fingerprint, merged, read_job, read_object
 from tidewheel.wire.refused import Malformed, Refused
+from tidewheel.wire.values import to_ms
 
 NOW = 1_763_657_220_000
 ID = "j0000000000000001"
@@ -58,6 +59,8 @@ def refusals(document):
         ({"precision": 1}, ["precision"]),
         ({"pool": "fargate"}, ["pool"]),
         ({"jitter": "2d"}, ["jitter"]),
+        ({"window": "PT24H1S"}, ["window"]),
+        ({"window": "wide", "jitter": "-1s"}, ["jitter", "window"]),
         ({"timeout": "PT15M"}, ["timeout"]),
         ({"timeout": "0.5s"}, ["timeout"]),
         ({"timeout": 60}, ["timeout"]),
@@ -174,6 +177,8 @@ DOCUMENTS = [
     PLAIN,
     PLAIN | {"schedule": {"at": LATER}},
     PLAIN | {"schedule": {"every": "PT5M"}, "start": LATER, "end": "2027-01-01T00:00:00+02:00"},
+    PLAIN | {"schedule": {"cron": "0 0 * * *"}, "window": "1h30m", "jitter": "500ms"},
+    PLAIN | {"schedule": {"at": LATER}, "window": "P1D"},
     PLAIN | {"schedule": {"cron": "H 9 * * 1-5", "timezone": "Europe/Paris"}, "tags": {"team": "a:b"}},
     {
         "name": "λ",
@@ -199,6 +204,33 @@ def test_what_is_answered_can_be_written_again_and_changes_nothing(document):
     assert again.schedule is first.definition.schedule
     assert patched({})(ID, later, first.definition) == first.definition
     assert patched({"name": "b"})(ID, later, first.definition) == replace(first.definition, name="b")
+
+
+def test_a_window_needs_instants_to_place():
+    with pytest.raises(Invalid, match="runs now") as refused:
+        definition(PLAIN | {"window": "1h"})
+    assert refused.value.field == "window"
+    assert definition(PLAIN | {"window": "PT0S"}).window_ms == 0
+    scheduled = definition(PLAIN | {"schedule": {"every": "1d"}, "window": "PT1H"})
+    assert scheduled.window_ms == 3_600_000
+    assert patched({"window": None})(ID, NOW, scheduled).window_ms == 0
+
+
+def test_the_next_fire_of_a_job_in_a_window_may_belong_to_an_instant_that_is_past():
+    daily = definition(PLAIN | {"schedule": {"every": "1d"}, "window": "PT12H"})
+    placed = Job("default", ID, daily, JobState.ACTIVE, 1, NOW, NOW, NOW)
+    due = placed.due(NOW)
+    assert due > NOW
+    assert to_ms(job_answer(placed, due).next_fire_at) == due
+    assert to_ms(job_answer(placed, due + 1).next_fire_at) == due + 86_400_000
+
+
+def test_a_one_time_job_is_completed_when_its_place_in_the_window_has_passed():
+    once = definition(PLAIN | {"schedule": {"at": LATER}, "window": "PT12H"})
+    placed = Job("default", ID, once, JobState.ACTIVE, 1, NOW, NOW, NOW)
+    due = placed.due(once.schedule.timing.at_ms)
+    assert job_answer(placed, due).state == "active"
+    assert job_answer(placed, due + 1).state == "completed"
 
 
 def test_an_interval_keeps_its_anchor_until_it_changes():

@@ -40,7 +40,8 @@ def _options(
     payload: Annotated[str | None, _option(_WHAT, "Its event: JSON, or else plain text.")] = None,
     priority: Annotated[str | None, _option(_HOW, "critical, high, normal or low.")] = None,
     precision: Annotated[str | None, _option(_HOW, "high, normal or low.")] = None,
-    jitter: Annotated[str | None, _option(_HOW, "Spread after the nominal time: 30s.")] = None,
+    jitter: Annotated[str | None, _option(_HOW, "Spread after the nominal time, another at each: 30s.")] = None,
+    window: Annotated[str | None, _option(_HOW, "Spread of jobs after the nominal time, the same at each: 1h.")] = None,
     timeout: Annotated[str | None, _option(_HOW, "Of one attempt: 1m.")] = None,
     tag: Annotated[list[str] | None, _option(_HOW, "'key:value'; may be repeated.")] = None,
     retry_attempts: Annotated[int | None, _option(_HOW, "Attempts in all.")] = None,
@@ -79,7 +80,7 @@ def with_fields(command: Callable[..., None]) -> Callable[..., None]:
 
 def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a job with the options' fields put in."""
-    plain = {"name", "start", "end", "priority", "precision", "jitter", "timeout", "overlap"}
+    plain = {"name", "start", "end", "priority", "precision", "jitter", "window", "timeout", "overlap"}
     result = dict(document) | {name: value for name, value in fields.items() if name in plain}
     parts = {
         "schedule": _schedule(document.get("schedule") or {}, fields),

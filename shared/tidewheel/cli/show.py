@@ -115,6 +115,7 @@ def job(found: JobAnswer) -> RenderableType:
             ("priority", found.priority),
             ("precision", found.precision),
             ("jitter", format_duration(found.jitter)),
+            ("window", format_duration(found.window)),
             ("timeout", format_duration(found.timeout)),
             ("retry", f"{retry.max_attempts} attempts, {retry.strategy} from {format_duration(retry.base)}"),
             ("overlap", found.overlap),

@@ -140,7 +140,7 @@ def expand(
     superseded = cut_ms is not None and chain.nominal_ms >= cut_ms
     if superseded or definition.state is not JobState.ACTIVE or definition.schedule is None:
         return Expansion(drop=Drop.SUPERSEDED)
-    course = Course(definition.schedule, definition.jitter_ms, chain.job, cut_ms)
+    course = definition.course(chain.job, cut_ms)
     first = course.due_after(handed_ms, chain.nominal_ms)
     return Expansion() if first is None else _planned(_at(chain, course, first), job, course, takes, now_ms)
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from tidewheel.domain import schedule as schedules
 from tidewheel.domain.limits import RETENTION_MS
-from tidewheel.domain.misfire import Misfire
+from tidewheel.domain.misfire import Course, Misfire
 from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy
@@ -49,12 +48,13 @@ class Definition:
         priority: One of ``names.PRIORITIES``.
         precision: The tier.
         pool: One of ``names.POOLS``.
-        jitter_ms: Width of the deterministic spread after the nominal time.
+        jitter_ms: Width of the deterministic spread after the nominal time, another at each.
         timeout_ms: How long one attempt may take.
         retry: What happens after a failure.
         misfire: What happens to occurrences that nobody could fire in time.
         overlap: What becomes of a run whose job is still busy with another one.
         tags: For listing.
+        window_ms: Width of the window after the nominal time in which the job has its place, the same at each.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Definition:
     misfire: Misfire = field(default_factory=Misfire)
     overlap: Overlap = Overlap.ALLOW
     tags: Mapping[str, str] = field(default_factory=dict)
+    window_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +105,31 @@ class Job:
             return None
         return schedule.first_from(max(from_ms, self.effective_from_ms))
 
+    @property
+    def course(self) -> Course:
+        """The occurrences of this generation, of a job that has a schedule."""
+        return Generation.of(self).course(self.id)
+
     def due(self, nominal_ms: int) -> int:
-        """The due time (ms) of a nominal time: shifted by the job's jitter."""
-        schedule = self.definition.schedule
-        assert schedule is not None
-        return schedules.due_of(schedule, nominal_ms, self.definition.jitter_ms, self.id)
+        """The due time (ms) of a nominal time: shifted by the job's window and jitter."""
+        return self.course.due(nominal_ms)
+
+    def next_due(self, now_ms: int) -> int | None:
+        """The nominal time (ms) of the first instant that is due at ``now_ms`` or later, or None.
+
+        Its nominal time may be past. None before it is due so late: due times keep the order of nominal times,
+        each stays before the next nominal one.
+        """
+        spread_ms = self.definition.jitter_ms + self.definition.window_ms
+        first = self.next_nominal(now_ms - spread_ms)
+        if first is None or first >= now_ms:
+            return first
+        last = self.course.last_before(now_ms, first)
+        return last if self.due(last) >= now_ms else self.next_nominal(now_ms)
 
     def state_at(self, now_ms: int) -> JobState:
         """The state to show: ``COMPLETED`` for an active job with nothing left to fire."""
-        finished = self.state is JobState.ACTIVE and self.next_nominal(now_ms) is None
+        finished = self.state is JobState.ACTIVE and self.next_due(now_ms) is None
         return JobState.COMPLETED if finished else self.state
 
     def expires_ms(self) -> int | None:
@@ -123,7 +140,8 @@ class Job:
         if schedule is None:
             return self.updated_ms + RETENTION_MS
         last = schedule.timing.at_ms if isinstance(schedule.timing, At) else schedule.end_ms
-        return None if last is None else max(last, self.updated_ms) + self.definition.jitter_ms + RETENTION_MS
+        spread_ms = self.definition.jitter_ms + self.definition.window_ms
+        return None if last is None else max(last, self.updated_ms) + spread_ms + RETENTION_MS
 
     def edited(self, definition: Definition, state: JobState, now_ms: int) -> Job:
         """The next generation, in force for nominal times from ``now_ms`` on."""
@@ -147,6 +165,7 @@ class Generation:
         schedule: What it fired by.
         jitter_ms: Its spread.
         effective_from_ms: From which nominal time it counted.
+        window_ms: The width of its window.
     """
 
     number: int
@@ -154,9 +173,27 @@ class Generation:
     schedule: Schedule | None
     jitter_ms: int
     effective_from_ms: int
+    window_ms: int = 0
 
     @classmethod
     def of(cls, job: Job) -> Generation:
         """The generation row that is written beside the job's record."""
         definition = job.definition
-        return cls(job.generation, job.state, definition.schedule, definition.jitter_ms, job.effective_from_ms)
+        return cls(
+            job.generation,
+            job.state,
+            definition.schedule,
+            definition.jitter_ms,
+            job.effective_from_ms,
+            definition.window_ms,
+        )
+
+    def course(self, job: str, cut_ms: int | None = None) -> Course:
+        """Its occurrences.
+
+        Args:
+            job: The job's id, on which their spread depends.
+            cut_ms: The first nominal time (ms) that is the next generation's, or None.
+        """
+        assert self.schedule is not None
+        return Course(self.schedule, self.jitter_ms, job, cut_ms, self.window_ms)

@@ -58,6 +58,10 @@ class Layout:
         """The shard on which a write at that time puts a job's entry."""
         return shard_of(tenant, job, self.shards_at(now_ms))
 
+    def shards_of(self, tenant: str, job: str) -> frozenset[int]:
+        """Every shard on which an entry of a job may lie."""
+        return frozenset(shard_of(tenant, job, period.shards) for period in self.periods)
+
     @property
     def numbers(self) -> int:
         """How many shards are turned: each that ever was in force, or is to be."""

@@ -12,7 +12,6 @@ from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Generation, JobState
 from tidewheel.domain.limits import SETTLED_MS
 from tidewheel.domain.misfire import Missed
-from tidewheel.domain.schedule import due_of
 
 PENDING = "pending"
 """The instant is still to come, or so fresh that its account may be under way."""
@@ -71,9 +70,10 @@ def _named(rows: Sequence[Generation], job: str, from_ms: int, until_ms: int) ->
         if row.state is not JobState.ACTIVE or row.schedule is None:
             continue
         cut_ms = min(until_ms, following.effective_from_ms) if following else until_ms
+        course = row.course(job)
         nominal = row.schedule.first_from(max(from_ms, row.effective_from_ms))
         while nominal is not None and nominal < cut_ms:
-            yield Instant(nominal, due_of(row.schedule, nominal, row.jitter_ms, job), row.number)
+            yield Instant(nominal, course.due(nominal), row.number)
             nominal = row.schedule.next_after(nominal)
 
 

@@ -80,6 +80,23 @@ MAX_LEDGER = 10_000
 SETTLED_MS = 15 * SECOND_MS
 """How long after its due time an instant may lack an account: the usual grace, and a take-over."""
 
+RECONCILE_EVERY_MS = 5 * MINUTE_MS
+"""How often the reconciler is started."""
+RECONCILE_RUN_MS = 4 * MINUTE_MS
+"""How long one of its runs lasts at most, so that the next finds it gone."""
+RECONCILE_SWEEP_MS = HOUR_MS
+"""A sweep over all jobs begins no sooner after the last one began: a safeguard must not cost like a feature."""
+RECONCILE_PAGE = 100
+RECONCILE_PAGE_MS = 250
+"""It looks at so many jobs in this time at most: 400 a second, at about 260 read units; a new on-demand table
+takes 12,000 (Amazon DynamoDB quotas)."""
+RECONCILE_MARGIN_MS = 10 * MINUTE_MS
+"""An instant that was due longer ago and has no account is looked into: well above the usual grace, a take-over of
+its shard, a stored cursor's age, and a message's way to its worker."""
+RECONCILE_PATIENCE_MS = 6 * HOUR_MS
+"""So long a message may wait in a queue that has a backlog before its job's chain counts as broken nonetheless: a busy
+queue is never seen empty, and a broken chain must not hide behind it for ever."""
+
 PACK_RETENTION_MS = 14 * DAY_MS
 """How long a pack outlives its slot before its TTL removes it: what a fleet may be down without loss."""
 
@@ -100,6 +117,8 @@ OUTPUT_BYTES = 256
 """How much of a target's answer is kept inline with the execution."""
 
 MAX_JITTER_MS = DAY_MS
+"""The widest jitter, and the widest window."""
+
 MAX_ATTEMPTS = 100
 MAX_DELAY_MS = 7 * DAY_MS
 MAX_UPCOMING = 100

@@ -93,16 +93,18 @@ class Course:
         jitter_ms: Their spread.
         salt: What the spread depends on: the job's id.
         cut_ms: The first nominal time (ms) that is the next generation's, or None.
+        window_ms: The width of the window in which the job has its place.
     """
 
     schedule: Schedule
     jitter_ms: int
     salt: str
     cut_ms: int | None = None
+    window_ms: int = 0
 
     def due(self, nominal_ms: int) -> int:
         """The due time (ms) of a nominal time."""
-        return due_of(self.schedule, nominal_ms, self.jitter_ms, self.salt)
+        return due_of(self.schedule, nominal_ms, self.jitter_ms, self.salt, self.window_ms)
 
     def after(self, nominal_ms: int) -> int | None:
         """The first nominal time (ms) after the given one, or None at the end."""
@@ -194,7 +196,7 @@ def judged(course: Course, first_ms: int, misfire: Misfire, now_ms: int) -> Verd
     if course.due(first_ms) >= bound:
         return Verdict((), first_ms)
     last = course.last_before(bound, first_ms)
-    if course.due(last) >= bound:  # by jitter; the one before it is due before this one's nominal time
+    if course.due(last) >= bound:  # by its spread; the one before it is due before this one's nominal time
         last = course.last_before(last, first_ms)
     live = course.after(last)
     match misfire.policy:

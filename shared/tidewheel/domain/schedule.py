@@ -146,23 +146,31 @@ def schedule_of(timing: Timing, start_ms: int | None, end_ms: int | None, *, fro
     return schedule
 
 
-def due_of(schedule: Schedule, nominal_ms: int, jitter_ms: int, salt: str) -> int:
-    """The due time (ms) of a nominal instant: later by less than the jitter, always by the same.
+def due_of(schedule: Schedule, nominal_ms: int, jitter_ms: int, salt: str, window_ms: int = 0) -> int:
+    """The due time (ms) of a nominal instant: later by the job's place in the window, and by less than the jitter.
 
-    The offset also stays below the gap to the next nominal instant, so that due times keep the order of
-    the nominal ones.
+    Both together stay below the gap to the next nominal instant, so that due times keep the order of the
+    nominal ones. A place that lies beyond the gap is taken modulo the gap.
 
     Args:
         schedule: Where the instant comes from.
         nominal_ms: The instant.
-        jitter_ms: The most to add, exclusive; 0 for none.
-        salt: What the offset depends on besides the instant: the job's id.
+        jitter_ms: The most to add, exclusive, each time another; 0 for none.
+        salt: What the offsets depend on, the jitter's besides the instant: the job's id.
+        window_ms: The most to add, exclusive, each time the same; 0 for none.
     """
-    if jitter_ms <= 0:
+    if jitter_ms <= 0 and window_ms <= 0:
         return nominal_ms
     following = schedule.next_after(nominal_ms)
-    room = jitter_ms if following is None else min(jitter_ms, following - nominal_ms)
-    return nominal_ms + stable_hash(salt, nominal_ms) % room
+    gap_ms = jitter_ms + window_ms if following is None else following - nominal_ms
+    place_ms = _place_in(window_ms, salt)
+    place_ms = place_ms if place_ms < gap_ms else place_ms % gap_ms
+    room = min(jitter_ms, gap_ms - place_ms)
+    return nominal_ms + place_ms + (stable_hash(salt, nominal_ms) % room if room > 0 else 0)
+
+
+def _place_in(window_ms: int, salt: str) -> int:
+    return stable_hash("window", salt) % window_ms if window_ms > 0 else 0
 
 
 def to_document(schedule: Schedule) -> dict[str, object]:

@@ -248,13 +248,12 @@ class Define:
         return queued
 
     def upcoming(self, tenant: str, id: str, count: int) -> list[Due]:
-        """The next instants of a job, at most ``count``; none while it is paused."""
-        now = self.clock.now_ms()
+        """The next instants of a job that are due, at most ``count``; none while it is paused."""
         job = self.get(tenant, id)
-        schedule = job.definition.schedule
-        if job.state is not JobState.ACTIVE or schedule is None:
+        schedule, first = job.definition.schedule, job.next_due(self.clock.now_ms())
+        if schedule is None or first is None:
             return []
-        return [Due(nominal, job.due(nominal)) for nominal in schedule.upcoming(now, count)]
+        return [Due(nominal, job.due(nominal)) for nominal in schedule.upcoming(first, count)]
 
     def execution(self, tenant: str, id: str) -> Execution:
         """One execution as of now."""

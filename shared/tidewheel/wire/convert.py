@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tidewheel.domain import job as jobs
 from tidewheel.domain import schedule as schedules
-from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.execution import Attempt, Execution
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.ledger import MISSING, Line
@@ -74,7 +74,14 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
         tags=dict(body.tags),
         overlap=Overlap(body.overlap),
         misfire=Misfire(Policy(body.misfire.policy), to_ms(body.misfire.grace), body.misfire.limit),
+        window_ms=_window_ms(body),
     )
+
+
+def _window_ms(body: JobBody) -> int:
+    if body.window and body.schedule is None:
+        raise Invalid("window", "a job without a schedule runs now, at no instant", "leave it out, or add a schedule")
+    return to_ms(body.window)
 
 
 def _schedule(
@@ -125,7 +132,7 @@ def job_answer(job: jobs.Job, now_ms: int) -> JobAnswer:
     Raises:
         Unreadable: Its stored target is none that this release knows.
     """
-    nominal_ms = job.next_nominal(now_ms)
+    nominal_ms = job.next_due(now_ms)
     return JobAnswer.model_validate(
         _written(job.definition, job.id)
         | {
@@ -151,6 +158,7 @@ def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
         "precision": definition.precision.value,
         "pool": definition.pool,
         "jitter": duration(definition.jitter_ms),
+        "window": duration(definition.window_ms),
         "timeout": duration(definition.timeout_ms),
         "retry": RetryBody(
             max_attempts=retry.max_attempts,

@@ -63,7 +63,19 @@ class JobBody(Model):
     priority: Literal["critical", "high", "normal", "low"] = "normal"
     precision: Literal["high", "normal", "low"] = "normal"
     pool: Literal["lambda"] = "lambda"
-    jitter: Annotated[timedelta, *bounded(0, limits.MAX_JITTER_MS)] = timedelta()
+    jitter: Annotated[
+        timedelta,
+        *bounded(0, limits.MAX_JITTER_MS),
+        Field(description="Each run is due later than its instant by less than this, each time by another delay."),
+    ] = timedelta()
+    window: Annotated[
+        timedelta,
+        *bounded(0, limits.MAX_JITTER_MS),
+        Field(
+            description="Each run is due later than its instant by less than this, each time by the same delay, which "
+            "follows from the job's id: many jobs of one schedule spread evenly. Adds to the jitter."
+        ),
+    ] = timedelta()
     timeout: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_TIMEOUT_MS)] = timedelta(minutes=1)
     retry: RetryBody = RetryBody()
     overlap: Annotated[

@@ -12,6 +12,7 @@ from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text
 from tidewheel.domain.layout import Layout, Period
 from tidewheel.domain.lease import Holding, Lease, Mark
+from tidewheel.domain.reconcile import Sweep
 from tidewheel.domain.wheel import RINGS, Level
 from tidewheel.ports import Lost
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _LAYOUT = {"pk": text("layout")}
+_SWEEP = {"pk": text("sweep")}
 
 
 def _seat(seat: int) -> dict[str, dict[str, str]]:
@@ -58,6 +60,10 @@ def _periods(layout: Layout) -> dict[str, str]:
 def _read_layout(item: Item) -> Layout:
     rows = (row.split(":") for row in item["pe"]["S"].split(","))
     return Layout(tuple(Period(int(from_ms), int(shards)) for from_ms, shards in rows))
+
+
+def _read_sweep(item: Item) -> Sweep | None:
+    return Sweep(int(item["be"]["N"]), get_text(item, "af"), over=item["ov"]["N"] == "1") if item else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,23 @@ class DynamoControl:
         stored, _ = self._update("control.advance", _shard(shard), change, "ep = :ep", values, names)
         if stored is None:
             raise Lost("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
+
+    def sweep(self) -> Sweep | None:
+        """See ``ports.Control``."""
+        item = self._get("control.sweep", _SWEEP)
+        return _read_sweep(item or {})
+
+    def move_sweep(self, seen: Sweep | None, new: Sweep) -> bool:
+        """See ``ports.Control``."""
+        values = {":began": number(new.began_ms), ":after": text(new.after), ":over": number(int(new.over))}
+        condition = "attribute_not_exists(pk)"
+        if seen is not None:
+            condition = "be = :seen_began AND af = :seen_after AND ov = :seen_over"
+            values |= {":seen_began": number(seen.began_ms), ":seen_after": text(seen.after)}
+            values[":seen_over"] = number(int(seen.over))
+        change = "SET be = :began, af = :after, ov = :over"
+        stored, standing = self._update("control.move_sweep", _SWEEP, change, condition, values)
+        return _read_sweep(stored or standing or {}) == new
 
     def _update(
         self,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamo import number, pages, text
+from tidewheel.adapters.aws.dynamo import number, pages, read_all, text
 from tidewheel.adapters.aws.records import (
     execution_item,
     execution_key,
@@ -24,7 +25,7 @@ from tidewheel.adapters.aws.records import (
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.misfire import Missed
-from tidewheel.ports import Lost, Page
+from tidewheel.ports import ExecutionKey, Lost, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,6 +44,12 @@ class DynamoExecutions:
         with translated("executions.get", id):
             answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
         return read_execution(answer["Item"]) if "Item" in answer else None
+
+    def present(self, keys: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
+        """See ``ports.Executions``."""
+        wanted = {(tenant, id): execution_key(tenant, ExecutionId.parse(id).job, id) for tenant, id in keys}
+        items = read_all(self.client, "executions.present", self.table, list(wanted.values()))
+        return {(item["pk"]["S"].partition("#")[0], item["sk"]["S"]) for item in items}
 
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """See ``ports.Executions``."""

@@ -47,6 +47,14 @@ class SqsQueue:
                 QueueUrl=self._url(route), ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
 
+    def waiting(self, route: Route) -> int:
+        """See ``ports.Queue``."""
+        with translated("queue.waiting", str(route)):
+            answer = self.client.get_queue_attributes(
+                QueueUrl=self._url(route), AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
     def _url(self, route: Route) -> str:
         if route not in self.urls:
             raise PortError("queue", str(route), "this deployment has no such queue")

@@ -123,7 +123,17 @@ def _definition_document(definition: Definition) -> dict[str, Any]:
         "r": [retry.max_attempts, retry.strategy, retry.base_ms, retry.cap_ms, retry.jitter],
         "g": dict(definition.tags),
         "m": [definition.misfire.policy, definition.misfire.grace_ms, definition.misfire.limit],
-    } | ({} if definition.overlap is Overlap.ALLOW else {"v": definition.overlap})
+    } | _unusual(definition)
+
+
+def _unusual(definition: Definition) -> dict[str, Any]:
+    """What most jobs do without; an older record that lacks it means the same."""
+    unusual: dict[str, Any] = {}
+    if definition.overlap is not Overlap.ALLOW:
+        unusual["v"] = definition.overlap
+    if definition.window_ms:
+        unusual["w"] = definition.window_ms
+    return unusual
 
 
 def _read_definition(document: dict[str, Any]) -> Definition:
@@ -141,6 +151,7 @@ def _read_definition(document: dict[str, Any]) -> Definition:
         tags=document["g"],
         misfire=_read_misfire(document.get("m")),
         overlap=Overlap(document.get("v", Overlap.ALLOW)),
+        window_ms=document.get("w", 0),
     )
 
 
@@ -166,6 +177,7 @@ def generation_item(
             "st": text(row.state),
             "s": _dump(to_document(row.schedule)) if row.schedule else None,
             "j": number(row.jitter_ms),
+            "w": number(row.window_ms) if row.window_ms else None,
             "ef": number(row.effective_from_ms),
             "tz": text(zones),
             "ttl": ttl(expires_ms),
@@ -189,6 +201,7 @@ def _read_generation(item: Item) -> Generation:
         schedule=_read_schedule(json.loads(item["s"]["S"])) if "s" in item else None,
         jitter_ms=int(item["j"]["N"]),
         effective_from_ms=int(item["ef"]["N"]),
+        window_ms=get_number(item, "w") or 0,
     )
 
 

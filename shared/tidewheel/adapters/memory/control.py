@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Holding, Lease, Mark
+from tidewheel.domain.reconcile import Sweep
 from tidewheel.domain.wheel import Level
 from tidewheel.ports import Lost
 
@@ -19,6 +20,7 @@ class MemoryControl:
     _leases: dict[int, Lease] = field(default_factory=dict)
     _holdings: dict[int, Holding] = field(default_factory=dict)
     _layout: Layout | None = None
+    _sweep: Sweep | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def layout(self) -> Layout | None:
@@ -111,3 +113,15 @@ class MemoryControl:
             if now is None or now.epoch != epoch:
                 raise Lost("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
             self._holdings[shard] = replace(now, cursors={**now.cursors, **cursors})
+
+    def sweep(self) -> Sweep | None:
+        """See ``ports.Control``."""
+        return self._sweep
+
+    def move_sweep(self, seen: Sweep | None, new: Sweep) -> bool:
+        """See ``ports.Control``."""
+        with self._lock:
+            if self._sweep not in (seen, new):
+                return False
+            self._sweep = new
+        return True

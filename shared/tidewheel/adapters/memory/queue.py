@@ -63,6 +63,13 @@ class MemoryQueue:
                 message.visible_ms = self._clock.now_ms() + delay_ms
                 self._nothing_before_ms = 0
 
+    def waiting(self, route: Route) -> int:
+        """See ``ports.Queue``."""
+        _require(route)
+        with self._lock:
+            now = self._clock.now_ms()
+            return sum(message.visible_ms <= now for message in self._messages.get(route, {}).values())
+
     def visible(self) -> list[Route]:
         """The routes on which a message may be received now."""
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from tidewheel.domain.errors import Unreadable
@@ -13,7 +14,7 @@ from tidewheel.domain.job import Generation, Job
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.overlap import Lock
 from tidewheel.domain.wheel import Entry, Placed, Slot, decode, encode
-from tidewheel.ports import JobKey, Load, Lost, Page
+from tidewheel.ports import ExecutionKey, JobKey, Load, Lost, Page
 
 
 @dataclass(slots=True)
@@ -116,6 +117,13 @@ class MemoryJobs:
                 [self._world.jobs[tenant, id] for id in ids[:limit]], ids[limit - 1] if len(ids) > limit else None
             )
 
+    def sweep(self, after: str | None, limit: int) -> Page[Job]:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            keys = sorted(key for key in self._world.jobs if "/".join(key) > (after or ""))
+            found = [self._world.jobs[key] for key in keys[:limit]]
+            return Page(found, "/".join(keys[limit - 1]) if len(keys) > limit else None)
+
 
 class MemoryExecutions:
     """``ports.Executions`` in memory."""
@@ -126,6 +134,10 @@ class MemoryExecutions:
     def get(self, tenant: str, id: str) -> Execution | None:
         """See ``ports.Executions``."""
         return self._world.executions.get((tenant, id))
+
+    def present(self, keys: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
+        """See ``ports.Executions``."""
+        return self._world.executions.keys() & set(keys)
 
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """See ``ports.Executions``."""

@@ -1,0 +1,22 @@
+"""The reconciler: EventBridge calls it every few minutes; it goes on with the sweep over all jobs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tidewheel.settings import RunSettings
+from tidewheel.wiring.reconciler import reconcile
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+    """One run; the answer says how many jobs it looked at, and how many chains it armed again."""
+    flow = reconcile(RunSettings.from_env(os.environ))
+    try:
+        return asdict(flow.run())
+    finally:
+        flow.telemetry.flush()

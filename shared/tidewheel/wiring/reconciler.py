@@ -1,0 +1,32 @@
+"""The reconciler on AWS."""
+
+from __future__ import annotations
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
+from tidewheel.adapters.aws.wheel import DynamoWheel
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.engine.layouts import Layouts
+from tidewheel.engine.reconcile import Reconcile
+from tidewheel.names import Function
+from tidewheel.settings import RunSettings
+from tidewheel.wiring.stores import jobs
+
+
+def reconcile(settings: RunSettings) -> Reconcile:
+    """Makes the flow with its clients."""
+    dynamodb, clock = clients.dynamodb(), SystemClock()
+    control = DynamoControl(dynamodb, settings.control_table)
+    return Reconcile(
+        jobs=jobs(dynamodb, settings.jobs_table),
+        executions=DynamoExecutions(dynamodb, settings.executions_table),
+        wheel=DynamoWheel(dynamodb, settings.wheel_table),
+        control=control,
+        queue=SqsQueue(clients.sqs(), settings.queues),
+        clock=clock,
+        telemetry=PowertoolsTelemetry(Function.RECONCILER),
+        layouts=Layouts(control, clock, settings.shards),
+    )

@@ -1,0 +1,110 @@
+"""The reconciler's handler: one run of the sweep, its counts handed on whatever happens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.reconciler import handler as reconciler
+from tests.support.memory_stack import MemoryStack, every
+from tidewheel.adapters.memory import RecordingTelemetry
+from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
+from tidewheel.domain.wheel import RINGS
+from tidewheel.engine.reconcile import Reconcile
+from tidewheel.names import Env
+from tidewheel.ports import Page, PortError
+from tidewheel.settings import RunSettings, SettingsError
+
+EVENT: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "eventbridge_minute.json").read_text())
+ENVIRONMENT = {
+    Env.JOBS_TABLE: "jobs",
+    Env.WHEEL_TABLE: "wheel",
+    Env.EXECUTIONS_TABLE: "executions",
+    Env.CONTROL_TABLE: "control",
+    Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
+    Env.SHARDS: "1",
+}
+
+
+class Flushed(RecordingTelemetry):
+    """Counts how often it was asked to hand on its counts."""
+
+    flushes = 0
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+class Bench:
+    """The reconciler's surroundings."""
+
+    def __init__(self) -> None:
+        self.stack = MemoryStack(shards=1)
+        self.stack.telemetry = self.telemetry = Flushed()
+        self.settings: RunSettings | None = None
+        self.jobs: Any = self.stack.jobs
+
+    def reconcile(self, settings: RunSettings) -> Reconcile:
+        self.settings, stack = settings, self.stack
+        return Reconcile(
+            self.jobs,
+            stack.executions,
+            stack.wheel,
+            stack.control,
+            stack.queue,
+            stack.clock,
+            self.telemetry,
+            stack.layouts,
+        )
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = Bench()
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(reconciler, "reconcile", bench.reconcile)
+    return bench
+
+
+def test_an_empty_deployment(bench: Bench) -> None:
+    assert reconciler.handler(EVENT, None) == {"looked": 0, "repaired": 0}
+    assert bench.telemetry.flushes == 1
+    assert bench.settings is not None
+    assert (bench.settings.jobs_table, bench.settings.control_table, bench.settings.shards) == ("jobs", "control", 1)
+
+
+def test_a_chain_that_broke(bench: Bench) -> None:
+    stack = bench.stack
+    stack.create(every(MINUTE_MS, stack.clock.now_ms() + 5 * MINUTE_MS))
+    stack.world.singles.clear()
+    stack.control.claim(0, None, 0, 1)
+    stack.clock.advance(HOUR_MS)
+    stack.control.advance(0, 1, {ring.level: stack.clock.now_ms() for ring in RINGS})
+    assert reconciler.handler(EVENT, None) == {"looked": 1, "repaired": 1}
+    assert bench.telemetry.counts["chain_repaired"] == 1
+
+
+def test_a_store_that_fails_ends_the_run_and_the_next_looks_at_the_same_page(bench: Bench) -> None:
+    bench.stack.create(every(MINUTE_MS))
+
+    class Down:
+        def sweep(self, _after: str | None, _limit: int) -> Page[object]:
+            raise PortError("jobs.sweep", "jobs", "down")
+
+    bench.jobs = Down()
+    with pytest.raises(PortError, match="down"):
+        reconciler.handler(EVENT, None)
+    assert bench.telemetry.flushes == 1
+    bench.jobs = bench.stack.jobs
+    assert reconciler.handler(EVENT, None) == {"looked": 1, "repaired": 0}
+
+
+@pytest.mark.parametrize("missing", ENVIRONMENT)
+def test_a_missing_setting_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch, missing: Env) -> None:
+    monkeypatch.delenv(missing)
+    with pytest.raises(SettingsError, match=missing):
+        reconciler.handler(EVENT, None)

@@ -1,0 +1,123 @@
+"""The reconciler over random histories: nothing is repaired that is not broken, and what is broken on purpose heals."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.simulation.history import CALM_MS, History
+from tests.support.memory_stack import TENANT
+from tidewheel.domain.limits import MINUTE_MS, RECONCILE_MARGIN_MS
+from tidewheel.domain.reconcile import Sweep
+from tidewheel.domain.wheel import Chain, decode
+from tidewheel.engine.ledger import Ledger
+from tidewheel.engine.reconcile import Reconcile, Tally
+
+_HISTORIES = 20
+_BROKEN = 5
+
+
+def reconciled(history: History) -> Tally:
+    """A whole sweep over what stands, whenever the last one began."""
+    stack = history.stack
+    stack.control.move_sweep(stack.control.sweep(), Sweep(0, over=True))
+    return Reconcile(
+        stack.jobs,
+        stack.executions,
+        stack.wheel,
+        stack.control,
+        stack.queue,
+        stack.clock,
+        stack.telemetry,
+        stack.layouts,
+    ).run()
+
+
+class Swept(History):
+    """A history over which the reconciler sweeps again and again, in the storm as well as in the calm."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.repairs = 0
+        self.looks = 0
+
+    def _run(self, duration_ms: int) -> None:
+        super()._run(duration_ms)
+        tally = reconciled(self)
+        self.repairs += tally.repaired
+        self.looks += tally.looked
+
+    def outlast(self) -> None:
+        """Goes on in calm weather until every instant that was named must have its account."""
+        until = self.stack.clock.now_ms() + RECONCILE_MARGIN_MS + CALM_MS
+        while self.stack.clock.now_ms() < until:
+            self._fill_seats(1.0)
+            self._run(MINUTE_MS)
+
+
+@pytest.mark.parametrize("first", range(0, _HISTORIES, 5))
+def test_ordinary_histories_need_no_repair(first: int) -> None:
+    for seed in range(first, first + 5):
+        history = Swept(seed)
+        history.play()
+        history.outlast()
+        assert history.repairs == 0, f"seed {seed}: {history.stack.telemetry.alarms[-3:]}"
+        assert history.looks > 0
+        assert not history.faults()
+
+
+class Sabotaged(Swept):
+    """A history in which, once its weather is calm, entries vanish from the wheel as no crash could make them."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.end_ms += 2 * CALM_MS  # schedules outlast the sabotage
+        self.lost: set[str] = set()
+        self.missed = 0
+        self._done = False
+
+    def _run(self, duration_ms: int) -> None:
+        if not self.weather.stormy and not self._done:
+            self._done = True
+            self._sabotage()
+        super()._run(duration_ms)
+        self.missed = max(self.missed, self._missing())
+
+    def _sabotage(self) -> None:
+        """Takes all entries of about half the jobs, while nobody has them in hand."""
+        for number in self.fleet.running:
+            self.fleet.kill(number)
+        self.executor.bury()
+        chance = random.Random(self.seed)
+        self.lost = {id for id in self.ids if id not in self.deleted and chance.random() < 0.5}
+        world = self.stack.world
+        for singles in world.singles.values():
+            for key in [key for key, text in singles.items() if self._is_lost(text)]:
+                del singles[key]
+        for packs in world.packs.values():
+            for key, texts in packs.items():
+                packs[key] = tuple(text for text in texts if not self._is_lost(text))
+
+    def _is_lost(self, text: str) -> bool:
+        entry = decode(text)
+        return isinstance(entry, Chain) and entry.job in self.lost
+
+    def _missing(self) -> int:
+        ledger = Ledger(self.stack.jobs, self.stack.executions, self.stack.clock)
+        return sum(ledger.of(TENANT, id, None, None).missing for id in self.lost)
+
+
+def test_broken_chains_are_healed_and_the_ledger_becomes_complete() -> None:
+    repairs = missed = 0
+    for seed in range(_BROKEN):
+        history = Sabotaged(seed)
+        history.play()
+        history.outlast()
+        assert not history.faults(), f"seed {seed}"
+        assert reconciled(history).repaired == 0
+        assert history.repairs <= len(history.lost)
+        repairs += history.repairs
+        missed += history.missed
+    assert repairs >= _BROKEN
+    assert missed > 100
