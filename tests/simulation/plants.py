@@ -110,7 +110,7 @@ def _everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
 
 
 def _retired_before_the_arm_is_durable(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.closing)))
+    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.reading)))
 
 
 def _loaded_while_an_arm_is_in_flight(patch: pytest.MonkeyPatch) -> None:
