@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from tidewheel.domain.errors import Unreadable
@@ -17,10 +17,13 @@ from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.job import Generation, Job, Target
 from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Holding, Lease, Mark
+from tidewheel.domain.load import Load
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.overlap import Lock
+from tidewheel.domain.quarantine import Quarantined
 from tidewheel.domain.reconcile import Sweep
 from tidewheel.domain.route import Route
+from tidewheel.domain.span import EVERYTHING, Span
 from tidewheel.domain.wheel import Entry, Level, Placed, Slot
 
 T = TypeVar("T")
@@ -212,29 +215,15 @@ class Locks(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What rests in a slot.
-
-    Args:
-        singles: Entries that lie by themselves, by sort key.
-        packed: Entries from packs.
-        unreadable: What could not be understood; it stays where it is.
-    """
-
-    singles: Mapping[str, Entry] = field(default_factory=dict)
-    packed: Sequence[Entry] = ()
-    unreadable: Sequence[Unreadable] = ()
-
-
 class Wheel(Protocol):
     """The slots."""
 
-    def load(self, slot: Slot) -> Load:
-        """Everything in a slot, as of now: what was durable when the call began is there."""
+    def load(self, slot: Slot, span: Span = EVERYTHING) -> Load:
+        """A page of a slot, in the order of sort keys, as of now: what was durable when the call began is there.
 
-    def load_singles(self, slot: Slot) -> Load:
-        """The same without the packs."""
+        It holds up to ``limits.LOADED_AT_ONCE`` items, a pack counting as one, and says which span is left to be
+        read. There may be nothing in that.
+        """
 
     def put(self, placed: Placed) -> None:
         """Writes a single; an equal one is overwritten. Takes no longer than ``limits.WRITE_BOUND_MS``."""
@@ -247,6 +236,12 @@ class Wheel(Protocol):
 
         Raises:
             Throttled: Some were not deleted within ``limits.WRITE_BOUND_MS``.
+        """
+
+    def quarantine(self, item: Quarantined) -> None:
+        """Keeps what cannot be understood under its partition and id until it expires; an equal one is overwritten.
+
+        Of its text up to ``limits.QUARANTINE_CHARS`` are kept, of the problem up to ``limits.REASON_CHARS``.
         """
 
 

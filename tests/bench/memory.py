@@ -7,12 +7,13 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.bench.cpu import Sink
 from tests.support.billing_bench import NoLauncher
-from tests.support.world_examples import NOW_MS, TENANT, a_job, chain, some_id
+from tests.support.world_examples import NOW_MS, a_job, chain
 from tidewheel.adapters.memory import (
     InlineExecutor,
     MemoryControl,
@@ -23,15 +24,20 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
+from tidewheel.domain.ids import _decode32
 from tidewheel.domain.job import Job
-from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
+from tidewheel.domain.limits import MINUTE_MS, PACK_ENTRIES, SECOND_MS
+from tidewheel.domain.load import Load
 from tidewheel.domain.schedule import Every, Schedule
+from tidewheel.domain.span import EVERYTHING, SINGLES, Span
 from tidewheel.domain.wheel import Level, Slot, decode, encode
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ticker import Ticker
 from tidewheel.engine.window import Stores
-from tidewheel.ports import JobKey, Load
+from tidewheel.ports import JobKey
 
 _UNIT = 1 if sys.platform == "darwin" else 1_024  # getrusage gives bytes there, kilobytes elsewhere
+_PAGE = 40 * PACK_ENTRIES
 _LATE_MS = 50 * SECOND_MS  # in the minute: all is loaded long before anything fires
 
 
@@ -47,10 +53,17 @@ class Source(MemoryWheel):
         super().__init__(World())
         self._entries = entries
 
-    def load(self, slot: Slot) -> Load:
-        if (slot.level, slot.start_ms) != (Level.MINUTES, NOW_MS + MINUTE_MS):
-            return super().load(slot)
-        return Load(packed=[self._read(number) for number in range(self._entries)])
+    def load(self, slot: Slot, span: Span = EVERYTHING) -> Load:
+        """A page holds as many full packs as fit a megabyte, as DynamoDB has it."""
+        if (slot.level, slot.start_ms) != (Level.MINUTES, NOW_MS + MINUTE_MS) or span == SINGLES:
+            return super().load(slot, span)
+        first = int(span.after or 0)
+        last = min(first + _PAGE, self._entries)
+        packs = {
+            str(start): [self._read(number) for number in range(start, min(start + PACK_ENTRIES, last))]
+            for start in range(first, last, PACK_ENTRIES)
+        }
+        return Load(packs=packs, rest=replace(span, after=str(last)) if last < self._entries else None)
 
     @staticmethod
     def _read(number: int) -> Any:
@@ -62,8 +75,7 @@ class Records(MemoryJobs):
     """Jobs' records, made as they are read."""
 
     def batch(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Job]:
-        wanted = set(keys)
-        return {(TENANT, some_id(n)): _job(n) for n in range(len(wanted))}
+        return {key: _job(_decode32(key[1].removeprefix("j"))) for key in keys}
 
 
 class Nowhere(Source):
@@ -85,9 +97,10 @@ def weigh(entries: int) -> int:
     """Bytes at the peak of this process, with so many entries loaded."""
     clock, wheel = SettableClock(NOW_MS), Nowhere(entries)
     world = World()
-    stores = Stores(wheel, Records(world), MemoryControl(), MemoryExecutions(world))
+    control = MemoryControl()
+    stores, layouts = Stores(wheel, Records(world), control, MemoryExecutions(world)), Layouts(control, clock, 1)
     telemetry = RecordingTelemetry()
-    ticker = Ticker(stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), 1, "bench", "v1")
+    ticker = Ticker(stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), layouts, "bench", "v1")
     ticker.run(lambda: NOW_MS + MINUTE_MS + 30 * SECOND_MS - clock.now_ms())
     assert not telemetry.alarms
     assert telemetry.counts["armed"] == entries

@@ -22,6 +22,7 @@ from tidewheel.domain.layout import Layout
 from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import WRITE_BOUND_MS
 from tidewheel.domain.overlap import Lock
+from tidewheel.domain.quarantine import Quarantined
 from tidewheel.domain.reconcile import Sweep
 from tidewheel.domain.wheel import Level, Placed
 from tidewheel.ports import Lost, PortError, Throttled
@@ -50,6 +51,7 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "wheel.put": lambda world: world.wheel.put(Placed(minute(), chain(JOB))),
     "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [chain(JOB)]),
     "wheel.remove": lambda world: world.wheel.remove(minute(), KEYS),
+    "wheel.quarantine": lambda world: world.wheel.quarantine(Quarantined(minute(), "e#1", "x", "w", "p", NOW_MS)),
     "control.lease": lambda world: world.control.lease(),
     "control.layout": lambda world: world.control.layout(),
     "control.establish": lambda world: world.control.establish(Layout.first(NOW_MS, 1)),
@@ -71,7 +73,7 @@ SQS_CALLS: dict[str, Callable[[Backend], object]] = {
     "queue.postpone": lambda world: world.queue.postpone(ROUTE, "receipt", 2_000),
 }
 CALLS = {**DYNAMODB_CALLS, **SQS_CALLS}
-IN_BATCHES = {"jobs.batch", "wheel.remove"}
+IN_BATCHES = {"jobs.batch", "executions.present", "wheel.remove"}
 MADE = {kind: boto3.client(kind) for kind in ("dynamodb", "sqs", "lambda")}
 
 

@@ -12,8 +12,8 @@ from tidewheel.adapters.aws.records import generation_sort, job_key
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.job import Generation, Job, JobState
 from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.domain.load import Load
 from tidewheel.engine.load import resolve
-from tidewheel.ports import Load
 
 
 def stored(backend: Backend, count: int, tenant: str = TENANT) -> list[Job]:
@@ -115,7 +115,7 @@ def test_an_unreadable_generation_stops_nobody_elses_entry(backend: Backend) -> 
     bad, good = stored(backend, 2)
     backend.jobs.replace(bad.edited(bad.definition, bad.state, NOW_MS + MINUTE_MS), 1, None)
     damage(backend, job_key(TENANT, bad.id, generation_sort(1)), "s", "{")
-    loaded = resolve(backend.jobs, Load(packed=[chain(bad), chain(good)]))
+    loaded = resolve(backend.jobs, Load(packs={"p#1": [chain(bad), chain(good)]}))
     assert list(loaded.unreadable) == [(TENANT, bad.id)]
     assert loaded.jobs[TENANT, good.id] == good
 

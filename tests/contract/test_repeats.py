@@ -15,6 +15,7 @@ from tidewheel.domain.execution import State
 from tidewheel.domain.job import Generation, JobState
 from tidewheel.domain.lease import Holding, Lease
 from tidewheel.domain.overlap import Lock
+from tidewheel.domain.span import SINGLES
 from tidewheel.domain.wheel import Level, Placed, late
 
 pytestmark = pytest.mark.needs("requests")
@@ -81,7 +82,7 @@ def test_the_wheel_keeps_one_of_each(backend: Backend) -> None:
     load = backend.wheel.load(minute())
     assert (len(load.singles), len(load.packed)) == (1, 1)
     repeated(backend, lambda: backend.wheel.remove(minute(), list(load.singles)))
-    assert not backend.wheel.load_singles(minute()).singles
+    assert not backend.wheel.load(minute(), SINGLES).singles
 
 
 def test_a_lease_is_taken_once(backend: Backend) -> None:

@@ -8,10 +8,13 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, chain, execution, minute, waiting
-from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.domain.limits import MINUTE_MS, QUARANTINE_CHARS, QUARANTINE_RETENTION_MS, REASON_CHARS
 from tidewheel.domain.precision import Precision
+from tidewheel.domain.quarantine import Quarantined
 from tidewheel.domain.route import Route
+from tidewheel.domain.span import EVERYTHING, SINGLES, Span, side_by_side
 from tidewheel.domain.wheel import Entry, Level, Placed, Slot, late
+from tidewheel.engine.load import whole
 
 SLOT = minute()
 JOB = a_job()
@@ -50,8 +53,8 @@ def spoil(backend: Backend, sort: str, *, slot: Slot = SLOT, **attributes: str) 
 
 
 def test_an_empty_slot(backend: Backend) -> None:
-    for load in (backend.wheel.load(SLOT), backend.wheel.load_singles(SLOT)):
-        assert (dict(load.singles), list(load.packed), list(load.unreadable)) == ({}, [], [])
+    for load in (backend.wheel.load(SLOT), backend.wheel.load(SLOT, SINGLES)):
+        assert (dict(load.singles), list(load.packed), list(load.damaged)) == ({}, [], [])
 
 
 def test_singles_come_back_by_their_keys(backend: Backend) -> None:
@@ -96,10 +99,10 @@ def test_a_repeated_pack_is_there_once(backend: Backend) -> None:
     assert list(backend.wheel.load(SLOT).packed) == chains(3)
 
 
-def test_load_singles_leaves_the_packs_out(backend: Backend) -> None:
+def test_the_span_of_singles_leaves_the_packs_out(backend: Backend) -> None:
     (single,) = put(backend, CHAIN)
     backend.wheel.put_pack(SLOT, key(0), chains(3, job=2))
-    load = backend.wheel.load_singles(SLOT)
+    load = backend.wheel.load(SLOT, SINGLES)
     assert load.singles == {single: CHAIN}
     assert list(load.packed) == []
     assert len(backend.wheel.load(SLOT).packed) == 3
@@ -122,9 +125,9 @@ def test_slots_are_apart(backend: Backend) -> None:
 def test_an_unreadable_single_stays_and_hides_no_neighbour(backend: Backend, text: str) -> None:
     (good,) = put(backend, CHAIN)
     spoil(backend, "e#0000000000001#acme#bad#o1", v=text)
-    for load in (backend.wheel.load(SLOT), backend.wheel.load_singles(SLOT)):
+    for load in (backend.wheel.load(SLOT), backend.wheel.load(SLOT, SINGLES)):
         assert load.singles == {good: CHAIN}
-        assert len(load.unreadable) == 1
+        assert len(load.damaged) == 1
 
 
 def test_an_unreadable_line_of_a_pack_hides_no_neighbour(backend: Backend) -> None:
@@ -133,7 +136,7 @@ def test_an_unreadable_line_of_a_pack_hides_no_neighbour(backend: Backend) -> No
     spoil(backend, key(0), v="\n".join(lines))
     load = backend.wheel.load(SLOT)
     assert list(load.packed) == chains(2)
-    assert len(load.unreadable) == 1
+    assert len(load.damaged) == 1
 
 
 @pytest.mark.needs("damage")
@@ -144,7 +147,7 @@ def test_an_item_of_another_shape_hides_no_neighbour(backend: Backend, sort: str
     spoil(backend, sort, other="shape")
     load = backend.wheel.load(SLOT)
     assert load.singles == {good: CHAIN}
-    assert len(load.unreadable) == 1
+    assert len(load.damaged) == 1
 
 
 def test_remove_takes_the_named_and_leaves_the_rest(backend: Backend) -> None:
@@ -173,8 +176,14 @@ def test_remove_of_many(backend: Backend) -> None:
 def test_a_slot_of_more_than_a_thousand_entries(backend: Backend) -> None:
     entries = chains(1_003)
     keys = put(backend, *entries)
-    assert backend.wheel.load(SLOT).singles == dict(zip(keys, entries, strict=True))
-    assert len(backend.wheel.load_singles(SLOT).singles) == len(entries)
+    for span in (EVERYTHING, SINGLES):
+        first = backend.wheel.load(SLOT, span)
+        assert list(first.singles) == keys[:1_000]
+        assert first.rest is not None
+        second = backend.wheel.load(SLOT, first.rest)
+        assert list(second.singles) == keys[1_000:]
+        assert second.rest is None
+        assert whole(backend.wheel, SLOT, span).singles == dict(zip(keys, entries, strict=True))
 
 
 def test_a_slot_of_more_than_a_megabyte(backend: Backend) -> None:
@@ -182,4 +191,116 @@ def test_a_slot_of_more_than_a_megabyte(backend: Backend) -> None:
     packs = [[chain(a_job(job), NOW_MS + n) for n in range(300)] for job in range(70)]
     for sequence, pack in enumerate(packs):
         backend.wheel.put_pack(SLOT, key(sequence), pack)
-    assert list(backend.wheel.load(SLOT).packed) == [entry for pack in packs for entry in pack]
+    assert whole(backend.wheel, SLOT, EVERYTHING).packed == [entry for pack in packs for entry in pack]
+
+
+def test_a_page_that_just_holds_everything(backend: Backend) -> None:
+    """A store may or may not know that nothing follows; if it does not, what follows is empty."""
+    keys = put(backend, *chains(1_000))
+    load = backend.wheel.load(SLOT)
+    assert list(load.singles) == keys
+    if load.rest is not None:
+        assert len(backend.wheel.load(SLOT, load.rest)) == 0
+
+
+def test_spans_read_side_by_side_hold_everything_once(backend: Backend) -> None:
+    entries = [chain(a_job(n), NOW_MS + n * 53) for n in range(1_100)]
+    keys = put(backend, *entries)
+    backend.wheel.put_pack(SLOT, key(0), chains(3, job=5_000))
+    spoil(backend, "e#odd", v="nonsense")
+    first = backend.wheel.load(SLOT)
+    assert first.rest is not None
+    spans = side_by_side(SLOT, first.rest)
+    assert len(spans) > 1
+    loads = [whole(backend.wheel, SLOT, span) for span in spans]
+    assert [single for load in loads for single in load.singles] == keys[1_000:]
+    assert [entry for load in loads for entry in load.packed] == chains(3, job=5_000)
+    assert [bad.key for load in loads for bad in load.damaged] == ["e#odd"]
+
+
+def test_a_span_holds_what_lies_between_its_ends(backend: Backend) -> None:
+    keys = put(backend, *chains(10))
+    assert list(backend.wheel.load(SLOT, Span(keys[2], keys[5])).singles) == keys[2:6]
+    assert list(backend.wheel.load(SLOT, Span(keys[2], keys[5], after=keys[3])).singles) == keys[4:6]
+    assert len(backend.wheel.load(SLOT, Span(keys[2], keys[5], after=keys[5]))) == 0
+
+
+# --- quarantine -------------------------------------------------------------------------------------------
+
+BAD = Quarantined(SLOT, "e#0000000000001#acme#bad#o1", "o|acme|☂", "wheel entry", "unknown form", NOW_MS)
+
+
+def kept(backend: Backend, shard: int = 0) -> list[dict[str, str]]:
+    """What a person finds in a shard's quarantine."""
+    partition = f"quarantine#{shard:04d}"
+    if backend.world is not None:
+        found = [item for (at, _), item in sorted(backend.world.quarantine.items()) if at == partition]
+        return [
+            {
+                "sk": item.id,
+                "sl": item.slot.key,
+                "k": item.key,
+                "v": item.text,
+                "w": item.what,
+                "r": item.problem,
+                "at": str(item.noted_ms),
+                "ttl": str(item.expires_ms() // 1_000),
+            }
+            for item in found
+        ]
+    assert backend.cloud is not None
+    answer = backend.cloud.dynamodb.query(
+        TableName=backend.cloud.tables.wheel,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": partition}},
+    )
+    return [
+        {name: next(iter(value.values())) for name, value in item.items() if name != "pk"} for item in answer["Items"]
+    ]
+
+
+def test_quarantine_keeps_what_was_bad_with_its_origin_and_reason(backend: Backend) -> None:
+    backend.wheel.quarantine(BAD)
+    (found,) = kept(backend)
+    assert found == {
+        "sk": BAD.id,
+        "sl": SLOT.key,
+        "k": BAD.key,
+        "v": BAD.text,
+        "w": "wheel entry",
+        "r": "unknown form",
+        "at": str(NOW_MS),
+        "ttl": str((NOW_MS + QUARANTINE_RETENTION_MS) // 1_000),
+    }
+
+
+def test_a_repeated_quarantine_is_there_once_and_others_beside_it(backend: Backend) -> None:
+    others = [replace(BAD, text="o|other"), replace(BAD, key="p#1"), replace(BAD, slot=minute(NOW_MS + MINUTE_MS))]
+    for item in (BAD, *others, replace(BAD, noted_ms=NOW_MS + 5)):
+        backend.wheel.quarantine(item)
+    found = kept(backend)
+    assert len(found) == 4
+    assert [item["at"] for item in found if item["sk"] == BAD.id] == [str(NOW_MS + 5)]
+
+
+def test_quarantines_of_shards_are_apart_and_are_no_slots(backend: Backend) -> None:
+    backend.wheel.quarantine(replace(BAD, slot=minute(shard=3)))
+    assert not kept(backend)
+    assert len(kept(backend, 3)) == 1
+    assert len(backend.wheel.load(minute(shard=3))) == 0
+
+
+def test_quarantine_takes_whatever_is_there(backend: Backend) -> None:
+    """A text that no item could hold beside its origin must not hold a slot open for ever."""
+    backend.wheel.quarantine(replace(BAD, key="e#" + "k" * 900, text="☂" * 130_000, problem="p" * 400_000))
+    (found,) = kept(backend)
+    assert found["v"] == "☂" * QUARANTINE_CHARS
+    assert len(found["r"]) == REASON_CHARS
+
+
+@pytest.mark.needs("damage")
+def test_what_an_item_of_another_shape_held_is_not_lost(backend: Backend) -> None:
+    spoil(backend, "e#0000000000001#acme#bad#o1", other="shape")
+    (bad,) = backend.wheel.load(SLOT).damaged
+    assert bad.key == "e#0000000000001#acme#bad#o1"
+    assert '"other": {"S": "shape"}' in bad.text

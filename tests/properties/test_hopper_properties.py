@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.later import Later
 from tests.support.world_examples import NOW_MS, TENANT, some_id
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.domain.expansion import Dispatch, Firing
@@ -20,23 +20,6 @@ from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.errands import Errands
 from tidewheel.engine.fire import Hopper
 from tidewheel.ports import SEND_BATCH, PortError
-
-
-class Later(Executor):
-    """Keeps what is submitted until it is told to run some of it."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
-
-    def submit(self, fn, /, *args, **kwargs):
-        future: Future[Any] = Future()
-        self.waiting.append((future, fn))
-        return future
-
-    def run(self, count: int) -> None:
-        for future, fn in self.waiting[:count]:
-            future.set_result(fn())
-        del self.waiting[:count]
 
 
 class Moody:

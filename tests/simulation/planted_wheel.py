@@ -11,8 +11,10 @@ import pytest
 from tidewheel.adapters.memory import MemoryControl, MemoryWheel
 from tidewheel.domain import wheel
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.load import Load
+from tidewheel.domain.span import EVERYTHING, SINGLES
 from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import Chain, Placed, Ring
+from tidewheel.domain.wheel import Chain, Level, Placed, Ring
 from tidewheel.engine import ticker
 from tidewheel.engine.arm import Armer
 from tidewheel.engine.fire import Hopper
@@ -20,7 +22,6 @@ from tidewheel.engine.late import LateSlot
 from tidewheel.engine.retire import Retirer
 from tidewheel.engine.turn import ShardWheel
 from tidewheel.engine.window import Window
-from tidewheel.ports import Load
 
 
 def everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
@@ -37,7 +38,7 @@ def everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
 
 
 def retired_before_the_arm_is_durable(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.closing)))
+    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.reading)))
 
 
 def loaded_while_an_arm_is_in_flight(patch: pytest.MonkeyPatch) -> None:
@@ -51,7 +52,7 @@ def cursor_before_the_slot_is_done(patch: pytest.MonkeyPatch) -> None:
 
 
 def retired_before_the_account_is_durable(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.arming or window.closing)))
+    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.arming or window.reading)))
 
 
 def deleted_before_the_cursor(patch: pytest.MonkeyPatch) -> None:
@@ -110,7 +111,12 @@ def placed_by_slot_start(patch: pytest.MonkeyPatch) -> None:
 
 def read_only_once(patch: pytest.MonkeyPatch) -> None:
     """A passed slot is not read again."""
-    patch.setattr(MemoryWheel, "load_singles", lambda wheel, slot: Load({}, [], []))
+    real = MemoryWheel.load
+
+    def bug(wheel, slot, span=EVERYTHING):
+        return Load() if span == SINGLES and slot.level is not Level.LATE else real(wheel, slot, span)
+
+    patch.setattr(MemoryWheel, "load", bug)
 
 
 def packs_overwritten(patch: pytest.MonkeyPatch) -> None:
@@ -161,7 +167,7 @@ def late_planned_alone(patch: pytest.MonkeyPatch) -> None:
 def nobody_lets_go(patch: pytest.MonkeyPatch) -> None:
     """A scheduler whose heartbeat stood still goes on, whoever took its seat meanwhile."""
     patch.setattr(ticker, "LET_GO_MS", 1 << 60)
-    patch.setattr(MemoryControl, "renew", lambda control, lease: replace(lease, counter=lease.counter + 1))
+    patch.setattr(MemoryControl, "renew", lambda control, lease, mark=None: replace(lease, counter=lease.counter + 1))
 
 
 def cursors_unfenced(patch: pytest.MonkeyPatch) -> None:

@@ -371,7 +371,7 @@ def test_a_store_that_fails_now_and_then_is_asked_again() -> None:
         return attempt
 
     stack.create(every(2_000), end=START_MS + 120_000)
-    for name in ("load", "load_singles", "put_pack", "remove"):
+    for name in ("load", "put_pack", "remove"):
         setattr(stack.wheel, name, flaky(getattr(stack.wheel, name)))
     stack.jobs.batch = flaky(stack.jobs.batch)  # type: ignore[method-assign]
     stack.turn_for(180_000)
@@ -394,14 +394,3 @@ def test_a_write_that_came_after_its_slot_was_loaded_is_found_by_the_second_read
     stack.ticker().run(remaining)
     assert stack.caller.nominal == [START_MS + 50_000]
     assert stack.telemetry.counts["stragglers"] == 1
-
-
-def test_an_entry_that_cannot_be_read_stops_nobody_and_stays() -> None:
-    stack = MemoryStack(shards=1)
-    stack.create(At(START_MS + 40_000))
-    (slot,) = [slot for slot, singles in stack.world.singles.items() if singles]
-    stack.world.singles[slot]["e#bad"] = "nonsense"
-    stack.turn_for(100_000)
-    assert stack.caller.nominal == [START_MS + 40_000]
-    assert stack.world.singles[slot] == {"e#bad": "nonsense"}
-    assert stack.telemetry.counts["unreadable"] > 0

@@ -100,6 +100,18 @@ queue is never seen empty, and a broken chain must not hide behind it for ever."
 PACK_RETENTION_MS = 14 * DAY_MS
 """How long a pack outlives its slot before its TTL removes it: what a fleet may be down without loss."""
 
+QUARANTINE_RETENTION_MS = 42 * DAY_MS
+"""How long what could not be understood is kept for people to see."""
+
+QUARANTINE_CHARS = 16_000
+"""How much of its text is kept, so that it surely fits an item; a good entry has less than 200."""
+
+LOADED_AT_ONCE = 1_000
+"""Items in one page of a slot, and entries that are planned at once."""
+
+JOBS_AT_ONCE = 100
+"""Job records read by one request (Amazon DynamoDB quotas, BatchGetItem)."""
+
 PACK_ENTRIES = 300
 """Entries in one pack; at under 100 bytes each the item stays far below DynamoDB's 400 KB."""
 

@@ -42,6 +42,7 @@ class Reason(StrEnum):
 
     COALESCED = "coalesced"  # an earlier instant's run stands for them
     SKIPPED = "skipped"  # the policy, or its limit, leaves them out
+    QUARANTINED = "quarantined"  # the job's record, or a row of its history, cannot be read
 
 
 @dataclass(frozen=True, slots=True)

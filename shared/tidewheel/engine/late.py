@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.domain.wheel import LATE_EVERY_MS, Entry, late
-from tidewheel.engine.load import Loaded, fetch
+from tidewheel.domain.load import Load
+from tidewheel.domain.span import SINGLES
+from tidewheel.domain.wheel import LATE_EVERY_MS, late
+from tidewheel.engine.load import Loaded, resolve, whole
 from tidewheel.engine.window import Shard, Window
 
 _LATE_OF_OLD_EVERY_MS = MINUTE_MS
@@ -16,7 +19,7 @@ _LATE_OF_OLD_EVERY_MS = MINUTE_MS
 class LateSlot:
     """Reads what is late and hands each entry out once; deletes it when its window is done."""
 
-    def __init__(self, shard: Shard, now_ms: int, take: Callable[[Mapping[Window, Entry], Loaded], None]) -> None:
+    def __init__(self, shard: Shard, now_ms: int, take: Callable[[Mapping[Window, Loaded]], None]) -> None:
         self._shard = shard
         self._take = take
         self._slot = late(shard.number)
@@ -42,19 +45,19 @@ class LateSlot:
         self._due_ms = now_ms + (LATE_EVERY_MS if live else _LATE_OF_OLD_EVERY_MS)
         in_hand, stores = frozenset(self._known), self._shard.stores
         self._shard.errands.start(
-            lambda: fetch(stores.jobs, self._slot, stores.wheel.load(self._slot), in_hand), self._took
+            lambda: resolve(stores.jobs, whole(stores.wheel, self._slot, SINGLES).without(in_hand)), self._took
         )
 
     def _took(self, loaded: Loaded) -> None:
         self._reading = False
         self._taken = self._begun
-        windows: dict[Window, Entry] = {}
-        for key, entry in loaded.load.singles.items():
+        windows: dict[Window, Loaded] = {}
+        for key, load in _one_by_one(loaded.load):
             if key not in self._known:
                 self._known[key] = None
-                windows[Window(self._slot, ends_ms=0, known={key})] = entry
+                windows[Window(self._slot, ends_ms=0)] = replace(loaded, load=load)
         self._windows |= dict.fromkeys(windows)
-        self._take(windows, loaded)
+        self._take(windows)
         for key, last_read in list(self._known.items()):
             if last_read is not None and last_read < self._taken:
                 del self._known[key]
@@ -72,3 +75,11 @@ class LateSlot:
                 self._known[key] = self._begun
 
         self._shard.errands.start(lambda: self._shard.stores.wheel.remove(self._slot, keys), done)
+
+
+def _one_by_one(load: Load) -> Iterator[tuple[str, Load]]:
+    """Each single by itself, also one that cannot be read: it is set aside, and deleted like the others."""
+    for key, entry in load.singles.items():
+        yield key, Load(singles={key: entry})
+    for bad in load.damaged:
+        yield bad.key, Load(damaged=[bad])

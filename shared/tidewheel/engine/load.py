@@ -1,23 +1,31 @@
-"""Load: a slot's entries, with the records that say what they stand for."""
+"""Load: a slot's entries, page by page, with the records that say what they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.expansion import needs_history
 from tidewheel.domain.job import Generation, Job
-from tidewheel.domain.wheel import CASCADES, Chain, Entry, Slot, Waiting
-from tidewheel.ports import JobKey, Jobs, Load
+from tidewheel.domain.limits import JOBS_AT_ONCE, LOADED_AT_ONCE
+from tidewheel.domain.load import Load
+from tidewheel.domain.span import EVERYTHING, SINGLES, Span, side_by_side
+from tidewheel.domain.wheel import CASCADES, Chain, Slot
+from tidewheel.engine.window import Shard, Window
+from tidewheel.ports import JobKey, Jobs, Wheel
+
+Chains = Mapping[JobKey, Sequence[Chain]]
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A slot's content, ready to be planned.
+    """What was loaded, ready to be planned.
 
     Args:
-        load: What rests there.
+        load: What rests in the slot.
         jobs: The records of its chains' jobs, each at least as new as the entries; deleted ones are absent.
         history: Generation rows, for the jobs whose entries need them.
         unreadable: Jobs whose records cannot be understood.
@@ -28,24 +36,137 @@ class Loaded:
     history: Mapping[JobKey, Mapping[int, Generation]] = field(default_factory=dict)
     unreadable: Mapping[JobKey, Unreadable] = field(default_factory=dict)
 
-    def removable(self, singles: Mapping[str, Entry]) -> set[str]:
-        """The keys of those singles that may be deleted once they are done: not of a job that cannot be read."""
-        return {
-            key
-            for key, entry in singles.items()
-            if isinstance(entry, Waiting) or (entry.tenant, entry.job) not in self.unreadable
-        }
+
+TakeIn = Callable[[Window, Loaded], None]
+Ended = Callable[[int], None]
 
 
-def fetch(jobs: Jobs, slot: Slot, load: Load, known: Container[str]) -> Loaded:
-    """What is new in a load, with the records that planning it needs: none where entries merely cascade."""
-    fresh = replace(load, singles={key: entry for key, entry in load.singles.items() if key not in known})
-    return Loaded(fresh) if slot.level in CASCADES else resolve(jobs, fresh)
+@dataclass(slots=True)
+class _Reading:
+    """One passage through a slot.
+
+    Args:
+        window: Which is held open by it.
+        known: Keys of what is in hand already.
+        ended: Is told at the end how much was found.
+        steps: Reads under way.
+        found: Entries found so far, those that are none included.
+    """
+
+    window: Window
+    known: Container[str]
+    ended: Ended
+    steps: int = 0
+    found: int = 0
+
+
+class Loader:
+    """Reads one shard's slots. Each page is planned as soon as it and its records are there, while others are read."""
+
+    def __init__(self, shard: Shard, take_in: TakeIn) -> None:
+        self._shard = shard
+        self._take_in = take_in
+
+    def read(self, window: Window, span: Span, known: Container[str], ended: Ended) -> None:
+        """Reads a slot's page after page; what is left after the first in several spans side by side.
+
+        Args:
+            window: What to read for; it stays open until all is taken in.
+            span: ``EVERYTHING`` or ``SINGLES``.
+            known: Keys of singles in hand already, which are left out.
+            ended: Is called at the end with the number of entries that were taken in.
+        """
+        self._read(_Reading(window, known, ended), span)
+
+    def _read(self, reading: _Reading, span: Span) -> None:
+        slot, stores = reading.window.slot, self._shard.stores
+
+        def work() -> tuple[Load, Loaded | None]:
+            load = stores.wheel.load(slot, span)
+            fresh, chains = load.without(reading.known), {}
+            if slot.level not in CASCADES:
+                chains = _by_job(fresh)
+            at_once = (
+                load.rest is None and len(chains) <= JOBS_AT_ONCE
+            )  # most slots: one errand, as few steps as may be
+            return fresh, _records(stores.jobs, fresh, chains) if at_once else None
+
+        def done(answer: tuple[Load, Loaded | None]) -> None:
+            load, loaded = answer
+            if loaded is not None:
+                self._take(reading, loaded)
+            elif len(load):
+                for portion in load.portions(LOADED_AT_ONCE):
+                    self._resolve(reading, portion)
+            for more in _onward(slot, span, load.rest):
+                self._read(reading, more)
+            self._step_ends(reading)
+
+        self._step_begins(reading)
+        self._shard.errands.start(work, done)
+
+    def _resolve(self, reading: _Reading, load: Load) -> None:
+        """Reads the records of a portion, in batches side by side; the last one to come has it planned."""
+        chains = {} if reading.window.slot.level in CASCADES else _by_job(load)
+        groups = _grouped(chains)
+        if not groups:
+            self._take(reading, Loaded(load))
+            return
+        parts: list[Loaded] = []
+
+        def done(part: Loaded) -> None:
+            parts.append(part)
+            if len(parts) == len(groups):
+                self._take(reading, _joined(load, parts))
+                self._step_ends(reading)
+
+        self._step_begins(reading)
+        for group in groups:
+            self._shard.errands.start(partial(_records, self._shard.stores.jobs, Load(), group), done)
+
+    def _take(self, reading: _Reading, loaded: Loaded) -> None:
+        if len(loaded.load):
+            reading.found += len(loaded.load)
+            self._take_in(reading.window, loaded)
+
+    @staticmethod
+    def _step_begins(reading: _Reading) -> None:
+        reading.steps += 1
+        reading.window.reading += 1
+
+    @staticmethod
+    def _step_ends(reading: _Reading) -> None:
+        reading.steps -= 1
+        reading.window.reading -= 1
+        if not reading.steps:
+            reading.ended(reading.found)
+
+
+def _onward(slot: Slot, span: Span, rest: Span | None) -> Sequence[Span]:
+    """Where to read on after a page: after the first one, in several places."""
+    if rest is None:
+        return []
+    return side_by_side(slot, rest) if span in {EVERYTHING, SINGLES} else [rest]
+
+
+def whole(wheel: Wheel, slot: Slot, span: Span) -> Load:
+    """A span of a slot to its end, page after page."""
+    load = wheel.load(slot, span)
+    singles, packs, damaged = dict(load.singles), dict(load.packs), list(load.damaged)
+    while load.rest is not None:
+        load = wheel.load(slot, load.rest)
+        singles |= load.singles
+        packs |= load.packs
+        damaged += load.damaged
+    return Load(singles, packs, damaged)
 
 
 def resolve(jobs: Jobs, load: Load) -> Loaded:
     """Reads the job records of a load, in batches, and again consistently where one is older than its entry."""
-    chains = _by_job([*load.singles.values(), *load.packed])
+    return _records(jobs, load, _by_job(load))
+
+
+def _records(jobs: Jobs, load: Load, chains: Chains) -> Loaded:
     found = jobs.batch(chains) if chains else {}
     records: dict[JobKey, Job] = {}
     history: dict[JobKey, Mapping[int, Generation]] = {}
@@ -74,9 +195,27 @@ def _again(jobs: Jobs, key: JobKey) -> Job | Unreadable | None:
         return error
 
 
-def _by_job(entries: Sequence[Entry]) -> dict[JobKey, list[Chain]]:
+def _by_job(load: Load) -> dict[JobKey, list[Chain]]:
     grouped: dict[JobKey, list[Chain]] = {}
-    for entry in entries:
+    for _, entry in load.entries:
         if isinstance(entry, Chain):
             grouped.setdefault((entry.tenant, entry.job), []).append(entry)
     return grouped
+
+
+def _grouped(chains: Chains) -> list[Chains]:
+    """The jobs in groups of as many as one request reads."""
+    left = iter(chains.items())
+    groups: list[Chains] = []
+    while group := dict(islice(left, JOBS_AT_ONCE)):
+        groups.append(group)
+    return groups
+
+
+def _joined(load: Load, parts: Sequence[Loaded]) -> Loaded:
+    return Loaded(
+        load,
+        {key: job for part in parts for key, job in part.jobs.items()},
+        {key: rows for part in parts for key, rows in part.history.items()},
+        {key: error for part in parts for key, error in part.unreadable.items()},
+    )

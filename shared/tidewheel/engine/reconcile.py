@@ -23,8 +23,10 @@ from tidewheel.domain.limits import (
 )
 from tidewheel.domain.reconcile import done_until, lacking, owed, resumed
 from tidewheel.domain.route import Route
+from tidewheel.domain.span import SINGLES
 from tidewheel.domain.wheel import Chain, Placed, late
 from tidewheel.engine.layouts import Layouts
+from tidewheel.engine.load import whole
 from tidewheel.ports import Clock, Control, Executions, JobKey, Jobs, Page, Queue, Telemetry, Wheel
 
 _HISTORY_PAGES = 10
@@ -140,7 +142,7 @@ class _Look:
         """
         homes, route = self._homes(job), route_of(job)
         for shard in homes - self._late.keys():
-            singles = self.flow.wheel.load_singles(late(shard)).singles.values()
+            singles = whole(self.flow.wheel, late(shard), SINGLES).singles.values()
             self._late[shard] = {(entry.tenant, entry.job) for entry in singles if isinstance(entry, Chain)}
         if route not in self._waiting:
             self._waiting[route] = self.flow.queue.waiting(route)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from tidewheel.domain.limits import MINUTE_MS, REMOVED_AT_ONCE
+from tidewheel.domain.span import SINGLES
 from tidewheel.domain.track import Track
 from tidewheel.domain.wheel import Level
-from tidewheel.engine.load import Loaded, fetch
+from tidewheel.engine.load import Loader
 from tidewheel.engine.window import Shard, Window
-
-TakeIn = Callable[[Window, Loaded], None]
-"""Plans what a window's last read found."""
 
 
 class Retirer:
     """The end of a slot's life: read its singles once more, move the cursor durably, delete the singles."""
 
-    def __init__(self, shard: Shard, tracks: Mapping[Level, Track], take_in: TakeIn) -> None:
+    def __init__(self, shard: Shard, tracks: Mapping[Level, Track], loader: Loader) -> None:
         self._shard = shard
         self._tracks = tracks
-        self._take_in = take_in
+        self._loader = loader
         self._windows: dict[Window, None] = {}
         self._retired: list[Window] = []
         self._stored: Mapping[Level, int] = {}
@@ -44,23 +42,16 @@ class Retirer:
 
     def _read_once_more(self, window: Window) -> None:
         """A passed slot's singles are read again: a write that came after all bounds is planned like the others."""
-        window.closing = True
 
-        def done(loaded: Loaded) -> None:
-            window.closing = False
-            missed = loaded.load.singles
-            if missed:
-                self._shard.telemetry.count("stragglers", len(missed))
-                self._take_in(window, loaded)
+        def ended(found: int) -> None:
+            if found:
+                self._shard.telemetry.count("stragglers", found)
             else:
                 del self._windows[window]
                 self._retired.append(window)
                 self._tracks[window.slot.level].retired(window.slot.start_ms)
 
-        known, stores = frozenset(window.known), self._shard.stores
-        self._shard.errands.start(
-            lambda: fetch(stores.jobs, window.slot, stores.wheel.load_singles(window.slot), known), done
-        )
+        self._loader.read(window, SINGLES, frozenset(window.known), ended)
 
     def _store_cursors(self, *, draining: bool) -> None:
         """Moves the cursors durably when a slot with singles is done or a minute has passed; then deletes those.

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tidewheel.domain.expansion import Firing, expand, waiting_firing
+from tidewheel.domain.span import EVERYTHING
 from tidewheel.domain.track import Track
 from tidewheel.domain.wheel import CASCADES, RINGS, Chain, Entry, Level, Slot, Waiting
 from tidewheel.engine.account import Accountant
 from tidewheel.engine.arm import Arm, Armer
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.late import LateSlot
-from tidewheel.engine.load import Loaded, fetch
+from tidewheel.engine.load import Loaded, Loader
+from tidewheel.engine.quarantine import Quarantine
 from tidewheel.engine.retire import Retirer
 from tidewheel.engine.window import Shard, Window
 
@@ -35,7 +37,9 @@ class ShardWheel:
         self._hopper = hopper
         self._tracks = {ring.level: Track.resume(ring, cursors[ring.level], now_ms) for ring in RINGS}
         self._armer = Armer(shard, self._tracks)
-        self._retirer = Retirer(shard, self._tracks, self._take_in_stragglers)
+        self._loader = Loader(shard, self._take_in)
+        self._quarantine = Quarantine(shard)
+        self._retirer = Retirer(shard, self._tracks, self._loader)
         self._late = LateSlot(shard, now_ms, self._take_in_late)
         self._accountant = Accountant(shard)
         self._now_ms = now_ms
@@ -85,42 +89,31 @@ class ShardWheel:
         if not self._shard.layouts.latest.may_hold(slot, now_ms):
             track.retired(slot_ms)
             return
-        cascades = slot.level in CASCADES
+        ends_ms = slot_ms if slot.level in CASCADES else slot_ms + track.ring.slot_ms
+        window = Window(slot, ends_ms)
         self._loading.add(slot)
-
-        def done(loaded: Loaded) -> None:
-            if self.closed:
-                return
-            self._loading.discard(slot)
-            window = Window(slot, ends_ms=slot_ms if cascades else slot_ms + track.ring.slot_ms)
-            self._retirer.watch(window)
-            self._armer.arm(self._take_in(window, loaded), self._now_ms)
-
-        stores = self._shard.stores
-        self._shard.errands.start(lambda: fetch(stores.jobs, slot, stores.wheel.load(slot), ()), done)
+        self._loader.read(window, EVERYTHING, (), lambda _: self._loading.discard(slot))
+        self._retirer.watch(window)
 
     # --- plan ---------------------------------------------------------------------------------------------
 
-    def _take_in_late(self, windows: Mapping[Window, Entry], loaded: Loaded) -> None:
+    def _take_in_late(self, windows: Mapping[Window, Loaded]) -> None:
         """A new owner's due slots count as loaded from here on: what follows a late entry goes beyond them."""
         if self.draining:
             return
         self._open_slots(self._now_ms)
-        arms: list[Arm] = []
-        for window, entry in windows.items():
-            arms += self._plan(window, [entry], loaded, 0)
-            window.singles |= loaded.removable(dict.fromkeys(window.known, entry))
-        self._complain(loaded)
+        arms = [arm for window, loaded in windows.items() for arm in self._planned(window, loaded)]
         self._armer.arm(arms, self._now_ms)
 
-    def _take_in_stragglers(self, window: Window, loaded: Loaded) -> None:
-        self._armer.arm(self._take_in(window, loaded), self._now_ms)
+    def _take_in(self, window: Window, loaded: Loaded) -> None:
+        if not self.closed:
+            self._armer.arm(self._planned(window, loaded), self._now_ms)
 
-    def _take_in(self, window: Window, loaded: Loaded) -> list[Arm]:
+    def _planned(self, window: Window, loaded: Loaded) -> list[Arm]:
         """Plans a load: what fires goes to the hopper; what is returned is to be armed. Both hold the window open."""
-        self._complain(loaded)
-        window.known |= loaded.load.singles.keys()
-        window.singles |= loaded.removable(loaded.load.singles)
+        self._quarantine.take(window, loaded, self._now_ms)
+        window.known |= loaded.load.removable
+        window.singles |= loaded.load.removable
         arms = self._plan(window, loaded.load.singles.values(), loaded, 0)
         return arms + self._plan(window, loaded.load.packed, loaded, self._handed_ms)
 
@@ -161,11 +154,6 @@ class ShardWheel:
             arms.append((window, plan.arm))
         if plan.drop is not None:
             self._shard.telemetry.count("dropped", reason=plan.drop)
-
-    def _complain(self, loaded: Loaded) -> None:
-        for error in (*loaded.load.unreadable, *loaded.unreadable.values()):
-            self._shard.telemetry.count("unreadable")
-            self._shard.telemetry.alarm("left where it is", error=str(error), shard=self._shard.number)
 
 
 def _sent(window: Window) -> None:

@@ -41,12 +41,12 @@ class Window:
         slot: Where it rests.
         ends_ms: From when it may be retired.
         singles: Sort keys to delete when it is retired.
-        known: Sort keys that were loaded, those that are to stay included.
+        known: Sort keys that were loaded.
         chains: Oldest nominal time in hand, by tenant, job and generation: doubles are dropped.
         unsent: Occurrences that no queue has accepted yet.
         arming: Entries armed whose pack is not durable yet.
-        accounting: Ledger rows that are not durable yet.
-        closing: Whether its last read is under way.
+        accounting: Ledger rows, and what goes to quarantine, that are not durable yet.
+        reading: Reads of it that are under way, the last one included.
     """
 
     slot: Slot
@@ -57,12 +57,12 @@ class Window:
     unsent: int = 0
     arming: int = 0
     accounting: int = 0
-    closing: bool = False
+    reading: int = 0
 
     @property
     def done(self) -> bool:
         """Whether everything that it stands for has been handed on durably."""
-        return not (self.unsent or self.arming or self.accounting or self.closing)
+        return not (self.unsent or self.arming or self.accounting or self.reading)
 
     def is_new(self, entry: Chain) -> bool:
         """Whether the entry is no double of one in hand: the earlier of two covers the later."""

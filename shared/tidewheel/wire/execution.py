@@ -80,7 +80,10 @@ class LedgerLine(Model):
         Field(description="The execution's; `skipped` in a range; `pending` while young; `missing`: no account."),
     ]
     execution: str | None
-    reason: str
+    reason: Annotated[
+        str,
+        Field(description="The execution's; of a range `coalesced`, `skipped`, or `quarantined`: no readable record."),
+    ]
 
 
 class LedgerAnswer(Model):

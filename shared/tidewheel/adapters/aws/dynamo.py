@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import CALL_BOUND_MS, translated
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.domain.limits import WRITE_BOUND_MS
+from tidewheel.domain.limits import JOBS_AT_ONCE, WRITE_BOUND_MS
 from tidewheel.ports import Clock, Throttled
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Item = Mapping[str, Any]
 _WRITE_BATCH = 25  # items in one BatchWriteItem (Amazon DynamoDB quotas)
-_READ_BATCH = 100  # items in one BatchGetItem (Amazon DynamoDB quotas)
 _SETBACKS = 5  # batches in a row that are not done in full, before the caller is told
 _PAUSE_MS = 50
 _CLOCK: Clock = SystemClock()  # DynamoDB's own back-off, below the engine's clock
@@ -87,7 +86,7 @@ def read_all(client: DynamoDBClient, operation: str, table: str, keys: Sequence[
         unprocessed = answer["UnprocessedKeys"]
         return unprocessed[table]["Keys"] if table in unprocessed else []
 
-    _in_batches(operation, table, keys, _READ_BATCH, read)
+    _in_batches(operation, table, keys, JOBS_AT_ONCE, read)
     return found
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamo import Item, number, pages, text, write_all
-from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.limits import PACK_RETENTION_MS, SECOND_MS
-from tidewheel.domain.wheel import SINGLE_PREFIX, Entry, Placed, Slot, decode, encode
-from tidewheel.ports import Load
+from tidewheel.adapters.aws.dynamo import Item, number, text, write_all
+from tidewheel.domain.limits import LOADED_AT_ONCE, PACK_RETENTION_MS, QUARANTINE_CHARS, REASON_CHARS, SECOND_MS
+from tidewheel.domain.load import Load
+from tidewheel.domain.quarantine import Quarantined
+from tidewheel.domain.span import EVERYTHING, Span
+from tidewheel.domain.wheel import SINGLE_PREFIX, Entry, Placed, Slot, encode
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_PAGE = 1_000
 _SEPARATOR = "\n"
 
 
@@ -32,24 +33,26 @@ class DynamoWheel:
     client: DynamoDBClient
     table: str
 
-    def load(self, slot: Slot) -> Load:
-        """See ``ports.Wheel``."""
-        return _read(self._query(slot, "pk = :pk", {}))
-
-    def load_singles(self, slot: Slot) -> Load:
-        """See ``ports.Wheel``."""
-        return _read(self._query(slot, "pk = :pk AND begins_with(sk, :e)", {":e": text(SINGLE_PREFIX)}))
-
-    def _query(self, slot: Slot, condition: str, values: dict[str, Any]) -> Iterable[Item]:
-        return pages(
-            self.client,
-            "wheel.load",
-            TableName=self.table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues={":pk": text(slot.key), **values},
-            ConsistentRead=True,
-            Limit=_PAGE,
-        )
+    def load(self, slot: Slot, span: Span = EVERYTHING) -> Load:
+        """See ``ports.Wheel``. DynamoDB ends a page earlier where it has read a megabyte."""
+        start: dict[str, Any] = {}
+        if span.after is not None:
+            start["ExclusiveStartKey"] = {"pk": text(slot.key), "sk": text(span.after)}
+        with translated("wheel.load", slot.key):
+            page = self.client.query(
+                TableName=self.table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":pk": text(slot.key),
+                    ":first": text(span.first),
+                    ":last": text(span.last),
+                },
+                ConsistentRead=True,
+                Limit=LOADED_AT_ONCE,
+                **start,
+            )
+        last = page.get("LastEvaluatedKey")
+        return Load.of(map(_lines, page["Items"]), replace(span, after=last["sk"]["S"]) if last else None)
 
     def put(self, placed: Placed) -> None:
         """See ``ports.Wheel``."""
@@ -69,22 +72,27 @@ class DynamoWheel:
         requests = [{"DeleteRequest": {"Key": {"pk": text(slot.key), "sk": text(key)}}} for key in keys]
         write_all(self.client, "wheel.remove", self.table, requests)
 
+    def quarantine(self, item: Quarantined) -> None:
+        """See ``ports.Wheel``."""
+        kept = {
+            "pk": text(item.partition),
+            "sk": text(item.id),
+            "sl": text(item.slot.key),
+            "k": text(item.key),
+            "v": text(item.text[:QUARANTINE_CHARS]),
+            "w": text(item.what),
+            "r": text(item.problem[:REASON_CHARS]),
+            "at": number(item.noted_ms),
+            "ttl": number(item.expires_ms() // SECOND_MS),
+        }
+        with translated("wheel.quarantine", item.id):
+            self.client.put_item(TableName=self.table, Item=kept)
 
-def _read(items: Iterable[Item]) -> Load:
-    singles: dict[str, Entry] = {}
-    packed: list[Entry] = []
-    unreadable: list[Unreadable] = []
-    for item in items:
-        key = item["sk"]["S"]
-        body = item.get("v", {}).get("S", "")  # an item of another shape is one unreadable line
-        for line in body.split(_SEPARATOR):
-            try:
-                entry = decode(line)
-            except Unreadable as error:
-                unreadable.append(error)
-                continue
-            if key.startswith(SINGLE_PREFIX):
-                singles[key] = entry
-            else:
-                packed.append(entry)
-    return Load(singles, packed, unreadable)
+
+def _lines(item: Item) -> tuple[str, list[str]]:
+    """The sort key and the lines of an item; one of another shape is one line, and no entry."""
+    key = str(item["sk"]["S"])
+    body = item.get("v", {}).get("S")
+    if body is None:
+        return key, [json.dumps(item, default=repr, sort_keys=True)]
+    return key, [body] if key.startswith(SINGLE_PREFIX) else body.split(_SEPARATOR)

@@ -6,15 +6,19 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.job import Generation, Job
+from tidewheel.domain.limits import LOADED_AT_ONCE, QUARANTINE_CHARS, REASON_CHARS
+from tidewheel.domain.load import Load
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.overlap import Lock
-from tidewheel.domain.wheel import Entry, Placed, Slot, decode, encode
-from tidewheel.ports import ExecutionKey, JobKey, Load, Lost, Page
+from tidewheel.domain.quarantine import Quarantined
+from tidewheel.domain.span import EVERYTHING, Span
+from tidewheel.domain.wheel import Entry, Placed, Slot, encode
+from tidewheel.ports import ExecutionKey, JobKey, Lost, Page
 
 
 @dataclass(slots=True)
@@ -30,6 +34,7 @@ class World:
     locks: dict[JobKey, Lock] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
+    quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)
 
     def place(self, placed: Placed | None) -> None:
         """Puts a single where it belongs."""
@@ -181,16 +186,15 @@ class MemoryWheel:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def load(self, slot: Slot) -> Load:
+    def load(self, slot: Slot, span: Span = EVERYTHING) -> Load:
         """See ``ports.Wheel``."""
+        after = span.first if span.after is None else span.after + "\0"
         with self._world.lock:
-            packed = [text for _, texts in sorted(self._world.packs[slot].items()) for text in texts]
-            return _read(self._world.singles[slot], packed)
-
-    def load_singles(self, slot: Slot) -> Load:
-        """See ``ports.Wheel``."""
-        with self._world.lock:
-            return _read(self._world.singles[slot], ())
+            items = {key: (text,) for key, text in self._world.singles[slot].items()} | self._world.packs[slot]
+        keys = sorted(key for key in items if max(span.first, after) <= key <= span.last)
+        page = keys[:LOADED_AT_ONCE]
+        rest = replace(span, after=page[-1]) if len(keys) > len(page) else None
+        return Load.of([(key, items[key]) for key in page], rest)
 
     def put(self, placed: Placed) -> None:
         """See ``ports.Wheel``."""
@@ -208,19 +212,8 @@ class MemoryWheel:
             for key in keys:
                 self._world.singles[slot].pop(key, None)
 
-
-def _read(singles: Mapping[str, str], packed: Sequence[str]) -> Load:
-    good: dict[str, Entry] = {}
-    entries: list[Entry] = []
-    bad: list[Unreadable] = []
-    for key, text in sorted(singles.items()):
-        try:
-            good[key] = decode(text)
-        except Unreadable as error:
-            bad.append(error)
-    for text in packed:
-        try:
-            entries.append(decode(text))
-        except Unreadable as error:
-            bad.append(error)
-    return Load(good, entries, bad)
+    def quarantine(self, item: Quarantined) -> None:
+        """See ``ports.Wheel``."""
+        kept = replace(item, text=item.text[:QUARANTINE_CHARS], problem=item.problem[:REASON_CHARS])
+        with self._world.lock:
+            self._world.quarantine[item.partition, item.id] = kept
