@@ -83,13 +83,10 @@ class Loader:
 
         def work() -> tuple[Load, Loaded | None]:
             load = stores.wheel.load(slot, span)
-            fresh, chains = load.without(reading.known), {}
-            if slot.level not in CASCADES:
-                chains = _by_job(fresh)
-            at_once = (
-                load.rest is None and len(chains) <= JOBS_AT_ONCE
-            )  # most slots: one errand, as few steps as may be
-            return fresh, _records(stores.jobs, fresh, chains) if at_once else None
+            fresh = load.without(reading.known)
+            chains = _chains(slot, fresh)
+            small = load.rest is None and len(chains) <= JOBS_AT_ONCE  # as most slots are: one errand does it all
+            return fresh, _records(stores.jobs, fresh, chains) if small else None
 
         def done(answer: tuple[Load, Loaded | None]) -> None:
             load, loaded = answer
@@ -107,8 +104,7 @@ class Loader:
 
     def _resolve(self, reading: _Reading, load: Load) -> None:
         """Reads the records of a portion, in batches side by side; the last one to come has it planned."""
-        chains = {} if reading.window.slot.level in CASCADES else _by_job(load)
-        groups = _grouped(chains)
+        groups = _grouped(_chains(reading.window.slot, load))
         if not groups:
             self._take(reading, Loaded(load))
             return
@@ -193,6 +189,11 @@ def _again(jobs: Jobs, key: JobKey) -> Job | Unreadable | None:
         return jobs.get(*key, consistent=True)
     except Unreadable as error:
         return error
+
+
+def _chains(slot: Slot, load: Load) -> Chains:
+    """The chain entries whose jobs must be looked at: none where they merely cascade."""
+    return {} if slot.level in CASCADES else _by_job(load)
 
 
 def _by_job(load: Load) -> dict[JobKey, list[Chain]]:
