@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -197,10 +198,11 @@ def _chains(slot: Slot, load: Load) -> Chains:
 
 
 def _by_job(load: Load) -> dict[JobKey, list[Chain]]:
-    grouped: dict[JobKey, list[Chain]] = {}
-    for _, entry in load.entries:
-        if isinstance(entry, Chain):
-            grouped.setdefault((entry.tenant, entry.job), []).append(entry)
+    grouped: defaultdict[JobKey, list[Chain]] = defaultdict(list)
+    for entries in (load.singles.values(), *load.packs.values()):
+        for entry in entries:
+            if isinstance(entry, Chain):
+                grouped[entry.tenant, entry.job].append(entry)
     return grouped
 
 
