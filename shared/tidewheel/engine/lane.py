@@ -46,7 +46,7 @@ class Waiting(NamedTuple):
     @property
     def strays(self) -> bool:
         """Whether it is released so late after its due time that this cannot be told from the time of release."""
-        return self.due_ms <= self.release_ms - SLACK_MS
+        return self.firing.dispatch.due_ms <= self.release_ms - SLACK_MS
 
 
 class DueTimes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -83,13 +84,10 @@ class Loader:
 
         def work() -> tuple[Load, Loaded | None]:
             load = stores.wheel.load(slot, span)
-            fresh, chains = load.without(reading.known), {}
-            if slot.level not in CASCADES:
-                chains = _by_job(fresh)
-            at_once = (
-                load.rest is None and len(chains) <= JOBS_AT_ONCE
-            )  # most slots: one errand, as few steps as may be
-            return fresh, _records(stores.jobs, fresh, chains) if at_once else None
+            fresh = load.without(reading.known)
+            chains = _chains(slot, fresh)
+            small = load.rest is None and len(chains) <= JOBS_AT_ONCE  # as most slots are: one errand does it all
+            return fresh, _records(stores.jobs, fresh, chains) if small else None
 
         def done(answer: tuple[Load, Loaded | None]) -> None:
             load, loaded = answer
@@ -107,8 +105,7 @@ class Loader:
 
     def _resolve(self, reading: _Reading, load: Load) -> None:
         """Reads the records of a portion, in batches side by side; the last one to come has it planned."""
-        chains = {} if reading.window.slot.level in CASCADES else _by_job(load)
-        groups = _grouped(chains)
+        groups = _grouped(_chains(reading.window.slot, load))
         if not groups:
             self._take(reading, Loaded(load))
             return
@@ -195,11 +192,17 @@ def _again(jobs: Jobs, key: JobKey) -> Job | Unreadable | None:
         return error
 
 
+def _chains(slot: Slot, load: Load) -> Chains:
+    """The chain entries whose jobs must be looked at: none where they merely cascade."""
+    return {} if slot.level in CASCADES else _by_job(load)
+
+
 def _by_job(load: Load) -> dict[JobKey, list[Chain]]:
-    grouped: dict[JobKey, list[Chain]] = {}
-    for _, entry in load.entries:
-        if isinstance(entry, Chain):
-            grouped.setdefault((entry.tenant, entry.job), []).append(entry)
+    grouped: defaultdict[JobKey, list[Chain]] = defaultdict(list)
+    for entries in (load.singles.values(), *load.packs.values()):
+        for entry in entries:
+            if isinstance(entry, Chain):
+                grouped[entry.tenant, entry.job].append(entry)
     return grouped
 
 
