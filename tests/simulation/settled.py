@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def is_settled(history: History) -> bool:
-    """Whether every cursor is past all that was named, with its jitter, and all that was sent has ended."""
-    stack, past_ms = history.stack, history.end_ms + MINUTE_MS
+    """Whether every cursor is past all that was named, with its spread, and all that was sent has ended."""
+    stack, past_ms = history.stack, history.end_ms + 2 * MINUTE_MS
     if stack.clock.now_ms() < past_ms or not history.executor.idle:
         return False
     layout = stack.control.layout()

@@ -16,6 +16,8 @@ from tidewheel.engine.reconcile import Reconcile, Tally
 
 _HISTORIES = 20
 _BROKEN = 5
+_SPREAD_MS = 3 * MINUTE_MS
+"""More than any instant of a history is due after its nominal time."""
 
 
 def reconciled(history: History) -> Tally:
@@ -75,10 +77,15 @@ class Sabotaged(Swept):
         self.end_ms += 2 * CALM_MS  # schedules outlast the sabotage
         self.lost: set[str] = set()
         self.missed = 0
+        self._at_ms: int | None = None
         self._done = False
 
     def _run(self, duration_ms: int) -> None:
-        if not self.weather.stormy and not self._done:
+        """Strikes when all that generations before the newest one named has its account: nobody looks after them."""
+        now = self.stack.clock.now_ms()
+        if not self.weather.stormy and self._at_ms is None:
+            self._at_ms = now + _SPREAD_MS
+        if self._at_ms is not None and not self._done and now > self._at_ms:
             self._done = True
             self._sabotage()
         super()._run(duration_ms)
