@@ -137,7 +137,7 @@ class Run:
             if met is not None:
                 record = met
                 continue
-            claim = self._claim(dispatch, job, record, verdict, now)
+            claim = self._claim(dispatch, job, record, verdict, self.clock.now_ms())
             if claim.state is not State.RUNNING:
                 return self._give_up(claim, job)
             record = self.executions.swap(claim, claim.version - 1 if record else None)
