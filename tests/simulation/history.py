@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.simulation.promises import broken_promises
-from tests.simulation.settled import is_settled
+from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
 from tests.simulation.weather import Behind, Choosy, Faulty, LaggingExecutor, Slow, Weather
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
@@ -33,7 +33,7 @@ STORMY_MS = 240_000
 CALM_MS = 420_000
 """How long what is owed may take, once the faults are over, at most."""
 QUIET_MS = 30_000
-"""How long a history is watched when nothing should happen any more."""
+"""How long a history is watched when nothing should happen any more; longer than any write is on its way."""
 
 
 class History:
@@ -98,7 +98,7 @@ class History:
         until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
         while self.stack.clock.now_ms() < until and not is_settled(self):
             self._fill_seats(1.0, most=1)
-            self._run(20_000)
+            self._run(5_000)
         self._run(QUIET_MS)
 
     def _run(self, duration_ms: int) -> None:
@@ -171,8 +171,8 @@ class History:
             base,
             schedule=self._schedule(now),
             precision=self.rng.choice(list(Precision)),
-            jitter_ms=self.rng.choice([0, 0, 3_000, 20_000]),
-            window_ms=self.rng.choice([0, 0, 5_000, 90_000]),
+            jitter_ms=self.rng.choice([0, 0, 3_000, MAX_JITTER_MS]),
+            window_ms=self.rng.choice([0, 0, 5_000, MAX_WINDOW_MS]),
             retry=RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000),
             timeout_ms=1_000,
             overlap=overlap,

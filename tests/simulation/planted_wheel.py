@@ -167,7 +167,7 @@ def late_planned_alone(patch: pytest.MonkeyPatch) -> None:
 def nobody_lets_go(patch: pytest.MonkeyPatch) -> None:
     """A scheduler whose heartbeat stood still goes on, whoever took its seat meanwhile."""
     patch.setattr(ticker, "LET_GO_MS", 1 << 60)
-    patch.setattr(MemoryControl, "renew", lambda control, lease, mark=None: replace(lease, counter=lease.counter + 1))
+    patch.setattr(MemoryControl, "renew", lambda control, lease, *_: replace(lease, counter=lease.counter + 1))
 
 
 def cursors_unfenced(patch: pytest.MonkeyPatch) -> None:

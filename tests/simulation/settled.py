@@ -5,28 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidewheel.domain.execution import is_end
-from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.domain.lease import Holding
 from tidewheel.domain.route import ROUTES
-from tidewheel.domain.wheel import RINGS
+from tidewheel.domain.wheel import RINGS, late
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
 
+MAX_JITTER_MS = 20_000
+MAX_WINDOW_MS = 90_000
+"""How long after its nominal time an instant of a history may be due, by each."""
+
 
 def is_settled(history: History) -> bool:
-    """Whether every cursor is past all that was named, with its spread, and all that was sent has ended."""
-    stack, past_ms = history.stack, history.end_ms + 2 * MINUTE_MS
-    if stack.clock.now_ms() < past_ms or not history.executor.idle:
-        return False
+    """Whether every slot that could hold what was named is passed by its cursor, and all that was sent has ended."""
+    stack, last_ms = history.stack, history.end_ms + MAX_JITTER_MS + MAX_WINDOW_MS
     layout = stack.control.layout()
-    holdings = [stack.control.holding(shard) for shard in range(layout.numbers if layout else 0)]
+    if stack.clock.now_ms() < last_ms or layout is None:
+        return False
+    holdings = [stack.control.holding(shard) for shard in range(layout.numbers)]
     return (
-        all(
-            holding and holding.cursors.get(ring.level, 0) >= ring.start_of(past_ms)
-            for holding in holdings
-            for ring in RINGS
-        )
+        all(holding and _is_past(holding, last_ms) for holding in holdings)
         and not any(stack.queue.depth(route) for route in ROUTES)
-        and not any(stack.world.singles.values())
+        and not any(stack.world.singles[late(shard)] for shard in range(layout.numbers))
         and all(is_end(execution.state) for execution in stack.world.executions.values())
     )
+
+
+def _is_past(holding: Holding, due_ms: int) -> bool:
+    return all(holding.cursors.get(ring.level, 0) > ring.start_of(due_ms) for ring in RINGS)

@@ -91,11 +91,6 @@ class LaggingExecutor(Executor):
             _, _, landing, work = heapq.heappop(self._heap)
             landing.land(work)
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is on its way."""
-        return not self._heap
-
 
 class Faulty:
     """A store whose calls fail: before they are applied, or after."""
