@@ -153,11 +153,11 @@ def late_planned_alone(patch: pytest.MonkeyPatch) -> None:
     """What is late is planned as if no slot were due: what follows goes into one that is."""
     real = ShardWheel._take_in_late
 
-    def bug(wheel, windows, loaded):
+    def bug(wheel, windows):
         opens = wheel._open_slots
         wheel._open_slots = lambda now_ms: None
         try:
-            real(wheel, windows, loaded)
+            real(wheel, windows)
         finally:
             wheel._open_slots = opens
 
