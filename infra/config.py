@@ -13,6 +13,8 @@ ReadContext = Callable[[str], object]
 """Answers the value of a context key, or None."""
 
 DEFAULT_SHARDS = {"aws": 16, "local": 4}
+ECONOMY_SHARDS = 2
+"""Each shard costs an idle deployment in economy mode some 16 cents a month."""
 DEFAULT_SCHEDULERS = 2
 """Schedulers that turn the wheel side by side: each takes over for another within 5 s."""
 AWS_CONCURRENCY = {"critical": 50, "high": 40, "normal": 40, "low": 20}
@@ -48,6 +50,12 @@ class Config:
     schedulers: int
     authorizer_arn: str | None
     target_functions: tuple[str, ...]
+    economy: bool = False
+
+    @property
+    def pace(self) -> str:
+        """What the functions are told of how the wheel is turned."""
+        return "economy" if self.economy else "loop"
 
     @property
     def local(self) -> bool:
@@ -70,15 +78,18 @@ class Config:
         Raises:
             ContextError: A key is malformed, or the deployment would leave its API open.
         """
-        target = _target(read)
+        target, economy = _target(read), _flag(read, "economy")
         config = cls(
             target=target,
             deployment=_deployment(read),
-            shards=_positive(read, "shards", DEFAULT_SHARDS[target]),
-            schedulers=_positive(read, "schedulers", DEFAULT_SCHEDULERS),
+            shards=_positive(read, "shards", ECONOMY_SHARDS if economy else DEFAULT_SHARDS[target]),
+            schedulers=_positive(read, "schedulers", 1 if economy else DEFAULT_SCHEDULERS),
             authorizer_arn=_authorizer(read),
             target_functions=_target_functions(read),
+            economy=economy,
         )
+        if economy and config.schedulers != 1:
+            raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
         if not config.local and config.authorizer_arn is None:
             raise ContextError(
                 "authorizer_arn",
@@ -112,6 +123,13 @@ def _positive(read: ReadContext, key: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ContextError(key, f"must be a whole number of 1 or more, not {text!r}")
     return int(text)
+
+
+def _flag(read: ReadContext, key: str) -> bool:
+    text = _text(read, key).lower() or "false"
+    if text not in {"true", "false"}:
+        raise ContextError(key, f"must be true or false, not {text!r}")
+    return text == "true"
 
 
 def _authorizer(read: ReadContext) -> str | None:

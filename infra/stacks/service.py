@@ -1,4 +1,5 @@
-"""The service stack: queues, functions, the API, and the clock that wakes the watchdog and the reconciler.
+"""The service stack: queues, functions, the API, and the clock that wakes the watchdog, or the scheduler, and the
+reconciler.
 
 It holds nothing that the state stack and a new deployment could not bring back, but for the messages on
 their way; hence its queues are kept when it goes.
@@ -50,14 +51,17 @@ class ServiceStack(Stack):
         self._queues = RouteQueues(self, "Queues", config=config)
         self._values = self._environment()
         api = self._api()
-        self._scheduler()
+        scheduler = self._scheduler()
         self._worker()
-        self._watchdog()
+        if config.economy:
+            self._each_minute(scheduler, "Hands over what comes next; no scheduler stays in economy mode")
+        else:
+            self._each_minute(self._watchdog(), "Wakes the watchdog, which starts the schedulers that are missing")
+            self._output(Output.WATCHDOG_FUNCTION, config.physical(Function.WATCHDOG))
         self._reconciler()
         http = HttpApi(self, "HttpApi", config=config, function=api.function)
         self._output(Output.API_URL, http.url)
         self._output(API_ID_OUTPUT, http.rest_api.rest_api_id)
-        self._output(Output.WATCHDOG_FUNCTION, config.physical(Function.WATCHDOG))
         if config.local:
             self._output(Output.ECHO_FUNCTION_ARN, self._echo().function.function_arn)
 
@@ -65,19 +69,20 @@ class ServiceStack(Stack):
         """Every value that a function may ask for.
 
         The scheduler and the watchdog know each other by the version of the scheduler's code; another number of
-        shards counts as another version, so that it is announced at once.
+        shards, or another pace, counts as another version, so that it takes effect at once.
         """
-        physical = self._config.physical
+        physical, pace, shards = self._config.physical, self._config.pace, str(self._config.shards)
         return {
             Env.JOBS_TABLE: physical(Table.JOBS),
             Env.WHEEL_TABLE: physical(Table.WHEEL),
             Env.EXECUTIONS_TABLE: physical(Table.EXECUTIONS),
             Env.CONTROL_TABLE: physical(Table.CONTROL),
             Env.QUEUES: self._queues.urls(),
-            Env.SHARDS: str(self._config.shards),
+            Env.SHARDS: shards,
+            Env.PACE: pace,
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
-            Env.CODE_VERSION: f"{self._assets(Function.SCHEDULER).digest}-{self._config.shards}",
+            Env.CODE_VERSION: f"{self._assets(Function.SCHEDULER).digest}-{shards}-{pace}",
         }
 
     def _function(self, role: Function, shape: Shape, reads: type[Any] | None = None) -> ServiceFunction:
@@ -104,7 +109,8 @@ class ServiceStack(Stack):
         return api
 
     def _scheduler(self) -> ServiceFunction:
-        shape = Shape(memory=1024, seconds=900, loops=True)
+        economy = self._config.economy
+        shape = Shape(memory=512, seconds=60) if economy else Shape(memory=1024, seconds=900, loops=True)
         scheduler = self._function(Function.SCHEDULER, shape, settings.SchedulerSettings)
         scheduler.invoke_once()
         scheduler.allow(
@@ -115,7 +121,8 @@ class ServiceStack(Stack):
         scheduler.allow(["dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
         scheduler.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         scheduler.allow(["sqs:SendMessage"], *self._queues.arns)
-        scheduler.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
+        if not economy:
+            scheduler.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
         return scheduler
 
     def _worker(self) -> ServiceFunction:
@@ -138,6 +145,8 @@ class ServiceStack(Stack):
             ],
             *self._queues.arns,
         )
+        if self._config.economy:
+            worker.allow(["sqs:SendMessage"], *self._queues.arns)  # a retry that is due before a run could see to it
         self._allow_targets(worker)
         for route, queue in self._queues.by_route.items():
             worker.function.add_event_source_mapping(
@@ -166,13 +175,10 @@ class ServiceStack(Stack):
         watchdog.invoke_once()
         watchdog.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
         watchdog.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
-        self._woken(
-            watchdog,
-            "EveryMinute",
-            "Wakes the watchdog, which starts the schedulers that are missing",
-            Duration.minutes(1),
-        )
         return watchdog
+
+    def _each_minute(self, woken: ServiceFunction, description: str) -> None:
+        self._woken(woken, "EveryMinute", description, Duration.minutes(1))
 
     def _reconciler(self) -> ServiceFunction:
         reconciler = self._function(Function.RECONCILER, Shape(memory=512, seconds=295), settings.RunSettings)

@@ -70,6 +70,7 @@ class Env(StrEnum):
     QUEUES = "TIDEWHEEL_QUEUES"  # JSON object: "<pool>-<priority>" -> queue URL
     SHARDS = "TIDEWHEEL_SHARDS"
     SCHEDULERS = "TIDEWHEEL_SCHEDULERS"
+    PACE = "TIDEWHEEL_PACE"  # loop or economy
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     CODE_VERSION = "TIDEWHEEL_CODE_VERSION"  # changes with every change of the shipped code
 

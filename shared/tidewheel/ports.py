@@ -264,6 +264,13 @@ class Control(Protocol):
     def reshape(self, seen: Layout, new: Layout) -> bool:
         """Replaces the layout, if it still is as seen. A repeat of an applied write succeeds."""
 
+    def turned_at(self, pace: str, now_ms: int) -> int:
+        """Notes at which pace the wheel is turned.
+
+        Returns:
+            Since when (ms) it is: ``now_ms`` of the first call that named this pace after any that named another.
+        """
+
     def lease(self, seat: int = 0) -> Lease | None:
         """A seat's lease as of now; None if nobody ever held it."""
 
@@ -320,8 +327,14 @@ class Control(Protocol):
 class Queue(Protocol):
     """Where dispatches wait for workers: at least once, in any order."""
 
-    def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
+    def send(self, route: Route, dispatches: Sequence[Dispatch], delays_s: Sequence[int] = ()) -> Sequence[bool]:
         """Sends up to ten dispatches in one request.
+
+        Args:
+            route: To which queue.
+            dispatches: What the messages say.
+            delays_s: For how many whole seconds each is hidden from the workers from now on, 0 to
+                ``limits.MAX_SEND_DELAY_MS``; empty for none. A message never shows before its delay is over.
 
         Returns:
             For each, whether it was accepted: only that counts as sent.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
+from tidewheel.domain.pace import PACES, Pace
 from tidewheel.names import Env, Route
 
 
@@ -44,10 +45,18 @@ def _queues(environ: Mapping[str, str], variable: Env) -> Mapping[Route, str]:
     return queues
 
 
+def _pace(environ: Mapping[str, str], variable: Env) -> Pace:
+    text = _text(environ, variable)
+    if text not in PACES:
+        raise SettingsError(variable, f"must be {' or '.join(PACES)}, not {text!r}")
+    return PACES[text]
+
+
 _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.QUEUES: _queues,
     Env.SHARDS: _positive,
     Env.SCHEDULERS: _positive,
+    Env.PACE: _pace,
 }
 
 
@@ -69,7 +78,7 @@ class _FromEnvironment:
 
 @dataclass(frozen=True)
 class RunSettings(_FromEnvironment):
-    """What the API, a worker and the reconciler need: stores, queues, and the shards that a new wheel begins with."""
+    """What the API, a worker and the reconciler need: stores, queues, a new wheel's shards, and the pace."""
 
     jobs_table: str
     wheel_table: str
@@ -77,6 +86,7 @@ class RunSettings(_FromEnvironment):
     control_table: str
     queues: Mapping[Route, str]
     shards: int
+    pace: Pace
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,7 @@ class SchedulerSettings(_FromEnvironment):
     control_table: str
     queues: Mapping[Route, str]
     shards: int
+    pace: Pace
     scheduler_function: str
     code_version: str
     schedulers: int

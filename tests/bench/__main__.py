@@ -18,7 +18,7 @@ from localstack.places import Places
 from localstack.settings import REGION
 
 ENTRIES, DEPLOYED, PROFILED, HELD = 100_000, 1_000, 20_000, 50_000
-SHARDS = 16
+SHARDS, ECONOMY_SHARDS = 16, 2
 
 
 def _measure() -> dict[str, Any]:
@@ -28,13 +28,15 @@ def _measure() -> dict[str, Any]:
     with ministack() as endpoint:
         billed = units.per_fire(endpoint)
         month = idle.month(endpoint, SHARDS)
+        economy = idle.economy(endpoint, ECONOMY_SHARDS)
     parts: dict[str, Callable[[], Any]] = {
         "own_code": lambda: cpu.own_code(ENTRIES, SHARDS),
         "with_boto3": lambda: cpu.as_deployed(DEPLOYED, SHARDS),
         "profile": lambda: cpu.profiled(PROFILED, SHARDS),
         "memory": lambda: memory.held(HELD),
     }
-    return {**{name: part() for name, part in parts.items()}, "billed_per_fire": billed, "idle_month": month}
+    idle_months = {"idle_month": month, "idle_month_in_economy_mode": economy}
+    return {**{name: part() for name, part in parts.items()}, "billed_per_fire": billed, **idle_months}
 
 
 def main() -> int:

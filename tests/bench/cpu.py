@@ -26,7 +26,7 @@ _TOP = 14
 class Sink:
     """A queue that takes everything and keeps nothing."""
 
-    def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
+    def send(self, route: Route, dispatches: Sequence[Dispatch], delays_s: Sequence[int] = ()) -> Sequence[bool]:
         return [True] * len(dispatches)
 
     def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:

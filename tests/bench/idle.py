@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.bench import idle_economy
 from tests.bench.units import billed
 from tests.support.billing_bench import Bench, NoLauncher
 from tests.support.world_examples import NOW_MS
@@ -18,7 +20,7 @@ from tidewheel.ports import Control
 _MINUTES = 730 * 60  # AWS counts 730 hours a month
 _BEATS = 60  # of a scheduler in a minute, a write unit each
 _SEATS = 2  # what infra/config.py deploys; the counted minute is that of one scheduler which holds every shard
-_SCHEDULER_GB, _WATCHDOG_GB = 1.0, 0.25  # as infra/stacks/service.py deploys them
+_SCHEDULER_GB, _WATCHDOG_GB, _ECONOMY_GB = 1.0, 0.25, 0.5  # as infra/stacks/service.py deploys them
 _POLLERS, _POLLS_A_MINUTE = 5, 3  # of an SQS mapping: five at the least, each polls for 20 s (AWS Lambda, "Scaling")
 
 
@@ -43,7 +45,9 @@ US_EAST_1_LIST_PRICES_OF_2025 = Prices(
     sqs_free=1e6,
 )
 """On-demand DynamoDB (aws.amazon.com/dynamodb/pricing/on-demand, in force since November 2024), Lambda on arm64
-(aws.amazon.com/lambda/pricing) and standard SQS queues (aws.amazon.com/sqs/pricing), without Lambda's free tier."""
+(aws.amazon.com/lambda/pricing) and standard SQS queues (aws.amazon.com/sqs/pricing), without Lambda's free tier.
+All of them are from memory: look them up before relying on them. What is not in the list: EventBridge's scheduled
+rules (free), logs, storage and backups."""
 
 
 class _Beaten(SettableClock):
@@ -85,15 +89,36 @@ def month(endpoint: str, shards: int) -> dict[str, Any]:
     return {"shards": shards, "samples": 1, "minute": loop, "look": look, **_priced(loop, look)}
 
 
+def economy(endpoint: str, shards: int) -> dict[str, Any]:
+    """Counts an hour's runs in economy mode, and prices the month."""
+    run, prices = idle_economy.run(endpoint, shards), US_EAST_1_LIST_PRICES_OF_2025
+    second = _ECONOMY_GB * prices.arm_gb_second * _MINUTES
+    dollars = {
+        "DynamoDB writes": run["write_units"] * _MINUTES * prices.write_units,
+        "DynamoDB reads": run["read_units"] * _MINUTES * prices.read_units,
+        "Lambda, runs": run["lambda"]["seconds"] * second + _MINUTES * prices.invocations,
+        "SQS, empty polls (assumed)": _polls(prices),
+    }
+    return {**run, "dollars_for_each_second_more": round(second, 2), **_summed(dollars)}
+
+
+def _polls(prices: Prices) -> float:
+    polls = len(ROUTES) * _POLLERS * _POLLS_A_MINUTE * _MINUTES
+    return max(0.0, polls - prices.sqs_free) * prices.sqs_requests
+
+
 def _priced(loop: dict[str, float], look: dict[str, float]) -> dict[str, Any]:
     prices = US_EAST_1_LIST_PRICES_OF_2025
-    polls = len(ROUTES) * _POLLERS * _POLLS_A_MINUTE * _MINUTES
     dollars = {
         "DynamoDB writes": (loop["write_units"] + (_SEATS - 1) * _BEATS) * _MINUTES * prices.write_units,
         "DynamoDB reads": (loop["read_units"] + look["read_units"]) * _MINUTES * prices.read_units,
         "Lambda, schedulers": _SEATS * _SCHEDULER_GB * 60 * _MINUTES * prices.arm_gb_second,
         "Lambda, watchdog": _MINUTES * (_WATCHDOG_GB * look["seconds"] * prices.arm_gb_second + prices.invocations),
-        "SQS, empty polls (assumed)": max(0.0, polls - prices.sqs_free) * prices.sqs_requests,
+        "SQS, empty polls (assumed)": _polls(prices),
     }
+    return _summed(dollars)
+
+
+def _summed(dollars: Mapping[str, float]) -> dict[str, Any]:
     lines = {name: round(cost, 2) for name, cost in dollars.items()}
     return {"dollars_a_month": lines, "dollars_a_month_in_all": round(sum(dollars.values()), 2)}

@@ -40,11 +40,13 @@ def _units(found: Mapping[str, Any]) -> Table:
 
 def tables(found: Mapping[str, Any]) -> None:
     """Prints them to stderr."""
-    month, memory = found["idle_month"], found["memory"]
+    memory = found["memory"]
     console = Console(stderr=True)
     for table in (_cpu(found), _profile(found["profile"]), _units(found["billed_per_fire"])):
         console.print(table)
     console.print(_table("A scheduler's memory", memory, [memory.values()]))
-    title = f"An idle month in us-east-1, {month['shards']} shards, in dollars"
-    rows = [*month["dollars_a_month"].items(), ("in all", month["dollars_a_month_in_all"])]
-    console.print(_table(title, ["", "$"], rows))
+    for name in ("idle_month", "idle_month_in_economy_mode"):
+        month = found[name]
+        title = f"An {name.replace('_', ' ')} in us-east-1, {month['shards']} shards, in dollars"
+        rows = [*month["dollars_a_month"].items(), ("in all", month["dollars_a_month_in_all"])]
+        console.print(_table(title, ["", "$"], rows))

@@ -321,3 +321,15 @@ def test_the_sweep_is_apart_from_the_rest(backend: Backend) -> None:
     assert backend.control.holding(0) is None
     assert backend.control.layout() is None
     assert backend.control.sweep() == Sweep(NOW_MS, "a/b")
+
+
+def test_a_pace_is_known_since_it_was_named_first(backend: Backend) -> None:
+    assert backend.control.turned_at("loop", NOW_MS) == NOW_MS
+    assert backend.control.turned_at("loop", NOW_MS + 5) == NOW_MS
+    assert backend.control.turned_at("economy", NOW_MS + 7) == NOW_MS + 7
+    assert backend.control.turned_at("economy", NOW_MS + 9) == NOW_MS + 7
+
+
+def test_a_pace_that_comes_back_begins_anew(backend: Backend) -> None:
+    for step, pace in enumerate(["economy", "loop", "economy"]):
+        assert backend.control.turned_at(pace, NOW_MS + step) == NOW_MS + step

@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, ROUTE, TENANT, dispatch
+from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId, Origin
-from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
+from tidewheel.domain.limits import HOUR_MS, MAX_SEND_DELAY_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.route import ROUTES, Route
 from tidewheel.ports import SEND_BATCH, PortError
 from tidewheel.wire.message import load
@@ -50,6 +51,28 @@ def test_the_same_twice_is_there_twice(backend: Backend) -> None:
     assert list(backend.queue.send(ROUTE, [dispatch(), dispatch()])) == [True, True]
     receipts = {receipt for _ in range(10) for receipt, _ in backend.receive(ROUTE)}
     assert len(receipts) >= 2
+
+
+def test_a_delayed_message_is_hidden_and_its_neighbours_are_not(backend: Backend) -> None:
+    dispatches = [dispatch(1), dispatch(2), dispatch(3)]
+    assert list(backend.queue.send(ROUTE, dispatches, [0, 60, MAX_SEND_DELAY_MS // SECOND_MS])) == [True] * 3
+    assert list(received(backend).values()) == [dispatch(1)]
+
+
+def test_a_delay_ends() -> None:
+    """Where time can be moved; that SQS keeps its own promise is not ours to test."""
+    clock = SettableClock(NOW_MS)
+    queue = MemoryQueue(clock, visibility_ms=0)
+    queue.send(ROUTE, [dispatch()], [60])
+    clock.advance(59_999)
+    assert not queue.receive(ROUTE)
+    clock.advance(1)
+    assert [message.dispatch for message in queue.receive(ROUTE)] == [dispatch()]
+
+
+def test_each_has_its_delay_or_none_has(backend: Backend) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        backend.queue.send(ROUTE, [dispatch(1), dispatch(2)], [5])
 
 
 def test_tenants_share_a_queue(backend: Backend) -> None:

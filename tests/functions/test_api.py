@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
@@ -11,6 +12,7 @@ from tests.support.front import EVERY_JOB, HTTP_JOB, NOW_MS, Context, Front, eve
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import MAX_JOB_BYTES
 from tidewheel.domain.misfire import Missed, Reason
+from tidewheel.domain.pace import ECONOMY
 from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.openapi import document
 from tidewheel.wire.operations import OPERATIONS
@@ -388,3 +390,17 @@ def test_every_example_of_the_document_is_accepted(front):
     content = document()["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
     for example in content["examples"].values():
         assert front.call("POST", "/jobs", example["value"]).status == 201
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_high_precision_is_refused_in_economy_mode(front, method):
+    made = front.call("POST", "/jobs", EVERY_JOB).json
+    front.flow = replace(front.flow, pace=ECONOMY)
+    path = "/jobs" if method == "POST" else f"/jobs/{made['id']}"
+    body = {"precision": "high"} if method == "PATCH" else {**EVERY_JOB, "precision": "high"}
+    answer = front.call(method, path, body)
+    (problem,) = answer.json["errors"]
+    assert (answer.status, problem["field"]) == (422, "precision")
+    assert "economy" in problem["problem"]
+    assert "normal or low" in problem["remedy"]
+    assert front.call("GET", f"/jobs/{made['id']}").json["generation"] == 1

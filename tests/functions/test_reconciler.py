@@ -26,6 +26,7 @@ ENVIRONMENT = {
     Env.CONTROL_TABLE: "control",
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "1",
+    Env.PACE: "loop",
 }
 
 

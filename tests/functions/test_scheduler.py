@@ -36,6 +36,7 @@ ENVIRONMENT = {
     Env.CONTROL_TABLE: "control",
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "2",
+    Env.PACE: "loop",
     Env.SCHEDULER_FUNCTION: "scheduler",
     Env.CODE_VERSION: "v1",
     Env.SCHEDULERS: "1",
@@ -68,6 +69,7 @@ class Bench:
             version=settings.code_version,
             seat=seat,
             seats=settings.schedulers,
+            pace=settings.pace,
         )
 
 

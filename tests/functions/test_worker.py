@@ -43,6 +43,7 @@ ENVIRONMENT = {
     Env.CONTROL_TABLE: "control",
     Env.QUEUES: json.dumps(QUEUES),
     Env.SHARDS: "4",
+    Env.PACE: "loop",
 }
 CALLERS = 10
 
@@ -66,7 +67,7 @@ class Recorder:
             raise PortError("queue.postpone", str(route), "no")
         self.postponed.append((str(route), receipt, delay_ms))
 
-    def send(self, route: Any, dispatches: Any) -> list[bool]:
+    def send(self, route: Any, dispatches: Any, delays_s: Any = ()) -> list[bool]:
         raise AssertionError("a worker sends nothing")
 
     def call(self, call: Call) -> Answer:

@@ -99,6 +99,12 @@ def aws(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], A
     return _synthesise(tmp_path_factory.mktemp("aws"), assets, target="aws", authorizer_arn=AUTHORIZER)
 
 
+@pytest.fixture(scope="session")
+def economy(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
+    given = {"target": "aws", "authorizer_arn": AUTHORIZER, "economy": "true"}
+    return _synthesise(tmp_path_factory.mktemp("economy"), assets, **given)
+
+
 @pytest.fixture(params=["local", "aws"])
 def either(request: pytest.FixtureRequest) -> Synthesised:
     """Whatever holds on both targets."""

@@ -24,6 +24,13 @@ def test_defaults_of_a_laptop():
     assert config.local
 
 
+def test_defaults_of_an_economy():
+    config = _read(authorizer_arn=AUTHORIZER, economy="true")
+    assert config == Config(Target.AWS, "tidewheel", 2, 1, AUTHORIZER, (), economy=True)
+    assert (config.pace, _read(target="local", economy=False).pace) == ("economy", "loop")
+    assert _read(target="local", economy=True, shards="16").shards == 16
+
+
 def test_everything_can_be_given():
     targets = "arn:aws:lambda:us-east-1:111122223333:function:a-*, arn:aws:lambda:us-east-1:111122223333:function:b"
     config = _read(target="local", deployment="team-a", shards="32", target_functions=targets)
@@ -42,6 +49,8 @@ def test_everything_can_be_given():
         ("shards", {"target": "local", "shards": "0"}),
         ("shards", {"target": "local", "shards": "many"}),
         ("schedulers", {"target": "local", "schedulers": "0"}),
+        ("schedulers", {"target": "local", "economy": "true", "schedulers": "2"}),
+        ("economy", {"target": "local", "economy": "yes"}),
         ("authorizer_arn", {}),
         ("authorizer_arn", {"target": "aws", "authorizer_arn": " "}),
         ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),

@@ -6,6 +6,7 @@ import pytest
 
 from tidewheel import names, settings
 from tidewheel.domain import limits
+from tidewheel.domain.pace import ECONOMY
 
 READS = {
     "api": settings.RunSettings,
@@ -121,7 +122,7 @@ def test_scheduler_and_watchdog_agree_on_name_and_version(either, as_text):
     both = [either.service.function(role)["Environment"]["Variables"] for role in ("scheduler", "watchdog")]
     for variables in both:
         assert variables[names.Env.SCHEDULER_FUNCTION] == "tidewheel-scheduler"
-        assert variables[names.Env.CODE_VERSION] == f"digest-of-scheduler-{4 if either.local else 16}"
+        assert variables[names.Env.CODE_VERSION] == f"digest-of-scheduler-{4 if either.local else 16}-loop"
 
 
 def test_outputs_have_the_names_that_others_read(aws, local):
@@ -130,3 +131,35 @@ def test_outputs_have_the_names_that_others_read(aws, local):
     assert set(local.service.template["Outputs"]) == common | {names.Output.ECHO_FUNCTION_ARN}
     watchdog = local.service.template["Outputs"][names.Output.WATCHDOG_FUNCTION]
     assert watchdog["Value"] == "tidewheel-watchdog"
+
+
+# --- economy mode -------------------------------------------------------------------------------------------
+
+
+def test_in_economy_mode_nobody_watches_and_every_minute_runs_the_scheduler_once(economy, as_text):
+    assert set(_roles(economy.service)) == set(LONG_RUNNING) - {"watchdog"}
+    rules = economy.service.properties("Events::Rule", "ScheduleExpression")
+    (target,) = rules["rate(1 minute)"]["Targets"]
+    assert len(rules) == 2  # the reconciler's is the other
+    assert as_text(target["Arn"]).startswith("<SchedulerFunction")
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    for invoked in economy.service.properties("Lambda::EventInvokeConfig", "FunctionName").values():
+        assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
+def test_in_economy_mode_the_scheduler_is_small_short_and_no_loop(economy):
+    scheduler = economy.service.function("scheduler")
+    assert (scheduler["Timeout"], scheduler["MemorySize"], scheduler["RecursiveLoop"]) == (60, 512, "Terminate")
+
+
+def test_in_economy_mode_all_that_write_or_turn_know_it(economy, as_text):
+    for role in ("api", "worker", "scheduler"):
+        variables = economy.service.function(role)["Environment"]["Variables"]
+        found = READS[role].from_env({name: as_text(value) for name, value in variables.items()})
+        assert (found.pace, found.shards) == (ECONOMY, 2)
+    assert variables[names.Env.CODE_VERSION] == "digest-of-scheduler-2-economy"  # the loops of before yield at once
+
+
+def test_in_economy_mode_no_watchdog_is_named_and_nothing_is_found(economy):
+    assert set(economy.service.template["Outputs"]) == {names.Output.API_URL, "ApiId"}
+    assert economy.findings == []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from moto import mock_aws
 
-from tests.infra.test_permissions import ALLOWED
+from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY
 from tests.support.memory_stack import START_MS, PumpedClock, every
 from tests.support.tables import make_queues, make_tables
 from tidewheel.adapters.aws import clients
@@ -20,10 +20,13 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Target
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
 from tidewheel.domain.overlap import Overlap
+from tidewheel.domain.pace import ECONOMY, LOOP, Pace
+from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.route import ROUTES
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.domain.wheel import RINGS
 from tidewheel.engine.batch import Received
+from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ledger import Ledger
 from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings
 from tidewheel.wire.message import dump
@@ -57,7 +60,7 @@ def _actions(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]
 class Deployment:
     """The flows as wired for AWS, on moto, with every client call noted."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, pace: Pace = LOOP) -> None:
         self.used: set[tuple[str, str]] = set()
         dynamodb, sqs = clients.dynamodb(), clients.sqs()
         self.tables, self.urls = make_tables(dynamodb), make_queues(sqs)
@@ -70,14 +73,17 @@ class Deployment:
             "wheel_table": self.tables.wheel,
             "executions_table": self.tables.executions,
         }
-        stores = {**self.names, "queues": self.urls, "shards": 1, "control_table": self.tables.control}
+        stores = {**self.names, "queues": self.urls, "shards": 1, "pace": pace, "control_table": self.tables.control}
         control = {"control_table": self.tables.control}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
-        self.define = replace(api.define(RunSettings(**stores)), clock=self.clock)
+        define = api.define(RunSettings(**stores))
+        layouts = Layouts(define.layouts.control, self.clock, 1)
+        self.define = replace(define, clock=self.clock, layouts=layouts)
         self.batch = worker.batch(RunSettings(**stores))
-        ticker_settings = {**self.names, "queues": self.urls}
+        ticker_settings = {**self.names, "queues": self.urls, "pace": pace}
         ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner", 0)
-        self.ticker = replace(ticker, clock=self.clock, executor=InlineExecutor())
+        layouts = Layouts(ticker.layouts.control, self.clock, 1)  # as another process knows it
+        self.ticker = replace(ticker, clock=self.clock, executor=InlineExecutor(), layouts=layouts)
         self.reconcile = replace(reconciler.reconcile(RunSettings(**stores)), clock=self.clock)
         self.watch = replace(watchdog.watch(WatchdogSettings(**control, **version)), clock=self.clock)
 
@@ -86,6 +92,16 @@ class Deployment:
 
     def draft(self, schedule: Schedule | None) -> Any:
         return lambda *_: Definition("n", schedule, Target("http", {}), overlap=Overlap.QUEUE)
+
+    def scheduled(self, unturned_ms: int = 6_000) -> None:
+        """A history that needs every call of the scheduler's."""
+        paused, deleted = self.job(), self.job()
+        self.job()  # goes on, and is armed
+        self.define.create(TENANT, self.draft(Schedule(At(START_MS + 40_000))))
+        self.clock.advance(unturned_ms)
+        self.define.pause(TENANT, paused)  # its entry stands for what was due before: the history is read
+        self.define.delete(TENANT, deleted)  # its record is missing: it is read again
+        self.clock.advance(20_000)  # an outage, with instants that will not run
 
     def job(self) -> str:
         return self.define.create(TENANT, self.draft(Schedule(every(5_000)))).id
@@ -97,21 +113,40 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
         yield Deployment(monkeypatch)
 
 
-def _granted(role: str, deployment: Deployment) -> set[tuple[str, str]]:
+@pytest.fixture
+def economy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    with mock_aws():
+        yield Deployment(monkeypatch, ECONOMY)
+
+
+Either = tuple[Deployment, Mapping[str, Mapping[str, str]]]
+
+
+@pytest.fixture(params=["deployment", "economy"])
+def either(request: pytest.FixtureRequest) -> Either:
+    """A deployment at each pace, and what it is granted."""
+    allowed = {"deployment": ALLOWED, "economy": ALLOWED_IN_ECONOMY}
+    return request.getfixturevalue(request.param), allowed[request.param]
+
+
+def _granted(
+    role: str, deployment: Deployment, allowed: Mapping[str, Mapping[str, str]] = ALLOWED
+) -> set[tuple[str, str]]:
     """The table of ``test_permissions`` with this deployment's names; invoking is left to it."""
     named = {f"dynamodb:table/tidewheel-{role}": name for role, name in vars(deployment.tables).items()}
     named["dynamodb:table/tidewheel-jobs/index/by_tenant"] = f"{deployment.tables.jobs}/index/by_tenant"
     queue = deployment.urls[ROUTES[2]].rpartition("/")[2]  # the jobs of these tests all go to one
     return {
         (action, queue if resource.startswith("<Queue") else named[resource])
-        for resource, actions in ALLOWED[role].items()
+        for resource, actions in allowed[role].items()
         if "lambda:" not in resource
         for action in actions.split()
         if role != "worker" or action not in BY_LAMBDA
     }
 
 
-def test_the_api(deployment: Deployment) -> None:
+def test_the_api(either: Either) -> None:
+    deployment, allowed = either
     define, table = deployment.define, deployment.tables.control
     define.create(TENANT, deployment.draft(None), "key", "print")
     job = deployment.job()
@@ -123,25 +158,22 @@ def test_the_api(deployment: Deployment) -> None:
     Ledger(define.jobs, define.executions, deployment.clock).of(TENANT, job, None, None)
     define.listed(TENANT, lambda *_: True, 5, None)
     define.delete(TENANT, job)
-    assert deployment.used == _granted("api", deployment)
+    assert deployment.used == _granted("api", deployment, allowed)
     assert ("UpdateItem", table) in deployment.used  # the wheel's origin, written when the flow was wired
 
 
 def test_the_scheduler(deployment: Deployment) -> None:
-    paused, deleted = deployment.job(), deployment.job()
-    deployment.job()  # goes on, and is armed
-    deployment.define.create(TENANT, deployment.draft(Schedule(At(START_MS + 40_000))))
-    deployment.clock.advance(6_000)
-    deployment.define.pause(TENANT, paused)  # its entry stands for what was due before: the history is read
-    deployment.define.delete(TENANT, deleted)  # its record is missing: it is read again
-    deployment.clock.advance(20_000)  # an outage, with instants that will not run
+    deployment.scheduled()
     deployment.used.clear()
     until = START_MS + 130_000
     deployment.ticker.run(lambda: until - deployment.clock.now_ms())
     assert deployment.used == _granted("scheduler", deployment)
 
 
-def test_the_worker(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment, allowed = either
+    later = RetryPolicy(3, base_ms=10**6, cap_ms=10**6)  # waits on the wheel at any pace
+    lazy = deployment.define.create(TENANT, lambda *_: replace(deployment.draft(None)(), retry=later)).id
     job = deployment.job()
     deployment.define.pause(TENANT, job)
     deployment.clock.advance(60_000)
@@ -156,9 +188,10 @@ def test_the_worker(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> 
         Dispatch(TENANT, str(ExecutionId(job, START_MS + 5_000 * n)), 1, generation, START_MS, recorded=recorded)
         for n, generation, recorded in ((1, 1, False), (20, 3, False), (21, 3, True))
     ]
+    dispatches.append(Dispatch(TENANT, str(ExecutionId(lazy, START_MS)), 1, 1, START_MS, recorded=False))
     bodies = [*map(dump, dispatches), "nonsense"]
     deployment.batch.handle([Received(str(n), "receipt", body, ROUTES[2], 1) for n, body in enumerate(bodies)])
-    assert deployment.used == _granted("worker", deployment)
+    assert deployment.used == _granted("worker", deployment, allowed)
 
 
 def test_the_watchdog(deployment: Deployment) -> None:
@@ -183,3 +216,15 @@ def test_the_reconciler(deployment: Deployment) -> None:
     deployment.used.clear()
     assert deployment.reconcile.run().repaired == 1
     assert deployment.used == _granted("reconciler", deployment)
+
+
+def test_the_scheduler_in_economy_mode(economy: Deployment) -> None:
+    economy.define.create(TENANT, economy.draft(Schedule(At(START_MS + 600_000))))  # lies in a slot, as a single
+    economy.scheduled(400_000)
+    economy.define.run(TENANT, economy.job())
+    economy.used.clear()
+    for _ in range(12):
+        until = economy.clock.now_ms() + 60_000
+        economy.ticker.run(lambda until=until: until - economy.clock.now_ms())
+        economy.clock.advance(60_000)
+    assert economy.used == _granted("scheduler", economy, ALLOWED_IN_ECONOMY)

@@ -50,6 +50,12 @@ ALLOWED = {
         **dict.fromkeys(QUEUES, "GetQueueAttributes"),
     },
 }
+ALLOWED_IN_ECONOMY = {
+    "api": ALLOWED["api"],
+    "scheduler": {resource: actions for resource, actions in ALLOWED["scheduler"].items() if resource != SCHEDULER},
+    "worker": {**ALLOWED["worker"], **dict.fromkeys(QUEUES, f"{CONSUME} SendMessage")},
+}
+"""No scheduler calls another; a worker sends the retries that no run could see to in time."""
 SERVICES = ("dynamodb", "lambda", "sqs", "logs")
 
 
@@ -106,6 +112,11 @@ def test_each_may_do_exactly_this(either, role, as_text):
     if role == "worker" and either.local:
         table[ECHO] = "InvokeFunction"
     assert _granted(either.service, role, as_text) == _expected(role, table)
+
+
+@pytest.mark.parametrize("role", ALLOWED_IN_ECONOMY)
+def test_each_may_do_exactly_this_in_economy_mode(economy, role, as_text):
+    assert _granted(economy.service, role, as_text) == _expected(role, ALLOWED_IN_ECONOMY[role])
 
 
 def test_the_sample_target_may_do_nothing(local, as_text):

@@ -32,7 +32,7 @@ class Moody:
         self.released: dict[Dispatch, int] = {}
         self.requests = 0
 
-    def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
+    def send(self, route: Route, dispatches: Sequence[Dispatch], delays_s: Sequence[int] = ()) -> Sequence[bool]:
         assert 0 < len(dispatches) <= SEND_BATCH
         assert all(self.released[dispatch] <= self.clock.now_ms() for dispatch in dispatches)
         self.requests += 1

@@ -88,8 +88,8 @@ class _Trusting:
     def __init__(self, queue: Any) -> None:
         self._queue = queue
 
-    def send(self, route, dispatches):
-        self._queue.send(route, dispatches)
+    def send(self, route, dispatches, delays_s=()):
+        self._queue.send(route, dispatches, delays_s)
         return [True] * len(dispatches)
 
 

@@ -118,9 +118,9 @@ class Choosy:
     def __init__(self, queue: MemoryQueue, weather: Weather, rate: float) -> None:
         self._queue, self._weather, self._rate = queue, weather, rate
 
-    def send(self, route, dispatches):
+    def send(self, route, dispatches, delays_s=()):
         taken = [not self._weather.strikes("partly refused", self._rate) for _ in dispatches]
-        self._queue.send(route, [dispatch for dispatch, good in zip(dispatches, taken, strict=True) if good])
+        self._queue.send(route, [*itertools.compress(dispatches, taken)], [*itertools.compress(delays_s, taken)])
         return taken
 
 

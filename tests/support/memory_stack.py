@@ -21,11 +21,13 @@ from tidewheel.adapters.memory import (
 )
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Definition, Job, Target
+from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.route import Route
 from tidewheel.domain.schedule import At, Cron, Every, Schedule
 from tidewheel.engine.batch import Batch, Received
 from tidewheel.engine.define import Define
+from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.engine.ticker import End, Ticker
@@ -89,7 +91,8 @@ class RecordingLauncher:
 class MemoryStack:
     """Everything that a deployment has, in memory."""
 
-    def __init__(self, shards: int = 2, now_ms: int = START_MS) -> None:
+    def __init__(self, shards: int = 2, now_ms: int = START_MS, pace: Pace = LOOP) -> None:
+        self.pace = pace
         self.clock = PumpedClock(now_ms)
         self.clock.pump = self.pump
         self.world = World()
@@ -125,6 +128,7 @@ class MemoryStack:
             self.entropy,
             self.telemetry,
             self.layouts,
+            self.pace,
         )
 
     @property
@@ -139,6 +143,7 @@ class MemoryStack:
             self.telemetry,
             self.layouts,
             self.locks,
+            Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace),
         )
 
     def ticker(self, version: str = "v1", seat: int = 0, seats: int = 1) -> Ticker:
@@ -156,6 +161,7 @@ class MemoryStack:
             version,
             seat,
             seats,
+            self.pace,
         )
 
     def turn_for(self, duration_ms: int, version: str = "v1") -> End:

@@ -27,9 +27,9 @@ class Counted(MemoryQueue):
         super().__init__(*about)  # type: ignore[arg-type]
         self.sent: Counter[tuple[int, str]] = Counter()
 
-    def send(self, route, dispatches):
+    def send(self, route, dispatches, delays_s=()):
         self.sent.update((dispatch.due_ms, dispatch.execution) for dispatch in dispatches)
-        return super().send(route, dispatches)
+        return super().send(route, dispatches, delays_s)
 
     @property
     def repeated(self) -> list[int]:

@@ -35,7 +35,7 @@ def test_a_queue_that_is_down_is_asked_seldom_and_then_given_everything_once() -
     sends: Counter[str] = Counter()
     real = stack.queue.send
 
-    def counted(route, dispatches):
+    def counted(route, dispatches, delays_s=()):
         sends.update(dispatch.execution for dispatch in dispatches)
         return real(route, dispatches)
 
@@ -65,7 +65,7 @@ def test_while_a_cursor_cannot_be_written_only_its_write_is_repeated() -> None:
     loads: Counter[Any] = Counter()
     send, load = stack.queue.send, stack.wheel.load
 
-    def counted_send(route, dispatches):
+    def counted_send(route, dispatches, delays_s=()):
         sends.update(dispatch.execution for dispatch in dispatches)
         return send(route, dispatches)
 

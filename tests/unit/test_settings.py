@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
+from tidewheel.domain.pace import ECONOMY
 from tidewheel.domain.route import ROUTES, Route
 from tidewheel.names import Env
 from tidewheel.settings import RunSettings, SchedulerSettings, SettingsError, WatchdogSettings
@@ -18,6 +19,7 @@ EVERYTHING = {
     Env.CONTROL_TABLE: "t-control",
     Env.QUEUES: json.dumps({str(route): f"https://sqs/1/t-{route}" for route in ROUTES}),
     Env.SHARDS: "16",
+    Env.PACE: "economy",
     Env.SCHEDULER_FUNCTION: "t-scheduler",
     Env.CODE_VERSION: "abc",
     Env.SCHEDULERS: "2",
@@ -32,7 +34,7 @@ def environ(**changes: str) -> dict[str, str]:
 def test_what_the_workers_need() -> None:
     read = RunSettings.from_env(environ())
     urls = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
-    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", "t-control", urls, 16)
+    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", "t-control", urls, 16, ECONOMY)
 
 
 def test_what_the_scheduler_needs() -> None:

@@ -324,7 +324,7 @@ def test_only_what_the_queue_accepted_counts_as_sent() -> None:
     stack = MemoryStack(shards=1)
     send, refused = stack.queue.send, []
 
-    def partial(route, dispatches):
+    def partial(route, dispatches, delays_s=()):
         kept = [dispatch for index, dispatch in enumerate(dispatches) if index % 2 == 0]
         refused.extend(dispatches[1::2])
         send(route, kept)
@@ -342,7 +342,7 @@ def test_an_outage_of_the_queue_delays_and_loses_nothing() -> None:
     stack = MemoryStack()
     send = stack.queue.send
 
-    def broken(route, dispatches):
+    def broken(route, dispatches, delays_s=()):
         if START_MS + 20_000 < stack.clock.now_ms() < START_MS + 100_000:
             raise PortError("queue.send", str(route), "down")
         return send(route, dispatches)

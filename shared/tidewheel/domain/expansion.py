@@ -11,6 +11,7 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Generation, Job, JobState
 from tidewheel.domain.limits import GRACE_MS
 from tidewheel.domain.misfire import Course, Missed, judged
+from tidewheel.domain.pace import delay_s
 from tidewheel.domain.precision import Precision, release_ms
 from tidewheel.domain.route import Route
 from tidewheel.domain.schedule import Schedule
@@ -49,6 +50,14 @@ class Firing:
     release_ms: int
     route: Route
     dispatch: Dispatch
+
+    def delay_s(self, now_ms: int) -> int:
+        """For how many whole seconds its message is to be hidden if it is sent now (ms).
+
+        A first attempt comes up to a second early, since its worker holds it until it is due; a later one is not
+        held, and comes up to a second late. High precision is not handed over earlier than normal.
+        """
+        return delay_s(max(self.release_ms, self.dispatch.due_ms), now_ms, held=self.dispatch.attempt == 1)
 
 
 class Drop(StrEnum):

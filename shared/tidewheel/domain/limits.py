@@ -16,6 +16,9 @@ SKEW_MS = 2 * SECOND_MS
 DIRECT_MS = 2 * SECOND_MS
 """What is due sooner is sent to the queue by the API itself and held by the worker until due."""
 
+MAX_SEND_DELAY_MS = 15 * MINUTE_MS
+"""The longest time for which a queue hides a message that was just sent (Amazon SQS message timers)."""
+
 HEARTBEAT_MS = 1 * SECOND_MS
 LET_GO_MS = 3_500
 """A scheduler whose heartbeat was not renewed for this long stops by itself."""

@@ -6,6 +6,7 @@ nothing wraps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -93,15 +94,22 @@ def late(shard: int) -> Slot:
     return Slot(Level.LATE, 0, shard)
 
 
-def place(due_ms: int, now_ms: int, shard: int) -> Slot:
+def place(due_ms: int, now_ms: int, shard: int, rings: Sequence[Ring] = RINGS, ahead_ms: int = 0) -> Slot:
     """Where a writer who does not own the shard puts an entry.
 
     The coarsest level whose slot will still be unloaded after the bound of a write and the skew of two clocks;
     ``late`` if none is.
+
+    Args:
+        due_ms: When the entry is due.
+        now_ms: The time.
+        shard: Where it belongs.
+        rings: Those that may take it, coarsest first.
+        ahead_ms: How much earlier than their leads say slots are loaded.
     """
-    for ring in RINGS:
+    for ring in rings:
         start = ring.start_of(due_ms)
-        if now_ms < ring.open_until(start):
+        if now_ms < ring.open_until(start) - ahead_ms:
             return Slot(ring.level, start, shard)
     return late(shard)
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tidewheel.domain.ids import shard_of
 from tidewheel.domain.limits import PACK_ENTRIES
+from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import ARMED, MINUTES, Entry, Level, Placed, Slot, late, pack_key, place
+from tidewheel.domain.wheel import ARMED, MINUTES, Entry, Level, Placed, Slot, late, pack_key
 from tidewheel.engine.window import Shard, Window
 
 _SKIPPED = frozenset({Level.HOURS, Level.DAYS})
@@ -23,9 +24,10 @@ Arm = tuple[Window, Entry]
 class Armer:
     """Writes what the owner of a shard arms. A slot is not loaded while a write into it is under way."""
 
-    def __init__(self, shard: Shard, tracks: Mapping[Level, Track]) -> None:
+    def __init__(self, shard: Shard, tracks: Mapping[Level, Track], pace: Pace = LOOP) -> None:
         self._shard = shard
         self._tracks = tracks
+        self._pace = pace
         self._sequence = itertools.count()
 
     def takes(self, due_ms: int) -> bool:
@@ -77,7 +79,7 @@ class Armer:
         wheel, clock = self._shard.stores.wheel, self._shard.clock
 
         def work() -> None:
-            wheel.put(Placed(place(entry.due_ms, clock.now_ms(), shard), entry))
+            wheel.put(Placed(self._pace.place(entry.due_ms, clock.now_ms(), shard), entry))
 
         self._write([window], work, lambda: None)
 

@@ -9,15 +9,17 @@ from typing import Any
 
 from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
 from tidewheel.domain.execution import Execution, State
-from tidewheel.domain.expansion import first_firing, route_of, waiting_firing
+from tidewheel.domain.expansion import route_of
 from tidewheel.domain.ids import ExecutionId, Origin, job_id, nonce
 from tidewheel.domain.job import Definition, Generation, Job, JobState
 from tidewheel.domain.ledger import standing
 from tidewheel.domain.limits import DIRECT_MS, MAX_PAGE
 from tidewheel.domain.misfire import Missed
-from tidewheel.domain.wheel import Chain, Entry, Placed, Waiting, late, place
+from tidewheel.domain.pace import LOOP, Pace
+from tidewheel.domain.wheel import Chain, Entry, Placed, Waiting, late
+from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
-from tidewheel.ports import Clock, Entropy, Executions, Jobs, Page, PortError, Queue, Telemetry, Wheel
+from tidewheel.ports import Clock, Entropy, Executions, Jobs, Page, Queue, Telemetry, Wheel
 
 Draft = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
@@ -51,6 +53,7 @@ class Define:
     entropy: Entropy
     telemetry: Telemetry
     layouts: Layouts
+    pace: Pace = LOOP
 
     def create(self, tenant: str, draft: Draft, key: str = "", fingerprint: str = "") -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.
@@ -70,7 +73,8 @@ class Define:
         request = fingerprint if key else ""
         if key and (existing := self.jobs.get(tenant, id, consistent=True)):
             return _same_request(existing, request)  # before the draft, which would refuse what is past by now
-        job = Job(tenant, id, draft(id, now, None), JobState.ACTIVE, 1, now, now, now, request)
+        definition = self._accepted(draft(id, now, None))
+        job = Job(tenant, id, definition, JobState.ACTIVE, 1, now, now, now, request)
         placed, queued = self._first(job, now)
         if not self.jobs.create(job, placed, queued):
             return self._created_before(job)
@@ -114,24 +118,17 @@ class Define:
         return self.layouts.shard_of(job.tenant, job.id)
 
     def _place(self, entry: Entry, now: int) -> Placed:
-        return Placed(place(entry.due_ms, now, self.layouts.shard_of(entry.tenant, entry.job)), entry)
+        return Placed(self.pace.place(entry.due_ms, now, self.layouts.shard_of(entry.tenant, entry.job)), entry)
 
     def _hand_over(self, job: Job, placed: Placed | None, now: int) -> None:
-        """Sends what is due at once. If that fails, the wheel does it: the entry is there."""
-        if placed is None or placed.entry.due_ms >= now + DIRECT_MS:
-            return
-        entry = placed.entry
-        if isinstance(entry, Waiting):
-            firing = waiting_firing(entry)
-        else:
-            firing = first_firing(job, entry.nominal_ms, recorded=False)
-        try:
-            (accepted,) = self.queue.send(firing.route, [firing.dispatch])
-            if accepted and isinstance(entry, Waiting):
-                self.wheel.remove(placed.slot, [placed.key])
-        except PortError as error:
-            self.telemetry.count("direct_send_failed")
-            self.telemetry.alarm("the wheel will fire what could not be sent at once", error=str(error))
+        """Sends what is due too soon. If that fails, the wheel does it: the entry is there."""
+        if placed is not None:
+            Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace).hand_over(job, placed, now)
+
+    def _accepted(self, definition: Definition) -> Definition:
+        """Raises ``Invalid`` for what cannot be promised at this pace."""
+        self.pace.refuse(definition.precision)
+        return definition
 
     def get(self, tenant: str, id: str) -> Job:
         """One job as of now."""
@@ -177,7 +174,7 @@ class Define:
         """
 
         def change(job: Job, now: int) -> Job:
-            definition = draft(job.id, now, job.definition)
+            definition = self._accepted(draft(job.id, now, job.definition))
             if definition.schedule is None and job.definition.schedule is not None:
                 raise Invalid("schedule", "a scheduled job keeps a schedule", "pause the job to stop it")
             return job.edited(definition, job.state, now)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from tidewheel.domain.expansion import Firing
+from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.domain.route import Route
 from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.errands import Errands
@@ -20,11 +21,15 @@ class Hopper:
     """The loaded occurrences by route and by the time of their hand-over.
 
     Only what the queue reports as accepted counts as sent; the rest is offered again, and its slot is not
-    retired meanwhile. A route that takes nothing is left alone for a while; the others are not affected.
+    retired meanwhile. A route that takes nothing is left alone for a while; the others are not affected. Where nobody
+    loops, all of it is sent at once, with delays.
     """
 
-    def __init__(self, queue: Queue, errands: Errands, telemetry: Telemetry, backoff: Backoff) -> None:
+    def __init__(
+        self, queue: Queue, errands: Errands, telemetry: Telemetry, backoff: Backoff, pace: Pace = LOOP
+    ) -> None:
         self._queue = queue
+        self._pace = pace
         self._errands = errands
         self._telemetry = telemetry
         self._backoff = backoff
@@ -42,7 +47,7 @@ class Hopper:
             kept: Says whether they are still this scheduler's to send; asked when they are due.
         """
         for firing in firings:
-            self._lanes[firing.route].add(firing, sent, kept)
+            self._lanes[firing.route].add(firing, sent, kept, firing.release_ms if self._pace.loops else 0)
 
     def handed_over_ms(self, now_ms: int) -> int:
         """An instant (ms), ``now_ms`` at most, up to which everything is handed over.
@@ -67,12 +72,13 @@ class Hopper:
 
     def _send(self, route: Route, batch: Sequence[Waiting]) -> None:
         dispatches = [waiting.firing.dispatch for waiting in batch]
+        delays = () if self._pace.loops else [waiting.firing.delay_s(self._now_ms) for waiting in batch]
         lane, lowest = self._lanes[route], min(waiting.due_ms for waiting in batch)
         failures = lane.failures
 
         def work() -> Sequence[bool]:
             try:
-                return self._queue.send(route, dispatches)
+                return self._queue.send(route, dispatches, delays)
             except PortError as error:
                 self._telemetry.note("send failed", route=str(route), problem=str(error))
                 return [False] * len(dispatches)

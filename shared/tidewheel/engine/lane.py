@@ -96,9 +96,9 @@ class Lane:
     _heap: list[Waiting] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
-    def add(self, firing: Firing, sent: Sent, kept: Kept) -> None:
-        """Takes an occurrence in."""
-        self._push(Waiting(firing.release_ms, next(self._order), firing, sent, kept))
+    def add(self, firing: Firing, sent: Sent, kept: Kept, release_ms: int) -> None:
+        """Takes an occurrence in that may be sent from ``release_ms`` on."""
+        self._push(Waiting(release_ms, next(self._order), firing, sent, kept))
 
     def again(self, waiting: Waiting, release_ms: int) -> None:
         """Takes one in again that was refused."""

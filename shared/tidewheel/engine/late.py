@@ -35,6 +35,11 @@ class LateSlot:
         """Whether it was read at all: a new owner reads what is late before anything else."""
         return self._taken > 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether it was read and nothing of it is in hand."""
+        return self.seen and not self._windows
+
     def read(self, now_ms: int) -> None:
         """Begins the next read when it is time."""
         if self._reading or now_ms < self._due_ms:

@@ -16,13 +16,15 @@ from tidewheel.engine.window import Shard, Window
 class Retirer:
     """The end of a slot's life: read its singles once more, move the cursor durably, delete the singles."""
 
-    def __init__(self, shard: Shard, tracks: Mapping[Level, Track], loader: Loader) -> None:
+    def __init__(
+        self, shard: Shard, tracks: Mapping[Level, Track], loader: Loader, stored: Mapping[Level, int]
+    ) -> None:
         self._shard = shard
         self._tracks = tracks
         self._loader = loader
         self._windows: dict[Window, None] = {}
         self._retired: list[Window] = []
-        self._stored: Mapping[Level, int] = {}
+        self._stored = stored
         self._storing = False
 
     def watch(self, window: Window) -> None:
@@ -85,6 +87,10 @@ class Retirer:
 
     def _cursors(self) -> Mapping[Level, int]:
         return {level: track.cursor_ms for level, track in self._tracks.items()}
+
+    def waits(self, now_ms: int) -> bool:
+        """Whether all that is in hand is done, and only waits for its slots' time to be over."""
+        return all(window.done and window.ends_ms > now_ms for window in self._windows)
 
     @property
     def stored(self) -> bool:

@@ -27,9 +27,11 @@ from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.job import Job
 from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.overlap import replaced_by
+from tidewheel.domain.pace import LOOP
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.retry import delay_ms
-from tidewheel.domain.wheel import Placed, Waiting, place
+from tidewheel.domain.wheel import Placed, Waiting
+from tidewheel.engine.direct import Direct
 from tidewheel.engine.handled import CONTENDED, Fate, Handled
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.overlap import Gate
@@ -51,6 +53,7 @@ class Run:
     telemetry: Telemetry
     layouts: Layouts
     locks: Locks
+    direct: Direct | None = None
 
     @property
     def _gate(self) -> Gate:
@@ -218,8 +221,12 @@ class Run:
         self._put(entry, now)
 
     def _put(self, entry: Waiting, now: int) -> None:
+        """Puts an entry on the wheel, or sends it at once if no slot would be loaded in time."""
+        if self.direct is not None and self.direct.retry(entry, now):
+            return
+        pace = self.direct.pace if self.direct is not None else LOOP
         shard = self.layouts.shard_of(entry.tenant, entry.job)
-        self.wheel.put(Placed(place(entry.due_ms, now, shard), entry))
+        self.wheel.put(Placed(pace.place(entry.due_ms, now, shard), entry))
 
 
 def _busy(record: Execution, now: int) -> Handled:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from tidewheel.domain.lease import Holding, Lease, Mark, Vigil, heir, is_vacant
 from tidewheel.domain.limits import LOOK_MS, SECOND_MS
+from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.domain.wheel import Level
 from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.errands import Errands
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.turn import ShardWheel
+from tidewheel.engine.turn import ShardWheel, Turning
 from tidewheel.engine.window import Shard, Stores
 from tidewheel.ports import Clock, Telemetry
 
@@ -30,6 +31,7 @@ class Means:
     executor: Executor
     layouts: Layouts
     backoff: Backoff
+    pace: Pace = LOOP
 
     def errands(self) -> Errands:
         """A set of errands of its own."""
@@ -68,6 +70,7 @@ class Shares:
     _mine: set[int] = field(default_factory=set)
     _look_ms: int = 0
     _looking: bool = False
+    _since_ms: int | None = None
 
     def __post_init__(self) -> None:
         self._errands = self.means.errands()
@@ -85,6 +88,11 @@ class Shares:
             held.shard.errands.collect()
             held.wheel.turn(now_ms)
 
+    @property
+    def through(self) -> bool:
+        """Whether each shard is in hand, and nothing is left in it that could be handed over by now."""
+        return self._mine == self._held.keys() != set() and all(held.wheel.through for held in self._held.values())
+
     # --- who is alive -------------------------------------------------------------------------------------
 
     def _look(self, monotonic: int) -> None:
@@ -93,10 +101,12 @@ class Shares:
             return
         self._looking = True
         self._look_ms = monotonic + LOOK_MS
-        control = self.means.stores.control
+        control, now_ms = self.means.stores.control, self.means.clock.now_ms()
 
         def work() -> Mapping[int, Lease | None]:
             self.means.layouts.now()
+            if self._since_ms is None:
+                self._since_ms = control.turned_at(self.means.pace.name, now_ms)
             return {seat: control.lease(seat) for seat in self._vigils}
 
         def done(leases: Mapping[int, Lease | None]) -> None:
@@ -144,7 +154,9 @@ class Shares:
         shard = Shard(number, holding.epoch, means.stores, means.errands(), means.telemetry, means.clock, means.layouts)
         handed_ms = max(holding.handed_ms, *(mark.of(number) for mark in self._marks.values()))
         cursors = {**dict.fromkeys(Level, means.layouts.latest.born_ms(number)), **holding.cursors}
-        wheel = ShardWheel(shard, cursors, means.clock.now_ms(), self.hopper, handed_ms)
+        assert self._since_ms is not None  # known since the first look
+        turning = Turning(means.pace, self._since_ms, handed_ms)
+        wheel = ShardWheel(shard, cursors, means.clock.now_ms(), self.hopper, turning)
         self._held[number] = _Held(wheel, shard, handed_ms)
 
     def mark(self, now_ms: int) -> Mark:

@@ -10,7 +10,7 @@ from random import Random
 
 from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import HEARTBEAT_MS, LET_GO_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.precision import TICK_MS
+from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.layouts import Layouts
@@ -26,12 +26,14 @@ STAGGER_MS = 30 * SECOND_MS
 LAST_CALL_MS = 6 * SECOND_MS
 """How long before its deadline it yields even if no successor has come."""
 _YIELD_MS = 4 * SECOND_MS
+_YIELD_TICK_MS = 10
 
 
 class End(StrEnum):
     """Why a scheduler's run was over."""
 
     NOT_NEEDED = "not_needed"  # another one sits in the seat
+    DONE = "done"  # a short run has handed on what it could; only where nobody loops
     HANDED_OVER = "handed_over"  # to a successor that stood ready, or at the deadline
     LET_GO = "let_go"  # its heartbeat could not be renewed in time
 
@@ -52,6 +54,7 @@ class Ticker:
         version: The code version.
         seat: Which seat it is to take.
         seats: How many there are.
+        pace: Whether it loops, or hands over what comes next and ends.
     """
 
     stores: Stores
@@ -65,9 +68,10 @@ class Ticker:
     version: str
     seat: int = 0
     seats: int = 1
+    pace: Pace = LOOP
 
     def run(self, remaining_ms: Callable[[], int]) -> End:
-        """Takes the seat and turns the wheel until the deadline nears.
+        """Takes the seat and turns the wheel until the deadline nears, or, where nobody loops, all is handed over.
 
         Args:
             remaining_ms: How long this process may go on, ms.
@@ -105,13 +109,14 @@ class _Reign:
         self._ticker = ticker
         self._clock = ticker.clock
         self._lease = lease
+        self._pace = pace = ticker.pace
         backoff = Backoff(Random(ticker.owner))  # noqa: S311 - spreads tries, guards nothing; no owner has two runs
-        means = Means(ticker.stores, ticker.clock, ticker.telemetry, ticker.executor, ticker.layouts, backoff)
+        means = Means(ticker.stores, ticker.clock, ticker.telemetry, ticker.executor, ticker.layouts, backoff, pace)
         self._errands = means.errands()
-        self._hopper = Hopper(ticker.queue, self._errands, ticker.telemetry, backoff)
+        self._hopper = Hopper(ticker.queue, self._errands, ticker.telemetry, backoff, pace)
         self._shares = Shares(means, self._hopper, lease, ticker.seats)
         self._renewed_ms = self._clock.monotonic_ms()
-        self._heartbeat_ms = self._renewed_ms
+        self._heartbeat_ms = self._renewed_ms + (0 if ticker.pace.loops else HEARTBEAT_MS)
         self._report_ms = self._renewed_ms
         self._beating = False
         self._called = False
@@ -119,12 +124,12 @@ class _Reign:
     def steps(self, remaining_ms: Callable[[], int]) -> Steps:
         while True:
             end = self._tick(remaining_ms())
-            if end is End.HANDED_OVER:
+            if end in {End.HANDED_OVER, End.DONE}:
                 yield from self._yield()
             if end is not None:
                 return end
             now = self._clock.now_ms()
-            yield now - now % TICK_MS + TICK_MS
+            yield now - now % self._pace.tick_ms + self._pace.tick_ms
 
     def _tick(self, remaining_ms: int) -> End | None:
         monotonic = self._clock.monotonic_ms()
@@ -136,6 +141,9 @@ class _Reign:
         self._shares.work(now)
         self._hopper.fire(now)
         self._report(monotonic)
+        if not self._pace.loops:
+            through = self._shares.through and not self._errands.busy
+            return End.DONE if through or remaining_ms < LAST_CALL_MS else None
         return End.HANDED_OVER if self._must_yield(remaining_ms) else None
 
     def _heartbeat(self, monotonic: int) -> None:
@@ -178,5 +186,5 @@ class _Reign:
         while not self._shares.leave_all(self._clock.now_ms()) and self._clock.monotonic_ms() < until:
             self._errands.collect()
             self._heartbeat(self._clock.monotonic_ms())
-            yield self._clock.now_ms() + TICK_MS // 10
+            yield self._clock.now_ms() + _YIELD_TICK_MS
         self._ticker.stores.control.release(self._lease)

@@ -7,11 +7,15 @@ errands. A crash anywhere repeats a slot from its cursor, and every step is idem
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 from tidewheel.domain.expansion import Firing, expand, waiting_firing
-from tidewheel.domain.span import EVERYTHING
+from tidewheel.domain.pace import LOOP, Pace
+from tidewheel.domain.precision import Precision
+from tidewheel.domain.span import EVERYTHING, SINGLES
 from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import CASCADES, RINGS, Chain, Entry, Level, Slot, Waiting
+from tidewheel.domain.wheel import CASCADES, RINGS, Chain, Entry, Level, Ring, Slot, Waiting
 from tidewheel.engine.account import Accountant
 from tidewheel.engine.arm import Arm, Armer
 from tidewheel.engine.fire import Hopper
@@ -27,23 +31,43 @@ _MOST_SLOTS = 500
 """Slots of a level that are opened, or passed over, in one tick."""
 
 
+@dataclass(frozen=True, slots=True)
+class Turning:
+    """How a wheel is turned.
+
+    Args:
+        pace: By a loop, or by short runs.
+        since_ms: Since when (ms), without another pace in between.
+        handed_ms: Up to which due time (ms) all that packs hold is handed on.
+    """
+
+    pace: Pace = LOOP
+    since_ms: int = 0
+    handed_ms: int = 0
+
+
 class ShardWheel:
     """The wheel of one shard, held under one epoch."""
 
     def __init__(
-        self, shard: Shard, cursors: Mapping[Level, int], now_ms: int, hopper: Hopper, handed_ms: int = 0
+        self, shard: Shard, cursors: Mapping[Level, int], now_ms: int, hopper: Hopper, turning: Turning
     ) -> None:
         self._shard = shard
         self._hopper = hopper
-        self._tracks = {ring.level: Track.resume(ring, cursors[ring.level], now_ms) for ring in RINGS}
-        self._armer = Armer(shard, self._tracks)
+        self._pace = pace = turning.pace
+        resumed = {ring: pace.resumed_ms(ring, cursors[ring.level], now_ms, turning.since_ms) for ring in RINGS}
+        self._tracks = {ring.level: Track.resume(ring, cursor_ms, now_ms) for ring, cursor_ms in resumed.items()}
+        self._turned = RINGS if pace.sweeps(now_ms, turning.since_ms) else pace.rings
+        self._passed = [(ring, start) for ring, ms in resumed.items() for start in pace.look_back(ring, ms)]
+        self._armer = Armer(shard, self._tracks, pace)
         self._loader = Loader(shard, self._take_in)
         self._quarantine = Quarantine(shard)
-        self._retirer = Retirer(shard, self._tracks, self._loader)
+        stored = {} if pace.loops else {ring.level: cursors[ring.level] for ring in RINGS}  # a run may have no news
+        self._retirer = Retirer(shard, self._tracks, self._loader, stored)
         self._late = LateSlot(shard, now_ms, self._take_in_late)
         self._accountant = Accountant(shard)
         self._now_ms = now_ms
-        self._handed_ms = handed_ms
+        self._handed_ms = turning.handed_ms
         self._loading: set[Slot] = set()
         self.draining = False
         self.closed = False
@@ -70,18 +94,47 @@ class ShardWheel:
         loading = any(slot.level is Level.MINUTES and slot.start_ms <= until_ms for slot in self._loading)
         return planned and not loading and not self._retirer.accounting
 
+    @property
+    def through(self) -> bool:
+        """Whether nothing is left that could be handed over by now; only the time of some slots is not over."""
+        nothing_due = all(self._next(track, self._now_ms) is None for track in self._turning())
+        idle = self._late.idle and not self._passed and not self._shard.errands.busy
+        return nothing_due and idle and self._retirer.waits(self._now_ms)
+
     # --- load ---------------------------------------------------------------------------------------------
 
     def _open_slots(self, now_ms: int) -> None:
-        for track in self._tracks.values():
+        self._look_back(now_ms)
+        for track in self._turning():
             track.wake(now_ms)
             for _ in range(_MOST_SLOTS):
-                slot_ms = track.due_live(now_ms)
-                if slot_ms is None and track.backlog_open < _BACKLOG_LOADS:
-                    slot_ms = track.due_backlog()
+                slot_ms = self._next(track, now_ms)
                 if slot_ms is None:
                     break
                 self._open(track, slot_ms, now_ms)
+
+    def _turning(self) -> Iterable[Track]:
+        return (self._tracks[ring.level] for ring in self._turned)
+
+    def _next(self, track: Track, now_ms: int) -> int | None:
+        """The slot of a track that is to be loaded next, if one is by now: a live one, else one of the backlog."""
+        slot_ms = track.due_live(now_ms + self._pace.ahead_ms)
+        if slot_ms is None and track.backlog_open < _BACKLOG_LOADS:
+            slot_ms = track.due_backlog()
+        return slot_ms
+
+    def _look_back(self, now_ms: int) -> None:
+        """Reads the singles of slots that were passed ahead of their time."""
+        while self._passed:
+            ring, start_ms = self._passed.pop()
+            slot = Slot(ring.level, start_ms, self._shard.number)
+            if self._shard.layouts.latest.may_hold(slot, now_ms):
+                window = Window(slot, self._ends_ms(ring, slot))
+                self._loader.read(window, SINGLES, (), partial(self._looked_back, window))
+
+    def _looked_back(self, window: Window, found: int) -> None:
+        if found:
+            self._retirer.watch(window)
 
     def _open(self, track: Track, slot_ms: int, now_ms: int) -> None:
         track.opened(slot_ms)
@@ -89,11 +142,16 @@ class ShardWheel:
         if not self._shard.layouts.latest.may_hold(slot, now_ms):
             track.retired(slot_ms)
             return
-        ends_ms = slot_ms if slot.level in CASCADES else slot_ms + track.ring.slot_ms
-        window = Window(slot, ends_ms)
+        window = Window(slot, self._ends_ms(track.ring, slot))
         self._loading.add(slot)
         self._loader.read(window, EVERYTHING, (), lambda _: self._loading.discard(slot))
         self._retirer.watch(window)
+
+    def _ends_ms(self, ring: Ring, slot: Slot) -> int:
+        """From when a slot may be retired: at once, where what is loaded is handed over at once."""
+        if not self._pace.loops and ring in self._pace.rings:
+            return 0
+        return slot.start_ms if slot.level in CASCADES else slot.start_ms + ring.slot_ms
 
     # --- plan ---------------------------------------------------------------------------------------------
 
@@ -147,6 +205,9 @@ class ShardWheel:
             return
         job, history = loaded.jobs.get(key), loaded.history.get(key, {})
         plan = expand(entry, job, history, self._armer.takes, self._now_ms, handed_ms)
+        if job is not None and job.definition.precision is Precision.HIGH and not self._pace.loops:
+            self._shard.telemetry.count("high_precision_as_normal")
+            self._shard.telemetry.note("high precision needs a loop; treated as normal", job=job.id)
         firings.extend(plan.firings)
         firings.extend(self._accountant.paced(plan.late, self._now_ms))
         self._accountant.account(window, plan)

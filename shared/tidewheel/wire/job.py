@@ -61,7 +61,10 @@ class JobBody(Model):
     schedule: ScheduleBody | None = None
     target: TargetBody
     priority: Literal["critical", "high", "normal", "low"] = "normal"
-    precision: Literal["high", "normal", "low"] = "normal"
+    precision: Annotated[
+        Literal["high", "normal", "low"],
+        Field(description="How near to its due time a run starts. A deployment in economy mode refuses high."),
+    ] = "normal"
     pool: Literal["lambda"] = "lambda"
     jitter: Annotated[
         timedelta,

@@ -28,4 +28,5 @@ def define(settings: RunSettings) -> Define:
         entropy=SystemEntropy(),
         telemetry=PowertoolsTelemetry(Function.API),
         layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
+        pace=settings.pace,
     )

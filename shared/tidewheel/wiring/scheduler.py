@@ -30,7 +30,7 @@ def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
     Args:
         settings: What the environment says.
         owner: A name for this run that no other run has.
-        seat: Which seat it is to take.
+        seat: Which seat it is to take; where nobody loops, there is one.
     """
     dynamodb, clock = clients.dynamodb(), SystemClock()
     control = DynamoControl(dynamodb, settings.control_table)
@@ -49,6 +49,7 @@ def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
         layouts=Layouts(control, clock, settings.shards),
         owner=owner,
         version=settings.code_version,
-        seat=seat,
+        seat=seat if settings.pace.loops else 0,
         seats=settings.schedulers,
+        pace=settings.pace,
     )

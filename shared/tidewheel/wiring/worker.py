@@ -14,6 +14,7 @@ from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.targets.aws_lambda import LambdaTarget
 from tidewheel.adapters.targets.http import HttpTarget
 from tidewheel.engine.batch import Batch
+from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.names import Function
@@ -26,15 +27,17 @@ def batch(settings: RunSettings) -> Batch:
     """Makes the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
     telemetry = PowertoolsTelemetry(Function.WORKER)
+    wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
     run = Run(
         jobs=all_jobs(dynamodb, settings),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
-        wheel=DynamoWheel(dynamodb, settings.wheel_table),
+        wheel=wheel,
         callers={"http": HttpTarget(), "lambda": LambdaTarget(LambdaInvoker())},
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,
         layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
         locks=DynamoLocks(dynamodb, settings.executions_table),
+        direct=Direct(queue, wheel, clock, telemetry, settings.pace),
     )
-    return Batch(run, SqsQueue(clients.sqs(), settings.queues), telemetry, load)
+    return Batch(run, queue, telemetry, load)

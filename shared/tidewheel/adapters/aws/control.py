@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LAYOUT = {"pk": text("layout")}
 _SWEEP = {"pk": text("sweep")}
+_PACE = {"pk": text("pace")}
 
 
 def _seat(seat: int) -> dict[str, dict[str, str]]:
@@ -91,6 +92,17 @@ class DynamoControl:
         values = {":pe": _periods(new), ":seen": _periods(seen)}
         stored, standing = self._update("control.reshape", _LAYOUT, "SET pe = :pe", "pe = :seen", values)
         return stored is not None or (standing is not None and _read_layout(standing) == new)
+
+    def turned_at(self, pace: str, now_ms: int) -> int:
+        """See ``ports.Control``."""
+        known = self._get("control.turned_at", _PACE)
+        if known and get_text(known, "pa") == pace:
+            return int(known["at"]["N"])
+        condition, names = "attribute_not_exists(pk) OR pa <> :pa", {"#at": "at"}
+        values = {":pa": text(pace), ":at": number(now_ms)}
+        change = "SET pa = :pa, #at = :at"
+        stored, standing = self._update("control.turned_at", _PACE, change, condition, values, names)
+        return int((stored or standing or {})["at"]["N"])
 
     def lease(self, seat: int = 0) -> Lease | None:
         """See ``ports.Control``."""

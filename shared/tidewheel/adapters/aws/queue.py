@@ -15,6 +15,7 @@ from tidewheel.wire.message import dump
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 _LONGEST_HIDING_MS = 11 * HOUR_MS  # Amazon SQS refuses what would end 12 hours after the message was received
 
@@ -26,16 +27,14 @@ class SqsQueue:
     client: SQSClient
     urls: Mapping[Route, str]
 
-    def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
+    def send(self, route: Route, dispatches: Sequence[Dispatch], delays_s: Sequence[int] = ()) -> Sequence[bool]:
         """See ``ports.Queue``. The tenant is the message group: a standard queue then shares fairly between them."""
+        entries = [
+            _entry(index, dispatch, delay_s)
+            for index, (dispatch, delay_s) in enumerate(zip(dispatches, delays_s or [0] * len(dispatches), strict=True))
+        ]
         with translated("queue.send", str(route)):
-            answer = self.client.send_message_batch(
-                QueueUrl=self._url(route),
-                Entries=[
-                    {"Id": str(index), "MessageBody": dump(dispatch), "MessageGroupId": dispatch.tenant}
-                    for index, dispatch in enumerate(dispatches)
-                ],
-            )
+            answer = self.client.send_message_batch(QueueUrl=self._url(route), Entries=entries)
         accepted = {entry["Id"] for entry in answer.get("Successful", [])}
         return [str(index) in accepted for index in range(len(dispatches))]
 
@@ -59,3 +58,12 @@ class SqsQueue:
         if route not in self.urls:
             raise PortError("queue", str(route), "this deployment has no such queue")
         return self.urls[route]
+
+
+def _entry(index: int, dispatch: Dispatch, delay_s: int) -> SendMessageBatchRequestEntryTypeDef:
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(index),
+        "MessageBody": dump(dispatch),
+        "MessageGroupId": dispatch.tenant,
+    }
+    return {**entry, "DelaySeconds": delay_s} if delay_s else entry

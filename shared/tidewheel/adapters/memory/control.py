@@ -21,6 +21,7 @@ class MemoryControl:
     _holdings: dict[int, Holding] = field(default_factory=dict)
     _layout: Layout | None = None
     _sweep: Sweep | None = None
+    _turned: tuple[str, int] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def layout(self) -> Layout | None:
@@ -41,6 +42,13 @@ class MemoryControl:
                 return False
             self._layout = new
             return True
+
+    def turned_at(self, pace: str, now_ms: int) -> int:
+        """See ``ports.Control``."""
+        with self._lock:
+            if self._turned is None or self._turned[0] != pace:
+                self._turned = (pace, now_ms)
+            return self._turned[1]
 
     def lease(self, seat: int = 0) -> Lease | None:
         """See ``ports.Control``."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.route import ROUTES, Route
 from tidewheel.ports import Clock, PortError
 from tidewheel.wire.message import dump, load
@@ -42,14 +43,14 @@ class MemoryQueue:
         self._nothing_before_ms = 0
         self.requests = 0
 
-    def send(self, route: Route, dispatches: Sequence[Dispatch]) -> Sequence[bool]:
+    def send(self, route: Route, dispatches: Sequence[Dispatch], delays_s: Sequence[int] = ()) -> Sequence[bool]:
         """See ``ports.Queue``."""
         _require(route)
         with self._lock:
             self.requests += 1
-            for dispatch in dispatches:
+            for dispatch, delay_s in zip(dispatches, delays_s or [0] * len(dispatches), strict=True):
                 receipt = f"r{next(self._receipts)}"
-                message = Message(receipt, dump(dispatch), self._clock.now_ms())
+                message = Message(receipt, dump(dispatch), self._clock.now_ms() + delay_s * SECOND_MS)
                 self._messages.setdefault(route, {})[receipt] = message
             self._nothing_before_ms = 0
         return [True] * len(dispatches)

@@ -1,0 +1,79 @@
+"""A random history of a deployment in economy mode: short runs that are started each minute, or are not, or twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.simulation.history import CALM_MS, History
+from tests.support.fleet import Fleet
+from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.job import Definition
+from tidewheel.domain.limits import MINUTE_MS, SKEW_MS
+from tidewheel.domain.overlap import Overlap
+from tidewheel.domain.pace import ECONOMY
+from tidewheel.domain.precision import Precision
+
+_STEP_MS = 200
+_LIFE_MS = 60_000
+_SETTLING_MS = 240_000
+"""After the storm: what was handed over under it, and what its outages left behind, is done."""
+_PROMISED_MS = {Precision.NORMAL: 1_000, Precision.LOW: 10_000}
+
+
+class EconomyHistory(History):
+    """The same weather and users; nobody loops."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.stack.pace = ECONOMY
+        self.fleet = Fleet(self.stack, 1, self._outfit)
+        self.calm_ms = 0
+        self._offset_ms = self.rng.randrange(MINUTE_MS)
+
+    def _run(self, duration_ms: int) -> None:
+        """Time passes in steps, so that workers take each message when it shows."""
+        clock = self.stack.clock
+        until = clock.now_ms() + duration_ms
+        while clock.now_ms() < until:
+            if (clock.now_ms() - self._offset_ms) % MINUTE_MS < _STEP_MS:
+                self._event()
+            self.fleet.run_until(min(until, clock.now_ms() + _STEP_MS))
+        if not self.weather.stormy and not self.calm_ms:
+            self.calm_ms = until - duration_ms
+
+    def _event(self) -> None:
+        """The minute's event comes late by some seconds, not at all, or twice."""
+        if self.weather.strikes("no event", 0.15):
+            return
+        for _ in range(2 if self.weather.strikes("doubled event", 0.15) else 1):
+            ends = self.stack.clock.now_ms() + _LIFE_MS
+            skew = self.rng.randrange(-SKEW_MS // 2, SKEW_MS // 2 + 1)
+            self.fleet.start(0, remaining=lambda ends=ends: ends - self.stack.clock.now_ms(), skew_ms=skew)
+
+    def _fill_seats(self, probability: float, most: int = 3) -> None:
+        """Nobody watches."""
+
+    def _settle(self) -> None:
+        """Plays the calm to its end, which shows what is late."""
+        self._run(max(self.end_ms - self.stack.clock.now_ms(), 0) + CALM_MS)
+
+    def _draft(self, _id: str, now: int, existing: Definition | None) -> Definition:
+        return replace(super()._draft(_id, now, existing), precision=self.rng.choice([*_PROMISED_MS]))
+
+    def faults(self) -> list[str]:
+        return [*super().faults(), *self._too_late()]
+
+    def _too_late(self) -> list[str]:
+        """Once the storm's aftermath is over, a first attempt keeps its tier's promise."""
+        found = []
+        for at, call in self.stack.caller.calls:
+            id = ExecutionId.parse(call.execution)
+            job = self.stack.world.jobs.get(("default", id.job))
+            settled = call.due_ms > self.calm_ms + _SETTLING_MS
+            if job is None or not settled or call.attempt > 1 or id.origin is not Origin.SCHEDULE:
+                continue
+            if job.definition.overlap is not Overlap.ALLOW:
+                continue  # may rightly have waited for another run
+            if at - call.due_ms > _PROMISED_MS[job.definition.precision] + _STEP_MS:
+                found.append(f"{call.execution}: {at - call.due_ms} ms late")
+        return found
