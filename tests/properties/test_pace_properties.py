@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tidewheel.domain.limits import DAY_MS, MAX_SEND_DELAY_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.pace import ECONOMY, LOOP, PACES, delay_s
-from tidewheel.domain.wheel import RINGS, Level, place
+from tidewheel.domain.track import Track
+from tidewheel.domain.wheel import CASCADES, RINGS, Level, place
 
 NOW = 1_795_000_000_000
 RING = {ring.level: ring for ring in RINGS}
@@ -47,6 +48,18 @@ def test_what_no_slot_takes_can_be_delayed_up_to_its_time(ahead: int, offset: in
 def test_the_loop_places_as_the_wheel_says(ahead: int, offset: int) -> None:
     now = NOW + offset
     assert LOOP.place(now + ahead, now, 3) == place(now + ahead, now, 3)
+
+
+@given(now=st.integers(0, 60 * DAY_MS), skew=st.integers(0, SKEW_MS))
+def test_a_loop_resumes_where_the_last_one_stopped(now: int, skew: int) -> None:
+    """Also just before a coarse slot begins, which is done by then: it is not cascaded once more."""
+    for ring in RINGS:
+        track = Track.resume(ring, NOW, NOW)
+        while (slot_ms := track.due_live(NOW + now)) is not None:
+            track.live_ms = max(slot_ms, ring.start_of(NOW + now)) + ring.slot_ms  # opened, as is all before it
+        ended = ring.level in CASCADES
+        cursor = track.live_ms if ended else ring.start_of(NOW + now)
+        assert LOOP.resumed_ms(ring, cursor, NOW + now - skew, 0) == cursor
 
 
 @given(cursor=st.integers(-DAY_MS, DAY_MS), now=st.integers(0, DAY_MS), since=st.integers(0, DAY_MS))

@@ -56,8 +56,7 @@ class Pace:
             since_ms: Since when the wheel is turned at this pace.
         """
         if self.loops:
-            first = ring.start_of(now_ms + SKEW_MS)
-            return min(cursor_ms, first + ring.slot_ms if ring.level in CASCADES else first)
+            return min(cursor_ms, _furthest(ring, now_ms + SKEW_MS))
         if ring not in self.rings and not self.sweeps(now_ms, since_ms):
             return max(cursor_ms, now_ms)
         return cursor_ms
@@ -81,6 +80,15 @@ class Pace:
         if not self.loops and precision is Precision.HIGH:
             problem = "'high' needs a scheduler that loops, and this deployment runs in economy mode"
             raise Invalid("precision", problem, "use normal or low, or deploy without economy mode")
+
+
+def _furthest(ring: Ring, now_ms: int) -> int:
+    """The furthest cursor that a loop can have stored: a slot that cascades is done once it is loaded, others at their
+    end.
+    """
+    if ring.level not in CASCADES:
+        return ring.start_of(now_ms)
+    return ring.start_of(now_ms + ring.lead_ms) + ring.slot_ms
 
 
 LOOP = Pace("loop", ahead_ms=0, back_ms=0, rings=RINGS, tick_ms=TICK_MS)
