@@ -15,6 +15,9 @@ ReadContext = Callable[[str], object]
 DEFAULT_SHARDS = {"aws": 16, "local": 4}
 ECONOMY_SHARDS = 2
 """Each shard costs an idle deployment in economy mode some 16 cents a month."""
+ECONOMY_MEMORY_MB = 512
+SCHEDULER_MEMORY_MB = 1024
+"""CPU comes with it: 1,769 MB are one processor (AWS Lambda, "Memory"). Most of what an idle loop costs."""
 DEFAULT_SCHEDULERS = 2
 """Schedulers that turn the wheel side by side: each takes over for another within 5 s."""
 AWS_CONCURRENCY = {"critical": 50, "high": 40, "normal": 40, "low": 20}
@@ -51,6 +54,7 @@ class Config:
     authorizer_arn: str | None
     target_functions: tuple[str, ...]
     economy: bool = False
+    scheduler_memory: int = SCHEDULER_MEMORY_MB
 
     @property
     def pace(self) -> str:
@@ -87,6 +91,7 @@ class Config:
             authorizer_arn=_authorizer(read),
             target_functions=_target_functions(read),
             economy=economy,
+            scheduler_memory=_positive(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
         )
         if economy and config.schedulers != 1:
             raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")

@@ -82,7 +82,7 @@ def up(places: Places) -> outputs.Outputs:
     found = outputs.read_stack_outputs(places.cdk_outputs)
     result = outputs.collect(found, engine.name, engine.endpoint, port)
     outputs.write(places.outputs, result)
-    deploy.wake(engine.endpoint, result.watchdog_function)
+    deploy.wake(engine.endpoint, result.minute_function)
     return result
 
 

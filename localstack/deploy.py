@@ -15,7 +15,7 @@ from localstack import processes
 from localstack.errors import LocalCloudError
 from localstack.ministack_engine import tail
 from localstack.places import Places
-from localstack.settings import ACCOUNT, CREDENTIALS, REGION, cdk_environ
+from localstack.settings import ACCOUNT, CREDENTIALS, ECONOMY_VARIABLE, REGION, cdk_environ
 
 BOOTSTRAP_STACK = "CDKToolkit"
 _LAST_LINES = 25
@@ -53,18 +53,26 @@ def deploy(places: Places, endpoint: str) -> None:
     """Deploys both stacks, and refuses one that an engine only pretended to deploy."""
     places.cdk_outputs.unlink(missing_ok=True)
     arguments = ("--all", "--require-approval", "never", "--method", "direct", "--progress", "events")
-    context = ("--context", "target=local", "--output", str(places.local / "cdk.out"))
+    economy = os.environ.get(ECONOMY_VARIABLE) or "false"
+    context = (
+        "--context",
+        "target=local",
+        "--context",
+        f"economy={economy}",
+        "--output",
+        str(places.local / "cdk.out"),
+    )
     outputs = ("--outputs-file", str(places.cdk_outputs))
     _cdk(places, endpoint, places.root, "deploy", *arguments, *context, *outputs)
     _refuse_pretended(endpoint)
 
 
-def wake(endpoint: str, watchdog: str) -> None:
-    """Starts the watchdog once, so that nobody waits a minute for its rule."""
+def wake(endpoint: str, function: str) -> None:
+    """Runs what the clock wakes each minute once, so that nobody waits for it."""
     try:
-        client("lambda", endpoint).invoke(FunctionName=watchdog, InvocationType="Event", Payload=b"{}")
+        client("lambda", endpoint).invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
     except (BotoCoreError, ClientError) as error:
-        raise LocalCloudError(f"The watchdog did not start ({error}): run `make up` again.") from error
+        raise LocalCloudError(f"{function} did not start ({error}): run `make up` again.") from error
 
 
 def _cdk(places: Places, endpoint: str, folder: Path, verb: str, *arguments: str) -> None:

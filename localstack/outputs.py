@@ -27,7 +27,7 @@ class Outputs:
     api_url: str
     endpoint: str
     region: str
-    watchdog_function: str
+    minute_function: str
     echo_function_arn: str
     engine: str
 
@@ -74,7 +74,7 @@ def collect(found: Mapping[str, str], engine: str, endpoint: str, port: int) -> 
         api_url=local_api_url(found[names.Output.API_URL], port),
         endpoint=endpoint,
         region=REGION,
-        watchdog_function=found[names.Output.WATCHDOG_FUNCTION],
+        minute_function=found[names.Output.MINUTE_FUNCTION],
         echo_function_arn=found[names.Output.ECHO_FUNCTION_ARN],
         engine=engine,
     )

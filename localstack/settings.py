@@ -10,6 +10,8 @@ from localstack.places import Places
 
 DEFAULT_PORT = 4566
 PORT_VARIABLE = "TIDEWHEEL_LOCAL_PORT"
+ECONOMY_VARIABLE = "ECONOMY"
+"""``true`` deploys economy mode: no scheduler stays."""
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 CREDENTIALS = {

@@ -57,7 +57,8 @@ class ServiceStack(Stack):
             self._each_minute(scheduler, "Hands over what comes next; no scheduler stays in economy mode")
         else:
             self._each_minute(self._watchdog(), "Wakes the watchdog, which starts the schedulers that are missing")
-            self._output(Output.WATCHDOG_FUNCTION, config.physical(Function.WATCHDOG))
+        woken = Function.SCHEDULER if config.economy else Function.WATCHDOG
+        self._output(Output.MINUTE_FUNCTION, config.physical(woken))
         self._reconciler()
         http = HttpApi(self, "HttpApi", config=config, function=api.function)
         self._output(Output.API_URL, http.url)
@@ -110,7 +111,8 @@ class ServiceStack(Stack):
 
     def _scheduler(self) -> ServiceFunction:
         economy = self._config.economy
-        shape = Shape(memory=512, seconds=60) if economy else Shape(memory=1024, seconds=900, loops=True)
+        memory = self._config.scheduler_memory
+        shape = Shape(memory, seconds=60) if economy else Shape(memory, seconds=900, loops=True)
         scheduler = self._function(Function.SCHEDULER, shape, settings.SchedulerSettings)
         scheduler.invoke_once()
         scheduler.allow(

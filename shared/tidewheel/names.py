@@ -79,5 +79,7 @@ class Output(StrEnum):
     """The outputs of the service stack that the command line and the local cloud read."""
 
     API_URL = "ApiUrl"
-    WATCHDOG_FUNCTION = "WatchdogFunction"
+    MINUTE_FUNCTION = (
+        "MinuteFunction"  # what the clock wakes each minute: the watchdog, or in economy mode the scheduler
+    )
     ECHO_FUNCTION_ARN = "EchoFunctionArn"  # on the local cloud alone

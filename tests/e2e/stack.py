@@ -64,5 +64,5 @@ def deployed(folder: Path) -> Iterator[Stack]:
         deploy.deploy(places, endpoint)
         port = int(endpoint.rpartition(":")[2])
         found = outputs.collect(outputs.read_stack_outputs(places.cdk_outputs), "ministack", endpoint, port)
-        deploy.wake(endpoint, found.watchdog_function)
+        deploy.wake(endpoint, found.minute_function)
         yield Stack(found, folder)

@@ -58,14 +58,14 @@ def asleep(stack):
     """The rule that wakes the watchdog is disabled, and a watchdog that was already awake has looked its last."""
     functions = deploy.client("lambda", stack.outputs.endpoint)
     rules = deploy.client("events", stack.outputs.endpoint)
-    watchdog = functions.get_function(FunctionName=stack.outputs.watchdog_function)["Configuration"]["FunctionArn"]
+    watchdog = functions.get_function(FunctionName=stack.outputs.minute_function)["Configuration"]["FunctionArn"]
     (rule,) = rules.list_rule_names_by_target(TargetArn=watchdog)["RuleNames"]
     rules.disable_rule(Name=rule)
     functions.invoke(FunctionName=watchdog, Payload=b"{}")
 
     def wake():
         rules.enable_rule(Name=rule)
-        deploy.wake(stack.outputs.endpoint, stack.outputs.watchdog_function)
+        deploy.wake(stack.outputs.endpoint, stack.outputs.minute_function)
 
     yield wake
     rules.enable_rule(Name=rule)

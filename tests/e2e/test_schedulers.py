@@ -81,7 +81,7 @@ def test_the_watchdog_replaces_a_fleet_that_was_killed(stack, functions, full, l
     for pid in stack.pids(SCHEDULER):
         os.kill(pid, signal.SIGKILL)
     killed_ms = clock.now_ms()
-    functions.invoke(FunctionName=stack.outputs.watchdog_function, Payload=b"{}")
+    functions.invoke(FunctionName=stack.outputs.minute_function, Payload=b"{}")
     for seat, (owner, epoch, _) in before.items():
         until(lambda seat=seat, owner=owner: lease(seat)[0] not in {None, owner}, f"another owner of seat {seat}")
         assert lease(seat)[1] > epoch
@@ -90,7 +90,7 @@ def test_the_watchdog_replaces_a_fleet_that_was_killed(stack, functions, full, l
 
 def test_a_watchdog_that_finds_living_schedulers_starts_none(stack, functions, full, lease):
     before = [lease(seat) for seat in (0, 1)]
-    answer = functions.invoke(FunctionName=stack.outputs.watchdog_function, Payload=b"{}")
+    answer = functions.invoke(FunctionName=stack.outputs.minute_function, Payload=b"{}")
     assert json.loads(answer["Payload"].read()) == {"started": 0}
     assert [lease(seat) for seat in (0, 1)] == before
 
@@ -113,6 +113,6 @@ def test_newer_code_takes_over_and_older_code_may_come_back(stack, functions, le
     until(lambda: lease()[2] == "next", "the next version in charge")
     assert lease()[1] == epoch + 1
     ticking(clock.now_ms() + 4 * SECOND_MS)
-    functions.invoke(FunctionName=stack.outputs.watchdog_function, Payload=b"{}")  # its own minute may be faster
+    functions.invoke(FunctionName=stack.outputs.minute_function, Payload=b"{}")  # its own minute may be faster
     until(lambda: lease()[2] == version and lease()[0], "the deployed version in charge")
     ticking(clock.now_ms() + 4 * SECOND_MS)

@@ -26,7 +26,7 @@ def test_defaults_of_a_laptop():
 
 def test_defaults_of_an_economy():
     config = _read(authorizer_arn=AUTHORIZER, economy="true")
-    assert config == Config(Target.AWS, "tidewheel", 2, 1, AUTHORIZER, (), economy=True)
+    assert config == Config(Target.AWS, "tidewheel", 2, 1, AUTHORIZER, (), economy=True, scheduler_memory=512)
     assert (config.pace, _read(target="local", economy=False).pace) == ("economy", "loop")
     assert _read(target="local", economy=True, shards="16").shards == 16
 
@@ -48,6 +48,7 @@ def test_everything_can_be_given():
         ("deployment", {"target": "local", "deployment": "a" * 33}),
         ("shards", {"target": "local", "shards": "0"}),
         ("shards", {"target": "local", "shards": "many"}),
+        ("scheduler_memory", {"target": "local", "scheduler_memory": "1 GB"}),
         ("schedulers", {"target": "local", "schedulers": "0"}),
         ("schedulers", {"target": "local", "economy": "true", "schedulers": "2"}),
         ("economy", {"target": "local", "economy": "yes"}),

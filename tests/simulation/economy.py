@@ -6,18 +6,13 @@ from dataclasses import replace
 
 from tests.simulation.history import CALM_MS, History
 from tests.support.fleet import Fleet
-from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Definition
 from tidewheel.domain.limits import MINUTE_MS, SKEW_MS
-from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.pace import ECONOMY
 from tidewheel.domain.precision import Precision
 
 _STEP_MS = 200
 _LIFE_MS = 60_000
-_SETTLING_MS = 240_000
-"""After the storm: what was handed over under it, and what its outages left behind, is done."""
-_PROMISED_MS = {Precision.NORMAL: 1_000, Precision.LOW: 10_000}
 
 
 class EconomyHistory(History):
@@ -27,7 +22,7 @@ class EconomyHistory(History):
         super().__init__(seed)
         self.stack.pace = ECONOMY
         self.fleet = Fleet(self.stack, 1, self._outfit)
-        self.calm_ms = 0
+        self.settling_ms = 240_000
         self._offset_ms = self.rng.randrange(MINUTE_MS)
 
     def _run(self, duration_ms: int) -> None:
@@ -38,8 +33,6 @@ class EconomyHistory(History):
             if (clock.now_ms() - self._offset_ms) % MINUTE_MS < _STEP_MS:
                 self._event()
             self.fleet.run_until(min(until, clock.now_ms() + _STEP_MS))
-        if not self.weather.stormy and not self.calm_ms:
-            self.calm_ms = until - duration_ms
 
     def _event(self) -> None:
         """The minute's event comes late by some seconds, not at all, or twice."""
@@ -58,22 +51,4 @@ class EconomyHistory(History):
         self._run(max(self.end_ms - self.stack.clock.now_ms(), 0) + CALM_MS)
 
     def _draft(self, _id: str, now: int, existing: Definition | None) -> Definition:
-        return replace(super()._draft(_id, now, existing), precision=self.rng.choice([*_PROMISED_MS]))
-
-    def faults(self) -> list[str]:
-        return [*super().faults(), *self._too_late()]
-
-    def _too_late(self) -> list[str]:
-        """Once the storm's aftermath is over, a first attempt keeps its tier's promise."""
-        found = []
-        for at, call in self.stack.caller.calls:
-            id = ExecutionId.parse(call.execution)
-            job = self.stack.world.jobs.get(("default", id.job))
-            settled = call.due_ms > self.calm_ms + _SETTLING_MS
-            if job is None or not settled or call.attempt > 1 or id.origin is not Origin.SCHEDULE:
-                continue
-            if job.definition.overlap is not Overlap.ALLOW:
-                continue  # may rightly have waited for another run
-            if at - call.due_ms > _PROMISED_MS[job.definition.precision] + _STEP_MS:
-                found.append(f"{call.execution}: {at - call.due_ms} ms late")
-        return found
+        return replace(super()._draft(_id, now, existing), precision=self.rng.choice([Precision.NORMAL, Precision.LOW]))

@@ -59,6 +59,8 @@ class History:
         self.policies: dict[str, set[Overlap]] = {}
         self.stack.locks = Faulty(self.stack.locks, self.weather, self.rate)
         self.lives_ms = [50, 3_000, 20_000, 50_000]
+        self.calm_ms = 0
+        self.settling_ms = 60_000  # after the storm: what was begun in it, and what its outages left behind, is done
         self.fleet = Fleet(self.stack, self.rng.choice([1, 2, 3]), self._outfit)
 
     def _start(self) -> int:
@@ -78,7 +80,7 @@ class History:
         for _ in range(self.rng.randrange(1, 6)):
             self._create()
         self._storm()
-        self.weather.stormy = False
+        self.weather.stormy, self.calm_ms = False, self.stack.clock.now_ms()
         self._settle()
 
     def _storm(self) -> None:

@@ -11,12 +11,18 @@ from tests.support.memory_stack import TENANT
 from tidewheel.domain.execution import is_end
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Generation, JobState
+from tidewheel.domain.limits import SKEW_MS
 from tidewheel.domain.misfire import Missed, Reason
 from tidewheel.domain.overlap import Overlap
-from tidewheel.domain.precision import CLAIM_EARLY_MS
+from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
+
+
+_PROMISED_MS = {Precision.HIGH: 100, Precision.NORMAL: 1_000, Precision.LOW: 10_000}
+_SLACK_MS = 200 + SKEW_MS // 2
+"""What histories add: virtual time's steps, a call's way in calm weather, and a scheduler's clock that is behind."""
 
 
 def broken_promises(history: History) -> list[str]:
@@ -37,6 +43,7 @@ class _Promises:
             *self._unnamed(),
             *self._doubled(),
             *self._early(),
+            *self._tardy(),
             *self._side_by_side(),
             *self._misplaced(),
             *self._unsettled(),
@@ -129,6 +136,20 @@ class _Promises:
             f"{call.execution}: {call.due_ms - at} ms early"
             for at, call in self.history.stack.caller.calls
             if at < call.due_ms
+        ]
+
+    def _tardy(self) -> list[str]:
+        """Some time after the storm a first attempt keeps its tier's promise, unless it had to wait for another run."""
+        settled_ms, jobs = self.history.calm_ms + self.history.settling_ms, self.history.stack.world.jobs
+        return [
+            f"{call.execution}: {at - call.due_ms} ms late"
+            for at, call in self.history.stack.caller.calls
+            if call.due_ms > settled_ms
+            and call.attempt == 1
+            and (id := ExecutionId.parse(call.execution)).origin is Origin.SCHEDULE
+            and (job := jobs.get((TENANT, id.job))) is not None
+            and job.definition.overlap is Overlap.ALLOW
+            and at - call.due_ms > _PROMISED_MS[job.definition.precision] + _SLACK_MS
         ]
 
     def _side_by_side(self) -> list[str]:

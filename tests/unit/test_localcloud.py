@@ -22,7 +22,7 @@ from localstack.places import Places
 API_URL = "https://abc123.execute-api.us-east-1.amazonaws.com/prod/"
 STACKS = {
     "tidewheel-state": {},
-    "tidewheel-service": {"ApiUrl": API_URL, "WatchdogFunction": "tidewheel-watchdog", "EchoFunctionArn": "arn:echo"},
+    "tidewheel-service": {"ApiUrl": API_URL, "MinuteFunction": "tidewheel-watchdog", "EchoFunctionArn": "arn:echo"},
 }
 FOUND = STACKS["tidewheel-service"]
 
@@ -101,7 +101,7 @@ class TestOutputs:
             "api_url": "http://localhost:4700/restapis/abc123/prod/_user_request_",
             "endpoint": "http://127.0.0.1:4700",
             "region": "us-east-1",
-            "watchdog_function": "tidewheel-watchdog",
+            "minute_function": "tidewheel-watchdog",
             "echo_function_arn": "arn:echo",
             "engine": "ministack",
         }

@@ -100,8 +100,8 @@ RECONCILE_PATIENCE_MS = 6 * HOUR_MS
 """So long a message may wait in a queue that has a backlog before its job's chain counts as broken nonetheless: a busy
 queue is never seen empty, and a broken chain must not hide behind it for ever."""
 
-PACK_RETENTION_MS = 14 * DAY_MS
-"""How long a pack outlives its slot before its TTL removes it: what a fleet may be down without loss."""
+SLOT_RETENTION_MS = 14 * DAY_MS
+"""How long what rests in a slot outlives it before its TTL removes it: what a fleet may be down without loss."""
 
 QUARANTINE_RETENTION_MS = 42 * DAY_MS
 """How long what could not be understood is kept for people to see."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
 from tidewheel.adapters.aws.dynamo import Item, number, text, write_all
-from tidewheel.domain.limits import LOADED_AT_ONCE, PACK_RETENTION_MS, QUARANTINE_CHARS, REASON_CHARS, SECOND_MS
+from tidewheel.domain.limits import LOADED_AT_ONCE, QUARANTINE_CHARS, REASON_CHARS, SECOND_MS, SLOT_RETENTION_MS
 from tidewheel.domain.load import Load
 from tidewheel.domain.quarantine import Quarantined
 from tidewheel.domain.span import EVERYTHING, Span
-from tidewheel.domain.wheel import SINGLE_PREFIX, Entry, Placed, Slot, encode
+from tidewheel.domain.wheel import SINGLE_PREFIX, Entry, Level, Placed, Slot, encode
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,8 +22,14 @@ _SEPARATOR = "\n"
 
 
 def single_item(placed: Placed) -> dict[str, dict[str, str]]:
-    """A single as an item."""
-    return {"pk": text(placed.slot.key), "sk": text(placed.key), "v": text(encode(placed.entry))}
+    """A single as an item. One that its slot's owner died before deleting expires, but for those that are late."""
+    slot = placed.slot
+    item = {"pk": text(slot.key), "sk": text(placed.key), "v": text(encode(placed.entry))}
+    return item if slot.level is Level.LATE else {**item, "ttl": _expiry(slot)}
+
+
+def _expiry(slot: Slot) -> dict[str, str]:
+    return number((slot.start_ms + SLOT_RETENTION_MS) // SECOND_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,8 @@ class DynamoWheel:
 
     def put_pack(self, slot: Slot, key: str, entries: Sequence[Entry]) -> None:
         """See ``ports.Wheel``. Packs expire by themselves; nobody pays for their deletion."""
-        expires = (slot.start_ms + PACK_RETENTION_MS) // SECOND_MS
         body = _SEPARATOR.join(encode(entry) for entry in entries)
-        item = {"pk": text(slot.key), "sk": text(key), "v": text(body), "ttl": number(expires)}
+        item = {"pk": text(slot.key), "sk": text(key), "v": text(body), "ttl": _expiry(slot)}
         with translated("wheel.put_pack", slot.key):
             self.client.put_item(TableName=self.table, Item=item)
 
