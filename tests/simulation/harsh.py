@@ -8,11 +8,14 @@ from tests.simulation.history import STORMY_MS, History
 from tests.simulation.weather import SLOW_BUT_ALIVE, Behind, Slow
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.errors import NotFound
+from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Definition
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.schedule import At, Cron, Schedule
 from tidewheel.domain.wheel import MINUTES
 from tidewheel.engine.define import Define
+from tidewheel.ports import Call
 
 
 class Harsh(History):
@@ -140,3 +143,18 @@ class Sluggish(Harsh):
         longest = WRITE_BOUND_MS + 2 * SKEW_MS + SECOND_MS // 2
         slow = Slow(self.stack.clock, self.rng.randrange(WRITE_BOUND_MS + SKEW_MS, longest))
         return replace(super()._define(), clock=slow, layouts=Behind(self.stack.layouts, slow))
+
+
+class Contended(History):
+    """No job lets its runs overlap, its targets fail often and its workers die often."""
+
+    def _draft(self, id: str, now: int, existing: Definition | None) -> Definition:
+        draft = super()._draft(id, now, existing)
+        overlap = self.overlaps.choice([policy for policy in Overlap if policy is not Overlap.ALLOW])
+        self.policies[id] = (self.policies[id] - {draft.overlap}) | {overlap}
+        return replace(draft, overlap=overlap)
+
+    def _answer(self, call: Call) -> Answer:
+        if self.weather.strikes("target failed", 0.3):
+            return Answer(Result.FAILED, 500, "", "HTTP 500")
+        return super()._answer(call)

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation.planted_wheel import everywhere
-from tidewheel.domain import expansion, misfire
+from tidewheel.domain import expansion, misfire, overlap
+from tidewheel.domain.execution import State
 from tidewheel.domain.expansion import Drop, Expansion
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Generation
 from tidewheel.domain.misfire import Reason
+from tidewheel.domain.overlap import Move, Step
 from tidewheel.engine.run import Fate, Handled, Run
 
 
@@ -100,3 +102,19 @@ def edit_drops_a_waiting_retry(patch: pytest.MonkeyPatch) -> None:
         return real(run, dispatch)
 
     patch.setattr(Run, "handle", bug)
+
+
+def locks_taken_by_force(patch: pytest.MonkeyPatch) -> None:
+    """Whoever wants a job's lock takes it."""
+    everywhere(patch, overlap.decide, lambda *_: Step(Move.TAKE))
+
+
+def retries_let_go_of_the_lock(patch: pytest.MonkeyPatch) -> None:
+    """An execution that waits for its retry counts as over."""
+    real = overlap.decide
+
+    def bug(lock, execution, policy, holder, *rest):
+        over = holder is not None and holder.state is State.RETRYING
+        return Step(Move.TAKE) if over else real(lock, execution, policy, holder, *rest)
+
+    everywhere(patch, real, bug)

@@ -10,6 +10,7 @@ import pytest
 
 from tidewheel.adapters.memory import MemoryControl, MemoryWheel
 from tidewheel.domain import wheel
+from tidewheel.domain.layout import Layout
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.load import Load
 from tidewheel.domain.span import EVERYTHING, SINGLES
@@ -178,3 +179,18 @@ def cursors_unfenced(patch: pytest.MonkeyPatch) -> None:
         real(control, shard, control.holding(shard).epoch, cursors)
 
     patch.setattr(MemoryControl, "advance", bug)
+
+
+def old_shards_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Only the shards that are in force are turned."""
+    patch.setattr(Layout, "numbers", property(lambda layout: layout.newest))
+
+
+def marks_beyond_what_is_sent(patch: pytest.MonkeyPatch) -> None:
+    """A heartbeat says that all is handed on up to now, whatever is still on its way."""
+    patch.setattr(Hopper, "handed_over_ms", lambda hopper, now_ms: now_ms)
+
+
+def marks_beyond_what_is_planned(patch: pytest.MonkeyPatch) -> None:
+    """And of shards that have not caught up."""
+    patch.setattr(ShardWheel, "is_planned", lambda wheel, until_ms: True)

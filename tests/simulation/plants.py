@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation import planted_rules as rules
 from tests.simulation import planted_wheel as wheel
-from tests.simulation.harsh import Brittle, Doomed, Harsh, Outages, Retouch, Rush, Sluggish, Undead
+from tests.simulation.harsh import Brittle, Contended, Doomed, Harsh, Outages, Retouch, Rush, Sluggish, Undead
 from tests.simulation.history import History
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -65,6 +65,11 @@ PLANTS: Mapping[str, Bug] = {
     "an edit is judged by due time": Bug((rules.judged_by_due_time,), History, 6),
     "coalescing runs another instant than the entry's": Bug((rules.coalesced_into_the_newest,), History, 8),
     "a duplicate of a live claim is deleted": Bug((rules.duplicate_of_a_live_claim_deleted,), History, 4),
+    "old shards are not turned any more": Bug((wheel.old_shards_forgotten,), History, 8),
+    "a mark speaks of what is still on its way": Bug((wheel.marks_beyond_what_is_sent,), History, 24),
+    "a mark speaks of shards that are not caught up": Bug((wheel.marks_beyond_what_is_planned,), Outages, 40),
+    "a job's lock is taken by force": Bug((rules.locks_taken_by_force,), Contended, 6),
+    "a retry lets go of its job's lock": Bug((rules.retries_let_go_of_the_lock,), Contended, 6),
     "an edit drops a waiting retry": Bug((rules.edit_drops_a_waiting_retry,), History, 40),
 }
 """What is planted, by what goes wrong. The rare ones are looked for where they are less rare; in the weather of all

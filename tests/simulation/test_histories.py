@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.history import History
 
-HISTORIES = int(os.environ.get("HISTORIES", "200"))
+HISTORIES = int(os.environ.get("HISTORIES", "500"))
 SEED = int(os.environ.get("SEED", "-1"))
 _BATCH = 20
 SEEDS = [SEED] if SEED >= 0 else range(HISTORIES)
