@@ -97,8 +97,17 @@ class _Promises:
             or (
                 (row.tenant, str(ExecutionId(row.job, before[0]))) not in world.executions
                 and not self._cut(row, before[0])
+                and not self._left_out_since(row, before[0])
             )
         ]
+
+    def _left_out_since(self, row: Missed, nominal_ms: int) -> bool:
+        """Whether an edited policy left out what was to stand for the row, after a crash kept it from being sent."""
+        return any(
+            later.from_ms <= nominal_ms <= later.until_ms and later.noted_ms > row.noted_ms
+            for later in self.history.stack.world.missed.values()
+            if (later.tenant, later.job) == (row.tenant, row.job)
+        )
 
     def _cut(self, row: Missed, nominal_ms: int) -> bool:
         following = self.history.stack.world.generations[row.tenant, row.job].get(row.generation + 1)
