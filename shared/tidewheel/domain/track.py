@@ -58,6 +58,11 @@ class Track:
         return self.backlog_ms if due else None
 
     @property
+    def is_caught_up(self) -> bool:
+        """Whether every slot of the backlog is loading or loaded. One that waits for arms into it is not."""
+        return self.backlog_ms >= self.live_from_ms
+
+    @property
     def backlog_open(self) -> int:
         """How many backlog slots are in hand."""
         return sum(slot_ms < self.live_from_ms for slot_ms in self.open_slots)

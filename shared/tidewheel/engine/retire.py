@@ -8,7 +8,7 @@ from functools import partial
 from tidewheel.domain.limits import MINUTE_MS, REMOVED_AT_ONCE
 from tidewheel.domain.span import SINGLES
 from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import Level
+from tidewheel.domain.wheel import CASCADES, Level
 from tidewheel.engine.load import Loader
 from tidewheel.engine.window import Shard, Window
 
@@ -31,10 +31,12 @@ class Retirer:
         """Retires a window when its time is over and all is done."""
         self._windows[window] = None
 
-    @property
-    def accounting(self) -> bool:
-        """Whether a ledger row is not durable yet."""
-        return any(window.accounting for window in self._windows)
+    def is_owing(self, until_ms: int) -> bool:
+        """Whether a ledger row, or what cascades from a slot that begins by an instant (ms), is not durable yet."""
+        return any(
+            window.accounting or (window.arming and window.slot.level in CASCADES and window.slot.start_ms <= until_ms)
+            for window in self._windows
+        )
 
     def work(self, now_ms: int, *, draining: bool) -> None:
         """Begins whatever can be retired by now."""

@@ -15,7 +15,7 @@ from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.span import EVERYTHING, SINGLES
 from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import CASCADES, RINGS, Chain, Entry, Level, Ring, Slot, Waiting
+from tidewheel.domain.wheel import ARMED, CASCADES, RINGS, Chain, Entry, Level, Ring, Slot, Waiting
 from tidewheel.engine.account import Accountant
 from tidewheel.engine.arm import Arm, Armer
 from tidewheel.engine.fire import Hopper
@@ -29,6 +29,8 @@ _BACKLOG_LOADS = 8
 """Backlog slots that a shard loads at a time, behind the live ones."""
 _MOST_SLOTS = 500
 """Slots of a level that are opened, or passed over, in one tick."""
+_PACKED = frozenset(ring.level for ring in ARMED)
+"""Where packs lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,14 @@ class ShardWheel:
         return self._retirer.stored and not self._shard.errands.busy
 
     def is_planned(self, until_ms: int) -> bool:
-        """Whether all that packs hold for times up to an instant (ms) is planned, and what was missed accounted for."""
-        minutes = self._tracks[Level.MINUTES]
-        planned = self._late.seen and minutes.live_ms > until_ms and minutes.due_backlog() is None
-        loading = any(slot.level is Level.MINUTES and slot.start_ms <= until_ms for slot in self._loading)
-        return planned and not loading and not self._retirer.accounting
+        """Whether all that packs hold for times up to an instant (ms) is planned, and what was missed accounted for.
+
+        What still rests in a coarse slot, or is on its way down from one, would be packed anew by the next owner.
+        """
+        tracks = (self._tracks[ring.level] for ring in ARMED)
+        opened = all(track.live_ms > until_ms and track.is_caught_up for track in tracks)
+        loading = any(slot.level in _PACKED and slot.start_ms <= until_ms for slot in self._loading)
+        return self._late.seen and opened and not loading and not self._retirer.is_owing(until_ms)
 
     @property
     def through(self) -> bool:
