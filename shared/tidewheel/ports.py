@@ -297,8 +297,9 @@ class Control(Protocol):
     def holding(self, shard: int) -> Holding | None:
         """Who holds a shard, as of now; None if nobody ever did."""
 
-    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int) -> Holding | None:
-        """Claims a shard with the next epoch, if the stored epoch still is as seen.
+    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int, handed_ms: int = 0) -> Holding | None:
+        """Claims a shard with the next epoch, if the stored epoch still is as seen, and stores how far (ms) it is
+        known to be handed on, if that is further than was seen.
 
         Returns:
             The new holding with the cursors as they stand, or None if somebody was faster.

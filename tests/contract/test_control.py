@@ -281,7 +281,16 @@ def test_a_shard_that_is_given_up_keeps_its_mark(backend: Backend) -> None:
     backend.control.vacate(0, 1, NOW_MS)
     seen = backend.control.holding(0)
     assert seen == Holding(1, None, 1, handed_ms=NOW_MS)
-    assert backend.control.claim(0, seen, 1, 5) == Holding(2, 1, 5, handed_ms=NOW_MS)
+    again = backend.control.claim(0, seen, 1, 5)
+    assert again == Holding(2, 1, 5, handed_ms=NOW_MS)
+
+
+def test_whoever_claims_a_shard_stores_what_is_known_of_it(backend: Backend) -> None:
+    claimed(backend)
+    seen = backend.control.holding(0)
+    assert backend.control.claim(0, seen, 1, 5, NOW_MS) == Holding(2, 1, 5, handed_ms=NOW_MS)
+    seen = backend.control.holding(0)
+    assert backend.control.claim(0, seen, 0, 6, NOW_MS - 1) == Holding(3, 0, 6, handed_ms=NOW_MS)
 
 
 def test_a_sweep_that_never_was(backend: Backend) -> None:

@@ -196,3 +196,26 @@ def test_a_straggler_that_cannot_be_read_is_found_by_the_second_read() -> None:
     stack.ticker().run(remaining)
     assert len(stack.world.quarantine) == len(alarms(stack)) == 1
     assert not stack.world.singles[slot]
+
+
+def test_a_bad_row_of_an_older_generation_does_not_break_the_chain_of_the_newest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = MemoryStack(shards=1)
+    job = stack.create(every(10_000, START_MS + 90_000))
+    edited = stack.define.edit(TENANT, job.id, lambda _id, _now, existing: existing)  # type: ignore[arg-type,return-value]
+    assert edited.generation == 2
+
+    def damaged(tenant: str, id: str, first: int) -> Any:
+        raise Unreadable("generation", id, "damaged")
+
+    monkeypatch.setattr(stack.jobs, "generations", damaged)
+    # An occurrence of before the edit, beside the newest generation's own, in one slot.
+    slot = minute_of(stack)
+    old = next(text for text in stack.world.singles[slot].values() if text.split("|")[3] == "1")
+    fields = old.split("|")
+    fields[4] = str(job.created_ms - 1)
+    stack.world.packs[slot][pack_key(0, 9, 0)] = ("|".join(fields),)
+    stack.turn_for(160_000)
+    assert stack.caller.nominal[:4] == [START_MS + 90_000 + n * 10_000 for n in range(4)]
+    assert [item.what for item in stack.world.quarantine.values()] == ["generation"]

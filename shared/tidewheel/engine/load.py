@@ -29,13 +29,19 @@ class Loaded:
         load: What rests in the slot.
         jobs: The records of its chains' jobs, each at least as new as the entries; deleted ones are absent.
         history: Generation rows, for the jobs whose entries need them.
-        unreadable: Jobs whose records cannot be understood.
+        unreadable: Jobs of which something cannot be understood: the record, or, where that is there, generation rows.
     """
 
     load: Load
     jobs: Mapping[JobKey, Job] = field(default_factory=dict)
     history: Mapping[JobKey, Mapping[int, Generation]] = field(default_factory=dict)
     unreadable: Mapping[JobKey, Unreadable] = field(default_factory=dict)
+
+    def trouble(self, entry: Chain) -> Unreadable | None:
+        """Why an entry cannot be planned, if it cannot. A damaged generation row hinders those alone that need one."""
+        key = (entry.tenant, entry.job)
+        job = self.jobs.get(key)
+        return self.unreadable.get(key) if job is None or needs_history(entry, job) else None
 
 
 TakeIn = Callable[[Window, Loaded], None]

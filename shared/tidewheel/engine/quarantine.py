@@ -57,6 +57,5 @@ def _of_unreadable_jobs(window: Window, loaded: Loaded, now_ms: int) -> Iterator
     if not loaded.unreadable:
         return
     for key, entry in loaded.load.entries:
-        error = loaded.unreadable.get((entry.tenant, entry.job)) if isinstance(entry, Chain) else None
-        if error is not None and isinstance(entry, Chain):
+        if isinstance(entry, Chain) and (error := loaded.trouble(entry)) is not None:
             yield Quarantined(window.slot, key, encode(entry), error.what, str(error), now_ms), entry

@@ -136,11 +136,14 @@ class Shares:
     def _claim(self, shard: int) -> None:
         control, lease = self.means.stores.control, self.lease
         others = {seat: reign for seat, reign in self._alive.items() if seat != lease.seat}
+        handed_ms = max(mark.of(shard) for mark in self._marks.values())
         self._claiming.add(shard)
 
         def work() -> Holding | None:
             seen = control.holding(shard)
-            return control.claim(shard, seen, lease.seat, lease.epoch) if is_vacant(seen, others) else None
+            if not is_vacant(seen, others):
+                return None
+            return control.claim(shard, seen, lease.seat, lease.epoch, handed_ms)
 
         def done(holding: Holding | None) -> None:
             self._claiming.discard(shard)
@@ -152,17 +155,21 @@ class Shares:
     def _begin(self, number: int, holding: Holding) -> None:
         means = self.means
         shard = Shard(number, holding.epoch, means.stores, means.errands(), means.telemetry, means.clock, means.layouts)
-        handed_ms = max(holding.handed_ms, *(mark.of(number) for mark in self._marks.values()))
         cursors = {**dict.fromkeys(Level, means.layouts.latest.born_ms(number)), **holding.cursors}
         assert self._since_ms is not None  # known since the first look
-        turning = Turning(means.pace, self._since_ms, handed_ms)
+        turning = Turning(means.pace, self._since_ms, holding.handed_ms)
         wheel = ShardWheel(shard, cursors, means.clock.now_ms(), self.hopper, turning)
-        self._held[number] = _Held(wheel, shard, handed_ms)
+        self._held[number] = _Held(wheel, shard, holding.handed_ms)
 
     def mark(self, now_ms: int) -> Mark:
-        """How far the shards that are held are handed on."""
+        """How far the shards that are held are handed on; or what was said of them before, if that was more."""
         until_ms = self.hopper.handed_over_ms(now_ms)
-        return Mark(until_ms, frozenset(n for n, held in self._held.items() if held.wheel.is_planned(until_ms)))
+        mark = Mark(until_ms, frozenset(n for n, held in self._held.items() if held.wheel.is_planned(until_ms)))
+        said = self._marks[self.lease.seat]
+        if mark.shards <= said.shards and mark.until_ms <= said.until_ms:
+            return said
+        self._marks[self.lease.seat] = mark
+        return mark
 
     # --- give up ------------------------------------------------------------------------------------------
 

@@ -205,9 +205,9 @@ class ShardWheel:
         firings: list[Firing],
         arms: list[Arm],
     ) -> None:
-        key = (entry.tenant, entry.job)
-        if key in loaded.unreadable:
+        if loaded.trouble(entry) is not None:
             return
+        key = (entry.tenant, entry.job)
         job, history = loaded.jobs.get(key), loaded.history.get(key, {})
         plan = expand(entry, job, history, self._armer.takes, self._now_ms, handed_ms)
         if job is not None and job.definition.precision is Precision.HIGH and not self._pace.loops:

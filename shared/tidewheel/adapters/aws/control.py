@@ -158,15 +158,16 @@ class DynamoControl:
         item = self._get("control.holding", _shard(shard))
         return _read_holding(item) if item else None
 
-    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int) -> Holding | None:
+    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int, handed_ms: int = 0) -> Holding | None:
         """See ``ports.Control``."""
         epoch = (seen.epoch if seen else 0) + 1
-        values = {":next": number(epoch), ":se": number(seat), ":re": number(reign)}
+        handed_ms = max(handed_ms, seen.handed_ms if seen else 0)
+        values = {":next": number(epoch), ":se": number(seat), ":re": number(reign), ":ha": number(handed_ms)}
         condition = "attribute_not_exists(pk)"
         if seen is not None:
             condition = "ep = :ep"
             values[":ep"] = number(seen.epoch)
-        change = "SET ep = :next, se = :se, re = :re"
+        change = "SET ep = :next, se = :se, re = :re, ha = :ha"
         stored, standing = self._update("control.claim", _shard(shard), change, condition, values)
         item = stored or standing
         if item is None:

@@ -95,7 +95,7 @@ class MemoryControl:
         """See ``ports.Control``."""
         return self._holdings.get(shard)
 
-    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int) -> Holding | None:
+    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int, handed_ms: int = 0) -> Holding | None:
         """See ``ports.Control``."""
         with self._lock:
             now = self._holdings.get(shard)
@@ -104,7 +104,9 @@ class MemoryControl:
                 return now  # applied before, though it was reported as failed
             if (now.epoch if now else 0) != epoch - 1:
                 return None
-            self._holdings[shard] = Holding(epoch, seat, reign, now.cursors if now else {}, now.handed_ms if now else 0)
+            self._holdings[shard] = Holding(
+                epoch, seat, reign, now.cursors if now else {}, max(handed_ms, seen.handed_ms if seen else 0)
+            )
             return self._holdings[shard]
 
     def vacate(self, shard: int, epoch: int, handed_ms: int = 0) -> None:
