@@ -75,6 +75,7 @@ class Sabotaged(Swept):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.end_ms += 2 * CALM_MS  # schedules outlast the sabotage
+        self.settling_ms = 10**12  # what was sabotaged and healed is late
         self.lost: set[str] = set()
         self.missed = 0
         self._at_ms: int | None = None
