@@ -10,7 +10,6 @@ from infra.config import Config
 from tidewheel import names
 
 RETENTION = Duration.days(14)
-MAX_RECEIVES = 10
 
 VISIBILITY = Duration.minutes(16)
 """Longer than the worker's time-out, which begins only when the batch it received is handed to it."""
@@ -23,7 +22,7 @@ class RouteQueues(Construct):
         super().__init__(scope, id)
         self._config = config
         self.dead_letters = self._queue(names.DEAD_LETTERS, "DeadLetters")
-        dead_letters = sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES)
+        dead_letters = sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=names.MAX_RECEIVES)
         self.by_route = {route: self._route(route, dead_letters) for route in names.ROUTES}
 
     @property

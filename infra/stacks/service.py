@@ -33,6 +33,9 @@ API_ID_OUTPUT = "ApiId"
 
 BATCH_SIZE = 10
 
+FEWEST_BATCHES = 2
+"""The least that a mapping's concurrency may be limited to (AWS Lambda, event source mappings for SQS)."""
+
 
 class ServiceStack(Stack):
     """Composes the parts, and says here what each may do."""
@@ -53,6 +56,7 @@ class ServiceStack(Stack):
         api = self._api()
         scheduler = self._scheduler()
         self._worker()
+        self._undertaker()
         if config.economy:
             self._each_minute(scheduler, "Hands over what comes next; no scheduler stays in economy mode")
         else:
@@ -159,6 +163,25 @@ class ServiceStack(Stack):
                 max_concurrency=self._config.concurrency[route.priority],
             )
         return worker
+
+    def _undertaker(self) -> ServiceFunction:
+        """The handler of the dead-letter queue; what it cannot see to now comes back with that queue's visibility."""
+        undertaker = self._function(Function.UNDERTAKER, Shape(512, seconds=60, loops=True), settings.RunSettings)
+        undertaker.allow(["dynamodb:GetItem"], self._arns.table(Table.JOBS))
+        undertaker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
+        undertaker.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
+        undertaker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
+        undertaker.allow(["sqs:SendMessage"], *self._queues.arns)
+        dead_letters = self._queues.dead_letters
+        undertaker.allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], dead_letters.queue_arn)
+        undertaker.function.add_event_source_mapping(
+            "DeadLetters",
+            event_source_arn=dead_letters.queue_arn,
+            batch_size=BATCH_SIZE,
+            report_batch_item_failures=True,
+            max_concurrency=FEWEST_BATCHES,
+        )
+        return undertaker
 
     def _allow_targets(self, worker: ServiceFunction) -> None:
         """The functions that jobs may name as their targets."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tidewheel.domain.limits import RECONCILE_EVERY_MS
+from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS
 from tidewheel.domain.route import POOLS, PRIORITIES, ROUTES, Route
 
 __all__ = [
     "DEAD_LETTERS",
     "DEFAULT_DEPLOYMENT",
     "JOBS_BY_TENANT_INDEX",
+    "MAX_RECEIVES",
     "POOLS",
     "PRIORITIES",
     "RECONCILE_EVERY_MS",
@@ -46,6 +47,7 @@ class Function(StrEnum):
     WORKER = "worker"
     WATCHDOG = "watchdog"
     RECONCILER = "reconciler"
+    UNDERTAKER = "undertaker"
     ECHO = "echo"  # a sample target, deployed on the local cloud alone
 
 

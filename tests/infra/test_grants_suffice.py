@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY
+from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY, DEAD_LETTERS
 from tests.support.memory_stack import START_MS, PumpedClock, every
 from tests.support.tables import make_queues, make_tables
 from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.memory import InlineExecutor
-from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.execution import Answer, Result, parked
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Target
-from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
-from tidewheel.domain.overlap import Overlap
+from tidewheel.domain.limits import HOUR_MS, MAX_RETURNS, MINUTE_MS
+from tidewheel.domain.overlap import Lock, Overlap
 from tidewheel.domain.pace import ECONOMY, LOOP, Pace
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.route import ROUTES
@@ -28,9 +29,10 @@ from tidewheel.domain.wheel import RINGS
 from tidewheel.engine.batch import Received
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ledger import Ledger
+from tidewheel.engine.undertake import Letter
 from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings
 from tidewheel.wire.message import dump
-from tidewheel.wiring import api, reconciler, scheduler, watchdog, worker
+from tidewheel.wiring import api, reconciler, scheduler, undertaker, watchdog, worker
 
 BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the worker's event source mapping's own calls
 TENANT = "default"
@@ -85,6 +87,7 @@ class Deployment:
         layouts = Layouts(ticker.layouts.control, self.clock, 1)  # as another process knows it
         self.ticker = replace(ticker, clock=self.clock, executor=InlineExecutor(), layouts=layouts)
         self.reconcile = replace(reconciler.reconcile(RunSettings(**stores)), clock=self.clock)
+        self.undertaker = replace(undertaker.undertaker(RunSettings(**stores)), clock=self.clock)
         self.watch = replace(watchdog.watch(WatchdogSettings(**control, **version)), clock=self.clock)
 
     def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -139,9 +142,9 @@ def _granted(
     return {
         (action, queue if resource.startswith("<Queue") else named[resource])
         for resource, actions in allowed[role].items()
-        if "lambda:" not in resource
+        if "lambda:" not in resource and resource != DEAD_LETTERS
         for action in actions.split()
-        if role != "worker" or action not in BY_LAMBDA
+        if role not in ("worker", "undertaker") or action not in BY_LAMBDA
     }
 
 
@@ -216,6 +219,18 @@ def test_the_reconciler(deployment: Deployment) -> None:
     deployment.used.clear()
     assert deployment.reconcile.run().repaired == 1
     assert deployment.used == _granted("reconciler", deployment)
+
+
+def test_the_undertaker(deployment: Deployment) -> None:
+    job, at = deployment.job(), START_MS + 5_000
+    running, waiter = (Dispatch(TENANT, str(ExecutionId(job, at + n)), 1, 1, at, recorded=False) for n in (0, 5_000))
+    locks = DynamoLocks(clients.dynamodb(), deployment.tables.executions)
+    locks.swap(Lock(TENANT, job, running.execution, waiter.execution, 1, at))
+    deployment.define.executions.swap(parked(waiter.blank(), "waits"), None)
+    deployment.used.clear()
+    bodies = [dump(replace(running, returns=MAX_RETURNS)), dump(waiter), "nonsense"]
+    assert deployment.undertaker.handle([Letter(str(n), body) for n, body in enumerate(bodies)]) == []
+    assert deployment.used == _granted("undertaker", deployment)
 
 
 def test_the_scheduler_in_economy_mode(economy: Deployment) -> None:

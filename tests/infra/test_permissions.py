@@ -10,6 +10,7 @@ CONTROL = "dynamodb:table/tidewheel-control"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
 TARGETS = "lambda:function:tidewheel-target-*"
 ECHO = "lambda:function:tidewheel-echo"
+DEAD_LETTERS = "<DeadLetters>"
 QUEUES = ("<QueueLambdaCritical>", "<QueueLambdaHigh>", "<QueueLambdaNormal>", "<QueueLambdaLow>")
 
 READ_WRITE = "GetItem PutItem DeleteItem"
@@ -48,6 +49,14 @@ ALLOWED = {
         WHEEL: "Query PutItem",
         CONTROL: "GetItem UpdateItem",
         **dict.fromkeys(QUEUES, "GetQueueAttributes"),
+    },
+    "undertaker": {
+        JOBS: "GetItem",
+        CONTROL: "GetItem",
+        EXECUTIONS: "GetItem PutItem",
+        WHEEL: "PutItem",
+        DEAD_LETTERS: "ReceiveMessage DeleteMessage GetQueueAttributes",
+        **dict.fromkeys(QUEUES, "SendMessage"),
     },
 }
 ALLOWED_IN_ECONOMY = {

@@ -55,7 +55,7 @@ def test_a_queue_outlives_its_stack_in_an_account(aws, local):
 
 def test_each_queue_is_taken_in_batches_that_can_fail_in_part_and_nothing_is_filtered(either, as_text):
     mappings = [mapping["Properties"] for mapping in either.service.of("Lambda::EventSourceMapping").values()]
-    assert {as_text(mapping["EventSourceArn"]) for mapping in mappings} == {f"<{id}>" for id in _routes(either.service)}
+    assert {as_text(mapping["EventSourceArn"]) for mapping in mappings} == {f"<{id}>" for id in QUEUES}
     for mapping in mappings:
         assert mapping["BatchSize"] == 10
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -65,7 +65,11 @@ def test_each_queue_is_taken_in_batches_that_can_fail_in_part_and_nothing_is_fil
 
 def _concurrency(part, as_text):
     mappings = [mapping["Properties"] for mapping in part.of("Lambda::EventSourceMapping").values()]
-    return {as_text(each["EventSourceArn"]): each["ScalingConfig"]["MaximumConcurrency"] for each in mappings}
+    return {
+        as_text(each["EventSourceArn"]): each["ScalingConfig"]["MaximumConcurrency"]
+        for each in mappings
+        if as_text(each["EventSourceArn"]) != "<DeadLetters>"
+    }
 
 
 def test_what_the_mappings_may_ask_for_the_worker_has(aws, as_text):
@@ -77,6 +81,13 @@ def test_what_the_mappings_may_ask_for_the_worker_has(aws, as_text):
         "<QueueLambdaLow>": 20,
     }
     assert aws.service.function("worker")["ReservedConcurrentExecutions"] >= sum(concurrency.values())
+
+
+def test_dead_letters_are_seen_to_a_little_at_a_time(either, as_text):
+    mappings = [mapping["Properties"] for mapping in either.service.of("Lambda::EventSourceMapping").values()]
+    (undertaker,) = (each for each in mappings if as_text(each["EventSourceArn"]) == "<DeadLetters>")
+    assert undertaker["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert as_text(undertaker["FunctionName"]).startswith("<UndertakerFunction")
 
 
 def test_a_laptop_runs_five_batches_of_each_priority(local, as_text):

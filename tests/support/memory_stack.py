@@ -29,8 +29,11 @@ from tidewheel.engine.batch import Batch, Received
 from tidewheel.engine.define import Define
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
+from tidewheel.engine.overlap import Gate
 from tidewheel.engine.run import Run
+from tidewheel.engine.shelf import Shelf
 from tidewheel.engine.ticker import End, Ticker
+from tidewheel.engine.undertake import Undertaker
 from tidewheel.engine.window import Stores
 from tidewheel.ports import Call, Locks
 from tidewheel.wire.message import load
@@ -145,6 +148,12 @@ class MemoryStack:
             self.locks,
             Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace),
         )
+
+    @property
+    def undertaker(self) -> Undertaker:
+        shelf = Shelf(self.wheel, self.layouts, Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace))
+        gate = Gate(self.executions, self.locks, self.clock, self.telemetry, shelf.put)
+        return Undertaker(self.jobs, self.executions, self.wheel, self.queue, self.clock, self.telemetry, gate, load)
 
     def ticker(self, version: str = "v1", seat: int = 0, seats: int = 1) -> Ticker:
         self._owners += 1

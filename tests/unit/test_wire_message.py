@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,12 @@ def test_messages_round_trip(tenant, nominal, origin, attempt, generation, recor
     id = ExecutionId("j0123456789abcdef", nominal, *origin)
     dispatch = Dispatch(tenant, str(id), attempt, generation, nominal + 5, recorded)
     assert load(dump(dispatch)) == dispatch
+
+
+def test_what_came_back_says_how_often_and_what_did_not_costs_nothing():
+    again = replace(DISPATCH, returns=3)
+    assert load(dump(again)) == again
+    assert set(json.loads(dump(again))) - set(json.loads(dump(DISPATCH))) == {"n"}
 
 
 def test_a_message_is_short_and_says_its_version():

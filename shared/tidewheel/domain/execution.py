@@ -5,11 +5,12 @@
     (none) ──► queued ──► running ──► succeeded
        │          │         │  ▲ └───► failed, dead, timed_out, cancelled
        │          │         ▼  │
-       │          │       retrying ──► cancelled
-       └──────────┴──► skipped, blocked, cancelled
+       │          │       retrying ──► cancelled, dead
+       └──────────┴──► skipped, blocked, cancelled, dead
 
 ``running`` may also follow ``running``: another worker takes over an attempt whose lease has ended. And ``queued``
-may follow ``queued``: an execution waits for another of its job, and its record says so.
+may follow ``queued``: an execution waits for another of its job, and its record says so. What ends as ``dead`` without
+having run was given up by the queue, again and again.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ class State(StrEnum):
 
 
 _ENDS = {State.SUCCEEDED, State.FAILED, State.DEAD, State.TIMED_OUT, State.CANCELLED}
-_NEVER_RAN = {State.SKIPPED, State.BLOCKED, State.CANCELLED}
+_NEVER_RAN = {State.SKIPPED, State.BLOCKED, State.CANCELLED, State.DEAD}
 
 TRANSITIONS: dict[State | None, frozenset[State]] = {
     None: frozenset({State.QUEUED, State.RUNNING} | _NEVER_RAN),
     State.QUEUED: frozenset({State.QUEUED, State.RUNNING} | _NEVER_RAN),
     State.RUNNING: frozenset({State.RUNNING, State.RETRYING} | _ENDS),
-    State.RETRYING: frozenset({State.RUNNING, State.CANCELLED}),
+    State.RETRYING: frozenset({State.RUNNING, State.CANCELLED, State.DEAD}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),
     State.DEAD: frozenset(),

@@ -29,6 +29,7 @@ class Dispatch:
         generation: The job's, by which the occurrence was named.
         due_ms: When it must start.
         recorded: Whether the execution has a record already (a retry, or a run asked for).
+        returns: How often the queue gave it up before, and it was sent again.
     """
 
     tenant: str
@@ -37,6 +38,7 @@ class Dispatch:
     generation: int
     due_ms: int
     recorded: bool
+    returns: int = 0
 
     def blank(self) -> Execution:
         """The record that the execution starts from if it has none yet."""

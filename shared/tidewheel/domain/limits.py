@@ -41,6 +41,14 @@ TAKEOVER_GRACE_MS = 10 * SECOND_MS
 LEASE_MARGIN_MS = 30 * SECOND_MS
 """What an execution's lease covers beyond the hold and the attempt's time-out: the finish and its retries."""
 
+MAX_RECEIVES = 10
+"""How often a queue delivers a message before it gives it up to the dead-letter queue."""
+MAX_RETURNS = 5
+"""How often a message that was given up is sent again before its execution ends as dead: its neighbours in a poisoned
+batch come through, and what is poison itself does not go round for ever."""
+RETURN_DELAY_MS = MINUTE_MS
+"""How long it waits the first time; twice as long each time after that, up to ``MAX_SEND_DELAY_MS``."""
+
 LOOK_AGAIN_LEAST_MS = MINUTE_MS
 LOOK_AGAIN_MOST_MS = 5 * MINUTE_MS
 """How soon, and how late, an execution that waits for another of its job looks at the lock by itself."""

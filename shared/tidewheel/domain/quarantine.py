@@ -14,10 +14,11 @@ class Quarantined:
     """Something of a slot that stands for nothing that could be worked out.
 
     Args:
-        slot: Where it rested.
+        slot: Where it rested; of a message, the first shard's late slot.
         key: Under which sort key.
         text: As it was stored.
-        what: What is bad: ``wheel entry``, or the record that the entry needs: ``job``, ``generation``.
+        what: What is bad: ``wheel entry`` or ``message``, or the record that it needs: ``job``, ``generation``,
+            ``execution``.
         problem: What is wrong with it.
         noted_ms: When that was found (ms).
     """

@@ -27,14 +27,14 @@ from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.job import Job
 from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.overlap import replaced_by
-from tidewheel.domain.pace import LOOP
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.retry import delay_ms
-from tidewheel.domain.wheel import Placed, Waiting
+from tidewheel.domain.wheel import Waiting
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.handled import CONTENDED, Fate, Handled
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.overlap import Gate
+from tidewheel.engine.shelf import Shelf
 from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Locks, Telemetry, Wheel
 
 _CLAIM_TRIES = 4
@@ -221,12 +221,7 @@ class Run:
         self._put(entry, now)
 
     def _put(self, entry: Waiting, now: int) -> None:
-        """Puts an entry on the wheel, or sends it at once if no slot would be loaded in time."""
-        if self.direct is not None and self.direct.retry(entry, now):
-            return
-        pace = self.direct.pace if self.direct is not None else LOOP
-        shard = self.layouts.shard_of(entry.tenant, entry.job)
-        self.wheel.put(Placed(pace.place(entry.due_ms, now, shard), entry))
+        Shelf(self.wheel, self.layouts, self.direct).put(entry, now)
 
 
 def _busy(record: Execution, now: int) -> Handled:

@@ -24,6 +24,7 @@ class _Message(BaseModel):
     g: Annotated[int, Field(ge=1)]
     d: Annotated[int, Field(ge=0)]
     r: bool
+    n: Annotated[int, Field(ge=0)] = 0
 
 
 _serialize = _Message.__pydantic_serializer__.to_json
@@ -41,8 +42,9 @@ def dump(dispatch: Dispatch) -> str:
         g=dispatch.generation,
         d=dispatch.due_ms,
         r=dispatch.recorded,
+        n=dispatch.returns,
     )
-    return _serialize(message).decode()
+    return _serialize(message, exclude_defaults=True).decode()
 
 
 def load(text: str) -> Dispatch:
@@ -57,4 +59,4 @@ def load(text: str) -> Dispatch:
     except (ValidationError, Unreadable) as error:
         problem = "; ".join(e["msg"] for e in error.errors()) if isinstance(error, ValidationError) else error.problem
         raise Unreadable("message", text[:_SHOWN], problem) from error
-    return Dispatch(message.t, message.e, message.a, message.g, message.d, message.r)
+    return Dispatch(message.t, message.e, message.a, message.g, message.d, message.r, message.n)
