@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from functions.api import answers, problems, routes_executions, routes_jobs
+from functions.api import answers, problems, routes_dead_letters, routes_executions, routes_jobs
 from functions.api.request import Request
 from tidewheel.engine.define import Define
 from tidewheel.wire.operations import OPERATIONS, Operation
@@ -25,6 +25,7 @@ ROUTES: dict[str, Callable[[Request], Response[str]]] = {
     "listExecutions": routes_executions.listed,
     "ledger": routes_executions.ledger,
     "getExecution": routes_executions.get,
+    "listDeadLetters": routes_dead_letters.listed,
     "health": answers.health,
     "openapi": answers.openapi,
 }

@@ -29,6 +29,10 @@ class Arns:
         """The index of the Jobs table; a permission on the table does not include it."""
         return f"{self.table(names.Table.JOBS)}/index/{names.JOBS_BY_TENANT_INDEX}"
 
+    def executions_by_death(self) -> str:
+        """The index of the Executions table."""
+        return f"{self.table(names.Table.EXECUTIONS)}/index/{names.EXECUTIONS_BY_DEATH_INDEX}"
+
     def function(self, role: str) -> str:
         """A function by its role in this deployment; the role may be a pattern."""
         return self.stack.format_arn(

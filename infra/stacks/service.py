@@ -110,6 +110,7 @@ class ServiceStack(Stack):
         api.allow(["dynamodb:PutItem", "dynamodb:BatchWriteItem"], self._arns.table(Table.WHEEL))
         api.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         api.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
+        api.allow(["dynamodb:Query"], self._arns.executions_by_death())
         api.allow(["sqs:SendMessage"], *self._queues.arns)
         return api
 

@@ -36,7 +36,13 @@ class StateStack(Stack):
             projection_type=dynamodb.ProjectionType.ALL,
         )
         self._table(names.Table.WHEEL)
-        self._table(names.Table.EXECUTIONS)
+        executions = self._table(names.Table.EXECUTIONS)
+        executions.add_global_secondary_index(
+            index_name=names.EXECUTIONS_BY_DEATH_INDEX,
+            partition_key=_text("dt"),
+            sort_key=_text("de"),
+            projection_type=dynamodb.ProjectionType.ALL,
+        )
         self._table(names.Table.CONTROL, sorted_and_expiring=False)
 
     def _table(self, role: names.Table, *, sorted_and_expiring: bool = True) -> dynamodb.Table:

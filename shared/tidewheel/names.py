@@ -13,6 +13,7 @@ from tidewheel.domain.route import POOLS, PRIORITIES, ROUTES, Route
 __all__ = [
     "DEAD_LETTERS",
     "DEFAULT_DEPLOYMENT",
+    "EXECUTIONS_BY_DEATH_INDEX",
     "JOBS_BY_TENANT_INDEX",
     "MAX_RECEIVES",
     "POOLS",
@@ -53,6 +54,9 @@ class Function(StrEnum):
 
 JOBS_BY_TENANT_INDEX = "by_tenant"
 """Index of the Jobs table that lists a tenant's jobs (partition ``tenant``, sort ``job``)."""
+
+EXECUTIONS_BY_DEATH_INDEX = "by_death"
+"""Index of the Executions table that lists a tenant's dead letters (partition ``dt``, sort ``de``); it is sparse."""
 
 DEAD_LETTERS = "dead-letters"
 

@@ -192,6 +192,15 @@ class Executions(Protocol):
     def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
         """A job's executions and ledger rows with ids below ``before``, newest nominal time first."""
 
+    def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:
+        """A tenant's dead letters, those that ended last first; what ended or was redriven just now may lag.
+
+        Args:
+            tenant: Whose.
+            limit: How many at most.
+            before: The last page's cursor, which is the ``death`` of its last item, or None to begin.
+        """
+
     def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
         """A job's ledger rows that hold any instant (ms) of [from, until], however long before it they begin."""
 

@@ -27,6 +27,7 @@ from tidewheel.domain.route import ROUTES
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.domain.wheel import RINGS
 from tidewheel.engine.batch import Received
+from tidewheel.engine.dead_letters import DeadLetters
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ledger import Ledger
 from tidewheel.engine.undertake import Letter
@@ -138,6 +139,7 @@ def _granted(
     """The table of ``test_permissions`` with this deployment's names; invoking is left to it."""
     named = {f"dynamodb:table/tidewheel-{role}": name for role, name in vars(deployment.tables).items()}
     named["dynamodb:table/tidewheel-jobs/index/by_tenant"] = f"{deployment.tables.jobs}/index/by_tenant"
+    named["dynamodb:table/tidewheel-executions/index/by_death"] = f"{deployment.tables.executions}/index/by_death"
     queue = deployment.urls[ROUTES[2]].rpartition("/")[2]  # the jobs of these tests all go to one
     return {
         (action, queue if resource.startswith("<Queue") else named[resource])
@@ -159,6 +161,7 @@ def test_the_api(either: Either) -> None:
     define.execution(TENANT, execution.id)
     define.history(TENANT, job, 5, None)
     Ledger(define.jobs, define.executions, deployment.clock).of(TENANT, job, None, None)
+    DeadLetters(define.executions, define.telemetry).listed(TENANT, job, 5, None)
     define.listed(TENANT, lambda *_: True, 5, None)
     define.delete(TENANT, job)
     assert deployment.used == _granted("api", deployment, allowed)

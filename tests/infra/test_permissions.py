@@ -6,6 +6,7 @@ JOBS = "dynamodb:table/tidewheel-jobs"
 JOBS_BY_TENANT = "dynamodb:table/tidewheel-jobs/index/by_tenant"
 WHEEL = "dynamodb:table/tidewheel-wheel"
 EXECUTIONS = "dynamodb:table/tidewheel-executions"
+EXECUTIONS_BY_DEATH = "dynamodb:table/tidewheel-executions/index/by_death"
 CONTROL = "dynamodb:table/tidewheel-control"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
 TARGETS = "lambda:function:tidewheel-target-*"
@@ -23,6 +24,7 @@ ALLOWED = {
         WHEEL: "PutItem BatchWriteItem",
         CONTROL: "GetItem UpdateItem",
         EXECUTIONS: "GetItem PutItem Query",
+        EXECUTIONS_BY_DEATH: "Query",
         **dict.fromkeys(QUEUES, "SendMessage"),
     },
     "scheduler": {

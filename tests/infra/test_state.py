@@ -26,14 +26,23 @@ def _attributes(table):
     return table["Properties"]["AttributeDefinitions"]
 
 
-def test_jobs_are_listed_by_tenant_through_the_only_index(either):
+def _indexes(either):
     tables = either.state.of("DynamoDB::Table")
-    (index,) = tables["Jobs"]["Properties"]["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == names.JOBS_BY_TENANT_INDEX
-    assert _keys(index["KeySchema"]) == {"tenant": "HASH", "job": "RANGE"}
-    assert index["Projection"] == {"ProjectionType": "ALL"}
-    others = [tables[id]["Properties"] for id in TABLES if id != "Jobs"]
-    assert not any("GlobalSecondaryIndexes" in properties for properties in others)
+    return {
+        (id, index["IndexName"]): index
+        for id, table in tables.items()
+        for index in table["Properties"].get("GlobalSecondaryIndexes", ())
+    }
+
+
+def test_jobs_are_listed_by_tenant_and_dead_letters_by_their_end_and_there_is_no_other_index(either):
+    jobs, dead = ("Jobs", names.JOBS_BY_TENANT_INDEX), ("Executions", names.EXECUTIONS_BY_DEATH_INDEX)
+    indexes = _indexes(either)
+    assert {key: _keys(index["KeySchema"]) for key, index in indexes.items()} == {
+        jobs: {"tenant": "HASH", "job": "RANGE"},
+        dead: {"dt": "HASH", "de": "RANGE"},
+    }
+    assert all(index["Projection"] == {"ProjectionType": "ALL"} for index in indexes.values())
 
 
 def test_what_expires_and_what_does_not(either):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidewheel.domain.route import ROUTES, Route
-from tidewheel.names import JOBS_BY_TENANT_INDEX, physical
+from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX, JOBS_BY_TENANT_INDEX, physical
 from tidewheel.names import Table as Role
 
 _count = itertools.count(1)
@@ -55,7 +55,14 @@ def make_tables(dynamodb: Any) -> Tables:
     jobs["AttributeDefinitions"] += _text("tenant", "job")
     dynamodb.create_table(**jobs, GlobalSecondaryIndexes=[index])
     dynamodb.create_table(**_table(names[Role.WHEEL]))
-    dynamodb.create_table(**_table(names[Role.EXECUTIONS]))
+    by_death = {
+        "IndexName": EXECUTIONS_BY_DEATH_INDEX,
+        "KeySchema": [_key("dt", "HASH"), _key("de", "RANGE")],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    executions = _table(names[Role.EXECUTIONS])
+    executions["AttributeDefinitions"] += _text("dt", "de")
+    dynamodb.create_table(**executions, GlobalSecondaryIndexes=[by_death])
     dynamodb.create_table(**_table(names[Role.CONTROL], sorted=False))
     return Tables(**names)
 

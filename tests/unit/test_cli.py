@@ -10,6 +10,8 @@ from tidewheel.cli.main import app
 from tidewheel.cli.session import TOKEN_VARIABLE, URL_VARIABLE, Session
 from tidewheel.cli.show import time
 from tidewheel.client import Client
+from tidewheel.domain.execution import Execution, State
+from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.misfire import Missed, Reason
 from tidewheel.wire.values import from_ms
 
@@ -310,3 +312,15 @@ def test_the_ledger_is_a_table_whose_status_tells_whether_it_is_complete(run, fr
     assert [line["state"] for line in found["items"]] == ["skipped", "skipped"]
     assert run("ledger", id, "--json").exit_code == 1
     assert "from: " in run("ledger", id, "--from", "monday").stderr
+
+
+def test_dead_letters_are_listed(run, front):
+    id = made(run, "--every", "5m")["id"]
+    assert "No executions" in done(run("dead-letters", "list"))
+    execution = str(ExecutionId(id, NOW_MS))
+    record = Execution("default", execution, State.DEAD, NOW_MS, 1, attempt=3, finished_ms=NOW_MS, reason="HTTP 503")
+    front.flow.executions.swap(record, None)
+    shown = done(run("dead-letters", "list", "--job", id))
+    assert execution in shown
+    assert "HTTP 503" in shown
+    assert json.loads(done(run("dead-letters", "list", "--json")))["items"][0]["id"] == execution

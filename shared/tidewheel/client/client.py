@@ -163,6 +163,13 @@ class Client:
         """One execution."""
         return self._api.read(ExecutionAnswer, "GET", _path("executions", id))
 
+    def dead_letters_page(
+        self, *, job: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> ExecutionList:
+        """One page of the executions that ended without success, or of a job's, the last to end first."""
+        query = {"job": job, "limit": limit, "cursor": cursor}
+        return self._api.read(ExecutionList, "GET", _path("dead-letters"), query=query)
+
     def health(self) -> Health:
         """Whether the API answers."""
         return self._api.read(Health, "GET", _path("health"))

@@ -69,6 +69,10 @@ def is_end(state: State) -> bool:
     return not TRANSITIONS[state]
 
 
+DEAD_LETTERS = frozenset({State.DEAD, State.FAILED, State.TIMED_OUT})
+"""The ends of executions that ran to no success, or could not run, and that someone should look at."""
+
+
 class Result(StrEnum):
     """How one attempt ended."""
 
@@ -158,6 +162,13 @@ class Execution:
     def nominal_ms(self) -> int:
         """The nominal time (ms)."""
         return ExecutionId.parse(self.id).nominal_ms
+
+    @property
+    def death(self) -> str:
+        """Its place in the list of dead letters, by when it ended; empty if it is none."""
+        if self.state not in DEAD_LETTERS or self.finished_ms is None:
+            return ""
+        return f"{self.finished_ms:013d}#{self.id}"
 
     def expires_ms(self) -> int:
         """When the record may vanish (ms)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
 from tidewheel.domain.execution import Execution, State
@@ -19,14 +18,13 @@ from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.domain.wheel import Chain, Entry, Placed, Waiting, late
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
+from tidewheel.engine.lists import complain, filtered
 from tidewheel.ports import Clock, Entropy, Executions, Jobs, Page, Queue, Telemetry, Wheel
 
 Draft = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
 
 _EDIT_TRIES = 5
-_LIST_PAGES = 20
-"""Pages of ``limits.MAX_PAGE`` jobs that one request looks through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,26 +136,16 @@ class Define:
         return job
 
     def listed(self, tenant: str, wanted: Callable[[Job, int], bool], limit: int, after: str | None) -> Page[Job]:
-        """Jobs by id that ``wanted`` (given now, ms) keeps.
-
-        As many as the limit, unless the list ends or so many others lie between that one request would take
-        too long: then the page is shorter, and its cursor goes on.
-        """
+        """Jobs by id that ``wanted`` (given now, ms) keeps; see ``filtered``."""
         now = self.clock.now_ms()
-        found: list[Job] = []
-        for _ in range(_LIST_PAGES):
-            page = self.jobs.list(tenant, MAX_PAGE, after)
-            self._complain(page)
-            for job in page.items:
-                if wanted(job, now):
-                    found.append(job)
-                if len(found) == limit:
-                    last = page.cursor is None and job is page.items[-1]
-                    return Page(found, None if last else job.id)
-            if page.cursor is None:
-                return Page(found)
-            after = page.cursor
-        return Page(found, after)
+        return filtered(
+            lambda cursor: self.jobs.list(tenant, MAX_PAGE, cursor),
+            lambda job: wanted(job, now),
+            lambda job: job.id,
+            limit,
+            after,
+            self.telemetry,
+        )
 
     def edit(self, tenant: str, id: str, draft: Draft, match: int | None = None) -> Job:
         """Gives a job a new definition; its state stays.
@@ -262,16 +250,10 @@ class Define:
     def history(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
         """A job's executions and ledger rows, newest nominal time first; a deleted job's too, while they are kept."""
         page = self.executions.list(tenant, job, limit, before)
-        self._complain(page)
+        complain(page, self.telemetry)
         if not (page.items or page.unreadable) and before is None:
             self.get(tenant, job)
         return replace(page, items=standing(page.items))
-
-    def _complain(self, page: Page[Any]) -> None:
-        """What cannot be read hides nothing else of a list; someone should look at it."""
-        for error in page.unreadable:
-            self.telemetry.count("unreadable")
-            self.telemetry.alarm("left out of a list", error=str(error))
 
 
 def _same_request(existing: Job, request: str) -> Job:

@@ -85,6 +85,7 @@ _TAG = Parameter(
     "Only jobs with this tag, as `key:value`; given several times, with all of them.",
     {"type": "array", "items": _TEXT, "examples": [["team:billing"]]},
 )
+_OF_JOB = Parameter("job", "query", "Only those of this job.", _TEXT)
 _COUNT = Parameter("count", "query", "Instants, at most.", _whole(1, MAX_UPCOMING, DEFAULT_UPCOMING))
 _TIME = {"type": "string", "format": "date-time"}
 _FROM = Parameter(
@@ -164,6 +165,11 @@ OPERATIONS = (
     Operation(
         "getExecution", "GET", f"/{VERSION}/executions/{{id}}", "Read an execution", 200, ExecutionAnswer,
         parameters=(_EXECUTION_ID,), problems=_READ,
+    ),
+    Operation(
+        "listDeadLetters", "GET", f"/{VERSION}/dead-letters",
+        "Executions that ended as dead, failed or timed_out, the last to end first", 200, ExecutionList,
+        parameters=(_OF_JOB, _LIMIT, _CURSOR), problems=("invalid", "unavailable"),
     ),
     Operation("health", "GET", f"/{VERSION}/health", "Whether the API answers", 200, Health, problems=("invalid",)),
     Operation(

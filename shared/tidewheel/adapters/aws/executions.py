@@ -25,6 +25,7 @@ from tidewheel.adapters.aws.records import (
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.misfire import Missed
+from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX
 from tidewheel.ports import ExecutionKey, Lost, Page
 
 if TYPE_CHECKING:
@@ -107,6 +108,19 @@ class DynamoExecutions:
                 ConsistentRead=True,
             )
         return read_page(page, "sk", read_listed)
+
+    def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:
+        """See ``ports.Executions``. The index is sparse: what succeeds is not in it and pays nothing for it."""
+        with translated("executions.dead", tenant):
+            page = self.client.query(
+                TableName=self.table,
+                IndexName=EXECUTIONS_BY_DEATH_INDEX,
+                KeyConditionExpression="dt = :tenant AND de < :before",
+                ExpressionAttributeValues={":tenant": text(tenant), ":before": text(before or "~")},
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        return read_page(page, "de", read_execution)
 
 
 def _standing(new: Execution, error: ClientError) -> Execution | None:

@@ -214,7 +214,7 @@ def execution_key(tenant: str, job: str, id: str) -> dict[str, dict[str, str]]:
 
 
 def execution_item(execution: Execution) -> dict[str, dict[str, str]]:
-    """An execution's record."""
+    """An execution's record. That of a dead letter alone has the keys of the index that lists those."""
 
     def optional(value: int | None) -> dict[str, str] | None:
         return None if value is None else number(value)
@@ -236,6 +236,8 @@ def execution_item(execution: Execution) -> dict[str, dict[str, str]]:
             "o": text(execution.output) if execution.output else None,
             "r": text(execution.reason) if execution.reason else None,
             "h": _dump([_attempt_row(attempt) for attempt in execution.attempts]) if execution.attempts else None,
+            "dt": text(execution.tenant) if execution.death else None,
+            "de": text(execution.death) if execution.death else None,
             "ttl": ttl(execution.expires_ms()),
         }
     )

@@ -172,6 +172,13 @@ class MemoryExecutions:
             found = [kept[tenant, id] for id in ids[:limit]]
             return Page(found, ids[limit - 1] if len(ids) > limit else None)
 
+    def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:
+        """See ``ports.Executions``."""
+        with self._world.lock:
+            dead = {one.death: one for one in self._world.executions.values() if one.tenant == tenant and one.death}
+        keys = sorted((key for key in dead if before is None or key < before), reverse=True)
+        return Page([dead[key] for key in keys[:limit]], keys[limit - 1] if len(keys) > limit else None)
+
     def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
         """See ``ports.Executions``."""
         with self._world.lock:
