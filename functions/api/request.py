@@ -214,7 +214,7 @@ class Request:
             Invalid: The cursor is not one of this list.
         """
         text = self.one("cursor")
-        return None if text is None else _position(text, kind)
+        return None if text is None else position(text, kind)
 
 
 def cursor(kind: str, position: str | None) -> str | None:
@@ -224,11 +224,16 @@ def cursor(kind: str, position: str | None) -> str | None:
     return base64.urlsafe_b64encode(json.dumps([kind, position]).encode()).decode().rstrip("=")
 
 
-def _position(text: str, kind: str) -> str:
+def position(text: str, kind: str) -> str:
+    """The position that a cursor of a kind of list stands for.
+
+    Raises:
+        Invalid: It is not one of this list.
+    """
     try:
         match json.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))):
-            case [str(found), str(position)] if found == kind and text == cursor(kind, position):
-                return position
+            case [str(found), str(place)] if found == kind and text == cursor(kind, place):
+                return place
     except (ValueError, RecursionError):
         pass
     raise Invalid("cursor", "is not one of this list", "use the cursor of this list's last page, as it was")

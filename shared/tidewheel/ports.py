@@ -144,6 +144,13 @@ class Jobs(Protocol):
             None, or, with nothing written, the id of the execution that the same key made before.
         """
 
+    def requeue(self, placed: Placed, queued: Execution) -> bool:
+        """Stores an execution that is to run again with its wheel entry at once.
+
+        Returns:
+            False, with nothing written, unless the stored version is the one before.
+        """
+
     def get(self, tenant: str, id: str, *, consistent: bool = False) -> Job | None:
         """One job. Without ``consistent`` it may be some seconds old."""
 

@@ -15,7 +15,7 @@ from tests.support.tables import make_queues, make_tables
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.memory import InlineExecutor
-from tidewheel.domain.execution import Answer, Result, parked
+from tidewheel.domain.execution import Answer, Result, State, ended_unrun, parked
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Target
@@ -30,6 +30,7 @@ from tidewheel.engine.batch import Received
 from tidewheel.engine.dead_letters import DeadLetters
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ledger import Ledger
+from tidewheel.engine.redrive import Redrive
 from tidewheel.engine.undertake import Letter
 from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings
 from tidewheel.wire.message import dump
@@ -161,6 +162,10 @@ def test_the_api(either: Either) -> None:
     define.execution(TENANT, execution.id)
     define.history(TENANT, job, 5, None)
     Ledger(define.jobs, define.executions, deployment.clock).of(TENANT, job, None, None)
+    dead = ended_unrun(define.execution(TENANT, execution.id), State.DEAD, "given up", START_MS)
+    define.executions.swap(dead, 1)
+    redrive = Redrive(define.jobs, define.clock, define.telemetry, define.layouts, define.pace)
+    assert redrive.run([(dead.id, dead)], 1).ids == [dead.id]
     DeadLetters(define.executions, define.telemetry).listed(TENANT, job, 5, None)
     define.listed(TENANT, lambda *_: True, 5, None)
     define.delete(TENANT, job)

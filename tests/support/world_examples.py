@@ -90,6 +90,8 @@ def full_execution() -> Execution:
             Attempt(1, NOW_MS, NOW_MS + 5, Result.LOST, reason="its worker's lease ended"),
             Attempt(2, NOW_MS + 12, NOW_MS + 500, Result.FAILED, 503),
         ),
+        spent=1,
+        redriven_ms=NOW_MS + 9,
     )
 
 

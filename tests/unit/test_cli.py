@@ -324,3 +324,19 @@ def test_dead_letters_are_listed(run, front):
     assert execution in shown
     assert "HTTP 503" in shown
     assert json.loads(done(run("dead-letters", "list", "--json")))["items"][0]["id"] == execution
+
+
+def test_dead_letters_are_redriven(run, front):
+    id = made(run, "--every", "5m")["id"]
+    ids = []
+    for number in range(101):
+        ids.append(str(ExecutionId(id, NOW_MS + number)))
+        record = Execution("default", ids[-1], State.DEAD, NOW_MS, 1, attempt=3, finished_ms=NOW_MS + number)
+        front.flow.executions.swap(record, None)
+    assert "1 redriven" in done(run("dead-letters", "redrive", ids[0]))
+    again = run("dead-letters", "redrive", ids[0])
+    assert (again.exit_code, again.stdout) == (0, "0 redriven\n")
+    assert "is queued, and no dead letter" in again.stderr
+    assert "100 redriven" in done(run("dead-letters", "redrive", "--all", "--rate", "50"))
+    assert run("dead-letters", "redrive").exit_code == 2
+    assert run("dead-letters", "redrive", ids[0], "--all").exit_code == 2

@@ -57,6 +57,8 @@ def test_what_a_message_finds() -> None:
     late = 5_000 + TAKEOVER_GRACE_MS + 1
     assert judge(None, 1, 0) is Verdict.CLAIM
     assert judge(record(State.QUEUED, 0), 1, 0) is Verdict.CLAIM
+    assert judge(record(State.QUEUED, 3), 4, 0) is Verdict.CLAIM  # it was redriven
+    assert judge(record(State.QUEUED, 3), 3, 0) is Verdict.OBSOLETE
     assert judge(record(State.RETRYING, 1), 2, 0) is Verdict.CLAIM
     assert judge(record(State.RETRYING, 2), 2, 0) is Verdict.OBSOLETE
     assert judge(record(State.RUNNING), 1, late - 1) is Verdict.BUSY

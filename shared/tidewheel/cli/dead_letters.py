@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tidewheel.cli import show
 from tidewheel.cli.jobs import Cursor, Json, Limit
-from tidewheel.cli.session import session
+from tidewheel.cli.session import fail, session
+from tidewheel.domain.limits import REDRIVE_RATE
 
-app = typer.Typer(no_args_is_help=True, help="See what ended without success.")
-
-
-@app.callback()
-def _group() -> None:
-    """A group of commands, also while it has but one."""
+app = typer.Typer(no_args_is_help=True, help="See what ended without success, and run it again.")
 
 
 @app.command("list")
@@ -30,3 +26,28 @@ def list_(
     session(context).show(
         lambda api: api.dead_letters_page(job=job, limit=limit, cursor=cursor), show.executions, as_json=as_json
     )
+
+
+@app.command()
+def redrive(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(help="The executions' ids.", show_default=False)] = None,
+    job: Annotated[str | None, typer.Option(help="All of this job.", show_default=False)] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    rate: Annotated[int, typer.Option(help="How many start in a second.")] = REDRIVE_RATE,
+) -> None:
+    """Run dead letters again: the same executions, with as many attempts anew."""
+    given: dict[str, Any] = {"ids": ids, "job": job, "all": all_}
+    which = {name: value for name, value in given.items() if value}
+    if len(which) != 1:
+        raise fail("Name executions, or pass --job or --all, but one of them alone.", 2)
+    count, going = 0, {**which, "rate": rate}
+    while True:
+        answer, _ = session(context).ask(lambda api, body=going: api.redrive(body))  # type: ignore[misc]
+        count += len(answer.redriven)
+        for one in answer.skipped:
+            typer.echo(f"{one.id} {one.reason}", err=True)
+        if answer.cursor is None:
+            break
+        going = {**which, "rate": rate, "cursor": answer.cursor, "after": answer.until.isoformat()}
+    typer.echo(f"{count} redriven")

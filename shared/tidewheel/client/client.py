@@ -13,6 +13,7 @@ from tidewheel.wire import VERSION
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operations import IDEMPOTENCY_KEY, IF_MATCH
+from tidewheel.wire.redrive import RedriveAnswer
 
 Body = JobBody | Mapping[str, Any]
 """A job as a model or as its JSON."""
@@ -169,6 +170,15 @@ class Client:
         """One page of the executions that ended without success, or of a job's, the last to end first."""
         query = {"job": job, "limit": limit, "cursor": cursor}
         return self._api.read(ExecutionList, "GET", _path("dead-letters"), query=query)
+
+    def redrive(self, which: Mapping[str, Any]) -> RedriveAnswer:
+        """Has up to a hundred dead letters run again.
+
+        Args:
+            which: ``ids``, ``job`` or ``all``; ``rate``; and to go on, the last answer's ``cursor``, and its ``until``
+                as ``after``. A repeat runs none twice.
+        """
+        return self._api.read(RedriveAnswer, "POST", _path("dead-letters", "redrive"), body=which)
 
     def health(self) -> Health:
         """Whether the API answers."""

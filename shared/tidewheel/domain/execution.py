@@ -8,9 +8,12 @@
        │          │       retrying ──► cancelled, dead
        └──────────┴──► skipped, blocked, cancelled, dead
 
+    dead, failed, timed_out ──► queued (someone redrives it)
+
 ``running`` may also follow ``running``: another worker takes over an attempt whose lease has ended. And ``queued``
 may follow ``queued``: an execution waits for another of its job, and its record says so. What ends as ``dead`` without
-having run was given up by the queue, again and again.
+having run was given up by the queue, again and again. An execution that is redriven is the same one: its id stays, the
+numbers of its attempts go on rising, and it may have as many of them anew as its job allows.
 """
 
 from __future__ import annotations
@@ -54,19 +57,19 @@ TRANSITIONS: dict[State | None, frozenset[State]] = {
     State.RUNNING: frozenset({State.RUNNING, State.RETRYING} | _ENDS),
     State.RETRYING: frozenset({State.RUNNING, State.CANCELLED, State.DEAD}),
     State.SUCCEEDED: frozenset(),
-    State.FAILED: frozenset(),
-    State.DEAD: frozenset(),
+    State.FAILED: frozenset({State.QUEUED}),
+    State.DEAD: frozenset({State.QUEUED}),
     State.SKIPPED: frozenset(),
     State.BLOCKED: frozenset(),
     State.CANCELLED: frozenset(),
-    State.TIMED_OUT: frozenset(),
+    State.TIMED_OUT: frozenset({State.QUEUED}),
 }
 """Every allowed step; None is the execution that has no record yet."""
 
 
 def is_end(state: State) -> bool:
-    """Whether nothing follows."""
-    return not TRANSITIONS[state]
+    """Whether nothing follows by itself; what ended without success may be redriven."""
+    return state in _ENDS | _NEVER_RAN
 
 
 DEAD_LETTERS = frozenset({State.DEAD, State.FAILED, State.TIMED_OUT})
@@ -134,6 +137,8 @@ class Execution:
         output: The beginning of the last answer.
         reason: Why it stands where it stands, for people.
         attempts: The newest attempts' accounts, oldest first.
+        spent: How many attempts it had had when it was redriven last.
+        redriven_ms: When that was.
     """
 
     tenant: str
@@ -152,6 +157,18 @@ class Execution:
     output: str = ""
     reason: str = ""
     attempts: tuple[Attempt, ...] = ()
+    spent: int = 0
+    redriven_ms: int | None = None
+
+    @property
+    def tries(self) -> int:
+        """The attempts that count against the job's maximum: those since it was redriven last."""
+        return self.attempt - self.spent
+
+    @property
+    def begun(self) -> bool:
+        """Whether an attempt was ever claimed, or someone redrove it: then no edit of its job ends it."""
+        return self.attempt > 0 or self.redriven_ms is not None
 
     @property
     def job(self) -> str:
@@ -172,7 +189,7 @@ class Execution:
 
     def expires_ms(self) -> int:
         """When the record may vanish (ms)."""
-        return max(self.due_ms, self.claimed_ms or 0) + RETENTION_MS
+        return max(self.due_ms, self.claimed_ms or 0, self.redriven_ms or 0) + RETENTION_MS
 
 
 def _step(before: Execution, after: Execution) -> Execution:
@@ -192,9 +209,9 @@ class Verdict(StrEnum):
 
 def judge(record: Execution | None, attempt: int, now_ms: int) -> Verdict:
     """Whether a message for the given attempt may claim the execution."""
-    if record is None or record.state is State.QUEUED:
+    if record is None:
         return Verdict.CLAIM
-    if record.state is State.RETRYING:
+    if record.state in (State.QUEUED, State.RETRYING):
         return Verdict.CLAIM if record.attempt < attempt else Verdict.OBSOLETE
     if record.state is not State.RUNNING:
         return Verdict.OBSOLETE
@@ -255,3 +272,22 @@ def parked(record: Execution, reason: str) -> Execution:
 def ended_unrun(record: Execution, state: State, reason: str, now_ms: int) -> Execution:
     """The record of an execution that ends without (another) attempt."""
     return _step(record, replace(record, state=state, holder="", reason=reason, finished_ms=now_ms))
+
+
+def redriven(record: Execution, now_ms: int) -> Execution:
+    """The record of a dead letter that is to run again, with a fresh budget of attempts.
+
+    Raises:
+        IllegalTransition: It is none.
+    """
+    return _step(
+        record,
+        replace(
+            record,
+            state=State.QUEUED,
+            finished_ms=None,
+            spent=record.attempt,
+            redriven_ms=now_ms,
+            reason=f"redriven; it had ended as {record.state}",
+        ),
+    )

@@ -49,6 +49,10 @@ batch come through, and what is poison itself does not go round for ever."""
 RETURN_DELAY_MS = MINUTE_MS
 """How long it waits the first time; twice as long each time after that, up to ``MAX_SEND_DELAY_MS``."""
 
+REDRIVE_RATE = 10
+MAX_REDRIVE_RATE = 1_000
+"""Dead letters that start again in a second, unless the request says otherwise, and at most."""
+
 LOOK_AGAIN_LEAST_MS = MINUTE_MS
 LOOK_AGAIN_MOST_MS = 5 * MINUTE_MS
 """How soon, and how late, an execution that waits for another of its job looks at the lock by itself."""

@@ -2,8 +2,9 @@
 
 A job that does not allow overlap has a lock. An execution takes it before its first claim and holds it through all
 retries until its record has ended. One rule keeps two from running side by side: *a lock passes on only once its
-holder's record has ended*. An end is final and a claim is conditional on the record, so a holder that was ended can
-never begin, and one that began is not ended by others while its target is called.
+holder's record has ended*. A claim is conditional on the record, so a holder that was ended can never begin, and one
+that began is not ended by others while its target is called. An end is final but for a redrive: that run writes the
+lock anew before it claims, so that nobody passes on what it holds.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class Gate:
         """
         if job.definition.overlap is Overlap.ALLOW:
             return None
-        if record is not None and record.attempt:
+        if record is not None and record.attempt and record.state is not State.QUEUED:
             self._keep(record, job)
             return None
         return self._enter(dispatch, job, record)
@@ -73,7 +73,9 @@ class Gate:
         for _ in range(_TRIES):
             lock = self._lock(job)
             if lock.holder == dispatch.execution:
-                return None
+                if record is None or record.redriven_ms is None or self._confirm(lock):
+                    return None
+                continue
             if record is None and lock.holder:  # before others are touched: its message may be a late double
                 record = self.executions.get(job.tenant, dispatch.execution)
                 if record is not None:
@@ -88,6 +90,10 @@ class Gate:
             elif (met := self._do(step, scene)) is not None:
                 return met
         return CONTENDED
+
+    def _confirm(self, lock: Lock) -> bool:
+        """Writes the lock of a redriven run anew: who saw that run ended, and is about to take it, comes too late."""
+        return self.locks.swap(lock.awaited(lock.waiter, self.clock.now_ms())) is None
 
     def _scene(self, dispatch: Dispatch, job: Job, lock: Lock, record: Execution | None) -> _Scene:
         return _Scene(
@@ -218,7 +224,7 @@ class Gate:
 
 
 def _waiting(record: Execution, job: Job, due_ms: int, precision: Precision) -> Waiting:
-    return Waiting(record.tenant, record.id, 1, record.generation, due_ms, route_of(job), precision)
+    return Waiting(record.tenant, record.id, record.attempt + 1, record.generation, due_ms, route_of(job), precision)
 
 
 def _unbegun(execution: str, job: Job) -> Execution:

@@ -77,7 +77,7 @@ class Run:
         record = self._record(dispatch) if dispatch.recorded else None
         if job is None or self._superseded(dispatch, job):
             record = record or self._record(dispatch)  # a message that comes back knows nothing of its own claim
-            if job is None or record is None or record.attempt == 0:
+            if job is None or record is None or not record.begun:
                 return self._unwanted(dispatch, job, record, now)
         return self._attempt(dispatch, job, record)
 
@@ -158,7 +158,7 @@ class Run:
             bereft = lost(record, now)
             if successor := self._gate.successor(record, job):
                 return ended_unrun(bereft, State.CANCELLED, replaced_by(successor), now)
-            if record.attempt >= job.definition.retry.max_attempts:
+            if record.tries >= job.definition.retry.max_attempts:
                 return ended_unrun(bereft, State.DEAD, "the last attempt's worker vanished", now)
             return claimed(bereft, record.attempt + 1, holder, timeout, now)
         return claimed(record or dispatch.blank(), dispatch.attempt, holder, timeout, now)
@@ -184,7 +184,7 @@ class Run:
         now = self.clock.now_ms()
         state = self._after(answer, claim, job)
         if state is State.RETRYING:
-            due = now + delay_ms(job.definition.retry, claim.attempt, claim.id)
+            due = now + delay_ms(job.definition.retry, claim.tries, claim.id)
             self._put_retry(claim, job, due, now)
         done = finished(claim, state, answer, started, now)
         standing = self.executions.swap(done, claim.version)
@@ -210,7 +210,7 @@ class Run:
             return State.SUCCEEDED
         if not answer.retryable:
             return State.FAILED
-        if claim.attempt < job.definition.retry.max_attempts:
+        if claim.tries < job.definition.retry.max_attempts:
             return State.RETRYING
         return State.TIMED_OUT if answer.result is Result.TIMED_OUT else State.DEAD
 

@@ -13,14 +13,15 @@ from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
 from tidewheel.wire.operations import OPERATIONS, Operation, Parameter
 from tidewheel.wire.problem import KINDS, MEDIA_TYPE, Problem, problem
+from tidewheel.wire.redrive import RedriveAnswer, RedriveBody
 
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 _REF = "#/components/schemas/{model}"
 _MODELS: tuple[tuple[type[Model], JsonSchemaMode], ...] = (
-    (JobBody, "validation"),
+    *((model, "validation") for model in (JobBody, RedriveBody)),
     *((model, "serialization") for model in (JobAnswer, JobList, Upcoming, ExecutionAnswer, ExecutionList)),
-    *((model, "serialization") for model in (LedgerAnswer, Health, Problem)),
+    *((model, "serialization") for model in (LedgerAnswer, RedriveAnswer, Health, Problem)),
 )
 _JOB_EXAMPLES: dict[str, dict[str, Any]] = {
     "weekdays": {
@@ -40,6 +41,10 @@ _JOB_EXAMPLES: dict[str, dict[str, Any]] = {
 _PATCH_EXAMPLES: dict[str, dict[str, Any]] = {
     "timeout": {"timeout": "PT5M"},
     "reschedule": {"schedule": {"at": "2026-11-20T16:47:00Z", "cron": None, "timezone": None}},
+}
+_REDRIVE_EXAMPLES: dict[str, dict[str, Any]] = {
+    "everything": {"all": True, "rate": 50},
+    "of one job": {"job": "j0123456789abcdef"},
 }
 
 
@@ -99,7 +104,8 @@ def _body(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
     if operation.patch:
         written = {"type": "object", "description": "Any part of a job's body; null removes a field (RFC 7396)."}
         return {_MERGE_PATCH: {"schema": written, "examples": _examples(_PATCH_EXAMPLES)}}
-    return {_JSON: {"schema": schema, "examples": _examples(_JOB_EXAMPLES)}}
+    examples = _JOB_EXAMPLES if operation.body is JobBody else _REDRIVE_EXAMPLES
+    return {_JSON: {"schema": schema, "examples": _examples(examples)}}
 
 
 def _examples(values: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tidewheel.wire import VERSION
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
+from tidewheel.wire.redrive import RedriveAnswer, RedriveBody
 
 DEFAULT_UPCOMING = 10
 MAX_KEY = 255
@@ -170,6 +171,11 @@ OPERATIONS = (
         "listDeadLetters", "GET", f"/{VERSION}/dead-letters",
         "Executions that ended as dead, failed or timed_out, the last to end first", 200, ExecutionList,
         parameters=(_OF_JOB, _LIMIT, _CURSOR), problems=("invalid", "unavailable"),
+    ),
+    Operation(
+        "redriveDeadLetters", "POST", f"/{VERSION}/dead-letters/redrive",
+        "Run up to a hundred dead letters again, at a set rate", 202, RedriveAnswer,
+        body=RedriveBody, problems=("malformed", "too-large", "invalid", "unavailable"),
     ),
     Operation("health", "GET", f"/{VERSION}/health", "Whether the API answers", 200, Health, problems=("invalid",)),
     Operation(

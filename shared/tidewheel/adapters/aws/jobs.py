@@ -98,6 +98,16 @@ class DynamoJobs:
         reasons = transact(self.client, "jobs.enqueue", queued.id, items)
         return None if reasons is None else str(reasons[0]["Item"]["x"]["S"])
 
+    def requeue(self, placed: Placed, queued: Execution) -> bool:
+        """See ``ports.Jobs``."""
+        (execution,) = self._put_execution(queued).values()
+        execution |= {
+            "ConditionExpression": "ver = :ver",
+            "ExpressionAttributeValues": {":ver": number(queued.version - 1)},
+        }
+        items = [{"Put": execution}, *self._put_single(placed)]
+        return transact(self.client, "jobs.requeue", queued.id, items) is None
+
     def _put(self, item: Any, condition: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
         put = {
             "TableName": self.jobs_table,

@@ -236,6 +236,8 @@ def execution_item(execution: Execution) -> dict[str, dict[str, str]]:
             "o": text(execution.output) if execution.output else None,
             "r": text(execution.reason) if execution.reason else None,
             "h": _dump([_attempt_row(attempt) for attempt in execution.attempts]) if execution.attempts else None,
+            "sp": number(execution.spent) if execution.spent else None,
+            "rd": optional(execution.redriven_ms),
             "dt": text(execution.tenant) if execution.death else None,
             "de": text(execution.death) if execution.death else None,
             "ttl": ttl(execution.expires_ms()),
@@ -280,6 +282,8 @@ def _read_execution(item: Item) -> Execution:
         output=get_text(item, "o"),
         reason=get_text(item, "r"),
         attempts=tuple(_read_attempt(row) for row in json.loads(get_text(item, "h", "[]"))),
+        spent=get_number(item, "sp") or 0,
+        redriven_ms=get_number(item, "rd"),
     )
 
 

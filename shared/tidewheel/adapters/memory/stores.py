@@ -100,6 +100,16 @@ class MemoryJobs:
             self._world.place(placed)
         return None
 
+    def requeue(self, placed: Placed, queued: Execution) -> bool:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            standing = self._world.executions.get((queued.tenant, queued.id))
+            if standing is None or standing.version != queued.version - 1:
+                return False
+            self._world.executions[queued.tenant, queued.id] = queued
+            self._world.place(placed)
+        return True
+
     def get(self, tenant: str, id: str, *, consistent: bool = False) -> Job | None:  # noqa: ARG002 - always is
         """See ``ports.Jobs``."""
         return self._world.jobs.get((tenant, id))
