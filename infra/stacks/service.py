@@ -21,6 +21,7 @@ from infra.constructs.api import HttpApi
 from infra.constructs.arns import Arns
 from infra.constructs.environment import environment
 from infra.constructs.functions import MAX_EVENT_AGE, NO_RETRIES, ServiceFunction, Shape
+from infra.constructs.on_call import OnCall
 from infra.constructs.queues import RouteQueues
 from tidewheel import settings
 from tidewheel.names import RECONCILE_EVERY_MS, Env, Function, Output, Table
@@ -69,6 +70,8 @@ class ServiceStack(Stack):
         self._output(API_ID_OUTPUT, http.rest_api.rest_api_id)
         if config.local:
             self._output(Output.ECHO_FUNCTION_ARN, self._echo().function.function_arn)
+        else:
+            self._output(Output.ON_CALL_TOPIC_ARN, OnCall(self, "OnCall", config=config).topic.topic_arn)
 
     def _environment(self) -> dict[Env, str]:
         """Every value that a function may ask for.

@@ -16,6 +16,8 @@ __all__ = [
     "EXECUTIONS_BY_DEATH_INDEX",
     "JOBS_BY_TENANT_INDEX",
     "MAX_RECEIVES",
+    "METRICS",
+    "ON_CALL",
     "POOLS",
     "PRIORITIES",
     "RECONCILE_EVERY_MS",
@@ -59,6 +61,9 @@ EXECUTIONS_BY_DEATH_INDEX = "by_death"
 """Index of the Executions table that lists a tenant's dead letters (partition ``dt``, sort ``de``); it is sparse."""
 
 DEAD_LETTERS = "dead-letters"
+ON_CALL = "on-call"
+METRICS = "Tidewheel"
+"""The namespace of all metrics."""
 
 
 def physical(deployment: str, role: str) -> str:
@@ -88,4 +93,5 @@ class Output(StrEnum):
     MINUTE_FUNCTION = (
         "MinuteFunction"  # what the clock wakes each minute: the watchdog, or in economy mode the scheduler
     )
+    ON_CALL_TOPIC_ARN = "OnCallTopicArn"  # in an account alone: whoever subscribes hears of dead letters
     ECHO_FUNCTION_ARN = "EchoFunctionArn"  # on the local cloud alone

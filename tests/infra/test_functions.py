@@ -128,7 +128,7 @@ def test_scheduler_and_watchdog_agree_on_name_and_version(either, as_text):
 
 def test_outputs_have_the_names_that_others_read(aws, local):
     common = {names.Output.API_URL, names.Output.MINUTE_FUNCTION, "ApiId"}
-    assert set(aws.service.template["Outputs"]) == common
+    assert set(aws.service.template["Outputs"]) == common | {names.Output.ON_CALL_TOPIC_ARN}
     assert set(local.service.template["Outputs"]) == common | {names.Output.ECHO_FUNCTION_ARN}
     watchdog = local.service.template["Outputs"][names.Output.MINUTE_FUNCTION]
     assert watchdog["Value"] == "tidewheel-watchdog"
@@ -162,5 +162,6 @@ def test_in_economy_mode_all_that_write_or_turn_know_it(economy, as_text):
 
 
 def test_in_economy_mode_no_watchdog_is_named_and_nothing_is_found(economy):
-    assert set(economy.service.template["Outputs"]) == {names.Output.API_URL, names.Output.MINUTE_FUNCTION, "ApiId"}
+    outputs = {names.Output.API_URL, names.Output.MINUTE_FUNCTION, names.Output.ON_CALL_TOPIC_ARN, "ApiId"}
+    assert set(economy.service.template["Outputs"]) == outputs
     assert economy.findings == []

@@ -9,7 +9,7 @@ from collections import Counter
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-_NAMESPACE = "Tidewheel"
+from tidewheel.names import METRICS
 
 
 class PowertoolsTelemetry:
@@ -38,6 +38,6 @@ class PowertoolsTelemetry:
         with self._lock:
             counts, self._counts = self._counts, Counter()
         for (name, dimensions), value in counts.items():
-            with single_metric(name, MetricUnit.Count, value, namespace=_NAMESPACE) as metric:
+            with single_metric(name, MetricUnit.Count, value, namespace=METRICS) as metric:
                 for key, detail in dimensions:
                     metric.add_dimension(key, detail)
