@@ -69,6 +69,7 @@ def _figures(fires: int, spent: float, idle: float) -> dict[str, Any]:
         "cpu_seconds": round(spent, 3),
         "idle_minute_cpu_seconds": round(idle, 3),
         "cpu_us_per_fire": round(spent / fires * 1e6, 1),
+        "us_beyond_the_idle_loop": round((spent - idle) / fires * 1e6, 1),
         "fires_per_second_and_core": round(fires / spent),
     }
 

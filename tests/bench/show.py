@@ -20,7 +20,14 @@ def _table(title: str, names: Iterable[str], rows: Iterable[Iterable[Any]]) -> T
 
 def _cpu(found: Mapping[str, Any]) -> Table:
     kinds = {"own code, stores in memory": found["own_code"], "with boto3, on the emulator": found["with_boto3"]}
-    names = ("samples", "shards", "cpu_us_per_fire", "fires_per_second_and_core", "idle_minute_cpu_seconds")
+    names = (
+        "samples",
+        "shards",
+        "cpu_us_per_fire",
+        "us_beyond_the_idle_loop",
+        "fires_per_second_and_core",
+        "idle_minute_cpu_seconds",
+    )
     rows = ([kind, *(figures[name] for name in names)] for kind, figures in kinds.items())
     return _table("The scheduler's CPU", ["", *names], rows)
 
