@@ -18,6 +18,7 @@ _DEPLOY_AGAIN = "run `make up` again, or `make down` first when that does not he
 _API_HOST = re.compile(r"(?P<id>[a-z0-9]+)\.execute-api\.")
 _API_PATH = re.compile(r"/restapis/(?P<id>[a-z0-9]+)/(?P<stage>[^/]+)/_user_request_")
 _DEFAULT_STAGE = "prod"
+_NEEDED = (names.Output.API_URL, names.Output.MINUTE_FUNCTION, names.Output.ECHO_FUNCTION_ARN)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def collect(found: Mapping[str, str], engine: str, endpoint: str, port: int) -> 
     Raises:
         LocalCloudError: An output is missing.
     """
-    missing = [output.value for output in names.Output if not found.get(output)]
+    missing = [output.value for output in _NEEDED if not found.get(output)]
     if missing:
         raise LocalCloudError(f"The stacks lack the output {', '.join(missing)}: {_DEPLOY_AGAIN}")
     return Outputs(
