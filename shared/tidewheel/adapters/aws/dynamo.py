@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.adapters.aws.clients import CALL_BOUND_MS, translated
+from botocore.exceptions import ClientError
+
+from tidewheel.adapters.aws.clients import CALL_BOUND_MS, CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import JOBS_AT_ONCE, WRITE_BOUND_MS
-from tidewheel.ports import Clock, Throttled
+from tidewheel.ports import Clock, Lost, Throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -128,6 +130,34 @@ def _left(
 def _jitter_ms(longest_ms: int) -> int:
     """Any wait up to the longest, so that those who were throttled together do not come back together."""
     return random.randint(0, longest_ms)  # noqa: S311 - spreads tries, guards nothing
+
+
+def swap(
+    client: DynamoDBClient, operation: str, subject: str, table: str, item: Mapping[str, Any], expected: int | None
+) -> Item | None:
+    """Puts an item if the stored version (``ver``) is as expected (None: if there is none).
+
+    Returns:
+        None if it was written, else the item that stands in the way: the same one, if a try that was reported as
+        failed had written it.
+
+    Raises:
+        Lost: No item is there although one was expected.
+    """
+    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+    if expected is not None:
+        condition = {"ConditionExpression": "ver = :ver", "ExpressionAttributeValues": {":ver": number(expected)}}
+    with translated(operation, subject):
+        try:
+            client.put_item(TableName=table, Item=item, ReturnValuesOnConditionCheckFailure="ALL_OLD", **condition)
+        except ClientError as error:
+            if code_of(error) != CONDITION_FAILED:
+                raise
+            standing: Any = error.response.get("Item")
+            if not standing:
+                raise Lost(operation, subject, "what was to be replaced is gone") from error
+            return standing  # type: ignore[no-any-return]
+    return None
 
 
 def transact(client: DynamoDBClient, operation: str, subject: str, items: Sequence[Any]) -> Sequence[Any] | None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamo import number, pages, read_all, text
+from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.dynamo import pages, read_all, swap, text
 from tidewheel.adapters.aws.records import (
     execution_item,
     execution_key,
@@ -26,7 +24,7 @@ from tidewheel.domain.execution import Execution
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.misfire import Missed
 from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX
-from tidewheel.ports import ExecutionKey, Lost, Page
+from tidewheel.ports import ExecutionKey, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,25 +52,9 @@ class DynamoExecutions:
 
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """See ``ports.Executions``."""
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if expected is not None:
-            condition = {
-                "ConditionExpression": "ver = :ver",
-                "ExpressionAttributeValues": {":ver": number(expected)},
-            }
-        with translated("executions.swap", new.id):
-            try:
-                self.client.put_item(
-                    TableName=self.table,
-                    Item=execution_item(new),
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **condition,
-                )
-            except ClientError as error:
-                if code_of(error) != CONDITION_FAILED:
-                    raise
-                return _standing(new, error)
-        return None
+        item = swap(self.client, "executions.swap", new.id, self.table, execution_item(new), expected)
+        standing = read_execution(item) if item else None
+        return None if standing == new else standing
 
     def account(self, row: Missed) -> None:
         """See ``ports.Executions``. The copy that lists show is written last: what they show, the ledger knows."""
@@ -121,12 +103,3 @@ class DynamoExecutions:
                 Limit=limit,
             )
         return read_page(page, "de", read_execution)
-
-
-def _standing(new: Execution, error: ClientError) -> Execution | None:
-    """The record in the way; None if it is ours, written by a try that was reported as failed."""
-    item: Any = error.response.get("Item")
-    if not item:
-        raise Lost("executions.swap", new.id, "the record is gone") from error
-    standing = read_execution(item)
-    return None if standing == new else standing

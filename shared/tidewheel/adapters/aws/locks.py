@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamo import Item, get_text, number, text, without_nones
+from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.dynamo import Item, get_text, number, swap, text, without_nones
 from tidewheel.adapters.aws.records import execution_key, reading, ttl
 from tidewheel.domain.overlap import Lock
-from tidewheel.ports import Lost
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,34 +29,10 @@ class DynamoLocks:
 
     def swap(self, new: Lock) -> Lock | None:
         """See ``ports.Locks``."""
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if new.version > 1:
-            condition = {
-                "ConditionExpression": "ver = :ver",
-                "ExpressionAttributeValues": {":ver": number(new.version - 1)},
-            }
-        with translated("locks.swap", new.job):
-            try:
-                self.client.put_item(
-                    TableName=self.table,
-                    Item=lock_item(new),
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **condition,
-                )
-            except ClientError as error:
-                if code_of(error) != CONDITION_FAILED:
-                    raise
-                return _standing(new, error)
-        return None
-
-
-def _standing(new: Lock, error: ClientError) -> Lock | None:
-    """The lock in the way; None if it is ours, written by a try that was reported as failed."""
-    item: Any = error.response.get("Item")
-    if not item:
-        raise Lost("locks.swap", new.job, "the lock is gone") from error
-    standing = read_lock(item)
-    return None if standing == new else standing
+        expected = new.version - 1 or None
+        item = swap(self.client, "locks.swap", new.job, self.table, lock_item(new), expected)
+        standing = read_lock(item) if item else None
+        return None if standing == new else standing
 
 
 def lock_key(tenant: str, job: str) -> dict[str, dict[str, str]]:
