@@ -234,6 +234,10 @@ def position(text: str, kind: str) -> str:
         match json.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))):
             case [str(found), str(place)] if found == kind and text == cursor(kind, place):
                 return place
-    except (ValueError, RecursionError):
-        pass
-    raise Invalid("cursor", "is not one of this list", "use the cursor of this list's last page, as it was")
+    except (ValueError, RecursionError) as error:
+        raise _foreign_cursor() from error
+    raise _foreign_cursor()
+
+
+def _foreign_cursor() -> Invalid:
+    return Invalid("cursor", "is not one of this list", "use the cursor of this list's last page, as it was")

@@ -10,7 +10,7 @@ import pytest
 
 from functions.reconciler import handler as reconciler
 from tests.support.memory_stack import MemoryStack, every
-from tidewheel.adapters.memory import RecordingTelemetry
+from tests.support.run_settings import ENVIRONMENT, Flushed
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
 from tidewheel.domain.wheel import RINGS
 from tidewheel.engine.reconcile import Reconcile
@@ -19,24 +19,6 @@ from tidewheel.ports import Page, PortError
 from tidewheel.settings import RunSettings, SettingsError
 
 EVENT: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "eventbridge_minute.json").read_text())
-ENVIRONMENT = {
-    Env.JOBS_TABLE: "jobs",
-    Env.WHEEL_TABLE: "wheel",
-    Env.EXECUTIONS_TABLE: "executions",
-    Env.CONTROL_TABLE: "control",
-    Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
-    Env.SHARDS: "1",
-    Env.PACE: "loop",
-}
-
-
-class Flushed(RecordingTelemetry):
-    """Counts how often it was asked to hand on its counts."""
-
-    flushes = 0
-
-    def flush(self) -> None:
-        self.flushes += 1
 
 
 class Bench:

@@ -10,28 +10,12 @@ import pytest
 
 from functions.undertaker import handler as undertaker
 from tests.support.memory_stack import MemoryStack
-from tidewheel.adapters.memory import RecordingTelemetry
+from tests.support.run_settings import ENVIRONMENT, Flushed
 from tidewheel.names import Env
 from tidewheel.ports import PortError
 from tidewheel.settings import SettingsError
 
 POISON: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "sqs_poison.json").read_text())
-ENVIRONMENT = {
-    Env.JOBS_TABLE: "jobs",
-    Env.WHEEL_TABLE: "wheel",
-    Env.EXECUTIONS_TABLE: "executions",
-    Env.CONTROL_TABLE: "control",
-    Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
-    Env.SHARDS: "1",
-    Env.PACE: "loop",
-}
-
-
-class Flushed(RecordingTelemetry):
-    flushes = 0
-
-    def flush(self) -> None:
-        self.flushes += 1
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tidewheel.domain.limits import MINUTE_MS, RECONCILE_MARGIN_MS
 from tidewheel.domain.reconcile import Sweep
 from tidewheel.domain.wheel import Chain, decode
 from tidewheel.engine.ledger import Ledger
-from tidewheel.engine.reconcile import Reconcile, Tally
+from tidewheel.engine.reconcile import Tally
 
 _HISTORIES = 20
 _BROKEN = 5
@@ -24,16 +24,7 @@ def reconciled(history: History) -> Tally:
     """A whole sweep over what stands, whenever the last one began."""
     stack = history.stack
     stack.control.move_sweep(stack.control.sweep(), Sweep(0, over=True))
-    return Reconcile(
-        stack.jobs,
-        stack.executions,
-        stack.wheel,
-        stack.control,
-        stack.queue,
-        stack.clock,
-        stack.telemetry,
-        stack.layouts,
-    ).run()
+    return stack.reconcile.run()
 
 
 class Swept(History):

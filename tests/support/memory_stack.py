@@ -30,6 +30,7 @@ from tidewheel.engine.define import Define
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.overlap import Gate
+from tidewheel.engine.reconcile import Reconcile
 from tidewheel.engine.run import Run
 from tidewheel.engine.shelf import Shelf
 from tidewheel.engine.ticker import End, Ticker
@@ -154,6 +155,19 @@ class MemoryStack:
         shelf = Shelf(self.wheel, self.layouts, Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace))
         gate = Gate(self.executions, self.locks, self.clock, self.telemetry, shelf.put)
         return Undertaker(self.jobs, self.executions, self.wheel, self.queue, self.clock, self.telemetry, gate, load)
+
+    @property
+    def reconcile(self) -> Reconcile:
+        return Reconcile(
+            self.jobs,
+            self.executions,
+            self.wheel,
+            self.control,
+            self.queue,
+            self.clock,
+            self.telemetry,
+            self.layouts,
+        )
 
     def ticker(self, version: str = "v1", seat: int = 0, seats: int = 1) -> Ticker:
         self._owners += 1

@@ -38,17 +38,7 @@ LATER = 10**15
 
 
 def reconcile(stack: MemoryStack, **changes: object) -> Reconcile:
-    flow = Reconcile(
-        stack.jobs,
-        stack.executions,
-        stack.wheel,
-        stack.control,
-        stack.queue,
-        stack.clock,
-        stack.telemetry,
-        stack.layouts,
-    )
-    return replace(flow, **changes)
+    return replace(stack.reconcile, **changes)
 
 
 def swept(stack: MemoryStack) -> Tally:
