@@ -6,8 +6,9 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.engine.batch import Batch, Received
+from tidewheel.engine.batch import Batch
 from tidewheel.names import Env, Route
+from tidewheel.ports import Received
 from tidewheel.settings import RunSettings, SettingsError
 from tidewheel.wiring.worker import batch
 
@@ -39,6 +40,7 @@ def _received(record: dict[str, Any]) -> Received:
         body=record["body"],
         route=_route(record["eventSourceARN"].rpartition(":")[2]),
         times=int(record["attributes"]["ApproximateReceiveCount"]),
+        sent_ms=int(record["attributes"]["SentTimestamp"]),
     )
 
 

@@ -65,9 +65,9 @@ def test_a_delay_ends() -> None:
     queue = MemoryQueue(clock, visibility_ms=0)
     queue.send(ROUTE, [dispatch()], [60])
     clock.advance(59_999)
-    assert not queue.receive(ROUTE)
+    assert not queue.take(ROUTE)
     clock.advance(1)
-    assert [message.dispatch for message in queue.receive(ROUTE)] == [dispatch()]
+    assert [message.dispatch for message in queue.take(ROUTE)] == [dispatch()]
 
 
 def test_each_has_its_delay_or_none_has(backend: Backend) -> None:

@@ -27,12 +27,12 @@ from tidewheel.domain.execution import Answer, Execution, Result, State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.domain.wheel import Placed, place
-from tidewheel.engine.batch import Batch, Received
+from tidewheel.engine.batch import Batch
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.engine.ticker import Ticker
 from tidewheel.engine.window import Stores
-from tidewheel.ports import Call, Lost, PortError
+from tidewheel.ports import Call, Lost, PortError, Received
 from tidewheel.wire.message import load
 
 ENTRIES = int(os.environ.get("RACE_ENTRIES", "2000"))

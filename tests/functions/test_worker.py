@@ -164,7 +164,7 @@ def test_a_failed_attempt_is_over_for_its_message(world: World, seen: Recorder) 
 
 
 def test_what_another_worker_holds_comes_back_when_its_lease_has_ended(world: World, seen: Recorder) -> None:
-    held = claimed(execution(a_job(2)), 1, "another", 60_000, NOW_MS)
+    held = claimed(execution(a_job(2)), 1, "another", NOW_MS, received_ms=NOW_MS)
     world.executions[TENANT, held.id] = held
     event = recorded("sqs_batch")
     assert failures(worker.handler(event, None)) == [event["Records"][1]["messageId"]]

@@ -26,12 +26,12 @@ from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.route import ROUTES
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.domain.wheel import RINGS
-from tidewheel.engine.batch import Received
 from tidewheel.engine.dead_letters import DeadLetters
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ledger import Ledger
 from tidewheel.engine.redrive import Redrive
 from tidewheel.engine.undertake import Letter
+from tidewheel.ports import Received
 from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings
 from tidewheel.wire.message import dump
 from tidewheel.wiring import api, reconciler, scheduler, undertaker, watchdog, worker

@@ -12,6 +12,7 @@ from tidewheel.adapters.memory import (
     MemoryExecutions,
     MemoryJobs,
     MemoryLocks,
+    MemoryLogs,
     MemoryQueue,
     MemoryWheel,
     Message,
@@ -25,9 +26,10 @@ from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.route import Route
 from tidewheel.domain.schedule import At, Cron, Every, Schedule
-from tidewheel.engine.batch import Batch, Received
+from tidewheel.engine.batch import Batch
 from tidewheel.engine.define import Define
 from tidewheel.engine.direct import Direct
+from tidewheel.engine.keeper import Keeper
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.overlap import Gate
 from tidewheel.engine.reconcile import Reconcile
@@ -36,7 +38,7 @@ from tidewheel.engine.shelf import Shelf
 from tidewheel.engine.ticker import End, Ticker
 from tidewheel.engine.undertake import Undertaker
 from tidewheel.engine.window import Stores
-from tidewheel.ports import Call, Locks
+from tidewheel.ports import Call, Locks, Received
 from tidewheel.wire.message import load
 
 START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
@@ -112,6 +114,8 @@ class MemoryStack:
         self.entropy = CountedEntropy()
         self.caller = RecordingCaller(self.clock)
         self.launcher = RecordingLauncher()
+        self.logs = MemoryLogs()
+        self.keeper = self.fresh_keeper()
         self.workers_up = True
         self._held: list[tuple[int, Route, Message]] = []
         self._owners = 0
@@ -147,8 +151,13 @@ class MemoryStack:
             self.telemetry,
             self.layouts,
             self.locks,
+            self.keeper,
             Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace),
         )
+
+    def fresh_keeper(self) -> Keeper:
+        """A worker process's keeper; whoever moves the clock ticks it."""
+        return Keeper(self.executions, self.queue, self.logs, self.clock, self.telemetry, InlineExecutor())
 
     @property
     def undertaker(self) -> Undertaker:
@@ -211,7 +220,7 @@ class MemoryStack:
         if not self.workers_up:
             return
         for route in self.queue.visible():
-            self._held += [(message.dispatch.due_ms, route, message) for message in self.queue.receive(route, 1_000)]
+            self._held += [(message.dispatch.due_ms, route, message) for message in self.queue.take(route, 1_000)]
         if not self._held:
             return
         now = self.clock.now_ms()
@@ -222,9 +231,11 @@ class MemoryStack:
 
     def work(self, route: Route, message: Message) -> None:
         batch = Batch(self.run, self.queue, self.telemetry, load, InlineExecutor())
-        kept = batch.handle([Received(message.receipt, message.receipt, message.body, route, message.received)])
+        kept = batch.handle(
+            [Received(message.receipt, message.receipt, message.body, route, message.received, message.sent_ms)]
+        )
         if not kept:
-            self.queue.delete(route, message.receipt)
+            self.queue.delete(route, [message.receipt])
 
     def create(self, timing: At | Every | Cron | None, **fields: object) -> Job:
         """A job with an http target; ``start``, ``end`` and the definition's own fields by keyword."""

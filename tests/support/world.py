@@ -128,7 +128,7 @@ def memory() -> Iterator[Backend]:
         MemoryWheel(world),
         MemoryControl(),
         queue,
-        lambda route: [(message.receipt, message.body) for message in queue.receive(route)],
+        lambda route: [(message.receipt, message.body) for message in queue.take(route)],
         world=world,
     )
 

@@ -48,7 +48,7 @@ def test_ends_lead_nowhere_and_the_rest_lead_on() -> None:
 @pytest.mark.parametrize("state", [state for state in State if is_end(state)])
 def test_nothing_follows_an_end(state: State) -> None:
     with pytest.raises(IllegalTransition, match=ID):
-        claimed(record(state), 2, "h", 1_000, 9_000)
+        claimed(record(state), 2, "h", 9_000, received_ms=9_000)
     with pytest.raises(IllegalTransition):
         ended_unrun(record(state), State.CANCELLED, "x", 9_000)
 
@@ -69,7 +69,7 @@ def test_what_a_message_finds() -> None:
 def test_a_record_keeps_only_its_newest_attempts_and_short_reasons() -> None:
     execution = record(State.QUEUED, 0)
     for number in range(1, ATTEMPTS_KEPT + 5):
-        running = claimed(execution, number, "h", 1_000, number * 10_000)
+        running = claimed(execution, number, "h", number * 10_000, received_ms=number * 10_000)
         failure = Answer(Result.FAILED, 500, "", "x" * 10_000)
         execution = finished(running, State.RETRYING, failure, number * 10_000, number * 10_000 + 1)
     assert [attempt.number for attempt in execution.attempts][-1] == ATTEMPTS_KEPT + 4

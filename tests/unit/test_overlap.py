@@ -10,7 +10,7 @@ from tests.support.memory_stack import START_MS, TENANT
 from tests.support.overlap_bench import FAILED, STEP_MS, Bench
 from tidewheel.domain.execution import Result, State, finished, is_end
 from tidewheel.domain.expansion import Dispatch
-from tidewheel.domain.limits import DAY_MS, LEASE_MARGIN_MS, LOCK_IDLE_MS, RETENTION_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import DAY_MS, LEASE_MS, LOCK_IDLE_MS, RETENTION_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.overlap import Lock, Overlap
 from tidewheel.engine.ledger import Ledger
 from tidewheel.ports import PortError
@@ -125,7 +125,7 @@ def test_a_waiter_looks_again_once_the_holders_lease_is_over() -> None:
     (entry,) = seen[1]  # type: ignore[misc]
     lease = bench.record(0).lease_until_ms
     assert (entry.execution, entry.attempt, entry.due_ms) == (bench.id(1), 1, lease + TAKEOVER_GRACE_MS)
-    assert lease == START_MS + 100_000 + LEASE_MARGIN_MS
+    assert lease == START_MS + 100_000 + LEASE_MS
 
 
 def test_a_look_in_vain_costs_no_write_but_that_of_the_next() -> None:

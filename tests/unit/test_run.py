@@ -11,7 +11,7 @@ from tidewheel.domain.execution import Answer, Execution, Result, State
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Job
-from tidewheel.domain.limits import LEASE_MARGIN_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import LEASE_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.precision import CLAIM_EARLY_MS
 from tidewheel.domain.retry import RetryPolicy, Strategy, delay_ms
 from tidewheel.domain.schedule import At
@@ -51,7 +51,7 @@ def test_an_early_message_is_claimed_held_and_called_at_its_due_time() -> None:
     record = stored(stack, dispatch)
     assert (record.state, record.lateness_ms, record.output, record.version) == (State.SUCCEEDED, 0, "ok", 2)
     assert record.claimed_ms == dispatch.due_ms - CLAIM_EARLY_MS
-    assert record.lease_until_ms == dispatch.due_ms + 60_000 + LEASE_MARGIN_MS
+    assert record.lease_until_ms == dispatch.due_ms + LEASE_MS
 
 
 def test_lateness_is_the_start_of_the_first_call_minus_the_due_time() -> None:
@@ -85,7 +85,7 @@ def test_a_duplicate_of_a_live_claim_comes_back_when_the_lease_has_ended() -> No
     stack.run.handle(dispatch)
     (handled,) = seen
     assert (handled.fate, handled.why) == (Fate.POSTPONE, "busy")
-    assert handled.delay_ms == 60_000 + LEASE_MARGIN_MS + TAKEOVER_GRACE_MS
+    assert handled.delay_ms == LEASE_MS + TAKEOVER_GRACE_MS
     assert len(stack.caller.calls) == 1
 
 
@@ -101,7 +101,7 @@ def test_a_vanished_workers_attempt_is_lost_and_the_next_one_begins() -> None:
         stack.run.handle(dispatch)
     answering(stack, Answer(Result.SUCCEEDED, 200, "second"))
     assert stack.run.handle(dispatch).fate is Fate.POSTPONE
-    stack.clock.advance(60_000 + LEASE_MARGIN_MS + TAKEOVER_GRACE_MS + 1)
+    stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
     assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "succeeded")
     record = stored(stack, dispatch)
     assert (record.attempt, record.state, record.output) == (2, State.SUCCEEDED, "second")

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.calls import a_call
 from tidewheel.adapters.targets.http import HttpTarget
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Target
@@ -62,7 +63,7 @@ def target(receiver: Receiver) -> Iterator[HttpTarget]:
 def call(timeout_ms: int = 30_000, **spec: Any) -> Call:
     full = {"method": "POST", "url": URL, "headers": {}, "body": None} | spec
     execution = IDENTITY["idempotency-key"]
-    return Call(Target("http", full), execution, NOMINAL_MS, NOMINAL_MS + 40, 3, timeout_ms)
+    return a_call(Target("http", full), execution, NOMINAL_MS, 3, timeout_ms)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
+from tests.support.calls import a_call
 from tidewheel.adapters.aws import functions
 from tidewheel.adapters.aws.functions import LambdaInvoker
 from tidewheel.adapters.targets.aws_lambda import Invocation, LambdaTarget
@@ -18,7 +19,7 @@ from tidewheel.domain.limits import OUTPUT_BYTES
 from tidewheel.ports import Call
 
 SPEC = {"function": "report", "payload": {"deep": [1, None]}}
-CALL = Call(Target("lambda", SPEC), "j0000000000000001-1k7x5gjk0-s", 1_000, 1_040, 3, 90_000)
+CALL = a_call(Target("lambda", SPEC), "j0000000000000001-1k7x5gjk0-s", 1_000, 3, 90_000)
 
 
 def called(went: Invocation, call: Call = CALL) -> tuple[Answer, tuple[str, Any, int]]:
@@ -45,7 +46,7 @@ def test_the_function_gets_the_payload_and_what_tells_repeats_apart() -> None:
 
 
 def test_a_job_without_payload_sends_none() -> None:
-    call = Call(Target("lambda", {"function": "report"}), "x", 0, 0, 1, 1_000)
+    call = a_call(Target("lambda", {"function": "report"}), "x", 0, 1, 1_000)
     _, (_, event, _) = called(Invocation(200), call)
     assert event["payload"] is None
 

@@ -52,7 +52,8 @@ class Bench:
         return record
 
     def running(self) -> Execution:
-        return self.store(claimed(self.dispatch.blank(), 1, "holder", 60_000, self.stack.clock.now_ms()))
+        now = self.stack.clock.now_ms()
+        return self.store(claimed(self.dispatch.blank(), 1, "holder", now, received_ms=now))
 
     def sent(self, route: Route | None = None) -> list[tuple[Dispatch, int]]:
         """What lies in a queue, with its delay (ms)."""

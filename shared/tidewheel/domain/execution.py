@@ -5,15 +5,17 @@
     (none) ──► queued ──► running ──► succeeded
        │          │         │  ▲ └───► failed, dead, timed_out, cancelled
        │          │         ▼  │
-       │          │       retrying ──► cancelled, dead
-       └──────────┴──► skipped, blocked, cancelled, dead
+       │          │       retrying ──► cancelled, dead, timed_out
+       └──────────┴──► skipped, blocked, cancelled, dead, timed_out
 
     dead, failed, timed_out ──► queued (someone redrives it)
 
-``running`` may also follow ``running``: another worker takes over an attempt whose lease has ended. And ``queued``
-may follow ``queued``: an execution waits for another of its job, and its record says so. What ends as ``dead`` without
-having run was given up by the queue, again and again. An execution that is redriven is the same one: its id stays, the
-numbers of its attempts go on rising, and it may have as many of them anew as its job allows.
+``running`` may also follow ``running``: a worker renews its lease, someone calls the run off, or another worker
+takes over when the lease has ended. And ``queued`` may follow ``queued``, or ``retrying`` itself: an execution
+waits for another of its job, for its target's circuit, or for its tenant's share, and its record says so. What ends
+as ``dead`` without having run was given up by the queue, again and again; what ends so as ``timed_out`` met its
+deadline. An execution that is redriven is the same one: its id stays, the numbers of its attempts go on rising, and
+it may have as many of them anew as its job allows.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.limits import (
     ATTEMPT_REASON_CHARS,
     ATTEMPTS_KEPT,
-    LEASE_MARGIN_MS,
+    LEASE_MS,
     REASON_CHARS,
     RETENTION_MS,
     TAKEOVER_GRACE_MS,
@@ -49,13 +51,13 @@ class State(StrEnum):
 
 
 _ENDS = {State.SUCCEEDED, State.FAILED, State.DEAD, State.TIMED_OUT, State.CANCELLED}
-_NEVER_RAN = {State.SKIPPED, State.BLOCKED, State.CANCELLED, State.DEAD}
+_NEVER_RAN = {State.SKIPPED, State.BLOCKED, State.CANCELLED, State.DEAD, State.TIMED_OUT}
 
 TRANSITIONS: dict[State | None, frozenset[State]] = {
     None: frozenset({State.QUEUED, State.RUNNING} | _NEVER_RAN),
     State.QUEUED: frozenset({State.QUEUED, State.RUNNING} | _NEVER_RAN),
     State.RUNNING: frozenset({State.RUNNING, State.RETRYING} | _ENDS),
-    State.RETRYING: frozenset({State.RUNNING, State.CANCELLED, State.DEAD}),
+    State.RETRYING: frozenset({State.RETRYING, State.RUNNING, State.CANCELLED, State.DEAD, State.TIMED_OUT}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset({State.QUEUED}),
     State.DEAD: frozenset({State.QUEUED}),
@@ -82,7 +84,19 @@ class Result(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"  # someone asked for it while it ran
+    HANDED_OVER = "handed_over"  # its worker had to end; the next attempt goes on from its checkpoint
     LOST = "lost"  # its worker vanished; another took over when the lease ended
+
+
+class Stop(StrEnum):
+    """Why a call that is under way is to end."""
+
+    CANCELLED = "cancelled"  # someone asked for it
+    TIMED_OUT = "timed_out"  # its time is over
+    SILENT = "silent"  # no sign of life for longer than the job allows
+    DRAINED = "drained"  # its worker has to end
+    LOST = "lost"  # its lease is not the worker's any more, or about to pass unrenewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +108,8 @@ class Answer:
         status: The target's own code, such as an HTTP status, or None where it has none.
         output: The beginning of its answer, at most ``limits.OUTPUT_BYTES`` bytes.
         reason: What went wrong, for people; empty on success.
-        retryable: Whether trying again may help.
+        retryable: Whether trying again may help, as far as the target's kind can tell.
+        retry_after_ms: How long the target asked to be left alone, or None.
     """
 
     result: Result
@@ -102,11 +117,23 @@ class Answer:
     output: str = ""
     reason: str = ""
     retryable: bool = True
+    retry_after_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The account of one attempt (times in ms since the epoch)."""
+    """The account of one attempt (times in ms since the epoch).
+
+    Args:
+        number: 1 for the first.
+        started_ms: When its target was called; of one that was lost, when it was claimed.
+        finished_ms: When it ended, or was found lost.
+        result: How it ended.
+        status: The target's own code.
+        reason: What went wrong.
+        sent_ms: When its message was sent to the queue.
+        received_ms: When its worker received that.
+    """
 
     number: int
     started_ms: int
@@ -114,6 +141,8 @@ class Attempt:
     result: Result
     status: int | None = None
     reason: str = ""
+    sent_ms: int | None = None
+    received_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +168,10 @@ class Execution:
         attempts: The newest attempts' accounts, oldest first.
         spent: How many attempts it had had when it was redriven last.
         redriven_ms: When that was.
+        cancel: Why it is to end, if someone asked for it while it ran; else empty.
+        checkpoint: What its work kept for the next attempt; else empty.
+        sent_ms: When the current attempt's message was sent to the queue.
+        received_ms: When its worker received that.
     """
 
     tenant: str
@@ -159,6 +192,10 @@ class Execution:
     attempts: tuple[Attempt, ...] = ()
     spent: int = 0
     redriven_ms: int | None = None
+    cancel: str = ""
+    checkpoint: str = ""
+    sent_ms: int | None = None
+    received_ms: int | None = None
 
     @property
     def tries(self) -> int:
@@ -219,8 +256,10 @@ def judge(record: Execution | None, attempt: int, now_ms: int) -> Verdict:
     return Verdict.TAKE_OVER if ended else Verdict.BUSY
 
 
-def claimed(record: Execution, attempt: int, holder: str, timeout_ms: int, now_ms: int) -> Execution:
-    """The record with the attempt claimed, its lease covering the hold, the time-out and the finish."""
+def claimed(
+    record: Execution, attempt: int, holder: str, now_ms: int, *, sent_ms: int | None = None, received_ms: int
+) -> Execution:
+    """The record with the attempt claimed; its lease covers the hold and ``limits.LEASE_MS`` of the call."""
     start_ms = max(now_ms, record.due_ms) if attempt == 1 else now_ms
     return _step(
         record,
@@ -230,23 +269,61 @@ def claimed(record: Execution, attempt: int, holder: str, timeout_ms: int, now_m
             attempt=attempt,
             holder=holder,
             claimed_ms=now_ms,
-            lease_until_ms=start_ms + timeout_ms + LEASE_MARGIN_MS,
+            lease_until_ms=start_ms + LEASE_MS,
             reason="",
+            sent_ms=sent_ms,
+            received_ms=received_ms,
         ),
     )
+
+
+def renewed(record: Execution, checkpoint: str, now_ms: int) -> Execution:
+    """The running record with its lease drawn out from now on, and what the work has kept so far."""
+    return _step(record, replace(record, lease_until_ms=now_ms + LEASE_MS, checkpoint=checkpoint))
+
+
+def called_off(record: Execution, why: str) -> Execution:
+    """The running record with the wish that it end: its worker sees that when it renews, or finishes."""
+    return _step(record, replace(record, cancel=why))
+
+
+def is_held_by(record: Execution, claim: Execution) -> bool:
+    """Whether a record is still under a claim: it may have been renewed, or called off, since."""
+    same = record.holder == claim.holder and record.attempt == claim.attempt
+    return record.state is State.RUNNING and same
 
 
 def lost(record: Execution, now_ms: int) -> Execution:
     """The running record with its vanished attempt accounted for, before the next one is claimed."""
     began = record.claimed_ms or record.due_ms
-    account = Attempt(record.attempt, began, now_ms, Result.LOST, reason="its worker's lease ended")
+    account = Attempt(
+        record.attempt,
+        began,
+        now_ms,
+        Result.LOST,
+        reason="its worker's lease ended",
+        sent_ms=record.sent_ms,
+        received_ms=record.received_ms,
+    )
     return replace(record, attempts=(*record.attempts, account))
 
 
 def finished(record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int) -> Execution:
-    """The record after an attempt: ended, or waiting for its retry."""
+    """The record after an attempt: ended, or waiting for its retry.
+
+    What was handed over by a worker that had to end counts as no attempt.
+    """
     summary = answer.reason[:ATTEMPT_REASON_CHARS]
-    account = Attempt(record.attempt, started_ms, now_ms, answer.result, answer.status, summary)
+    account = Attempt(
+        record.attempt,
+        started_ms,
+        now_ms,
+        answer.result,
+        answer.status,
+        summary,
+        record.sent_ms,
+        record.received_ms,
+    )
     first = record.started_ms is None
     return _step(
         record,
@@ -260,6 +337,11 @@ def finished(record: Execution, state: State, answer: Answer, started_ms: int, n
             output=answer.output,
             reason=answer.reason[:REASON_CHARS],
             attempts=(*record.attempts, account),
+            spent=record.spent + (answer.result is Result.HANDED_OVER),
+            checkpoint="" if is_end(state) and state not in DEAD_LETTERS else record.checkpoint,
+            cancel="" if is_end(state) else record.cancel,
+            sent_ms=None,
+            received_ms=None,
         ),
     )
 

@@ -55,6 +55,8 @@ class Definition:
         overlap: What becomes of a run whose job is still busy with another one.
         tags: For listing.
         window_ms: Width of the window after the nominal time in which the job has its place, the same at each.
+        deadline_ms: How long after its due time (or its redrive) an execution may go on, retries included; 0: for ever.
+        heartbeat_ms: How long a run may be silent before it is revoked; 0: as long as its time-out.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Definition:
     overlap: Overlap = Overlap.ALLOW
     tags: Mapping[str, str] = field(default_factory=dict)
     window_ms: int = 0
+    deadline_ms: int = 0
+    heartbeat_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

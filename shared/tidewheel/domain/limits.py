@@ -6,6 +6,8 @@ SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+FOREVER_MS = 1 << 62
+"""Later than any time that is reckoned with."""
 
 WRITE_BOUND_MS = 10 * SECOND_MS
 """No write to the wheel lasts longer, the SDK's retries included; the adapters configure it."""
@@ -38,8 +40,18 @@ a write and the skew of two clocks."""
 TAKEOVER_GRACE_MS = 10 * SECOND_MS
 """An execution's lease must be past by this much before another worker takes over."""
 
-LEASE_MARGIN_MS = 30 * SECOND_MS
-"""What an execution's lease covers beyond the hold and the attempt's time-out: the finish and its retries."""
+LEASE_MS = 30 * SECOND_MS
+"""How long a claim, or its renewal, holds an execution. What ends within ``RENEW_MS`` is never renewed."""
+RENEW_MS = 10 * SECOND_MS
+"""How often the lease of a running execution is renewed: two renewals may fail before it ends. A worker learns of a
+cancellation by the renewal, so this is also the longest time until it does."""
+STOP_MS = 2 * SECOND_MS
+"""How soon a call returns that is told to end, unless its target needs longer (a command's grace)."""
+
+CHECKPOINT_BYTES = 8 * 1024
+"""How much a run may keep for its next attempt; every renewal writes it again, a write unit for each kilobyte."""
+LOG_BYTES = 10 * 1024 * 1024
+"""How much of an attempt's log is kept whole."""
 
 MAX_RECEIVES = 10
 """How often a queue delivers a message before it gives it up to the dead-letter queue."""
@@ -68,6 +80,9 @@ them once ``RETENTION_MS`` have passed; two are at most 28 days apart (delay, ji
 MIN_TIMEOUT_MS = 1 * SECOND_MS
 MAX_TIMEOUT_MS = 14 * MINUTE_MS
 """The Lambda pool's longest attempt; Lambda ends a function after 15 minutes (AWS Lambda quotas)."""
+
+MAX_DEADLINE_MS = 7 * DAY_MS
+"""How long after its due time an execution may still go on, at most; well within what its record is kept for."""
 
 RETENTION_MS = 30 * DAY_MS
 """How long executions, and one-time jobs past their time, are kept before their TTL removes them."""

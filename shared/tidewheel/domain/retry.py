@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.ids import stable_hash
+from tidewheel.domain.limits import DAY_MS
 
 _SCALE = 1 << 64
+LONGEST_WISH_MS = DAY_MS
+"""What a target may ask for at most by ``Retry-After`` (RFC 9110, 10.2.3)."""
 
 
 class Strategy(StrEnum):
@@ -29,6 +33,8 @@ class RetryPolicy:
         base_ms: The delay after the first attempt.
         cap_ms: The longest delay.
         jitter: Share of the delay, 0 to 1, by which it varies in both directions.
+        on: What is tried again, each an item of ``CAUSES`` or an HTTP status; empty: what the target's kind deems
+            worth it.
     """
 
     max_attempts: int = 3
@@ -36,6 +42,7 @@ class RetryPolicy:
     base_ms: int = 2_000
     cap_ms: int = 3_600_000
     jitter: float = 0.1
+    on: tuple[str, ...] = ()
 
 
 def _fibonacci(n: int) -> int:
@@ -57,8 +64,33 @@ def _factor(strategy: Strategy, attempt: int) -> int:
             return 1
 
 
+CAUSES = ("timeout", "error", "4xx", "5xx")
+"""What a policy may name beside single statuses: no answer in time, a failure without a status, or classes of them."""
+
+
+def is_worth_retrying(policy: RetryPolicy, answer: Answer) -> bool:
+    """Whether a failed attempt is tried again, if attempts are left.
+
+    What cannot even be sent is never sent again. Where the policy names causes, they alone count; else the target's
+    kind knows: of HTTP it is 408, 425, 429, all 5xx, time-outs and broken connections.
+    """
+    if answer.result is Result.TIMED_OUT:
+        return not policy.on or "timeout" in policy.on
+    if not policy.on or (answer.status is None and not answer.retryable):
+        return answer.retryable
+    if answer.status is None:
+        return "error" in policy.on
+    return str(answer.status) in policy.on or f"{answer.status // 100}xx" in policy.on
+
+
+def wait_ms(policy: RetryPolicy, attempt: int, execution: str, answer: Answer) -> int:
+    """How long (ms) to wait after an attempt: the strategy's delay, or longer if the target asked for it."""
+    asked_ms = min(answer.retry_after_ms or 0, LONGEST_WISH_MS)
+    return max(delay_ms(policy, attempt, execution), asked_ms)
+
+
 def delay_ms(policy: RetryPolicy, attempt: int, execution: str) -> int:
-    """How long (ms) to wait after the given attempt (1 is the first).
+    """How long (ms) the strategy waits after the given attempt (1 is the first).
 
     The jitter is a stable hash of execution and attempt: whoever repeats the calculation gets the same delay,
     and executions that failed together come back apart.

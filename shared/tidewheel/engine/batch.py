@@ -9,32 +9,12 @@ from dataclasses import dataclass, field
 from tidewheel.domain.errors import DomainError
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.route import Route
 from tidewheel.engine.handled import Fate, Handled
 from tidewheel.engine.run import Run
-from tidewheel.ports import SEND_BATCH, PortError, Queue, Telemetry
+from tidewheel.ports import SEND_BATCH, PortError, Queue, Received, Telemetry
 
 _FIRST_DELAY_MS = 2 * SECOND_MS
 _LONGEST_DELAY_MS = 300 * SECOND_MS
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message as it came from the queue.
-
-    Args:
-        id: The queue's id of the message.
-        receipt: The handle by which it is postponed.
-        body: What it says.
-        route: The queue it came from.
-        times: How often it has been received, this time included.
-    """
-
-    id: str
-    receipt: str
-    body: str
-    route: Route
-    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +53,7 @@ class Batch:
     def _guarded(self, message: Received) -> Handled:
         """One bad message must not keep its neighbours from being deleted, whatever is wrong with it."""
         try:
-            return self.run.handle(self.read(message.body))
+            return self.run.handle(self.read(message.body), message)
         except (PortError, DomainError) as error:
             problem = type(error).__name__
             self.telemetry.alarm("a message comes back", message_id=message.id, problem=str(error))

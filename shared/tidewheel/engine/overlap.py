@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tidewheel.domain.execution import Execution, State, ended_unrun, is_end, parked
+from tidewheel.domain.execution import Execution, State, called_off, ended_unrun, is_end, parked
 from tidewheel.domain.expansion import Dispatch, route_of
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Job
@@ -147,8 +147,18 @@ class Gate:
         return Handled(Fate.DELETE, "queued")
 
     def _is_called(self, scene: _Scene) -> bool:
+        """Whether the holder is being called; if so its worker is told to end that call."""
         holder = self._record(scene.job, scene.lock.holder)
-        return holder is not None and holder.state is State.RUNNING
+        for _ in range(_TRIES):
+            if holder is None or holder.state is not State.RUNNING:
+                return False
+            if holder.cancel:
+                return True
+            standing = self.executions.swap(called_off(holder, replaced_by(scene.dispatch.execution)), holder.version)
+            if standing is None:
+                return True
+            holder = standing
+        return True
 
     def _displace(self, scene: _Scene) -> None:
         """Ends the one that waited before. Its own look at the lock would come to the same, if this came to nothing."""

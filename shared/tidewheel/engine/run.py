@@ -1,6 +1,7 @@
 """Run: one message of the queue, from claim to finish.
 
-The order is what keeps an effect from happening twice or getting lost: claim, hold until the due time, call, put
+While the target is called the keeper holds the execution: it renews its lease and says when the call is to end. The
+order is what keeps an effect from happening twice or getting lost: claim, hold until the due time, call, put
 the retry entry if there is one, write the finish; only then is the message deleted (by the caller). A message that
 comes early is held unclaimed until shortly before its due time, so that a pause or an edit up to then still counts.
 """
@@ -8,36 +9,52 @@ comes early is held unclaimed until shortly before its due time, so that a pause
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidewheel.domain.execution import (
     Answer,
     Execution,
     Result,
     State,
+    Stop,
     Verdict,
     claimed,
     ended_unrun,
     finished,
+    is_held_by,
     judge,
     lost,
 )
 from tidewheel.domain.expansion import Dispatch, route_of
 from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.job import Job
-from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import OUTPUT_BYTES, SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.outcome import deadline_ms, outcome
 from tidewheel.domain.overlap import replaced_by
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
-from tidewheel.domain.retry import delay_ms
 from tidewheel.domain.wheel import Waiting
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.handled import CONTENDED, Fate, Handled
+from tidewheel.engine.keeper import Keeper, Tenure
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.overlap import Gate
 from tidewheel.engine.shelf import Shelf
-from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Locks, Telemetry, Wheel
+from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Locks, Received, Telemetry, Wheel
 
-_CLAIM_TRIES = 4
+_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A message's dispatch, and what its attempt's account says of its way."""
+
+    dispatch: Dispatch
+    message: Received | None
+    received_ms: int
+
+    @property
+    def sent_ms(self) -> int | None:
+        return None if self.message is None else self.message.sent_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +70,29 @@ class Run:
     telemetry: Telemetry
     layouts: Layouts
     locks: Locks
+    keeper: Keeper
     direct: Direct | None = None
 
     @property
     def _gate(self) -> Gate:
         return Gate(self.executions, self.locks, self.clock, self.telemetry, self._put)
 
-    def handle(self, dispatch: Dispatch) -> Handled:
+    def handle(self, dispatch: Dispatch, message: Received | None = None) -> Handled:
         """Runs what a message asks for, unless it was done, is being done, or is not wanted any more.
+
+        Args:
+            dispatch: What it asks for.
+            message: What brought it, which stays hidden from other workers for as long as it runs.
 
         Raises:
             PortError: A store failed; the message must come back.
         """
-        handled = self._handle(dispatch)
+        handled = self._handle(_Delivery(dispatch, message, self.clock.now_ms()))
         self.telemetry.count("handled", outcome=handled.why)
         return handled
 
-    def _handle(self, dispatch: Dispatch) -> Handled:
+    def _handle(self, delivery: _Delivery) -> Handled:
+        dispatch = delivery.dispatch
         if dispatch.attempt == 1:
             self.clock.sleep_until(dispatch.due_ms - CLAIM_EARLY_MS)
         now = self.clock.now_ms()
@@ -79,7 +102,7 @@ class Run:
             record = record or self._record(dispatch)  # a message that comes back knows nothing of its own claim
             if job is None or record is None or not record.begun:
                 return self._unwanted(dispatch, job, record, now)
-        return self._attempt(dispatch, job, record)
+        return self._attempt(delivery, job, record)
 
     def _record(self, dispatch: Dispatch) -> Execution | None:
         return self.executions.get(dispatch.tenant, dispatch.execution)
@@ -124,9 +147,10 @@ class Run:
 
     # --- claim --------------------------------------------------------------------------------------------
 
-    def _attempt(self, dispatch: Dispatch, job: Job, record: Execution | None) -> Handled:
+    def _attempt(self, delivery: _Delivery, job: Job, record: Execution | None) -> Handled:
         """Claims by one conditional write; what stands in the way is judged, and the claim tried again."""
-        for _ in range(_CLAIM_TRIES):
+        dispatch = delivery.dispatch
+        for _ in range(_TRIES):
             now = self.clock.now_ms()
             verdict = judge(record, dispatch.attempt, now)
             if verdict is Verdict.OBSOLETE:
@@ -140,28 +164,31 @@ class Run:
             if met is not None:
                 record = met
                 continue
-            claim = self._claim(dispatch, job, record, verdict, self.clock.now_ms())
+            claim = self._claim(delivery, job, record, verdict, self.clock.now_ms())
             if claim.state is not State.RUNNING:
                 return self._give_up(claim, job)
             record = self.executions.swap(claim, claim.version - 1 if record else None)
             if record is None:
-                return self._perform(claim, job)
+                return self._perform(claim, job, delivery.message)
         return CONTENDED
 
-    def _claim(self, dispatch: Dispatch, job: Job, record: Execution | None, verdict: Verdict, now: int) -> Execution:
-        """The record with this worker's claim; or ended, if after the attempt that was lost there is to be none."""
-        holder = nonce(self.entropy.bytes(5))
-        timeout = job.definition.timeout_ms
+    def _claim(self, delivery: _Delivery, job: Job, record: Execution | None, verdict: Verdict, now: int) -> Execution:
+        """The record with this worker's claim; or ended, if there is to be no (further) attempt."""
+        before, attempt = record or delivery.dispatch.blank(), delivery.dispatch.attempt
         if verdict is Verdict.TAKE_OVER:
-            assert record is not None
             self.telemetry.count("attempt_lost")
-            bereft = lost(record, now)
-            if successor := self._gate.successor(record, job):
-                return ended_unrun(bereft, State.CANCELLED, replaced_by(successor), now)
-            if record.tries >= job.definition.retry.max_attempts:
-                return ended_unrun(bereft, State.DEAD, "the last attempt's worker vanished", now)
-            return claimed(bereft, record.attempt + 1, holder, timeout, now)
-        return claimed(record or dispatch.blank(), dispatch.attempt, holder, timeout, now)
+            if successor := self._gate.successor(before, job):
+                return ended_unrun(lost(before, now), State.CANCELLED, replaced_by(successor), now)
+            spent = before.tries >= job.definition.retry.max_attempts
+            before, attempt = lost(before, now), before.attempt + 1
+            if before.cancel:
+                return ended_unrun(before, State.CANCELLED, before.cancel, now)
+            if spent:
+                return ended_unrun(before, State.DEAD, "the last attempt's worker vanished", now)
+        if now >= deadline_ms(before, job):
+            return ended_unrun(before, State.TIMED_OUT, "its deadline passed before this attempt began", now)
+        holder = nonce(self.entropy.bytes(5))
+        return claimed(before, attempt, holder, now, sent_ms=delivery.sent_ms, received_ms=delivery.received_ms)
 
     def _give_up(self, ended: Execution, job: Job | None) -> Handled:
         if self.executions.swap(ended, ended.version - 1 or None) is not None:
@@ -176,43 +203,64 @@ class Run:
 
     # --- call and finish ----------------------------------------------------------------------------------
 
-    def _perform(self, claim: Execution, job: Job) -> Handled:
+    def _perform(self, claim: Execution, job: Job, message: Received | None) -> Handled:
         if claim.attempt == 1:
             self.clock.sleep_until(claim.due_ms)
         started = self.clock.now_ms()
-        answer = self._call(claim, job)
-        now = self.clock.now_ms()
-        state = self._after(answer, claim, job)
-        if state is State.RETRYING:
-            due = now + delay_ms(job.definition.retry, claim.tries, claim.id)
-            self._put_retry(claim, job, due, now)
-        done = finished(claim, state, answer, started, now)
-        standing = self.executions.swap(done, claim.version)
-        if standing is not None:
-            self.telemetry.count("finish_fenced")
-            self.telemetry.alarm("another worker took this execution over", execution=claim.id, attempt=claim.attempt)
-            return Handled(Fate.DELETE, "fenced")
-        return self._settled(done, job, state)
+        timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
+        tenure = self.keeper.hold(claim, job, message, timeout)
+        try:
+            answer = self._call(tenure, job, timeout)
+        finally:
+            self.keeper.release(tenure)
+        if tenure.parts or tenure.progress.logged > OUTPUT_BYTES:
+            self.keeper.store_log(tenure, last=True)
+        return self._finish(tenure, job, tenure.progress.cleaned(answer), started)
 
-    def _call(self, claim: Execution, job: Job) -> Answer:
-        target = job.definition.target
+    def _call(self, tenure: Tenure, job: Job, timeout_ms: int) -> Answer:
+        target, claim = job.definition.target, tenure.record
         caller = self.callers.get(target.kind)
         if caller is None:
             problem = f"this worker has no target kind {target.kind!r}"
             return Answer(Result.FAILED, reason=problem, retryable=False)
         return caller.call(
-            Call(target, claim.id, claim.nominal_ms, claim.due_ms, claim.attempt, job.definition.timeout_ms)
+            Call(
+                target,
+                claim.tenant,
+                claim.id,
+                claim.nominal_ms,
+                claim.due_ms,
+                claim.attempt,
+                timeout_ms,
+                tenure.progress,
+            )
         )
 
-    @staticmethod
-    def _after(answer: Answer, claim: Execution, job: Job) -> State:
-        if answer.result is Result.SUCCEEDED:
-            return State.SUCCEEDED
-        if not answer.retryable:
-            return State.FAILED
-        if claim.tries < job.definition.retry.max_attempts:
-            return State.RETRYING
-        return State.TIMED_OUT if answer.result is Result.TIMED_OUT else State.DEAD
+    def _finish(self, tenure: Tenure, job: Job, answer: Answer, started: int) -> Handled:
+        """Writes how the attempt ended, over what was written on the record while it ran."""
+        stop = tenure.progress.stopping
+        if stop is Stop.LOST and answer.result is not Result.SUCCEEDED:
+            self.telemetry.alarm("a lease ended before its call did", execution=tenure.record.id)
+            return Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)  # whoever takes it next says that it was lost
+        record = tenure.record
+        for _ in range(_TRIES):
+            now = self.clock.now_ms()
+            ending = outcome(answer, stop, record, job, now)
+            if ending.retry_ms is not None:
+                self._put_retry(record, job, ending.retry_ms, now)
+            kept = replace(record, checkpoint=tenure.progress.restored)
+            done = finished(kept, ending.state, ending.answer, started, now)
+            standing = self.executions.swap(done, record.version)
+            if standing is None:
+                return self._settled(done, job, ending.state)
+            if not is_held_by(standing, record):
+                self.telemetry.count("finish_fenced")
+                self.telemetry.alarm(
+                    "another worker took this execution over", execution=record.id, attempt=record.attempt
+                )
+                return Handled(Fate.DELETE, "fenced")
+            record = standing
+        return CONTENDED
 
     def _put_retry(self, claim: Execution, job: Job, due: int, now: int) -> None:
         entry = Waiting(

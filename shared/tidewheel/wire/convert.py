@@ -69,12 +69,19 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
         jitter_ms=to_ms(body.jitter),
         timeout_ms=to_ms(body.timeout),
         retry=RetryPolicy(
-            retry.max_attempts, Strategy(retry.strategy), to_ms(retry.base), to_ms(retry.cap), retry.jitter
+            retry.max_attempts,
+            Strategy(retry.strategy),
+            to_ms(retry.base),
+            to_ms(retry.cap),
+            retry.jitter,
+            tuple(retry.on),
         ),
         tags=dict(body.tags),
         overlap=Overlap(body.overlap),
         misfire=Misfire(Policy(body.misfire.policy), to_ms(body.misfire.grace), body.misfire.limit),
         window_ms=_window_ms(body),
+        deadline_ms=to_ms(body.deadline) if body.deadline else 0,
+        heartbeat_ms=to_ms(body.heartbeat) if body.heartbeat else 0,
     )
 
 
@@ -160,12 +167,15 @@ def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
         "jitter": duration(definition.jitter_ms),
         "window": duration(definition.window_ms),
         "timeout": duration(definition.timeout_ms),
+        "deadline": duration(definition.deadline_ms) if definition.deadline_ms else None,
+        "heartbeat": duration(definition.heartbeat_ms) if definition.heartbeat_ms else None,
         "retry": RetryBody(
             max_attempts=retry.max_attempts,
             strategy=retry.strategy.value,
             base=duration(retry.base_ms),
             cap=duration(retry.cap_ms),
             jitter=retry.jitter,
+            on=list(retry.on),
         ),
         "overlap": definition.overlap.value,
         "misfire": MisfireBody(policy=misfire.policy.value, grace=duration(misfire.grace_ms), limit=misfire.limit),

@@ -29,7 +29,7 @@ class AttemptAnswer(Model):
     number: int
     started_at: Instant
     finished_at: Instant
-    result: Literal["succeeded", "failed", "timed_out", "lost"]
+    result: Literal["succeeded", "failed", "timed_out", "cancelled", "handed_over", "lost"]
     status: int | None = Field(description="The target's own code, such as an HTTP status.")
     reason: str
 

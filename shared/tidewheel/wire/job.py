@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from tidewheel.domain import limits
+from tidewheel.domain.retry import CAUSES
 from tidewheel.wire.model import Model, refusal, shown
 from tidewheel.wire.schedule import ScheduleBody
 from tidewheel.wire.target import TargetBody
@@ -16,6 +18,9 @@ from tidewheel.wire.values import Instant, bounded
 MAX_NAME = 128
 MAX_TAGS = 20
 MAX_TAG_VALUE = 256
+MAX_CAUSES = 20
+_STATUS = re.compile(r"[45][0-9]{2}", re.ASCII)
+_POOL = r"^[a-z][a-z0-9-]{0,30}$"
 _TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
 
 
@@ -31,6 +36,12 @@ def _name(text: str) -> str:
     return _printable(text)
 
 
+def _cause(text: str) -> str:
+    if text not in CAUSES and not _STATUS.fullmatch(text):
+        raise refusal(f"{shown(text)} is no cause", f"use {', '.join(CAUSES)} or a status from 400 to 599")
+    return text
+
+
 class RetryBody(Model):
     """What happens after a failed attempt."""
 
@@ -39,6 +50,15 @@ class RetryBody(Model):
     base: Annotated[timedelta, *bounded(0, limits.MAX_DELAY_MS)] = timedelta(seconds=2)
     cap: Annotated[timedelta, *bounded(0, limits.MAX_DELAY_MS)] = timedelta(hours=1)
     jitter: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.1
+    on: Annotated[
+        list[Annotated[str, AfterValidator(_cause)]],
+        Field(
+            max_length=MAX_CAUSES,
+            description="What is tried again: `timeout`, `error` (no status at all), `4xx`, `5xx`, or single statuses "
+            "such as `409`. None named: time-outs, broken connections, 5xx, 408, 425 and 429.",
+            examples=[["5xx", "429", "timeout"]],
+        ),
+    ] = Field(default_factory=list)
 
 
 class MisfireBody(Model):
@@ -80,6 +100,13 @@ class JobBody(Model):
         ),
     ] = timedelta()
     timeout: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_TIMEOUT_MS)] = timedelta(minutes=1)
+    deadline: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_DEADLINE_MS)] | None = Field(
+        None, description="How long after its due time a run may go on, retries included; past it, it ends timed_out."
+    )
+    heartbeat: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_DEADLINE_MS)] | None = Field(
+        None,
+        description="How long a run may give no sign of life before it is revoked; for targets that can give one.",
+    )
     retry: RetryBody = RetryBody()
     overlap: Annotated[
         Literal["allow", "skip", "queue", "replace"],

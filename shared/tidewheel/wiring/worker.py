@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
@@ -11,13 +14,16 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
+from tidewheel.adapters.memory import MemoryLogs
 from tidewheel.adapters.targets.aws_lambda import LambdaTarget
 from tidewheel.adapters.targets.http import HttpTarget
 from tidewheel.engine.batch import Batch
 from tidewheel.engine.direct import Direct
+from tidewheel.engine.keeper import Keeper
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.names import Function
+from tidewheel.ports import SEND_BATCH
 from tidewheel.settings import RunSettings
 from tidewheel.wire.message import load
 from tidewheel.wiring.stores import all_jobs
@@ -27,10 +33,13 @@ def batch(settings: RunSettings) -> Batch:
     """Makes the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
     telemetry = PowertoolsTelemetry(Function.WORKER)
+    executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
+    keeper = Keeper(executions, queue, MemoryLogs(), clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
+    Thread(target=keeper.watch, name="keeper", daemon=True).start()
     run = Run(
         jobs=all_jobs(dynamodb, settings),
-        executions=DynamoExecutions(dynamodb, settings.executions_table),
+        executions=executions,
         wheel=wheel,
         callers={"http": HttpTarget(), "lambda": LambdaTarget(LambdaInvoker())},
         clock=clock,
@@ -38,6 +47,7 @@ def batch(settings: RunSettings) -> Batch:
         telemetry=telemetry,
         layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
         locks=DynamoLocks(dynamodb, settings.executions_table),
+        keeper=keeper,
         direct=Direct(queue, wheel, clock, telemetry, settings.pace),
     )
     return Batch(run, queue, telemetry, load)

@@ -10,12 +10,16 @@ from tidewheel.adapters.aws.clients import translated
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.limits import HOUR_MS, SECOND_MS
 from tidewheel.domain.route import Route
-from tidewheel.ports import PortError
+from tidewheel.ports import PortError, Received
 from tidewheel.wire.message import dump
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        BatchResultErrorEntryTypeDef,
+        MessageTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 _LONGEST_HIDING_MS = 11 * HOUR_MS  # Amazon SQS refuses what would end 12 hours after the message was received
 
@@ -40,11 +44,43 @@ class SqsQueue:
 
     def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
         """See ``ports.Queue``."""
-        seconds = -(-min(delay_ms, _LONGEST_HIDING_MS) // SECOND_MS)
         with translated("queue.postpone", str(route)):
             self.client.change_message_visibility(
-                QueueUrl=self._url(route), ReceiptHandle=receipt, VisibilityTimeout=seconds
+                QueueUrl=self._url(route), ReceiptHandle=receipt, VisibilityTimeout=_seconds(delay_ms)
             )
+
+    def receive(self, route: Route, limit: int, hidden_ms: int, wait_ms: int = 0) -> Sequence[Received]:
+        """See ``ports.Queue``. A wait needs a client whose time to read is longer (``clients.receiving``)."""
+        with translated("queue.receive", str(route)):
+            answer = self.client.receive_message(
+                QueueUrl=self._url(route),
+                MaxNumberOfMessages=limit,
+                VisibilityTimeout=_seconds(hidden_ms),
+                WaitTimeSeconds=wait_ms // SECOND_MS,
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+            )
+        return [_received(message, route) for message in answer.get("Messages", [])]
+
+    def hide(self, route: Route, receipts: Sequence[str], duration_ms: int) -> None:
+        """See ``ports.Queue``."""
+        with translated("queue.hide", str(route)):
+            answer = self.client.change_message_visibility_batch(
+                QueueUrl=self._url(route),
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": receipt, "VisibilityTimeout": _seconds(duration_ms)}
+                    for index, receipt in enumerate(receipts)
+                ],
+            )
+        _refuse_failures("queue.hide", route, answer.get("Failed", []))
+
+    def delete(self, route: Route, receipts: Sequence[str]) -> None:
+        """See ``ports.Queue``."""
+        with translated("queue.delete", str(route)):
+            answer = self.client.delete_message_batch(
+                QueueUrl=self._url(route),
+                Entries=[{"Id": str(index), "ReceiptHandle": receipt} for index, receipt in enumerate(receipts)],
+            )
+        _refuse_failures("queue.delete", route, answer.get("Failed", []))
 
     def waiting(self, route: Route) -> int:
         """See ``ports.Queue``."""
@@ -58,6 +94,29 @@ class SqsQueue:
         if route not in self.urls:
             raise PortError("queue", str(route), "this deployment has no such queue")
         return self.urls[route]
+
+
+def _seconds(hidden_ms: int) -> int:
+    return -(-min(hidden_ms, _LONGEST_HIDING_MS) // SECOND_MS)
+
+
+def _received(message: MessageTypeDef, route: Route) -> Received:
+    attributes = message.get("Attributes", {})
+    return Received(
+        id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        body=message["Body"],
+        route=route,
+        times=int(attributes.get("ApproximateReceiveCount", "1")),
+        sent_ms=int(attributes["SentTimestamp"]) if "SentTimestamp" in attributes else None,
+    )
+
+
+def _refuse_failures(operation: str, route: Route, failed: Sequence[BatchResultErrorEntryTypeDef]) -> None:
+    """Raises for what the service could not do; a message that is gone, or another's by now, is no failure."""
+    grave = [entry for entry in failed if not entry["SenderFault"]]
+    if grave:
+        raise PortError(operation, str(route), f"{len(grave)} failed: {grave[0].get('Message', grave[0]['Code'])}")
 
 
 def _entry(index: int, dispatch: Dispatch, delay_s: int) -> SendMessageBatchRequestEntryTypeDef:

@@ -133,6 +133,12 @@ def _unusual(definition: Definition) -> dict[str, Any]:
         unusual["v"] = definition.overlap
     if definition.window_ms:
         unusual["w"] = definition.window_ms
+    if definition.deadline_ms:
+        unusual["e"] = definition.deadline_ms
+    if definition.heartbeat_ms:
+        unusual["h"] = definition.heartbeat_ms
+    if definition.retry.on:
+        unusual["ro"] = list(definition.retry.on)
     return unusual
 
 
@@ -147,11 +153,13 @@ def _read_definition(document: dict[str, Any]) -> Definition:
         pool=document["l"],
         jitter_ms=document["j"],
         timeout_ms=document["o"],
-        retry=RetryPolicy(attempts, Strategy(strategy), base, cap, jitter),
+        retry=RetryPolicy(attempts, Strategy(strategy), base, cap, jitter, tuple(document.get("ro", ()))),
         tags=document["g"],
         misfire=_read_misfire(document.get("m")),
         overlap=Overlap(document.get("v", Overlap.ALLOW)),
         window_ms=document.get("w", 0),
+        deadline_ms=document.get("e", 0),
+        heartbeat_ms=document.get("h", 0),
     )
 
 
@@ -238,6 +246,10 @@ def execution_item(execution: Execution) -> dict[str, dict[str, str]]:
             "h": _dump([_attempt_row(attempt) for attempt in execution.attempts]) if execution.attempts else None,
             "sp": number(execution.spent) if execution.spent else None,
             "rd": optional(execution.redriven_ms),
+            "ca": text(execution.cancel) if execution.cancel else None,
+            "cp": text(execution.checkpoint) if execution.checkpoint else None,
+            "se": optional(execution.sent_ms),
+            "re": optional(execution.received_ms),
             "dt": text(execution.tenant) if execution.death else None,
             "de": text(execution.death) if execution.death else None,
             "ttl": ttl(execution.expires_ms()),
@@ -246,13 +258,29 @@ def execution_item(execution: Execution) -> dict[str, dict[str, str]]:
 
 
 def _attempt_row(attempt: Attempt) -> list[Any]:
-    account = [attempt.number, attempt.started_ms, attempt.finished_ms, attempt.result, attempt.status, attempt.reason]
-    return account if attempt.reason else account[:-1]
+    """Its account; what is empty at the end is left out."""
+    account = [attempt.number, attempt.started_ms, attempt.finished_ms, attempt.result, attempt.status]
+    if attempt.reason or attempt.received_ms is not None:
+        account.append(attempt.reason)
+    if attempt.received_ms is not None:  # how long before its start: short numbers
+        sent = None if attempt.sent_ms is None else attempt.started_ms - attempt.sent_ms
+        account += [attempt.started_ms - attempt.received_ms, sent]
+    return account
 
 
 def _read_attempt(row: list[Any]) -> Attempt:
-    number_, started, finished, result, status, *reason = row
-    return Attempt(number_, started, finished, Result(result), status, *reason)
+    number_, started, finished, result, status, *rest = row
+    reason, received, sent = [*rest, *[None] * 3][:3]
+    return Attempt(
+        number_,
+        started,
+        finished,
+        Result(result),
+        status,
+        reason or "",
+        None if sent is None else started - sent,
+        None if received is None else started - received,
+    )
 
 
 def read_execution(item: Item) -> Execution:
@@ -284,6 +312,10 @@ def _read_execution(item: Item) -> Execution:
         attempts=tuple(_read_attempt(row) for row in json.loads(get_text(item, "h", "[]"))),
         spent=get_number(item, "sp") or 0,
         redriven_ms=get_number(item, "rd"),
+        cancel=get_text(item, "ca"),
+        checkpoint=get_text(item, "cp"),
+        sent_ms=get_number(item, "se"),
+        received_ms=get_number(item, "re"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from tidewheel.adapters.memory.control import MemoryControl
 from tidewheel.adapters.memory.locks import MemoryLocks
+from tidewheel.adapters.memory.logs import MemoryLogs
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
 from tidewheel.adapters.memory.settable import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
 from tidewheel.adapters.memory.stores import MemoryExecutions, MemoryJobs, MemoryWheel, World
@@ -13,6 +14,7 @@ __all__ = [
     "MemoryExecutions",
     "MemoryJobs",
     "MemoryLocks",
+    "MemoryLogs",
     "MemoryQueue",
     "MemoryWheel",
     "Message",

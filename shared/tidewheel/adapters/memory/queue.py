@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.route import ROUTES, Route
-from tidewheel.ports import Clock, PortError
+from tidewheel.ports import Clock, PortError, Received
 from tidewheel.wire.message import dump, load
 
 _NEVER_MS = 1 << 62
@@ -24,6 +24,7 @@ class Message:
     body: str
     visible_ms: int
     received: int = 0
+    sent_ms: int = 0
 
     @property
     def dispatch(self) -> Dispatch:
@@ -32,7 +33,7 @@ class Message:
 
 
 class MemoryQueue:
-    """``ports.Queue`` in memory, with the worker's end: ``receive`` and ``delete``."""
+    """``ports.Queue`` in memory; ``take`` shows the messages themselves."""
 
     def __init__(self, clock: Clock, visibility_ms: int = 30_000) -> None:
         self._clock = clock
@@ -50,7 +51,8 @@ class MemoryQueue:
             self.requests += 1
             for dispatch, delay_s in zip(dispatches, delays_s or [0] * len(dispatches), strict=True):
                 receipt = f"r{next(self._receipts)}"
-                message = Message(receipt, dump(dispatch), self._clock.now_ms() + delay_s * SECOND_MS)
+                now = self._clock.now_ms()
+                message = Message(receipt, dump(dispatch), now + delay_s * SECOND_MS, sent_ms=now)
                 self._messages.setdefault(route, {})[receipt] = message
             self._nothing_before_ms = 0
         return [True] * len(dispatches)
@@ -85,20 +87,40 @@ class MemoryQueue:
             self._nothing_before_ms = min(next_ms.values(), default=_NEVER_MS)
             return [route for route, at_ms in next_ms.items() if at_ms <= now]
 
-    def receive(self, route: Route, limit: int = 10) -> list[Message]:
-        """Up to ``limit`` visible messages, hidden from others until their visibility ends."""
+    def receive(self, route: Route, limit: int, hidden_ms: int, wait_ms: int = 0) -> Sequence[Received]:
+        """See ``ports.Queue``."""
+        _require(route)
+        if not self.waiting(route):
+            self._clock.sleep(wait_ms)
+        return [
+            Received(message.receipt, message.receipt, message.body, route, message.received, message.sent_ms)
+            for message in self._taken(route, limit, hidden_ms)
+        ]
+
+    def take(self, route: Route, limit: int = 10) -> list[Message]:
+        """Up to ``limit`` visible messages, hidden from others for as long as the queue usually does."""
+        return self._taken(route, limit, self._visibility_ms)
+
+    def _taken(self, route: Route, limit: int, hidden_ms: int) -> list[Message]:
         with self._lock:
             now = self._clock.now_ms()
             ready = [message for message in self._messages.get(route, {}).values() if message.visible_ms <= now]
             for message in ready[:limit]:
-                message.visible_ms = now + self._visibility_ms
+                message.visible_ms = now + hidden_ms
                 message.received += 1
             return ready[:limit]
 
-    def delete(self, route: Route, receipt: str) -> None:
-        """Removes a message for good."""
+    def hide(self, route: Route, receipts: Sequence[str], duration_ms: int) -> None:
+        """See ``ports.Queue``."""
+        for receipt in receipts:
+            self.postpone(route, receipt, duration_ms)
+
+    def delete(self, route: Route, receipts: Sequence[str]) -> None:
+        """See ``ports.Queue``."""
+        _require(route)
         with self._lock:
-            self._messages.get(route, {}).pop(receipt, None)
+            for receipt in receipts:
+                self._messages.get(route, {}).pop(receipt, None)
 
     def depth(self, route: Route) -> int:
         """Messages that are in the queue, hidden ones included."""

@@ -1,0 +1,37 @@
+"""What the engine needs of the world. The docstrings are the contracts that every adapter is tested against.
+
+All times are milliseconds since the Unix epoch, UTC. Adapters raise ``PortError`` or one of its kin for what
+went wrong outside; whoever sees one knows only that the call may or may not have been applied.
+"""
+
+from tidewheel.ports.errors import Lost, PortError, Throttled
+from tidewheel.ports.stores import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
+from tidewheel.ports.surroundings import Clock, Entropy, Launcher, Telemetry
+from tidewheel.ports.turning import Control, Wheel
+from tidewheel.ports.work import SEND_BATCH, Call, Caller, Logs, Progress, Queue, Received, Secrets
+
+__all__ = [
+    "SEND_BATCH",
+    "Call",
+    "Caller",
+    "Clock",
+    "Control",
+    "Entropy",
+    "ExecutionKey",
+    "Executions",
+    "JobKey",
+    "Jobs",
+    "Launcher",
+    "Locks",
+    "Logs",
+    "Lost",
+    "Page",
+    "PortError",
+    "Progress",
+    "Queue",
+    "Received",
+    "Secrets",
+    "Telemetry",
+    "Throttled",
+    "Wheel",
+]

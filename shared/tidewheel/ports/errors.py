@@ -1,0 +1,27 @@
+"""What adapters raise when something went wrong outside."""
+
+from __future__ import annotations
+
+
+class PortError(Exception):
+    """Base of what adapters raise. The call may or may not have been applied, unless a subclass says so.
+
+    Args:
+        operation: What was tried, such as ``wheel.load``.
+        subject: On what: a key, a queue, a function.
+        problem: What the service said.
+    """
+
+    def __init__(self, operation: str, subject: str, problem: str) -> None:
+        super().__init__(f"{operation} {subject}: {problem}")
+        self.operation = operation
+        self.subject = subject
+        self.problem = problem
+
+
+class Throttled(PortError):
+    """The service asked to come back later. The try that it refused was not applied; one before it may have been."""
+
+
+class Lost(PortError):
+    """A conditional write found another owner or epoch: the caller holds the lease no more."""

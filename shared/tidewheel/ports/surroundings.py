@@ -1,0 +1,51 @@
+"""What surrounds the flows: time, chance, counters, and who starts schedulers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The one source of time."""
+
+    def now_ms(self) -> int:
+        """The wall clock, ms since the epoch."""
+
+    def monotonic_ms(self) -> int:
+        """A clock that never goes back, of arbitrary origin."""
+
+    def sleep_until(self, instant_ms: int) -> None:
+        """Returns once ``now_ms() >= instant_ms``; at once if it is past."""
+
+    def sleep(self, duration_ms: int) -> None:
+        """Returns after about ``duration_ms``."""
+
+
+class Entropy(Protocol):
+    """The one source of randomness."""
+
+    def bytes(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+
+
+class Telemetry(Protocol):
+    """Counts and remarks for the people who run this."""
+
+    def count(self, name: str, value: int = 1, **dimensions: str) -> None:
+        """Adds to a metric."""
+
+    def note(self, message: str, **fields: object) -> None:
+        """Logs something of interest."""
+
+    def alarm(self, message: str, **fields: object) -> None:
+        """Logs something that someone should look at, with the current exception if there is one."""
+
+    def flush(self) -> None:
+        """Hands on what was counted so far."""
+
+
+class Launcher(Protocol):
+    """Starts schedulers."""
+
+    def launch(self, seat: int) -> None:
+        """Starts one for a seat in the background; whether it is needed, it finds out by itself."""

@@ -1,0 +1,23 @@
+"""Calls for the tests of targets."""
+
+from __future__ import annotations
+
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.domain.job import Target
+from tidewheel.engine.progress import OpenProgress
+from tidewheel.ports import Call
+
+TENANT = "acme"
+
+
+def a_call(
+    target: Target,
+    execution: str,
+    nominal_ms: int,
+    attempt: int,
+    timeout_ms: int,
+    progress: OpenProgress | None = None,
+) -> Call:
+    """A call that is due 40 ms after its nominal time, of an attempt that nobody stops unless the test does."""
+    line = progress or OpenProgress(SystemClock())
+    return Call(target, TENANT, execution, nominal_ms, nominal_ms + 40, attempt, timeout_ms, line)
