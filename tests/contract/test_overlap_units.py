@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from tests.support.billing import Bill
+from tests.support.calls import a_keeper
 from tests.support.tables import drop_tables, make_tables
 from tests.support.world import Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job
@@ -50,6 +51,7 @@ class Till:
             RecordingTelemetry(),
             layouts,
             self.backend.locks,
+            a_keeper(self.backend.executions, self.clock, RecordingTelemetry()),
         )
 
     def call(self, _call: Call) -> Answer:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.calls import a_keeper
 from tests.support.polling import until
 from tests.support.world import Backend, ministack_world
 from tests.support.world_examples import ROUTE, TENANT, a_job, chain
@@ -140,6 +141,7 @@ class Race:
             self.worked,
             self.layouts,
             backend.locks,
+            a_keeper(backend.executions, self.clock, self.worked),
         )
         batch, url = Batch(flow, backend.queue, self.worked, load), cloud.urls[ROUTE]
         while not self.over.is_set():

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from functions.worker import handler as worker
+from tests.support.calls import a_keeper
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.memory import (
     CountedEntropy,
@@ -95,9 +96,10 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     world, telemetry, clock = World(), Counting(seen), SettableClock(NOW_MS)
+    executions = MemoryExecutions(world)
     run = Run(
         jobs=MemoryJobs(world),
-        executions=MemoryExecutions(world),
+        executions=executions,
         wheel=MemoryWheel(world),
         callers={"http": seen},
         clock=clock,
@@ -105,6 +107,7 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         telemetry=telemetry,
         layouts=Layouts(MemoryControl(), clock, 4),
         locks=MemoryLocks(world),
+        keeper=a_keeper(executions, clock, telemetry),
     )
     for number in range(1, CALLERS + 1):
         run.jobs.create(a_job(number), None, None)

@@ -77,6 +77,7 @@ def test_a_job_is_created_from_options(run):
         ),
         *("--tag", "team:billing", "--tag", "a:b:c", "--retry-attempts", "5", "--retry-strategy", "fixed"),
         *("--retry-base", "1s", "--retry-cap", "1m", "--retry-jitter", "0.5"),
+        *("--retry-on", "5xx", "--retry-on", "429", "--deadline", "1h", "--heartbeat", "2m", "--pool", "lambda"),
         *("--overlap", "queue"),
         *("--misfire", "all", "--misfire-grace", "1m", "--misfire-limit", "7"),
     )
@@ -91,14 +92,29 @@ def test_a_job_is_created_from_options(run):
     assert job["tags"] == {"team": "billing", "a": "b:c"}
     assert job["overlap"] == "queue"
     assert job["misfire"] == {"policy": "all", "grace": "PT1M", "limit": 7}
-    assert job["retry"] == {"max_attempts": 5, "strategy": "fixed", "base": "PT1S", "cap": "PT1M", "jitter": 0.5}
+    assert job["retry"] == {
+        "max_attempts": 5,
+        "strategy": "fixed",
+        "base": "PT1S",
+        "cap": "PT1M",
+        "jitter": 0.5,
+        "on": ["5xx", "429"],
+    }
     assert (job["priority"], job["precision"], job["jitter"], job["timeout"]) == ("high", "low", "PT10S", "PT5M")
-    assert job["window"] == "PT1H"
+    assert (job["window"], job["deadline"], job["heartbeat"], job["pool"]) == ("PT1H", "PT1H", "PT2M", "lambda")
 
 
 def test_a_lambda_is_invoked_with_text_or_json(run):
     created = run("jobs", "create", "--name", "f", "--function", "echo", "--payload", "hello", "--json")
     assert json.loads(done(created))["target"] == {"kind": "lambda", "function": "echo", "payload": "hello"}
+
+
+def test_a_target_of_any_kind_is_given_as_json(run):
+    target = '{"kind": "lambda", "function": "echo", "payload": null}'
+    created = run("jobs", "create", "--name", "f", "--target", target, "--json")
+    assert json.loads(done(created))["target"] == json.loads(target)
+    assert "is no JSON object" in run("jobs", "create", "--name", "f", "--target", "[]").output
+    assert "one target" in run("jobs", "create", "--name", "f", "--target", target, "--url", "http://a.b/").output
 
 
 def test_a_job_is_created_from_a_file_or_stdin_with_options_over_it(run, tmp_path):

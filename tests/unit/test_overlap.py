@@ -10,7 +10,7 @@ from tests.support.memory_stack import START_MS, TENANT
 from tests.support.overlap_bench import FAILED, STEP_MS, Bench
 from tidewheel.domain.execution import Result, State, finished, is_end
 from tidewheel.domain.expansion import Dispatch
-from tidewheel.domain.limits import DAY_MS, LEASE_MS, LOCK_IDLE_MS, RETENTION_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import DAY_MS, LEASE_MS, LOCK_IDLE_MS, LOOK_AGAIN_LEAST_MS, RETENTION_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.overlap import Lock, Overlap
 from tidewheel.engine.ledger import Ledger
 from tidewheel.ports import PortError
@@ -118,14 +118,14 @@ def test_a_waiter_whose_holder_vanished_finds_out_by_itself() -> None:
     assert bench.called == [0, 1]
 
 
-def test_a_waiter_looks_again_once_the_holders_lease_is_over() -> None:
+def test_a_waiter_looks_again_once_the_holders_lease_is_surely_over() -> None:
     bench = Bench(Overlap.QUEUE, timeout_ms=100_000)
-    seen = bench.during(lambda: bench.handle(1), bench.waiting)
+    seen = bench.during(lambda: bench.handle(1), bench.waiting, bench.stack.clock.now_ms)
     bench.handle(0)
-    (entry,) = seen[1]  # type: ignore[misc]
-    lease = bench.record(0).lease_until_ms
-    assert (entry.execution, entry.attempt, entry.due_ms) == (bench.id(1), 1, lease + TAKEOVER_GRACE_MS)
-    assert lease == START_MS + 100_000 + LEASE_MS
+    ((entry,), looked_ms) = seen[1:]  # type: ignore[misc]
+    assert bench.record(0).lease_until_ms == START_MS + LEASE_MS
+    assert LEASE_MS + TAKEOVER_GRACE_MS < LOOK_AGAIN_LEAST_MS
+    assert (entry.execution, entry.attempt, entry.due_ms) == (bench.id(1), 1, looked_ms + LOOK_AGAIN_LEAST_MS)
 
 
 def test_a_look_in_vain_costs_no_write_but_that_of_the_next() -> None:
@@ -143,11 +143,11 @@ def test_a_look_in_vain_costs_no_write_but_that_of_the_next() -> None:
 # --- replace ------------------------------------------------------------------------------------------------
 
 
-def test_replace_lets_a_call_end_and_no_retry_follow() -> None:
+def test_replace_calls_off_what_is_being_called_and_no_retry_follows() -> None:
     bench = Bench(Overlap.REPLACE, end=START_MS + 2 * STEP_MS)
     bench.stack.clock.advance(STEP_MS)
     seen = bench.during(lambda: bench.handle(1), answer=FAILED)
-    assert bench.handle(0) == "retrying"
+    assert bench.handle(0) == "cancelled"
     assert seen == ["queued"]
     assert bench.state(0) == (State.CANCELLED, f"replaced by {bench.id(1)}")
     assert len(bench.record(0).attempts) == 1

@@ -15,7 +15,7 @@ import typer
 from tidewheel.wire.job import JobAnswer, JobBody
 
 _WHEN = "When (one of these; none: now)"
-_WHAT = "What to call (http or lambda)"
+_WHAT = "What to call (one kind)"
 _HOW = "How"
 
 
@@ -38,17 +38,24 @@ def _options(
     body: Annotated[str | None, _option(_WHAT, "JSON, or else plain text.")] = None,
     function: Annotated[str | None, _option(_WHAT, "Invoke this Lambda function: name or ARN.")] = None,
     payload: Annotated[str | None, _option(_WHAT, "Its event: JSON, or else plain text.")] = None,
+    target: Annotated[str | None, _option(_WHAT, """Any kind, as JSON: '{"kind": "sqs", …}'.""")] = None,
+    pool: Annotated[str | None, _option(_HOW, "Whose workers call it: lambda, fargate or one of your own.")] = None,
     priority: Annotated[str | None, _option(_HOW, "critical, high, normal or low.")] = None,
     precision: Annotated[str | None, _option(_HOW, "high, normal or low.")] = None,
     jitter: Annotated[str | None, _option(_HOW, "Spread after the nominal time, another at each: 30s.")] = None,
     window: Annotated[str | None, _option(_HOW, "Spread of jobs after the nominal time, the same at each: 1h.")] = None,
     timeout: Annotated[str | None, _option(_HOW, "Of one attempt: 1m.")] = None,
+    deadline: Annotated[str | None, _option(_HOW, "Of a run with all its retries, from its due time: 1h.")] = None,
+    heartbeat: Annotated[str | None, _option(_HOW, "Of a run's silence: 5m.")] = None,
     tag: Annotated[list[str] | None, _option(_HOW, "'key:value'; may be repeated.")] = None,
     retry_attempts: Annotated[int | None, _option(_HOW, "Attempts in all.")] = None,
     retry_strategy: Annotated[str | None, _option(_HOW, "exponential, linear, fibonacci or fixed.")] = None,
     retry_base: Annotated[str | None, _option(_HOW, "The first delay: 2s.")] = None,
     retry_cap: Annotated[str | None, _option(_HOW, "The longest delay: 1h.")] = None,
     retry_jitter: Annotated[float | None, _option(_HOW, "Share by which a delay varies: 0.1.")] = None,
+    retry_on: Annotated[
+        list[str] | None, _option(_HOW, "What is tried again: timeout, error, 5xx, 429; may be repeated.")
+    ] = None,
     overlap: Annotated[
         str | None, _option(_HOW, "While another run is not over: allow, skip, queue or replace.")
     ] = None,
@@ -81,6 +88,7 @@ def with_fields(command: Callable[..., None]) -> Callable[..., None]:
 def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a job with the options' fields put in."""
     plain = {"name", "start", "end", "priority", "precision", "jitter", "window", "timeout", "overlap"}
+    plain |= {"pool", "deadline", "heartbeat"}
     result = dict(document) | {name: value for name, value in fields.items() if name in plain}
     parts = {
         "schedule": _schedule(document.get("schedule") or {}, fields),
@@ -108,8 +116,11 @@ def _target(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, A
     invoked = {"function": fields["function"]} if "function" in fields else {}
     if "payload" in fields:
         invoked["payload"] = _value(fields["payload"])
-    if http and invoked:
-        raise typer.BadParameter("give the options of one target: --url … or --function …")
+    whole = {"target": fields["target"]} if "target" in fields else {}
+    if sum(map(bool, (http, invoked, whole))) > 1:
+        raise typer.BadParameter("give the options of one target: --url …, --function … or --target …")
+    if whole:
+        return _object(fields["target"], "--target")
     if not (http or invoked):
         return dict(before)
     kind = "http" if http else "lambda"
@@ -118,7 +129,9 @@ def _target(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, A
 
 
 def _retry(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    names = {"retry_attempts": "max_attempts"} | {f"retry_{it}": it for it in ("strategy", "base", "cap", "jitter")}
+    names = {"retry_attempts": "max_attempts"} | {
+        f"retry_{it}": it for it in ("strategy", "base", "cap", "jitter", "on")
+    }
     return dict(before) | {names[name]: value for name, value in fields.items() if name in names}
 
 
@@ -132,6 +145,13 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise typer.BadParameter(f"{text!r} has no name and colon", param_hint=option)
     return name.strip(), value.strip()
+
+
+def _object(text: str, option: str) -> dict[str, Any]:
+    value = _value(text)
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"{text!r} is no JSON object", param_hint=option)
+    return value
 
 
 def _value(text: str) -> Any:
