@@ -18,11 +18,12 @@ from localstack.places import Places
 from localstack.settings import REGION
 
 ENTRIES, DEPLOYED, PROFILED, HELD = 100_000, 1_000, 20_000, 50_000
+EXECUTED = 10_000
 SHARDS, ECONOMY_SHARDS = 16, 2
 
 
 def _measure() -> dict[str, Any]:
-    from tests.bench import cpu, idle, memory, units  # noqa: PLC0415 - after the credentials have been set
+    from tests.bench import cpu, idle, memory, units, worker  # noqa: PLC0415 - after the credentials have been set
     from tests.support.ministack import ministack  # noqa: PLC0415
 
     with ministack() as endpoint:
@@ -34,6 +35,7 @@ def _measure() -> dict[str, Any]:
         "with_boto3": lambda: cpu.as_deployed(DEPLOYED, SHARDS),
         "profile": lambda: cpu.profiled(PROFILED, SHARDS),
         "memory": lambda: memory.held(HELD),
+        "worker": lambda: worker.per_execution(EXECUTED, DEPLOYED),
     }
     idle_months = {"idle_month": month, "idle_month_in_economy_mode": economy}
     return {**{name: part() for name, part in parts.items()}, "billed_per_fire": billed, **idle_months}

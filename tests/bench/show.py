@@ -45,11 +45,17 @@ def _units(found: Mapping[str, Any]) -> Table:
     return _table("Billed for a fire", ["", *names, "wheel", "executions", "jobs"], rows)
 
 
+def _worker(found: Mapping[str, Any]) -> Table:
+    names = ("samples", "cpu_ms_per_execution", "write_units", "sqs_requests")
+    rows = ([how, *(figures.get(name, "") for name in names)] for how, figures in found.items())
+    return _table("An execution in its worker", ["", *names], rows)
+
+
 def tables(found: Mapping[str, Any]) -> None:
     """Prints them to stderr."""
     memory = found["memory"]
     console = Console(stderr=True)
-    for table in (_cpu(found), _profile(found["profile"]), _units(found["billed_per_fire"])):
+    for table in (_cpu(found), _profile(found["profile"]), _units(found["billed_per_fire"]), _worker(found["worker"])):
         console.print(table)
     console.print(_table("A scheduler's memory", memory, [memory.values()]))
     for name in ("idle_month", "idle_month_in_economy_mode"):
