@@ -99,7 +99,10 @@ class Keeper:
         """Ticks while anything is held; for ever."""
         while True:
             self._some.wait()
-            self.tick()
+            try:
+                self.tick()
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end every lease of this worker
+                self._telemetry.alarm("the keeper met an unexpected fault", problem=str(error))
             self._clock.sleep(TICK_MS)
 
     def tick(self) -> None:
@@ -125,6 +128,8 @@ class Keeper:
             self._draw_out(tenure)
             self.store_log(tenure, last=False)
             self._hide(tenure)
+        except Exception as error:  # noqa: BLE001 - nobody looks at what this thread raises
+            self._telemetry.alarm("a renewal met an unexpected fault", execution=tenure.record.id, problem=str(error))
         finally:
             tenure.renewing = False
 
