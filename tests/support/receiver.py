@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from localstack.receiver import Arrival, Receiver, Reply
+from localstack.receiver import Answer, Arrival, Receiver, Reply
 from tests.support.polling import until
 
 
@@ -52,6 +52,7 @@ class Targets:
 
     receiver: Receiver = field(init=False)
     _replies: dict[str, list[Reply]] = field(default_factory=dict)
+    _answers: dict[str, Answer] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
 
     def new(self, *replies: Reply) -> Target:
@@ -60,8 +61,16 @@ class Targets:
         self._replies[tag] = list(replies) or [Reply()]
         return Target(tag, self.receiver)
 
+    def answering(self, answer: Answer) -> Target:
+        """A target that decides what it replies."""
+        target = self.new()
+        self._answers[target.tag] = answer
+        return target
+
     def answer(self, arrival: Arrival) -> Reply:
         """The next reply of an arrival's target."""
+        if arrival.tag in self._answers:
+            return self._answers[arrival.tag](arrival)
         replies = self._replies.get(arrival.tag) or [Reply(404)]
         return replies.pop(0) if len(replies) > 1 else replies[0]
 
