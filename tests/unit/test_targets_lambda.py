@@ -10,9 +10,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from tests.support.calls import a_call
-from tidewheel.adapters.aws import functions
-from tidewheel.adapters.aws.functions import LambdaInvoker
-from tidewheel.adapters.targets.aws_lambda import Invocation, LambdaTarget
+from tidewheel.adapters.aws.targets import aws_lambda
+from tidewheel.adapters.aws.targets.aws_lambda import Invocation, LambdaInvoker, LambdaTarget
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Target
 from tidewheel.domain.limits import OUTPUT_BYTES
@@ -92,7 +91,7 @@ def refused(code: str) -> ClientError:
 
 def invoked(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> Invocation:
     client = Client(outcome)
-    monkeypatch.setattr(functions, "functions", lambda _: client)
+    monkeypatch.setattr(aws_lambda, "functions", lambda _: client)
     went = LambdaInvoker()("report", b"{}", 5_000)
     assert client.asked == [{"FunctionName": "report", "Payload": b"{}"}]
     return went
@@ -145,7 +144,7 @@ def test_clients_are_kept_by_time_out_and_not_without_end(monkeypatch: pytest.Mo
         made.append(timeout_ms)
         return Client({"StatusCode": 200, "Payload": io.BytesIO(b"")})
 
-    monkeypatch.setattr(functions, "functions", make)
+    monkeypatch.setattr(aws_lambda, "functions", make)
     invoker = LambdaInvoker()
     for timeout_ms in [1_000, 1_000, *range(2_000, 42_000, 1_000)]:
         invoker("report", b"", timeout_ms)

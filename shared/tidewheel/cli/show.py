@@ -13,7 +13,6 @@ from rich.text import Text
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import JobAnswer, JobList, Upcoming
 from tidewheel.wire.schedule import AtSchedule, CronSchedule, EverySchedule
-from tidewheel.wire.target import HttpTarget, LambdaTarget
 from tidewheel.wire.values import format_duration
 
 _STYLES = {
@@ -84,17 +83,12 @@ def _schedule(job: JobAnswer) -> str:
             return "now"
 
 
-def _target(target: HttpTarget | LambdaTarget) -> str:
-    if isinstance(target, HttpTarget):
-        return f"{target.method} {target.url}"
-    return f"lambda {target.function}"
-
-
 def jobs(page: JobList) -> RenderableType:
     """A page of jobs."""
     heads = ("ID", "NAME", "STATE", "SCHEDULE", "NEXT FIRE", "TARGET")
     rows = [
-        (job.id, job.name, job.state, _schedule(job), time(job.next_fire_at), _target(job.target)) for job in page.items
+        (job.id, job.name, job.state, _schedule(job), time(job.next_fire_at), job.target.summary())
+        for job in page.items
     ]
     return _page(_rows(heads, rows), len(rows), "jobs", page.cursor)
 
@@ -111,7 +105,7 @@ def job(found: JobAnswer) -> RenderableType:
             ("schedule", _schedule(found)),
             *((name, time(bound)) for name, bound in bounds if bound),
             ("next fire", time(found.next_fire_at)),
-            ("target", _target(found.target)),
+            ("target", found.target.summary()),
             ("priority", found.priority),
             ("precision", found.precision),
             ("jitter", format_duration(found.jitter)),

@@ -22,13 +22,14 @@ from tidewheel.wire import schedule as wire
 from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine
 from tidewheel.wire.job import JobAnswer, JobBody, MisfireBody, RetryBody
 from tidewheel.wire.reading import merged, read_job
-from tidewheel.wire.target import HttpTarget, LambdaTarget, TargetBody
+from tidewheel.wire.target import TargetModel
+from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import duration, from_ms, to_ms
 
 Draft = Callable[[str, int, jobs.Definition | None], jobs.Definition]
 """Makes a definition, given the job's id, now (ms), and what is in force."""
 
-_TARGET: TypeAdapter[HttpTarget | LambdaTarget] = TypeAdapter(TargetBody)
+_TARGET: TypeAdapter[TargetModel] = TypeAdapter(TargetBody)
 _ORIGINS = {Origin.SCHEDULE: "schedule", Origin.RUN: "run", Origin.BACKFILL: "backfill"}
 
 
@@ -195,7 +196,7 @@ def _schedule_body(timing: schedules.Timing) -> wire.AtSchedule | wire.EverySche
             return wire.CronSchedule(cron=expression, timezone=zone)
 
 
-def _target(target: jobs.Target, job_id: str) -> HttpTarget | LambdaTarget:
+def _target(target: jobs.Target, job_id: str) -> TargetModel:
     try:
         return _TARGET.validate_python(dict(target.spec))
     except ValidationError as error:

@@ -12,7 +12,7 @@ from tidewheel.domain import limits
 from tidewheel.domain.retry import CAUSES
 from tidewheel.wire.model import Model, refusal, shown
 from tidewheel.wire.schedule import ScheduleBody
-from tidewheel.wire.target import TargetBody
+from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import Instant, bounded
 
 MAX_NAME = 128

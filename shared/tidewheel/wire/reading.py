@@ -12,10 +12,11 @@ from pydantic_core import from_json
 
 from tidewheel.domain import schedule as schedules
 from tidewheel.domain.errors import Invalid
-from tidewheel.wire import schedule, target
+from tidewheel.wire import schedule
 from tidewheel.wire.job import JobBody, MisfireBody, RetryBody
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.refused import Malformed, Refused, of_domain, of_validation
+from tidewheel.wire.targets import MODELS
 
 _OBJECTS: dict[str, type[BaseModel]] = {
     "": JobBody,
@@ -24,8 +25,7 @@ _OBJECTS: dict[str, type[BaseModel]] = {
     "schedule.at": schedule.AtSchedule,
     "schedule.every": schedule.EverySchedule,
     "schedule.cron": schedule.CronSchedule,
-    "target.http": target.HttpTarget,
-    "target.lambda": target.LambdaTarget,
+    **{f"target.{kind}": model for kind, model in MODELS.items()},
 }
 _FIELDS = {path: tuple(model.model_fields) for path, model in _OBJECTS.items()}
 

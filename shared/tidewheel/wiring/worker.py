@@ -8,15 +8,13 @@ from threading import Thread
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
-from tidewheel.adapters.aws.functions import LambdaInvoker
 from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
-from tidewheel.adapters.memory import MemoryLogs
-from tidewheel.adapters.targets.aws_lambda import LambdaTarget
-from tidewheel.adapters.targets.http import HttpTarget
+from tidewheel.adapters.memory import MemoryLogs, MemorySecrets
+from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.engine.batch import Batch
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.keeper import Keeper
@@ -26,6 +24,7 @@ from tidewheel.names import Function
 from tidewheel.ports import SEND_BATCH
 from tidewheel.settings import RunSettings
 from tidewheel.wire.message import load
+from tidewheel.wiring.callers import Callers, found
 from tidewheel.wiring.stores import all_jobs
 
 
@@ -41,7 +40,7 @@ def batch(settings: RunSettings) -> Batch:
         jobs=all_jobs(dynamodb, settings),
         executions=executions,
         wheel=wheel,
-        callers={"http": HttpTarget(), "lambda": LambdaTarget(LambdaInvoker())},
+        callers=Callers(Surroundings(MemorySecrets(), (), clock), found()),
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,

@@ -4,6 +4,7 @@ from tidewheel.adapters.memory.control import MemoryControl
 from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.logs import MemoryLogs
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
+from tidewheel.adapters.memory.secrets import MemorySecrets
 from tidewheel.adapters.memory.settable import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
 from tidewheel.adapters.memory.stores import MemoryExecutions, MemoryJobs, MemoryWheel, World
 
@@ -16,6 +17,7 @@ __all__ = [
     "MemoryLocks",
     "MemoryLogs",
     "MemoryQueue",
+    "MemorySecrets",
     "MemoryWheel",
     "Message",
     "RecordingTelemetry",

@@ -12,12 +12,19 @@ from typing import Any
 import httpx
 
 from tidewheel.adapters.targets.answers import excerpt, timed_out
+from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.limits import OUTPUT_BYTES, SECOND_MS
-from tidewheel.ports import Call
+from tidewheel.ports import Call, Caller
 
+KIND = "http"
 _RETRYABLE = {408, 425, 429}
 _CONNECTIONS = 100
+
+
+def make(_: Surroundings) -> Caller:
+    """The caller of this kind."""
+    return HttpTarget()
 
 
 class HttpTarget:

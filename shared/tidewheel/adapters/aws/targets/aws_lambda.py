@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from tidewheel.adapters.aws.clients import code_of, functions
 from tidewheel.adapters.targets.answers import excerpt, timed_out
+from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
-from tidewheel.ports import Call
+from tidewheel.ports import Call, Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+KIND = "lambda"
+_CLIENTS = 16
+
+
+def make(_: Surroundings) -> Caller:
+    """The caller of this kind."""
+    return LambdaTarget(LambdaInvoker())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +83,31 @@ class LambdaTarget:
             reason = f"the function raised an error ({went.error.lower()})"
             return Answer(Result.FAILED, went.status, excerpt(went.body), reason)
         return Answer(Result.SUCCEEDED, went.status, excerpt(went.body))
+
+
+@dataclass(slots=True)
+class LambdaInvoker:
+    """Invokes target functions and waits for their answers, one client for each time-out in use."""
+
+    _clients: dict[int, LambdaClient] = field(default_factory=dict)
+
+    def __call__(self, function: str, payload: bytes, timeout_ms: int) -> Invocation:
+        """What the function answered, or why it did not."""
+        try:
+            answer = self._client(timeout_ms).invoke(FunctionName=function, Payload=payload)
+            body = answer["Payload"].read()
+        except ReadTimeoutError:
+            return Invocation(timed_out=True)
+        except ClientError as error:
+            missing = code_of(error) in {"ResourceNotFoundException", "AccessDeniedException"}
+            return Invocation(problem=str(error), permanent=missing)
+        except BotoCoreError as error:
+            return Invocation(problem=str(error))
+        return Invocation(answer["StatusCode"], body, answer.get("FunctionError", ""))
+
+    def _client(self, timeout_ms: int) -> LambdaClient:
+        if timeout_ms not in self._clients:
+            if len(self._clients) >= _CLIENTS:
+                self._clients.pop(next(iter(self._clients)), None)
+            self._clients[timeout_ms] = functions(timeout_ms)
+        return self._clients[timeout_ms]

@@ -1,0 +1,1 @@
+"""What an attempt can call by way of AWS: one file per kind, as in ``adapters.targets``."""

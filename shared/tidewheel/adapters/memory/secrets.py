@@ -1,0 +1,22 @@
+"""Secrets in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class MemorySecrets:
+    """``ports.Secrets`` in memory.
+
+    Args:
+        texts: The secrets by tenant and name.
+    """
+
+    def __init__(self, texts: Mapping[tuple[str, str], str] | None = None) -> None:
+        self._texts = dict(texts or {})
+
+    def get(self, tenant: str, name: str) -> str:
+        """See ``ports.Secrets``."""
+        if (tenant, name) not in self._texts:
+            raise LookupError(f"there is no secret {name}")
+        return self._texts[tenant, name]

@@ -1,0 +1,128 @@
+"""Which addresses an HTTP target may have: those of the public internet, and what a deployment allows besides.
+
+A job's URL is anyone's text, and a worker stands inside an account. Without this rule a job could read what is meant
+for the worker alone: the credentials at a metadata address, the function's own runtime on loopback, a VPC's services.
+The tables follow IANA's registries of special-purpose addresses (IPv4, IPv6), and Amazon's user guides for the
+metadata addresses (EC2, ECS, EKS).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_SPECIAL: tuple[tuple[Network, str], ...] = tuple(
+    (ip_network(network), name)
+    for name, networks in (
+        ("metadata", "169.254.169.254 169.254.170.2 169.254.170.23 fd00:ec2::254 fd00:ec2::23"),
+        ("unspecified", "0.0.0.0/8 ::/128"),
+        ("loopback", "127.0.0.0/8 ::1/128"),
+        ("private", "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16"),
+        ("shared", "100.64.0.0/10"),
+        ("link-local", "169.254.0.0/16 fe80::/10"),
+        ("unique-local", "fc00::/7"),
+        ("site-local", "fec0::/10"),
+        ("multicast", "224.0.0.0/4 ff00::/8"),
+        ("documentation", "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"),
+        ("reserved", "192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 240.0.0.0/4"),
+    )
+    for network in networks.split()
+)
+"""The first that matches gives the reason, so the narrower ones come first."""
+
+_PUBLIC_V6 = IPv6Network("2000::/3")
+"""All that IANA has given out as global unicast; whatever lies outside is refused, known or not."""
+
+_CARRIERS: tuple[tuple[IPv6Network, str, int], ...] = (
+    (IPv6Network("::ffff:0:0/96"), "IPv4-mapped", 0),
+    (IPv6Network("64:ff9b::/96"), "NAT64", 0),
+    (IPv6Network("64:ff9b:1::/48"), "NAT64", 0),
+    (IPv6Network("2002::/16"), "6to4", 80),
+    (IPv6Network("2001::/32"), "Teredo", 0),
+    (IPv6Network("::/96"), "IPv4-compatible", 0),
+)
+"""Where an IPv4 address hides in an IPv6 one, and how many bits stand after it."""
+
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+"""What stands before an IPv4 address at the end of an IPv6 one in any network (RFC 5214, section 6.1)."""
+
+_V4_BITS, _V4_WIDTH = 0xFFFF_FFFF, 32
+_NUMERIC = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """The networks of a comma separated list in CIDR notation; ``none`` is the empty list.
+
+    Raises:
+        ValueError: A part is no network, or has bits set behind its prefix.
+    """
+    if text.strip() == "none":
+        return ()
+    return tuple(ip_network(part.strip()) for part in text.split(","))
+
+
+def refusal(address: Address, allowed: Sequence[Network] = ()) -> str:
+    """Why an address must not be called, as ``10.0.0.1 is a private address``; empty if it may be.
+
+    An IPv6 address that carries an IPv4 one is refused, whatever it carries, unless its own range is allowed; then it
+    is judged by what it carries.
+    """
+    carried = _carried(address) if isinstance(address, IPv6Address) else None
+    if carried is not None:
+        inner, way = carried
+        return refusal(inner, allowed) if _within(address, allowed) else f"{address} is {inner} as {way}"
+    if _within(address, allowed):
+        return ""
+    name = _class_of(address)
+    return f"{address} is {name} address" if name else ""
+
+
+def _class_of(address: Address) -> str:
+    """What a special address is, with its article; empty of a public one."""
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return "a scoped"
+    for network, name in _SPECIAL:
+        if address in network:
+            return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    if isinstance(address, IPv6Address) and address not in _PUBLIC_V6:
+        return "no public"
+    return ""
+
+
+def _carried(address: IPv6Address) -> tuple[IPv4Address, str] | None:
+    """The IPv4 address inside an IPv6 one, and by what rule it lies there."""
+    whole = int(address)
+    if whole <= 1:
+        return None  # unspecified, or loopback
+    for network, way, behind in _CARRIERS:
+        if address in network:
+            bits = whole >> behind & _V4_BITS
+            return IPv4Address(bits ^ _V4_BITS if way == "Teredo" else bits), way  # inverted: RFC 4380, section 4
+    if whole >> _V4_WIDTH & _V4_BITS in _ISATAP:
+        return IPv4Address(whole & _V4_BITS), "ISATAP"
+    return None
+
+
+def _within(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def literal(host: str) -> Address | None:
+    """The address that a URL's host spells out in the one usual way, or None if it is a name."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def disguised(host: str) -> bool:
+    """Whether a host ends in a number and yet is no plain address: ``0x7f.1``, ``2130706433``, ``0177.0.0.1``.
+
+    No name of the internet does (RFC 3696, section 2), but many a resolver takes it for an address; which one, they do
+    not agree on (WHATWG URL, "ends in a number").
+    """
+    return literal(host) is None and bool(_NUMERIC.fullmatch(host.removesuffix(".").rpartition(".")[2]))

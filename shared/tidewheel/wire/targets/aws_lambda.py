@@ -1,0 +1,37 @@
+"""The ``lambda`` target on the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from tidewheel.wire.model import refusal, shown
+from tidewheel.wire.target import TargetModel
+
+_NAME = r"[A-Za-z0-9_-]{1,64}"
+_LAMBDA = re.compile(
+    rf"(?:arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{{12}}:function:)?{_NAME}(?::(?:\$LATEST|[A-Za-z0-9_-]{{1,128}}))?",
+    re.ASCII,
+)
+
+
+def _check_function(function: str) -> str:
+    if not _LAMBDA.fullmatch(function):
+        raise refusal(
+            f"{shown(function)} is not a Lambda function", "use its name or its ARN, with a qualifier or none"
+        )
+    return function
+
+
+class LambdaTarget(TargetModel):
+    """An invocation of a Lambda function, by name or ARN; any JSON is the `payload` of its event."""
+
+    kind: Literal["lambda"]
+    function: Annotated[str, Field(max_length=256, examples=["my-function"]), AfterValidator(_check_function)]
+    payload: Any = None
+
+    def summary(self) -> str:
+        """The function."""
+        return f"lambda {self.function}"
