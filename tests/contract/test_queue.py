@@ -8,12 +8,13 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, ROUTE, TENANT, dispatch
+from tidewheel.adapters.aws import clients
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId, Origin
-from tidewheel.domain.limits import HOUR_MS, MAX_SEND_DELAY_MS, MINUTE_MS, SECOND_MS
+from tidewheel.domain.limits import HOUR_MS, MAX_SEND_DELAY_MS, MAX_WAIT_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.route import ROUTES, Route
-from tidewheel.ports import SEND_BATCH, PortError
+from tidewheel.ports import SEND_BATCH, PortError, Received
 from tidewheel.wire.message import load
 
 NOWHERE = Route("moon", "normal")
@@ -124,3 +125,95 @@ def test_what_waits_is_counted_by_route_and_what_is_hidden_is_not(backend: Backe
     ((receipt, _body), *_) = backend.receive(ROUTE)
     backend.queue.postpone(ROUTE, receipt, MINUTE_MS)
     assert backend.queue.waiting(ROUTE) == 1
+
+
+# --- received ---------------------------------------------------------------------------------------------------
+
+
+def taken(backend: Backend, limit: int = SEND_BATCH, hidden_ms: int = MINUTE_MS) -> list[Received]:
+    """What a few looks take: one look of SQS may miss some."""
+    found: list[Received] = []
+    for _ in range(5):
+        if len(found) < limit:
+            found += backend.queue.receive(ROUTE, limit - len(found), hidden_ms)
+    return found
+
+
+def test_a_received_message_is_hidden_and_says_whence_and_how_often(backend: Backend) -> None:
+    backend.queue.send(ROUTE, [dispatch()])
+    (message,) = taken(backend)
+    assert (load(message.body), message.route, message.times) == (dispatch(), ROUTE, 1)
+    assert message.sent_ms is not None
+    assert message.id
+    assert not taken(backend)
+
+
+def test_no_more_are_received_than_were_asked_for(backend: Backend) -> None:
+    backend.queue.send(ROUTE, TEN)
+    first = backend.queue.receive(ROUTE, 3, MINUTE_MS)
+    assert 1 <= len(first) <= 3
+    rest = taken(backend, SEND_BATCH - len(first))
+    assert sorted((load(message.body) for message in (*first, *rest)), key=lambda found: found.execution) == TEN
+
+
+def test_an_empty_queue_gives_nothing(backend: Backend) -> None:
+    assert not backend.queue.receive(ROUTE, 10, MINUTE_MS)
+    assert not backend.queue.receive(ROUTE, 10, MINUTE_MS, wait_ms=SECOND_MS)
+
+
+def test_what_waits_is_received_by_one_who_would_wait(backend: Backend) -> None:
+    backend.queue.send(ROUTE, [dispatch()])
+    (message,) = backend.queue.receive(ROUTE, 10, MINUTE_MS, wait_ms=20 * SECOND_MS)
+    assert load(message.body) == dispatch()
+
+
+def test_what_is_hidden_for_nothing_is_there_for_the_next(backend: Backend) -> None:
+    """Several in one request; it is the second time then."""
+    backend.queue.send(ROUTE, [dispatch(1), dispatch(2)])
+    messages = taken(backend, 2)
+    backend.queue.hide(ROUTE, [message.receipt for message in messages], 0)
+    again = taken(backend, 2)
+    assert {message.times for message in again} == {2}
+    assert {message.body for message in again} == {message.body for message in messages}
+
+
+def test_what_is_hidden_anew_stays_away(backend: Backend) -> None:
+    backend.queue.send(ROUTE, [dispatch(1), dispatch(2)])
+    first, second = taken(backend, 2)
+    backend.queue.hide(ROUTE, [first.receipt, second.receipt], MINUTE_MS)
+    assert not taken(backend)
+
+
+def test_deleted_messages_are_gone_and_their_neighbour_stays(backend: Backend) -> None:
+    backend.queue.send(ROUTE, [dispatch(1), dispatch(2), dispatch(3)])
+    *gone, kept = taken(backend, 3)
+    backend.queue.delete(ROUTE, [message.receipt for message in gone])
+    backend.queue.hide(ROUTE, [kept.receipt], 0)
+    assert [message.body for message in taken(backend)] == [kept.body]
+
+
+def test_what_is_gone_can_be_hidden_and_deleted_again(backend: Backend) -> None:
+    """A double delivery, or a renewal that comes after the end: no failure."""
+    backend.queue.send(ROUTE, [dispatch()])
+    (message,) = taken(backend)
+    backend.queue.delete(ROUTE, [message.receipt])
+    backend.queue.delete(ROUTE, [message.receipt])
+    backend.queue.hide(ROUTE, [message.receipt], MINUTE_MS)
+    assert not taken(backend)
+
+
+def test_a_route_that_is_not_deployed_gives_nothing_back(backend: Backend) -> None:
+    with pytest.raises(PortError, match="moon-normal"):
+        backend.queue.receive(NOWHERE, 1, MINUTE_MS)
+    with pytest.raises(PortError, match="moon-normal"):
+        backend.queue.hide(NOWHERE, ["receipt"], MINUTE_MS)
+    with pytest.raises(PortError, match="moon-normal"):
+        backend.queue.delete(NOWHERE, ["receipt"])
+
+
+def test_a_clients_time_to_read_outlasts_the_longest_wait() -> None:
+    """And no other client's does: their bound is what the wheel's margins rest on."""
+    longest = clients.receiving().meta.config
+    assert longest.read_timeout * SECOND_MS > MAX_WAIT_MS
+    assert longest.retries["total_max_attempts"] == 1
+    assert clients.sqs().meta.config.read_timeout == 3

@@ -21,6 +21,9 @@ DIRECT_MS = 2 * SECOND_MS
 MAX_SEND_DELAY_MS = 15 * MINUTE_MS
 """The longest time for which a queue hides a message that was just sent (Amazon SQS message timers)."""
 
+MAX_WAIT_MS = 20 * SECOND_MS
+"""The longest time for which a queue is asked to wait for a message (Amazon SQS long polling)."""
+
 HEARTBEAT_MS = 1 * SECOND_MS
 LET_GO_MS = 3_500
 """A scheduler whose heartbeat was not renewed for this long stops by itself."""
@@ -80,6 +83,9 @@ them once ``RETENTION_MS`` have passed; two are at most 28 days apart (delay, ji
 MIN_TIMEOUT_MS = 1 * SECOND_MS
 MAX_TIMEOUT_MS = 14 * MINUTE_MS
 """The Lambda pool's longest attempt; Lambda ends a function after 15 minutes (AWS Lambda quotas)."""
+MAX_POOL_TIMEOUT_MS = 11 * HOUR_MS
+"""Any other pool's: a message is hidden for 12 hours after it was received at most, whatever is renewed (Amazon SQS
+visibility timeout), and what shows again meets a lease that is not over."""
 
 MAX_DEADLINE_MS = 7 * DAY_MS
 """How long after its due time an execution may still go on, at most; well within what its record is kept for."""

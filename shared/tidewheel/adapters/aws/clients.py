@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.limits import MAX_WAIT_MS, SECOND_MS
 from tidewheel.ports import PortError, Throttled
 
 if TYPE_CHECKING:
@@ -53,6 +53,17 @@ def sqs() -> SQSClient:
     client = boto3.client("sqs", config=_BOUNDED)
     client.meta.events.register_first("needs-retry.sqs", _forget_wish)
     return client
+
+
+def receiving() -> SQSClient:
+    """A client for ``receive`` alone: it waits for the queue's answer for longer than the queue for a message.
+
+    It never asks twice by itself: whoever receives asks again anyway, at a pace of his own.
+    """
+    own = Config(
+        read_timeout=(MAX_WAIT_MS + 3 * SECOND_MS) / SECOND_MS, retries={"mode": "standard", "total_max_attempts": 1}
+    )
+    return boto3.client("sqs", config=_BOUNDED.merge(own))
 
 
 def _forget_wish(response: tuple[Any, Any] | None = None, **_: object) -> None:
