@@ -23,6 +23,9 @@ DEFAULT_SCHEDULERS = 2
 AWS_CONCURRENCY = {"critical": 50, "high": 40, "normal": 40, "low": 20}
 LOCAL_CONCURRENCY = dict.fromkeys(names.PRIORITIES, 5)
 
+MAX_POOLS = 5
+"""A function's environment, 4 KB at most (AWS Lambda quotas), names four queues for each, by URL."""
+
 _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 _FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
 _FUNCTION_PATTERN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+")
@@ -55,6 +58,12 @@ class Config:
     target_functions: tuple[str, ...]
     economy: bool = False
     scheduler_memory: int = SCHEDULER_MEMORY_MB
+    pools: tuple[str, ...] = names.POOLS
+
+    @property
+    def routes(self) -> tuple[names.Route, ...]:
+        """What has a queue: each pool with each priority."""
+        return names.routes_of(self.pools)
 
     @property
     def pace(self) -> str:
@@ -92,6 +101,7 @@ class Config:
             target_functions=_target_functions(read),
             economy=economy,
             scheduler_memory=_positive(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
+            pools=_pools(read),
         )
         if economy and config.schedulers != 1:
             raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
@@ -145,11 +155,27 @@ def _authorizer(read: ReadContext) -> str | None:
 
 
 def _target_functions(read: ReadContext) -> tuple[str, ...]:
-    """A comma separated text on the command line; a list in a context file is as good."""
-    value = read("target_functions")
-    text = ",".join(map(str, value)) if isinstance(value, list) else _text(read, "target_functions")
-    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    parts = _listed(read, "target_functions")
     for part in parts:
         if not _FUNCTION_PATTERN.fullmatch(part):
             raise ContextError("target_functions", f"must be ARNs of Lambda functions, not {part!r}")
     return parts
+
+
+def _pools(read: ReadContext) -> tuple[str, ...]:
+    """The pools that every deployment has, and the ones that this one has besides."""
+    named = _listed(read, "pools")
+    for pool in named:
+        if not re.fullmatch(names.POOL_PATTERN, pool, re.ASCII):
+            raise ContextError("pools", f"must be names of up to 31 of a-z, 0-9 and dashes, not {pool!r}")
+    pools = tuple(dict.fromkeys((*names.POOLS, *named)))
+    if len(pools) > MAX_POOLS:
+        raise ContextError("pools", f"may name {MAX_POOLS - len(names.POOLS)} besides {', '.join(names.POOLS)}")
+    return pools
+
+
+def _listed(read: ReadContext, key: str) -> tuple[str, ...]:
+    """A comma separated text on the command line; a list in a context file is as good."""
+    value = read(key)
+    text = ",".join(map(str, value)) if isinstance(value, list) else _text(read, key)
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -24,7 +24,7 @@ from infra.constructs.functions import MAX_EVENT_AGE, NO_RETRIES, ServiceFunctio
 from infra.constructs.on_call import OnCall
 from infra.constructs.queues import RouteQueues
 from tidewheel import settings
-from tidewheel.names import RECONCILE_EVERY_MS, Env, Function, Output, Table
+from tidewheel.names import LAMBDA_POOL, POOLS, RECONCILE_EVERY_MS, Env, Function, Output, Table
 
 Assets = Callable[[Function], Asset]
 """Answers what a function ships."""
@@ -77,9 +77,10 @@ class ServiceStack(Stack):
         """Every value that a function may ask for.
 
         The scheduler and the watchdog know each other by the version of the scheduler's code; another number of
-        shards, or another pace, counts as another version, so that it takes effect at once.
+        shards, or another pace or pool, counts as another version, so that it takes effect at once.
         """
         physical, pace, shards = self._config.physical, self._config.pace, str(self._config.shards)
+        version = (self._assets(Function.SCHEDULER).digest, shards, pace, *self._config.pools[len(POOLS) :])
         return {
             Env.JOBS_TABLE: physical(Table.JOBS),
             Env.WHEEL_TABLE: physical(Table.WHEEL),
@@ -90,7 +91,7 @@ class ServiceStack(Stack):
             Env.PACE: pace,
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
-            Env.CODE_VERSION: f"{self._assets(Function.SCHEDULER).digest}-{shards}-{pace}",
+            Env.CODE_VERSION: "-".join(version),
         }
 
     def _function(self, role: Function, shape: Shape, reads: type[Any] | None = None) -> ServiceFunction:
@@ -153,12 +154,12 @@ class ServiceStack(Stack):
                 "sqs:GetQueueAttributes",
                 "sqs:ChangeMessageVisibility",
             ],
-            *self._queues.arns,
+            *(queue.queue_arn for queue in self._queues.of_pool(LAMBDA_POOL).values()),
         )
         if self._config.economy:
             worker.allow(["sqs:SendMessage"], *self._queues.arns)  # a retry that is due before a run could see to it
         self._allow_targets(worker)
-        for route, queue in self._queues.by_route.items():
+        for route, queue in self._queues.of_pool(LAMBDA_POOL).items():
             worker.function.add_event_source_mapping(
                 f"{route.pool.capitalize()}{route.priority.capitalize()}",
                 event_source_arn=queue.queue_arn,

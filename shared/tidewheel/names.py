@@ -8,17 +8,20 @@ from __future__ import annotations
 from enum import StrEnum
 
 from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS
-from tidewheel.domain.route import POOLS, PRIORITIES, ROUTES, Route
+from tidewheel.domain.route import FARGATE_POOL, LAMBDA_POOL, POOL_PATTERN, POOLS, PRIORITIES, ROUTES, Route, routes_of
 
 __all__ = [
     "DEAD_LETTERS",
     "DEFAULT_DEPLOYMENT",
     "EXECUTIONS_BY_DEATH_INDEX",
+    "FARGATE_POOL",
     "JOBS_BY_TENANT_INDEX",
+    "LAMBDA_POOL",
     "MAX_RECEIVES",
     "METRICS",
     "ON_CALL",
     "POOLS",
+    "POOL_PATTERN",
     "PRIORITIES",
     "RECONCILE_EVERY_MS",
     "ROUTES",
@@ -28,6 +31,7 @@ __all__ = [
     "Route",
     "Table",
     "physical",
+    "routes_of",
 ]
 
 DEFAULT_DEPLOYMENT = "tidewheel"

@@ -13,7 +13,7 @@ from tests.support.world_examples import NOW_MS
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.route import ROUTES
+from tidewheel.domain.route import PRIORITIES
 from tidewheel.engine.recover import Watch
 from tidewheel.ports import Control
 
@@ -103,7 +103,7 @@ def economy(endpoint: str, shards: int) -> dict[str, Any]:
 
 
 def _polls(prices: Prices) -> float:
-    polls = len(ROUTES) * _POLLERS * _POLLS_A_MINUTE * _MINUTES
+    polls = len(PRIORITIES) * _POLLERS * _POLLS_A_MINUTE * _MINUTES
     return max(0.0, polls - prices.sqs_free) * prices.sqs_requests
 
 

@@ -130,6 +130,14 @@ def synthesise_targets(
 
 
 @pytest.fixture(scope="session")
+def synthesise_pools(
+    tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]
+) -> Callable[[str], Synthesised]:
+    given = {"target": "aws", "authorizer_arn": AUTHORIZER}
+    return lambda pools: _synthesise(tmp_path_factory.mktemp("pools"), assets, **given, pools=pools)
+
+
+@pytest.fixture(scope="session")
 def synthesise_local_authorizer(
     tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]
 ) -> Synthesised:

@@ -57,6 +57,10 @@ def test_everything_can_be_given():
         ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),
         ("authorizer_arn", {"authorizer_arn": "arn:aws:lambda:us-east-1:111122223333:function:*"}),
         ("target_functions", {"target": "local", "target_functions": "*"}),
+        ("pools", {"target": "local", "pools": "Fast"}),
+        ("pools", {"target": "local", "pools": "a b"}),
+        ("pools", {"target": "local", "pools": ["a" * 32]}),
+        ("pools", {"target": "local", "pools": "a,b,c,d"}),
         ("target_functions", {"target": "local", "target_functions": "arn:aws:sqs:us-east-1:111122223333:q"}),
     ],
 )
@@ -74,3 +78,9 @@ def test_an_open_api_is_not_synthesised(monkeypatch, capsys):
     written = capsys.readouterr()
     assert written.err.startswith("tidewheel: context 'authorizer_arn' is not set")
     assert written.err.count("\n") == 1
+
+
+def test_pools_are_those_of_every_deployment_and_what_is_named():
+    assert _read(target="local").pools == ("lambda", "fargate")
+    assert _read(target="local", pools="gpu, fargate,rack-2").pools == ("lambda", "fargate", "gpu", "rack-2")
+    assert len(_read(target="local", pools=["gpu"]).routes) == 12

@@ -12,7 +12,9 @@ SCHEDULER = "lambda:function:tidewheel-scheduler"
 TARGETS = "lambda:function:tidewheel-target-*"
 ECHO = "lambda:function:tidewheel-echo"
 DEAD_LETTERS = "<DeadLetters>"
-QUEUES = ("<QueueLambdaCritical>", "<QueueLambdaHigh>", "<QueueLambdaNormal>", "<QueueLambdaLow>")
+LAMBDA_QUEUES = ("<QueueLambdaCritical>", "<QueueLambdaHigh>", "<QueueLambdaNormal>", "<QueueLambdaLow>")
+FARGATE_QUEUES = ("<QueueFargateCritical>", "<QueueFargateHigh>", "<QueueFargateNormal>", "<QueueFargateLow>")
+QUEUES = (*LAMBDA_QUEUES, *FARGATE_QUEUES)
 
 READ_WRITE = "GetItem PutItem DeleteItem"
 CONSUME = "ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility"
@@ -41,7 +43,7 @@ ALLOWED = {
         EXECUTIONS: "GetItem PutItem",
         WHEEL: "PutItem",
         TARGETS: "InvokeFunction",
-        **dict.fromkeys(QUEUES, CONSUME),
+        **dict.fromkeys(LAMBDA_QUEUES, CONSUME),
     },
     "watchdog": {CONTROL: "GetItem", SCHEDULER: "InvokeFunction"},
     "reconciler": {
@@ -64,7 +66,11 @@ ALLOWED = {
 ALLOWED_IN_ECONOMY = {
     "api": ALLOWED["api"],
     "scheduler": {resource: actions for resource, actions in ALLOWED["scheduler"].items() if resource != SCHEDULER},
-    "worker": {**ALLOWED["worker"], **dict.fromkeys(QUEUES, f"{CONSUME} SendMessage")},
+    "worker": {
+        **ALLOWED["worker"],
+        **dict.fromkeys(QUEUES, "SendMessage"),
+        **dict.fromkeys(LAMBDA_QUEUES, f"{CONSUME} SendMessage"),
+    },
 }
 """No scheduler calls another; a worker sends the retries that no run could see to in time."""
 SERVICES = ("dynamodb", "lambda", "sqs", "logs")

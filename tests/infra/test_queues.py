@@ -1,3 +1,4 @@
+from infra.constructs.queues import logical_id
 from tidewheel import names
 
 QUEUES = {
@@ -5,8 +6,13 @@ QUEUES = {
     "QueueLambdaHigh": "tidewheel-lambda-high",
     "QueueLambdaNormal": "tidewheel-lambda-normal",
     "QueueLambdaLow": "tidewheel-lambda-low",
+    "QueueFargateCritical": "tidewheel-fargate-critical",
+    "QueueFargateHigh": "tidewheel-fargate-high",
+    "QueueFargateNormal": "tidewheel-fargate-normal",
+    "QueueFargateLow": "tidewheel-fargate-low",
     "DeadLetters": "tidewheel-dead-letters",
 }
+TAKEN_BY_LAMBDA = [id for id in QUEUES if "Fargate" not in id]
 FOURTEEN_DAYS = 14 * 24 * 3600
 
 
@@ -23,7 +29,9 @@ def test_logical_ids_never_change_since_a_new_one_means_a_new_queue(either):
 def test_a_message_stays_hidden_for_longer_than_the_worker_may_run(either):
     timeout = either.service.function("worker")["Timeout"]
     assert timeout == 900
-    assert all(queue["VisibilityTimeout"] > timeout for queue in _routes(either.service).values())
+    queues = _routes(either.service)
+    assert all(queues[id]["VisibilityTimeout"] > timeout for id in queues if "Lambda" in id)
+    assert {queues[id]["VisibilityTimeout"] for id in queues if "Fargate" in id} == {60}
 
 
 def test_ten_deliveries_before_the_dead_letters(either):
@@ -55,7 +63,7 @@ def test_a_queue_outlives_its_stack_in_an_account(aws, local):
 
 def test_each_queue_is_taken_in_batches_that_can_fail_in_part_and_nothing_is_filtered(either, as_text):
     mappings = [mapping["Properties"] for mapping in either.service.of("Lambda::EventSourceMapping").values()]
-    assert {as_text(mapping["EventSourceArn"]) for mapping in mappings} == {f"<{id}>" for id in QUEUES}
+    assert {as_text(mapping["EventSourceArn"]) for mapping in mappings} == {f"<{id}>" for id in TAKEN_BY_LAMBDA}
     for mapping in mappings:
         assert mapping["BatchSize"] == 10
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -93,3 +101,21 @@ def test_dead_letters_are_seen_to_a_little_at_a_time(either, as_text):
 def test_a_laptop_runs_five_batches_of_each_priority(local, as_text):
     assert set(_concurrency(local.service, as_text).values()) == {5}
     assert "ReservedConcurrentExecutions" not in local.service.function("worker")
+
+
+def test_a_deployments_own_pools_have_queues_of_which_all_know(synthesise_pools, as_text):
+    done = synthesise_pools("gpu, rack-2")
+    queues = {id: queue["QueueName"] for id, queue in _routes(done.service).items()}
+    assert len(queues) == 16
+    assert queues["QueueRackX2Low"] == "tidewheel-rack-2-low"
+    for role in ("api", "scheduler", "worker", "undertaker", "reconciler"):
+        assert '"rack-2-low":' in as_text(done.service.function(role)["Environment"]["Variables"]["TIDEWHEEL_QUEUES"])
+    version = done.service.function("scheduler")["Environment"]["Variables"]["TIDEWHEEL_CODE_VERSION"]
+    assert version == "digest-of-scheduler-16-loop-gpu-rack-2"  # loops that do not know them yield
+    assert len(done.service.of("Lambda::EventSourceMapping")) == 5
+    assert done.findings == []
+
+
+def test_no_two_pools_share_a_logical_id():
+    pools = ["ab", "a-b", "axb", "ax0b", "a--b", "abx", "xab", "b-high", "bhigh"]
+    assert len({logical_id(route) for route in names.routes_of(pools)}) == 4 * len(pools)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PRIORITIES = ("critical", "high", "normal", "low")
-POOLS = ("lambda",)
+LAMBDA_POOL = "lambda"
+FARGATE_POOL = "fargate"
+POOLS = (LAMBDA_POOL, FARGATE_POOL)
+"""The pools of every deployment; it may have others besides."""
+POOL_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
+"""What a pool's name looks like."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,4 +37,10 @@ class Route:
         return cls(pool, priority)
 
 
-ROUTES = tuple(Route(pool, priority) for pool in POOLS for priority in PRIORITIES)
+def routes_of(pools: Iterable[str]) -> tuple[Route, ...]:
+    """The routes of some pools, critical first in each."""
+    return tuple(Route(pool, priority) for pool in pools for priority in PRIORITIES)
+
+
+ROUTES = routes_of(POOLS)
+"""Those of the pools that every deployment has."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
+from tidewheel.domain import pools
 from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
 from tidewheel.domain.execution import Execution, State
 from tidewheel.domain.expansion import route_of
@@ -15,6 +16,7 @@ from tidewheel.domain.ledger import standing
 from tidewheel.domain.limits import DIRECT_MS, MAX_PAGE
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.pace import LOOP, Pace
+from tidewheel.domain.route import POOLS
 from tidewheel.domain.wheel import Chain, Entry, Placed, Waiting, late
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
@@ -52,6 +54,7 @@ class Define:
     telemetry: Telemetry
     layouts: Layouts
     pace: Pace = LOOP
+    pools: Collection[str] = POOLS
 
     def create(self, tenant: str, draft: Draft, key: str = "", fingerprint: str = "") -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.
@@ -124,8 +127,9 @@ class Define:
             Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace).hand_over(job, placed, now)
 
     def _accepted(self, definition: Definition) -> Definition:
-        """Raises ``Invalid`` for what cannot be promised at this pace."""
+        """Raises ``Invalid`` for what cannot be promised at this pace, or run by any worker."""
         self.pace.refuse(definition.precision)
+        pools.refuse(definition, self.pools)
         return definition
 
     def get(self, tenant: str, id: str) -> Job:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from tidewheel.domain import limits
 from tidewheel.domain.retry import CAUSES
+from tidewheel.domain.route import LAMBDA_POOL, POOL_PATTERN
 from tidewheel.wire.model import Model, refusal, shown
 from tidewheel.wire.schedule import ScheduleBody
 from tidewheel.wire.targets import TargetBody
@@ -20,7 +21,6 @@ MAX_TAGS = 20
 MAX_TAG_VALUE = 256
 MAX_CAUSES = 20
 _STATUS = re.compile(r"[45][0-9]{2}", re.ASCII)
-_POOL = r"^[a-z][a-z0-9-]{0,30}$"
 _TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
 
 
@@ -39,6 +39,14 @@ def _name(text: str) -> str:
 def _cause(text: str) -> str:
     if text not in CAUSES and not _STATUS.fullmatch(text):
         raise refusal(f"{shown(text)} is no cause", f"use {', '.join(CAUSES)} or a status from 400 to 599")
+    return text
+
+
+def _pool(text: str) -> str:
+    if not re.fullmatch(POOL_PATTERN, text, re.ASCII):
+        raise refusal(
+            f"{shown(text)} is no pool's name", "begin with a-z, and use up to 31 of a-z, 0-9 and dashes, as in lambda"
+        )
     return text
 
 
@@ -85,7 +93,14 @@ class JobBody(Model):
         Literal["high", "normal", "low"],
         Field(description="How near to its due time a run starts. A deployment in economy mode refuses high."),
     ] = "normal"
-    pool: Literal["lambda"] = "lambda"
+    pool: Annotated[
+        str,
+        AfterValidator(_pool),
+        Field(
+            description="Whose workers run it: `lambda`, `fargate`, or another of the deployment.",
+            json_schema_extra={"pattern": POOL_PATTERN},
+        ),
+    ] = LAMBDA_POOL
     jitter: Annotated[
         timedelta,
         *bounded(0, limits.MAX_JITTER_MS),
@@ -99,7 +114,11 @@ class JobBody(Model):
             "follows from the job's id: many jobs of one schedule spread evenly. Adds to the jitter."
         ),
     ] = timedelta()
-    timeout: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_TIMEOUT_MS)] = timedelta(minutes=1)
+    timeout: Annotated[
+        timedelta,
+        *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_POOL_TIMEOUT_MS),
+        Field(description="How long one attempt may take; on the pool `lambda` 14 minutes at most."),
+    ] = timedelta(minutes=1)
     deadline: Annotated[timedelta, *bounded(limits.MIN_TIMEOUT_MS, limits.MAX_DEADLINE_MS)] | None = Field(
         None, description="How long after its due time a run may go on, retries included; past it, it ends timed_out."
     )

@@ -29,4 +29,5 @@ def define(settings: RunSettings) -> Define:
         telemetry=PowertoolsTelemetry(Function.API),
         layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
         pace=settings.pace,
+        pools=frozenset(route.pool for route in settings.queues),
     )
