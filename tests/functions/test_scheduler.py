@@ -148,6 +148,8 @@ def test_a_missing_setting_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_the_real_wiring_reaches_nobody_before_it_runs() -> None:
     made = real_ticker(SchedulerSettings.from_env({str(k): v for k, v in ENVIRONMENT.items()}), "me", 1)
     assert (made.owner, made.version, made.layouts.shards, made.seat, made.seats) == ("me", "v1", 2, 1, 1)
+    assert made.guard is not None
+    assert made.guard.refusal() == ""
     made.executor.shutdown()
 
 

@@ -15,6 +15,10 @@ WRITE_BOUND_MS = 10 * SECOND_MS
 SKEW_MS = 2 * SECOND_MS
 """How far the clocks of two machines may lie apart."""
 
+SKEW_WARNED_MS = 1 * SECOND_MS
+SKEW_REFUSED_MS = 5 * SECOND_MS
+"""A worker or scheduler whose clock is proven to be off by more says so; or takes no work, and says why."""
+
 DIRECT_MS = 2 * SECOND_MS
 """What is due sooner is sent to the queue by the API itself and held by the worker until due."""
 

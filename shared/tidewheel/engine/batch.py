@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tidewheel.domain.errors import DomainError
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.limits import SECOND_MS
+from tidewheel.engine.clock_guard import ClockGuard
 from tidewheel.engine.handled import Fate, Handled
 from tidewheel.engine.run import Run
 from tidewheel.ports import SEND_BATCH, PortError, Queue, Received, Telemetry
@@ -26,6 +27,7 @@ class Batch:
         queue: Where messages are postponed.
         telemetry: Counts.
         read: Takes a message's body apart; raises ``DomainError``.
+        guard: Says whether this machine's clock is fit for it; while it is not, every message is left to others.
     """
 
     run: Run
@@ -33,6 +35,7 @@ class Batch:
     telemetry: Telemetry
     read: Callable[[str], Dispatch]
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(SEND_BATCH))
+    guard: ClockGuard | None = None
 
     def handle(self, messages: Sequence[Received]) -> list[str]:
         """Runs all messages at once.
@@ -52,6 +55,9 @@ class Batch:
 
     def _guarded(self, message: Received) -> Handled:
         """One bad message must not keep its neighbours from being deleted, whatever is wrong with it."""
+        if self.guard is not None and self.guard.refusal():
+            self.telemetry.count("handled", outcome="clock")
+            return Handled(Fate.POSTPONE, "clock", _again_ms(message))
         try:
             return self.run.handle(self.read(message.body), message)
         except (PortError, DomainError) as error:
@@ -61,8 +67,7 @@ class Batch:
             problem = type(error).__name__
             self.telemetry.alarm("a message met an unexpected fault", message_id=message.id, problem=str(error))
         self.telemetry.count("message_failed", problem=problem)
-        delay = min(_LONGEST_DELAY_MS, _FIRST_DELAY_MS << min(message.times, 10))
-        return Handled(Fate.POSTPONE, "failed", delay)
+        return Handled(Fate.POSTPONE, "failed", _again_ms(message))
 
     def _postpone(self, message: Received, delay_ms: int) -> None:
         """Brings a message back sooner than its visibility time-out would; if that fails, it comes then."""
@@ -70,3 +75,8 @@ class Batch:
             self.queue.postpone(message.route, message.receipt, delay_ms)
         except PortError as error:
             self.telemetry.note("a message comes back late", message_id=message.id, problem=str(error))
+
+
+def _again_ms(message: Received) -> int:
+    """In how long (ms) it comes back: soon, then ever later; the queue gives it up after a quarter of an hour."""
+    return min(_LONGEST_DELAY_MS, _FIRST_DELAY_MS << min(message.times, 10))

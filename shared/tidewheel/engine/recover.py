@@ -6,7 +6,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from tidewheel.domain.lease import Lease, Vigil
-from tidewheel.domain.limits import STILL_MS
+from tidewheel.domain.limits import SECOND_MS, STILL_MS
+from tidewheel.domain.skew import Standing
+from tidewheel.engine.clock_guard import ClockGuard
 from tidewheel.ports import Clock, Control, Launcher, Telemetry
 
 _LOOK_EVERY_MS = 100
@@ -15,18 +17,25 @@ PATIENCE_MS = 30_000
 
 
 def take_lease(
-    control: Control, clock: Clock, owner: str, version: str, seat: int
+    control: Control, clock: Clock, owner: str, version: str, seat: int, guard: ClockGuard | None = None
 ) -> Generator[int, None, Lease | None]:
     """Waits until a seat's lease is free, given up or silent, and takes it; yields until when there is nothing to do.
 
     Returns:
-        The lease, or None when the holder lives and does not yield, or another candidate was faster.
+        The lease, or None when the holder lives and does not yield, or another candidate was faster, or this
+        machine's clock is off.
     """
     vigil = Vigil()
     stood_for = None
     until = clock.monotonic_ms() + PATIENCE_MS
     while clock.monotonic_ms() < until:
         seen = control.lease(seat)
+        match guard.standing if guard else Standing.FIT:
+            case Standing.OFF:
+                return None
+            case Standing.DOUBTFUL:
+                yield clock.now_ms() + SECOND_MS
+                continue
         if vigil.stands_still(seen, clock.monotonic_ms()):
             return control.take(seen, owner, version, seat)
         if seen is not None and seen.epoch != stood_for:

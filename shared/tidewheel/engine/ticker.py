@@ -12,6 +12,7 @@ from tidewheel.domain.lease import Lease
 from tidewheel.domain.limits import HEARTBEAT_MS, LET_GO_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.engine.backoff import Backoff
+from tidewheel.engine.clock_guard import ClockGuard
 from tidewheel.engine.fire import Hopper
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.recover import take_lease
@@ -36,6 +37,7 @@ class End(StrEnum):
     DONE = "done"  # a short run has handed on what it could; only where nobody loops
     HANDED_OVER = "handed_over"  # to a successor that stood ready, or at the deadline
     LET_GO = "let_go"  # its heartbeat could not be renewed in time
+    SKEWED = "skewed"  # this machine's clock is off; whoever comes next runs on another one, or looks again
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Ticker:
         seat: Which seat it is to take.
         seats: How many there are.
         pace: Whether it loops, or hands over what comes next and ends.
+        guard: Says whether this machine's clock is fit for it.
     """
 
     stores: Stores
@@ -69,6 +72,7 @@ class Ticker:
     seat: int = 0
     seats: int = 1
     pace: Pace = LOOP
+    guard: ClockGuard | None = None
 
     def run(self, remaining_ms: Callable[[], int]) -> End:
         """Takes the seat and turns the wheel until the deadline nears, or, where nobody loops, all is handed over.
@@ -89,14 +93,18 @@ class Ticker:
 
     def steps(self, remaining_ms: Callable[[], int]) -> Steps:
         """The same step by step: yields the instant (ms) until which there is nothing to do."""
-        lease = yield from take_lease(self.stores.control, self.clock, self.owner, self.version, self.seat)
+        lease = yield from take_lease(self.stores.control, self.clock, self.owner, self.version, self.seat, self.guard)
         if lease is None:
-            return End.NOT_NEEDED
+            return End.SKEWED if self.is_off() else End.NOT_NEEDED
         self.telemetry.note("turning", owner=self.owner, seat=self.seat, epoch=lease.epoch)
         end = yield from _Reign(self, lease).steps(remaining_ms)
         self.telemetry.note("stopped turning", owner=self.owner, seat=self.seat, epoch=lease.epoch, end=str(end))
         self.telemetry.flush()
         return end
+
+    def is_off(self) -> bool:
+        """Whether this machine's clock is so far off that it may turn nothing."""
+        return self.guard is not None and bool(self.guard.refusal())
 
 
 Steps = Generator[int, None, End]
@@ -124,7 +132,7 @@ class _Reign:
     def steps(self, remaining_ms: Callable[[], int]) -> Steps:
         while True:
             end = self._tick(remaining_ms())
-            if end in {End.HANDED_OVER, End.DONE}:
+            if end in {End.HANDED_OVER, End.DONE, End.SKEWED}:
                 yield from self._yield()
             if end is not None:
                 return end
@@ -135,6 +143,8 @@ class _Reign:
         monotonic = self._clock.monotonic_ms()
         if monotonic - self._renewed_ms > LET_GO_MS:
             return End.LET_GO
+        if self._ticker.is_off():
+            return End.SKEWED
         self._errands.collect()
         self._heartbeat(monotonic)
         now = self._clock.now_ms()

@@ -6,7 +6,7 @@ went wrong outside; whoever sees one knows only that the call may or may not hav
 
 from tidewheel.ports.errors import Lost, PortError, Throttled
 from tidewheel.ports.stores import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
-from tidewheel.ports.surroundings import Clock, Entropy, Launcher, Telemetry
+from tidewheel.ports.surroundings import Clock, ClockWatch, Entropy, Launcher, Telemetry
 from tidewheel.ports.turning import Control, Wheel
 from tidewheel.ports.work import SEND_BATCH, Call, Caller, Logs, Progress, Queue, Received, Secrets
 
@@ -15,6 +15,7 @@ __all__ = [
     "Call",
     "Caller",
     "Clock",
+    "ClockWatch",
     "Control",
     "Entropy",
     "ExecutionKey",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from tidewheel.domain.skew import Deviation
+
 
 class Clock(Protocol):
     """The one source of time."""
@@ -19,6 +21,13 @@ class Clock(Protocol):
 
     def sleep(self, duration_ms: int) -> None:
         """Returns after about ``duration_ms``."""
+
+
+class ClockWatch(Protocol):
+    """Compares the wall clock with what others say the time is; it asks nobody for that purpose."""
+
+    def deviation(self) -> Deviation:
+        """How far the clock is surely off, by what was heard lately."""
 
 
 class Entropy(Protocol):

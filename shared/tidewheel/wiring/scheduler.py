@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.dates import Dates
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
+from tidewheel.engine.clock_guard import ClockGuard
 from tidewheel.engine.fire import MOST_IN_FLIGHT
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ticker import Ticker
@@ -32,8 +34,10 @@ def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
         owner: A name for this run that no other run has.
         seat: Which seat it is to take; where nobody loops, there is one.
     """
-    dynamodb, clock = clients.dynamodb(), SystemClock()
-    control = DynamoControl(dynamodb, settings.control_table)
+    clock = SystemClock()
+    dates = Dates(clock)
+    dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
+    control, telemetry = DynamoControl(dynamodb, settings.control_table), PowertoolsTelemetry(Function.SCHEDULER)
     return Ticker(
         stores=Stores(
             wheel=DynamoWheel(dynamodb, settings.wheel_table),
@@ -41,10 +45,10 @@ def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
             control=control,
             executions=DynamoExecutions(dynamodb, settings.executions_table),
         ),
-        queue=SqsQueue(clients.sqs(), settings.queues),
+        queue=SqsQueue(sqs, settings.queues),
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
         clock=clock,
-        telemetry=PowertoolsTelemetry(Function.SCHEDULER),
+        telemetry=telemetry,
         executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="errand"),
         layouts=Layouts(control, clock, settings.shards),
         owner=owner,
@@ -52,4 +56,5 @@ def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
         seat=seat if settings.pace.loops else 0,
         seats=settings.schedulers,
         pace=settings.pace,
+        guard=ClockGuard(dates, clock, telemetry),
     )

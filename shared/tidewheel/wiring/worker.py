@@ -7,6 +7,7 @@ from threading import Thread
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.dates import Dates
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.aws.queue import SqsQueue
@@ -16,6 +17,7 @@ from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.memory import MemoryLogs, MemorySecrets
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.engine.batch import Batch
+from tidewheel.engine.clock_guard import ClockGuard
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.keeper import Keeper
 from tidewheel.engine.layouts import Layouts
@@ -30,10 +32,12 @@ from tidewheel.wiring.stores import all_jobs
 
 def batch(settings: RunSettings) -> Batch:
     """Makes the flow with its clients."""
-    dynamodb, clock = clients.dynamodb(), SystemClock()
+    clock = SystemClock()
+    dates = Dates(clock)
+    dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
     telemetry = PowertoolsTelemetry(Function.WORKER)
     executions = DynamoExecutions(dynamodb, settings.executions_table)
-    wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
+    wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(sqs, settings.queues)
     keeper = Keeper(executions, queue, MemoryLogs(), clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
     Thread(target=keeper.watch, name="keeper", daemon=True).start()
     run = Run(
@@ -49,4 +53,4 @@ def batch(settings: RunSettings) -> Batch:
         keeper=keeper,
         direct=Direct(queue, wheel, clock, telemetry, settings.pace),
     )
-    return Batch(run, queue, telemetry, load)
+    return Batch(run, queue, telemetry, load, guard=ClockGuard(dates, clock, telemetry))

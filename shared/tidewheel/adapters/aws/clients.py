@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tidewheel.adapters.aws.dates import Dates
 from tidewheel.domain.limits import MAX_WAIT_MS, SECOND_MS
 from tidewheel.ports import PortError, Throttled
 
@@ -41,17 +42,25 @@ _BOUNDED = Config(
 )
 
 
-def dynamodb() -> DynamoDBClient:
-    """A client whose every call ends within ``CALL_BOUND_MS``, which is less than ``limits.WRITE_BOUND_MS``."""
+def dynamodb(dates: Dates | None = None) -> DynamoDBClient:
+    """A client whose every call ends within ``CALL_BOUND_MS``, which is less than ``limits.WRITE_BOUND_MS``.
+
+    Args:
+        dates: Hears what time its answers say it is.
+    """
     client = boto3.client("dynamodb", config=_BOUNDED)
     client.meta.events.register_first("needs-retry.dynamodb", _forget_wish)
+    if dates is not None:
+        dates.listen(client.meta.events, "dynamodb")
     return client
 
 
-def sqs() -> SQSClient:
+def sqs(dates: Dates | None = None) -> SQSClient:
     """A client with the same bounds."""
     client = boto3.client("sqs", config=_BOUNDED)
     client.meta.events.register_first("needs-retry.sqs", _forget_wish)
+    if dates is not None:
+        dates.listen(client.meta.events, "sqs")
     return client
 
 

@@ -5,7 +5,13 @@ from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.logs import MemoryLogs
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
 from tidewheel.adapters.memory.secrets import MemorySecrets
-from tidewheel.adapters.memory.settable import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
+from tidewheel.adapters.memory.settable import (
+    CountedEntropy,
+    InlineExecutor,
+    RecordingTelemetry,
+    SettableClock,
+    SettableWatch,
+)
 from tidewheel.adapters.memory.stores import MemoryExecutions, MemoryJobs, MemoryWheel, World
 
 __all__ = [
@@ -22,5 +28,6 @@ __all__ = [
     "Message",
     "RecordingTelemetry",
     "SettableClock",
+    "SettableWatch",
     "World",
 ]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
+from tidewheel.domain.skew import QUORUM, Deviation
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -36,6 +38,18 @@ class SettableClock:
     def sleep(self, duration_ms: int) -> None:
         """Moves the clock on."""
         self.advance(duration_ms)
+
+
+class SettableWatch:
+    """``ports.ClockWatch`` that says what it is told to: by how much (ms) the clock is ahead, and who says so."""
+
+    def __init__(self, ahead_ms: int = 0, sightings: int = QUORUM) -> None:
+        self.ahead_ms = ahead_ms
+        self.sightings = sightings
+
+    def deviation(self) -> Deviation:
+        """See ``ports.ClockWatch``."""
+        return Deviation(self.ahead_ms, self.sightings)
 
 
 class CountedEntropy:
