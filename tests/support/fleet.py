@@ -31,6 +31,31 @@ class Skewed:
     def sleep(self, duration_ms: int) -> None:
         self.clock.sleep(duration_ms)
 
+    def true_of(self, instant_ms: int) -> int:
+        """When it shows the instant, by the true clock."""
+        return instant_ms - self.ahead_ms
+
+
+class Told(Skewed):
+    """A clock that shows what a rule makes of the true time: never faster than it, now and then set back."""
+
+    def __init__(self, clock: Clock, shows: Callable[[int], int]) -> None:
+        super().__init__(clock, 0)
+        self.shows = shows
+
+    def now_ms(self) -> int:
+        return self.shows(self._true_ms())
+
+    def sleep_until(self, instant_ms: int) -> None:
+        self.clock.sleep_until(self.true_of(instant_ms))
+
+    def true_of(self, instant_ms: int) -> int:
+        """When it shows the instant for the first time from now on."""
+        true_ms = self._true_ms()
+        while (left := instant_ms - self.shows(true_ms)) > 0:
+            true_ms += left
+        return true_ms
+
 
 @dataclass
 class Fleet:
@@ -42,19 +67,24 @@ class Fleet:
     ends: dict[int, End | str] = field(default_factory=dict)
     _queue: list[tuple[int, int, int]] = field(default_factory=list)
     _steps: dict[int, Steps] = field(default_factory=dict)
-    _skews: dict[int, int] = field(default_factory=dict)
+    _clocks: dict[int, Skewed] = field(default_factory=dict)
     _seat_of: dict[int, int] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
     _order: itertools.count[int] = field(default_factory=itertools.count)
 
     def start(
-        self, seat: int, version: str = "v1", remaining: Callable[[], int] = lambda: FOR_EVER, skew_ms: int = 0
+        self,
+        seat: int,
+        version: str = "v1",
+        remaining: Callable[[], int] = lambda: FOR_EVER,
+        skew_ms: int = 0,
+        clock: Skewed | None = None,
     ) -> int:
-        """Starts a scheduler, its clock ahead by the skew; the answer is its number."""
+        """Starts a scheduler with a clock of its own, or one that is ahead by the skew; the answer is its number."""
         number = next(self._count)
         ticker = self.outfit(self.stack.ticker(version, seat, self.seats))
-        self._skews[number], self._seat_of[number] = skew_ms, seat
-        self._steps[number] = replace(ticker, clock=Skewed(self.stack.clock, skew_ms)).steps(remaining)
+        self._clocks[number], self._seat_of[number] = clock or Skewed(self.stack.clock, skew_ms), seat
+        self._steps[number] = replace(ticker, clock=self._clocks[number]).steps(remaining)
         heapq.heappush(self._queue, (self.stack.clock.now_ms(), next(self._order), number))
         return number
 
@@ -93,7 +123,7 @@ class Fleet:
         except (Lost, PortError) as error:
             self.ends[number] = type(error).__name__.lower()
         else:
-            at = max(until - self._skews[number], self.stack.clock.now_ms() + 1)
+            at = max(self._clocks[number].true_of(until), self.stack.clock.now_ms() + 1)
             heapq.heappush(self._queue, (at, next(self._order), number))
             return
         del self._steps[number]

@@ -38,7 +38,7 @@ from tidewheel.engine.shelf import Shelf
 from tidewheel.engine.ticker import End, Ticker
 from tidewheel.engine.undertake import Undertaker
 from tidewheel.engine.window import Stores
-from tidewheel.ports import Call, Locks, Received
+from tidewheel.ports import Call, Clock, Locks, Received
 from tidewheel.wire.message import load
 
 START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
@@ -117,6 +117,7 @@ class MemoryStack:
         self.logs = MemoryLogs()
         self.keeper = self.fresh_keeper()
         self.workers_up = True
+        self.workers_clock: Clock = self.clock
         self._held: list[tuple[int, Route, Message]] = []
         self._owners = 0
         self._stop_ms = 0
@@ -146,7 +147,7 @@ class MemoryStack:
             self.executions,
             self.wheel,
             {"http": self.caller},
-            self.clock,
+            self.workers_clock,
             self.entropy,
             self.telemetry,
             self.layouts,
@@ -223,7 +224,7 @@ class MemoryStack:
             self._held += [(message.dispatch.due_ms, route, message) for message in self.queue.take(route, 1_000)]
         if not self._held:
             return
-        now = self.clock.now_ms()
+        now = self.workers_clock.now_ms()
         ready = [held for held in self._held if held[0] <= now]
         self._held = [held for held in self._held if held[0] > now]
         for _, route, message in ready:
