@@ -15,7 +15,7 @@ VISIBILITY = Duration.minutes(16)
 """Longer than the worker's time-out, which begins only when the batch it received is handed to it."""
 
 POOL_VISIBILITY = Duration.seconds(60)
-"""For others than a pool's worker, which says with each receipt, and while it runs, for how long a message is its own."""
+"""For others than a pool's worker, which says with each receipt, and as it works, for how long a message is its own."""
 
 
 class RouteQueues(Construct):
