@@ -26,7 +26,8 @@ LOCAL_CONCURRENCY = dict.fromkeys(names.PRIORITIES, 5)
 MAX_POOLS = 5
 """A function's environment, 4 KB at most (AWS Lambda quotas), names four queues for each, by URL."""
 
-_DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
+_DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
+"""The name of a bucket takes 63 characters: this, "-logs-", account, and the longest region's name."""
 _FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
 _FUNCTION_PATTERN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+")
 
@@ -129,7 +130,7 @@ def _target(read: ReadContext) -> Target:
 def _deployment(read: ReadContext) -> str:
     text = _text(read, "deployment") or names.DEFAULT_DEPLOYMENT
     if not _DEPLOYMENT.fullmatch(text):
-        raise ContextError("deployment", f"must be 2 to 32 lower-case letters, digits and dashes, not {text!r}")
+        raise ContextError("deployment", f"must be 2 to 30 lower-case letters, digits and dashes, not {text!r}")
     return text
 
 

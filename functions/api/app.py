@@ -25,6 +25,7 @@ ROUTES: dict[str, Callable[[Request], Response[str]]] = {
     "listExecutions": routes_executions.listed,
     "ledger": routes_executions.ledger,
     "getExecution": routes_executions.get,
+    "logs": routes_executions.logs,
     "listDeadLetters": routes_dead_letters.listed,
     "redriveDeadLetters": routes_dead_letters.redrive,
     "health": answers.health,

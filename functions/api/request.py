@@ -235,9 +235,10 @@ def position(text: str, kind: str) -> str:
             case [str(found), str(place)] if found == kind and text == cursor(kind, place):
                 return place
     except (ValueError, RecursionError) as error:
-        raise _foreign_cursor() from error
-    raise _foreign_cursor()
+        raise foreign_cursor() from error
+    raise foreign_cursor()
 
 
-def _foreign_cursor() -> Invalid:
+def foreign_cursor() -> Invalid:
+    """What a cursor is refused with that this list never gave."""
     return Invalid("cursor", "is not one of this list", "use the cursor of this list's last page, as it was")

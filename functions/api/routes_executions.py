@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered
-from functions.api.request import Request, cursor
+from functions.api.request import Request, cursor, foreign_cursor
 from tidewheel.engine.ledger import Ledger
+from tidewheel.engine.logs import LogBook, Place
 from tidewheel.wire.convert import execution_answer, ledger_answer, listed_answer
-from tidewheel.wire.execution import ExecutionList
+from tidewheel.wire.execution import ExecutionList, LogAnswer
+
+_PLACE = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,9})", re.ASCII)
+_MOST_ATTEMPTS = 100_000
+"""Redriven and handed-over executions have more attempts than a job allows at once; none has as many as this."""
 
 
 def listed(request: Request) -> Response[str]:
@@ -31,3 +38,37 @@ def ledger(request: Request) -> Response[str]:
     flow = Ledger(define.jobs, define.executions, define.clock)
     report = flow.of(request.tenant, job, request.instant("from"), request.instant("to"))
     return answered(ledger_answer(report.lines, report.from_ms, report.until_ms))
+
+
+def logs(request: Request) -> Response[str]:
+    """A piece of an attempt's log. Without an attempt, a cursor goes on with the one that it came from."""
+    id, define = request.execution, request.define
+    kind = f"logs/{id}"
+    attempt = request.whole("attempt", 0, _MOST_ATTEMPTS) or None
+    text = request.position(kind)
+    place = None if text is None else _place(text)
+    if place is not None and attempt not in {None, place.attempt}:
+        raise foreign_cursor()
+    page = LogBook(define.executions, define.logs).read(request.tenant, id, attempt, place)
+    return answered(
+        LogAnswer.model_validate(
+            {
+                "attempt": page.attempt,
+                "text": page.text,
+                "source": page.source and page.source.value,
+                "cursor": cursor(kind, _position(page.place)),
+                "complete": page.complete,
+            }
+        )
+    )
+
+
+def _position(place: Place | None) -> str | None:
+    return None if place is None else f"{place.attempt}.{place.part}.{place.offset}"
+
+
+def _place(text: str) -> Place:
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        raise foreign_cursor()
+    return Place(*map(int, found.groups()))

@@ -33,6 +33,15 @@ class Arns:
         """The index of the Executions table."""
         return f"{self.table(names.Table.EXECUTIONS)}/index/{names.EXECUTIONS_BY_DEATH_INDEX}"
 
+    def logs_bucket(self) -> str:
+        """The bucket of logs."""
+        name = names.logs_bucket(self.config.deployment, self.stack.account, self.stack.region)
+        return self.stack.format_arn(service="s3", region="", account="", resource=name)
+
+    def logs(self) -> str:
+        """Everything in it, as a pattern."""
+        return f"{self.logs_bucket()}/*"
+
     def function(self, role: str) -> str:
         """A function by its role in this deployment; the role may be a pattern."""
         return self.stack.format_arn(

@@ -24,7 +24,7 @@ from infra.constructs.functions import MAX_EVENT_AGE, NO_RETRIES, ServiceFunctio
 from infra.constructs.on_call import OnCall
 from infra.constructs.queues import RouteQueues
 from tidewheel import settings
-from tidewheel.names import LAMBDA_POOL, POOLS, RECONCILE_EVERY_MS, Env, Function, Output, Table
+from tidewheel.names import LAMBDA_POOL, POOLS, RECONCILE_EVERY_MS, Env, Function, Output, Table, logs_bucket
 
 Assets = Callable[[Function], Asset]
 """Answers what a function ships."""
@@ -86,6 +86,7 @@ class ServiceStack(Stack):
             Env.WHEEL_TABLE: physical(Table.WHEEL),
             Env.EXECUTIONS_TABLE: physical(Table.EXECUTIONS),
             Env.CONTROL_TABLE: physical(Table.CONTROL),
+            Env.LOGS_BUCKET: logs_bucket(self._config.deployment, self.account, self.region),
             Env.QUEUES: self._queues.urls(),
             Env.SHARDS: shards,
             Env.PACE: pace,
@@ -116,6 +117,8 @@ class ServiceStack(Stack):
         api.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
         api.allow(["dynamodb:Query"], self._arns.executions_by_death())
         api.allow(["sqs:SendMessage"], *self._queues.arns)
+        api.allow(["s3:ListBucket"], self._arns.logs_bucket())
+        self._allow_logs(api, "s3:GetObject")
         return api
 
     def _scheduler(self) -> ServiceFunction:
@@ -158,6 +161,7 @@ class ServiceStack(Stack):
         )
         if self._config.economy:
             worker.allow(["sqs:SendMessage"], *self._queues.arns)  # a retry that is due before a run could see to it
+        self._allow_logs(worker, "s3:PutObject")
         self._allow_targets(worker)
         for route, queue in self._queues.of_pool(LAMBDA_POOL).items():
             worker.function.add_event_source_mapping(
@@ -187,6 +191,12 @@ class ServiceStack(Stack):
             max_concurrency=FEWEST_BATCHES,
         )
         return undertaker
+
+    def _allow_logs(self, function: ServiceFunction, action: str) -> None:
+        function.allow([action], self._arns.logs())
+        function.acknowledge_pattern(
+            self._arns.logs(), "The keys of logs name executions that are yet to run; the bucket holds nothing else."
+        )
 
     def _allow_targets(self, worker: ServiceFunction) -> None:
         """The functions that jobs may name as their targets."""

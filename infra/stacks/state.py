@@ -1,11 +1,13 @@
-"""The state stack: the four tables, which outlive every version of the service."""
+"""The state stack: the four tables and the bucket of logs, which outlive every version of the service."""
 
 from __future__ import annotations
 
-from aws_cdk import CfnResource, RemovalPolicy, Stack
+from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra import nag
 from infra.config import Config
 from tidewheel import names
 
@@ -24,7 +26,7 @@ class StateStack(Stack):
             scope,
             id,
             stack_name=config.physical("state"),
-            description="Tidewheel: jobs, the wheel, executions and control",
+            description="Tidewheel: jobs, the wheel, executions, control and logs",
             termination_protection=not config.local,
         )
         self._config = config
@@ -44,6 +46,7 @@ class StateStack(Stack):
             projection_type=dynamodb.ProjectionType.ALL,
         )
         self._table(names.Table.CONTROL, sorted_and_expiring=False)
+        self._logs()
 
     def _table(self, role: names.Table, *, sorted_and_expiring: bool = True) -> dynamodb.Table:
         """One table, billed by request.
@@ -65,14 +68,41 @@ class StateStack(Stack):
             ),
             encryption=dynamodb.TableEncryption.DEFAULT,
             deletion_protection=not local,
-            removal_policy=RemovalPolicy.DESTROY if local else RemovalPolicy.RETAIN,
+            removal_policy=self._removal,
         )
         _keep_logical_id(table, role.capitalize())
         return table
 
+    @property
+    def _removal(self) -> RemovalPolicy:
+        return RemovalPolicy.DESTROY if self._config.local else RemovalPolicy.RETAIN
 
-def _keep_logical_id(table: dynamodb.Table, logical_id: str) -> None:
-    """A moved or renamed construct must never mean a new table."""
-    resource = table.node.default_child
+    def _logs(self) -> s3.Bucket:
+        """The bucket of the attempts' logs, which are kept as long as their executions are."""
+        expiry = s3.LifecycleRule(
+            expiration=Duration.millis(names.RETENTION_MS),
+            abort_incomplete_multipart_upload_after=Duration.days(1),
+        )
+        bucket = s3.Bucket(
+            self,
+            "Logs",
+            bucket_name=names.logs_bucket(self._config.deployment, self.account, self.region),
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            lifecycle_rules=[expiry],
+            removal_policy=self._removal,
+        )
+        _keep_logical_id(bucket, "Logs")
+        nag.acknowledge(
+            bucket, "S1", "The two functions that touch it count what they do; a log of each access would cost as much."
+        )
+        return bucket
+
+
+def _keep_logical_id(part: dynamodb.Table | s3.Bucket, logical_id: str) -> None:
+    """A moved or renamed construct must never mean a new table, or a new bucket."""
+    resource = part.node.default_child
     assert isinstance(resource, CfnResource)
     resource.override_logical_id(logical_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS
+from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS, RETENTION_MS
 from tidewheel.domain.route import FARGATE_POOL, LAMBDA_POOL, POOL_PATTERN, POOLS, PRIORITIES, ROUTES, Route, routes_of
 
 __all__ = [
@@ -24,12 +24,14 @@ __all__ = [
     "POOL_PATTERN",
     "PRIORITIES",
     "RECONCILE_EVERY_MS",
+    "RETENTION_MS",
     "ROUTES",
     "Env",
     "Function",
     "Output",
     "Route",
     "Table",
+    "logs_bucket",
     "physical",
     "routes_of",
 ]
@@ -75,6 +77,11 @@ def physical(deployment: str, role: str) -> str:
     return f"{deployment}-{role}"
 
 
+def logs_bucket(deployment: str, account: str, region: str) -> str:
+    """The physical name of the bucket of logs; the names of buckets are one list for the whole world."""
+    return f"{physical(deployment, 'logs')}-{account}-{region}"
+
+
 class Env(StrEnum):
     """The environment variables by which the stack tells a function what it is made of."""
 
@@ -82,6 +89,7 @@ class Env(StrEnum):
     WHEEL_TABLE = "TIDEWHEEL_WHEEL_TABLE"
     EXECUTIONS_TABLE = "TIDEWHEEL_EXECUTIONS_TABLE"
     CONTROL_TABLE = "TIDEWHEEL_CONTROL_TABLE"
+    LOGS_BUCKET = "TIDEWHEEL_LOGS_BUCKET"
     QUEUES = "TIDEWHEEL_QUEUES"  # JSON object: "<pool>-<priority>" -> queue URL
     SHARDS = "TIDEWHEEL_SHARDS"
     SCHEDULERS = "TIDEWHEEL_SCHEDULERS"

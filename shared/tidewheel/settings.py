@@ -78,7 +78,7 @@ class _FromEnvironment:
 
 @dataclass(frozen=True)
 class RunSettings(_FromEnvironment):
-    """What the API, a worker and the reconciler need: stores, queues, a new wheel's shards, and the pace."""
+    """What the API, a worker and the reconciler need: stores, queues, a new wheel's shards, the pace, the logs."""
 
     jobs_table: str
     wheel_table: str
@@ -87,6 +87,7 @@ class RunSettings(_FromEnvironment):
     queues: Mapping[Route, str]
     shards: int
     pace: Pace
+    logs_bucket: str
 
 
 @dataclass(frozen=True)

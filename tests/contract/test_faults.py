@@ -15,6 +15,7 @@ from tests.support.world import Backend, Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, ROUTE, TENANT, a_job, asked, chain, dispatch, execution, minute
 from tidewheel.adapters.aws import clients, dynamo
 from tidewheel.adapters.aws.functions import LambdaLauncher
+from tidewheel.adapters.aws.logs import key_of
 from tidewheel.adapters.aws.records import job_item, job_key
 from tidewheel.adapters.memory import SettableClock
 from tidewheel.domain.job import Generation
@@ -72,15 +73,25 @@ SQS_CALLS: dict[str, Callable[[Backend], object]] = {
     "queue.waiting": lambda world: world.queue.waiting(ROUTE),
     "queue.postpone": lambda world: world.queue.postpone(ROUTE, "receipt", 2_000),
 }
-CALLS = {**DYNAMODB_CALLS, **SQS_CALLS}
+S3_CALLS: dict[str, Callable[[Backend], object]] = {
+    "logs.append": lambda world: world.logs.append(TENANT, execution(JOB).id, 1, 0, b"x"),
+    "logs.read": lambda world: list(world.logs.read(TENANT, execution(JOB).id, 1)),
+}
+CALLS = {**DYNAMODB_CALLS, **SQS_CALLS, **S3_CALLS}
 IN_BATCHES = {"jobs.batch", "executions.present", "wheel.remove"}
-MADE = {kind: boto3.client(kind) for kind in ("dynamodb", "sqs", "lambda")}
+MADE = {kind: boto3.client(kind) for kind in ("dynamodb", "sqs", "s3", "lambda")}
+
+
+def service_of(name: str) -> str:
+    """Which service a call of the table goes to."""
+    return "sqs" if name in SQS_CALLS else "s3" if name in S3_CALLS else "dynamodb"
 
 
 @pytest.fixture
 def world() -> Backend:
     """The adapters over clients that nobody answers."""
-    return cloud_backend("none", Cloud(MADE["dynamodb"], MADE["sqs"], Tables("j", "w", "e", "c"), {ROUTE: URL}))
+    tables = Tables("j", "w", "e", "c")
+    return cloud_backend("none", Cloud(MADE["dynamodb"], MADE["sqs"], tables, {ROUTE: URL}, MADE["s3"]))
 
 
 @pytest.fixture
@@ -118,7 +129,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def failing(stub: dict[str, Stubber], name: str, code: str) -> None:
     """Any operation of the service answers with an error."""
-    stubber = stub["sqs" if name in SQS_CALLS else "dynamodb"]
+    stubber = stub[service_of(name)]
     stubber._queue.append(
         {
             "operation_name": None,
@@ -178,7 +189,7 @@ def test_any_other_error_may_have_been_applied(world: Backend, stub: dict[str, S
     ids=lambda error: type(error).__name__,
 )
 def test_a_broken_connection_may_have_been_applied(world: Backend, name: str, error: Exception) -> None:
-    client = MADE["sqs" if name in SQS_CALLS else "dynamodb"]
+    client = MADE[service_of(name)]
 
     def fail(**_: Any) -> None:
         raise error
@@ -191,6 +202,21 @@ def test_a_broken_connection_may_have_been_applied(world: Backend, name: str, er
     finally:
         client.meta.events.unregister(event, fail)
     assert type(raised.value) is PortError
+
+
+@pytest.mark.parametrize("name", S3_CALLS)
+def test_s3_has_a_word_of_its_own_for_throttling(world: Backend, stub: dict[str, Stubber], name: str) -> None:
+    failing(stub, name, "SlowDown")
+    with pytest.raises(Throttled, match=name):
+        S3_CALLS[name](world)
+
+
+def test_a_part_that_cannot_be_fetched(world: Backend, stub: dict[str, Stubber]) -> None:
+    key = key_of(TENANT, execution(JOB).id, 1, 0)
+    stub["s3"].add_response("list_objects_v2", {"Contents": [{"Key": key}]})
+    failing(stub, "logs.read", "AccessDenied")
+    with pytest.raises(PortError, match=f"logs.read {key}"):
+        S3_CALLS["logs.read"](world)
 
 
 def test_only_what_sqs_reports_as_accepted_counts_as_sent(world: Backend, stub: dict[str, Stubber]) -> None:

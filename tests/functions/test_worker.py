@@ -42,6 +42,7 @@ ENVIRONMENT = {
     Env.WHEEL_TABLE: "wheel",
     Env.EXECUTIONS_TABLE: "executions",
     Env.CONTROL_TABLE: "control",
+    Env.LOGS_BUCKET: "logs",
     Env.QUEUES: json.dumps(QUEUES),
     Env.SHARDS: "4",
     Env.PACE: "loop",

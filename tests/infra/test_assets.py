@@ -210,6 +210,7 @@ def test_old_builds_are_forgotten(build, project):
 
 def test_trimming_keeps_what_is_imported_and_the_services_that_are_used(tmp_path):
     kept = [
+        "botocore/data/s3/2006-03-01/service-2.json.gz",
         "botocore/data/sqs/2012-11-05/service-2.json.gz",
         "botocore/data/endpoints.json",
         "botocore/client.py",

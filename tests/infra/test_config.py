@@ -45,7 +45,7 @@ def test_everything_can_be_given():
     [
         ("target", {"target": "azure"}),
         ("deployment", {"target": "local", "deployment": "Team A"}),
-        ("deployment", {"target": "local", "deployment": "a" * 33}),
+        ("deployment", {"target": "local", "deployment": "a" * 31}),
         ("shards", {"target": "local", "shards": "0"}),
         ("shards", {"target": "local", "shards": "many"}),
         ("scheduler_memory", {"target": "local", "scheduler_memory": "1 GB"}),

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 from moto import mock_aws
 
-from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY, DEAD_LETTERS
+from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY, DEAD_LETTERS, LOGS
 from tests.support.memory_stack import START_MS, PumpedClock, every
-from tests.support.tables import make_queues, make_tables
+from tests.support.tables import make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.memory import InlineExecutor
 from tidewheel.domain.execution import Answer, Result, State, ended_unrun, parked
 from tidewheel.domain.expansion import Dispatch
@@ -29,9 +31,10 @@ from tidewheel.domain.wheel import RINGS
 from tidewheel.engine.dead_letters import DeadLetters
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ledger import Ledger
+from tidewheel.engine.logs import LogBook
 from tidewheel.engine.redrive import Redrive
 from tidewheel.engine.undertake import Letter
-from tidewheel.ports import Received
+from tidewheel.ports import Call, Received
 from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings
 from tidewheel.wire.message import dump
 from tidewheel.wiring import api, reconciler, scheduler, undertaker, watchdog, worker
@@ -41,7 +44,7 @@ TENANT = "default"
 
 
 def _actions(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What IAM asks for a call: the action, and the table or queue (Service Authorization Reference)."""
+    """What IAM asks for a call: the action, and the table, queue or bucket (Service Authorization Reference)."""
     match operation:
         case "TransactWriteItems":
             for item in params["TransactItems"]:
@@ -54,6 +57,10 @@ def _actions(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]
             yield "SendMessage", params["QueueUrl"].rpartition("/")[2]
         case "ChangeMessageVisibility" | "GetQueueAttributes":
             yield operation, params["QueueUrl"].rpartition("/")[2]
+        case "ListObjectsV2":
+            yield "ListBucket", params["Bucket"]
+        case "GetObject" | "PutObject":
+            yield operation, f"{params['Bucket']}/*"
         case "Invoke":
             yield "InvokeFunction", params["FunctionName"]
         case _:
@@ -66,9 +73,9 @@ class Deployment:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pace: Pace = LOOP) -> None:
         self.used: set[tuple[str, str]] = set()
-        dynamodb, sqs = clients.dynamodb(), clients.sqs()
-        self.tables, self.urls = make_tables(dynamodb), make_queues(sqs)
-        for name, client in {"dynamodb": dynamodb, "sqs": sqs}.items():
+        dynamodb, sqs, s3 = clients.dynamodb(), clients.sqs(), clients.s3()
+        self.tables, self.urls, self.bucket = make_tables(dynamodb), make_queues(sqs), make_bucket(s3)
+        for name, client in {"dynamodb": dynamodb, "sqs": sqs, "s3": s3}.items():
             client.meta.events.register(f"provide-client-params.{name}", self._note)
             monkeypatch.setattr(clients, name, lambda client=client: client)
         self.clock = PumpedClock(START_MS)
@@ -78,6 +85,7 @@ class Deployment:
             "executions_table": self.tables.executions,
         }
         stores = {**self.names, "queues": self.urls, "shards": 1, "pace": pace, "control_table": self.tables.control}
+        stores["logs_bucket"] = self.bucket
         control = {"control_table": self.tables.control}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
         define = api.define(RunSettings(**stores))
@@ -141,6 +149,7 @@ def _granted(
     named = {f"dynamodb:table/tidewheel-{role}": name for role, name in vars(deployment.tables).items()}
     named["dynamodb:table/tidewheel-jobs/index/by_tenant"] = f"{deployment.tables.jobs}/index/by_tenant"
     named["dynamodb:table/tidewheel-executions/index/by_death"] = f"{deployment.tables.executions}/index/by_death"
+    named |= {LOGS: deployment.bucket, f"{LOGS}/*": f"{deployment.bucket}/*"}
     queue = deployment.urls[ROUTES[2]].rpartition("/")[2]  # the jobs of these tests all go to one
     return {
         (action, queue if resource.startswith("<Queue") else named[resource])
@@ -162,8 +171,10 @@ def test_the_api(either: Either) -> None:
     define.execution(TENANT, execution.id)
     define.history(TENANT, job, 5, None)
     Ledger(define.jobs, define.executions, deployment.clock).of(TENANT, job, None, None)
-    dead = ended_unrun(define.execution(TENANT, execution.id), State.DEAD, "given up", START_MS)
+    dead = replace(ended_unrun(define.execution(TENANT, execution.id), State.DEAD, "given up", START_MS), attempt=1)
     define.executions.swap(dead, 1)
+    S3Logs(deployment.bucket, lambda: boto3.client("s3")).append(TENANT, dead.id, 1, 0, b"what its worker wrote")
+    assert LogBook(define.executions, define.logs).read(TENANT, dead.id).text == "what its worker wrote"
     redrive = Redrive(define.jobs, define.clock, define.telemetry, define.layouts, define.pace)
     assert redrive.run([(dead.id, dead)], 1).ids == [dead.id]
     DeadLetters(define.executions, define.telemetry).listed(TENANT, job, 5, None)
@@ -189,11 +200,12 @@ def test_the_worker(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment.define.pause(TENANT, job)
     deployment.clock.advance(60_000)
     deployment.define.resume(TENANT, job)
-    monkeypatch.setitem(
-        deployment.batch.run.callers,  # type: ignore[arg-type]
-        "http",
-        type("Fails", (), {"call": lambda *_: Answer(Result.FAILED, 500)})(),
-    )
+
+    def fails(_self: object, call: Call) -> Answer:
+        call.progress.write(b"a line of the log\n" * 20)
+        return Answer(Result.FAILED, 500)
+
+    monkeypatch.setitem(deployment.batch.run.callers, "http", type("Fails", (), {"call": fails})())  # type: ignore[arg-type]
     deployment.used.clear()
     dispatches = [
         Dispatch(TENANT, str(ExecutionId(job, START_MS + 5_000 * n)), 1, generation, START_MS, recorded=recorded)

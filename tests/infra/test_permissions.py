@@ -11,6 +11,7 @@ CONTROL = "dynamodb:table/tidewheel-control"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
 TARGETS = "lambda:function:tidewheel-target-*"
 ECHO = "lambda:function:tidewheel-echo"
+LOGS = "s3:bucket/tidewheel-logs"
 DEAD_LETTERS = "<DeadLetters>"
 LAMBDA_QUEUES = ("<QueueLambdaCritical>", "<QueueLambdaHigh>", "<QueueLambdaNormal>", "<QueueLambdaLow>")
 FARGATE_QUEUES = ("<QueueFargateCritical>", "<QueueFargateHigh>", "<QueueFargateNormal>", "<QueueFargateLow>")
@@ -27,6 +28,8 @@ ALLOWED = {
         CONTROL: "GetItem UpdateItem",
         EXECUTIONS: "GetItem PutItem Query",
         EXECUTIONS_BY_DEATH: "Query",
+        LOGS: "ListBucket",
+        f"{LOGS}/*": "GetObject",
         **dict.fromkeys(QUEUES, "SendMessage"),
     },
     "scheduler": {
@@ -42,6 +45,7 @@ ALLOWED = {
         CONTROL: "GetItem",
         EXECUTIONS: "GetItem PutItem",
         WHEEL: "PutItem",
+        f"{LOGS}/*": "PutObject",
         TARGETS: "InvokeFunction",
         **dict.fromkeys(LAMBDA_QUEUES, CONSUME),
     },
@@ -73,6 +77,7 @@ ALLOWED_IN_ECONOMY = {
     },
 }
 """No scheduler calls another; a worker sends the retries that no run could see to in time."""
+BUCKET = "arn:<AWS::Partition>:s3:::tidewheel-logs"
 SERVICES = ("dynamodb", "lambda", "sqs", "logs")
 
 
@@ -85,7 +90,7 @@ def _resource(value, part, as_text):
     match value:
         case {"Fn::GetAtt": [name, "Arn"]} if name in part.of("Logs::LogGroup"):
             return f"logs:{part.of('Logs::LogGroup')[name]['Properties']['LogGroupName']}"
-    written = as_text(value)
+    written = as_text(value).replace(f"{BUCKET}-<AWS::AccountId>-<AWS::Region>", LOGS)
     for service in SERVICES:
         prefix = f"arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:"
         written = written.replace(prefix, f"{service}:")
@@ -113,7 +118,7 @@ def _granted(part, role, as_text):
 
 
 def _expected(role, table):
-    service = {"<": "sqs", "d": "dynamodb", "l": "lambda"}
+    service = {"<": "sqs", "d": "dynamodb", "l": "lambda", "s": "s3"}
     pairs = {
         (f"{service[resource[0]]}:{action}", resource)
         for resource, actions in table.items()
@@ -140,14 +145,14 @@ def test_the_sample_target_may_do_nothing(local, as_text):
     assert _granted(local.service, "echo", as_text) == _expected("echo", {})
 
 
-def test_no_permission_of_a_function_is_a_wildcard_but_the_named_targets(either, as_text):
+def test_no_permission_of_a_function_is_a_wildcard_but_the_named_targets_and_the_keys_of_logs(either, as_text):
     patterns = {
         (role, resource)
         for role in ALLOWED
         for action, resource in _granted(either.service, role, as_text)
         if "*" in resource or "*" in action
     }
-    assert patterns == {("worker", TARGETS)}
+    assert patterns == {("worker", TARGETS), ("worker", f"{LOGS}/*"), ("api", f"{LOGS}/*")}
 
 
 def test_no_role_or_policy_of_the_stack_speaks_of_every_resource(either):

@@ -12,6 +12,7 @@ EXCEPTED = {
     "AwsSolutions-APIG3": "ApiGateway::Stage",
     "AwsSolutions-COG4": "ApiGateway::Method",
     "AwsSolutions-IAM5": "IAM::Policy",
+    "AwsSolutions-S1": "S3::Bucket",
 }
 EXCEPTED_LOCALLY = EXCEPTED | {
     "AwsSolutions-APIG1": "ApiGateway::Stage",
@@ -49,10 +50,11 @@ def test_each_exception_holds_for_one_kind_of_resource_and_has_a_reason(either):
     assert found == {rule: {kind} for rule, kind in expected.items()}
 
 
-def test_the_only_wildcard_that_is_excepted_names_its_pattern(either):
-    wildcards = [rule for rule, _, _ in _exceptions(either) if rule.startswith("AwsSolutions-IAM5")]
+def test_each_wildcard_that_is_excepted_names_its_pattern(either):
+    wildcards = {rule for rule, _, _ in _exceptions(either) if rule.startswith("AwsSolutions-IAM5")}
     function = "arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:tidewheel-target-*"
-    assert wildcards == [f"AwsSolutions-IAM5[Resource::{function}]"]
+    logs = "arn:<AWS::Partition>:s3:::tidewheel-logs-<AWS::AccountId>-<AWS::Region>/*"
+    assert wildcards == {f"AwsSolutions-IAM5[Resource::{pattern}]" for pattern in (function, logs)}
 
 
 def test_a_finding_fails_the_synthesis(tmp_path):

@@ -1,4 +1,6 @@
+from infra.config import Config
 from tidewheel import names
+from tidewheel.domain.limits import DAY_MS, RETENTION_MS
 
 TABLES = {"Jobs": "jobs", "Wheel": "wheel", "Executions": "executions", "Control": "control"}
 TEXT_KEYS = {"pk": "HASH", "sk": "RANGE"}
@@ -80,3 +82,48 @@ def test_a_laptop_keeps_nothing(local):
 def test_no_export_ties_the_stacks_together(either):
     assert "Outputs" not in either.state.template
     assert "Fn::ImportValue" not in str(either.service.template)
+
+
+LONGEST_REGION = "ap-southeast-1"
+
+
+def _logs(done):
+    return done.state.of("S3::Bucket")["Logs"]
+
+
+def test_logs_lie_in_a_bucket_of_this_account_and_region(either, as_text):
+    assert list(either.state.of("S3::Bucket")) == ["Logs"]
+    name = as_text(_logs(either)["Properties"]["BucketName"])
+    assert name == "tidewheel-logs-<AWS::AccountId>-<AWS::Region>"
+    for role in ("api", "worker"):
+        variables = either.service.function(role)["Environment"]["Variables"]
+        assert as_text(variables[names.Env.LOGS_BUCKET]) == name
+
+
+def test_the_longest_name_of_a_deployment_leaves_its_bucket_a_name():
+    longest = "a" * 30
+    assert Config.from_context({"target": "local", "deployment": longest}.get).deployment == longest
+    assert len(names.logs_bucket(longest, "1" * 12, LONGEST_REGION)) <= 63  # Amazon S3, bucket naming rules
+
+
+def test_nobody_else_sees_logs_and_nothing_reads_or_writes_them_unencrypted(either):
+    properties = _logs(either)["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    (policy,) = either.state.of("S3::BucketPolicy").values()
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_logs_are_kept_as_long_as_their_executions(either):
+    (rule,) = _logs(either)["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] == RETENTION_MS // DAY_MS == 30
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert (rule["Status"], "Prefix" in rule) == ("Enabled", False)
+
+
+def test_an_account_keeps_its_logs_and_a_laptop_does_not(aws, local):
+    for done, policy in ((aws, "Retain"), (local, "Delete")):
+        assert (_logs(done)["DeletionPolicy"], _logs(done)["UpdateReplacePolicy"]) == (policy, policy)

@@ -14,6 +14,7 @@ from tidewheel.adapters.memory import (
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
+    MemoryLogs,
     MemoryQueue,
     MemoryWheel,
     RecordingTelemetry,
@@ -74,6 +75,7 @@ def memory_flow(clock: SettableClock) -> Define:
         entropy=CountedEntropy(),
         telemetry=RecordingTelemetry(),
         layouts=Layouts(MemoryControl(), clock, 4),
+        logs=MemoryLogs(),
     )
 
 

@@ -137,6 +137,7 @@ class MemoryStack:
             self.entropy,
             self.telemetry,
             self.layouts,
+            self.logs,
             self.pace,
         )
 

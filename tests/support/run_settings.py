@@ -12,6 +12,7 @@ ENVIRONMENT = {
     Env.WHEEL_TABLE: "wheel",
     Env.EXECUTIONS_TABLE: "executions",
     Env.CONTROL_TABLE: "control",
+    Env.LOGS_BUCKET: "logs",
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "1",
     Env.PACE: "loop",

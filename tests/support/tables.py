@@ -1,4 +1,4 @@
-"""The tables and queues as the state stack makes them, with their keys alone; for moto and MiniStack."""
+"""The tables, queues and bucket as the state stack makes them, with their keys alone; for moto and MiniStack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidewheel.domain.route import ROUTES, Route
-from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX, JOBS_BY_TENANT_INDEX, physical
+from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX, JOBS_BY_TENANT_INDEX, logs_bucket, physical
 from tidewheel.names import Table as Role
 
 _count = itertools.count(1)
@@ -83,3 +83,18 @@ def drop_queues(sqs: Any, urls: Mapping[Route, str]) -> None:
     """Removes them again."""
     for url in urls.values():
         sqs.delete_queue(QueueUrl=url)
+
+
+def make_bucket(s3: Any) -> str:
+    """A new bucket for logs, by name."""
+    name = logs_bucket(f"t{next(_count)}", "000000000000", "us-east-1")
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def drop_bucket(s3: Any, bucket: str) -> None:
+    """Removes it again, with what is in it."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", ()):
+            s3.delete_object(Bucket=bucket, Key=item["Key"])
+    s3.delete_bucket(Bucket=bucket)

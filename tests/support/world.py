@@ -11,12 +11,13 @@ from typing import Any
 
 from moto import mock_aws
 
-from tests.support.tables import Tables, drop_queues, drop_tables, make_queues, make_tables
+from tests.support.tables import Tables, drop_bucket, drop_queues, drop_tables, make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.jobs import DynamoJobs
 from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.memory import (
@@ -24,13 +25,14 @@ from tidewheel.adapters.memory import (
     MemoryExecutions,
     MemoryJobs,
     MemoryLocks,
+    MemoryLogs,
     MemoryQueue,
     MemoryWheel,
     SettableClock,
     World,
 )
 from tidewheel.domain.route import Route
-from tidewheel.ports import Control, Executions, Jobs, Locks, Queue, Wheel
+from tidewheel.ports import Control, Executions, Jobs, Locks, Logs, Queue, Wheel
 
 LACKS: Mapping[str, Mapping[str, str]] = {
     "memory": {
@@ -54,6 +56,8 @@ class Cloud:
     sqs: Any
     tables: Tables
     urls: Mapping[Route, str] = field(default_factory=dict)
+    s3: Any = None
+    bucket: str = "logs"
 
 
 Received = list[tuple[str, str]]
@@ -77,18 +81,19 @@ class Backend:
     wheel: Wheel
     control: Control
     queue: Queue
+    logs: Logs
     receive: Callable[[Route], Received]
     cloud: Cloud | None = None
     world: World | None = None
 
 
 @cache
-def clients_at(endpoint: str) -> tuple[Any, Any]:
-    """DynamoDB and SQS clients with the product's own settings; an empty endpoint is moto's to catch."""
+def clients_at(endpoint: str) -> tuple[Any, Any, Any]:
+    """DynamoDB, SQS and S3 clients with the product's own settings; an empty endpoint is moto's to catch."""
     if endpoint:
         environ["AWS_ENDPOINT_URL"] = endpoint
     try:
-        return clients.dynamodb(), clients.sqs()
+        return clients.dynamodb(), clients.sqs(), clients.s3()
     finally:
         environ.pop("AWS_ENDPOINT_URL", None)
 
@@ -111,6 +116,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoWheel(dynamodb, tables.wheel),
         DynamoControl(dynamodb, tables.control),
         SqsQueue(cloud.sqs, cloud.urls),
+        S3Logs(cloud.bucket, lambda: cloud.s3),
         receive,
         cloud,
     )
@@ -128,6 +134,7 @@ def memory() -> Iterator[Backend]:
         MemoryWheel(world),
         MemoryControl(),
         queue,
+        MemoryLogs(),
         lambda route: [(message.receipt, message.body) for message in queue.take(route)],
         world=world,
     )
@@ -137,17 +144,18 @@ def memory() -> Iterator[Backend]:
 def moto() -> Iterator[Backend]:
     """AWS imitated in this process; nothing of it outlives the block."""
     with mock_aws():
-        dynamodb, sqs = clients_at("")
-        yield cloud_backend("moto", Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs)))
+        dynamodb, sqs, s3 = clients_at("")
+        yield cloud_backend("moto", Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs), s3, make_bucket(s3)))
 
 
 @contextmanager
 def ministack_world(endpoint: str) -> Iterator[Backend]:
-    """Tables and queues of its own on a running MiniStack."""
-    dynamodb, sqs = clients_at(endpoint)
-    cloud = Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs))
+    """Tables, queues and a bucket of its own on a running MiniStack."""
+    dynamodb, sqs, s3 = clients_at(endpoint)
+    cloud = Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs), s3, make_bucket(s3))
     try:
         yield cloud_backend("ministack", cloud)
     finally:
         drop_tables(dynamodb, cloud.tables)
         drop_queues(sqs, cloud.urls)
+        drop_bucket(s3, cloud.bucket)

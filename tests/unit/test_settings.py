@@ -17,6 +17,7 @@ EVERYTHING = {
     Env.WHEEL_TABLE: "t-wheel",
     Env.EXECUTIONS_TABLE: "t-executions",
     Env.CONTROL_TABLE: "t-control",
+    Env.LOGS_BUCKET: "t-logs",
     Env.QUEUES: json.dumps({str(route): f"https://sqs/1/t-{route}" for route in ROUTES}),
     Env.SHARDS: "16",
     Env.PACE: "economy",
@@ -34,7 +35,7 @@ def environ(**changes: str) -> dict[str, str]:
 def test_what_the_workers_need() -> None:
     read = RunSettings.from_env(environ())
     urls = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
-    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", "t-control", urls, 16, ECONOMY)
+    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", "t-control", urls, 16, ECONOMY, "t-logs")
 
 
 def test_what_the_scheduler_needs() -> None:

@@ -13,6 +13,9 @@ from tidewheel.cli.session import session
 app = typer.Typer(no_args_is_help=True, help="See what ran, when and how it went.")
 
 
+Id = Annotated[str, typer.Argument(help="The execution's id.", show_default=False)]
+
+
 @app.command("list")
 def list_(
     context: typer.Context,
@@ -28,10 +31,6 @@ def list_(
 
 
 @app.command("show")
-def show_(
-    context: typer.Context,
-    id: Annotated[str, typer.Argument(help="The execution's id.", show_default=False)],
-    as_json: Json = False,
-) -> None:
-    """Show an execution with its attempts."""
+def show_(context: typer.Context, id: Id, as_json: Json = False) -> None:
+    """Show an execution with its attempts and its timeline."""
     session(context).show(lambda api: api.execution(id), show.execution, as_json=as_json)

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from tidewheel.client import Client
+from tidewheel.client.connection import pause
 
 URL_VARIABLE = "TIDEWHEEL_API_URL"
 TOKEN_VARIABLE = "TIDEWHEEL_TOKEN"  # noqa: S105 -- the name of a variable
@@ -61,11 +62,13 @@ class Session:
         url: The value of ``--url``, if given.
         connect: Makes the client; tests give their own.
         folder: Where the search for the local cloud begins.
+        wait: Waits some seconds.
     """
 
     url: str | None = None
     connect: Connect = _connect
     folder: Path = field(default_factory=Path.cwd)
+    wait: Callable[[float], None] = pause
 
     def outputs(self) -> dict[str, Any]:
         """What is known about the deployment; ``api_url`` at least, or the command ends."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -170,7 +170,7 @@ def _took(one: ExecutionAnswer) -> str:
 
 
 def execution(found: ExecutionAnswer) -> RenderableType:
-    """One execution with its attempts."""
+    """One execution with its attempts and its timeline."""
     head = facts(
         [
             ("id", found.id),
@@ -182,9 +182,12 @@ def execution(found: ExecutionAnswer) -> RenderableType:
             ("started", time(found.started_at)),
             ("finished", time(found.finished_at)),
             ("lateness", _ms(found.lateness_ms)),
+            ("queue time", _ms(found.queue_ms)),
+            ("run time", _ms(found.run_ms)),
             ("generation", found.generation),
             ("output", found.output),
             ("reason", found.reason),
+            *([("cancel", found.cancel_requested)] if found.cancel_requested else []),
         ]
     )
     heads = ("ATTEMPT", "RESULT", "STATUS", "STARTED", "FINISHED", "REASON")
@@ -192,4 +195,22 @@ def execution(found: ExecutionAnswer) -> RenderableType:
         (one.number, one.result, one.status, time(one.started_at), time(one.finished_at), one.reason)
         for one in found.attempts
     ]
-    return Group(head, Text(), _rows(heads, rows)) if rows else head
+    parts: list[RenderableType] = [head]
+    if rows:
+        parts += [Text(), _rows(heads, rows)]
+    if found.timeline:
+        parts += [Text(), _timeline(found)]
+    return Group(*parts)
+
+
+def _timeline(found: ExecutionAnswer) -> RenderableType:
+    """What happened; the second column says how long after the due time, or before it."""
+    rows = [
+        (time(one.at), _offset(one.at - found.due_at), one.event.replace("_", " "), one.attempt, one.detail)
+        for one in found.timeline
+    ]
+    return _rows(("TIME", "OFFSET", "EVENT", "ATTEMPT", "DETAIL"), rows)
+
+
+def _offset(value: timedelta) -> str:
+    return f"-{format_duration(-value)}" if value < timedelta() else f"+{format_duration(value)}"

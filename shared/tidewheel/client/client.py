@@ -10,7 +10,7 @@ import httpx
 
 from tidewheel.client.connection import Connection, pause
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operations import IDEMPOTENCY_KEY, IF_MATCH
 from tidewheel.wire.redrive import RedriveAnswer
@@ -163,6 +163,21 @@ class Client:
     def execution(self, id: str) -> ExecutionAnswer:
         """One execution."""
         return self._api.read(ExecutionAnswer, "GET", _path("executions", id))
+
+    def logs_page(self, id: str, *, attempt: int | None = None, cursor: str | None = None) -> LogAnswer:
+        """A piece of the log of an execution's attempt, the newest unless one is named."""
+        query = {"attempt": attempt, "cursor": cursor}
+        return self._api.read(LogAnswer, "GET", _path("executions", id, "logs"), query=query)
+
+    def logs(self, id: str, *, attempt: int | None = None) -> Iterator[str]:
+        """The log of an execution's attempt as it is now, fetched page by page."""
+        cursor: str | None = None
+        while True:
+            found = self.logs_page(id, attempt=attempt, cursor=cursor)
+            yield found.text
+            attempt, cursor = found.attempt, found.cursor
+            if cursor is None or not found.text:
+                return
 
     def dead_letters_page(
         self, *, job: str | None = None, limit: int | None = None, cursor: str | None = None

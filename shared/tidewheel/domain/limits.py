@@ -59,6 +59,10 @@ CHECKPOINT_BYTES = 8 * 1024
 """How much a run may keep for its next attempt; every renewal writes it again, a write unit for each kilobyte."""
 LOG_BYTES = 10 * 1024 * 1024
 """How much of an attempt's log is kept whole."""
+LOG_PAGE_BYTES = 512 * 1024
+LOG_PAGE_PARTS = 100
+"""How much of it one answer holds. Lambda answers 6 MB (AWS Lambda quotas), and a byte may take seven of them, since
+the JSON of an answer is written into another; a part takes some 20 ms to fetch."""
 
 MAX_RECEIVES = 10
 """How often a queue delivers a message before it gives it up to the dead-letter queue."""

@@ -21,7 +21,7 @@ from tidewheel.domain.wheel import Chain, Entry, Placed, Waiting, late
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.lists import complain, filtered
-from tidewheel.ports import Clock, Entropy, Executions, Jobs, Page, Queue, Telemetry, Wheel
+from tidewheel.ports import Clock, Entropy, Executions, Jobs, Logs, Page, Queue, Telemetry, Wheel
 
 Draft = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
@@ -53,6 +53,7 @@ class Define:
     entropy: Entropy
     telemetry: Telemetry
     layouts: Layouts
+    logs: Logs
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -164,5 +164,9 @@ class Logs(Protocol):
     def append(self, tenant: str, execution: str, attempt: int, part: int, data: bytes) -> None:
         """Stores a part, numbered from 0; one of the same number is overwritten."""
 
-    def read(self, tenant: str, execution: str, attempt: int, first: int = 0) -> Sequence[bytes]:
-        """The parts from a number on, in order; empty if nothing (more) is stored."""
+    def read(self, tenant: str, execution: str, attempt: int, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        """The stored parts from a number on, each with its number, in order; fetched as they are asked for.
+
+        A number whose part could not be stored, or is not kept any more, is left out. The iterator raises
+        ``PortError`` where a part cannot be fetched, and ``Unreadable`` for a damaged one.
+        """

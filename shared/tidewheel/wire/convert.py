@@ -18,8 +18,9 @@ from tidewheel.domain.misfire import Misfire, Missed, Policy
 from tidewheel.domain.overlap import Overlap
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.retry import RetryPolicy, Strategy
+from tidewheel.domain.timeline import Moment, queue_ms, run_ms, timeline
 from tidewheel.wire import schedule as wire
-from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine
+from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
 from tidewheel.wire.job import JobAnswer, JobBody, MisfireBody, RetryBody
 from tidewheel.wire.reading import merged, read_job
 from tidewheel.wire.target import TargetModel
@@ -222,6 +223,10 @@ def execution_answer(execution: Execution) -> ExecutionAnswer:
             "attempts": tuple(_attempt_answer(attempt) for attempt in execution.attempts),
             "output": execution.output,
             "reason": execution.reason,
+            "cancel_requested": execution.cancel,
+            "queue_ms": queue_ms(execution),
+            "run_ms": run_ms(execution),
+            "timeline": tuple(map(_moment_answer, timeline(execution))),
         }
     )
 
@@ -284,5 +289,18 @@ def _attempt_answer(attempt: Attempt) -> AttemptAnswer:
             "result": attempt.result.value,
             "status": attempt.status,
             "reason": attempt.reason,
+            "sent_at": _optional_time(attempt.sent_ms),
+            "received_at": _optional_time(attempt.received_ms),
+        }
+    )
+
+
+def _moment_answer(moment: Moment) -> MomentAnswer:
+    return MomentAnswer.model_validate(
+        {
+            "at": from_ms(moment.at_ms),
+            "event": moment.event.value,
+            "attempt": moment.attempt,
+            "detail": moment.detail,
         }
     )

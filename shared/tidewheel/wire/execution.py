@@ -32,6 +32,19 @@ class AttemptAnswer(Model):
     result: Literal["succeeded", "failed", "timed_out", "cancelled", "handed_over", "lost"]
     status: int | None = Field(description="The target's own code, such as an HTTP status.")
     reason: str
+    sent_at: Instant | None = Field(None, description="When its message was sent to the queue, by the queue's clock.")
+    received_at: Instant | None = Field(None, description="When its worker received that.")
+
+
+class MomentAnswer(Model):
+    """One line of an execution's timeline."""
+
+    at: Instant
+    event: Literal[
+        "due", "dispatched", "received", "claimed", "started", "ended", "handed_over", "lost", "redriven", "finished"
+    ]
+    attempt: int | None = Field(description="Whose; null for what is the execution's own.")
+    detail: str = Field(description="Of `ended` the result, of `finished` the state; then the reason, if there is one.")
 
 
 class ExecutionAnswer(Model):
@@ -57,6 +70,12 @@ class ExecutionAnswer(Model):
         None, description="How many instants the range holds; null for more than 10,000 of a cron, and for a run."
     )
     reason: str = Field(description="Why it stands where it stands; empty when there is nothing to say.")
+    cancel_requested: str = Field("", description="Why it is to end, if someone asked for that while it runs.")
+    queue_ms: int | None = Field(
+        None, description="How long the message of the first attempt shown waited in the queue, in ms."
+    )
+    run_ms: int | None = Field(None, description="How long the attempts shown ran, lost ones left out, in ms.")
+    timeline: tuple[MomentAnswer, ...] = Field((), description="What happened, in time order, as far as it is known.")
 
 
 class ExecutionList(Model):
@@ -67,6 +86,21 @@ class ExecutionList(Model):
 
     items: tuple[ExecutionAnswer, ...]
     cursor: str | None
+
+
+class LogAnswer(Model):
+    """A piece of an attempt's log: stdout and stderr, or the response."""
+
+    attempt: Annotated[int, Field(description="Whose log it is; 0 while none has begun.")]
+    text: str
+    source: Literal["stored", "inline"] | None = Field(
+        description="`stored`: from the log. `inline`: the answer on the execution's record, which was too short to be "
+        "stored beside it. Null: nothing was written, or kept."
+    )
+    cursor: str | None = Field(
+        description="Where to go on. Null if nothing follows; else the log may go on, though nothing does yet."
+    )
+    complete: bool = Field(description="Whether the attempt is over and this is the end of its log.")
 
 
 class LedgerLine(Model):

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
 from tidewheel.wire.operations import OPERATIONS, Operation, Parameter
@@ -21,7 +21,7 @@ _REF = "#/components/schemas/{model}"
 _MODELS: tuple[tuple[type[Model], JsonSchemaMode], ...] = (
     *((model, "validation") for model in (JobBody, RedriveBody)),
     *((model, "serialization") for model in (JobAnswer, JobList, Upcoming, ExecutionAnswer, ExecutionList)),
-    *((model, "serialization") for model in (LedgerAnswer, RedriveAnswer, Health, Problem)),
+    *((model, "serialization") for model in (LedgerAnswer, LogAnswer, RedriveAnswer, Health, Problem)),
 )
 _JOB_EXAMPLES: dict[str, dict[str, Any]] = {
     "weekdays": {

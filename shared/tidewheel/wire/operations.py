@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE, MAX_UPCOMING
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
 from tidewheel.wire.redrive import RedriveAnswer, RedriveBody
@@ -86,6 +86,7 @@ _TAG = Parameter(
     "Only jobs with this tag, as `key:value`; given several times, with all of them.",
     {"type": "array", "items": _TEXT, "examples": [["team:billing"]]},
 )
+_ATTEMPT = Parameter("attempt", "query", "Which attempt; else the newest.", {"type": "integer", "minimum": 1})
 _OF_JOB = Parameter("job", "query", "Only those of this job.", _TEXT)
 _COUNT = Parameter("count", "query", "Instants, at most.", _whole(1, MAX_UPCOMING, DEFAULT_UPCOMING))
 _TIME = {"type": "string", "format": "date-time"}
@@ -166,6 +167,10 @@ OPERATIONS = (
     Operation(
         "getExecution", "GET", f"/{VERSION}/executions/{{id}}", "Read an execution", 200, ExecutionAnswer,
         parameters=(_EXECUTION_ID,), problems=_READ,
+    ),
+    Operation(
+        "logs", "GET", f"/{VERSION}/executions/{{id}}/logs", "The log of an attempt", 200, LogAnswer,
+        parameters=(_EXECUTION_ID, _ATTEMPT, _CURSOR), problems=_READ,
     ),
     Operation(
         "listDeadLetters", "GET", f"/{VERSION}/dead-letters",

@@ -10,11 +10,12 @@ from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.dates import Dates
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
-from tidewheel.adapters.memory import MemoryLogs, MemorySecrets
+from tidewheel.adapters.memory import MemorySecrets
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.engine.batch import Batch
 from tidewheel.engine.clock_guard import ClockGuard
@@ -38,7 +39,8 @@ def batch(settings: RunSettings) -> Batch:
     telemetry = PowertoolsTelemetry(Function.WORKER)
     executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(sqs, settings.queues)
-    keeper = Keeper(executions, queue, MemoryLogs(), clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
+    logs = S3Logs(settings.logs_bucket, clients.s3)
+    keeper = Keeper(executions, queue, logs, clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
     Thread(target=keeper.watch, name="keeper", daemon=True).start()
     run = Run(
         jobs=all_jobs(dynamodb, settings),

@@ -23,6 +23,7 @@ _THROTTLES = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
+    "SlowDown",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
@@ -85,6 +86,13 @@ def functions(read_timeout_ms: int = 3 * SECOND_MS) -> LambdaClient:
     """A client that waits so long for a function's answer, and never invokes twice by itself."""
     own = Config(read_timeout=read_timeout_ms / SECOND_MS, retries={"mode": "standard", "total_max_attempts": 1})
     return boto3.client("lambda", config=_BOUNDED.merge(own))
+
+
+def s3() -> Any:
+    """A client with the same bounds. Buckets are named in paths, for the local cloud's sake; AWS takes both."""
+    client = boto3.client("s3", config=_BOUNDED.merge(Config(s3={"addressing_style": "path"})))
+    client.meta.events.register_first("needs-retry.s3", _forget_wish)
+    return client
 
 
 def code_of(error: ClientError) -> str:

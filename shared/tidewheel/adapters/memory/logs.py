@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 
 class MemoryLogs:
@@ -15,7 +15,7 @@ class MemoryLogs:
         """See ``ports.Logs``."""
         self._parts.setdefault((tenant, execution, attempt), {})[part] = data
 
-    def read(self, tenant: str, execution: str, attempt: int, first: int = 0) -> Sequence[bytes]:
+    def read(self, tenant: str, execution: str, attempt: int, first: int = 0) -> Iterator[tuple[int, bytes]]:
         """See ``ports.Logs``."""
         parts = self._parts.get((tenant, execution, attempt), {})
-        return [parts[number] for number in sorted(parts) if number >= first]
+        yield from [(number, parts[number]) for number in sorted(parts) if number >= first]

@@ -1,0 +1,77 @@
+"""``tidewheel logs``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tidewheel.cli.executions import Id
+from tidewheel.cli.session import Session, session
+from tidewheel.wire.execution import ExecutionAnswer, LogAnswer
+
+POLL_S = 2.0
+"""How often a log that is followed is looked at."""
+_GOING_ON = {"queued", "running", "retrying"}
+
+
+def logs(
+    context: typer.Context,
+    id: Id,
+    attempt: Annotated[int | None, typer.Option(help="Which attempt; else the newest.", show_default=False)] = None,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", help="Go on until the execution has ended; then 0 if it succeeded, else 1."),
+    ] = False,
+) -> None:
+    """Print the log of an execution's attempt."""
+    here = session(context)
+    if not follow:
+        _attempt(here, id, attempt, follow=False)
+    elif _follow(here, id, attempt).state != "succeeded":
+        raise typer.Exit(1)
+
+
+def _follow(here: Session, id: str, attempt: int | None) -> ExecutionAnswer:
+    """Prints this attempt and those that follow it; gives the execution as it ended."""
+    while True:
+        number = _attempt(here, id, attempt, follow=True)
+        found, _ = here.ask(lambda api: api.execution(id))
+        while found.attempt == number and found.state in _GOING_ON:
+            here.wait(POLL_S)
+            found, _ = here.ask(lambda api: api.execution(id))
+        if found.attempt == number:
+            return found
+        attempt = number + 1
+
+
+def _attempt(here: Session, id: str, attempt: int | None, *, follow: bool) -> int:
+    """Prints an attempt's log, as it is now or until it is over, then at the end of a line; gives its number."""
+    cursor, in_line = None, False
+    while True:
+        page = _page(here, id, attempt, cursor)
+        typer.echo(_shown(page.text), nl=False, color=True)  # as it is: echo would take colours out of a file
+        in_line = not page.text.endswith("\n") if page.text else in_line
+        if page.complete or not (page.text or follow):
+            typer.echo("", nl=follow and in_line)
+            return page.attempt
+        if not page.text:
+            here.wait(POLL_S)
+        attempt, cursor = page.attempt or attempt, page.cursor
+
+
+def _page(here: Session, id: str, attempt: int | None, cursor: str | None) -> LogAnswer:
+    page, _ = here.ask(lambda api: api.logs_page(id, attempt=attempt, cursor=cursor))
+    return page
+
+
+def _to_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _shown(text: str) -> str:
+    """What a terminal would obey is shown there, not sent; a file or a pipe gets the text as it is."""
+    if not _to_terminal():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text)
