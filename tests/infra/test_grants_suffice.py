@@ -77,7 +77,7 @@ class Deployment:
         self.tables, self.urls, self.bucket = make_tables(dynamodb), make_queues(sqs), make_bucket(s3)
         for name, client in {"dynamodb": dynamodb, "sqs": sqs, "s3": s3}.items():
             client.meta.events.register(f"provide-client-params.{name}", self._note)
-            monkeypatch.setattr(clients, name, lambda client=client: client)
+            monkeypatch.setattr(clients, name, lambda *_, client=client: client)
         self.clock = PumpedClock(START_MS)
         self.names = {
             "jobs_table": self.tables.jobs,
@@ -192,7 +192,7 @@ def test_the_scheduler(deployment: Deployment) -> None:
     assert deployment.used == _granted("scheduler", deployment)
 
 
-def test_the_worker(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker(either: Either) -> None:
     deployment, allowed = either
     later = RetryPolicy(3, base_ms=10**6, cap_ms=10**6)  # waits on the wheel at any pace
     lazy = deployment.define.create(TENANT, lambda *_: replace(deployment.draft(None)(), retry=later)).id
@@ -205,7 +205,8 @@ def test_the_worker(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
         call.progress.write(b"a line of the log\n" * 20)
         return Answer(Result.FAILED, 500)
 
-    monkeypatch.setitem(deployment.batch.run.callers, "http", type("Fails", (), {"call": fails})())  # type: ignore[arg-type]
+    run = replace(deployment.batch.run, callers={"http": type("Fails", (), {"call": fails})()})
+    batch = replace(deployment.batch, run=run)
     deployment.used.clear()
     dispatches = [
         Dispatch(TENANT, str(ExecutionId(job, START_MS + 5_000 * n)), 1, generation, START_MS, recorded=recorded)
@@ -213,7 +214,7 @@ def test_the_worker(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     dispatches.append(Dispatch(TENANT, str(ExecutionId(lazy, START_MS)), 1, 1, START_MS, recorded=False))
     bodies = [*map(dump, dispatches), "nonsense"]
-    deployment.batch.handle([Received(str(n), "receipt", body, ROUTES[2], 1) for n, body in enumerate(bodies)])
+    batch.handle([Received(str(n), "receipt", body, ROUTES[2], 1) for n, body in enumerate(bodies)])
     assert deployment.used == _granted("worker", deployment, allowed)
 
 
