@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any
 
 
@@ -15,7 +16,7 @@ class Later(Executor):
 
     def submit(self, fn, /, *args, **kwargs):
         future: Future[Any] = Future()
-        self.waiting.append((future, fn))
+        self.waiting.append((future, partial(fn, *args, **kwargs)))
         return future
 
     def run(self, count: int) -> None:

@@ -55,6 +55,10 @@ cancellation by the renewal, so this is also the longest time until it does."""
 STOP_MS = 2 * SECOND_MS
 """How soon a call returns that is told to end, unless its target needs longer (a command's grace)."""
 
+DRAIN_MS = 100 * SECOND_MS
+"""How long a pool's worker that has to end lets its attempts go on, unless it is told otherwise: Fargate ends a task
+two minutes after it asked (Amazon ECS, stopTimeout), and handing over takes some seconds."""
+
 CHECKPOINT_BYTES = 8 * 1024
 """How much a run may keep for its next attempt; every renewal writes it again, a write unit for each kilobyte."""
 LOG_BYTES = 10 * 1024 * 1024

@@ -43,15 +43,15 @@ class Batch:
         Returns:
             The ids of those that must not be deleted.
         """
-        return [id for id in self._threads.map(self._keep, messages) if id]
+        fates = self._threads.map(self.one, messages)
+        return [message.id for message, handled in zip(messages, fates, strict=True) if handled.fate is not Fate.DELETE]
 
-    def _keep(self, message: Received) -> str:
-        """The message's id if it must come back, else empty."""
+    def one(self, message: Received) -> Handled:
+        """Runs one message, and hides it from others for as long as it is not wanted yet if it must come back."""
         handled = self._guarded(message)
-        if handled.fate is Fate.DELETE:
-            return ""
-        self._postpone(message, handled.delay_ms)
-        return message.id
+        if handled.fate is not Fate.DELETE:
+            self._postpone(message, handled.delay_ms)
+        return handled
 
     def _guarded(self, message: Received) -> Handled:
         """One bad message must not keep its neighbours from being deleted, whatever is wrong with it."""
