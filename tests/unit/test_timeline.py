@@ -116,7 +116,12 @@ def test_a_lost_last_attempt_is_claimed_once() -> None:
 
 def test_a_redriven_one_that_waits_ends_with_that() -> None:
     dead = finished(claim(QUEUED, DUE + 10, None), State.DEAD, FAILED, DUE + 12, DUE + 20)
-    assert told(redriven(dead, DUE + 20))[-2:] == [(20, "ended", 1), (20, "redriven", None)]
+    again = redriven(dead, DUE + 20)
+    assert told(again)[-2:] == [(20, "ended", 1), (20, "redriven", None)]
+    at_once = claimed(again, 2, "w", DUE + 20, sent_ms=DUE + 20, received_ms=DUE + 20)
+    steps = ["ended", "redriven", "dispatched", "received", "claimed", "started", "ended", "finished"]
+    done = finished(at_once, State.SUCCEEDED, DONE, DUE + 20, DUE + 20)
+    assert [event for at, event, _ in told(done) if at == 20] == steps
 
 
 def test_old_records_say_less() -> None:
