@@ -13,6 +13,7 @@ from tidewheel.domain.errors import Invalid
 from tidewheel.wire.model import shown
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.schedule import KINDS
+from tidewheel.wire.targets import MODELS
 
 
 class Malformed(Exception):
@@ -127,7 +128,7 @@ _UNNAMED = {
         f"must have exactly one of {', '.join(KINDS)}",
         "in a merge patch write null for those that go; leave the schedule out to run now",
     ),
-    "target.kind": ("is missing", "use 'http' or 'lambda'"),
+    "target.kind": ("is missing", f"use one of {', '.join(MODELS)}"),
 }
 
 
