@@ -173,6 +173,19 @@ REASON_CHARS = 200
 ATTEMPT_REASON_CHARS = 60
 """How much of a reason is kept in the record, and in each attempt's account."""
 
+CONNECTIONS = 100
+"""Connections of one worker to HTTP targets, kept open ones included."""
+CONNECT_MS = 5 * SECOND_MS
+"""How long one of several addresses of a host may take to answer before the next one is tried."""
+
+SECRET_FRESH_MS = 5 * MINUTE_MS
+SECRET_MISSING_MS = 30 * SECOND_MS
+SECRETS_KEPT = 1_000
+"""How long a worker goes on using a secret that it has read, believes that there is none, and how many it keeps."""
+
+MAX_REDIRECTS = 5
+"""Redirects that an HTTP target follows at most, if its job asks for any."""
+
 OUTPUT_BYTES = 256
 """How much of a target's answer is kept inline with the execution."""
 

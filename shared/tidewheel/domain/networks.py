@@ -3,7 +3,7 @@
 A job's URL is anyone's text, and a worker stands inside an account. Without this rule a job could read what is meant
 for the worker alone: the credentials at a metadata address, the function's own runtime on loopback, a VPC's services.
 The tables follow IANA's registries of special-purpose addresses (IPv4, IPv6), and Amazon's user guides for the
-metadata addresses (EC2, ECS, EKS).
+metadata addresses (EC2, ECS, EKS); for workers elsewhere, those of other clouds are among them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _SPECIAL: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(network), name)
     for name, networks in (
         ("metadata", "169.254.169.254 169.254.170.2 169.254.170.23 fd00:ec2::254 fd00:ec2::23"),
+        ("metadata", "100.100.100.200 168.63.129.16 fd20:ce::254"),
         ("unspecified", "0.0.0.0/8 ::/128"),
         ("loopback", "127.0.0.0/8 ::1/128"),
         ("private", "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16"),
@@ -28,7 +29,8 @@ _SPECIAL: tuple[tuple[Network, str], ...] = tuple(
         ("site-local", "fec0::/10"),
         ("multicast", "224.0.0.0/4 ff00::/8"),
         ("documentation", "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"),
-        ("reserved", "192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 240.0.0.0/4"),
+        ("reserved", "192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 240.0.0.0/4 2001::/23"),
+        ("local NAT64", "64:ff9b:1::/48"),
     )
     for network in networks.split()
 )
@@ -40,7 +42,6 @@ _PUBLIC_V6 = IPv6Network("2000::/3")
 _CARRIERS: tuple[tuple[IPv6Network, str, int], ...] = (
     (IPv6Network("::ffff:0:0/96"), "IPv4-mapped", 0),
     (IPv6Network("64:ff9b::/96"), "NAT64", 0),
-    (IPv6Network("64:ff9b:1::/48"), "NAT64", 0),
     (IPv6Network("2002::/16"), "6to4", 80),
     (IPv6Network("2001::/32"), "Teredo", 0),
     (IPv6Network("::/96"), "IPv4-compatible", 0),

@@ -1,0 +1,183 @@
+"""What an HTTP target connects through: it looks up a host once, judges each address, and connects to one of those.
+
+The check stands where the connection is made, and the pool above it still knows connections by the host's name. So
+Host, SNI and the check of the certificate are those of the URL; a name that is given another address later is judged
+again when it is connected to again; and whatever leads to a connection, leads through here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+import httpcore
+import httpx
+
+from tidewheel.domain.limits import CONNECT_MS, CONNECTIONS, SECOND_MS
+from tidewheel.domain.networks import Address, Network, disguised, literal, refusal
+
+Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+"""All addresses of a host for a port; raises ``OSError`` where there are none."""
+
+
+class AddressRefused(Exception):
+    """A host must not be called; the text names it, its address and the reason."""
+
+
+async def look_up(host: str, port: int) -> Sequence[Address]:
+    """The addresses that the system's resolver gives."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [ip_address(place[0]) for *_, place in found]
+
+
+class GuardedNetwork(httpcore.AsyncNetworkBackend):
+    """Connects to allowed addresses alone.
+
+    Args:
+        allowed: Networks that may be called although they are not public.
+        resolve: Looks up a host.
+        inner: Connects to an address.
+    """
+
+    def __init__(
+        self,
+        allowed: Sequence[Network],
+        resolve: Resolve = look_up,
+        inner: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._allowed = allowed
+        self._resolve = resolve
+        self._inner = inner or httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the name is the base class's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connects to the first of the host's addresses that answers.
+
+        Raises:
+            AddressRefused: One of its addresses must not be called; then none is.
+            httpcore.ConnectError: It has no address, or none answers.
+        """
+        *others, last = await self._addresses(host, port)
+        for address in others:
+            try:
+                return await self._inner.connect_tcp(
+                    str(address), port, CONNECT_MS / SECOND_MS, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue  # the next one may answer; of the last, the error is told
+        return await self._inner.connect_tcp(str(last), port, timeout, local_address, socket_options)
+
+    async def _addresses(self, host: str, port: int) -> Sequence[Address]:
+        check_spelling(host)
+        known = literal(host)
+        try:
+            addresses = [known] if known else list(dict.fromkeys(await self._resolve(host, port)))
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host} cannot be looked up: {error}") from error
+        if not addresses:
+            raise httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            if reason := refusal(address, self._allowed):
+                raise AddressRefused(f"refused: {reason}" + ("" if known else f", of {host}"))
+        return addresses
+
+    async def sleep(self, seconds: float) -> None:
+        """What the pool asks for between tries of its own."""
+        await self._inner.sleep(seconds)
+
+
+def check_spelling(host: str) -> None:
+    """Lets no host pass that one reader takes for a name and another for an address.
+
+    Raises:
+        AddressRefused: It is such a one.
+    """
+    if disguised(host):
+        raise AddressRefused(f"refused: {host} is a disguised address{_meant(host)}")
+
+
+def _meant(host: str) -> str:
+    """The address that a resolver of the C library would make of it."""
+    try:
+        return f" ({socket.inet_ntoa(socket.inet_aton(host.removesuffix('.')))})"
+    except OSError:
+        return ""
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """httpx over a pool whose every connection is the guarded network's; it knows of no proxy.
+
+    Args:
+        network: What connects.
+    """
+
+    def __init__(self, network: GuardedNetwork) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=CONNECTIONS,
+            max_keepalive_connections=CONNECTIONS,
+            network_backend=network,
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Sends a request; see ``httpx.AsyncBaseTransport``."""
+        url = request.url
+        asked = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        with _as_httpx():
+            answer = await self._pool.handle_async_request(asked)
+        return httpx.Response(
+            status_code=answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
+        )
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer, whose connection goes back to the pool once it is closed."""
+
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _as_httpx():
+            async for part in self._answer.aiter_stream():
+                yield part
+
+    async def aclose(self) -> None:
+        with _as_httpx():
+            await self._answer.aclose()
+
+
+_NAMES = (
+    *("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "ConnectError", "ReadError", "WriteError"),
+    *("LocalProtocolError", "RemoteProtocolError", "UnsupportedProtocol"),
+)
+_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
+    getattr(httpcore, name): getattr(httpx, name) for name in _NAMES
+}
+"""httpx calls the errors of the pool by the same names."""
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    try:
+        yield
+    except tuple(_ERRORS) as error:
+        raise _ERRORS[type(error)](str(error)) from error
