@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_network
 
 from tidewheel import names
 
@@ -25,6 +26,9 @@ LOCAL_CONCURRENCY = dict.fromkeys(names.PRIORITIES, 5)
 
 MAX_POOLS = 5
 """A function's environment, 4 KB at most (AWS Lambda quotas), names four queues for each, by URL."""
+
+LOCAL_NETWORKS = "127.0.0.0/8,::1/128"
+"""What http targets may have on the local cloud besides public addresses: the receivers of tests and demos."""
 
 _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 """The name of a bucket takes 63 characters: this, "-logs-", account, and the longest region's name."""
@@ -60,6 +64,7 @@ class Config:
     economy: bool = False
     scheduler_memory: int = SCHEDULER_MEMORY_MB
     pools: tuple[str, ...] = names.POOLS
+    allowed_networks: str = "none"
 
     @property
     def routes(self) -> tuple[names.Route, ...]:
@@ -101,6 +106,7 @@ class Config:
             authorizer_arn=_authorizer(read),
             target_functions=_target_functions(read),
             economy=economy,
+            allowed_networks=_networks(read, LOCAL_NETWORKS if target is Target.LOCAL else "none"),
             scheduler_memory=_positive(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
             pools=_pools(read),
         )
@@ -146,6 +152,20 @@ def _flag(read: ReadContext, key: str) -> bool:
     if text not in {"true", "false"}:
         raise ContextError(key, f"must be true or false, not {text!r}")
     return text == "true"
+
+
+def _networks(read: ReadContext, default: str) -> str:
+    """A comma separated text on the command line; a list in a context file is as good."""
+    value = read("allowed_networks")
+    text = ",".join(map(str, value)) or "none" if isinstance(value, list) else _text(read, "allowed_networks")
+    parts = [part.strip() for part in (text or default).split(",")]
+    if parts == ["none"]:
+        return "none"
+    try:
+        return ",".join(str(ip_network(part)) for part in parts)
+    except ValueError as error:
+        problem = f"must be networks in CIDR notation, such as 10.0.0.0/8, or none: {error}"
+        raise ContextError("allowed_networks", problem) from error
 
 
 def _authorizer(read: ReadContext) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-AWS_SERVICES = frozenset({"dynamodb", "lambda", "s3", "sqs", "sts"})
+AWS_SERVICES = frozenset({"dynamodb", "lambda", "s3", "secretsmanager", "sqs", "sts"})
 """The services whose descriptions the functions ship; botocore brings some four hundred of them."""
 
 JUNK_FOLDERS = frozenset({"__pycache__", "tests", "examples"})

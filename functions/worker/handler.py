@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tidewheel.engine.batch import Batch
 from tidewheel.names import Env, Route
 from tidewheel.ports import Received
-from tidewheel.settings import RunSettings, SettingsError
+from tidewheel.settings import SettingsError, WorkerSettings
 from tidewheel.wiring.worker import batch
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @cache
-def _settings() -> RunSettings:
-    return RunSettings.from_env(os.environ)
+def _settings() -> WorkerSettings:
+    return WorkerSettings.from_env(os.environ)
 
 
 @cache

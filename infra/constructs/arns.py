@@ -42,6 +42,15 @@ class Arns:
         """Everything in it, as a pattern."""
         return f"{self.logs_bucket()}/*"
 
+    def secrets(self) -> str:
+        """All secrets that jobs may name; the tenant comes next in their names."""
+        return self.stack.format_arn(
+            service="secretsmanager",
+            resource="secret",
+            resource_name=f"{self.config.deployment}/*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
     def function(self, role: str) -> str:
         """A function by its role in this deployment; the role may be a pattern."""
         return self.stack.format_arn(

@@ -89,6 +89,8 @@ class ServiceStack(Stack):
             Env.LOGS_BUCKET: logs_bucket(self._config.deployment, self.account, self.region),
             Env.QUEUES: self._queues.urls(),
             Env.SHARDS: shards,
+            Env.DEPLOYMENT: self._config.deployment,
+            Env.ALLOWED_NETWORKS: self._config.allowed_networks,
             Env.PACE: pace,
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
@@ -142,7 +144,7 @@ class ServiceStack(Stack):
     def _worker(self) -> ServiceFunction:
         reserved = None if self._config.local else sum(self._config.concurrency.values())
         shape = Shape(memory=512, seconds=900, loops=True, reserved=reserved)
-        worker = self._function(Function.WORKER, shape, settings.RunSettings)
+        worker = self._function(Function.WORKER, shape, settings.WorkerSettings)
         worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
         worker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
         worker.allow(
@@ -163,6 +165,7 @@ class ServiceStack(Stack):
             worker.allow(["sqs:SendMessage"], *self._queues.arns)  # a retry that is due before a run could see to it
         self._allow_logs(worker, "s3:PutObject")
         self._allow_targets(worker)
+        self._allow_secrets(worker)
         for route, queue in self._queues.of_pool(LAMBDA_POOL).items():
             worker.function.add_event_source_mapping(
                 f"{route.pool.capitalize()}{route.priority.capitalize()}",
@@ -209,6 +212,13 @@ class ServiceStack(Stack):
                 worker.acknowledge_pattern(
                     arn, "Jobs are defined after the deployment: what they may call is agreed by name."
                 )
+
+    def _allow_secrets(self, worker: ServiceFunction) -> None:
+        """The secrets that jobs may refer to; the worker reads those of a job's own tenant alone."""
+        worker.allow(["secretsmanager:GetSecretValue"], self._arns.secrets())
+        worker.acknowledge_pattern(
+            self._arns.secrets(), "Jobs are defined after the deployment: their secrets lie under its own name."
+        )
 
     def _watchdog(self) -> ServiceFunction:
         watchdog = self._function(Function.WATCHDOG, Shape(memory=256, seconds=50), settings.WatchdogSettings)

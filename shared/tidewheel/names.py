@@ -95,6 +95,8 @@ class Env(StrEnum):
     SCHEDULERS = "TIDEWHEEL_SCHEDULERS"
     PACE = "TIDEWHEEL_PACE"  # loop or economy
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
+    DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
+    ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none
     CODE_VERSION = "TIDEWHEEL_CODE_VERSION"  # changes with every change of the shipped code
 
 

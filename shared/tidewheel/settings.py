@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
+from tidewheel.domain.networks import Network, parse_networks
 from tidewheel.domain.pace import PACES, Pace
 from tidewheel.names import Env, Route
 
@@ -52,11 +53,19 @@ def _pace(environ: Mapping[str, str], variable: Env) -> Pace:
     return PACES[text]
 
 
+def _networks(environ: Mapping[str, str], variable: Env) -> tuple[Network, ...]:
+    try:
+        return parse_networks(_text(environ, variable))
+    except ValueError as error:
+        raise SettingsError(variable, f"must be a list of networks such as 10.0.0.0/8, or none ({error})") from error
+
+
 _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.QUEUES: _queues,
     Env.SHARDS: _positive,
     Env.SCHEDULERS: _positive,
     Env.PACE: _pace,
+    Env.ALLOWED_NETWORKS: _networks,
 }
 
 
@@ -78,7 +87,7 @@ class _FromEnvironment:
 
 @dataclass(frozen=True)
 class RunSettings(_FromEnvironment):
-    """What the API, a worker and the reconciler need: stores, queues, a new wheel's shards, the pace, the logs."""
+    """What the API and the reconciler need: stores, queues, a new wheel's shards, the pace, the logs."""
 
     jobs_table: str
     wheel_table: str
@@ -88,6 +97,14 @@ class RunSettings(_FromEnvironment):
     shards: int
     pace: Pace
     logs_bucket: str
+
+
+@dataclass(frozen=True)
+class WorkerSettings(RunSettings):
+    """What a worker needs besides: whose secrets it reads, and what http targets may have besides public addresses."""
+
+    deployment: str
+    allowed_networks: tuple[Network, ...]
 
 
 @dataclass(frozen=True)

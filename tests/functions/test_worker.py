@@ -46,6 +46,8 @@ ENVIRONMENT = {
     Env.QUEUES: json.dumps(QUEUES),
     Env.SHARDS: "4",
     Env.PACE: "loop",
+    Env.DEPLOYMENT: "tidewheel",
+    Env.ALLOWED_NETWORKS: "none",
 }
 CALLERS = 10
 

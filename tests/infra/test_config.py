@@ -16,11 +16,12 @@ def test_defaults_of_an_account():
     config = _read(authorizer_arn=AUTHORIZER)
     assert config == Config(Target.AWS, "tidewheel", 16, 2, AUTHORIZER, ())
     assert not config.local
+    assert config.allowed_networks == "none"
 
 
 def test_defaults_of_a_laptop():
     config = _read(target="local")
-    assert config == Config(Target.LOCAL, "tidewheel", 4, 2, None, ())
+    assert config == Config(Target.LOCAL, "tidewheel", 4, 2, None, (), allowed_networks="127.0.0.0/8,::1/128")
     assert config.local
 
 
@@ -38,6 +39,21 @@ def test_everything_can_be_given():
     assert config.shards == 32
     assert config.target_functions == tuple(targets.split(", "))
     assert config == _read(target="local", deployment="team-a", shards=32, target_functions=targets.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        (" 10.0.0.0/8 , fd00::/8", "10.0.0.0/8,fd00::/8"),
+        (["10.0.0.0/8", "10.1.2.3"], "10.0.0.0/8,10.1.2.3/32"),
+        ("none", "none"),
+        ([], "none"),
+        ("", "127.0.0.0/8,::1/128"),
+    ],
+)
+def test_networks_that_targets_may_have(given, kept):
+    assert _read(target="local", allowed_networks=given).allowed_networks == kept
 
 
 @pytest.mark.parametrize(
@@ -61,6 +77,9 @@ def test_everything_can_be_given():
         ("pools", {"target": "local", "pools": "a b"}),
         ("pools", {"target": "local", "pools": ["a" * 32]}),
         ("pools", {"target": "local", "pools": "a,b,c,d"}),
+        ("allowed_networks", {"target": "local", "allowed_networks": "10.0.0.1/8"}),
+        ("allowed_networks", {"target": "local", "allowed_networks": "none,10.0.0.0/8"}),
+        ("allowed_networks", {"target": "local", "allowed_networks": "intranet"}),
         ("target_functions", {"target": "local", "target_functions": "arn:aws:sqs:us-east-1:111122223333:q"}),
     ],
 )

@@ -10,7 +10,7 @@ from tidewheel.domain.pace import ECONOMY
 
 READS = {
     "api": settings.RunSettings,
-    "worker": settings.RunSettings,
+    "worker": settings.WorkerSettings,
     "scheduler": settings.SchedulerSettings,
     "watchdog": settings.WatchdogSettings,
     "reconciler": settings.RunSettings,

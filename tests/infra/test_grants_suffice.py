@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -34,10 +34,11 @@ from tidewheel.engine.ledger import Ledger
 from tidewheel.engine.logs import LogBook
 from tidewheel.engine.redrive import Redrive
 from tidewheel.engine.undertake import Letter
-from tidewheel.ports import Call, Received
-from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings
+from tidewheel.ports import Call, Received, Secrets
+from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings, WorkerSettings
 from tidewheel.wire.message import dump
 from tidewheel.wiring import api, reconciler, scheduler, undertaker, watchdog, worker
+from tidewheel.wiring.callers import Callers
 
 BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the worker's event source mapping's own calls
 TENANT = "default"
@@ -64,8 +65,15 @@ def _actions(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]
         case "Invoke":
             yield "InvokeFunction", params["FunctionName"]
         case _:
-            index = params.get("IndexName")
-            yield operation, params["TableName"] + (f"/index/{index}" if index else "")
+            yield operation, _place(params)
+
+
+def _place(params: dict[str, Any]) -> str:
+    """A table, an index, or the deployment under which a secret lies."""
+    if "SecretId" in params:
+        return str(params["SecretId"]).partition("/")[0]
+    index = params.get("IndexName")
+    return params["TableName"] + (f"/index/{index}" if index else "")
 
 
 class Deployment:
@@ -74,8 +82,10 @@ class Deployment:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pace: Pace = LOOP) -> None:
         self.used: set[tuple[str, str]] = set()
         dynamodb, sqs, s3 = clients.dynamodb(), clients.sqs(), clients.s3()
+        secretsmanager: Any = clients.secretsmanager()
         self.tables, self.urls, self.bucket = make_tables(dynamodb), make_queues(sqs), make_bucket(s3)
-        for name, client in {"dynamodb": dynamodb, "sqs": sqs, "s3": s3}.items():
+        made = {"dynamodb": dynamodb, "sqs": sqs, "s3": s3, "secretsmanager": secretsmanager}
+        for name, client in made.items():
             client.meta.events.register(f"provide-client-params.{name}", self._note)
             monkeypatch.setattr(clients, name, lambda *_, client=client: client)
         self.clock = PumpedClock(START_MS)
@@ -91,7 +101,7 @@ class Deployment:
         define = api.define(RunSettings(**stores))
         layouts = Layouts(define.layouts.control, self.clock, 1)
         self.define = replace(define, clock=self.clock, layouts=layouts)
-        self.batch = worker.batch(RunSettings(**stores))
+        self.batch = worker.batch(WorkerSettings(**stores, deployment="tidewheel", allowed_networks=()))
         ticker_settings = {**self.names, "queues": self.urls, "pace": pace}
         ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner", 0)
         layouts = Layouts(ticker.layouts.control, self.clock, 1)  # as another process knows it
@@ -150,6 +160,7 @@ def _granted(
     named["dynamodb:table/tidewheel-jobs/index/by_tenant"] = f"{deployment.tables.jobs}/index/by_tenant"
     named["dynamodb:table/tidewheel-executions/index/by_death"] = f"{deployment.tables.executions}/index/by_death"
     named |= {LOGS: deployment.bucket, f"{LOGS}/*": f"{deployment.bucket}/*"}
+    named["secretsmanager:secret:tidewheel/*"] = "tidewheel"
     queue = deployment.urls[ROUTES[2]].rpartition("/")[2]  # the jobs of these tests all go to one
     return {
         (action, queue if resource.startswith("<Queue") else named[resource])
@@ -192,6 +203,19 @@ def test_the_scheduler(deployment: Deployment) -> None:
     assert deployment.used == _granted("scheduler", deployment)
 
 
+class Fails:
+    """A target that asks for a secret in vain, and then fails."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self.secrets = secrets
+
+    def call(self, call: Call) -> Answer:
+        with pytest.raises(LookupError):
+            self.secrets.get(call.tenant, "token")
+        call.progress.write(b"a line of the log\n" * 20)
+        return Answer(Result.FAILED, 500)
+
+
 def test_the_worker(either: Either) -> None:
     deployment, allowed = either
     later = RetryPolicy(3, base_ms=10**6, cap_ms=10**6)  # waits on the wheel at any pace
@@ -200,13 +224,9 @@ def test_the_worker(either: Either) -> None:
     deployment.define.pause(TENANT, job)
     deployment.clock.advance(60_000)
     deployment.define.resume(TENANT, job)
-
-    def fails(_self: object, call: Call) -> Answer:
-        call.progress.write(b"a line of the log\n" * 20)
-        return Answer(Result.FAILED, 500)
-
-    run = replace(deployment.batch.run, callers={"http": type("Fails", (), {"call": fails})()})
-    batch = replace(deployment.batch, run=run)
+    run = deployment.batch.run
+    fails = Fails(cast(Callers, run.callers).surroundings.secrets)
+    batch = replace(deployment.batch, run=replace(run, callers={"http": fails}))
     deployment.used.clear()
     dispatches = [
         Dispatch(TENANT, str(ExecutionId(job, START_MS + 5_000 * n)), 1, generation, START_MS, recorded=recorded)

@@ -9,6 +9,7 @@ EXECUTIONS = "dynamodb:table/tidewheel-executions"
 EXECUTIONS_BY_DEATH = "dynamodb:table/tidewheel-executions/index/by_death"
 CONTROL = "dynamodb:table/tidewheel-control"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
+SECRETS = "secretsmanager:secret:tidewheel/*"
 TARGETS = "lambda:function:tidewheel-target-*"
 ECHO = "lambda:function:tidewheel-echo"
 LOGS = "s3:bucket/tidewheel-logs"
@@ -47,6 +48,7 @@ ALLOWED = {
         WHEEL: "PutItem",
         f"{LOGS}/*": "PutObject",
         TARGETS: "InvokeFunction",
+        SECRETS: "GetSecretValue",
         **dict.fromkeys(LAMBDA_QUEUES, CONSUME),
     },
     "watchdog": {CONTROL: "GetItem", SCHEDULER: "InvokeFunction"},
@@ -78,7 +80,7 @@ ALLOWED_IN_ECONOMY = {
 }
 """No scheduler calls another; a worker sends the retries that no run could see to in time."""
 BUCKET = "arn:<AWS::Partition>:s3:::tidewheel-logs"
-SERVICES = ("dynamodb", "lambda", "sqs", "logs")
+SERVICES = ("dynamodb", "lambda", "sqs", "logs", "secretsmanager")
 
 
 def _listed(value):
@@ -118,9 +120,8 @@ def _granted(part, role, as_text):
 
 
 def _expected(role, table):
-    service = {"<": "sqs", "d": "dynamodb", "l": "lambda", "s": "s3"}
     pairs = {
-        (f"{service[resource[0]]}:{action}", resource)
+        (f"{'sqs' if resource.startswith('<') else resource.partition(':')[0]}:{action}", resource)
         for resource, actions in table.items()
         for action in actions.split()
     }
@@ -145,14 +146,19 @@ def test_the_sample_target_may_do_nothing(local, as_text):
     assert _granted(local.service, "echo", as_text) == _expected("echo", {})
 
 
-def test_no_permission_of_a_function_is_a_wildcard_but_the_named_targets_and_the_keys_of_logs(either, as_text):
+def test_no_permission_of_a_function_is_a_wildcard_but_the_named_targets_the_keys_of_logs_and_secrets(either, as_text):
     patterns = {
         (role, resource)
         for role in ALLOWED
         for action, resource in _granted(either.service, role, as_text)
         if "*" in resource or "*" in action
     }
-    assert patterns == {("worker", TARGETS), ("worker", f"{LOGS}/*"), ("api", f"{LOGS}/*")}
+    assert patterns == {
+        ("worker", TARGETS),
+        ("worker", SECRETS),
+        ("worker", f"{LOGS}/*"),
+        ("api", f"{LOGS}/*"),
+    }
 
 
 def test_no_role_or_policy_of_the_stack_speaks_of_every_resource(either):

@@ -52,9 +52,11 @@ def test_each_exception_holds_for_one_kind_of_resource_and_has_a_reason(either):
 
 def test_each_wildcard_that_is_excepted_names_its_pattern(either):
     wildcards = {rule for rule, _, _ in _exceptions(either) if rule.startswith("AwsSolutions-IAM5")}
-    function = "arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:tidewheel-target-*"
+    place = "<AWS::Region>:<AWS::AccountId>"
+    function = f"arn:<AWS::Partition>:lambda:{place}:function:tidewheel-target-*"
     logs = "arn:<AWS::Partition>:s3:::tidewheel-logs-<AWS::AccountId>-<AWS::Region>/*"
-    assert wildcards == {f"AwsSolutions-IAM5[Resource::{pattern}]" for pattern in (function, logs)}
+    secrets = f"arn:<AWS::Partition>:secretsmanager:{place}:secret:tidewheel/*"
+    assert wildcards == {f"AwsSolutions-IAM5[Resource::{pattern}]" for pattern in (function, logs, secrets)}
 
 
 def test_a_finding_fails_the_synthesis(tmp_path):

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from ipaddress import ip_network
+
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.adapters.memory import InlineExecutor, MemoryLogs, MemoryQueue
+from tidewheel.adapters.memory import InlineExecutor, MemoryLogs, MemoryQueue, MemorySecrets, SettableClock
+from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.job import Target
 from tidewheel.engine.keeper import Keeper
 from tidewheel.engine.progress import OpenProgress
 from tidewheel.ports import Call, Clock, Executions, Telemetry
 
 TENANT = "acme"
+NOW_MS = 1_795_000_000_000
+
+
+def surroundings(secrets: Mapping[str, str] | None = None, *allowed: str) -> Surroundings:
+    """What a target is made with: the secrets of ``TENANT`` by name, and the networks that it may call."""
+    kept = MemorySecrets({(TENANT, name): text for name, text in (secrets or {}).items()})
+    return Surroundings(kept, tuple(ip_network(one) for one in allowed), SettableClock(NOW_MS))
 
 
 def a_call(

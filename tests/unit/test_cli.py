@@ -88,6 +88,7 @@ def test_a_job_is_created_from_options(run):
         "url": "https://example.com/hook",
         "headers": {"X-A": "b:c", "X-D": "e"},
         "body": {"a": 1},
+        "redirects": 0,
     }
     assert job["tags"] == {"team": "billing", "a": "b:c"}
     assert job["overlap"] == "queue"

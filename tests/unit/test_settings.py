@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import FrozenInstanceError, fields
+from ipaddress import ip_network
 
 import pytest
 
 from tidewheel.domain.pace import ECONOMY
 from tidewheel.domain.route import ROUTES, Route
 from tidewheel.names import Env
-from tidewheel.settings import RunSettings, SchedulerSettings, SettingsError, WatchdogSettings
+from tidewheel.settings import RunSettings, SchedulerSettings, SettingsError, WatchdogSettings, WorkerSettings
 
 EVERYTHING = {
     Env.JOBS_TABLE: "t-jobs",
@@ -24,18 +25,33 @@ EVERYTHING = {
     Env.SCHEDULER_FUNCTION: "t-scheduler",
     Env.CODE_VERSION: "abc",
     Env.SCHEDULERS: "2",
+    Env.DEPLOYMENT: "t",
+    Env.ALLOWED_NETWORKS: "10.0.0.0/8, fd00::/8",
 }
-CLASSES = [RunSettings, SchedulerSettings, WatchdogSettings]
+CLASSES = [RunSettings, WorkerSettings, SchedulerSettings, WatchdogSettings]
 
 
 def environ(**changes: str) -> dict[str, str]:
     return {str(name): value for name, value in EVERYTHING.items()} | changes
 
 
-def test_what_the_workers_need() -> None:
+def test_what_the_api_needs() -> None:
     read = RunSettings.from_env(environ())
     urls = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
     assert read == RunSettings("t-jobs", "t-wheel", "t-executions", "t-control", urls, 16, ECONOMY, "t-logs")
+
+
+def test_what_the_workers_need() -> None:
+    read = WorkerSettings.from_env(environ())
+    assert (read.executions_table, read.deployment) == ("t-executions", "t")
+    assert read.allowed_networks == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+    assert WorkerSettings.from_env(environ(**{Env.ALLOWED_NETWORKS: "none"})).allowed_networks == ()
+
+
+@pytest.mark.parametrize("value", ["10.0.0.1/8", "all", "10.0.0.0/8,", "10.0.0.0/8 fd00::/8", "none,none"])
+def test_networks_are_cidrs(value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{Env.ALLOWED_NETWORKS} must be a list of networks"):
+        WorkerSettings.from_env(environ(**{Env.ALLOWED_NETWORKS: value}))
 
 
 def test_what_the_scheduler_needs() -> None:
@@ -51,7 +67,7 @@ def test_what_the_watchdog_needs() -> None:
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name.upper()) for kind in CLASSES for field in fields(kind)])
 @pytest.mark.parametrize("value", [None, ""])
 def test_what_is_missing_or_empty_is_named(
-    kind: type[RunSettings | SchedulerSettings | WatchdogSettings], name: str, value: str | None
+    kind: type[RunSettings | WorkerSettings | SchedulerSettings | WatchdogSettings], name: str, value: str | None
 ) -> None:
     variable = Env[name]
     given = environ()
@@ -64,7 +80,9 @@ def test_what_is_missing_or_empty_is_named(
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_nothing_else_is_asked_for(kind: type[RunSettings | SchedulerSettings | WatchdogSettings]) -> None:
+def test_nothing_else_is_asked_for(
+    kind: type[RunSettings | WorkerSettings | SchedulerSettings | WatchdogSettings],
+) -> None:
     own = {Env[field.name.upper()] for field in fields(kind)}
     assert kind.from_env({name: value for name, value in environ().items() if name in own})
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tidewheel.adapters.memory import MemorySecrets, SettableClock
+from tests.support.calls import surroundings
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.ports import Call, Caller
@@ -21,10 +21,6 @@ class Silent:
 
     def call(self, call: Call) -> Answer:
         return Answer(Result.SUCCEEDED)
-
-
-def surroundings() -> Surroundings:
-    return Surroundings(MemorySecrets(), (), SettableClock(0))
 
 
 def test_what_a_job_may_name_a_worker_can_call_and_the_other_way_round() -> None:

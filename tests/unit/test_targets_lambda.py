@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from tests.support.calls import a_call
+from tests.support.calls import a_call, surroundings
 from tidewheel.adapters.aws.targets import aws_lambda
 from tidewheel.adapters.aws.targets.aws_lambda import Invocation, LambdaInvoker, LambdaTarget
+from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Target
 from tidewheel.domain.limits import OUTPUT_BYTES
+from tidewheel.engine.progress import OpenProgress
 from tidewheel.ports import Call
 
 SPEC = {"function": "report", "payload": {"deep": [1, None]}}
@@ -28,7 +30,7 @@ def called(went: Invocation, call: Call = CALL) -> tuple[Answer, tuple[str, Any,
         asked.append((function, json.loads(payload), timeout_ms))
         return went
 
-    answer = LambdaTarget(invoke).call(call)
+    answer = LambdaTarget(invoke, surroundings({"token": "s3cret"}).secrets).call(call)
     return answer, asked[0]
 
 
@@ -48,6 +50,27 @@ def test_a_job_without_payload_sends_none() -> None:
     call = a_call(Target("lambda", {"function": "report"}), "x", 0, 1, 1_000)
     _, (_, event, _) = called(Invocation(200), call)
     assert event["payload"] is None
+
+
+def test_secrets_lie_in_the_payload_alone() -> None:
+    progress = OpenProgress(SystemClock())
+    payload = {"deep": [{"secret": "token", "prefix": "Bearer "}]}
+    call = a_call(Target("lambda", {"function": "report", "payload": payload}), "x", 0, 1, 1_000, progress)
+    answer, (_, event, _) = called(Invocation(200, b'{"echo": "s3cret"}'), call)
+    assert event["payload"] == {"deep": ["Bearer s3cret"]}
+    assert progress.cleaned(answer).output == '{"echo": "***"}'
+    assert progress.take_log(last=True) == b'{"echo": "***"}'
+    assert call.target.spec["payload"] == payload
+
+
+def test_without_its_secret_nothing_is_invoked() -> None:
+    call = a_call(Target("lambda", {"function": "report", "payload": {"secret": "other"}}), "x", 0, 1, 1_000)
+    answer = LambdaTarget(never, surroundings().secrets).call(call)
+    assert answer == Answer(Result.FAILED, reason="there is no secret 'other'", retryable=False)
+
+
+def never(*_: Any) -> Invocation:
+    raise AssertionError("it is invoked")
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,26 @@ def refusals(document):
                 {"A": "é"},
             )
         ),
+        *(
+            ({"target": HTTP | {"headers": {"A": value}}}, ["target.headers"])
+            for value in (
+                5,
+                None,
+                ["x"],
+                {},
+                {"secret": 5},
+                {"secret": "a", "prefx": "Bearer "},
+                {"secret": "a b"},
+                {"secret": "../other/token"},
+                {"secret": ""},
+                {"secret": "a", "prefix": "Bearer\r\n"},
+            )
+        ),
+        ({"target": HTTP | {"body": {"a": [{"secret": "other/token"}]}}}, ["target.body"]),
+        ({"target": {"kind": "lambda", "function": "f", "payload": {"secret": "a/b"}}}, ["target.payload"]),
+        ({"target": HTTP | {"redirects": 6}}, ["target.redirects"]),
+        ({"target": HTTP | {"redirects": -1}}, ["target.redirects"]),
+        ({"target": HTTP | {"redirects": "1"}}, ["target.redirects"]),
         ({"target": HTTP | {"method": "post"}}, ["target.method"]),
     ],
 )
@@ -188,6 +208,15 @@ DOCUMENTS = [
         "jitter": "10s",
         "timeout": "14m",
         "retry": {"max_attempts": 1, "strategy": "fixed", "base": "0s", "cap": "1d", "jitter": 0},
+    },
+    {
+        "name": "s",
+        "target": HTTP
+        | {
+            "headers": {"A": {"secret": "a"}, "secret": "plain", "B": {"secret": "b", "key": "k", "prefix": "Bearer "}},
+            "body": [{"secret": "a"}, {"secret": 5}, {"secret": "not a name", "and": "data"}],
+            "redirects": 5,
+        },
     },
     {"name": "h", "target": HTTP | {"method": "PUT", "headers": {"X-A": "b c"}, "body": "text"}},
 ]

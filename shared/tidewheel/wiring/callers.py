@@ -34,7 +34,7 @@ class Callers(Mapping[str, Caller]):
     """The callers by kind. One is made when it is first asked for, once, from whichever thread."""
 
     def __init__(self, surroundings: Surroundings, makers: Mapping[str, Make]) -> None:
-        self._surroundings = surroundings
+        self.surroundings = surroundings
         self._makers = makers
         self._made: dict[str, Caller] = {}
         self._lock = threading.Lock()
@@ -47,7 +47,7 @@ class Callers(Mapping[str, Caller]):
         """
         with self._lock:
             if kind not in self._made:
-                self._made[kind] = self._makers[kind](self._surroundings)
+                self._made[kind] = self._makers[kind](self.surroundings)
             return self._made[kind]
 
     def __contains__(self, kind: object) -> bool:

@@ -12,10 +12,10 @@ from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.aws.secrets import SecretsManager
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
-from tidewheel.adapters.memory import MemorySecrets
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.engine.batch import Batch
 from tidewheel.engine.clock_guard import ClockGuard
@@ -25,13 +25,13 @@ from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.names import Function
 from tidewheel.ports import SEND_BATCH
-from tidewheel.settings import RunSettings
+from tidewheel.settings import WorkerSettings
 from tidewheel.wire.message import load
 from tidewheel.wiring.callers import Callers, found
 from tidewheel.wiring.stores import all_jobs
 
 
-def batch(settings: RunSettings) -> Batch:
+def batch(settings: WorkerSettings) -> Batch:
     """Makes the flow with its clients."""
     clock = SystemClock()
     dates = Dates(clock)
@@ -40,13 +40,14 @@ def batch(settings: RunSettings) -> Batch:
     executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(sqs, settings.queues)
     logs = S3Logs(settings.logs_bucket, clients.s3)
+    secrets = SecretsManager(clients.secretsmanager, settings.deployment, clock)
     keeper = Keeper(executions, queue, logs, clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
     Thread(target=keeper.watch, name="keeper", daemon=True).start()
     run = Run(
         jobs=all_jobs(dynamodb, settings),
         executions=executions,
         wheel=wheel,
-        callers=Callers(Surroundings(MemorySecrets(), (), clock), found()),
+        callers=Callers(Surroundings(secrets, settings.allowed_networks, clock), found()),
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,

@@ -76,6 +76,13 @@ def receiving() -> SQSClient:
     return boto3.client("sqs", config=_BOUNDED.merge(own))
 
 
+def secretsmanager() -> Any:
+    """A client with the same bounds."""
+    client: Any = boto3.client("secretsmanager", config=_BOUNDED)
+    client.meta.events.register_first("needs-retry.secrets-manager", _forget_wish)
+    return client
+
+
 def _forget_wish(response: tuple[Any, Any] | None = None, **_: object) -> None:
     """A service may wish for up to 5 s more before a retry, which would break the bound; our callers wait longer."""
     if response is not None:

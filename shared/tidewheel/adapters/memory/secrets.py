@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tidewheel.domain.secret import NAME
+
 
 class MemorySecrets:
     """``ports.Secrets`` in memory.
@@ -17,6 +19,6 @@ class MemorySecrets:
 
     def get(self, tenant: str, name: str) -> str:
         """See ``ports.Secrets``."""
-        if (tenant, name) not in self._texts:
-            raise LookupError(f"there is no secret {name}")
+        if not NAME.fullmatch(name) or (tenant, name) not in self._texts:
+            raise LookupError(f"there is no secret {name!r}")
         return self._texts[tenant, name]

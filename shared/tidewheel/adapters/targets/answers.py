@@ -14,3 +14,8 @@ def excerpt(body: bytes) -> str:
 def timed_out(timeout_ms: int) -> Answer:
     """The answer of a target that did not give one in time."""
     return Answer(Result.TIMED_OUT, reason=f"no answer within {timeout_ms} ms")
+
+
+def called_off() -> Answer:
+    """The answer of a call that was told to end, whose worker knows why."""
+    return Answer(Result.FAILED, reason="the call was told to end")

@@ -1,47 +1,101 @@
-"""The ``http`` target: one request; any 2xx is a success."""
+"""The ``http`` target: one request, with the redirects that its job wants followed; any 2xx is a success."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
-from tidewheel.adapters.targets.answers import excerpt, timed_out
+from tidewheel.adapters.targets.answers import called_off, excerpt, timed_out
+from tidewheel.adapters.targets.guard import AddressRefused, GuardedNetwork, GuardedTransport, check_spelling
+from tidewheel.adapters.targets.revealing import NotRevealed, Revealing, refers
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
-from tidewheel.domain.limits import OUTPUT_BYTES, SECOND_MS
-from tidewheel.ports import Call, Caller
+from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES, SECOND_MS
+from tidewheel.domain.secret import reference_of
+from tidewheel.ports import Call, Caller, Progress
 
 KIND = "http"
 _RETRYABLE = {408, 425, 429}
-_CONNECTIONS = 100
+_ASKS_TO_WAIT = {429, 503}
+_CREDENTIALS = ("Authorization", "Cookie", "Proxy-Authorization")
+_SENDABLE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|", re.ASCII)
 
 
-def make(_: Surroundings) -> Caller:
+def make(surroundings: Surroundings) -> Caller:
     """The caller of this kind."""
-    return HttpTarget()
+    return HttpTarget(surroundings, GuardedTransport(GuardedNetwork(surroundings.allowed_networks)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a job asks for, its secrets in place.
+
+    Args:
+        credentials: The headers that must not go to another origin.
+        confidential: Whether the body must not either.
+    """
+
+    headers: httpx.Headers
+    content: bytes | None
+    credentials: tuple[str, ...]
+    confidential: bool
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has come of an answer so far."""
+
+    response: httpx.Response | None = None
+    beginning: bytearray = field(default_factory=bytearray)
+    taken: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether the status counts, whatever becomes of the rest: that is for the log alone."""
+        return self.response is not None and len(self.beginning) >= OUTPUT_BYTES
+
+    async def read(self, response: httpx.Response, progress: Progress) -> None:
+        """Reads the body into the attempt's log, up to what that takes: one without end is cut there."""
+        self.response = response
+        async for chunk in response.aiter_bytes():
+            self.beginning += chunk[: OUTPUT_BYTES - len(self.beginning)]
+            progress.write(chunk)
+            self.taken += len(chunk)
+            if self.taken > LOG_BYTES:
+                return
 
 
 class HttpTarget:
     """``ports.Caller`` for the kind ``http``.
 
     Requests run on one event loop of their own, where a time-out bounds the whole call, a slowly dripping answer
-    included. Redirects are not followed: a 3xx is no success.
+    included. A redirect that is not followed is no success.
+
+    Args:
+        surroundings: The worker's.
+        transport: What connects: ``guard.GuardedTransport``, for a job must not reach every address that a worker can.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, surroundings: Surroundings, transport: httpx.AsyncBaseTransport) -> None:
+        self._surroundings = surroundings
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http-target", daemon=True)
         self._thread.start()
         self._client = httpx.AsyncClient(
             transport=transport,
+            trust_env=False,  # neither a proxy, which would look up names by itself, nor what a .netrc holds
             timeout=None,  # noqa: S113 - the whole call is bounded by asyncio.timeout below
-            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
             headers={"User-Agent": "tidewheel"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none passes from one job to another
         )
@@ -51,29 +105,56 @@ class HttpTarget:
         return asyncio.run_coroutine_threadsafe(self._answer(call), self._loop).result()
 
     async def _answer(self, call: Call) -> Answer:
+        task, heard = asyncio.current_task(), _Heard()
+        assert task is not None
+        call.progress.on_stop(_ending(self._loop, task))
+        problem: Answer | None = None
         try:
             async with asyncio.timeout(call.timeout_ms / SECOND_MS):
-                return await self._request(call)
+                await self._exchange(call, heard)
+        except asyncio.CancelledError:
+            problem = called_off()
         except TimeoutError:
-            return timed_out(call.timeout_ms)
+            problem = timed_out(call.timeout_ms)
+        except NotRevealed as error:
+            problem = error.answer()
+        except AddressRefused as error:
+            problem = Answer(Result.FAILED, reason=str(error), retryable=False)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
-            return Answer(Result.FAILED, reason=f"the request cannot be made: {error}", retryable=False)
+            problem = Answer(Result.FAILED, reason=f"the request cannot be made: {error}", retryable=False)
         except httpx.HTTPError as error:
-            return Answer(Result.FAILED, reason=f"{type(error).__name__}: {error}")
+            problem = Answer(Result.FAILED, reason=f"{type(error).__name__}: {error}")
+        if heard.response is None or (problem is not None and not heard.counts):
+            assert problem is not None
+            return problem
+        if problem is not None:
+            call.progress.write(f"\n[the rest of the answer is missing: {problem.reason}]\n".encode())
+        return _judged(heard.response, bytes(heard.beginning), self._surroundings.clock.now_ms())
 
-    async def _request(self, call: Call) -> Answer:
+    async def _exchange(self, call: Call, heard: _Heard) -> None:
         spec = call.target.spec
-        content, kind = _content(spec.get("body"))
-        headers = httpx.Headers(kind)  # in which names differ by more than case
-        headers.update(spec.get("headers", {}))
-        headers.update(_identity(call))
-        async with self._client.stream(spec["method"], spec["url"], headers=headers, content=content) as response:
-            output = excerpt(await _beginning(response))
-        status = response.status_code
-        if response.is_success:
-            return Answer(Result.SUCCEEDED, status, output)
-        retryable = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _RETRYABLE
-        return Answer(Result.FAILED, status, output, f"HTTP {status}", retryable)
+        check_spelling(_host(spec["url"]))
+        wanted = await self._wanted(call)
+        request = self._client.build_request(
+            spec["method"], spec["url"], headers=wanted.headers, content=wanted.content
+        )
+        for left in range(int(spec.get("redirects", 0)), -1, -1):
+            response = await self._client.send(request, stream=True)
+            try:
+                if left and response.next_request is not None:
+                    request = _onward(request, response.next_request, wanted)
+                    continue
+                await heard.read(response, call.progress)
+                break
+            finally:
+                await response.aclose()
+
+    async def _wanted(self, call: Call) -> _Request:
+        """The request; secrets are read on a thread of their own, so that the time-out bounds that too."""
+        spec, revealing = call.target.spec, Revealing(self._surroundings.secrets, call)
+        if refers([*spec.get("headers", {}).values(), spec.get("body")]):
+            return await asyncio.to_thread(_prepared, call, revealing)
+        return _prepared(call, revealing)
 
     def close(self) -> None:
         """Ends the loop and its connections."""
@@ -81,6 +162,100 @@ class HttpTarget:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _ending(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Callable[[], None]:
+    """What ends a task from another thread, whatever it waits for."""
+
+    def end() -> None:
+        loop.call_soon_threadsafe(task.cancel)
+
+    return end
+
+
+def _host(url: str) -> str:
+    """The host as it is written, which httpx may not even read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""  # httpx refuses it
+
+
+def _prepared(call: Call, revealing: Revealing) -> _Request:
+    spec = call.target.spec
+    content, kind = _content(revealing.everywhere(spec.get("body")))
+    given, credentials = {}, list(_CREDENTIALS)
+    for name, value in spec.get("headers", {}).items():
+        reference = reference_of(value)
+        if reference is None:
+            given[name] = value
+            continue
+        text = revealing.text(reference)
+        if not _SENDABLE.fullmatch(text):  # an error of the library would show it
+            raise NotRevealed(f"the secret {reference.name!r} has characters that a header cannot hold")
+        given[name] = text
+        credentials.append(name)
+    headers = httpx.Headers(kind)  # in which names differ by more than case
+    headers.update(given)
+    headers.update(_identity(call))
+    return _Request(headers, content, tuple(credentials), refers(spec.get("body")))
+
+
+def _onward(request: httpx.Request, following: httpx.Request, wanted: _Request) -> httpx.Request:
+    """The request that a redirect asks for, without what is meant for the origin of the one before alone."""
+    if _origin(request.url) == _origin(following.url):
+        if "Cookie" in request.headers:  # httpx takes it for one of its own
+            following.headers["Cookie"] = request.headers["Cookie"]
+        return following
+    if wanted.confidential and following.method == request.method:
+        reason = f"the redirect to {following.url.host} was not followed: the body holds a secret"
+        raise NotRevealed(reason)
+    for name in wanted.credentials:
+        following.headers.pop(name, None)
+    return following
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port  # httpx leaves out a scheme's own port
+
+
+def _judged(response: httpx.Response, beginning: bytes, now_ms: int) -> Answer:
+    status, output = response.status_code, excerpt(beginning)
+    if response.is_success:
+        return Answer(Result.SUCCEEDED, status, output)
+    retryable = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _RETRYABLE
+    wish = retry_after_ms(response.headers, now_ms) if status in _ASKS_TO_WAIT else None
+    return Answer(Result.FAILED, status, output, f"HTTP {status}", retryable, wish)
+
+
+def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
+    """How long an answer asks to be left alone (RFC 9110, section 10.2.3); None where it does not, or not clearly.
+
+    Args:
+        headers: The answer's.
+        now_ms: The time (ms), for a date where the answer does not say what time it takes it to be.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdecimal():
+        return int(text[:_DIGITS]) * SECOND_MS
+    until_ms, sent_ms = _date_ms(text), _date_ms(headers.get("date", ""))
+    if until_ms is None:
+        return None
+    return max(0, until_ms - (now_ms if sent_ms is None else sent_ms))
+
+
+_DIGITS = 9
+"""Of a number of seconds; thirty years are as good as more."""
+
+
+def _date_ms(text: str) -> int | None:
+    """An HTTP-date (RFC 9110, section 5.6.7), or None."""
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    aware: datetime = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return int(aware.timestamp()) * SECOND_MS
 
 
 def _identity(call: Call) -> Mapping[str, str]:
@@ -100,13 +275,3 @@ def _content(body: Any) -> tuple[bytes | None, Mapping[str, str]]:
     if isinstance(body, str):
         return body.encode(), {"Content-Type": "text/plain; charset=utf-8"}
     return json.dumps(body).encode(), {"Content-Type": "application/json"}
-
-
-async def _beginning(response: httpx.Response) -> bytes:
-    """Enough of the body to keep; the rest is read only by whoever needs it, which is nobody."""
-    body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) >= OUTPUT_BYTES:
-            break
-    return body[:OUTPUT_BYTES]

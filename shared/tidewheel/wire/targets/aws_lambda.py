@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import TargetModel
+from tidewheel.wire.target import TargetModel, check_secrets
 
 _NAME = r"[A-Za-z0-9_-]{1,64}"
 _LAMBDA = re.compile(
@@ -26,11 +26,14 @@ def _check_function(function: str) -> str:
 
 
 class LambdaTarget(TargetModel):
-    """An invocation of a Lambda function, by name or ARN; any JSON is the `payload` of its event."""
+    """An invocation of a Lambda function, by name or ARN; any JSON is the `payload` of its event.
+
+    Any value within the payload may be `{"secret": "<name>"}` with `key` and `prefix` if need be.
+    """
 
     kind: Literal["lambda"]
     function: Annotated[str, Field(max_length=256, examples=["my-function"]), AfterValidator(_check_function)]
-    payload: Any = None
+    payload: Annotated[Any, AfterValidator(check_secrets)] = None
 
     def summary(self) -> str:
         """The function."""

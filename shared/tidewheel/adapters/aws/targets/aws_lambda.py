@@ -11,9 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from tidewheel.adapters.aws.clients import code_of, functions
 from tidewheel.adapters.targets.answers import excerpt, timed_out
+from tidewheel.adapters.targets.revealing import NotRevealed, Revealing
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
-from tidewheel.ports import Call, Caller
+from tidewheel.ports import Call, Caller, Secrets
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -22,9 +23,9 @@ KIND = "lambda"
 _CLIENTS = 16
 
 
-def make(_: Surroundings) -> Caller:
+def make(surroundings: Surroundings) -> Caller:
     """The caller of this kind."""
-    return LambdaTarget(LambdaInvoker())
+    return LambdaTarget(LambdaInvoker(), surroundings.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,23 @@ class LambdaTarget:
 
     The function's event is the job's ``payload`` beside ``tidewheel``: the execution's id, to be used as an
     idempotency key, and the rest of what an HTTP target gets as headers.
+
+    Args:
+        invoke: Invokes a function.
+        secrets: What a payload may refer to.
     """
 
     invoke: Invoke
+    secrets: Secrets
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
+        try:
+            payload = Revealing(self.secrets, call).everywhere(call.target.spec.get("payload"))
+        except NotRevealed as error:
+            return error.answer()
         event = {
-            "payload": call.target.spec.get("payload"),
+            "payload": payload,
             "tidewheel": {
                 "execution": call.execution,
                 "nominal_ms": call.nominal_ms,
@@ -79,6 +89,7 @@ class LambdaTarget:
             return timed_out(call.timeout_ms)
         if went.problem:
             return Answer(Result.FAILED, reason=went.problem, retryable=not went.permanent)
+        call.progress.write(went.body)
         if went.error:
             reason = f"the function raised an error ({went.error.lower()})"
             return Answer(Result.FAILED, went.status, excerpt(went.body), reason)

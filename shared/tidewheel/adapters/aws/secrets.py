@@ -1,0 +1,72 @@
+"""Secrets in AWS Secrets Manager, kept in memory for a while so that runs cost no request each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tidewheel.adapters.aws.clients import code_of, translated
+from tidewheel.domain.limits import SECRET_FRESH_MS, SECRET_MISSING_MS, SECRETS_KEPT
+from tidewheel.domain.secret import NAME
+from tidewheel.ports import Clock
+
+_GONE = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
+"""There is none of that name, or it is marked for deletion."""
+
+
+class SecretsManager:
+    """``ports.Secrets`` on Secrets Manager: a tenant's secret is called ``<deployment>/<tenant>/<name>`` there.
+
+    Args:
+        connect: Makes the client when it is needed first: most jobs name no secret.
+        deployment: The deployment's name.
+        clock: Time.
+    """
+
+    def __init__(self, connect: Callable[[], Any], deployment: str, clock: Clock) -> None:
+        self._connect = connect
+        self._deployment = deployment
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._known: dict[str, tuple[int, str | None]] = {}
+        """By id: until when it counts (monotonic ms), and the text, or None where there is no such secret."""
+
+    def get(self, tenant: str, name: str) -> str:
+        """See ``ports.Secrets``."""
+        if not NAME.fullmatch(name):  # a slash in it could lead to another tenant's
+            raise LookupError(f"{name!r} is no name of a secret")
+        id = f"{self._deployment}/{tenant}/{name}"
+        until_ms, text = self._known.get(id, (0, None))
+        if self._clock.monotonic_ms() >= until_ms:
+            text = self._read(id)
+            self._keep(id, text)
+        if text is None:
+            raise LookupError(f"there is no secret {name!r}")
+        return text
+
+    def _read(self, id: str) -> str | None:
+        with translated("secrets.get", id):
+            try:
+                answer: Mapping[str, Any] = self._service().get_secret_value(SecretId=id)
+            except ClientError as error:
+                if code_of(error) in _GONE:
+                    return None
+                raise
+        return answer.get("SecretString")  # one that holds bytes has none: no text, no secret
+
+    def _service(self) -> Any:
+        with self._lock:
+            self._client = self._client or self._connect()
+            return self._client
+
+    def _keep(self, id: str, text: str | None) -> None:
+        fresh_ms = SECRET_MISSING_MS if text is None else SECRET_FRESH_MS
+        with self._lock:
+            self._known.pop(id, None)
+            if len(self._known) >= SECRETS_KEPT:
+                del self._known[next(iter(self._known))]  # the one that was read longest ago
+            self._known[id] = self._clock.monotonic_ms() + fresh_ms, text
