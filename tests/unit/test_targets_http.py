@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,7 @@ import pytest
 from tests.support.calls import NOW_MS, a_call, surroundings
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.targets.http import HttpTarget, make, retry_after_ms
+from tidewheel.adapters.targets.inflating import PIECE_BYTES
 from tidewheel.domain.execution import Answer, Result, Stop
 from tidewheel.domain.job import Target
 from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES
@@ -220,6 +222,31 @@ def test_a_broken_connection_is_worth_another_try(
 def test_a_damaged_encoding_is_an_answer(target: HttpTarget, receiver: Receiver) -> None:
     receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=_raw(b"no gzip"))
     assert target.call(call()).result is Result.FAILED
+
+
+@pytest.mark.parametrize(("coding", "wbits"), [("gzip", 31), ("X-GZIP", 31), ("deflate", 15)])
+def test_a_compressed_answer_is_read(target: HttpTarget, receiver: Receiver, coding: str, wbits: int) -> None:
+    content = zlib.compress(b"plain", wbits=wbits)
+    receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": coding}, content=_raw(content))
+    assert target.call(call()).output == "plain"
+    assert receiver.request.headers["accept-encoding"] == "gzip, deflate"
+
+
+def test_one_that_is_coded_otherwise_is_kept_as_it_came(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip, gzip"}, content=_raw(b"twice"))
+    assert target.call(call()).output == "twice"
+
+
+def test_an_answer_that_swells_is_read_in_small_pieces(target: HttpTarget, receiver: Receiver) -> None:
+    content = zlib.compress(bytes(3 * LOG_BYTES), wbits=31)
+    sizes: list[int] = []
+    progress = OpenProgress(SystemClock())
+    write = progress.write
+    progress.write = lambda data: (sizes.append(len(data)), write(data))[1]  # type: ignore[method-assign]
+    receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=_raw(content))
+    assert target.call(call(progress=progress)).result is Result.SUCCEEDED
+    assert max(sizes) <= PIECE_BYTES
+    assert LOG_BYTES < sum(sizes) <= LOG_BYTES + PIECE_BYTES
 
 
 async def _raw(content: bytes) -> AsyncIterator[bytes]:
@@ -453,6 +480,18 @@ def test_secrets_stand_where_the_job_refers_to_them(target: HttpTarget, receiver
     clean = 'Bearer *** not in {"a": ["***"], "b": {"secret": "token", "x": 1}, "c": {"secret": 5}}'
     assert progress.cleaned(answer).output == clean
     assert log_of(made) == clean.encode()
+
+
+def test_an_answer_that_is_cut_within_a_secret_does_not_show_its_beginning(
+    target: HttpTarget, receiver: Receiver
+) -> None:
+    receiver.answer = lambda request: httpx.Response(200, content=b"x" * (OUTPUT_BYTES - 5) + request.content)
+    made = call(body={"secret": "token"})
+    answer, progress = target.call(made), made.progress
+    assert isinstance(progress, OpenProgress)
+    assert answer.output.endswith("xs3cre")
+    assert progress.cleaned(answer).output == "x" * (OUTPUT_BYTES - 5) + "***"
+    assert log_of(made) == b"x" * (OUTPUT_BYTES - 5) + b"***"
 
 
 @pytest.mark.parametrize(

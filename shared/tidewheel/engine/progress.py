@@ -11,6 +11,7 @@ from tidewheel.domain.limits import CHECKPOINT_BYTES, LOG_BYTES
 from tidewheel.ports import Clock
 
 CONCEALED = "***"
+_TELLING = 4
 _DROPPED = b"\n[the log is longer; the rest was dropped]\n"
 
 
@@ -123,10 +124,20 @@ class OpenProgress:
         """An answer without secrets."""
         if not self._secrets:
             return answer
-        return replace(answer, output=self._clean(answer.output), reason=self._clean(answer.reason))
+        output = self._without_beginnings(self._clean(answer.output))  # it may be cut within a secret
+        return replace(answer, output=output, reason=self._clean(answer.reason))
 
     def _clean(self, text: str) -> str:
         return self._clean_bytes(text.encode()).decode()
+
+    def _without_beginnings(self, text: str) -> str:
+        """A text that does not end with the beginning of a secret, unless that is too short to tell."""
+        plain = text.rstrip("\ufffd")  # half of a character
+        for secret in self._secrets:
+            for length in range(min(len(secret) - 1, len(plain)), _TELLING - 1, -1):
+                if plain.endswith(secret[:length]):
+                    return plain[:-length] + CONCEALED
+        return text
 
     def _clean_bytes(self, data: bytes) -> bytes:
         for secret in sorted(self._secrets, key=len, reverse=True):  # one may hold another

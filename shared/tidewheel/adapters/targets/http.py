@@ -18,6 +18,7 @@ import httpx
 
 from tidewheel.adapters.targets.answers import called_off, excerpt, timed_out
 from tidewheel.adapters.targets.guard import AddressRefused, GuardedNetwork, GuardedTransport, check_spelling
+from tidewheel.adapters.targets.inflating import CODINGS, pieces
 from tidewheel.adapters.targets.revealing import NotRevealed, Revealing, refers
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
@@ -68,7 +69,7 @@ class _Heard:
     async def read(self, response: httpx.Response, progress: Progress) -> None:
         """Reads the body into the attempt's log, up to what that takes: one without end is cut there."""
         self.response = response
-        async for chunk in response.aiter_bytes():
+        async for chunk in pieces(response):
             self.beginning += chunk[: OUTPUT_BYTES - len(self.beginning)]
             progress.write(chunk)
             self.taken += len(chunk)
@@ -96,7 +97,7 @@ class HttpTarget:
             transport=transport,
             trust_env=False,  # neither a proxy, which would look up names by itself, nor what a .netrc holds
             timeout=None,  # noqa: S113 - the whole call is bounded by asyncio.timeout below
-            headers={"User-Agent": "tidewheel"},
+            headers={"User-Agent": "tidewheel", "Accept-Encoding": CODINGS},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none passes from one job to another
         )
 
