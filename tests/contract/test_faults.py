@@ -72,6 +72,9 @@ SQS_CALLS: dict[str, Callable[[Backend], object]] = {
     "queue.send": lambda world: world.queue.send(ROUTE, [dispatch()]),
     "queue.waiting": lambda world: world.queue.waiting(ROUTE),
     "queue.postpone": lambda world: world.queue.postpone(ROUTE, "receipt", 2_000),
+    "queue.receive": lambda world: world.queue.receive(ROUTE, 10, 2_000),
+    "queue.hide": lambda world: world.queue.hide(ROUTE, ["receipt"], 2_000),
+    "queue.delete": lambda world: world.queue.delete(ROUTE, ["receipt"]),
 }
 S3_CALLS: dict[str, Callable[[Backend], object]] = {
     "logs.append": lambda world: world.logs.append(TENANT, execution(JOB).id, 1, 0, b"x"),
@@ -378,3 +381,22 @@ def test_a_launch_that_fails(stub: dict[str, Stubber]) -> None:
     stub["lambda"].add_client_error("invoke", "TooManyRequestsException")
     with pytest.raises(Throttled, match=r"launcher\.launch scheduler"):
         launcher.launch(1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "act"),
+    [
+        ("change_message_visibility_batch", lambda world: world.queue.hide(ROUTE, ["gone", "kept"], 2_000)),
+        ("delete_message_batch", lambda world: world.queue.delete(ROUTE, ["gone", "kept"])),
+    ],
+)
+def test_of_several_messages_only_what_the_service_could_not_do_counts_as_failed(
+    world: Backend, stub: dict[str, Stubber], operation: str, act: Callable[[Backend], object]
+) -> None:
+    gone = {"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid", "Message": "expired"}
+    broken = {"Id": "1", "SenderFault": False, "Code": "InternalError", "Message": "down"}
+    stub["sqs"].add_response(operation, {"Successful": [{"Id": "1"}], "Failed": [gone]})
+    act(world)
+    stub["sqs"].add_response(operation, {"Successful": [], "Failed": [gone, broken]})
+    with pytest.raises(PortError, match="1 failed: down"):
+        act(world)

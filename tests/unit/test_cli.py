@@ -1,4 +1,5 @@
 import json
+import sys
 
 import httpx
 import pytest
@@ -357,3 +358,31 @@ def test_dead_letters_are_redriven(run, front):
     assert "100 redriven" in done(run("dead-letters", "redrive", "--all", "--rate", "50"))
     assert run("dead-letters", "redrive").exit_code == 2
     assert run("dead-letters", "redrive", ids[0], "--all").exit_code == 2
+
+
+@pytest.fixture
+def became(monkeypatch):
+    """What the process would have become."""
+    found = []
+    monkeypatch.setattr("tidewheel.cli.worker.os.execv", lambda *program: found.append(program))
+    return found
+
+
+def test_a_worker_takes_the_process_over(run, became):
+    done(run("worker", "--pool", "fargate", "--concurrency", "8", "--deployment", "mine", "--drain", "5"))
+    ((program, arguments),) = became
+    assert program == arguments[0] == sys.executable
+    options = ["--pool", "fargate", "--concurrency", "8", "--drain", "5", "--deployment", "mine"]
+    assert arguments[1:] == ["-m", "tidewheel.wiring.pool", *options]
+
+
+def test_a_worker_by_default_runs_four_and_drains_for_as_long_as_fargate_lets_it(run, became):
+    done(run("worker", "--pool", "gpu"))
+    assert became[0][1][3:] == ["--pool", "gpu", "--concurrency", "4", "--drain", "100"]
+
+
+@pytest.mark.parametrize("options", [(), ("--pool", "a", "--concurrency", "0"), ("--pool", "a", "--concurrency", "65")])
+def test_a_worker_without_a_pool_or_with_too_many_slots_is_refused(run, became, options):
+    refused = run("worker", *options)
+    assert (refused.exit_code, became) == (2, [])
+    assert "--pool" in refused.stderr or "--concurrency" in refused.stderr

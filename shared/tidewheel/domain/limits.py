@@ -59,6 +59,9 @@ DRAIN_MS = 100 * SECOND_MS
 """How long a pool's worker that has to end lets its attempts go on, unless it is told otherwise: Fargate ends a task
 two minutes after it asked (Amazon ECS, stopTimeout), and handing over takes some seconds."""
 
+MAX_SLOTS = 64
+"""How many attempts one worker process runs at once: as many as the connections that its clients keep."""
+
 CHECKPOINT_BYTES = 8 * 1024
 """How much a run may keep for its next attempt; every renewal writes it again, a write unit for each kilobyte."""
 LOG_BYTES = 10 * 1024 * 1024

@@ -13,7 +13,6 @@ from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.secrets import SecretsManager
-from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.targets.surroundings import Surroundings
@@ -24,7 +23,7 @@ from tidewheel.engine.keeper import Keeper
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.names import Function
-from tidewheel.ports import SEND_BATCH
+from tidewheel.ports import SEND_BATCH, Telemetry
 from tidewheel.settings import WorkerSettings
 from tidewheel.wire.message import load
 from tidewheel.wiring.callers import Callers, found
@@ -32,11 +31,17 @@ from tidewheel.wiring.stores import all_jobs
 
 
 def batch(settings: WorkerSettings) -> Batch:
-    """Makes the flow with its clients."""
+    """Makes the flow with its clients, for a function."""
+    from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry  # noqa: PLC0415 - a pool's worker does without
+
+    return batch_of(settings, PowertoolsTelemetry(Function.WORKER))
+
+
+def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Batch:
+    """Makes the flow with its clients and its keeper."""
     clock = SystemClock()
     dates = Dates(clock)
     dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
-    telemetry = PowertoolsTelemetry(Function.WORKER)
     executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(sqs, settings.queues)
     logs = S3Logs(settings.logs_bucket, clients.s3)

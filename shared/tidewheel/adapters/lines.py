@@ -1,0 +1,67 @@
+"""Telemetry as lines of JSON, for processes that no Lambda runs: remarks, and counts in CloudWatch's metric format."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import traceback
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TextIO
+
+from tidewheel.domain.limits import SECOND_MS
+from tidewheel.names import METRICS
+from tidewheel.ports import Clock
+
+
+class LineTelemetry:
+    """``ports.Telemetry`` on a stream, a line each; counts are added up and written when flushed.
+
+    Args:
+        service: Who writes.
+        clock: When.
+        stream: Where to, stderr unless said otherwise.
+    """
+
+    def __init__(self, service: str, clock: Clock, stream: TextIO | None = None) -> None:
+        self._service = service
+        self._clock = clock
+        self._stream = stream or sys.stderr
+        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._lock = threading.Lock()
+
+    def count(self, name: str, value: int = 1, **dimensions: str) -> None:
+        """See ``ports.Telemetry``."""
+        with self._lock:
+            self._counts[name, tuple(sorted(dimensions.items()))] += value
+
+    def note(self, message: str, **fields: object) -> None:
+        """See ``ports.Telemetry``."""
+        self._say("INFO", message, fields)
+
+    def alarm(self, message: str, **fields: object) -> None:
+        """See ``ports.Telemetry``."""
+        error = sys.exception()
+        told = {} if error is None else {"exception": "".join(traceback.format_exception(error))}
+        self._say("ERROR", message, {**fields, **told})
+
+    def flush(self) -> None:
+        """See ``ports.Telemetry``. The lines are in CloudWatch's embedded metric format."""
+        with self._lock:
+            counts, self._counts = self._counts, Counter()
+        now = self._clock.now_ms()
+        for (name, dimensions), value in counts.items():
+            metrics = [{"Name": name, "Unit": "Count"}]
+            embedded = {"Namespace": METRICS, "Dimensions": [[key for key, _ in dimensions]], "Metrics": metrics}
+            self._write({"_aws": {"Timestamp": now, "CloudWatchMetrics": [embedded]}, **dict(dimensions), name: value})
+
+    def _say(self, level: str, message: str, fields: dict[str, object]) -> None:
+        at = datetime.fromtimestamp(self._clock.now_ms() / SECOND_MS, UTC).isoformat(timespec="milliseconds")
+        self._write({"level": level, "message": message, "timestamp": at, "service": self._service, **fields})
+
+    def _write(self, line: dict[str, object]) -> None:
+        text = json.dumps(line, default=str) + "\n"
+        with self._lock:
+            self._stream.write(text)
+            self._stream.flush()

@@ -1,0 +1,112 @@
+"""A pool's worker as a process. The command ``tidewheel worker`` becomes it, so that signals reach it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.deployed import environment
+from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.adapters.lines import LineTelemetry
+from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
+from tidewheel.domain.route import LAMBDA_POOL, PRIORITIES, Route
+from tidewheel.domain.slots import Slots
+from tidewheel.engine.backoff import Backoff
+from tidewheel.engine.pool import Pool
+from tidewheel.names import DEFAULT_DEPLOYMENT, Env, Function, physical
+from tidewheel.ports import PortError, Telemetry
+from tidewheel.settings import WorkerSettings, SettingsError
+from tidewheel.wiring.worker import batch_of
+
+LEFT = 1
+"""The exit status if something was not handed over: others take it over when its leases end."""
+MISUSED = 2
+
+
+class Misused(Exception):
+    """It cannot begin; the text says in a line what is missing and what to do."""
+
+
+def settings_of(deployment: str, environ: Mapping[str, str]) -> WorkerSettings:
+    """What the deployment's own worker was told: from the environment if it says so, else from that function's.
+
+    Raises:
+        Misused: Neither can be read.
+    """
+    function = physical(deployment, Function.WORKER)
+    try:
+        return WorkerSettings.from_env(environ if Env.QUEUES in environ else environment(function))
+    except SettingsError as error:
+        raise Misused(f"The deployment {deployment} is of another version: {error}.") from error
+    except PortError as error:
+        remedy = "check --deployment, the region, the credentials, and AWS_ENDPOINT_URL for a local cloud"
+        raise Misused(f"No deployment {deployment} can be seen ({error}): {remedy}.") from error
+
+
+def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings, telemetry: Telemetry) -> Pool:
+    """Makes the loop with its clients, once each of its queues has answered.
+
+    Raises:
+        Misused: The deployment has no such pool, or one of its queues does not answer.
+    """
+    pools = sorted({route.pool for route in settings.queues} - {LAMBDA_POOL})
+    if name not in pools:
+        raise Misused(f"--pool {name}: the deployment's pools for workers are {', '.join(pools) or 'none'}.")
+    try:
+        with translated("clients", "AWS"):
+            batch, receiving = batch_of(settings, telemetry), clients.receiving()
+        for priority in PRIORITIES:
+            batch.queue.waiting(Route(name, priority))
+    except PortError as error:
+        raise Misused(f"The pool {name} cannot be worked: {error}.") from error
+    return Pool(
+        name,
+        Slots(concurrency),
+        batch,
+        SqsQueue(receiving, settings.queues),
+        SystemClock(),
+        Backoff(Random()),  # noqa: S311 - spreads tries, guards nothing
+        ThreadPoolExecutor(concurrency, thread_name_prefix="slot"),
+        ThreadPoolExecutor(len(PRIORITIES) + 1, thread_name_prefix="listener"),
+        drain_ms=drain_ms,
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Works until it is told to end; returns the exit status."""
+    given = _read(arguments)
+    telemetry = LineTelemetry(f"worker-{given.pool}", SystemClock())
+    try:
+        settings = settings_of(given.deployment, os.environ)
+        pool = pool_of(given.pool, given.concurrency, given.drain * SECOND_MS, settings, telemetry)
+    except Misused as error:
+        print(f"tidewheel worker: {error}", file=sys.stderr)  # noqa: T201 -- a command-line program
+        return MISUSED
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: pool.stop())
+    telemetry.note("the worker begins", pool=given.pool, slots=given.concurrency, deployment=given.deployment)
+    return 0 if pool.run() else LEFT
+
+
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line has checked them; this is how it hands them on."""
+    parser = argparse.ArgumentParser("tidewheel worker")
+    parser.add_argument("--pool", required=True)
+    parser.add_argument("--concurrency", type=int, required=True)
+    parser.add_argument("--deployment", default=DEFAULT_DEPLOYMENT)
+    parser.add_argument("--drain", type=int, default=DRAIN_MS // SECOND_MS)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(status)  # a call that did not end when it was told to must not keep the process
