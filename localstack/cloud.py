@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 
-from localstack import deploy, outputs
+from localstack import deploy, outputs, pool
 from localstack.docker_engine import LocalStack
 from localstack.engine import (
     Engine,
@@ -22,6 +22,7 @@ from localstack.ministack_engine import MiniStack
 from localstack.places import Places
 from localstack.settings import DEFAULT_PORT, PORT_VARIABLE, chosen_port
 from localstack.show import say, step
+from tidewheel.names import FARGATE_POOL
 
 ENGINES: Mapping[str, Callable[[int, Places], Engine]] = {"ministack": MiniStack, "localstack": LocalStack}
 
@@ -69,7 +70,7 @@ def _ensure_engine(places: Places) -> Engine:
 
 
 def up(places: Places) -> outputs.Outputs:
-    """Starts an engine when none runs, deploys what has changed, and wakes the scheduler."""
+    """Starts an engine when none runs, deploys what has changed, and starts what works there."""
     if not places.cdk.exists():
         raise LocalCloudError("The CDK command line is not installed: run `make setup`.")
     engine = _ensure_engine(places)
@@ -83,6 +84,7 @@ def up(places: Places) -> outputs.Outputs:
     result = outputs.collect(found, engine.name, engine.endpoint, port)
     outputs.write(places.outputs, result)
     deploy.wake(engine.endpoint, result.minute_function)
+    pool.ensure(places, engine.endpoint)
     return result
 
 
@@ -97,6 +99,9 @@ def tell(result: outputs.Outputs) -> None:
 def down(places: Places) -> None:
     """Stops the engine that runs and forgets everything it kept."""
     note, found = read_note(places.record), current(places)
+    if pool.running(places):
+        with step("Stopping the pool of long-running workers"):
+            pool.stop(places)
     if note is not None and note.engine in ENGINES:
         with step(f"Stopping {note.engine}"):
             ENGINES[note.engine](note.port, places).stop(note.pid)
@@ -116,4 +121,9 @@ def status(places: Places) -> bool:
         return False
     note, engine = found
     say(f"{note.engine} runs at {engine.endpoint} (process {note.pid or 'in a container'}).")
+    working = pool.running(places)
+    if working is None:
+        say(f"No worker runs for the pool {FARGATE_POOL}: `make up` starts it.")
+    else:
+        say(f"A worker of {pool.SLOTS} slots runs for the pool {FARGATE_POOL} (process {working.pid}).")
     return True

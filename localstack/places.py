@@ -35,6 +35,16 @@ class Places:
         return self.local / "engine.log"
 
     @property
+    def pool_record(self) -> Path:
+        """Which process works the Fargate pool, and with which code."""
+        return self.engine / "pool.json"
+
+    @property
+    def pool_log(self) -> Path:
+        """What that process said last; outlives ``down``."""
+        return self.local / "pool.log"
+
+    @property
     def deploy_log(self) -> Path:
         """What the CDK CLI printed last."""
         return self.local / "deploy.log"

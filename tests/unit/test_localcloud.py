@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,23 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from localstack import __main__ as program
-from localstack import cloud, deploy, docker_engine, engine, ministack_engine, ministack_tuned, processes, settings
+from localstack import (
+    cloud,
+    deploy,
+    docker_engine,
+    engine,
+    ministack_engine,
+    ministack_tuned,
+    pool,
+    processes,
+    settings,
+)
 from localstack.engine import Running
 from localstack.errors import LocalCloudError
 from localstack.ministack_engine import MiniStack
 from localstack.outputs import collect, local_api_url, read_stack_outputs, write
 from localstack.places import Places
+from tidewheel.wiring import pool as wiring
 
 API_URL = "https://abc123.execute-api.us-east-1.amazonaws.com/prod/"
 STACKS = {
@@ -393,3 +405,78 @@ class TestTuning:
 def _tune_with(modules):
     original = ministack_tuned.tune
     return lambda: original(modules.__getitem__)
+
+
+class TestPool:
+    """The worker that runs beside the engine."""
+
+    @pytest.fixture(autouse=True)
+    def _code(self, places):
+        (places.root / "shared" / "tidewheel").mkdir(parents=True)
+        (places.root / "shared" / "tidewheel" / "names.py").write_text("A = 1\n")
+        places.engine.mkdir()
+
+    @pytest.fixture(autouse=True)
+    def _children(self, monkeypatch):
+        """Whoever starts a worker ends before it; here both are this process, which collects what it started."""
+        children, start = [], processes.start_detached
+        monkeypatch.setattr(processes, "start_detached", lambda *how: (children.append(start(*how)), children[-1])[1])
+        yield
+        for child in children:
+            child.kill()
+            child.wait()
+
+    def begins(self, monkeypatch, *lines):
+        """Has the worker be a program that says these lines and stays; gives what was started."""
+        program = f"import time; print({chr(10).join(lines)!r}, flush=True); time.sleep(60)"
+        monkeypatch.setattr(pool, "command", lambda: [sys.executable, "-c", program])
+
+    def test_it_is_started_once_and_again_for_other_code(self, monkeypatch, places):
+        self.begins(monkeypatch, pool.READY)
+        pool.ensure(places, "http://127.0.0.1:1")
+        first = pool.running(places)
+        pool.ensure(places, "http://127.0.0.1:1")
+        assert pool.running(places) == first
+        (places.root / "shared" / "tidewheel" / "names.py").write_text("A = 2\n")
+        pool.ensure(places, "http://127.0.0.1:1")
+        second = pool.running(places)
+        assert first is not None
+        assert second is not None
+        assert first.pid != second.pid
+        assert not processes.is_ours(processes.process_table(), first.pid, pool.marks())
+        pool.stop(places)
+        assert pool.running(places) is None
+        assert not places.pool_record.exists()
+
+    def test_one_that_ends_at_once_is_told_with_what_it_said(self, monkeypatch, places):
+        monkeypatch.setattr(pool, "command", lambda: [sys.executable, "-c", "print('no such pool')"])
+        with pytest.raises(LocalCloudError, match="did not begin") as raised:
+            pool.ensure(places, "http://127.0.0.1:1")
+        assert raised.value.detail == "no such pool"
+
+    def test_a_process_that_is_not_ours_is_left_alone(self, monkeypatch, places):
+        signalled = []
+        monkeypatch.setattr(os, "kill", lambda pid, number: signalled.append(pid))
+        places.pool_record.write_text(json.dumps({"pid": os.getpid(), "version": "x"}))
+        assert pool.running(places) is None
+        pool.stop(places)
+        assert signalled == []
+
+    @pytest.mark.parametrize("text", [None, "", "7", "[]", '{"pid": 7}'])
+    def test_a_note_that_cannot_be_read_is_no_note(self, places, text):
+        if text is not None:
+            places.pool_record.write_text(text)
+        assert pool.running(places) is None
+
+    def test_it_works_on_the_local_clouds_account_alone(self, places):
+        theirs = {"AWS_PROFILE": "mine", "AWS_ACCESS_KEY_ID": "mine", "TIDEWHEEL_QUEUES": "{}", "PATH": "/bin"}
+        made = pool.environment(places, "http://127.0.0.1:4700", theirs)
+        assert made["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4700"
+        assert made["AWS_ACCESS_KEY_ID"] == settings.ACCOUNT
+        assert made["PATH"] == "/bin"
+        assert not {"AWS_PROFILE", "TIDEWHEEL_QUEUES"} & set(made)
+
+    def test_its_options_are_those_of_the_command_line(self):
+        told = pool.command()[pool.command().index("tidewheel.wiring.pool") + 1 :]
+        parsed = wiring._read(told)
+        assert (parsed.pool, parsed.concurrency, parsed.drain) == ("fargate", 4, 5)
