@@ -26,6 +26,7 @@ ROUTES: dict[str, Callable[[Request], Response[str]]] = {
     "ledger": routes_executions.ledger,
     "getExecution": routes_executions.get,
     "logs": routes_executions.logs,
+    "cancelExecution": routes_executions.cancel,
     "listDeadLetters": routes_dead_letters.listed,
     "redriveDeadLetters": routes_dead_letters.redrive,
     "health": answers.health,

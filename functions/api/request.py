@@ -186,8 +186,8 @@ class Request:
             )
         return int(found[1])
 
-    def document(self) -> dict[str, Any]:
-        """The JSON object in the body.
+    def document(self, *, optional: bool = False) -> dict[str, Any]:
+        """The JSON object in the body; an empty one for no body, if that is optional.
 
         Raises:
             Malformed: There is none.
@@ -196,7 +196,7 @@ class Request:
         raw = self._raw()
         if len(raw) > MAX_JOB_BYTES:
             raise TooLarge(len(raw))
-        return read_object(raw)
+        return read_object(raw) if raw or not optional else {}
 
     def _raw(self) -> bytes:
         text: str = self.event.get("body") or ""

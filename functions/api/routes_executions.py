@@ -8,8 +8,11 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered
 from functions.api.request import Request, cursor, foreign_cursor
+from tidewheel.domain.execution import is_end
+from tidewheel.engine.cancel import Cancel
 from tidewheel.engine.ledger import Ledger
 from tidewheel.engine.logs import LogBook, Place
+from tidewheel.wire.cancel import read_cancel
 from tidewheel.wire.convert import execution_answer, ledger_answer, listed_answer
 from tidewheel.wire.execution import ExecutionList, LogAnswer
 
@@ -30,6 +33,15 @@ def listed(request: Request) -> Response[str]:
 def get(request: Request) -> Response[str]:
     """Reads an execution."""
     return answered(execution_answer(request.define.execution(request.tenant, request.execution)))
+
+
+def cancel(request: Request) -> Response[str]:
+    """Cancels an execution; 202 while its worker has yet to end it. A repeat changes nothing."""
+    _ = request.key
+    id, define = request.execution, request.define
+    flow = Cancel(define.jobs, define.executions, define.gate, define.clock, define.telemetry)
+    record = flow.run(request.tenant, id, read_cancel(request.document(optional=True)).reason)
+    return answered(execution_answer(record), 200 if is_end(record.state) else 202)
 
 
 def ledger(request: Request) -> Response[str]:

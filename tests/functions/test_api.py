@@ -9,6 +9,7 @@ from functions.api import problems
 from functions.api.app import ROUTES, resolver
 from functions.api.request import cursor, tenant_of
 from tests.support.front import EVERY_JOB, HTTP_JOB, NOW_MS, Context, Front, event, recorded
+from tidewheel.domain.execution import State, claimed, ended_unrun
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import MAX_JOB_BYTES
 from tidewheel.domain.misfire import Missed, Reason
@@ -325,6 +326,67 @@ def test_executions_are_listed_newest_first(front):
 def test_an_unknown_execution_is_not_found(front):
     refused(front.call("GET", "/executions/nonsense"), 404)
     refused(front.call("GET", f"/executions/{ExecutionId(FIRST, NOW_MS, Origin.RUN, '1')}"), 404)
+
+
+def test_a_queued_run_is_cancelled(front):
+    created(front)
+    id = front.call("POST", f"/jobs/{FIRST}/run").json["id"]
+    answer = front.call("POST", f"/executions/{id}/cancel", {"reason": "not today"}, headers={"Idempotency-Key": "k"})
+    assert (answer.status, answer.json["state"]) == (200, "cancelled")
+    assert (answer.json["reason"], answer.json["cancel_requested"]) == ("someone cancelled it: not today", "")
+    assert front.call("GET", f"/executions/{id}").json == answer.json
+    assert front.call("POST", f"/executions/{id}/cancel").json == answer.json
+
+
+def test_a_running_one_is_asked_to_end(front):
+    created(front)
+    id = front.call("POST", f"/jobs/{FIRST}/run").json["id"]
+    queued = front.flow.execution("default", id)
+    front.flow.executions.swap(claimed(queued, 1, "w", NOW_MS, received_ms=NOW_MS), 1)
+    answer = front.call("POST", f"/executions/{id}/cancel", {})
+    assert (answer.status, answer.json["state"], answer.json["cancel_requested"]) == (
+        202,
+        "running",
+        "someone cancelled it",
+    )
+    assert front.call("POST", f"/executions/{id}/cancel").status == 202
+
+
+def test_an_occurrence_to_come_is_cancelled(front):
+    id = created(front, EVERY_JOB)
+    nominal = front.call("GET", f"/jobs/{id}/upcoming").json["items"][1]["nominal_at"]
+    execution = ExecutionId(id, to_ms(parse_instant(nominal)))
+    answer = front.call("POST", f"/executions/{execution}/cancel")
+    assert (answer.status, answer.json["state"], answer.json["nominal_at"]) == (200, "cancelled", nominal)
+    refused(front.call("POST", f"/executions/{replace(execution, nominal_ms=NOW_MS + 1)}/cancel"), 404)
+    refused(front.call("POST", "/executions/nonsense/cancel"), 404)
+
+
+def test_what_has_ended_is_not_cancelled(front):
+    created(front)
+    id = front.call("POST", f"/jobs/{FIRST}/run").json["id"]
+    queued = front.flow.execution("default", id)
+    front.flow.executions.swap(ended_unrun(queued, State.DEAD, "given up", NOW_MS), 1)
+    answer = refused(front.call("POST", f"/executions/{id}/cancel"), 409)
+    assert "it has ended as dead" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ("[", 400, "body"),
+        ({"reason": 1}, 422, "reason"),
+        ({"reason": "x" * 151}, 422, "reason"),
+        ({"reason": "two\nlines"}, 422, "reason"),
+        ({"because": "x"}, 422, "because"),
+    ],
+)
+def test_a_cancellation_that_cannot_be_meant_is_refused(front, body, status, field):
+    created(front)
+    id = front.call("POST", f"/jobs/{FIRST}/run").json["id"]
+    refused(front.call("POST", f"/executions/{id}/cancel", body), status, field)
+    refused(front.call("POST", f"/executions/{id}/cancel", headers={"Idempotency-Key": "é"}), 422, "Idempotency-Key")
+    assert front.call("GET", f"/executions/{id}").json["state"] == "queued"
 
 
 def test_unknown_routes_and_methods(front):

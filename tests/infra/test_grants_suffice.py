@@ -28,6 +28,7 @@ from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.route import ROUTES
 from tidewheel.domain.schedule import At, Schedule
 from tidewheel.domain.wheel import RINGS
+from tidewheel.engine.cancel import Cancel
 from tidewheel.engine.dead_letters import DeadLetters
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.ledger import Ledger
@@ -189,6 +190,12 @@ def test_the_api(either: Either) -> None:
     redrive = Redrive(define.jobs, define.clock, define.telemetry, define.layouts, define.pace)
     assert redrive.run([(dead.id, dead)], 1).ids == [dead.id]
     DeadLetters(define.executions, define.telemetry).listed(TENANT, job, 5, None)
+    waiter = str(ExecutionId(job, START_MS + 10**6))
+    define.executions.swap(parked(Dispatch(TENANT, waiter, 1, 2, START_MS, recorded=False).blank(), "waits"), None)
+    again = define.run(TENANT, job)
+    define.locks.swap(Lock(TENANT, job, again.id, waiter, 1, START_MS))
+    cancel = Cancel(define.jobs, define.executions, define.gate, define.clock, define.telemetry)
+    assert cancel.run(TENANT, again.id).state is State.CANCELLED  # and calls the one that waits
     define.listed(TENANT, lambda *_: True, 5, None)
     define.delete(TENANT, job)
     assert deployment.used == _granted("api", deployment, allowed)

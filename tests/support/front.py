@@ -14,6 +14,7 @@ from tidewheel.adapters.memory import (
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
+    MemoryLocks,
     MemoryLogs,
     MemoryQueue,
     MemoryWheel,
@@ -76,6 +77,7 @@ def memory_flow(clock: SettableClock) -> Define:
         telemetry=RecordingTelemetry(),
         layouts=Layouts(MemoryControl(), clock, 4),
         logs=MemoryLogs(),
+        locks=MemoryLocks(world),
     )
 
 

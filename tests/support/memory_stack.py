@@ -27,6 +27,7 @@ from tidewheel.domain.precision import Precision
 from tidewheel.domain.route import Route
 from tidewheel.domain.schedule import At, Cron, Every, Schedule
 from tidewheel.engine.batch import Batch
+from tidewheel.engine.cancel import Cancel
 from tidewheel.engine.define import Define
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.keeper import Keeper
@@ -138,6 +139,7 @@ class MemoryStack:
             self.telemetry,
             self.layouts,
             self.logs,
+            self.locks,
             self.pace,
         )
 
@@ -166,6 +168,10 @@ class MemoryStack:
         shelf = Shelf(self.wheel, self.layouts, Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace))
         gate = Gate(self.executions, self.locks, self.clock, self.telemetry, shelf.put)
         return Undertaker(self.jobs, self.executions, self.wheel, self.queue, self.clock, self.telemetry, gate, load)
+
+    @property
+    def cancel(self) -> Cancel:
+        return Cancel(self.jobs, self.executions, self.define.gate, self.clock, self.telemetry)
 
     @property
     def reconcile(self) -> Reconcile:

@@ -213,6 +213,9 @@ def test_the_rest_of_a_jobs_life(run):
     assert execution in done(run("executions", "list", id))
     assert "queued" in done(run("executions", "show", execution))
     assert json.loads(done(run("executions", "list", id, "--json")))["items"][0]["id"] == execution
+    assert "someone cancelled it: not today" in done(run("cancel", execution, "--reason", "not today"))
+    assert json.loads(done(run("cancel", execution, "--json")))["state"] == "cancelled"
+    assert "does not exist" in run("cancel", f"{execution}0").stderr
     assert id in done(run("jobs", "delete", id))
     gone = run("jobs", "show", id)
     assert (gone.exit_code, gone.stdout) == (1, "")
@@ -238,6 +241,11 @@ def test_an_execution_is_shown_with_its_attempts(run):
         "reason": "HTTP 500",
     }
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    assert "cancelled" not in done(run("executions", "show", "e", transport=transport))
+    ending = httpx.MockTransport(
+        lambda _: httpx.Response(202, json=answer | {"state": "running", "cancel_requested": "stop it"})
+    )
+    assert "stop it" in done(run("cancel", "e", transport=ending))
     text = done(run("executions", "show", "e", transport=transport))
     assert "40 ms" in text
     assert "HTTP 500" in text

@@ -45,7 +45,10 @@ def test_the_way_of_a_job(api):
     assert len(api.upcoming(job.id, 3).items) == 3
     execution = api.run_job(job.id, key="k")
     assert api.run_job(job.id, key="k") == api.execution(execution.id) == execution
-    assert list(api.executions(job.id)) == [execution]
+    cancelled = api.cancel(execution.id, "not today")
+    assert (cancelled.state, cancelled.reason) == ("cancelled", "someone cancelled it: not today")
+    assert api.cancel(execution.id) == cancelled
+    assert list(api.executions(job.id)) == [cancelled]
     api.delete_job(job.id, match=5)
     with pytest.raises(ApiError) as error:
         api.job(job.id)

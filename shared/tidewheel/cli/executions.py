@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tidewheel.cli import show
-from tidewheel.cli.jobs import Cursor, Json, Limit
+from tidewheel.cli.jobs import Cursor, Json, Key, Limit
 from tidewheel.cli.session import session
 
 app = typer.Typer(no_args_is_help=True, help="See what ran, when and how it went.")
@@ -34,3 +34,16 @@ def list_(
 def show_(context: typer.Context, id: Id, as_json: Json = False) -> None:
     """Show an execution with its attempts and its timeline."""
     session(context).show(lambda api: api.execution(id), show.execution, as_json=as_json)
+
+
+def cancel(
+    context: typer.Context,
+    id: Annotated[
+        str, typer.Argument(help="The execution's id, or that of an occurrence to come.", show_default=False)
+    ],
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks at it later.", show_default=False)] = "",
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel an execution; one that runs is ended by its worker within seconds."""
+    session(context).show(lambda api: api.cancel(id, reason, key=key), show.execution, as_json=as_json)

@@ -46,6 +46,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(executions.app, name="executions")
 app.add_typer(dead_letters.app, name="dead-letters")
 
+app.command("cancel")(executions.cancel)
 app.command("ledger")(ledger.ledger)
 app.command("logs")(logs.logs)
 app.command("worker")(worker.worker)

@@ -179,6 +179,11 @@ class Client:
             if cursor is None or not found.text:
                 return
 
+    def cancel(self, id: str, reason: str = "", *, key: str | None = None) -> ExecutionAnswer:
+        """Cancels an execution, or an occurrence to come; one that runs has ``cancel_requested`` until it ends."""
+        path, body = _path("executions", id, "cancel"), {"reason": reason} if reason else None
+        return self._api.read(ExecutionAnswer, "POST", path, body=body, headers=_key(key))
+
     def dead_letters_page(
         self, *, job: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> ExecutionList:

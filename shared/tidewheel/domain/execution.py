@@ -208,6 +208,12 @@ class Execution:
         return self.attempt > 0 or self.redriven_ms is not None
 
     @property
+    def forestalled(self) -> bool:
+        """Whether it was cancelled ahead of its time, so that it does not tell how far its schedule has come."""
+        ended_ms = self.finished_ms or 0
+        return self.state is State.CANCELLED and not self.attempt and ended_ms < self.due_ms
+
+    @property
     def job(self) -> str:
         """The job's id."""
         return ExecutionId.parse(self.id).job
@@ -353,7 +359,9 @@ def parked(record: Execution, reason: str) -> Execution:
 
 def ended_unrun(record: Execution, state: State, reason: str, now_ms: int) -> Execution:
     """The record of an execution that ends without (another) attempt."""
-    return _step(record, replace(record, state=state, holder="", reason=reason, finished_ms=now_ms))
+    kept = record.checkpoint if state in DEAD_LETTERS else ""
+    after = replace(record, state=state, holder="", reason=reason, finished_ms=now_ms, cancel="", checkpoint=kept)
+    return _step(record, after)
 
 
 def redriven(record: Execution, now_ms: int) -> Execution:

@@ -174,7 +174,8 @@ ATTEMPTS_KEPT = 10
 
 REASON_CHARS = 200
 ATTEMPT_REASON_CHARS = 60
-"""How much of a reason is kept in the record, and in each attempt's account."""
+CANCEL_REASON_CHARS = 150
+"""How much of a reason is kept in the record, in each attempt's account, and of what a user says who cancels."""
 
 CONNECTIONS = 100
 """Connections of one worker to HTTP targets, kept open ones included."""

@@ -21,7 +21,9 @@ from tidewheel.domain.wheel import Chain, Entry, Placed, Waiting, late
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.lists import complain, filtered
-from tidewheel.ports import Clock, Entropy, Executions, Jobs, Logs, Page, Queue, Telemetry, Wheel
+from tidewheel.engine.overlap import Gate
+from tidewheel.engine.shelf import Shelf
+from tidewheel.ports import Clock, Entropy, Executions, Jobs, Locks, Logs, Page, Queue, Telemetry, Wheel
 
 Draft = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
@@ -54,8 +56,16 @@ class Define:
     telemetry: Telemetry
     layouts: Layouts
     logs: Logs
+    locks: Locks
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
+
+    @property
+    def gate(self) -> Gate:
+        """The gate of jobs whose runs may not overlap."""
+        direct = Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace)
+        shelf = Shelf(self.wheel, self.layouts, direct)
+        return Gate(self.executions, self.locks, self.clock, self.telemetry, shelf.put)
 
     def create(self, tenant: str, draft: Draft, key: str = "", fingerprint: str = "") -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.

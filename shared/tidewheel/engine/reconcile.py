@@ -168,7 +168,7 @@ class _Look:
         seen: list[int] = []
         for _ in range(_HISTORY_PAGES):
             page = executions.list(job.tenant, job.id, RECONCILE_PAGE, before)
-            items = [item for item in page.items if isinstance(item, Execution)]
+            items = [item for item in page.items if isinstance(item, Execution) and not item.forestalled]
             runs = [item.nominal_ms for item in items if ExecutionId.parse(item.id).origin is Origin.SCHEDULE]
             seen = [item.nominal_ms for item in items[-1:]]
             if runs or page.cursor is None or page.cursor <= begin:

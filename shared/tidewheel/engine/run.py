@@ -141,7 +141,7 @@ class Run:
             return self._settled(record, job, "unwanted")
         if verdict is Verdict.BUSY:
             return _busy(record, now)
-        reason = "the job was edited, paused or deleted before this attempt began"
+        reason = record.cancel or "the job was edited, paused or deleted before this attempt began"
         before = lost(record, now) if verdict is Verdict.TAKE_OVER else record
         return self._give_up(ended_unrun(before, State.CANCELLED, reason, now), job)
 

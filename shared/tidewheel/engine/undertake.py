@@ -127,7 +127,9 @@ class Undertaker:
 
     def _bury(self, record: Execution, dispatch: Dispatch, job: Job | None, now: int) -> tuple[bool, str]:
         deliveries = (dispatch.returns + 1) * MAX_RECEIVES
-        ended = ended_unrun(record, State.DEAD, f"given up by the queue after {deliveries} deliveries", now)
+        state = State.CANCELLED if record.cancel else State.DEAD
+        reason = record.cancel or f"given up by the queue after {deliveries} deliveries"
+        ended = ended_unrun(record, state, reason, now)
         if self.executions.swap(ended, ended.version - 1 or None) is not None:
             return False, "contended"
         self.telemetry.alarm("an execution ends as dead", execution=ended.id, reason=ended.reason)

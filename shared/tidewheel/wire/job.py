@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from tidewheel.domain import limits
 from tidewheel.domain.retry import CAUSES
 from tidewheel.domain.route import LAMBDA_POOL, POOL_PATTERN
-from tidewheel.wire.model import Model, refusal, shown
+from tidewheel.wire.model import Model, printable, refusal, shown
 from tidewheel.wire.schedule import ScheduleBody
 from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import Instant, bounded
@@ -24,16 +24,10 @@ _STATUS = re.compile(r"[45][0-9]{2}", re.ASCII)
 _TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise refusal(f"{shown(text)} holds a control character", "use printable characters on one line")
-    return text
-
-
 def _name(text: str) -> str:
     if text != text.strip():
         raise refusal(f"{shown(text)} begins or ends with a space", "leave the outer spaces out")
-    return _printable(text)
+    return printable(text)
 
 
 def _cause(text: str) -> str:
@@ -62,8 +56,8 @@ class RetryBody(Model):
         list[Annotated[str, AfterValidator(_cause)]],
         Field(
             max_length=MAX_CAUSES,
-            description="What is tried again: `timeout`, `error` (no status at all), `4xx`, `5xx`, or single statuses "
-            "such as `409`. None named: time-outs, broken connections, 5xx, 408, 425 and 429.",
+            description="What is tried again: `timeout`, `4xx`, `5xx`, single statuses such as `409`, or `error` (a "
+            "failure that has no such status). None named: time-outs, broken connections, 5xx, 408, 425 and 429.",
             examples=[["5xx", "429", "timeout"]],
         ),
     ] = Field(default_factory=list)
@@ -140,7 +134,7 @@ class JobBody(Model):
     tags: Annotated[
         dict[
             Annotated[str, Field(pattern=_TAG_KEY)],
-            Annotated[str, Field(max_length=MAX_TAG_VALUE), AfterValidator(_printable)],
+            Annotated[str, Field(max_length=MAX_TAG_VALUE), AfterValidator(printable)],
         ],
         Field(max_length=MAX_TAGS),
     ] = Field(default_factory=dict)

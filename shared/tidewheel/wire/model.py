@@ -29,3 +29,10 @@ def shown(value: object, length: int = 60) -> str:
     """A value as a message shows it: on one line, and cut off where it is long."""
     text = repr(value)
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def printable(text: str) -> str:
+    """The text, if it is one printable line; to be used as a validator."""
+    if not text.isprintable():
+        raise refusal(f"{shown(text)} holds a control character", "use printable characters on one line")
+    return text

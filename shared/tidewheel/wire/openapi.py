@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tidewheel.wire import VERSION
+from tidewheel.wire.cancel import CancelBody
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
@@ -19,7 +20,7 @@ _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 _REF = "#/components/schemas/{model}"
 _MODELS: tuple[tuple[type[Model], JsonSchemaMode], ...] = (
-    *((model, "validation") for model in (JobBody, RedriveBody)),
+    *((model, "validation") for model in (JobBody, RedriveBody, CancelBody)),
     *((model, "serialization") for model in (JobAnswer, JobList, Upcoming, ExecutionAnswer, ExecutionList)),
     *((model, "serialization") for model in (LedgerAnswer, LogAnswer, RedriveAnswer, Health, Problem)),
 )
@@ -45,6 +46,13 @@ _PATCH_EXAMPLES: dict[str, dict[str, Any]] = {
 _REDRIVE_EXAMPLES: dict[str, dict[str, Any]] = {
     "everything": {"all": True, "rate": 50},
     "of one job": {"job": "j0123456789abcdef"},
+}
+_CANCEL_EXAMPLES: dict[str, dict[str, Any]] = {"because": {"reason": "wrong recipients"}}
+_BODY_EXAMPLES = {
+    "createJob": _JOB_EXAMPLES,
+    "replaceJob": _JOB_EXAMPLES,
+    "redriveDeadLetters": _REDRIVE_EXAMPLES,
+    "cancelExecution": _CANCEL_EXAMPLES,
 }
 
 
@@ -80,13 +88,17 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {str(operation.status): _answer(operation, schemas)}
+        | {str(status): _answer(operation, schemas) | {"description": text} for status, text in operation.also}
         | {
             str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"}
             for kind in (*operation.problems, "internal")
         },
     }
     if operation.body:
-        found["requestBody"] = {"required": True, "content": _body(operation, schemas[operation.body.__name__])}
+        found["requestBody"] = {
+            "required": not operation.optional,
+            "content": _body(operation, schemas[operation.body.__name__]),
+        }
     return found
 
 
@@ -104,8 +116,7 @@ def _body(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
     if operation.patch:
         written = {"type": "object", "description": "Any part of a job's body; null removes a field (RFC 7396)."}
         return {_MERGE_PATCH: {"schema": written, "examples": _examples(_PATCH_EXAMPLES)}}
-    examples = _JOB_EXAMPLES if operation.body is JobBody else _REDRIVE_EXAMPLES
-    return {_JSON: {"schema": schema, "examples": _examples(examples)}}
+    return {_JSON: {"schema": schema, "examples": _examples(_BODY_EXAMPLES[operation.id])}}
 
 
 def _examples(values: dict[str, dict[str, Any]]) -> dict[str, Any]:

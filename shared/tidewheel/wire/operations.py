@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE, MAX_UPCOMING
 from tidewheel.wire import VERSION
+from tidewheel.wire.cancel import CancelBody
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
@@ -41,9 +42,11 @@ class Operation:
         status: Of the answer when all went well.
         answer: The answer's model; None for an empty one.
         body: The request's model, if it takes one.
+        optional: Whether the body may be left out.
         patch: Whether the body is a merge patch of that model.
         parameters: All that it takes.
         headers: The answer's headers, with what they hold.
+        also: Further statuses when all went well, with what they mean.
         problems: Kinds of ``problem.KINDS`` beside ``internal``, which any may answer.
     """
 
@@ -54,9 +57,11 @@ class Operation:
     status: int
     answer: type[Model] | None
     body: type[Model] | None = None
+    optional: bool = False
     patch: bool = False
     parameters: tuple[Parameter, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    also: tuple[tuple[int, str], ...] = ()
     problems: tuple[str, ...] = ()
 
     def matches(self, path: str) -> bool:
@@ -108,6 +113,7 @@ _MATCH = Parameter(
 )
 _ETAG = ("ETag", "The generation, in quotes.")
 _LOCATION = ("Location", "Where it can be read, relative to the request's URL.")
+_ENDING = "It is running: its worker ends it within about ten seconds, unless it succeeds first."
 _JOBS = f"/{VERSION}/jobs"
 _JOB = f"{_JOBS}/{{id}}"
 _WRITE = ("malformed", "too-large", "invalid", "conflict", "unavailable")
@@ -171,6 +177,12 @@ OPERATIONS = (
     Operation(
         "logs", "GET", f"/{VERSION}/executions/{{id}}/logs", "The log of an attempt", 200, LogAnswer,
         parameters=(_EXECUTION_ID, _ATTEMPT, _CURSOR), problems=_READ,
+    ),
+    Operation(
+        "cancelExecution", "POST", f"/{VERSION}/executions/{{id}}/cancel",
+        "Cancel an execution, or an occurrence to come", 200, ExecutionAnswer,
+        body=CancelBody, optional=True, parameters=(_EXECUTION_ID, _KEY), also=((202, _ENDING),),
+        problems=("malformed", "too-large", *_TOUCH),
     ),
     Operation(
         "listDeadLetters", "GET", f"/{VERSION}/dead-letters",

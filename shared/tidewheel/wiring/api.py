@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
@@ -30,6 +31,7 @@ def define(settings: RunSettings) -> Define:
         telemetry=PowertoolsTelemetry(Function.API),
         layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
         logs=S3Logs(settings.logs_bucket, clients.s3),
+        locks=DynamoLocks(dynamodb, settings.executions_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
     )
