@@ -65,7 +65,8 @@ def _factor(strategy: Strategy, attempt: int) -> int:
 
 
 CAUSES = ("timeout", "error", "4xx", "5xx")
-"""What a policy may name beside single statuses: no answer in time, a failure without a status, or classes of them."""
+"""What a policy may name beside single statuses: no answer in time, a failure that has no such status (a broken
+connection, a function's error, a program's exit code), or classes of them."""
 
 
 def is_worth_retrying(policy: RetryPolicy, answer: Answer) -> bool:
@@ -76,10 +77,10 @@ def is_worth_retrying(policy: RetryPolicy, answer: Answer) -> bool:
     """
     if answer.result is Result.TIMED_OUT:
         return not policy.on or "timeout" in policy.on
-    if not policy.on or (answer.status is None and not answer.retryable):
+    if not policy.on:
         return answer.retryable
-    if answer.status is None:
-        return "error" in policy.on
+    if answer.status is None or answer.status // 100 not in (4, 5):
+        return answer.retryable and "error" in policy.on
     return str(answer.status) in policy.on or f"{answer.status // 100}xx" in policy.on
 
 

@@ -64,6 +64,7 @@ class Keeper:
         self._executor = executor
         self._tenures: dict[int, Tenure] = {}
         self._some = threading.Event()
+        self._changing = threading.Lock()
         self._draining = False
 
     def hold(self, claim: Execution, job: Job, message: Received | None, timeout_ms: int) -> Tenure:
@@ -72,17 +73,20 @@ class Keeper:
         progress = OpenProgress(self._clock, claim.checkpoint)
         heartbeat_ms = job.definition.heartbeat_ms
         tenure = Tenure(claim, progress, message, now + timeout_ms, heartbeat_ms, now + RENEW_MS)
-        self._tenures[id(tenure)] = tenure
-        self._some.set()
+        with self._changing:
+            self._tenures[id(tenure)] = tenure
+            self._some.set()
         if self._draining:
             progress.stop(Stop.DRAINED)
+        self._judge(tenure, now)  # a worker that was suspended since its claim does not even begin
         return tenure
 
     def release(self, tenure: Tenure) -> None:
         """Lets go: the call has returned. A renewal that is on its way finds its version gone, or is found."""
-        self._tenures.pop(id(tenure), None)
-        if not self._tenures:
-            self._some.clear()
+        with self._changing:  # or who begins to hold between the look and the clearing would not be watched
+            self._tenures.pop(id(tenure), None)
+            if not self._tenures:
+                self._some.clear()
 
     def drain(self) -> None:
         """Tells every call to end so that another worker goes on, those that are yet to begin as well."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tidewheel.domain.execution import Answer, Stop
-from tidewheel.domain.limits import CHECKPOINT_BYTES, LOG_BYTES
+from tidewheel.domain.limits import CHECKPOINT_BYTES, LOG_BYTES, OUTPUT_BYTES
 from tidewheel.ports import Clock
 
 CONCEALED = "***"
-_TELLING = 4
+_LONGEST_CHARACTER = 4
+"""Bytes of UTF-8; an answer that is cut off in one is shorter by up to so many."""
 _DROPPED = b"\n[the log is longer; the rest was dropped]\n"
 
 
@@ -70,11 +71,13 @@ class OpenProgress:
     def write(self, data: bytes) -> None:
         """See ``ports.Progress``."""
         with self._lock:
+            if self._dropped:
+                return
             room = max(0, LOG_BYTES - self._taken - len(self._log))
             self._log += data[:room]
-            if len(data) > room and not self._dropped:
+            if len(data) > room:
                 self._dropped = True
-                self._log += _DROPPED
+                self._log = bytearray(self._concealed(bytes(self._log), cut=True) + _DROPPED)
 
     def conceal(self, secret: str) -> None:
         """See ``ports.Progress``."""
@@ -111,35 +114,57 @@ class OpenProgress:
                 of a secret.
         """
         with self._lock:
-            keep = 0 if last else max((len(secret.encode()) - 1 for secret in self._secrets), default=0)
-            clean = self._clean_bytes(bytes(self._log))
-            cut = len(clean) - keep
-            if cut <= 0:
-                return b""
-            self._taken += cut
-            self._log = bytearray(clean[cut:])
-            return clean[:cut]
+            raw = bytes(self._log)
+            end = len(raw) if last else self._settled(raw)
+            clean = self._concealed(raw[:end])
+            self._taken += len(clean)
+            self._log = bytearray(raw[end:])
+            return clean
 
     def cleaned(self, answer: Answer) -> Answer:
         """An answer without secrets."""
         if not self._secrets:
             return answer
-        output = self._without_beginnings(self._clean(answer.output))  # it may be cut within a secret
-        return replace(answer, output=output, reason=self._clean(answer.reason))
+        output, reason = answer.output.encode(), answer.reason.encode()
+        cut = len(output) >= OUTPUT_BYTES - _LONGEST_CHARACTER
+        return replace(
+            answer,
+            output=self._concealed(output, cut=cut).decode(errors="replace"),
+            reason=self._concealed(reason).decode(errors="replace"),
+        )
 
-    def _clean(self, text: str) -> str:
-        return self._clean_bytes(text.encode()).decode()
+    def _settled(self, data: bytes) -> int:
+        """Up to where nothing that may follow can make part of a secret of what is there."""
+        end = max(0, len(data) - max((len(secret.encode()) - 1 for secret in self._secrets), default=0))
+        return next((start for start, stop in self._spans(data) if start < end < stop), end)
 
-    def _without_beginnings(self, text: str) -> str:
-        """A text that does not end with the beginning of a secret, unless that is too short to tell."""
-        plain = text.rstrip("\ufffd")  # half of a character
-        for secret in self._secrets:
-            for length in range(min(len(secret) - 1, len(plain)), _TELLING - 1, -1):
-                if plain.endswith(secret[:length]):
-                    return plain[:-length] + CONCEALED
-        return text
+    def _concealed(self, data: bytes, *, cut: bool = False) -> bytes:
+        """The text with its secrets replaced; if it was cut off somewhere, also what its end shows of one."""
+        parts: list[bytes] = []
+        at = 0
+        for start, stop in self._spans(data, cut=cut):
+            parts += [data[at:start], CONCEALED.encode()]
+            at = stop
+        return b"".join((*parts, data[at:]))
 
-    def _clean_bytes(self, data: bytes) -> bytes:
-        for secret in sorted(self._secrets, key=len, reverse=True):  # one may hold another
-            data = data.replace(secret.encode(), CONCEALED.encode())
-        return data
+    def _spans(self, data: bytes, *, cut: bool = False) -> list[tuple[int, int]]:
+        """Where secrets lie in a text, in order; those that overlap or hold one another as one."""
+        found = sorted(span for secret in self._secrets for span in _occurrences(data, secret.encode(), cut=cut))
+        spans: list[tuple[int, int]] = []
+        for start, stop in found:
+            if spans and start < spans[-1][1]:
+                spans[-1] = spans[-1][0], max(stop, spans[-1][1])
+            else:
+                spans.append((start, stop))
+        return spans
+
+
+def _occurrences(data: bytes, secret: bytes, *, cut: bool) -> Iterator[tuple[int, int]]:
+    start = data.find(secret)
+    while start >= 0:
+        yield start, start + len(secret)
+        start = data.find(secret, start + 1)
+    if cut:
+        shown = next((n for n in range(len(secret) - 1, 0, -1) if data.endswith(secret[:n])), 0)
+        if shown:
+            yield len(data) - shown, len(data)

@@ -219,6 +219,8 @@ class Run:
 
     def _call(self, tenure: Tenure, job: Job, timeout_ms: int) -> Answer:
         target, claim = job.definition.target, tenure.record
+        if tenure.progress.stopping is not None:
+            return Answer(Result.FAILED, reason="it was told to end before it began")
         caller = self.callers.get(target.kind)
         if caller is None:
             problem = f"this worker has no target kind {target.kind!r}"
