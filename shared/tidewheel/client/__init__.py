@@ -1,6 +1,7 @@
-"""The SDK: the HTTP API as typed methods."""
+"""The SDK: the HTTP API as typed methods; and in ``effects`` what targets need to have each effect once."""
 
 from tidewheel.client.client import Client
+from tidewheel.client.effects import Delivery, put_if_newer, put_once, run_once
 from tidewheel.client.errors import ApiError, Unreachable
 
-__all__ = ["ApiError", "Client", "Unreachable"]
+__all__ = ["ApiError", "Client", "Delivery", "Unreachable", "put_if_newer", "put_once", "run_once"]
