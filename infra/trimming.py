@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-AWS_SERVICES = frozenset({"dynamodb", "lambda", "s3", "secretsmanager", "sqs", "sts"})
+AWS_SERVICES = frozenset(
+    {"dynamodb", "events", "lambda", "rds-data", "s3", "secretsmanager", "sns", "sqs", "stepfunctions", "sts"}
+)
 """The services whose descriptions the functions ship; botocore brings some four hundred of them."""
 
 JUNK_FOLDERS = frozenset({"__pycache__", "tests", "examples"})

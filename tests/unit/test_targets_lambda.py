@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tidewheel.adapters.aws.targets.aws_lambda import Invocation, LambdaInvoker,
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Target
-from tidewheel.domain.limits import OUTPUT_BYTES
+from tidewheel.domain.limits import MAX_TIMEOUT_MS, OUTPUT_BYTES
 from tidewheel.engine.progress import OpenProgress
 from tidewheel.ports import Call
 
@@ -78,20 +79,20 @@ def never(*_: Any) -> Invocation:
     [
         (Invocation(200, b'{"ok": 1}'), Answer(Result.SUCCEEDED, 200, '{"ok": 1}')),
         (Invocation(200, b"x" * 999), Answer(Result.SUCCEEDED, 200, "x" * OUTPUT_BYTES)),
-        (Invocation(timed_out=True), Answer(Result.TIMED_OUT, reason="no answer within 90000 ms")),
-        (Invocation(problem="throttled"), Answer(Result.FAILED, reason="throttled", retryable=True)),
-        (
-            Invocation(problem="no such function", permanent=True),
-            Answer(Result.FAILED, reason="no such function", retryable=False),
-        ),
         (
             Invocation(200, b'{"errorType": "KeyError"}', "Unhandled"),
-            Answer(Result.FAILED, 200, '{"errorType": "KeyError"}', "the function raised an error (unhandled)"),
+            Answer(Result.FAILED, None, '{"errorType": "KeyError"}', "the function raised an error (unhandled)"),
         ),
     ],
 )
 def test_how_it_went(went: Invocation, answer: Answer) -> None:
     assert called(went)[0] == answer
+
+
+def test_the_whole_answer_goes_to_the_log() -> None:
+    progress = OpenProgress(SystemClock())
+    called(Invocation(200, b"x" * 999), replace(CALL, progress=progress))
+    assert progress.take_log(last=True) == b"x" * 999
 
 
 class Client:
@@ -108,59 +109,55 @@ class Client:
         return self.outcome
 
 
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Invoke")
-
-
-def invoked(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> Invocation:
+def invoked(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> Answer:
     client = Client(outcome)
     monkeypatch.setattr(aws_lambda, "functions", lambda _: client)
-    went = LambdaInvoker()("report", b"{}", 5_000)
-    assert client.asked == [{"FunctionName": "report", "Payload": b"{}"}]
-    return went
+    answer = LambdaTarget(LambdaInvoker(), surroundings().secrets).call(CALL)
+    assert [asked["FunctionName"] for asked in client.asked] == ["report"]  # once, whatever comes
+    return answer
 
 
 def test_the_service_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = {"StatusCode": 200, "Payload": io.BytesIO(b"1")}
-    assert invoked(monkeypatch, outcome) == Invocation(200, b"1")
-    outcome = {"StatusCode": 200, "Payload": io.BytesIO(b"{}"), "FunctionError": "Unhandled"}
-    assert invoked(monkeypatch, outcome) == Invocation(200, b"{}", "Unhandled")
+    assert invoked(monkeypatch, outcome) == Answer(Result.SUCCEEDED, 200, "1")
+    outcome = {"StatusCode": 200, "Payload": io.BytesIO(b"{}"), "FunctionError": "Handled"}
+    assert invoked(monkeypatch, outcome).reason == "the function raised an error (handled)"
 
 
 @pytest.mark.parametrize(
-    ("code", "permanent"),
+    ("code", "status", "retryable"),
     [
-        ("ResourceNotFoundException", True),
-        ("AccessDeniedException", True),
-        ("TooManyRequestsException", False),
-        ("ServiceException", False),
+        ("ResourceNotFoundException", 404, False),
+        ("AccessDeniedException", 403, False),
+        ("InvalidRequestContentException", 400, False),
+        ("TooManyRequestsException", 429, True),
+        ("ServiceException", 500, True),
     ],
 )
-def test_the_service_refuses(monkeypatch: pytest.MonkeyPatch, code: str, permanent: bool) -> None:
-    went = invoked(monkeypatch, refused(code))
-    assert code in went.problem
-    assert (went.permanent, went.timed_out, went.status) == (permanent, False, None)
+def test_the_service_refuses(monkeypatch: pytest.MonkeyPatch, code: str, status: int, retryable: bool) -> None:
+    said = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer = invoked(monkeypatch, ClientError(said, "Invoke"))
+    assert answer == Answer(Result.FAILED, status, reason=f"{code}: no", retryable=retryable)
 
 
-def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert invoked(monkeypatch, ReadTimeoutError(endpoint_url="x")) == Invocation(timed_out=True)
+class Half:
+    """A body that stops half way."""
+
+    def read(self) -> bytes:
+        raise ReadTimeoutError(endpoint_url="x")
 
 
-def test_an_answer_that_stops_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Half:
-        def read(self) -> bytes:
-            raise ReadTimeoutError(endpoint_url="x")
-
-    assert invoked(monkeypatch, {"StatusCode": 200, "Payload": Half()}) == Invocation(timed_out=True)
+@pytest.mark.parametrize("outcome", [ReadTimeoutError(endpoint_url="x"), {"StatusCode": 200, "Payload": Half()}])
+def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
+    assert invoked(monkeypatch, outcome).result is Result.TIMED_OUT
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    went = invoked(monkeypatch, ConnectTimeoutError(endpoint_url="x"))
-    assert went.problem
-    assert not went.permanent
+    answer = invoked(monkeypatch, ConnectTimeoutError(endpoint_url="x"))
+    assert (answer.result, answer.status, answer.retryable) == (Result.FAILED, None, True)
 
 
-def test_clients_are_kept_by_time_out_and_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_are_few_clients_and_each_waits_as_long_as_its_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
     def make(timeout_ms: int) -> Client:
@@ -169,7 +166,6 @@ def test_clients_are_kept_by_time_out_and_not_without_end(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(aws_lambda, "functions", make)
     invoker = LambdaInvoker()
-    for timeout_ms in [1_000, 1_000, *range(2_000, 42_000, 1_000)]:
+    for timeout_ms in [1_000, 500, 2_000, 2_001, 4_000, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS - 1]:
         invoker("report", b"", timeout_ms)
-    assert made == [1_000, *range(2_000, 42_000, 1_000)]
-    assert len(invoker._clients) <= 16
+    assert made == [1_000, 2_000, 4_000, 1_024_000]

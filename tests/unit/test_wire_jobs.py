@@ -88,7 +88,7 @@ def refusals(document):
         ({"schedule": {"cron": "* * * * *", "timezone": "Europe/Pari"}, "jitter": 0}, ["jitter", "schedule.timezone"]),
         ({"target": None}, ["target"]),
         ({"target": {}}, ["target.kind"]),
-        ({"target": {"kind": "sqs"}}, ["target.kind"]),
+        ({"target": {"kind": "fax"}}, ["target.kind"]),
         ({"target": {"kind": "http"}}, ["target.url"]),
         ({"target": {"kind": "lambda"}}, ["target.function"]),
         ({"target": {"kind": "lambda", "function": "a b"}}, ["target.function"]),

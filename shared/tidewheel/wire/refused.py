@@ -118,6 +118,7 @@ _WORDS = {
         "int_from_float": "a whole number",
         "float_type": "a number",
         "finite_number": "a finite number",
+        "bool_type": "true or false",
         "dict_type": "an object",
         "model_type": "an object",
         "model_attributes_type": "an object",

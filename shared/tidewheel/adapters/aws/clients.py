@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _THROTTLES = {
+    "ExecutionLimitExceeded",
+    "KMSThrottling",
+    "KmsThrottled",
+    "KmsThrottlingException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "SlowDown",
+    "Throttled",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
@@ -91,8 +97,19 @@ def _forget_wish(response: tuple[Any, Any] | None = None, **_: object) -> None:
 
 def functions(read_timeout_ms: int = 3 * SECOND_MS) -> LambdaClient:
     """A client that waits so long for a function's answer, and never invokes twice by itself."""
+    return boto3.client("lambda", config=_once(read_timeout_ms))
+
+
+def target(service: str, read_timeout_ms: int) -> Any:
+    """A client of a service that jobs may call, by its name in boto3: it waits so long for an answer, and asks once."""
+    make: Any = boto3.client  # whose types know each service by its literal
+    return make(service, config=_once(read_timeout_ms))
+
+
+def _once(read_timeout_ms: int) -> Config:
+    """Of what may have an effect twice: whether it is tried again, the job's retries say."""
     own = Config(read_timeout=read_timeout_ms / SECOND_MS, retries={"mode": "standard", "total_max_attempts": 1})
-    return boto3.client("lambda", config=_BOUNDED.merge(own))
+    return _BOUNDED.merge(own)
 
 
 def s3() -> Any:
@@ -107,13 +124,18 @@ def code_of(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
+def is_throttle(code: str) -> bool:
+    """Whether an error code asks to come back later."""
+    return code in _THROTTLES
+
+
 @contextmanager
 def translated(operation: str, subject: str) -> Iterator[None]:
     """Turns what the SDK raises into ``PortError`` or ``Throttled``."""
     try:
         yield
     except ClientError as error:
-        kind = Throttled if code_of(error) in _THROTTLES else PortError
+        kind = Throttled if is_throttle(code_of(error)) else PortError
         raise kind(operation, subject, str(error)) from error
     except BotoCoreError as error:
         raise PortError(operation, subject, str(error)) from error

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
-
-from tidewheel.adapters.aws.clients import code_of, functions
-from tidewheel.adapters.targets.answers import excerpt, timed_out
+from tidewheel.adapters.aws.clients import functions
+from tidewheel.adapters.aws.targets.calling import answered
+from tidewheel.adapters.aws.targets.messages import identity
+from tidewheel.adapters.targets.answers import excerpt
 from tidewheel.adapters.targets.revealing import NotRevealed, Revealing
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.limits import SECOND_MS
 from tidewheel.ports import Call, Caller, Secrets
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 KIND = "lambda"
-_CLIENTS = 16
 
 
 def make(surroundings: Surroundings) -> Caller:
@@ -30,27 +31,21 @@ def make(surroundings: Surroundings) -> Caller:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """How an invocation went.
+    """What a function answered.
 
     Args:
         status: The service's status code.
         body: What the function returned, as JSON.
         error: ``Handled`` or ``Unhandled`` if the function raised, else empty.
-        problem: Why the function could not be invoked, else empty.
-        permanent: Whether another try would meet the same problem.
-        timed_out: Whether no answer came in time.
     """
 
-    status: int | None = None
+    status: int
     body: bytes = b""
     error: str = ""
-    problem: str = ""
-    permanent: bool = False
-    timed_out: bool = False
 
 
 Invoke = Callable[[str, bytes, int], Invocation]
-"""Invokes a function (name or ARN) with a JSON payload, waiting at most so many ms."""
+"""Invokes a function (name or ARN) with a JSON payload, and waits at least so many ms for its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,51 +69,46 @@ class LambdaTarget:
             payload = Revealing(self.secrets, call).everywhere(call.target.spec.get("payload"))
         except NotRevealed as error:
             return error.answer()
-        event = {
-            "payload": payload,
-            "tidewheel": {
-                "execution": call.execution,
-                "nominal_ms": call.nominal_ms,
-                "due_ms": call.due_ms,
-                "attempt": call.attempt,
-                "fencing_token": call.attempt,
-            },
-        }
-        went = self.invoke(str(call.target.spec["function"]), json.dumps(event).encode(), call.timeout_ms)
-        if went.timed_out:
-            return timed_out(call.timeout_ms)
-        if went.problem:
-            return Answer(Result.FAILED, reason=went.problem, retryable=not went.permanent)
-        call.progress.write(went.body)
-        if went.error:
-            reason = f"the function raised an error ({went.error.lower()})"
-            return Answer(Result.FAILED, went.status, excerpt(went.body), reason)
-        return Answer(Result.SUCCEEDED, went.status, excerpt(went.body))
+        event = json.dumps({"payload": payload, "tidewheel": identity(call)}).encode()
+        function = str(call.target.spec["function"])
+        return answered(call, lambda: self.invoke(function, event, call.timeout_ms), lambda went: _told(call, went))
+
+
+def _told(call: Call, went: Invocation) -> Answer:
+    """A function that raised has no status: the service's own says that the invocation went well."""
+    call.progress.write(went.body)
+    if went.error:
+        reason = f"the function raised an error ({went.error.lower()})"
+        return Answer(Result.FAILED, output=excerpt(went.body), reason=reason)
+    return Answer(Result.SUCCEEDED, went.status, excerpt(went.body))
 
 
 @dataclass(slots=True)
 class LambdaInvoker:
-    """Invokes target functions and waits for their answers, one client for each time-out in use."""
+    """Invokes target functions and waits for their answers.
+
+    How long a client waits is fixed when it is made. There is one for each power of two in seconds, eleven at most;
+    whoever wants an answer sooner stops waiting by itself.
+    """
 
     _clients: dict[int, LambdaClient] = field(default_factory=dict)
+    _making: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, function: str, payload: bytes, timeout_ms: int) -> Invocation:
-        """What the function answered, or why it did not."""
-        try:
-            answer = self._client(timeout_ms).invoke(FunctionName=function, Payload=payload)
-            body = answer["Payload"].read()
-        except ReadTimeoutError:
-            return Invocation(timed_out=True)
-        except ClientError as error:
-            missing = code_of(error) in {"ResourceNotFoundException", "AccessDeniedException"}
-            return Invocation(problem=str(error), permanent=missing)
-        except BotoCoreError as error:
-            return Invocation(problem=str(error))
-        return Invocation(answer["StatusCode"], body, answer.get("FunctionError", ""))
+        """What the function answered.
+
+        Raises:
+            ClientError: The service refused.
+            BotoCoreError: It could not be reached, or gave no answer.
+        """
+        answer = self._client(timeout_ms).invoke(FunctionName=function, Payload=payload)
+        return Invocation(answer["StatusCode"], answer["Payload"].read(), answer.get("FunctionError", ""))
 
     def _client(self, timeout_ms: int) -> LambdaClient:
-        if timeout_ms not in self._clients:
-            if len(self._clients) >= _CLIENTS:
-                self._clients.pop(next(iter(self._clients)), None)
-            self._clients[timeout_ms] = functions(timeout_ms)
-        return self._clients[timeout_ms]
+        seconds = 1
+        while seconds * SECOND_MS < timeout_ms:
+            seconds *= 2
+        with self._making:
+            if seconds not in self._clients:
+                self._clients[seconds] = functions(seconds * SECOND_MS)
+            return self._clients[seconds]

@@ -1,0 +1,64 @@
+"""The ``eventbridge`` target: puts one event on a bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.targets.calling import READ_MS, answered, succeeded
+from tidewheel.adapters.aws.targets.messages import identity
+from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.execution import Answer, Result
+from tidewheel.ports import Call, Caller
+
+KIND = "eventbridge"
+_FAULTS = {"InternalException", "InternalFailure"}
+_STATUS_OF_FAULT, _STATUS_OF_THROTTLE, _STATUS_OF_REFUSAL = 500, 429, 400
+
+
+def make(_: Surroundings) -> Caller:
+    """The caller of this kind."""
+    return EventBridgeTarget(clients.target("events", READ_MS))
+
+
+@dataclass(frozen=True, slots=True)
+class EventBridgeTarget:
+    """``ports.Caller`` for the kind ``eventbridge``: the event's detail is the job's, with a ``tidewheel`` object."""
+
+    client: Any
+
+    def call(self, call: Call) -> Answer:
+        """See ``ports.Caller``."""
+        return answered(call, lambda: self._put(call), lambda said: _told(call, said))
+
+    def _put(self, call: Call) -> Mapping[str, Any]:
+        spec = call.target.spec
+        event = {
+            "EventBusName": spec["bus"],
+            "Source": spec["source"],
+            "DetailType": spec["detail_type"],
+            "Detail": json.dumps({**spec.get("detail", {}), "tidewheel": identity(call)}),
+        }
+        answer: Mapping[str, Any] = self.client.put_events(Entries=[event])
+        return answer
+
+
+def _told(call: Call, said: Mapping[str, Any]) -> Answer:
+    """The one entry's fate: a request of which no entry was taken has the status 200 nonetheless.
+
+    An entry's error has no status, so it gets that of its kind: the job's ``retry.on`` may ask for it.
+    """
+    entry = said["Entries"][0]
+    if "ErrorCode" not in entry:
+        return succeeded(call, {"EventId": entry["EventId"]})
+    code = entry["ErrorCode"]
+    status = _STATUS_OF_REFUSAL
+    if code in _FAULTS:
+        status = _STATUS_OF_FAULT
+    elif clients.is_throttle(code):
+        status = _STATUS_OF_THROTTLE
+    reason = f"{code}: {entry.get('ErrorMessage', '')}"
+    return Answer(Result.FAILED, status, reason=reason, retryable=status != _STATUS_OF_REFUSAL)

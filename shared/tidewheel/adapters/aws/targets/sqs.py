@@ -1,0 +1,59 @@
+"""The ``sqs`` target: sends one message to a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.targets.calling import READ_MS, answered, succeeded
+from tidewheel.adapters.aws.targets.messages import attributes, grouping
+from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.execution import Answer, Result
+from tidewheel.ports import Call, Caller
+from tidewheel.wire.arns import QueuePlace, queue_place
+from tidewheel.wire.payload import text_of
+
+KIND = "sqs"
+
+
+def make(_: Surroundings) -> Caller:
+    """The caller of this kind."""
+    return SqsTarget(clients.target("sqs", READ_MS))
+
+
+@dataclass(frozen=True, slots=True)
+class SqsTarget:
+    """``ports.Caller`` for the kind ``sqs``.
+
+    A queue is asked for by its name and account, whatever form the job gave it in: no request goes to a host that a
+    job names.
+    """
+
+    client: Any
+    _urls: dict[QueuePlace, str] = field(default_factory=dict)
+
+    def call(self, call: Call) -> Answer:
+        """See ``ports.Caller``."""
+        place, here = queue_place(str(call.target.spec["queue"])), self.client.meta.region_name
+        if place.region not in {"", here}:
+            reason = f"the queue is in {place.region}; a worker in {here} sends to queues there"
+            return Answer(Result.FAILED, reason=reason, retryable=False)
+        return answered(call, lambda: self._send(call, place), lambda said: _told(call, said))
+
+    def _send(self, call: Call, place: QueuePlace) -> Mapping[str, Any]:
+        if place not in self._urls:
+            owner = {"QueueOwnerAWSAccountId": place.account} if place.account else {}
+            self._urls[place] = self.client.get_queue_url(QueueName=place.name, **owner)["QueueUrl"]
+        answer: Mapping[str, Any] = self.client.send_message(
+            QueueUrl=self._urls[place],
+            MessageBody=text_of(call.target.spec.get("body")),
+            MessageAttributes=attributes(call),
+            **grouping(call, place.name),
+        )
+        return answer
+
+
+def _told(call: Call, said: Mapping[str, Any]) -> Answer:
+    return succeeded(call, {name: said[name] for name in ("MessageId", "SequenceNumber") if name in said})

@@ -1,0 +1,220 @@
+"""The ``stepfunctions`` target: starts a state machine, and on request waits for its end.
+
+The run's name follows from the execution's id, so a repeat meets the run that it would start again. It goes by these
+rules: a run that goes on, or has succeeded, is the execution's own, whichever attempt began it; only one that failed
+is followed by another, under the next name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.targets.calling import (
+    GRACE_MS,
+    READ_MS,
+    UNBEGUN,
+    Left,
+    answered,
+    asked,
+    failed,
+    left,
+    succeeded,
+    succeeded_with,
+)
+from tidewheel.adapters.targets.answers import excerpt
+from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.execution import Answer, Result, Stop
+from tidewheel.domain.limits import SECOND_MS
+from tidewheel.ports import Call, Caller, Clock
+
+T = TypeVar("T")
+
+KIND = "stepfunctions"
+
+FIRST_PAUSE_MS = 500
+LONGEST_PAUSE_MS = 10 * SECOND_MS
+"""Between two looks at a run: an eighth of what it has lasted, within these bounds."""
+SLICE_MS = 250
+"""A pause is slept in parts, between which the call can be told to end."""
+
+_GOES_ON = {"RUNNING", "PENDING_REDRIVE"}
+_FAILED = {"FAILED", "TIMED_OUT", "ABORTED"}
+_REPEATED = "ExecutionAlreadyExists"
+_LEFT_TO_THE_NEXT = {Stop.DRAINED, Stop.LOST}
+_CHECKPOINT = re.compile(r"run ([1-9][0-9]{0,8})", re.ASCII)
+
+
+def make(surroundings: Surroundings) -> Caller:
+    """The caller of this kind."""
+    return StepFunctionsTarget(clients.target("stepfunctions", READ_MS), surroundings.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class StepFunctionsTarget:
+    """``ports.Caller`` for the kind ``stepfunctions``."""
+
+    client: Any
+    clock: Clock
+
+    def call(self, call: Call) -> Answer:
+        """See ``ports.Caller``."""
+        if call.target.spec.get("wait"):
+            return _Waiting(call, self.client, self.clock, self.clock.monotonic_ms()).answer()
+        return answered(call, lambda: _start(self.client, call, 1), lambda begun: _told(call, begun))
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run, and whether it was started just now: one that goes on may count as such, one that has ended does not."""
+
+    run: str
+    fresh: bool
+
+
+def _name(call: Call, number: int) -> str:
+    """The n-th run's name. What execution ids are made of may all be in a name, and leaves room for the number."""
+    return call.execution if number == 1 else f"{call.execution}-{number}"
+
+
+def _arn(call: Call, number: int) -> str:
+    """The n-th run's ARN. A version or an alias that the machine's ARN ends in has no place in it."""
+    parts = str(call.target.spec["machine"]).split(":")
+    return ":".join([*parts[:5], "execution", parts[6], _name(call, number)])
+
+
+def _start(client: Any, call: Call, number: int) -> _Begun:
+    spec = call.target.spec
+    try:
+        answer = client.start_execution(
+            stateMachineArn=spec["machine"], name=_name(call, number), input=json.dumps(spec.get("input"))
+        )
+    except ClientError as error:
+        if clients.code_of(error) != _REPEATED:
+            raise
+        return _Begun(_arn(call, number), fresh=False)
+    return _Begun(str(answer["executionArn"]), fresh=True)
+
+
+def _told(call: Call, begun: _Begun) -> Answer:
+    return succeeded(call, {"executionArn": begun.run})
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A call that waits for its run to end.
+
+    Args:
+        call: The call.
+        client: Step Functions.
+        clock: Time.
+        since_ms: When it began, by the monotonic clock.
+        run: The run's ARN, once one was asked for.
+    """
+
+    call: Call
+    client: Any
+    clock: Clock
+    since_ms: int
+    run: str = ""
+
+    def answer(self) -> Answer:
+        """How the run ended, or why nobody waits for that any more."""
+        if self.call.progress.stopping is not None:
+            return UNBEGUN
+        try:
+            seen = self._begin()
+            while seen["status"] in _GOES_ON:
+                self._pause()
+                seen = self._look_again()
+            return self._ended(seen)
+        except Left:
+            return self._parted()
+        except (ClientError, BotoCoreError) as error:
+            return failed(error)
+
+    def _begin(self) -> Mapping[str, Any]:
+        """The run that is the execution's own; the checkpoint spares the next attempt a look at those that failed."""
+        hint = _CHECKPOINT.fullmatch(self.call.progress.restored)
+        for number in count(int(hint[1]) if hint else 1):
+            self.run = _arn(self.call, number)  # known before it is started, so that it can be stopped in any case
+            begun = self._ask(partial(_start, self.client, self.call, number))
+            self.run = begun.run
+            if number > 1:
+                self.call.progress.checkpoint(f"run {number}")
+            if begun.fresh:
+                break
+            seen = self._look()
+            if seen["status"] not in _FAILED:
+                return seen
+        return {"status": "RUNNING"}
+
+    def _ask(self, ask: Callable[[], T]) -> T:
+        """Asks without grace: whatever is cut off here, the next attempt finds out by the run's name."""
+        return asked(self.call, ask, self._left_ms, grace_ms=0)
+
+    @property
+    def _left_ms(self) -> int:
+        return self.since_ms + self.call.timeout_ms - self.clock.monotonic_ms()
+
+    def _look(self) -> Mapping[str, Any]:
+        seen: Mapping[str, Any] = self._ask(lambda: self.client.describe_execution(executionArn=self.run))
+        return seen
+
+    def _look_again(self) -> Mapping[str, Any]:
+        """A look that may fail: there will be another."""
+        try:
+            return self._look()
+        except (ClientError, BotoCoreError) as error:
+            answer = failed(error)
+            if not answer.retryable:
+                raise
+            self.call.progress.write(f"the run could not be looked at: {answer.reason}\n".encode())
+            return {"status": "RUNNING"}
+
+    def _pause(self) -> None:
+        lasted_ms = self.clock.monotonic_ms() - self.since_ms
+        rest_ms = min(LONGEST_PAUSE_MS, max(FIRST_PAUSE_MS, lasted_ms // 8))
+        while rest_ms > 0:
+            if self.call.progress.stopping is not None or self._left_ms <= 0:
+                raise Left
+            part_ms = min(rest_ms, SLICE_MS)
+            self.clock.sleep(part_ms)
+            self.call.progress.beat()
+            rest_ms -= part_ms
+
+    def _ended(self, seen: Mapping[str, Any]) -> Answer:
+        """A run that somebody else stopped is not started again."""
+        status = str(seen["status"])
+        if status not in _FAILED:
+            return succeeded_with(self.call, str(seen.get("output") or "").encode())
+        told = ": ".join(seen[part] for part in ("error", "cause") if seen.get(part))
+        self.call.progress.write(told.encode())
+        reason = f"the run ended as {status}" + (f": {told}" if told else "")
+        return Answer(Result.FAILED, output=excerpt(told.encode()), reason=reason, retryable=status != "ABORTED")
+
+    def _parted(self) -> Answer:
+        """Stops the run, unless another attempt is to go on waiting for it."""
+        stop = self.call.progress.stopping
+        if stop in _LEFT_TO_THE_NEXT:
+            return Answer(Result.FAILED, reason="its run goes on, and the next attempt with it")
+        answer = left(self.call)
+        try:
+            asked(self.call, lambda: self._stop(stop), GRACE_MS)
+        except Left:
+            return replace(answer, reason=f"{answer.reason}; its run may go on")
+        except (ClientError, BotoCoreError) as error:
+            return replace(answer, reason=f"{answer.reason}; its run was not stopped: {failed(error).reason}")
+        return answer
+
+    def _stop(self, stop: Stop | None) -> None:
+        cause = f"attempt {self.call.attempt} of {self.call.execution}: {stop or Stop.TIMED_OUT}"
+        self.client.stop_execution(executionArn=self.run, error="Tidewheel", cause=cause)
