@@ -33,6 +33,7 @@ LOCAL_NETWORKS = "127.0.0.0/8,::1/128"
 _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 """The name of a bucket takes 63 characters: this, "-logs-", account, and the longest region's name."""
 _FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
+_CLUSTER = re.compile(r"arn:[a-z-]+:rds:[a-z0-9-]+:\d{12}:cluster:[A-Za-z][A-Za-z0-9-]{0,62}", re.ASCII)
 _FUNCTION_PATTERN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+")
 
 
@@ -65,6 +66,7 @@ class Config:
     scheduler_memory: int = SCHEDULER_MEMORY_MB
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
+    sql_clusters: tuple[str, ...] = ()
 
     @property
     def routes(self) -> tuple[names.Route, ...]:
@@ -109,6 +111,7 @@ class Config:
             allowed_networks=_networks(read, LOCAL_NETWORKS if target is Target.LOCAL else "none"),
             scheduler_memory=_positive(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
             pools=_pools(read),
+            sql_clusters=_sql_clusters(read),
         )
         if economy and config.schedulers != 1:
             raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
@@ -180,6 +183,14 @@ def _target_functions(read: ReadContext) -> tuple[str, ...]:
     for part in parts:
         if not _FUNCTION_PATTERN.fullmatch(part):
             raise ContextError("target_functions", f"must be ARNs of Lambda functions, not {part!r}")
+    return parts
+
+
+def _sql_clusters(read: ReadContext) -> tuple[str, ...]:
+    parts = _listed(read, "sql_clusters")
+    for part in parts:
+        if not _CLUSTER.fullmatch(part):
+            raise ContextError("sql_clusters", f"must be ARNs of Aurora clusters, not {part!r}")
     return parts
 
 

@@ -44,12 +44,7 @@ class Arns:
 
     def secrets(self) -> str:
         """All secrets that jobs may name; the tenant comes next in their names."""
-        return self.stack.format_arn(
-            service="secretsmanager",
-            resource="secret",
-            resource_name=f"{self.config.deployment}/*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
+        return self.secret(f"{self.config.deployment}/*")
 
     def function(self, role: str) -> str:
         """A function by its role in this deployment; the role may be a pattern."""
@@ -58,4 +53,10 @@ class Arns:
             resource="function",
             resource_name=self.config.physical(role),
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+    def secret(self, pattern: str) -> str:
+        """The secrets whose names match a pattern, which takes in the six characters that follow a name."""
+        return self.stack.format_arn(
+            service="secretsmanager", resource="secret", resource_name=pattern, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )

@@ -23,6 +23,7 @@ from infra.constructs.environment import environment
 from infra.constructs.functions import MAX_EVENT_AGE, NO_RETRIES, ServiceFunction, Shape
 from infra.constructs.on_call import OnCall
 from infra.constructs.queues import RouteQueues
+from infra.constructs.targets import allow_targets
 from tidewheel import settings
 from tidewheel.names import LAMBDA_POOL, POOLS, RECONCILE_EVERY_MS, Env, Function, Output, Table, logs_bucket
 
@@ -164,7 +165,7 @@ class ServiceStack(Stack):
         if self._config.economy:
             worker.allow(["sqs:SendMessage"], *self._queues.arns)  # a retry that is due before a run could see to it
         self._allow_logs(worker, "s3:PutObject")
-        self._allow_targets(worker)
+        allow_targets(worker, self._arns)
         self._allow_secrets(worker)
         for route, queue in self._queues.of_pool(LAMBDA_POOL).items():
             worker.function.add_event_source_mapping(
@@ -200,18 +201,6 @@ class ServiceStack(Stack):
         function.acknowledge_pattern(
             self._arns.logs(), "The keys of logs name executions that are yet to run; the bucket holds nothing else."
         )
-
-    def _allow_targets(self, worker: ServiceFunction) -> None:
-        """The functions that jobs may name as their targets."""
-        arns = list(self._config.target_functions) or [self._arns.function("target-*")]
-        if self._config.local:
-            arns.append(self._arns.function(Function.ECHO))
-        worker.allow(["lambda:InvokeFunction"], *arns)
-        for arn in arns:
-            if "*" in arn:
-                worker.acknowledge_pattern(
-                    arn, "Jobs are defined after the deployment: what they may call is agreed by name."
-                )
 
     def _allow_secrets(self, worker: ServiceFunction) -> None:
         """The secrets that jobs may refer to; the worker reads those of a job's own tenant alone."""

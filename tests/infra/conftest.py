@@ -130,6 +130,14 @@ def synthesise_targets(
 
 
 @pytest.fixture(scope="session")
+def synthesise_clusters(
+    tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]
+) -> Callable[[str], Synthesised]:
+    given = {"target": "aws", "authorizer_arn": AUTHORIZER}
+    return lambda clusters: _synthesise(tmp_path_factory.mktemp("clusters"), assets, **given, sql_clusters=clusters)
+
+
+@pytest.fixture(scope="session")
 def synthesise_pools(
     tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]
 ) -> Callable[[str], Synthesised]:

@@ -5,8 +5,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from infra.assets import HOST, KEPT_PER_FUNCTION, LAMBDA_ARM, AssetBuilder, AssetError, find_uv, sources, uv_runner
-from infra.trimming import trim
+from infra.trimming import AWS_SERVICES, trim
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.memory import MemorySecrets, SettableClock
+from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.names import Function
+from tidewheel.wiring.callers import found
 
 FILES = {
     "shared/tidewheel/__init__.py": "",
@@ -256,3 +260,16 @@ def test_what_uv_complains_about_is_told_in_one_line(tmp_path):
     assert run(["export"]) == "fine\n"
     with pytest.raises(AssetError, match=r"^uv pip failed: no such wheel$"):
         run(["pip", "install"])
+
+
+def test_every_service_that_a_target_needs_is_shipped(monkeypatch):
+    asked = set()
+
+    def target(service, _):
+        asked.add(service)
+
+    monkeypatch.setattr(clients, "target", target)
+    for make in found().values():
+        caller = make(Surroundings(MemorySecrets(), (), SettableClock(0)))
+        getattr(caller, "close", int)()
+    assert {"sqs", "sns", "events", "stepfunctions", "rds-data"} <= asked <= AWS_SERVICES

@@ -73,6 +73,8 @@ def test_networks_that_targets_may_have(given, kept):
         ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),
         ("authorizer_arn", {"authorizer_arn": "arn:aws:lambda:us-east-1:111122223333:function:*"}),
         ("target_functions", {"target": "local", "target_functions": "*"}),
+        ("sql_clusters", {"target": "local", "sql_clusters": "arn:aws:rds:us-east-1:111122223333:cluster:*"}),
+        ("sql_clusters", {"target": "local", "sql_clusters": "orders"}),
         ("pools", {"target": "local", "pools": "Fast"}),
         ("pools", {"target": "local", "pools": "a b"}),
         ("pools", {"target": "local", "pools": ["a" * 32]}),

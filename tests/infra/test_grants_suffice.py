@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY, DEAD_LETTERS, LOGS
+from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY, DEAD_LETTERS, LOGS, TARGETS
 from tests.support.memory_stack import START_MS, PumpedClock, every
 from tests.support.tables import make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
@@ -156,7 +156,7 @@ def either(request: pytest.FixtureRequest) -> Either:
 def _granted(
     role: str, deployment: Deployment, allowed: Mapping[str, Mapping[str, str]] = ALLOWED
 ) -> set[tuple[str, str]]:
-    """The table of ``test_permissions`` with this deployment's names; invoking is left to it."""
+    """The table of ``test_permissions`` with this deployment's names; what is invoked or called is left to it."""
     named = {f"dynamodb:table/tidewheel-{role}": name for role, name in vars(deployment.tables).items()}
     named["dynamodb:table/tidewheel-jobs/index/by_tenant"] = f"{deployment.tables.jobs}/index/by_tenant"
     named["dynamodb:table/tidewheel-executions/index/by_death"] = f"{deployment.tables.executions}/index/by_death"
@@ -166,7 +166,7 @@ def _granted(
     return {
         (action, queue if resource.startswith("<Queue") else named[resource])
         for resource, actions in allowed[role].items()
-        if "lambda:" not in resource and resource != DEAD_LETTERS
+        if "lambda:" not in resource and resource != DEAD_LETTERS and resource not in TARGETS
         for action in actions.split()
         if role not in ("worker", "undertaker") or action not in BY_LAMBDA
     }

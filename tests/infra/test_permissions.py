@@ -10,7 +10,14 @@ EXECUTIONS_BY_DEATH = "dynamodb:table/tidewheel-executions/index/by_death"
 CONTROL = "dynamodb:table/tidewheel-control"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
 SECRETS = "secretsmanager:secret:tidewheel/*"
-TARGETS = "lambda:function:tidewheel-target-*"
+TARGETS = {
+    "lambda:function:tidewheel-target-*": "InvokeFunction",
+    "sqs:tidewheel-target-*": "GetQueueUrl SendMessage",
+    "sns:tidewheel-target-*": "Publish",
+    "events:event-bus/tidewheel-target-*": "PutEvents",
+    "states:stateMachine:tidewheel-target-*": "StartExecution",
+    "states:execution:tidewheel-target-*": "DescribeExecution StopExecution",
+}
 ECHO = "lambda:function:tidewheel-echo"
 LOGS = "s3:bucket/tidewheel-logs"
 DEAD_LETTERS = "<DeadLetters>"
@@ -47,7 +54,7 @@ ALLOWED = {
         EXECUTIONS: "GetItem PutItem",
         WHEEL: "PutItem",
         f"{LOGS}/*": "PutObject",
-        TARGETS: "InvokeFunction",
+        **TARGETS,
         SECRETS: "GetSecretValue",
         **dict.fromkeys(LAMBDA_QUEUES, CONSUME),
     },
@@ -80,7 +87,7 @@ ALLOWED_IN_ECONOMY = {
 }
 """No scheduler calls another; a worker sends the retries that no run could see to in time."""
 BUCKET = "arn:<AWS::Partition>:s3:::tidewheel-logs"
-SERVICES = ("dynamodb", "lambda", "sqs", "logs", "secretsmanager")
+SERVICES = ("dynamodb", "lambda", "sqs", "logs", "secretsmanager", "sns", "events", "states")
 
 
 def _listed(value):
@@ -154,7 +161,7 @@ def test_no_permission_of_a_function_is_a_wildcard_but_the_named_targets_the_key
         if "*" in resource or "*" in action
     }
     assert patterns == {
-        ("worker", TARGETS),
+        *(("worker", target) for target in TARGETS),
         ("worker", SECRETS),
         ("worker", f"{LOGS}/*"),
         ("api", f"{LOGS}/*"),
@@ -175,4 +182,21 @@ def test_targets_that_are_named_replace_the_pattern(synthesise_targets, as_text)
         resource for action, resource in _granted(done.service, "worker", as_text) if action == "lambda:InvokeFunction"
     }
     assert invoked == {ours, theirs}
+    assert not done.findings
+
+
+def test_databases_are_those_that_are_named_with_the_secrets_that_rds_keeps(synthesise_clusters, as_text):
+    ours = "arn:aws:rds:us-east-1:111122223333:cluster:orders"
+    done = synthesise_clusters(ours)
+    granted = {
+        (action, resource)
+        for action, resource in _granted(done.service, "worker", as_text)
+        if action.startswith(("rds-data:", "secretsmanager:"))
+    }
+    assert granted == {
+        ("rds-data:ExecuteStatement", ours),
+        ("secretsmanager:GetSecretValue", SECRETS),
+        ("secretsmanager:GetSecretValue", "secretsmanager:secret:rds-db-credentials/*"),
+        ("secretsmanager:GetSecretValue", "secretsmanager:secret:rds!cluster-*"),
+    }
     assert not done.findings

@@ -6,6 +6,7 @@ from aws_cdk import aws_sqs as sqs
 from cdk_nag import AwsSolutionsChecks
 
 from infra import nag
+from tests.infra.test_permissions import SECRETS, TARGETS
 
 EXCEPTED = {
     "AwsSolutions-APIG2": "ApiGateway::RestApi",
@@ -53,10 +54,10 @@ def test_each_exception_holds_for_one_kind_of_resource_and_has_a_reason(either):
 def test_each_wildcard_that_is_excepted_names_its_pattern(either):
     wildcards = {rule for rule, _, _ in _exceptions(either) if rule.startswith("AwsSolutions-IAM5")}
     place = "<AWS::Region>:<AWS::AccountId>"
-    function = f"arn:<AWS::Partition>:lambda:{place}:function:tidewheel-target-*"
-    logs = "arn:<AWS::Partition>:s3:::tidewheel-logs-<AWS::AccountId>-<AWS::Region>/*"
-    secrets = f"arn:<AWS::Partition>:secretsmanager:{place}:secret:tidewheel/*"
-    assert wildcards == {f"AwsSolutions-IAM5[Resource::{pattern}]" for pattern in (function, logs, secrets)}
+    named = (pattern.partition(":") for pattern in (*TARGETS, SECRETS))
+    patterns = {f"arn:<AWS::Partition>:{service}:{place}:{resource}" for service, _, resource in named}
+    patterns.add("arn:<AWS::Partition>:s3:::tidewheel-logs-<AWS::AccountId>-<AWS::Region>/*")
+    assert wildcards == {f"AwsSolutions-IAM5[Resource::{pattern}]" for pattern in patterns}
 
 
 def test_a_finding_fails_the_synthesis(tmp_path):
