@@ -11,7 +11,7 @@ from tidewheel.domain.execution import Answer, Execution, Result, State
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Job
-from tidewheel.domain.limits import LEASE_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import LEASE_MS, STOP_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.precision import CLAIM_EARLY_MS
 from tidewheel.domain.retry import RetryPolicy, Strategy, delay_ms
 from tidewheel.domain.schedule import At
@@ -107,6 +107,36 @@ def test_a_vanished_workers_attempt_is_lost_and_the_next_one_begins() -> None:
     assert (record.attempt, record.state, record.output) == (2, State.SUCCEEDED, "second")
     assert [attempt.result for attempt in record.attempts] == [Result.LOST, Result.SUCCEEDED]
     assert stack.caller.calls[-1][1].attempt == 2  # the fencing token has risen
+
+
+def test_a_worker_that_froze_until_its_lease_was_over_does_not_call() -> None:
+    stack = MemoryStack()
+    _, dispatch = scheduled(stack)
+    swap = stack.executions.swap
+
+    def freeze(new: Execution, version: int | None) -> Execution | None:
+        standing = swap(new, version)
+        stack.clock.advance(30_000 + LEASE_MS - STOP_MS)
+        return standing
+
+    stack.executions.swap = freeze  # type: ignore[method-assign]
+    assert stack.run.handle(dispatch) == Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)
+    assert not stack.caller.calls
+    stack.executions.swap = swap  # type: ignore[method-assign]
+    stack.clock.advance(STOP_MS + TAKEOVER_GRACE_MS + 1)
+    assert stack.run.handle(dispatch).why == "succeeded"
+    assert [call.attempt for _, call in stack.caller.calls] == [2]
+
+
+def test_a_message_past_its_deadline_finds_the_attempt_that_another_lost() -> None:
+    stack = MemoryStack()
+    _, dispatch = scheduled(stack, deadline_ms=20_000)
+    stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
+    with pytest.raises(RuntimeError):
+        stack.run.handle(dispatch)
+    stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
+    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "timed_out")
+    assert [attempt.result for attempt in stored(stack, dispatch).attempts] == [Result.LOST]
 
 
 def test_the_last_attempt_lost_ends_dead() -> None:

@@ -28,7 +28,7 @@ from tidewheel.domain.execution import (
 from tidewheel.domain.expansion import Dispatch, route_of
 from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.job import Job
-from tidewheel.domain.limits import OUTPUT_BYTES, SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import OUTPUT_BYTES, SECOND_MS, STOP_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.outcome import deadline_ms, outcome
 from tidewheel.domain.overlap import replaced_by
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
@@ -165,11 +165,11 @@ class Run:
                 record = met
                 continue
             claim = self._claim(delivery, job, record, verdict, self.clock.now_ms())
-            if claim.state is not State.RUNNING:
-                return self._give_up(claim, job)
-            record = self.executions.swap(claim, claim.version - 1 if record else None)
-            if record is None:
+            record = self.executions.swap(claim, claim.version - 1 or None)
+            if record is None and claim.state is State.RUNNING:
                 return self._perform(claim, job, delivery.message)
+            if record is None:
+                return self._settled(claim, job, claim.state)
         return CONTENDED
 
     def _claim(self, delivery: _Delivery, job: Job, record: Execution | None, verdict: Verdict, now: int) -> Execution:
@@ -207,6 +207,8 @@ class Run:
         if claim.attempt == 1:
             self.clock.sleep_until(claim.due_ms)
         started = self.clock.now_ms()
+        if started >= claim.lease_until_ms - STOP_MS:
+            return _lost(claim, self.telemetry)  # it froze since its claim: another may have begun
         timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
         tenure = self.keeper.hold(claim, job, message, timeout)
         try:
@@ -242,8 +244,7 @@ class Run:
         """Writes how the attempt ended, over what was written on the record while it ran."""
         stop = tenure.progress.stopping
         if stop is Stop.LOST and answer.result is not Result.SUCCEEDED:
-            self.telemetry.alarm("a lease ended before its call did", execution=tenure.record.id)
-            return Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)  # whoever takes it next says that it was lost
+            return _lost(tenure.record, self.telemetry)
         record = tenure.record
         for _ in range(_TRIES):
             now = self.clock.now_ms()
@@ -272,6 +273,12 @@ class Run:
 
     def _put(self, entry: Waiting, now: int) -> None:
         Shelf(self.wheel, self.layouts, self.direct).put(entry, now)
+
+
+def _lost(record: Execution, telemetry: Telemetry) -> Handled:
+    """The lease is over, or will be before the call is: whoever takes the message next says that it was lost."""
+    telemetry.alarm("a lease ended before its call did", execution=record.id)
+    return Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)
 
 
 def _busy(record: Execution, now: int) -> Handled:
