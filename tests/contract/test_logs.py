@@ -113,7 +113,7 @@ def test_a_repeat_stores_the_same_object(backend: Backend) -> None:
     assert len(body) < 100  # of 7,000
 
 
-@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"cut off")[:-9]])
+@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"cut off", mtime=0)[:-9]])
 def test_a_damaged_part_names_its_key(backend: Backend, body: bytes) -> None:
     cloud = backend.cloud
     if cloud is None:

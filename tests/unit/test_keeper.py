@@ -404,7 +404,7 @@ def test_no_retry_begins_past_the_deadline() -> None:
 
 
 def parts(bench: Bench) -> list[bytes]:
-    return list(bench.stack.logs.read(TENANT, bench.dispatch.execution, 1))
+    return [data for _, data in bench.stack.logs.read(TENANT, bench.dispatch.execution, 1)]
 
 
 def _write(text: bytes) -> Callable[[Call], None]:

@@ -23,7 +23,7 @@ from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.pool import Pool
 from tidewheel.names import DEFAULT_DEPLOYMENT, Env, Function, physical
 from tidewheel.ports import PortError, Telemetry
-from tidewheel.settings import WorkerSettings, SettingsError
+from tidewheel.settings import SettingsError, WorkerSettings
 from tidewheel.wiring.worker import batch_of
 
 LEFT = 1
