@@ -229,7 +229,7 @@ def test_the_real_wiring_reaches_nobody_before_the_first_message(monkeypatch: py
     worker._batch.cache_clear()
     made = worker._batch()
     assert worker._batch() is made
-    assert sorted(made.run.callers) == ["http", "lambda"]
+    assert {"http", "lambda"} <= set(made.run.callers)
     assert {str(route): url for route, url in made.queue.urls.items()} == QUEUES
     made.run.callers["http"].close()
     worker._batch.cache_clear()
