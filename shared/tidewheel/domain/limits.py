@@ -179,6 +179,11 @@ CANCEL_REASON_CHARS = 150
 
 CONNECTIONS = 100
 """Connections of one worker to HTTP targets, kept open ones included."""
+KEEP_ALIVE_MS = 5 * SECOND_MS
+"""How long one is kept open for another request: a function that sleeps longer between two finds it dead."""
+LOOK_UPS = 32
+"""Names that one worker looks up, and secrets that it reads for HTTP targets, at a time: a slow name server holds up
+nobody else."""
 CONNECT_MS = 5 * SECOND_MS
 """How long one of several addresses of a host may take to answer before the next one is tried."""
 

@@ -16,7 +16,7 @@ from ipaddress import ip_address
 import httpcore
 import httpx
 
-from tidewheel.domain.limits import CONNECT_MS, CONNECTIONS, SECOND_MS
+from tidewheel.domain.limits import CONNECT_MS, CONNECTIONS, KEEP_ALIVE_MS, SECOND_MS
 from tidewheel.domain.networks import Address, Network, disguised, literal, refusal
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
@@ -125,6 +125,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             ssl_context=httpx.create_ssl_context(),
             max_connections=CONNECTIONS,
             max_keepalive_connections=CONNECTIONS,
+            keepalive_expiry=KEEP_ALIVE_MS / SECOND_MS,
             network_backend=network,
         )
 

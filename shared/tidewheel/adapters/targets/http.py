@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,7 +23,7 @@ from tidewheel.adapters.targets.inflating import CODINGS, pieces
 from tidewheel.adapters.targets.revealing import NotRevealed, Revealing, refers
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
-from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES, SECOND_MS
+from tidewheel.domain.limits import LOG_BYTES, LOOK_UPS, OUTPUT_BYTES, SECOND_MS
 from tidewheel.domain.secret import reference_of
 from tidewheel.ports import Call, Caller, Progress
 
@@ -91,6 +92,7 @@ class HttpTarget:
     def __init__(self, surroundings: Surroundings, transport: httpx.AsyncBaseTransport) -> None:
         self._surroundings = surroundings
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(LOOK_UPS, "http-target"))
         self._thread = threading.Thread(target=self._loop.run_forever, name="http-target", daemon=True)
         self._thread.start()
         self._client = httpx.AsyncClient(
@@ -160,6 +162,7 @@ class HttpTarget:
     def close(self) -> None:
         """Ends the loop and its connections."""
         asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._loop.shutdown_default_executor(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
