@@ -21,3 +21,13 @@ def test_a_short_answer_is_read_back_and_the_timeline_tells_its_way(client, jobs
     assert events == {"due", "dispatched", "received", "claimed", "started", "ended", "finished"}
     assert execution.queue_ms is not None
     assert execution.run_ms is not None
+
+
+def test_a_long_answer_is_stored_whole_and_read_back_page_by_page(client, jobs, new_target):
+    text = "0123456789 ☂\n" * 50_000
+    job = jobs.create(target=new_target(Reply(body=text.encode())).spec())
+    (execution,) = jobs.ended(job.id)
+    assert client.logs_page(execution.id).source == "stored"
+    pages = list(client.logs(execution.id))
+    assert len(pages) > 1
+    assert "".join(pages) == text
