@@ -6,9 +6,8 @@ import pytest
 
 from infra.assets import HOST, KEPT_PER_FUNCTION, LAMBDA_ARM, AssetBuilder, AssetError, find_uv, sources, uv_runner
 from infra.trimming import AWS_SERVICES, trim
+from tests.support.calls import surroundings
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.memory import MemorySecrets, SettableClock
-from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.names import Function
 from tidewheel.wiring.callers import found
 
@@ -270,6 +269,6 @@ def test_every_service_that_a_target_needs_is_shipped(monkeypatch):
 
     monkeypatch.setattr(clients, "target", target)
     for make in found().values():
-        caller = make(Surroundings(MemorySecrets(), (), SettableClock(0)))
+        caller = make(surroundings())
         getattr(caller, "close", int)()
     assert {"sqs", "sns", "events", "stepfunctions", "rds-data"} <= asked <= AWS_SERVICES

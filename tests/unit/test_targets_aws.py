@@ -10,12 +10,10 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from tests.support.calls import a_call
+from tests.support.calls import a_call, surroundings
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.targets import eventbridge, sns, sql, sqs
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.adapters.memory import MemorySecrets, SettableClock
-from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Target
 from tidewheel.engine.progress import OpenProgress
@@ -52,8 +50,7 @@ class Service:
         self.stub = Stubber(client)
         self.stub.activate()
         monkeypatch.setattr(clients, "target", lambda name, _: client if name == service else None)
-        around = Surroundings(MemorySecrets(), (), SettableClock(0))
-        self.caller: Caller = KINDS[kind].make(around)  # type: ignore[attr-defined]
+        self.caller: Caller = KINDS[kind].make(surroundings())  # type: ignore[attr-defined]
         self.progress = OpenProgress(SystemClock())
 
     def call(self, spec: Mapping[str, Any], attempt: int = 3) -> Answer:
