@@ -85,6 +85,10 @@ def test_what_is_accepted(target, summary):
         (SQS | {"body": ""}, ["target.body"]),
         (SQS | {"body": "\x00"}, ["target.body"]),
         (SQS | {"body": "\uffff"}, ["target.body"]),
+        (SQS | {"body": {"a": [{"secret": "token"}]}}, ["target.body"]),
+        (SNS | {"body": {"secret": "token"}}, ["target.body"]),
+        (EVENT | {"detail": {"a": {"secret": "token"}}}, ["target.detail"]),
+        (RUN | {"input": [{"secret": "token", "prefix": "x"}]}, ["target.input"]),
         (SQS | {"body": "x" * (MOST + 1)}, ["target.body"]),
         (SQS | {"body": "x" * MOST, "attributes": {"a": "b"}}, ["target.attributes"]),
         *(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from tidewheel.domain.secret import references_in
 from tidewheel.wire.model import refusal, shown
 
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -39,6 +40,14 @@ def check_size(*texts: str) -> None:
         raise refusal(f"takes {size} bytes when it is sent", f"send {most} bytes or fewer, such as a link to the rest")
 
 
+def check_plain(payload: Any) -> None:
+    """Refuses references to secrets, which are revealed to http and lambda targets alone: here they would be stored."""
+    for reference in references_in(payload):
+        raise refusal(
+            f"the secret {shown(reference.name)} would be stored", "let whoever receives this read it instead"
+        )
+
+
 def _carried(text: str, noun: str) -> None:
     if not text:
         raise refusal(f"{noun} is empty", "write one character or more")
@@ -49,11 +58,13 @@ def _carried(text: str, noun: str) -> None:
 def _check_body(body: Any) -> Any:
     text = text_of(body)
     _carried(text, "the body")
+    check_plain(body)
     check_size(text)
     return body
 
 
 def _check_json(payload: Any) -> Any:
+    check_plain(payload)
     check_size(json.dumps(payload))
     return payload
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.payload import check_size
+from tidewheel.wire.payload import check_plain, check_size
 from tidewheel.wire.target import TargetModel
 
 _BUS = re.compile(
@@ -38,6 +38,7 @@ def _check_detail(detail: dict[str, Any]) -> dict[str, Any]:
         raise refusal(
             f"{_TOLD} is where the event says which execution it comes from", "use another name in the detail"
         )
+    check_plain(detail)
     check_size(json.dumps(detail))
     return detail
 
