@@ -143,6 +143,16 @@ def test_a_run_past_the_time_out_is_stopped(jobs, aws):
     assert runs(aws, arn) == {execution.id: "ABORTED"}
 
 
+def test_a_run_is_stopped_when_its_execution_is_cancelled(client, jobs, aws):
+    arn = machine(aws, Type="Wait", Seconds=600, End=True)
+    job = jobs.create(target={"kind": "stepfunctions", "machine": arn, "wait": True})
+    (name,) = until(lambda: runs(aws, arn), "a run")
+    client.cancel(name, "not needed")
+    (execution,) = jobs.ended(job.id)
+    assert (execution.state, execution.reason) == ("cancelled", "not needed")
+    assert runs(aws, arn) == {name: "ABORTED"}
+
+
 def test_what_is_not_there_is_asked_for_once(jobs):
     execution = ran(jobs, {"kind": "sqs", "queue": "tidewheel-target-nobody"}, "failed")
     assert [attempt.status for attempt in execution.attempts] == [400]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 import pytest
 from botocore.exceptions import (
@@ -105,12 +106,28 @@ def test_whoever_is_told_to_end_leaves(call: Call, progress: OpenProgress, silen
         asked(call, ask, 60_000, grace_ms=0)
 
 
-def test_what_is_answered_soon_after_still_counts(call: Call, progress: OpenProgress) -> None:
+def test_what_is_answered_soon_after_still_counts(
+    call: Call, progress: OpenProgress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came, waits, in_grace = calling._came, [], threading.Event()
+
+    def noted(news: SimpleQueue[None], within_ms: int) -> bool:
+        waits.append(within_ms)
+        if len(waits) > 1:
+            in_grace.set()
+        return came(news, within_ms)
+
     def ask() -> Answer:
         progress.stop(Stop.DRAINED)
+        in_grace.wait(60)
         return FINE
 
-    assert answered(call, ask, lambda said: said) == FINE
+    monkeypatch.setattr(calling, "_came", noted)
+    try:
+        assert answered(call, ask, lambda said: said) == FINE
+    finally:
+        in_grace.set()
+    assert waits == [60_000, calling.GRACE_MS]
     assert calling.GRACE_MS < STOP_MS
 
 
