@@ -13,7 +13,7 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Job
 from tidewheel.domain.limits import LEASE_MS, STOP_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.precision import CLAIM_EARLY_MS
-from tidewheel.domain.retry import RetryPolicy, Strategy, delay_ms
+from tidewheel.domain.retry import RetryPolicy, Strategy, delay_ms, is_worth_retrying
 from tidewheel.domain.schedule import At
 from tidewheel.domain.wheel import Waiting
 from tidewheel.engine.run import Fate, Handled
@@ -165,6 +165,33 @@ def test_a_fenced_worker_does_not_overwrite_its_successor() -> None:
     stack.caller.answers = slow
     assert stack.run.handle(dispatch).why == "fenced"
     assert stored(stack, dispatch).output == "successor"
+
+
+@pytest.mark.parametrize(
+    ("written", "output", "is_stored"),
+    [(b"", "ok", False), (b"ok", "ok", False), (b"o\xffk\x00", "o\ufffdk", False), (b"by the way", "ok", True)],
+)
+def test_a_short_log_is_stored_unless_the_answer_says_it(written: bytes, output: str, is_stored: bool) -> None:
+    stack = MemoryStack()
+    _, dispatch = scheduled(stack)
+
+    def writing(call: Call) -> Answer:
+        call.progress.write(written)
+        return Answer(Result.SUCCEEDED, output=output)
+
+    stack.caller.answers = writing
+    stack.run.handle(dispatch)
+    parts = [data for _, data in stack.logs.read(TENANT, dispatch.execution, 1)]
+    assert parts == ([written] if is_stored else [])
+
+
+@pytest.mark.parametrize(
+    ("on", "is_retried"), [((), True), (("error",), True), (("timeout",), False), (("5xx", "404"), False)]
+)
+def test_a_programs_exit_status_is_an_error_and_no_status_of_http(on: tuple[str, ...], is_retried: bool) -> None:
+    for status in (1, 4, 255):
+        answer = Answer(Result.FAILED, status, reason=f"exit status {status}")
+        assert is_worth_retrying(RetryPolicy(on=on), answer) is is_retried
 
 
 # --- retries ------------------------------------------------------------------------------------------------

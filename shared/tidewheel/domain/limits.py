@@ -62,6 +62,13 @@ two minutes after it asked (Amazon ECS, stopTimeout), and handing over takes som
 MAX_SLOTS = 64
 """How many attempts one worker process runs at once: as many as the connections that its clients keep."""
 
+COMMAND_GRACE_MS = 10 * SECOND_MS
+MAX_COMMAND_GRACE_MS = MINUTE_MS
+"""How long a program has after SIGTERM, unless its job says otherwise, and at most. The former is also the most that a
+worker gives it which has to end itself."""
+STATE_LOOK_MS = 500
+"""How often a program's state file is looked at."""
+
 CHECKPOINT_BYTES = 8 * 1024
 """How much a run may keep for its next attempt; every renewal writes it again, a write unit for each kilobyte."""
 LOG_BYTES = 10 * 1024 * 1024

@@ -101,10 +101,10 @@ class OpenProgress:
         """For how long (ms) the call gave no sign of life."""
         return self._clock.monotonic_ms() - self._beat_ms
 
-    @property
-    def logged(self) -> int:
-        """How many bytes wait to be taken."""
-        return len(self._log)
+    def logged_beyond(self, output: str) -> bool:
+        """Whether something waits to be taken that an answer's output does not say anyway."""
+        log = bytes(self._log).decode(errors="replace").replace("\x00", "")
+        return bool(log) and log != output
 
     def take_log(self, *, last: bool) -> bytes:
         """What was written since it was last taken, without secrets.

@@ -28,7 +28,7 @@ from tidewheel.domain.execution import (
 from tidewheel.domain.expansion import Dispatch, route_of
 from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.job import Job
-from tidewheel.domain.limits import OUTPUT_BYTES, SECOND_MS, STOP_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import SECOND_MS, STOP_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.outcome import deadline_ms, outcome
 from tidewheel.domain.overlap import replaced_by
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
@@ -215,7 +215,7 @@ class Run:
             answer = self._call(tenure, job, timeout)
         finally:
             self.keeper.release(tenure)
-        if tenure.parts or tenure.progress.logged > OUTPUT_BYTES:
+        if tenure.parts or tenure.progress.logged_beyond(answer.output):
             self.keeper.store_log(tenure, last=True)
         return self._finish(tenure, job, tenure.progress.cleaned(answer), started)
 

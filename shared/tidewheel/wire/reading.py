@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from tidewheel.domain import schedule as schedules
 from tidewheel.domain.errors import Invalid
+from tidewheel.domain.route import LAMBDA_POOL
 from tidewheel.wire import schedule
 from tidewheel.wire.job import JobBody, MisfireBody, RetryBody
 from tidewheel.wire.problem import FieldProblem
@@ -73,7 +74,7 @@ def read_job(document: Mapping[str, Any]) -> JobBody:
     except ValidationError as error:
         errors = of_validation(error, _FIELDS)
     found = {error.field for error in errors}
-    errors += tuple(one for one in _timing_errors(document) if one.field not in found)
+    errors += tuple(one for one in (*_timing_errors(document), *_pool_errors(body)) if one.field not in found)
     if body is None or errors:
         raise Refused(errors)
     return body
@@ -107,6 +108,14 @@ def _bound_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
     given = [name for name in ("start", "end") if document.get(name) is not None]
     remedy = "leave it out, or add a schedule"
     return tuple(FieldProblem(field=name, problem="is given without a schedule", remedy=remedy) for name in given)
+
+
+def _pool_errors(body: JobBody | None) -> tuple[FieldProblem, ...]:
+    """What needs workers that stay."""
+    if body is None or body.pool != LAMBDA_POOL or not body.target.LONG_RUNNING:
+        return ()
+    problem = f"the pool {LAMBDA_POOL} cannot run a target of the kind {body.target.kind}"
+    return (FieldProblem(field="pool", problem=problem, remedy="name a pool of long-running workers, such as fargate"),)
 
 
 def merged(document: Any, patch: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field
@@ -33,6 +33,9 @@ class SecretValue(Model):
 
 class TargetModel(Model):
     """The base of the models in ``wire.targets``: ``kind`` tells them apart, as a ``Literal`` of one text."""
+
+    LONG_RUNNING: ClassVar[bool] = False
+    """Whether only long-running workers can call it: those of any pool but ``lambda``."""
 
     kind: str
 

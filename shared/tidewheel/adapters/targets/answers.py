@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.limits import OUTPUT_BYTES
+
+_CONCEALED = b"***"
 
 
 def excerpt(body: bytes) -> str:
     """The beginning of an answer as text, at most ``limits.OUTPUT_BYTES`` bytes of it."""
     return body[:OUTPUT_BYTES].decode("utf-8", errors="replace").replace("\x00", "")
+
+
+def ending(output: bytes) -> str:
+    """The end of an output as text, at most ``limits.OUTPUT_BYTES`` bytes of it."""
+    text = output[-OUTPUT_BYTES:].decode("utf-8", errors="replace").replace("\x00", "").encode()[-OUTPUT_BYTES:]
+    return text.decode("utf-8", errors="ignore")  # what was cut in two at its beginning
+
+
+class Tail:
+    """The end of an output that is taken in piece by piece, without secrets: none is cut in two, and shows by half.
+
+    Args:
+        secrets: What is replaced.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = sorted((secret.encode() for secret in secrets if secret), key=len, reverse=True)
+        self._held = len(self._secrets[0]) - 1 if self._secrets else 0
+        self._pending = b""
+        self._end = b""
+
+    def add(self, piece: bytes) -> None:
+        """Takes in a piece."""
+        self._pending += piece
+        for secret in self._secrets:
+            self._pending = self._pending.replace(secret, _CONCEALED)
+        cut = max(0, len(self._pending) - self._held)  # what could be the beginning of a secret waits
+        self._end = (self._end + self._pending[:cut])[-2 * OUTPUT_BYTES :]
+        self._pending = self._pending[cut:]
+
+    def text(self) -> str:
+        """The end of what was taken in."""
+        return ending(self._end + self._pending)
 
 
 def timed_out(timeout_ms: int) -> Answer:

@@ -1,0 +1,207 @@
+"""The ``command`` target: a program with its arguments; exit status 0 is a success, unless it was told to end."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import selectors
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tidewheel.adapters.targets.answers import Tail
+from tidewheel.adapters.targets.programs import Bell, Ending, Order, Program
+from tidewheel.adapters.targets.revealing import NotRevealed, Revealing
+from tidewheel.adapters.targets.state_file import StateFile
+from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.execution import Answer, Result, Stop
+from tidewheel.domain.limits import COMMAND_GRACE_MS, FOREVER_MS, SECOND_MS, STATE_LOOK_MS, STOP_MS
+from tidewheel.domain.secret import reference_of
+from tidewheel.ports import Call, Caller, Clock
+from tidewheel.wire.values import parse_duration, to_ms
+
+KIND = "command"
+INHERITED = ("PATH", "HOME", "LANG", "TZ")
+"""What a program gets of the worker's environment: no credentials are among it."""
+_SHELL = "/bin/sh"
+_PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.EIO}
+
+_PRESSED = {Stop.LOST: STOP_MS, Stop.DRAINED: COMMAND_GRACE_MS}
+"""The grace at most where someone else is waiting: another worker, or whoever ends this one."""
+
+
+def make(surroundings: Surroundings) -> Caller:
+    """The caller of this kind."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return CommandTarget(surroundings, inherited)
+
+
+class CommandTarget:
+    """``ports.Caller`` for the kind ``command``.
+
+    A call that is told to end, or whose time is over, sends SIGTERM to the program's group and ends what is left after
+    the job's ``grace``, which may be longer than ``limits.STOP_MS`` (``_PRESSED`` says when it may not).
+
+    Args:
+        surroundings: The worker.
+        inherited: What each program finds in its environment beside what its job sets.
+    """
+
+    def __init__(self, surroundings: Surroundings, inherited: Mapping[str, str]) -> None:
+        self._surroundings = surroundings
+        self._inherited = inherited
+
+    def call(self, call: Call) -> Answer:
+        """See ``ports.Caller``."""
+        try:
+            with tempfile.TemporaryDirectory(
+                prefix="tidewheel-",
+                ignore_cleanup_errors=True,  # the program may have made it so that nobody can remove it
+            ) as folder:
+                return self._run(call, Path(folder))
+        except NotRevealed as error:
+            return error.answer()
+        except OSError as error:
+            return Answer(Result.FAILED, reason=f"the worker could not start a program: {error}")
+
+    def _run(self, call: Call, folder: Path) -> Answer:
+        spec = call.target.spec
+        given: Mapping[str, str] = Revealing(self._surroundings.secrets, call).everywhere(spec["environment"])
+        state = StateFile(folder, call.progress)
+        environment = {
+            "PATH": os.defpath,
+            **self._inherited,
+            **given,
+            **_told(call),
+            "TIDEWHEEL_STATE_FILE": str(state.path),
+        }
+        order = Order(_argv(spec), environment, spec["directory"], folder)
+        with Bell() as bell, Program(order) as program:
+            call.progress.on_stop(bell.ring)
+            watch = _Watch(call, self._surroundings.clock, program, state, Tail(_secrets(spec, given)))
+            watch.follow(bell)
+        state.read()
+        return watch.answer()
+
+
+def _secrets(spec: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[str]:
+    """The secrets in a program's environment, as it may print them."""
+    for name, value in spec["environment"].items():
+        if (reference := reference_of(value)) is not None:
+            secret = given[name].removeprefix(reference.prefix)
+            yield from {secret, json.dumps(secret)[1:-1]}
+
+
+def _argv(spec: Mapping[str, Any]) -> Sequence[str]:
+    """The program and its arguments; a shell only where the job asks for one."""
+    return (_SHELL, "-c", spec["command"]) if spec["shell"] else tuple(spec["command"])
+
+
+def _told(call: Call) -> Mapping[str, str]:
+    """What tells a program which run it is; a job cannot override it."""
+    return {
+        "TIDEWHEEL_EXECUTION": call.execution,
+        "TIDEWHEEL_ATTEMPT": str(call.attempt),
+        "TIDEWHEEL_FENCING_TOKEN": str(call.attempt),
+        "TIDEWHEEL_NOMINAL_TIME": str(call.nominal_ms),
+        "TIDEWHEEL_DUE_TIME": str(call.due_ms),
+    }
+
+
+class _Watch:
+    """Follows one program to its end, on the thread of the call."""
+
+    def __init__(self, call: Call, clock: Clock, program: Program, state: StateFile, tail: Tail) -> None:
+        self._call = call
+        self._clock = clock
+        self._program = program
+        self._state = state
+        self._tail = tail
+        self._grace_ms = to_ms(parse_duration(call.target.spec["grace"]))
+        now = clock.monotonic_ms()
+        self._until_ms = now + call.timeout_ms
+        self._look_ms = now + STATE_LOOK_MS
+        self._told: Stop | None = None
+        self._kill_ms = self._abandon_ms = FOREVER_MS
+        self._abandoned = False
+
+    def follow(self, bell: Bell) -> None:
+        """Returns once the program, and all that came of it, has ended."""
+        with selectors.DefaultSelector() as selector:
+            for descriptor, act in (
+                (self._program.output, lambda: self._take(selector)),
+                (self._program.report, self._program.read_report),
+                (bell.fd, bell.clear),
+            ):
+                selector.register(descriptor, selectors.EVENT_READ, act)
+            while not self._program.over:
+                for key, _ in selector.select(self._pause_ms() / SECOND_MS):
+                    key.data()
+                self._judge(self._clock.monotonic_ms())
+        for piece in self._program.rest():
+            self._keep(piece)
+
+    def _take(self, selector: selectors.BaseSelector) -> None:
+        piece = self._program.read_output()
+        if piece:
+            self._keep(piece)
+        elif piece is not None:
+            selector.unregister(self._program.output)
+
+    def _keep(self, piece: bytes) -> None:
+        self._call.progress.write(piece)
+        self._tail.add(piece)
+
+    def _pause_ms(self) -> int:
+        next_ms = min(self._look_ms, self._until_ms if self._told is None else self._kill_ms, self._abandon_ms)
+        return max(0, min(STATE_LOOK_MS, next_ms - self._clock.monotonic_ms()))
+
+    def _judge(self, now: int) -> None:
+        if now >= self._look_ms:
+            self._look_ms = now + STATE_LOOK_MS
+            self._state.look()
+        stop = self._call.progress.stopping or (Stop.TIMED_OUT if now >= self._until_ms else None)
+        if stop is not None and self._told is None:
+            self._told = stop
+            self._kill_ms = now + min(self._grace_ms, _PRESSED.get(stop, FOREVER_MS))
+            self._program.terminate()
+        if now >= self._kill_ms:
+            self._kill_ms, self._abandon_ms = FOREVER_MS, now + STOP_MS
+            self._program.kill()
+        if now >= self._abandon_ms:
+            self._abandoned = True
+            self._program.abandon()
+
+    def answer(self) -> Answer:
+        """How it went."""
+        output, end = self._tail.text(), self._program.ending()
+        if end.problem:
+            reason = f"the program cannot be started: {end.problem}"
+            return Answer(Result.FAILED, reason=reason, retryable=end.errno in _PASSING)
+        how = _how(end)
+        if self._abandoned:
+            how = "it could not be ended: the system does not let go of it"
+        if end.status == 0 and not end.told:
+            return Answer(Result.SUCCEEDED, 0, output)
+        if self._told is Stop.TIMED_OUT:
+            return Answer(Result.TIMED_OUT, output=output, reason=f"no end within {self._call.timeout_ms} ms; {how}")
+        if self._told is not None:
+            return Answer(Result.FAILED, output=output, reason=f"told to end ({self._told}); {how}")
+        exited = end.status is not None and end.status > 0
+        return Answer(Result.FAILED, end.status if exited else None, output, how)
+
+
+def _how(end: Ending) -> str:
+    if end.status is None:
+        return "its launcher was killed"
+    return f"exit status {end.status}" if end.status >= 0 else f"killed by {_name(-end.status)}"
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
