@@ -54,6 +54,7 @@ PLANTED = {
         (f"{T}/domain/plant_h.py", "boto3"),
         (f"{T}/domain/plant_i.py", "pydantic"),
     ],
+    "tasks stand on the standard library": [(f"{T}/tasks.py", "pydantic")],
     "ports and wire know the domain alone": [(f"{T}/wire/plant_j.py", "tidewheel.names")],
     "the engine knows ports and domain alone": [
         (f"{T}/engine/plant_k.py", "tidewheel.wiring.stores"),
