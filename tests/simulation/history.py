@@ -15,7 +15,8 @@ from tests.simulation.weather import Behind, Choosy, Faulty, LaggingExecutor, Sl
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.domain.errors import Conflict, NotFound
-from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.execution import DEAD_LETTERS, Answer, Result, State, is_end
+from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition, Job, Target
 from tidewheel.domain.layout import Layout
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
@@ -26,12 +27,15 @@ from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Cron, Schedule
 from tidewheel.domain.wheel import BEYOND, DAYS, HOURS
 from tidewheel.engine.define import Define
+from tidewheel.engine.redrive import Redrive
 from tidewheel.engine.ticker import Ticker
-from tidewheel.ports import Call
+from tidewheel.ports import Call, PortError
 
 STORMY_MS = 240_000
 CALM_MS = 420_000
 """How long what is owed may take, once the faults are over, at most."""
+_WISHES = 0.004
+"""How often someone cancels or redrives, by the steps of virtual time."""
 QUIET_MS = 30_000
 """How long a history is watched when nothing should happen any more; longer than any write is on its way."""
 
@@ -57,6 +61,10 @@ class History:
         self.users = self.rng.choice([0.01, 0.01, 0.04])
         self.overlaps = random.Random(f"overlaps of {seed}")  # beside the rest, so that no other choice depends on it
         self.policies: dict[str, set[Overlap]] = {}
+        self.wishes = random.Random(f"wishes of {seed}")  # what users do with executions, beside the rest as well
+        self.budgets: dict[str, set[int]] = {}
+        self.cancelled: dict[str, int] = {}
+        self.redriven: dict[str, list[int]] = {}
         self.stack.locks = Faulty(self.stack.locks, self.weather, self.rate)
         self.lives_ms = [50, 3_000, 20_000, 50_000]
         self.calm_ms = 0
@@ -135,10 +143,14 @@ class History:
         self.executor.run_due()
         if self.weather.strikes("user", self.users):
             self._act()
+        if self.weather.stormy and self.wishes.random() < _WISHES:
+            self._wish()
         self.stack.workers_up = not self.weather.strikes("workers paused", 0.05)
         self.stack.pump()
 
-    def _answer(self, _call: Call) -> Answer:
+    def _answer(self, call: Call) -> Answer:
+        if self.weather.stormy and call.execution in self.redriven and self.wishes.random() < 0.5:
+            return Answer(Result.FAILED, 500, "", "HTTP 500, as before")
         if self.weather.strikes("worker crashed", 0.03):
             raise RuntimeError("killed between call and finish")
         if self.weather.strikes("target failed", 0.05):
@@ -175,13 +187,17 @@ class History:
             precision=self.rng.choice(list(Precision)),
             jitter_ms=self.rng.choice([0, 0, 3_000, MAX_JITTER_MS]),
             window_ms=self.rng.choice([0, 0, 5_000, MAX_WINDOW_MS]),
-            retry=RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000),
+            retry=self._budgeted(id, RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000)),
             timeout_ms=1_000,
             overlap=overlap,
             misfire=Misfire(
                 self.rng.choice(list(Policy)), self.rng.choice([1_000, 10_000, 60_000]), self.rng.choice([1, 5, 1_000])
             ),
         )
+
+    def _budgeted(self, id: str, policy: RetryPolicy) -> RetryPolicy:
+        self.budgets.setdefault(id, set()).add(policy.max_attempts)
+        return policy
 
     def _create(self) -> None:
         self.ids.append(self._define().create(TENANT, self._draft).id)
@@ -208,6 +224,37 @@ class History:
                 self.rng.choice(actions)()
         except (NotFound, Conflict):
             return
+
+    def _wish(self) -> None:
+        """Someone cancels an execution, or one to come, or has dead letters run again; noted by the calls so far."""
+        stack, records = self.stack, list(self.stack.world.executions.values())
+        dead = [record for record in records if record.state in DEAD_LETTERS]
+        if dead and self.wishes.random() < 0.5:
+            chosen = self.wishes.choice(dead)
+            flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.layouts, stack.pace)
+            for id in flow.run([(chosen.id, chosen)], 10).ids:
+                self.redriven.setdefault(id, []).append(len(stack.caller.calls))
+                self.weather.counts["redriven"] += 1
+            return
+        open_ = [record.id for record in records if not is_end(record.state)]
+        id = self.wishes.choice([*open_, *self._to_come()] or [""])
+        try:
+            record = stack.cancel.run(TENANT, id) if id else None
+        except (NotFound, Conflict):
+            return
+        except PortError:  # its lock could not be passed on: as if the API had died before
+            record = stack.world.executions.get((TENANT, id))
+        if record is not None and (record.cancel or record.state is State.CANCELLED):
+            self.cancelled.setdefault(id, len(stack.caller.calls))
+            self.weather.counts["cancelled"] += 1
+
+    def _to_come(self) -> list[str]:
+        """The next occurrences of some job."""
+        job = self.stack.world.jobs.get((TENANT, self.wishes.choice(self.ids)))
+        first = job.next_nominal(self.stack.clock.now_ms()) if job is not None else None
+        if job is None or first is None or job.definition.schedule is None:
+            return []
+        return [str(ExecutionId(job.id, nominal)) for nominal in job.definition.schedule.upcoming(first, 2)]
 
     def faults(self) -> list[str]:
         """Every broken promise, in words."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.support.memory_stack import TENANT
-from tidewheel.domain.execution import is_end
+from tidewheel.domain.execution import State, is_end
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Generation, JobState
 from tidewheel.domain.limits import SKEW_MS
@@ -45,6 +45,9 @@ class _Promises:
             *self._early(),
             *self._tardy(),
             *self._side_by_side(),
+            *self._called_off(),
+            *self._redriven(),
+            *self._over_budget(),
             *self._misplaced(),
             *self._unsettled(),
         ]
@@ -162,10 +165,14 @@ class _Promises:
         ]
 
     def _side_by_side(self) -> list[str]:
-        """From an execution's first call to its last, no other of its job is called, unless some edit allowed it."""
+        """From an execution's first call to its last, no other of its job is called, unless some edit allowed it.
+
+        One that is redriven had let go of the lock between: its calls count anew.
+        """
         calls: dict[str, list[str]] = {}
-        for _, call in self.history.stack.caller.calls:
-            calls.setdefault(ExecutionId.parse(call.execution).job, []).append(call.execution)
+        for number, (_, call) in enumerate(self.history.stack.caller.calls):
+            era = sum(redriven <= number for redriven in self.history.redriven.get(call.execution, ()))
+            calls.setdefault(ExecutionId.parse(call.execution).job, []).append(f"{call.execution} ({era})")
         return [
             f"{other}: was called between two calls of {execution}"
             for job, called in calls.items()
@@ -175,6 +182,36 @@ class _Promises:
             for first, last in [(called.index(execution), len(called) - called[::-1].index(execution))]
             for other in set(called[first:last]) - {execution}
         ]
+
+    def _called_off(self) -> list[str]:
+        """Once it is durable that an execution is cancelled, its target is not called any more."""
+        return [
+            f"{call.execution}: was called after it had been cancelled"
+            for number, (_, call) in enumerate(self.history.stack.caller.calls)
+            if number >= self.history.cancelled.get(call.execution, number + 1)
+        ]
+
+    def _redriven(self) -> list[str]:
+        """A dead letter that is redriven runs again, unless it is cancelled, or makes way for another of its job."""
+        stack = self.history.stack
+        return [
+            f"{id}: was redriven, did not run again and ended as {state}"
+            for id, times in self.history.redriven.items()
+            if (state := stack.world.executions[TENANT, id].state) not in (State.CANCELLED, State.SKIPPED)
+            and all(call.execution != id for _, call in stack.caller.calls[times[-1] :])
+        ]
+
+    def _over_budget(self) -> list[str]:
+        """Between two redrives an execution has no more attempts than some edit of its job allows."""
+        found = []
+        for id, times in Counter(call.execution for _, call in self.history.stack.caller.calls).items():
+            most = max(self.history.budgets[ExecutionId.parse(id).job])
+            redrives = [0, *self.history.redriven.get(id, ()), len(self.history.stack.caller.calls)]
+            for first, last in itertools.pairwise(redrives):
+                made = sum(call.execution == id for _, call in self.history.stack.caller.calls[first:last])
+                if times > most and made > most:
+                    found.append(f"{id}: was called {made} times, and {most} were allowed")
+        return found
 
     def _misplaced(self) -> list[str]:
         """What a schedule named is due where some generation's window and jitter put it."""
