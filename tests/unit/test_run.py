@@ -109,23 +109,58 @@ def test_a_vanished_workers_attempt_is_lost_and_the_next_one_begins() -> None:
     assert stack.caller.calls[-1][1].attempt == 2  # the fencing token has risen
 
 
-def test_a_worker_that_froze_until_its_lease_was_over_does_not_call() -> None:
-    stack = MemoryStack()
-    _, dispatch = scheduled(stack)
+def freezing(stack: MemoryStack, duration_ms: int) -> None:
+    """The next write of a record lets so much time pass before the worker goes on."""
     swap = stack.executions.swap
 
     def freeze(new: Execution, version: int | None) -> Execution | None:
+        stack.executions.swap = swap  # type: ignore[method-assign]
         standing = swap(new, version)
-        stack.clock.advance(30_000 + LEASE_MS - STOP_MS)
+        stack.clock.advance(duration_ms)
         return standing
 
     stack.executions.swap = freeze  # type: ignore[method-assign]
-    assert stack.run.handle(dispatch) == Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)
+
+
+def test_a_worker_that_froze_until_its_lease_was_over_hands_over_instead_of_calling() -> None:
+    """Its message may be gone: whoever got it meanwhile may have dropped an occurrence that had no record yet."""
+    stack = MemoryStack()
+    _, dispatch = scheduled(stack)
+    stack.clock.advance(30_000)
+    freezing(stack, LEASE_MS - STOP_MS)
+    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "retrying")
     assert not stack.caller.calls
-    stack.executions.swap = swap  # type: ignore[method-assign]
-    stack.clock.advance(STOP_MS + TAKEOVER_GRACE_MS + 1)
-    assert stack.run.handle(dispatch).why == "succeeded"
+    record = stored(stack, dispatch)
+    assert (record.tries, [attempt.result for attempt in record.attempts]) == (0, [Result.HANDED_OVER])
+    stack.turn_for(5_000)
     assert [call.attempt for _, call in stack.caller.calls] == [2]
+    assert stored(stack, dispatch).state is State.SUCCEEDED
+
+
+def test_nothing_is_called_whose_deadline_passed_since_its_claim() -> None:
+    stack = MemoryStack()
+    _, dispatch = scheduled(stack, deadline_ms=5_000)
+    stack.clock.advance(30_000)
+    freezing(stack, 5_000)
+    assert stack.run.handle(dispatch).why == "timed_out"
+    assert not stack.caller.calls
+    assert "deadline" in stored(stack, dispatch).reason
+
+
+def test_a_fenced_worker_leaves_the_message_to_the_one_that_has_the_execution() -> None:
+    stack = MemoryStack()
+    _, dispatch = scheduled(stack)
+
+    def slow(call: Call) -> Answer:
+        if call.attempt == 1:
+            stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
+            stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
+            with pytest.raises(RuntimeError):
+                stack.run.handle(dispatch)
+        return Answer(Result.SUCCEEDED, output="late")
+
+    stack.caller.answers = slow
+    assert stack.run.handle(dispatch) == Handled(Fate.POSTPONE, "fenced", LEASE_MS + TAKEOVER_GRACE_MS)
 
 
 def test_a_message_past_its_deadline_finds_the_attempt_that_another_lost() -> None:

@@ -207,10 +207,10 @@ class Run:
         if claim.attempt == 1:
             self.clock.sleep_until(claim.due_ms)
         started = self.clock.now_ms()
-        if started >= claim.lease_until_ms - STOP_MS:
-            return _lost(claim, self.telemetry)  # it froze since its claim: another may have begun
         timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
         tenure = self.keeper.hold(claim, job, message, timeout)
+        if started >= claim.lease_until_ms - STOP_MS:  # it froze since its claim: another may have begun, or nobody may
+            tenure.progress.stop(Stop.DRAINED)
         try:
             answer = self._call(tenure, job, timeout)
         finally:
@@ -223,6 +223,8 @@ class Run:
         target, claim = job.definition.target, tenure.record
         if tenure.progress.stopping is not None:
             return Answer(Result.FAILED, reason="it was told to end before it began")
+        if timeout_ms <= 0:
+            return Answer(Result.TIMED_OUT, reason="its deadline passed before its call began")
         caller = self.callers.get(target.kind)
         if caller is None:
             problem = f"this worker has no target kind {target.kind!r}"
@@ -244,7 +246,8 @@ class Run:
         """Writes how the attempt ended, over what was written on the record while it ran."""
         stop = tenure.progress.stopping
         if stop is Stop.LOST and answer.result is not Result.SUCCEEDED:
-            return _lost(tenure.record, self.telemetry)
+            self.telemetry.alarm("a lease ended before its call did", execution=tenure.record.id)
+            return Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)  # whoever takes it next says that it was lost
         record = tenure.record
         for _ in range(_TRIES):
             now = self.clock.now_ms()
@@ -261,7 +264,8 @@ class Run:
                 self.telemetry.alarm(
                     "another worker took this execution over", execution=record.id, attempt=record.attempt
                 )
-                return Handled(Fate.DELETE, "fenced")
+                live = standing.state is State.RUNNING  # then it is that worker's message by now
+                return replace(_busy(standing, now), why="fenced") if live else Handled(Fate.DELETE, "fenced")
             record = standing
         return CONTENDED
 
@@ -273,12 +277,6 @@ class Run:
 
     def _put(self, entry: Waiting, now: int) -> None:
         Shelf(self.wheel, self.layouts, self.direct).put(entry, now)
-
-
-def _lost(record: Execution, telemetry: Telemetry) -> Handled:
-    """The lease is over, or will be before the call is: whoever takes the message next says that it was lost."""
-    telemetry.alarm("a lease ended before its call did", execution=record.id)
-    return Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)
 
 
 def _busy(record: Execution, now: int) -> Handled:
