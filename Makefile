@@ -78,6 +78,8 @@ sim: N ?= 1000
 sim: FIRST ?= 0
 sim: $(VENV_STAMP) ## Play random histories: make sim N=10000, or one again: make sim SEED=123
 	@$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
+	@echo "== workers that are processes"
+	@$(RUN) -m tests.simulation --workers $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
 
 synth: AUTHORIZER_ARN ?= $(EXAMPLE_AUTHORIZER_ARN)
 synth: setup ## Synthesize the stacks for both targets; needs no AWS account

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.simulation.history import History
+from tests.simulation.worked import WorkedHistory
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import GRACE_MS, SECOND_MS
 
@@ -48,9 +50,9 @@ class Tally:
             self.failed.append(played.seed)
 
 
-def play(seed: int) -> Played:
+def play(seed: int, kind: type[History] = History) -> Played:
     """Plays the history of a seed."""
-    history = History(seed)
+    history = kind(seed)
     history.play()
     return Played(seed, history.faults(), history.weather.counts, _outcome(history))
 
@@ -58,6 +60,9 @@ def play(seed: int) -> Played:
 def _outcome(history: History) -> Counter[str]:
     world, calls = history.stack.world, history.stack.caller.calls
     counts = Counter(f"executions {execution.state}" for execution in world.executions.values())
+    counts += Counter(
+        f"attempts {each.result}" for execution in world.executions.values() for each in execution.attempts
+    )
     counts += Counter(f"rows {row.reason}" for row in world.missed.values())
     lateness = [at - call.due_ms for at, call in calls if call.attempt == 1]
     counts["executions"] = len(world.executions)
@@ -72,12 +77,12 @@ def _say(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 
-def tell(seeds: Iterable[int], first: int, workers: int) -> Tally:
+def tell(seeds: Iterable[int], first: int, workers: int, kind: type[History] = History) -> Tally:
     """Plays them side by side, says how far it is and what broke, and at the end the whole account."""
     clock, tally = SystemClock(), Tally(first)
     began_ms = clock.monotonic_ms()
     with ProcessPoolExecutor(workers) as processes:
-        for played in processes.map(play, seeds, chunksize=_AT_ONCE):
+        for played in processes.map(partial(play, kind=kind), seeds, chunksize=_AT_ONCE):
             tally.add(played)
             if played.broken:
                 some = played.broken[:_SHOWN]
@@ -114,9 +119,11 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=1_000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the seed to begin with, so that a long run can be split")
     parser.add_argument("--seed", type=int, help="replay this one alone")
+    parser.add_argument("--workers", action="store_true", help="with workers that are processes, and calls that last")
     wanted = parser.parse_args()
     first, count = (wanted.first, wanted.histories) if wanted.seed is None else (wanted.seed, 1)
-    tally = tell(range(first, first + count), first, os.cpu_count() or 1)
+    kind = WorkedHistory if wanted.workers else History
+    tally = tell(range(first, first + count), first, os.cpu_count() or 1, kind)
     return 1 if tally.failed else 0
 
 

@@ -85,8 +85,8 @@ def coalesced_into_the_newest(patch: pytest.MonkeyPatch) -> None:
 def duplicate_of_a_live_claim_deleted(patch: pytest.MonkeyPatch) -> None:
     real = Run.handle
 
-    def bug(run, dispatch):
-        handled = real(run, dispatch)
+    def bug(run, dispatch, message=None):
+        handled = real(run, dispatch, message)
         return Handled(Fate.DELETE, handled.why) if handled.why == "busy" else handled
 
     patch.setattr(Run, "handle", bug)
@@ -95,11 +95,11 @@ def duplicate_of_a_live_claim_deleted(patch: pytest.MonkeyPatch) -> None:
 def edit_drops_a_waiting_retry(patch: pytest.MonkeyPatch) -> None:
     real = Run.handle
 
-    def bug(run, dispatch):
+    def bug(run, dispatch, message=None):
         job = run.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job)
         if dispatch.attempt > 1 and job is not None and dispatch.generation < job.generation:
             return Handled(Fate.DELETE, "superseded")
-        return real(run, dispatch)
+        return real(run, dispatch, message)
 
     patch.setattr(Run, "handle", bug)
 

@@ -27,12 +27,20 @@ _SLACK_MS = 200 + SKEW_MS // 2
 
 def broken_promises(history: History) -> list[str]:
     """Every broken promise, in words."""
-    return _Promises(history).broken()
+    return Promises(history).broken()
 
 
 @dataclass
-class _Promises:
+class Promises:
+    """What is told of a history; whoever plays another kind keeps of it what holds there.
+
+    Args:
+        history: What was played.
+        held_up_ms: For how long a worker may be held up between its look at a job and its claim.
+    """
+
     history: History
+    held_up_ms: int = 0
     _known: dict[tuple[str, bool], set[int]] = field(default_factory=dict)
 
     def broken(self) -> list[str]:
@@ -64,7 +72,8 @@ class _Promises:
         for row, following in itertools.zip_longest(rows, rows[1:]):
             until = following.effective_from_ms if following else 10**15
             if following and until_landed:
-                until = max(until, self.history.landed.get((id, following.number), 10**15) + CLAIM_EARLY_MS)
+                landed_ms = self.history.landed.get((id, following.number), 10**15)
+                until = max(until, landed_ms + CLAIM_EARLY_MS + self.held_up_ms)
             named |= set(_instants(row, until))
         return named
 

@@ -17,9 +17,14 @@ MAX_WINDOW_MS = 90_000
 """How long after its nominal time an instant of a history may be due, by each."""
 
 
-def is_settled(history: History) -> bool:
-    """Whether every slot that could hold what was named is passed by its cursor, and all that was sent has ended."""
-    stack, last_ms = history.stack, history.end_ms + MAX_JITTER_MS + MAX_WINDOW_MS
+def is_settled(history: History, spread_ms: int = MAX_JITTER_MS + MAX_WINDOW_MS) -> bool:
+    """Whether every slot that could hold what was named is passed by its cursor, and all that was sent has ended.
+
+    Args:
+        history: What is being played.
+        spread_ms: How long after its nominal time an instant of it may be due.
+    """
+    stack, last_ms = history.stack, history.end_ms + spread_ms
     layout = stack.control.layout()
     if stack.clock.now_ms() < last_ms or layout is None:
         return False

@@ -1,0 +1,144 @@
+"""Bugs of workers: of leases, hand-overs and their order; each planted in the real engine, and where each is caught."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.planted_wheel import everywhere
+from tests.simulation.plants import Bug
+from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
+from tidewheel.domain import execution
+from tidewheel.domain.execution import State, Stop
+from tidewheel.domain.limits import LEASE_MS
+from tidewheel.engine import keeper, run
+from tidewheel.engine.batch import Batch
+from tidewheel.engine.handled import Fate, Handled
+from tidewheel.engine.keeper import Keeper
+from tidewheel.engine.progress import OpenProgress
+from tidewheel.engine.run import Run
+
+
+def renewed_without_a_condition(patch: pytest.MonkeyPatch) -> None:
+    """A renewal is written over whatever stands."""
+    real = Keeper._draw_out
+
+    def bug(self, tenure):
+        standing = self._executions.get(tenure.record.tenant, tenure.record.id)
+        if standing is not None and standing.state is State.RUNNING:
+            tenure.record = replace(tenure.record, version=standing.version)
+        real(self, tenure)
+
+    patch.setattr(Keeper, "_draw_out", bug)
+
+
+def taken_over_without_grace(patch: pytest.MonkeyPatch) -> None:
+    """A lease counts as over as soon as some other machine's clock says so."""
+    for room in (execution, run):
+        patch.setattr(room, "TAKEOVER_GRACE_MS", 0)
+    patch.setattr(keeper, "HIDDEN_MS", LEASE_MS)
+
+
+def finished_before_the_retry_entry(patch: pytest.MonkeyPatch) -> None:
+    put, settled, pending = Run._put_retry, Run._settled, {}
+    patch.setattr(Run, "_put_retry", lambda _self, *entry: pending.update({threading.get_ident(): entry}))
+
+    def bug(self, record, *rest):
+        entry = pending.pop(threading.get_ident(), None)
+        if entry is not None and record is not None and record.state is State.RETRYING:
+            put(self, *entry)
+        return settled(self, record, *rest)
+
+    patch.setattr(Run, "_settled", bug)
+
+
+def deleted_before_the_finish(patch: pytest.MonkeyPatch) -> None:
+    real = Batch._guarded
+
+    def bug(batch, message):
+        batch.queue.delete(message.route, [message.receipt])
+        return real(batch, message)
+
+    patch.setattr(Batch, "_guarded", bug)
+
+
+def handed_over_without_the_checkpoint(patch: pytest.MonkeyPatch) -> None:
+    """What was kept since the last renewal is forgotten when a worker has to end."""
+    real = Run._finish
+
+    def bug(self, tenure, *rest):
+        if tenure.progress.stopping is Stop.DRAINED:
+            tenure.progress._restored = tenure.record.checkpoint
+        return real(self, tenure, *rest)
+
+    patch.setattr(Run, "_finish", bug)
+
+
+def finished_without_a_fence(patch: pytest.MonkeyPatch) -> None:
+    """Whoever finishes an execution finishes it, whoever has it by now."""
+    patch.setattr(run, "is_held_by", lambda standing, _claim: standing.state is State.RUNNING)
+
+
+def lost_attempts_uncounted(patch: pytest.MonkeyPatch) -> None:
+    real = execution.lost
+
+    def bug(record, now_ms):
+        found = real(record, now_ms)
+        return replace(found, spent=found.spent + 1)
+
+    everywhere(patch, real, bug)
+
+
+def cancel_forgotten_at_take_over(patch: pytest.MonkeyPatch) -> None:
+    real = execution.lost
+    everywhere(patch, real, lambda record, now_ms: replace(real(record, now_ms), cancel=""))
+
+
+def calls_deaf_to_cancels(patch: pytest.MonkeyPatch) -> None:
+    real = OpenProgress.stop
+    patch.setattr(OpenProgress, "stop", lambda line, why: None if why is Stop.CANCELLED else real(line, why))
+
+
+def called_with_a_lease_that_is_over(patch: pytest.MonkeyPatch) -> None:
+    """A worker that froze after its claim begins its call nonetheless."""
+    patch.setattr(run, "STOP_MS", -(10**12))
+
+
+def fenced_finish_deletes_its_message(patch: pytest.MonkeyPatch) -> None:
+    """Though another worker lives by it."""
+    real = Run._finish
+
+    def bug(self, *args):
+        handled = real(self, *args)
+        return Handled(Fate.DELETE, "fenced") if handled.why == "fenced" else handled
+
+    patch.setattr(Run, "_finish", bug)
+
+
+def retries_with_the_number_of_the_attempt_before(patch: pytest.MonkeyPatch) -> None:
+    real = execution.claimed
+
+    def bug(record, attempt, *rest, **more):
+        return real(record, max(1, attempt - (record.state is State.RETRYING)), *rest, **more)
+
+    everywhere(patch, real, bug)
+
+
+WORKER_PLANTS: Mapping[str, Bug] = {
+    "a renewal without a condition": Bug((renewed_without_a_condition,), Revenant, 40),
+    "a take-over without grace, by a skewed clock": Bug((taken_over_without_grace,), Severed, 60),
+    "the finish before the retry entry": Bug((finished_before_the_retry_entry,), Frail, 60),
+    "the delete before the finish": Bug((deleted_before_the_finish,), WorkedHistory, 12),
+    "a hand-over without the checkpoint": Bug((handed_over_without_the_checkpoint,), Drained, 12),
+    "a finish without a fence": Bug((finished_without_a_fence,), Revenant, 40),
+    "a fenced finish deletes its message": Bug((fenced_finish_deletes_its_message,), Revenant, 60),
+    "lost attempts do not count": Bug((lost_attempts_uncounted,), WorkedHistory, 12),
+    "a take-over forgets that its run was cancelled": Bug((cancel_forgotten_at_take_over,), Frail, 60),
+    "calls are deaf to cancels": Bug((calls_deaf_to_cancels,), Drained, 40),
+    "a call begins with a lease that is over": Bug((called_with_a_lease_that_is_over,), Frail, 60),
+    "a retry has its attempt's number again": Bug((retries_with_the_number_of_the_attempt_before,), WorkedHistory, 12),
+}
+"""What is planted, by what goes wrong; the rare ones are looked for where they are less rare."""

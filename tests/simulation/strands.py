@@ -1,0 +1,109 @@
+"""Threads in lock-step on virtual time: exactly one runs at a time, until it waits for an instant.
+
+So the engine's own code, which blocks, can be played side by side with itself, step by step and the same each time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that its threads still do may reach the world."""
+
+
+class Process(Protocol):
+    """What strands belong to."""
+
+    dead: bool
+    frozen_until_ms: int
+
+
+class Strand:
+    """One thread of a process. It runs only while whoever resumed it waits."""
+
+    def __init__(self, loom: Loom, process: Process, body: Callable[[], None]) -> None:
+        self.process = process
+        self.done = False
+        self._loom = loom
+        self._body = body
+        self._go = threading.Semaphore(0)
+        self._turn = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        self._go.acquire()
+        try:
+            if not self.process.dead:
+                self._body()
+        except Killed:
+            pass
+        except BaseException as error:  # noqa: BLE001 - a fault of the engine or the test; it must not pass unseen
+            self._loom.faults.append(repr(error))
+        finally:
+            self.done = True
+            self._loom.back.release()
+
+    def begin(self, at_ms: int) -> None:
+        """Runs from the instant on."""
+        self._thread.start()
+        self.wake_at(at_ms)
+
+    def wake_at(self, at_ms: int) -> None:
+        """Goes on at the instant, whatever it waited for."""
+        self._turn += 1
+        self._loom.push(at_ms, self, self._turn)
+
+    def wait_until(self, at_ms: int) -> None:
+        """Lets others run; called by the strand itself."""
+        self.wake_at(at_ms)
+        self._loom.back.release()
+        self._go.acquire()
+        if self.process.dead:
+            raise Killed
+
+    def resume(self, turn: int | None = None) -> None:
+        """Lets it run until it waits or ends."""
+        if self.done or turn not in {None, self._turn}:
+            return
+        before, self._loom.current = self._loom.current, self
+        self._go.release()
+        self._loom.back.acquire()
+        self._loom.current = before
+
+    @property
+    def turn(self) -> int:
+        """How often it was given a time to go on."""
+        return self._turn
+
+
+class Loom:
+    """What is to happen, in the order of its time."""
+
+    def __init__(self) -> None:
+        self.back = threading.Semaphore(0)
+        self.current: Strand | None = None
+        self.faults: list[str] = []
+        self._heap: list[tuple[int, int, Strand, int]] = []
+        self._order = itertools.count()
+
+    def push(self, at_ms: int, strand: Strand, turn: int) -> None:
+        heapq.heappush(self._heap, (at_ms, next(self._order), strand, turn))
+
+    def next_ms(self) -> int:
+        """When something happens next."""
+        return self._heap[0][0] if self._heap else 1 << 62
+
+    def run_next(self) -> None:
+        """Lets the next strand run; one of a frozen process waits until it thaws."""
+        at_ms, _, strand, turn = heapq.heappop(self._heap)
+        if strand.done or turn != strand.turn:
+            return
+        if strand.process.frozen_until_ms > at_ms and not strand.process.dead:
+            strand.wake_at(strand.process.frozen_until_ms)
+            return
+        strand.resume(turn)

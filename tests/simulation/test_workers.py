@@ -1,0 +1,72 @@
+"""Random histories of workers that are processes; and bugs planted in them are caught. A failure names its seed."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from tests.simulation.planted_workers import WORKER_PLANTS
+from tests.simulation.plants import broken
+from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
+from tidewheel.domain.execution import Result
+
+HISTORIES = int(os.environ.get("WORKER_HISTORIES", "200"))
+SEED = int(os.environ.get("SEED", "-1"))
+_BATCH = 20
+_ALONE = 6
+SEEDS = [SEED] if SEED >= 0 else range(HISTORIES)
+BEFALL = {
+    "message doubled",
+    "store lagged",
+    "target fell silent",
+    "target failed",
+    "user cancels",
+    "worker cut off",
+    "worker drained",
+    "worker froze",
+    "worker killed",
+    "worker killed at a step",
+}
+"""What must have befallen a batch of histories, or it would show little."""
+
+
+@pytest.mark.parametrize("first", SEEDS[::_BATCH])
+def test_no_history_of_workers_breaks_a_promise(first: int) -> None:
+    seen: Counter[str] = Counter()
+    results: set[Result] = set()
+    for seed in [SEED] if SEED >= 0 else range(first, min(first + _BATCH, HISTORIES)):
+        history = WorkedHistory(seed)
+        history.play()
+        faults = history.faults()
+        assert not faults, f"SEED={seed} replays it: {len(faults)} broken promises, the first: {faults[:5]}"
+        seen += history.weather.counts
+        results |= {each.result for one in history.stack.world.executions.values() for each in one.attempts}
+    if SEED < 0:
+        assert BEFALL - set(seen) == set()
+        assert results == set(Result)
+
+
+@pytest.mark.parametrize("name", WORKER_PLANTS)
+def test_a_bug_planted_in_the_workers_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug = WORKER_PLANTS[name]
+    bug.plant(monkeypatch)
+    found = next(((seed, faults) for seed in range(bug.seeds) if (faults := broken(bug.weather(seed)))), None)
+    assert found is not None, f"{name}: none of {bug.seeds} histories breaks a promise"
+    seed, faults = found
+    print(f"{name}: {bug.weather.__name__} {seed}: {faults[0]}")  # noqa: T201
+
+
+@pytest.mark.parametrize("weather", [Drained, Frail, Revenant, Severed], ids=lambda weather: weather.__name__)
+def test_without_a_bug_no_weather_of_workers_breaks_a_promise(weather: type[WorkedHistory]) -> None:
+    assert [faults for seed in range(_ALONE) if (faults := broken(weather(seed)))] == []
+
+
+def test_a_history_is_the_same_each_time() -> None:
+    def played(seed: int) -> tuple[object, ...]:
+        history = WorkedHistory(seed)
+        history.play()
+        return sorted(map(str, history.stack.world.executions.values())), history.weather.counts
+
+    assert played(7) == played(7)

@@ -1,0 +1,154 @@
+"""Sees every call of a target and every write of a worker, and says at once what must never be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tidewheel.domain.execution import Execution, Result, State, Stop, is_end
+from tidewheel.domain.limits import LEASE_MS, RENEW_MS, SECOND_MS, STOP_MS
+from tidewheel.engine.keeper import TICK_MS
+from tidewheel.ports import Call, Executions
+
+if TYPE_CHECKING:
+    from tests.simulation.crew import Crew, Worker
+
+_SLACK_MS = 2 * TICK_MS + STOP_MS
+"""How long after a thaw, or after it was told so, a call may still go on."""
+
+
+@dataclass
+class Visit:
+    """One call, while its target works."""
+
+    execution: str
+    attempt: int
+    worker: Worker
+    begun_ms: int
+    heartbeat_ms: int
+    call: Call
+    kept: int = 0
+    ended_ms: int | None = None
+    drained: bool = False
+
+
+@dataclass
+class Cancel:
+    """A wish that an execution end, once it is durable."""
+
+    at_ms: int
+    attempt: int
+
+
+@dataclass
+class Witness:
+    """What was seen, and what of it breaks a promise."""
+
+    crew: Crew
+    broken: list[str] = field(default_factory=list)
+    visits: defaultdict[str, list[Visit]] = field(default_factory=lambda: defaultdict(list))
+    cancels: dict[str, Cancel] = field(default_factory=dict)
+    effects: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    fenced: int = 0
+
+    def watch(self, executions: Executions) -> Executions:
+        """The store, with each applied write seen."""
+        return _Watched(executions, self.wrote)  # type: ignore[return-value]
+
+    # --- writes -------------------------------------------------------------------------------------------
+
+    def wrote(self, before: Execution | None, new: Execution) -> None:
+        """A write was applied."""
+        if before is None:
+            return
+        if not is_end(new.state) and int(new.checkpoint or 0) < int(before.checkpoint or 0):
+            self._say(new.id, f"its checkpoint went back from {before.checkpoint} to {new.checkpoint!r}")
+        if new.attempt < before.attempt:
+            self._say(new.id, f"attempt {before.attempt} was followed by {new.attempt}")
+        added = new.attempts[-1:] if new.attempts != before.attempts else ()
+        for account in added:
+            if account.number != before.attempt:
+                self._say(new.id, f"attempt {account.number} was finished while {before.attempt} had the lease")
+            elif account.result is not Result.LOST and any(
+                visit.attempt == account.number and visit.ended_ms is None for visit in self.visits[new.id]
+            ):
+                self._say(new.id, f"attempt {account.number} was finished while its call went on")
+            if account.result is Result.HANDED_OVER:
+                self._handed_over(new)
+        if (cancel := self.cancels.get(new.id)) and new.state is State.RUNNING and new.attempt > cancel.attempt:
+            self._say(new.id, f"attempt {new.attempt} was claimed after it was cancelled")
+
+    def _handed_over(self, new: Execution) -> None:
+        visit = next((visit for visit in self.visits[new.id] if visit.attempt == new.attempt), None)
+        if visit is not None and visit.kept > int(new.checkpoint or 0) and not is_end(new.state):
+            self._say(new.id, f"was handed over with checkpoint {new.checkpoint!r}, it had kept {visit.kept}")
+
+    # --- calls --------------------------------------------------------------------------------------------
+
+    def enter(self, call: Call, worker: Worker) -> Visit:
+        """A call begins."""
+        now, id = self.crew.now_ms, call.execution
+        record = self.crew.stack.world.executions[call.tenant, id]
+        before = self.visits[id]
+        if before and call.attempt <= before[-1].attempt:
+            self._say(id, f"attempt {call.attempt} was called after attempt {before[-1].attempt}")
+        for other in before:
+            if other.ended_ms is None and not other.worker.dead and other.worker.frozen_until_ms + _SLACK_MS < now:
+                self._say(id, f"attempts {other.attempt} and {call.attempt} were called side by side")
+        if record.attempt == call.attempt and record.checkpoint != call.progress.restored:
+            self._say(id, f"attempt {call.attempt} got checkpoint {call.progress.restored!r} of {record.checkpoint!r}")
+        if now + worker.clock.ahead_ms < call.due_ms:
+            self._say(id, "was called early")
+        visit = Visit(id, call.attempt, worker, now, self.crew.history.heartbeat_of(id), call)
+        visit.kept = int(call.progress.restored or 0)
+        before.append(visit)
+        return visit
+
+    def leave(self, visit: Visit, worker: Worker) -> None:
+        """A call ends, or its worker does."""
+        visit.ended_ms = now = self.crew.now_ms
+        if worker.dead:
+            return
+        visit.drained = visit.call.progress.stopping is Stop.DRAINED
+        calm_since = max(worker.frozen_until_ms, visit.begun_ms)
+        if now > calm_since + visit.call.timeout_ms + _SLACK_MS:
+            self._say(visit.execution, f"a call lasted {now - calm_since} ms of {visit.call.timeout_ms}")
+        cancel = self.cancels.get(visit.execution)
+        if cancel is not None and cancel.attempt == visit.attempt:
+            self._ended_in_time(visit, worker, max(cancel.at_ms, calm_since))
+
+    def _ended_in_time(self, visit: Visit, worker: Worker, since_ms: int) -> None:
+        """After a durable cancel a call ends with the next renewal; with its lease, if none comes through."""
+        fair = worker.troubled_ms < visit.begun_ms
+        bound = RENEW_MS + SECOND_MS if fair else LEASE_MS
+        late_ms = self.crew.now_ms - since_ms - bound - _SLACK_MS
+        if late_ms > 0:
+            self._say(visit.execution, f"its call ended {late_ms} ms later after its cancel than it may")
+
+    def effect(self, call: Call) -> None:
+        """The receiver stores an effect, unless it has it, or knows of a newer attempt."""
+        newest = self.visits[call.execution][-1].attempt
+        if call.attempt < newest:
+            self.fenced += 1
+        elif not self.effects[call.execution]:
+            self.effects[call.execution].append(call.attempt)
+
+    def _say(self, execution: str, what: str) -> None:
+        self.broken.append(f"{execution}: {what}, at {self.crew.now_ms - self.crew.history.start_ms} ms")
+
+
+class _Watched:
+    def __init__(self, executions: Executions, wrote: Callable[[Execution | None, Execution], None]) -> None:
+        self._executions, self._wrote = executions, wrote
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._executions, name)
+
+    def swap(self, new: Execution, version: int | None) -> Execution | None:
+        before = self._executions.get(new.tenant, new.id)
+        standing = self._executions.swap(new, version)
+        if standing is None and (before is None or before.version == new.version - 1):
+            self._wrote(before, new)
+        return standing

@@ -1,0 +1,254 @@
+"""A random history with workers that are processes: the same schedulers, weather and users, and calls that last."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from tests.simulation.crew import Crew
+from tests.simulation.history import History
+from tests.simulation.promises import Promises
+from tests.simulation.settled import is_settled
+from tests.simulation.witness import Cancel
+from tests.support.memory_stack import PumpedClock, every
+from tidewheel.domain.execution import Result, State, called_off, ended_unrun, is_end
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.job import Definition
+from tidewheel.domain.limits import ATTEMPTS_KEPT
+from tidewheel.domain.retry import RetryPolicy
+from tidewheel.domain.schedule import At, Cron, Schedule
+
+STORMY_MS = 90_000
+CALM_MS = 1_200_000
+"""How long what is owed may take once the faults are over, at most: three attempts, each at first lost."""
+_QUIET_MS = 20_000
+_LOOK_MS = 5_000
+
+
+class CrewClock(PumpedClock):
+    """Virtual time that stops wherever something happens to a worker."""
+
+    crew: Crew | None = None
+    _running = False
+
+    def sleep_until(self, instant_ms: int) -> None:
+        crew = self.crew
+        if crew is not None and not self._running:
+            self._running = True
+            try:
+                while (at_ms := crew.next_ms()) <= instant_ms:
+                    self._now_ms = max(self._now_ms, at_ms)
+                    crew.run_next()
+            finally:
+                self._running = False
+        super().sleep_until(instant_ms)
+
+
+class WorkedHistory(History):
+    """Everything follows from the seed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        stack, self.hands = self.stack, random.Random(f"hands of {seed}")
+        stack.clock = clock = CrewClock(self.start_ms)
+        clock.pump = self._pump
+        stack.queue._clock = stack.layouts.clock = clock
+        stack.caller.clock = stack.workers_clock = clock
+        self.executor._clock = clock
+        self.plain_locks = stack.locks._store
+        self.maxima: dict[str, int] = {}
+        self.heartbeats: dict[str, int] = {}
+        self.end_ms = self.start_ms + STORMY_MS + self.hands.randrange(60_000)
+        self.cancelled = 0
+        self.crew = clock.crew = Crew(
+            self,
+            self.hands.choice([1, 2, 3]),
+            kills=self.hands.choice([0.0, 0.003, 0.02]),
+            freezes=self.hands.choice([0.0, 0.003]),
+            lags=self.hands.choice([0.01, 0.1]),
+            rate=self.hands.choice([0.0, 0.02, 0.1]),
+        )
+
+    # --- what happens -------------------------------------------------------------------------------------
+
+    def play(self) -> None:
+        try:
+            super().play()
+        finally:
+            self.crew.end()
+
+    def _storm(self) -> None:
+        while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
+            self._fill_seats(0.8)
+            if not self.weather.strikes("nobody works", 0.1):
+                self.crew.fill()
+            self._run(self.hands.choice([500, 3_000, 10_000]))
+            self._strike()
+            self.crew.strike()
+            if self.weather.strikes("user cancels", 0.4):
+                self._cancel()
+
+    def _settle(self) -> None:
+        until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
+        while self.stack.clock.now_ms() < until and not (is_settled(self, 0) and self.crew.idle):
+            self._fill_seats(1.0, most=1)
+            self.crew.fill()
+            self._run(_LOOK_MS)
+        self._run(_QUIET_MS)
+
+    def _pump(self) -> None:
+        self.executor.run_due()
+        if self.weather.strikes("user", self.users / 4):
+            self._act()
+
+    # --- what users do ------------------------------------------------------------------------------------
+
+    def _schedule(self, now: int) -> Schedule:
+        timing = self.rng.choice(
+            [
+                every(self.rng.choice([2_000, 4_000, 11_000]), now + self.rng.randrange(0, 20_000)),
+                Cron(self.rng.choice(["* * * * *", "*/20 * * * * *"]), "Europe/Paris"),
+                At(now + self.rng.choice([0, 900, 16_000, 40_000])),
+            ]
+        )
+        return Schedule(timing, None, self.end_ms)
+
+    def _draft(self, id: str, now: int, existing: Definition | None) -> Definition:
+        draft = super()._draft(id, now, existing)
+        most = self.hands.choice([1, 2, 3])
+        self.maxima[id] = max(most, self.maxima.get(id, 0))
+        heartbeat_ms = self.hands.choice([0, 4_000, 15_000])
+        self.heartbeats[id] = max(heartbeat_ms or 10**9, self.heartbeats.get(id, 0))
+        return replace(
+            draft,
+            jitter_ms=0,
+            window_ms=0,
+            retry=RetryPolicy(most, base_ms=1_000, cap_ms=20_000),
+            timeout_ms=self.hands.choice([2_000, 20_000, 60_000]),
+            heartbeat_ms=heartbeat_ms,
+            deadline_ms=self.hands.choice([0, 0, 0, 45_000, 180_000]),
+        )
+
+    def heartbeat_of(self, execution: str) -> int:
+        """The longest silence that the job of an execution ever allowed."""
+        return self.heartbeats[ExecutionId.parse(execution).job]
+
+    def _cancel(self) -> None:
+        """Cancels one that has not ended: at once while it waits, by a wish on its record while it runs."""
+        live = [execution for execution in self.stack.world.executions.values() if not is_end(execution.state)]
+        if not live:
+            return
+        record, now, why = self.hands.choice(live), self.stack.clock.now_ms(), "cancelled by its user"
+        if record.cancel:
+            return
+        runs = record.state is State.RUNNING
+        new = called_off(record, why) if runs else ended_unrun(record, State.CANCELLED, why, now)
+        assert self.stack.executions.swap(new, record.version) is None
+        self.crew.witness.cancels[record.id] = Cancel(now, record.attempt)
+        self.cancelled += 1
+
+    def faults(self) -> list[str]:
+        """Every broken promise, in words."""
+        return [*self.crew.loom.faults, *self.crew.witness.broken, *WorkedPromises(self, HELD_UP_MS).broken()]
+
+
+HELD_UP_MS = 100_000
+"""How long a worker may be held up between its look at a job and its claim: a freeze, and calls that lag."""
+
+
+class WorkedPromises(Promises):
+    """What must hold of the end of it, beside what the witness saw."""
+
+    history: WorkedHistory
+
+    def broken(self) -> list[str]:
+        kept: list[Callable[[], list[str]]] = [
+            self._lost,
+            self._stood_for,
+            self._miscounted,
+            self._unnamed,
+            self._doubled,
+            self._early,
+            self._misplaced,
+            self._unsettled,
+            self._too_often,
+            self._without_effect,
+            self._without_end,
+        ]
+        return [fault for promise in kept for fault in promise()]
+
+    def _too_often(self) -> list[str]:
+        """Calls that no worker's end cut short are no more than the job ever allowed."""
+        visits, records = self.history.crew.witness.visits, self.history.stack.world.executions
+        return [
+            f"{record.id}: {len(counted)} calls, of which {self.history.maxima[record.job]} were allowed"
+            for record in records.values()
+            for counted in [[visit for visit in visits[record.id] if not visit.drained]]
+            if len(counted) > self.history.maxima[record.job]
+        ] + [
+            f"{record.id}: {record.spent} attempts count as handed over, {handed} were"
+            for record in records.values()
+            for handed in [sum(each.result is Result.HANDED_OVER for each in record.attempts)]
+            if record.spent > handed and len(record.attempts) < ATTEMPTS_KEPT
+        ]
+
+    def _without_effect(self) -> list[str]:
+        """What succeeded has its effect, once; nothing has two."""
+        effects = self.history.crew.witness.effects
+        return [
+            f"{execution.id}: {execution.state} with {len(effects[execution.id])} effects"
+            for execution in self.history.stack.world.executions.values()
+            if len(effects[execution.id]) > 1 or (execution.state is State.SUCCEEDED and not effects[execution.id])
+        ]
+
+    def _without_end(self) -> list[str]:
+        """Nobody works any more on what has ended."""
+        return [
+            f"{visit.execution}: attempt {visit.attempt} goes on for ever"
+            for visits in self.history.crew.witness.visits.values()
+            for visit in visits
+            if visit.ended_ms is None
+        ]
+
+
+class Frail(WorkedHistory):
+    """Three workers that are killed and freeze at every other step."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        crew = self.crew
+        crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.03, 0.02, 0.05, 0.02
+
+
+class Revenant(WorkedHistory):
+    """Workers that come back when others have taken over what they had, and calls that last."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        crew = self.crew
+        crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.01, 0.0, 0.0, 0.0
+        crew.chills, crew.short, crew.cuts = 0.2, 0.1, 0.0
+
+
+class Severed(WorkedHistory):
+    """Three workers that are cut off from their stores while their targets work on, and do not die of it."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        crew = self.crew
+        crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.0, 0.0, 0.0, 0.0
+        crew.chills, crew.short, crew.cuts = 0.0, 0.1, 0.2
+
+
+class Drained(WorkedHistory):
+    """Workers that have to end again and again, and work that is cancelled again and again."""
+
+    def _strike(self) -> None:
+        super()._strike()
+        for worker in self.crew.workers:
+            if self.weather.strikes("worker drained", 0.3):
+                worker.drain()
+        for _ in range(3):
+            if self.weather.strikes("user cancels", 0.4):
+                self._cancel()
