@@ -11,13 +11,15 @@ from tests.simulation.history import History
 from tests.simulation.promises import Promises
 from tests.simulation.settled import is_settled
 from tests.simulation.witness import Cancel
-from tests.support.memory_stack import PumpedClock, every
-from tidewheel.domain.execution import Result, State, called_off, ended_unrun, is_end
+from tests.support.memory_stack import TENANT, PumpedClock, every
+from tidewheel.domain.errors import Conflict, NotFound
+from tidewheel.domain.execution import Result, State, is_end
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Definition
 from tidewheel.domain.limits import ATTEMPTS_KEPT
 from tidewheel.domain.retry import RetryPolicy
 from tidewheel.domain.schedule import At, Cron, Schedule
+from tidewheel.ports import PortError
 
 STORMY_MS = 90_000
 CALM_MS = 1_200_000
@@ -60,7 +62,6 @@ class WorkedHistory(History):
         self.maxima: dict[str, int] = {}
         self.heartbeats: dict[str, int] = {}
         self.end_ms = self.start_ms + STORMY_MS + self.hands.randrange(60_000)
-        self.cancelled = 0
         self.crew = clock.crew = Crew(
             self,
             self.hands.choice([1, 2, 3]),
@@ -135,18 +136,23 @@ class WorkedHistory(History):
         return self.heartbeats[ExecutionId.parse(execution).job]
 
     def _cancel(self) -> None:
-        """Cancels one that has not ended: at once while it waits, by a wish on its record while it runs."""
-        live = [execution for execution in self.stack.world.executions.values() if not is_end(execution.state)]
-        if not live:
+        """A user cancels what has not ended, or the next occurrence of a job."""
+        world, now = self.stack.world, self.stack.clock.now_ms()
+        wanted = [record.id for record in world.executions.values() if not is_end(record.state)]
+        wanted += [
+            str(ExecutionId(job.id, nominal)) for job in world.jobs.values() if (nominal := job.next_nominal(now))
+        ][:1]
+        if not wanted:
             return
-        record, now, why = self.hands.choice(live), self.stack.clock.now_ms(), "cancelled by its user"
-        if record.cancel:
-            return
-        runs = record.state is State.RUNNING
-        new = called_off(record, why) if runs else ended_unrun(record, State.CANCELLED, why, now)
-        assert self.stack.executions.swap(new, record.version) is None
-        self.crew.witness.cancels[record.id] = Cancel(now, record.attempt)
-        self.cancelled += 1
+        id = self.hands.choice(wanted)
+        before = world.executions.get((TENANT, id))
+        try:
+            self.stack.cancel.run(TENANT, id)
+        except (Conflict, NotFound, PortError):
+            self.weather.counts["cancel refused, or to be repeated"] += 1
+        after = world.executions.get((TENANT, id))
+        if after is not None and (after.cancel or after.state is State.CANCELLED):
+            self.crew.witness.cancels.setdefault(id, Cancel(now, before.attempt if before else 0))
 
     def faults(self) -> list[str]:
         """Every broken promise, in words."""
