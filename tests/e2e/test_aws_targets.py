@@ -149,7 +149,7 @@ def test_a_run_is_stopped_when_its_execution_is_cancelled(client, jobs, aws):
     (name,) = until(lambda: runs(aws, arn), "a run")
     client.cancel(name, "not needed")
     (execution,) = jobs.ended(job.id)
-    assert (execution.state, execution.reason) == ("cancelled", "not needed")
+    assert (execution.state, execution.reason) == ("cancelled", "someone cancelled it: not needed")
     assert runs(aws, arn) == {name: "ABORTED"}
 
 
