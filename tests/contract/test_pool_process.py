@@ -15,7 +15,7 @@ import pytest
 
 from localstack.receiver import Arrival, Receiver, Reply
 from tests.support.polling import until
-from tests.support.run_settings import ENVIRONMENT
+from tests.support.run_settings import WORKER_ENVIRONMENT
 from tests.support.world import Backend, ministack_world
 from tests.support.world_examples import TENANT, a_job
 from tidewheel.adapters.clock import SystemClock
@@ -78,7 +78,8 @@ def bench(ministack_endpoint: str) -> Iterator[Bench]:
         tables, urls = world.cloud.tables, world.cloud.urls
         environ = {
             **os.environ,
-            **ENVIRONMENT,
+            **WORKER_ENVIRONMENT,
+            Env.ALLOWED_NETWORKS: "127.0.0.0/8",
             "AWS_ENDPOINT_URL": ministack_endpoint,
             "PYTHONPATH": str(SHARED),
             Env.JOBS_TABLE: tables.jobs,

@@ -27,7 +27,9 @@ from tidewheel.adapters.memory import (
 from tidewheel.domain.execution import Answer, Result, State, claimed
 from tidewheel.domain.job import JobState
 from tidewheel.domain.limits import TAKEOVER_GRACE_MS
+from tidewheel.engine import batch
 from tidewheel.engine.batch import Batch
+from tidewheel.engine.keeper import HIDDEN_MS
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
 from tidewheel.names import Env
@@ -61,6 +63,9 @@ class Recorder:
 
     def __init__(self) -> None:
         self.postponed: list[tuple[str, str, int]] = []
+        self.hidden: list[tuple[str, list[str], int]] = []
+        self.deleted: list[tuple[str, list[str]]] = []
+        self.some_deleted = threading.Event()
         self.calls: list[str] = []
         self.answer: Callable[[Call], Answer] = lambda _: Answer(Result.SUCCEEDED, 200, "ok")
         self.refuses = False
@@ -70,6 +75,17 @@ class Recorder:
         if self.refuses:
             raise PortError("queue.postpone", str(route), "no")
         self.postponed.append((str(route), receipt, delay_ms))
+
+    def hide(self, route: Any, receipts: Any, duration_ms: int) -> None:
+        if self.refuses:
+            raise PortError("queue.hide", str(route), "no")
+        self.hidden.append((str(route), list(receipts), duration_ms))
+
+    def delete(self, route: Any, receipts: Any) -> None:
+        if self.refuses:
+            raise PortError("queue.delete", str(route), "no")
+        self.deleted.append((str(route), sorted(receipts)))
+        self.some_deleted.set()
 
     def send(self, route: Any, dispatches: Any, delays_s: Any = ()) -> list[bool]:
         raise AssertionError("a worker sends nothing")
@@ -159,6 +175,38 @@ def test_an_unexpected_fault_harms_no_neighbour(world: World, seen: Recorder) ->
     event = recorded("sqs_batch")
     assert failures(worker.handler(event, None)) == [event["Records"][1]["messageId"]]
     assert world.executions[TENANT, execution(a_job(3)).id].state is State.SUCCEEDED
+
+
+def test_a_batch_is_its_workers_own_for_as_long_as_a_lease_by_one_request(world: World, seen: Recorder) -> None:
+    event = recorded("sqs_batch")
+    worker.handler(event, None)
+    assert seen.hidden == [("lambda-normal", receipts(event), HIDDEN_MS)]
+    assert seen.deleted == []  # Lambda does that
+
+
+def test_what_is_over_before_its_neighbour_is_deleted_meanwhile(
+    world: World, seen: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first message's call returns only once the others are deleted."""
+    monkeypatch.setattr(batch, "_NEIGHBOURS_S", 0.01)
+    event, slow = recorded("sqs_batch"), execution(a_job(1)).id
+
+    def answer(call: Call) -> Answer:
+        if call.execution == slow:
+            while len([one for _, several in seen.deleted for one in several]) < 2:
+                assert seen.some_deleted.wait(20)
+                seen.some_deleted.clear()
+        return Answer(Result.SUCCEEDED)
+
+    seen.answer = answer
+    assert worker.handler(event, None) == {"batchItemFailures": []}
+    assert sorted(one for _, several in seen.deleted for one in several) == sorted(receipts(event)[1:])
+
+
+def test_a_batch_that_cannot_be_hidden_runs_all_the_same(world: World, seen: Recorder) -> None:
+    seen.refuses = True
+    assert worker.handler(recorded("sqs_batch"), None) == {"batchItemFailures": []}
+    assert len(seen.calls) == 3
 
 
 def test_a_failed_attempt_is_over_for_its_message(world: World, seen: Recorder) -> None:

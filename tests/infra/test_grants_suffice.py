@@ -57,8 +57,8 @@ def _actions(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]
                 yield operation, table
         case "SendMessageBatch":
             yield "SendMessage", params["QueueUrl"].rpartition("/")[2]
-        case "ChangeMessageVisibility" | "GetQueueAttributes":
-            yield operation, params["QueueUrl"].rpartition("/")[2]
+        case "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch" | "GetQueueAttributes":
+            yield operation.removesuffix("Batch"), params["QueueUrl"].rpartition("/")[2]
         case "ListObjectsV2":
             yield "ListBucket", params["Bucket"]
         case "GetObject" | "PutObject":

@@ -17,6 +17,8 @@ ENVIRONMENT = {
     Env.SHARDS: "1",
     Env.PACE: "loop",
 }
+WORKER_ENVIRONMENT = {**ENVIRONMENT, Env.DEPLOYMENT: "tidewheel", Env.ALLOWED_NETWORKS: "none"}
+"""And of a worker, which reads ``WorkerSettings``."""
 
 
 class Flushed(RecordingTelemetry):

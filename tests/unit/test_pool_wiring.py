@@ -13,12 +13,12 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from tests.support.run_settings import ENVIRONMENT
+from tests.support.run_settings import WORKER_ENVIRONMENT as ENVIRONMENT
 from tests.support.tables import make_queues, make_tables
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.memory import RecordingTelemetry
 from tidewheel.names import Env
-from tidewheel.settings import RunSettings
+from tidewheel.settings import WorkerSettings
 from tidewheel.wiring import pool as wiring
 
 TOLD = ["--pool", "fargate", "--concurrency", "3"]
@@ -48,12 +48,12 @@ def answers(stub: Stubber, variables: dict[str, Any], function: str = "tidewheel
 
 def test_its_settings_are_those_of_the_deployments_worker(deployed: Stubber) -> None:
     answers(deployed, dict(ENVIRONMENT), "mine-worker")
-    assert wiring.settings_of("mine", {}) == RunSettings.from_env(ENVIRONMENT)
+    assert wiring.settings_of("mine", {}) == WorkerSettings.from_env(ENVIRONMENT)
     deployed.assert_no_pending_responses()
 
 
 def test_where_the_environment_says_everything_nobody_is_asked(deployed: Stubber) -> None:
-    assert wiring.settings_of("mine", ENVIRONMENT) == RunSettings.from_env(ENVIRONMENT)
+    assert wiring.settings_of("mine", ENVIRONMENT) == WorkerSettings.from_env(ENVIRONMENT)
 
 
 def test_a_deployment_that_is_not_there_is_named_with_what_to_check(
@@ -80,11 +80,11 @@ def test_a_deployment_of_another_version_is_said_with_the_variable(deployed: Stu
 
 
 @pytest.fixture
-def cloud() -> Iterator[RunSettings]:
+def cloud() -> Iterator[WorkerSettings]:
     """Tables and queues that answer."""
     with mock_aws():
         tables, urls = make_tables(boto3.client("dynamodb")), make_queues(boto3.client("sqs"))
-        yield RunSettings.from_env(
+        yield WorkerSettings.from_env(
             {
                 **ENVIRONMENT,
                 **{Env[f"{name.upper()}_TABLE"]: getattr(tables, name) for name in ("jobs", "wheel", "executions")},
@@ -95,18 +95,18 @@ def cloud() -> Iterator[RunSettings]:
 
 
 @pytest.mark.parametrize("name", ["moon", "lambda"])
-def test_a_pool_that_workers_cannot_work_is_refused_with_those_they_can(cloud: RunSettings, name: str) -> None:
+def test_a_pool_that_workers_cannot_work_is_refused_with_those_they_can(cloud: WorkerSettings, name: str) -> None:
     with pytest.raises(wiring.Misused, match=f"--pool {name}: .* are fargate"):
         wiring.pool_of(name, 1, 0, cloud, RecordingTelemetry())
 
 
-def test_a_queue_that_does_not_answer_is_named(cloud: RunSettings) -> None:
+def test_a_queue_that_does_not_answer_is_named(cloud: WorkerSettings) -> None:
     boto3.client("sqs").delete_queue(QueueUrl=next(url for url in cloud.queues.values() if url.endswith("fargate-low")))
     with pytest.raises(wiring.Misused, match="fargate-low"):
         wiring.pool_of("fargate", 1, 0, cloud, RecordingTelemetry())
 
 
-def test_a_pool_that_is_whole_works_until_it_is_stopped(cloud: RunSettings) -> None:
+def test_a_pool_that_is_whole_works_until_it_is_stopped(cloud: WorkerSettings) -> None:
     telemetry = RecordingTelemetry()
     pool = wiring.pool_of("fargate", 2, 0, cloud, telemetry)
     pool.stop()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from tidewheel.domain.errors import DomainError
 from tidewheel.domain.expansion import Dispatch
 from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.route import Route
 from tidewheel.engine.clock_guard import ClockGuard
 from tidewheel.engine.handled import Fate, Handled
+from tidewheel.engine.keeper import HIDDEN_MS
 from tidewheel.engine.run import Run
 from tidewheel.ports import SEND_BATCH, PortError, Queue, Received, Telemetry
 
 _FIRST_DELAY_MS = 2 * SECOND_MS
 _LONGEST_DELAY_MS = 300 * SECOND_MS
+_NEIGHBOURS_S = HIDDEN_MS / SECOND_MS / 2
+"""How often a batch that takes long is looked through for messages that are over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,32 @@ class Batch:
     def handle(self, messages: Sequence[Received]) -> list[str]:
         """Runs all messages at once.
 
+        Each is the worker's own for as long as a lease, however long its queue would hide it: if the worker dies,
+        another takes over when its leases end. What is over before a long-running neighbour would show again; it is
+        deleted meanwhile.
+
         Returns:
             The ids of those that must not be deleted.
         """
-        fates = self._threads.map(self.one, messages)
-        return [message.id for message, handled in zip(messages, fates, strict=True) if handled.fate is not Fate.DELETE]
+        self._at_once(messages, lambda route, receipts: self.queue.hide(route, receipts, HIDDEN_MS))
+        running = {self._threads.submit(self.one, message): message for message in messages}
+        gone: set[Future[Handled]] = set()
+        while left := wait(running, _NEIGHBOURS_S).not_done:
+            over = {done for done in running.keys() - left - gone if done.result().fate is Fate.DELETE}
+            self._at_once([running[done] for done in over], self.queue.delete)
+            gone |= over
+        return [message.id for done, message in running.items() if done.result().fate is not Fate.DELETE]
+
+    def _at_once(self, messages: Sequence[Received], act: Callable[[Route, Sequence[str]], None]) -> None:
+        """Does something with messages, in one request per route; if it fails, they show again sooner or later."""
+        by_route: dict[Route, list[str]] = {}
+        for message in messages:
+            by_route.setdefault(message.route, []).append(message.receipt)
+        for route, receipts in by_route.items():
+            try:
+                act(route, receipts)
+            except PortError as error:
+                self.telemetry.note("messages are hidden for too long, or too shortly", problem=str(error))
 
     def one(self, message: Received) -> Handled:
         """Runs one message, and hides it from others for as long as it is not wanted yet if it must come back."""
