@@ -24,6 +24,8 @@ DEFAULT_SCHEDULERS = 2
 AWS_CONCURRENCY = {"critical": 50, "high": 40, "normal": 40, "low": 20}
 LOCAL_CONCURRENCY = dict.fromkeys(names.PRIORITIES, 5)
 
+FARGATE_TASKS = (1, 10)
+"""The fewest and the most tasks of the Fargate pool. One at least: from none it would grow only when many wait."""
 MAX_POOLS = 5
 """A function's environment, 4 KB at most (AWS Lambda quotas), names four queues for each, by URL."""
 
@@ -32,6 +34,8 @@ LOCAL_NETWORKS = "127.0.0.0/8,::1/128"
 
 _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 """The name of a bucket takes 63 characters: this, "-logs-", account, and the longest region's name."""
+_SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
+_VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 _FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
 _CLUSTER = re.compile(r"arn:[a-z-]+:rds:[a-z0-9-]+:\d{12}:cluster:[A-Za-z][A-Za-z0-9-]{0,62}", re.ASCII)
 _FUNCTION_PATTERN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+")
@@ -67,6 +71,10 @@ class Config:
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
     sql_clusters: tuple[str, ...] = ()
+    fargate: bool = False
+    fargate_tasks: tuple[int, int] = FARGATE_TASKS
+    fargate_vpc: str | None = None
+    fargate_subnets: tuple[str, ...] = ()
 
     @property
     def routes(self) -> tuple[names.Route, ...]:
@@ -112,7 +120,13 @@ class Config:
             scheduler_memory=_positive(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
             pools=_pools(read),
             sql_clusters=_sql_clusters(read),
+            fargate=_flag(read, "fargate"),
+            fargate_tasks=_tasks(read),
+            fargate_vpc=_vpc(read),
+            fargate_subnets=_subnets(read),
         )
+        if config.fargate and config.local:
+            raise ContextError("fargate", "is for an account: the local cloud runs the pool's worker beside the engine")
         if economy and config.schedulers != 1:
             raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
         if not config.local and config.authorizer_arn is None:
@@ -192,6 +206,33 @@ def _sql_clusters(read: ReadContext) -> tuple[str, ...]:
         if not _CLUSTER.fullmatch(part):
             raise ContextError("sql_clusters", f"must be ARNs of Aurora clusters, not {part!r}")
     return parts
+
+
+def _tasks(read: ReadContext) -> tuple[int, int]:
+    least = _positive(read, "fargate_min", FARGATE_TASKS[0])
+    most = _positive(read, "fargate_max", max(FARGATE_TASKS[1], least))
+    if most < least:
+        raise ContextError("fargate_max", f"must be {least} or more, which fargate_min asks for, not {most}")
+    return least, most
+
+
+def _vpc(read: ReadContext) -> str | None:
+    text = _text(read, "fargate_vpc")
+    if text and not _VPC.fullmatch(text):
+        raise ContextError("fargate_vpc", f"must be the id of a VPC, as in vpc-0123456789abcdef0, not {text!r}")
+    return text or None
+
+
+def _subnets(read: ReadContext) -> tuple[str, ...]:
+    subnets = _listed(read, "fargate_subnets")
+    for subnet in subnets:
+        if not _SUBNET.fullmatch(subnet):
+            raise ContextError(
+                "fargate_subnets", f"must be ids of subnets, as in subnet-0123456789abcdef0, not {subnet!r}"
+            )
+    if bool(subnets) != bool(_text(read, "fargate_vpc")):
+        raise ContextError("fargate_subnets", "and fargate_vpc go together: name both, or none for a VPC of its own")
+    return subnets
 
 
 def _pools(read: ReadContext) -> tuple[str, ...]:

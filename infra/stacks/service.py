@@ -20,12 +20,23 @@ from infra.config import Config
 from infra.constructs.api import HttpApi
 from infra.constructs.arns import Arns
 from infra.constructs.environment import environment
+from infra.constructs.fargate import FargatePool
 from infra.constructs.functions import MAX_EVENT_AGE, NO_RETRIES, ServiceFunction, Shape
 from infra.constructs.on_call import OnCall
 from infra.constructs.queues import RouteQueues
-from infra.constructs.targets import allow_targets
+from infra.constructs.targets import Grantee, allow_targets
 from tidewheel import settings
-from tidewheel.names import LAMBDA_POOL, POOLS, RECONCILE_EVERY_MS, Env, Function, Output, Table, logs_bucket
+from tidewheel.names import (
+    FARGATE_POOL,
+    LAMBDA_POOL,
+    POOLS,
+    RECONCILE_EVERY_MS,
+    Env,
+    Function,
+    Output,
+    Table,
+    logs_bucket,
+)
 
 Assets = Callable[[Function], Asset]
 """Answers what a function ships."""
@@ -58,6 +69,8 @@ class ServiceStack(Stack):
         api = self._api()
         scheduler = self._scheduler()
         self._worker()
+        if config.fargate:
+            self._fargate()
         self._undertaker()
         if config.economy:
             self._each_minute(scheduler, "Hands over what comes next; no scheduler stays in economy mode")
@@ -146,27 +159,7 @@ class ServiceStack(Stack):
         reserved = None if self._config.local else sum(self._config.concurrency.values())
         shape = Shape(memory=512, seconds=900, loops=True, reserved=reserved)
         worker = self._function(Function.WORKER, shape, settings.WorkerSettings)
-        worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
-        worker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
-        worker.allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem"],
-            self._arns.table(Table.EXECUTIONS),
-        )
-        worker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
-        worker.allow(
-            [
-                "sqs:ReceiveMessage",
-                "sqs:DeleteMessage",
-                "sqs:GetQueueAttributes",
-                "sqs:ChangeMessageVisibility",
-            ],
-            *(queue.queue_arn for queue in self._queues.of_pool(LAMBDA_POOL).values()),
-        )
-        if self._config.economy:
-            worker.allow(["sqs:SendMessage"], *self._queues.arns)  # a retry that is due before a run could see to it
-        self._allow_logs(worker, "s3:PutObject")
-        allow_targets(worker, self._arns)
-        self._allow_secrets(worker)
+        self._allow_work(worker, LAMBDA_POOL)
         for route, queue in self._queues.of_pool(LAMBDA_POOL).items():
             worker.function.add_event_source_mapping(
                 f"{route.pool.capitalize()}{route.priority.capitalize()}",
@@ -176,6 +169,34 @@ class ServiceStack(Stack):
                 max_concurrency=self._config.concurrency[route.priority],
             )
         return worker
+
+    def _fargate(self) -> FargatePool:
+        values = environment(settings.WorkerSettings, self._values)
+        queues = self._queues.of_pool(FARGATE_POOL)
+        pool = FargatePool(self, "Fargate", config=self._config, queues=queues, environment=values)
+        self._allow_work(pool, FARGATE_POOL)
+        return pool
+
+    def _allow_work(self, worker: Grantee, pool: str) -> None:
+        """What whoever runs the attempts of a pool may do."""
+        worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
+        worker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
+        worker.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
+        worker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
+        worker.allow(
+            [
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ChangeMessageVisibility",
+            ],
+            *(queue.queue_arn for queue in self._queues.of_pool(pool).values()),
+        )
+        if self._config.economy:
+            worker.allow(["sqs:SendMessage"], *self._queues.arns)  # a retry that is due before a run could see to it
+        self._allow_logs(worker, "s3:PutObject")
+        allow_targets(worker, self._arns)
+        self._allow_secrets(worker)
 
     def _undertaker(self) -> ServiceFunction:
         """The handler of the dead-letter queue; what it cannot see to now comes back with that queue's visibility."""
@@ -196,13 +217,13 @@ class ServiceStack(Stack):
         )
         return undertaker
 
-    def _allow_logs(self, function: ServiceFunction, action: str) -> None:
+    def _allow_logs(self, function: Grantee, action: str) -> None:
         function.allow([action], self._arns.logs())
         function.acknowledge_pattern(
             self._arns.logs(), "The keys of logs name executions that are yet to run; the bucket holds nothing else."
         )
 
-    def _allow_secrets(self, worker: ServiceFunction) -> None:
+    def _allow_secrets(self, worker: Grantee) -> None:
         """The secrets that jobs may refer to; the worker reads those of a job's own tenant alone."""
         worker.allow(["secretsmanager:GetSecretValue"], self._arns.secrets())
         worker.acknowledge_pattern(

@@ -67,6 +67,7 @@ class Synthesised:
     state: Part
     service: Part
     findings: list[str]
+    folder: Path
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +87,7 @@ def _synthesise(outdir: Path, assets: Callable[[Function], Asset], **given: str)
     report = AwsSolutionsChecks().validate_scope(app)
     findings = [f"{each.rule_name}: {each.violating_resources}" for each in report.violations]
     parts = [Part(Template.from_stack(stack).to_json(), bool(stack.termination_protection)) for stack in stacks]
-    return Synthesised(config.local, *parts, findings)
+    return Synthesised(config.local, *parts, findings, outdir)
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +104,22 @@ def aws(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], A
 def economy(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
     given = {"target": "aws", "authorizer_arn": AUTHORIZER, "economy": "true"}
     return _synthesise(tmp_path_factory.mktemp("economy"), assets, **given)
+
+
+@pytest.fixture(scope="session")
+def fargate(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
+    given = {"target": "aws", "authorizer_arn": AUTHORIZER, "fargate": "true", "fargate_max": "20"}
+    return _synthesise(tmp_path_factory.mktemp("fargate"), assets, **given)
+
+
+@pytest.fixture(scope="session")
+def fargate_in_a_vpc(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
+    given = {"target": "aws", "authorizer_arn": AUTHORIZER, "fargate": "true", "economy": "true", "fargate_min": "12"}
+    place = {
+        "fargate_vpc": "vpc-0123456789abcdef0",
+        "fargate_subnets": "subnet-0123456789abcdef0,subnet-1123456789abcdef0",
+    }
+    return _synthesise(tmp_path_factory.mktemp("in-a-vpc"), assets, **given, **place)
 
 
 @pytest.fixture(params=["local", "aws"])

@@ -1,0 +1,144 @@
+"""The Fargate pool in an account: what it runs, what it may do, how it grows; off unless asked for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.infra.test_permissions import FARGATE_QUEUES, LAMBDA_QUEUES, _resource, _statements
+from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
+from tidewheel.engine.pool import HAND_OVER_MS
+from tidewheel.settings import WorkerSettings
+from tidewheel.wiring import pool as wiring
+
+ROOT = Path(__file__).parents[2]
+
+
+def _only(part, kind):
+    (resource,) = part.of(kind).values()
+    return resource["Properties"]
+
+
+def _container(part):
+    (container,) = _only(part, "ECS::TaskDefinition")["ContainerDefinitions"]
+    return container
+
+
+def _granted(part, statements, as_text):
+    listed = lambda value: value if isinstance(value, list) else [value]  # noqa: E731
+    return {
+        (action, _resource(resource, part, as_text))
+        for statement in statements
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def test_without_being_asked_for_there_is_none(aws, local):
+    for part in (aws.service, local.service):
+        assert not [kind for kind in ("ECS::Cluster", "ECS::Service", "EC2::VPC") if part.of(kind)]
+
+
+def test_nothing_is_found(fargate, fargate_in_a_vpc):
+    assert fargate.findings == fargate_in_a_vpc.findings == []
+
+
+def test_a_task_runs_the_worker_of_its_pool_with_what_it_needs_to_know(fargate, as_text):
+    container = _container(fargate.service)
+    given = wiring._read(container["Command"])
+    assert (given.pool, given.concurrency) == ("fargate", 16)
+    environ = {each["Name"]: as_text(each["Value"]) for each in container["Environment"]}
+    found = WorkerSettings.from_env(environ)
+    assert {route.pool for route in found.queues} == {"lambda", "fargate"}
+    assert found.executions_table == "tidewheel-executions"
+
+
+def test_it_has_the_longest_time_to_end_and_hands_over_within_it(fargate):
+    stop_ms = _container(fargate.service)["StopTimeout"] * SECOND_MS
+    assert stop_ms == 120_000
+    assert stop_ms > DRAIN_MS + HAND_OVER_MS
+
+
+def test_a_task_may_do_what_the_function_may_but_with_its_own_queues(fargate, fargate_in_a_vpc, as_text):
+    for done in (fargate, fargate_in_a_vpc):
+        part = done.service
+        role = {"Role": _only(part, "ECS::TaskDefinition")["TaskRoleArn"]}
+        task = _granted(part, _statements(part, role), as_text)
+        function = _granted(part, _statements(part, part.function("worker")), as_text)
+        swapped = dict(zip(LAMBDA_QUEUES, FARGATE_QUEUES, strict=True))
+        expected = {
+            (action, swapped.get(resource, resource) if action != "sqs:SendMessage" else resource)
+            for action, resource in function
+            if not action.startswith("logs:")  # a task's lines are written for it, by the other role
+        }
+        assert task == expected
+
+
+def test_most_tasks_are_spot_and_a_failed_deployment_goes_back(fargate):
+    service = _only(fargate.service, "ECS::Service")
+    weights = {each["CapacityProvider"]: each["Weight"] for each in service["CapacityProviderStrategy"]}
+    assert weights == {"FARGATE": 1, "FARGATE_SPOT": 3}
+    assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+    (association,) = fargate.service.of("ECS::ClusterCapacityProviderAssociations").values()
+    assert set(association["Properties"]["CapacityProviders"]) == set(weights)
+
+
+def test_it_grows_with_the_messages_that_wait_for_each_task(fargate, fargate_in_a_vpc, as_text):
+    target = _only(fargate.service, "ApplicationAutoScaling::ScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 20)
+    target = _only(fargate_in_a_vpc.service, "ApplicationAutoScaling::ScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (12, 12)
+    policy = _only(fargate.service, "ApplicationAutoScaling::ScalingPolicy")
+    tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+    assert policy["PolicyType"] == "TargetTrackingScaling"
+    assert tracking["TargetValue"] == 16
+    metrics = tracking["CustomizedMetricSpecification"]["Metrics"]
+    names = [each["MetricStat"]["Metric"]["MetricName"] for each in metrics if "MetricStat" in each]
+    assert sorted(names) == ["ApproximateNumberOfMessagesVisible"] * 4 + ["RunningTaskCount"]
+    queues = [
+        as_text(each["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0])
+        for each in metrics
+        if "MetricStat" in each and each["MetricStat"]["Metric"]["Namespace"] == "AWS/SQS"
+    ]
+    assert sorted(f"<{queue}>" for queue in queues) == sorted(FARGATE_QUEUES)
+    (formula,) = (each for each in metrics if "Expression" in each)
+    assert (
+        formula["Expression"]
+        == "(FILL(q0, 0) + FILL(q1, 0) + FILL(q2, 0) + FILL(q3, 0)) / IF(FILL(tasks, 0) > 0, tasks, 1)"
+    )
+    assert formula["ReturnData"] is True
+
+
+def test_nobody_can_connect_to_a_task(fargate):
+    for group in fargate.service.of("EC2::SecurityGroup").values():
+        assert "SecurityGroupIngress" not in group["Properties"]
+    assert not fargate.service.of("EC2::SecurityGroupIngress")
+    assert not fargate.service.of("EC2::NatGateway")
+
+
+def test_a_vpc_that_is_given_is_used_and_none_is_made(fargate_in_a_vpc):
+    part = fargate_in_a_vpc.service
+    assert not part.of("EC2::VPC")
+    network = _only(part, "ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network["Subnets"] == ["subnet-0123456789abcdef0", "subnet-1123456789abcdef0"]
+    (group,) = part.of("EC2::SecurityGroup").values()
+    assert group["Properties"]["VpcId"] == "vpc-0123456789abcdef0"
+
+
+def test_the_image_is_made_of_what_its_recipe_names_and_of_nothing_else(fargate):
+    (context,) = (file.parent.parent for file in fargate.folder.glob("asset.*/infra/Dockerfile"))
+    recipe = (context / "infra" / "Dockerfile").read_text()
+    copied = [line.split()[:-1] for line in re.findall(r"^COPY (?!--from)(.*)$", recipe, re.MULTILINE)]
+    sources = {source.removeprefix("./") for line in copied for source in line}
+    assert {file.name for file in context.iterdir()} == sources | {"infra"}
+    assert [file.name for file in (context / "infra").iterdir()] == ["Dockerfile"]
+    assert (context / "shared" / "tidewheel" / "wiring" / "pool.py").is_file()
+    assert not list(context.rglob("__pycache__"))
+
+
+def test_the_image_runs_the_command_and_is_installed_by_the_same_uv():
+    recipe = (ROOT / "infra" / "Dockerfile").read_text()
+    assert 'ENTRYPOINT ["/app/.venv/bin/tidewheel", "worker"]' in recipe
+    pinned = re.search(r"^UV_VERSION := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert pinned is not None
+    assert f"uv=={pinned[1]}" in recipe
