@@ -97,6 +97,7 @@ class Env(StrEnum):
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
     ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none
+    TASK_MODULES = "TIDEWHEEL_TASK_MODULES"  # of a pool's worker, which may lack it: modules with tasks, by commas
     CODE_VERSION = "TIDEWHEEL_CODE_VERSION"  # changes with every change of the shipped code
 
 

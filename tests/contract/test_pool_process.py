@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.job import Target
 from tidewheel.domain.route import Route
 from tidewheel.names import Env
+from tidewheel.wire.targets import MODELS
 
 pytestmark = pytest.mark.ministack
 ROUTE = Route("fargate", "normal")
@@ -47,12 +49,12 @@ class Bench:
         self.running.append(child)
         return child
 
-    def send(self) -> str:
+    def send(self, target: Target | None = None) -> str:
         """A job that is due now, and the message of its run; gives the execution's id."""
         self.sent += 1
         now = SystemClock().now_ms()
         plain = a_job(self.sent)
-        target = Target("http", {"method": "POST", "url": self.receiver.url(f"n{self.sent}")})
+        target = target or Target("http", {"method": "POST", "url": self.receiver.url(f"n{self.sent}")})
         definition = replace(plain.definition, target=target, pool=ROUTE.pool, priority=ROUTE.priority)
         job = replace(plain, definition=definition, effective_from_ms=now, created_ms=now, updated_ms=now)
         self.world.jobs.create(job, None, None)
@@ -114,3 +116,48 @@ def test_a_worker_runs_what_is_sent_survives_a_kill_and_hands_over_on_a_signal(b
     notes = [line["message"] for line in lines if "message" in line]
     assert notes == ["the worker begins", "the worker drains", "the worker ends"]
     assert {line.get("outcome") for line in lines if "handled" in line} == {"succeeded"}
+
+
+TASKS = """
+from tidewheel.tasks import current, task
+
+@task
+def double(number):
+    return {"twice": 2 * number, "run": current().execution}
+"""
+PROGRAM = """
+import os, signal, sys
+state, begun = os.environ["TIDEWHEEL_STATE_FILE"], sys.argv[1]
+if before := open(state).read():
+    print("from", before)
+    sys.exit()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+open(begun, "w").close()
+signal.sigwait([signal.SIGTERM])
+open(state, "w").write("half way")
+"""
+
+
+def of_kind(kind: str, **written: Any) -> Target:
+    return Target(kind, MODELS[kind].model_validate({"kind": kind, **written}).model_dump(mode="json"))
+
+
+def test_functions_and_programs_run_and_a_program_hands_its_checkpoint_over(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "own_tasks.py").write_text(TASKS)
+    bench.environ = {**bench.environ, "PYTHONPATH": f"{SHARED}{os.pathsep}{tmp_path}"}
+    first = bench.worker("--import", "own_tasks", "--drain", "0")
+    id = bench.send(of_kind("python", function="own_tasks.double", arguments={"number": 21}))
+    assert json.loads(bench.ended(id, State.SUCCEEDED).output) == {"twice": 42, "run": id}
+
+    begun = tmp_path / "begun"
+    held = bench.send(of_kind("command", command=[sys.executable, "-c", PROGRAM, str(begun)]))
+    until(begun.exists, "the program to begin")
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    handed = bench.ended(held, State.RETRYING)
+    assert handed.checkpoint == "half way"
+    bench.world.queue.send(ROUTE, [Dispatch(TENANT, held, 2, 1, handed.due_ms, recorded=True)])  # as the wheel will
+    bench.worker()
+    record = bench.ended(held, State.SUCCEEDED)
+    assert [attempt.result for attempt in record.attempts] == [Result.HANDED_OVER, Result.SUCCEEDED]
+    assert record.output == "from half way\n"

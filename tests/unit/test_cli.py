@@ -384,6 +384,11 @@ def test_a_worker_takes_the_process_over(run, became):
     assert arguments[1:] == ["-m", "tidewheel.wiring.pool", *options]
 
 
+def test_a_worker_is_told_which_modules_hold_tasks(run, became):
+    done(run("worker", "--pool", "gpu", "--import", "reports", "--import", "mail.tasks"))
+    assert became[0][1][-4:] == ["--import", "reports", "--import", "mail.tasks"]
+
+
 def test_a_worker_by_default_runs_four_and_drains_for_as_long_as_fargate_lets_it(run, became):
     done(run("worker", "--pool", "gpu"))
     assert became[0][1][3:] == ["--pool", "gpu", "--concurrency", "4", "--drain", "100"]

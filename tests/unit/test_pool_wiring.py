@@ -79,6 +79,19 @@ def test_a_deployment_of_another_version_is_said_with_the_variable(deployed: Stu
         wiring.settings_of("tidewheel", {})
 
 
+def test_a_module_with_tasks_that_cannot_be_imported_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert wiring.main([*TOLD, "--import", "no_such_tasks"]) == wiring.MISUSED
+    said = capsys.readouterr().err
+    assert said.startswith("tidewheel worker: the task module 'no_such_tasks' cannot be imported")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("text", "named"), [(None, []), ("", []), ("a", ["a"]), (" a.b, ,c ", ["a.b", "c"])])
+def test_modules_with_tasks_are_those_of_both(text: str | None, named: list[str]) -> None:
+    environ = {} if text is None else {"TIDEWHEEL_TASK_MODULES": text}
+    assert wiring.modules_of(["x", "y"], environ) == ["x", "y", *named]
+
+
 @pytest.fixture
 def cloud() -> Iterator[WorkerSettings]:
     """Tables and queues that answer."""

@@ -24,6 +24,12 @@ def worker(
         int,
         typer.Option(min=0, help="Seconds for which attempts may go on once it is told to end; then they hand over."),
     ] = DRAIN_MS // SECOND_MS,
+    modules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import", metavar="MODULE", help="A module with Python tasks, see tidewheel.tasks; may be given again."
+        ),
+    ] = None,
 ) -> None:
     """Run attempts of a pool on this machine, until SIGTERM or Ctrl-C; a second one hands over at once.
 
@@ -32,5 +38,7 @@ def worker(
     arguments = ["--pool", pool, "--concurrency", str(concurrency), "--drain", str(drain)]
     if deployment:
         arguments += ["--deployment", deployment]
+    for module in modules or ():
+        arguments += ["--import", module]
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "tidewheel.wiring.pool", *arguments])  # noqa: S606 -- no shell

@@ -24,6 +24,7 @@ from tidewheel.engine.pool import Pool
 from tidewheel.names import DEFAULT_DEPLOYMENT, Env, Function, physical
 from tidewheel.ports import PortError, Telemetry
 from tidewheel.settings import SettingsError, WorkerSettings
+from tidewheel.tasks import CannotImport, load
 from tidewheel.wiring.worker import batch_of
 
 LEFT = 1
@@ -33,6 +34,12 @@ MISUSED = 2
 
 class Misused(Exception):
     """It cannot begin; the text says in a line what is missing and what to do."""
+
+
+def modules_of(given: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:
+    """The modules with tasks: those of the command line, and those that the environment names."""
+    named = (name.strip() for name in environ.get(Env.TASK_MODULES, "").split(","))
+    return [*given, *(name for name in named if name)]
 
 
 def settings_of(deployment: str, environ: Mapping[str, str]) -> WorkerSettings:
@@ -85,9 +92,10 @@ def main(arguments: Sequence[str]) -> int:
     given = _read(arguments)
     telemetry = LineTelemetry(f"worker-{given.pool}", SystemClock())
     try:
+        load(modules_of(given.modules, os.environ))
         settings = settings_of(given.deployment, os.environ)
         pool = pool_of(given.pool, given.concurrency, given.drain * SECOND_MS, settings, telemetry)
-    except Misused as error:
+    except (Misused, CannotImport) as error:
         print(f"tidewheel worker: {error}", file=sys.stderr)  # noqa: T201 -- a command-line program
         return MISUSED
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -103,6 +111,7 @@ def _read(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--deployment", default=DEFAULT_DEPLOYMENT)
     parser.add_argument("--drain", type=int, default=DRAIN_MS // SECOND_MS)
+    parser.add_argument("--import", dest="modules", action="append", default=[])
     return parser.parse_args(arguments)
 
 
