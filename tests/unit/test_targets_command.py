@@ -373,12 +373,22 @@ def test_when_the_worker_is_killed_all_of_them_die(witness: Witness, tmp_path: P
     until(lambda: not folder.exists(), "the folder's end")
 
 
-def test_when_the_launcher_is_killed_the_program_dies_and_the_attempt_has_failed(witness: Witness) -> None:
-    script = python(
-        "import os, signal", HOLD.format(path=witness.path), "os.kill(os.getppid(), signal.SIGKILL)", "signal.pause()"
-    )
-    answer, _ = ran(script)
+KILLS = "os.kill(os.getppid(), signal.SIGKILL)"
+
+
+def test_when_the_launcher_is_killed_the_group_dies_and_the_attempt_has_failed(witness: Witness) -> None:
+    hold = HOLD.format(path=witness.path)
+    answer, _ = ran(python("import signal", hold, FORKS.format(how="pass"), KILLS, "signal.pause()"))
     assert (answer.result, answer.reason, answer.retryable) == (Result.FAILED, "its launcher was killed", True)
+    assert witness.said(2) == b"xx"
+    witness.await_end()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other kernel ends a program with its parent")
+def test_the_kernel_ends_a_program_whose_launcher_is_killed(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if the worker cannot: it may have been killed as well."""
+    monkeypatch.setattr(programs.Program, "abandon", lambda program: None)
+    ran(python("import signal", HOLD.format(path=witness.path), KILLS, "signal.pause()"))
     assert witness.said(1) == b"x"
     witness.await_end()
 

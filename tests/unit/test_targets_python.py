@@ -334,6 +334,7 @@ def test_what_does_not_come_back_is_left_counted_and_cut_off(gate: threading.Eve
         assert over.acquire(timeout=PATIENCE_S)
     assert [type(error) for error in ends] == [Stopped, Stopped]
     assert late.restored == ""
+    assert "lost" not in late.text
     for thread in target._left:
         thread.join(PATIENCE_S)
 
