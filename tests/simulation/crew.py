@@ -27,7 +27,7 @@ from tidewheel.wire.message import load
 if TYPE_CHECKING:
     from tests.simulation.worked import WorkedHistory
 
-CONCURRENCY = 6
+CONCURRENCY = 16
 CALL_BOUND_MS = 9 * SECOND_MS
 """No call of a store lasts longer, so no lag before or after it is longer than half of that."""
 _USUAL_LAG_MS = 40
@@ -99,7 +99,9 @@ class Worker:
         self.troubled_ms = 0
         self.strands: list[Strand] = []
         self.stack = stack = crew.stack
-        self.clock = clock = StrandClock(self, crew.chance.randrange(-SKEW_MS // 2, SKEW_MS // 2 + 1))
+        most = SKEW_MS // 2
+        skew_ms = crew.chance.choice((-most, crew.chance.randrange(-most, most + 1), most))
+        self.clock = clock = StrandClock(self, skew_ms)
         executions = Stepped(crew.witness.watch(stack.executions), self)
         self.queue = queue = Stepped(stack.queue, self)
         wheel = Stepped(stack.wheel, self)
@@ -146,7 +148,8 @@ class Worker:
             self.wait_until(now + self.crew.chance.randrange(1, _USUAL_LAG_MS))
 
     def freeze(self, duration_ms: int) -> None:
-        self.frozen_until_ms = max(self.frozen_until_ms, self.crew.now_ms + duration_ms)
+        more = self.crew.chance.randrange(2 * TICK_MS)  # whichever of its threads comes first
+        self.frozen_until_ms = max(self.frozen_until_ms, self.crew.now_ms + duration_ms + more)
 
     def cut(self, duration_ms: int) -> None:
         """Nothing reaches its stores for a while."""
@@ -264,6 +267,7 @@ class Crew:
         cuts: How often, between two looks, one is cut off from its stores.
         chills: How often one freezes as a whole.
         short: How many of the calls are short.
+        doubles: How often, between two looks, a message is delivered twice.
     """
 
     history: WorkedHistory
@@ -275,9 +279,11 @@ class Crew:
     cuts: float = 0.05
     chills: float = 0.05
     short: float = 0.6
+    doubles: float = 0.05
     loom: Loom = field(default_factory=Loom)
     workers: list[Worker] = field(default_factory=list)
     _count: int = 0
+    _doubled: set[str] = field(default_factory=set)
     _beat_ms: int = 0
 
     def __post_init__(self) -> None:
@@ -346,16 +352,15 @@ class Crew:
                 worker.cut(self.chance.choice(_CUTS_MS))
             elif self.weather.strikes("worker drained", 0.05):
                 worker.drain()
-        if self.weather.strikes("message doubled", 0.3):
-            self._double()
+        self._double()
 
     def _double(self) -> None:
-        """The queue delivers a message twice: somebody else gets it as well."""
+        """The queue delivers messages twice: somebody else gets them as well."""
         for route in ROUTES:
-            held = list(self.stack.queue._messages.get(route, {}).values())
-            if held:
-                self.stack.queue.send(route, [self.chance.choice(held).dispatch])
-                return
+            for message in list(self.stack.queue._messages.get(route, {}).values()):
+                if message.body not in self._doubled and self.weather.strikes("message doubled", self.doubles):
+                    self._doubled.add(message.body)
+                    self.stack.queue.send(route, [message.dispatch])
 
     @property
     def idle(self) -> bool:

@@ -104,7 +104,14 @@ def calls_deaf_to_cancels(patch: pytest.MonkeyPatch) -> None:
 
 def called_with_a_lease_that_is_over(patch: pytest.MonkeyPatch) -> None:
     """A worker that froze after its claim begins its call nonetheless."""
-    patch.setattr(run, "STOP_MS", -(10**12))
+    real = Keeper.hold
+
+    def bug(self, *args):
+        tenure = real(self, *args)
+        tenure.progress._stop = Stop.DRAINED if self._draining else None
+        return tenure
+
+    patch.setattr(Keeper, "hold", bug)
 
 
 def fenced_finish_deletes_its_message(patch: pytest.MonkeyPatch) -> None:
@@ -138,7 +145,7 @@ WORKER_PLANTS: Mapping[str, Bug] = {
     "lost attempts do not count": Bug((lost_attempts_uncounted,), WorkedHistory, 12),
     "a take-over forgets that its run was cancelled": Bug((cancel_forgotten_at_take_over,), Frail, 60),
     "calls are deaf to cancels": Bug((calls_deaf_to_cancels,), Drained, 40),
-    "a call begins with a lease that is over": Bug((called_with_a_lease_that_is_over,), Frail, 60),
+    "a call begins with a lease that is over": Bug((called_with_a_lease_that_is_over,), Revenant, 60),
     "a retry has its attempt's number again": Bug((retries_with_the_number_of_the_attempt_before,), WorkedHistory, 12),
 }
 """What is planted, by what goes wrong; the rare ones are looked for where they are less rare."""

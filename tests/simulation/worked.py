@@ -233,8 +233,8 @@ class Revenant(WorkedHistory):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         crew = self.crew
-        crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.01, 0.0, 0.0, 0.0
-        crew.chills, crew.short, crew.cuts = 0.2, 0.1, 0.0
+        crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.003, 0.01, 0.0, 0.0
+        crew.chills, crew.short, crew.cuts = 0.1, 0.1, 0.0
 
 
 class Severed(WorkedHistory):
@@ -244,16 +244,22 @@ class Severed(WorkedHistory):
         super().__init__(seed)
         crew = self.crew
         crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.0, 0.0, 0.0, 0.0
-        crew.chills, crew.short, crew.cuts = 0.0, 0.1, 0.2
+        crew.chills, crew.short, crew.cuts, crew.doubles = 0.0, 0.1, 0.15, 0.5
 
 
 class Drained(WorkedHistory):
-    """Workers that have to end again and again, and work that is cancelled again and again."""
+    """Workers that have to end again and again, and long work that is cancelled again and again, in fair weather."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        crew = self.crew
+        crew.kills, crew.freezes, crew.lags, crew.rate = 0.0, 0.0, 0.0, 0.0
+        crew.chills, crew.short, crew.cuts = 0.0, 0.2, 0.0
 
     def _strike(self) -> None:
         super()._strike()
         for worker in self.crew.workers:
-            if self.weather.strikes("worker drained", 0.3):
+            if self.weather.strikes("worker drained", 0.1):
                 worker.drain()
         for _ in range(3):
             if self.weather.strikes("user cancels", 0.4):

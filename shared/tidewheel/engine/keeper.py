@@ -76,9 +76,9 @@ class Keeper:
         with self._changing:
             self._tenures[id(tenure)] = tenure
             self._some.set()
-        if self._draining:
-            progress.stop(Stop.DRAINED)
-        self._judge(tenure, now)  # a worker that was suspended since its claim does not even begin
+        if self._draining or now >= claim.lease_until_ms - STOP_MS:
+            progress.stop(Stop.DRAINED)  # one that was suspended since its claim does not even begin, and hands over:
+        self._judge(tenure, now)  # its message may be gone, dropped by whoever got it before the claim landed
         return tenure
 
     def release(self, tenure: Tenure) -> None:

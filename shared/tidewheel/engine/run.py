@@ -28,7 +28,7 @@ from tidewheel.domain.execution import (
 from tidewheel.domain.expansion import Dispatch, route_of
 from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.job import Job
-from tidewheel.domain.limits import SECOND_MS, STOP_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.outcome import deadline_ms, outcome
 from tidewheel.domain.overlap import replaced_by
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
@@ -209,8 +209,6 @@ class Run:
         started = self.clock.now_ms()
         timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
         tenure = self.keeper.hold(claim, job, message, timeout)
-        if started >= claim.lease_until_ms - STOP_MS:  # it froze since its claim: another may have begun, or nobody may
-            tenure.progress.stop(Stop.DRAINED)
         try:
             answer = self._call(tenure, job, timeout)
         finally:
@@ -223,8 +221,6 @@ class Run:
         target, claim = job.definition.target, tenure.record
         if tenure.progress.stopping is not None:
             return Answer(Result.FAILED, reason="it was told to end before it began")
-        if timeout_ms <= 0:
-            return Answer(Result.TIMED_OUT, reason="its deadline passed before its call began")
         caller = self.callers.get(target.kind)
         if caller is None:
             problem = f"this worker has no target kind {target.kind!r}"
