@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -13,13 +14,13 @@ from tests.simulation.plants import Bug
 from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
 from tidewheel.domain import execution
 from tidewheel.domain.execution import State, Stop
-from tidewheel.domain.limits import LEASE_MS
-from tidewheel.engine import keeper, run
+from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.engine import run
 from tidewheel.engine.batch import Batch
-from tidewheel.engine.handled import Fate, Handled
 from tidewheel.engine.keeper import Keeper
 from tidewheel.engine.progress import OpenProgress
 from tidewheel.engine.run import Run
+from tidewheel.ports import PortError
 
 
 def renewed_without_a_condition(patch: pytest.MonkeyPatch) -> None:
@@ -35,11 +36,16 @@ def renewed_without_a_condition(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Keeper, "_draw_out", bug)
 
 
-def taken_over_without_grace(patch: pytest.MonkeyPatch) -> None:
-    """A lease counts as over as soon as some other machine's clock says so."""
-    for room in (execution, run):
-        patch.setattr(room, "TAKEOVER_GRACE_MS", 0)
-    patch.setattr(keeper, "HIDDEN_MS", LEASE_MS)
+def taken_over_by_a_clock_a_minute_ahead(patch: pytest.MonkeyPatch) -> None:
+    """As nobody may whose clock is off by more than five seconds."""
+    real = execution.judge
+    everywhere(patch, real, lambda record, attempt, now_ms: real(record, attempt, now_ms + MINUTE_MS))
+
+
+def calls_go_on_without_a_lease(patch: pytest.MonkeyPatch) -> None:
+    """A worker that cannot renew its lease lets its call go on, grace or no grace."""
+    real = OpenProgress.stop
+    patch.setattr(OpenProgress, "stop", lambda line, why: None if why is Stop.LOST else real(line, why))
 
 
 def finished_before_the_retry_entry(patch: pytest.MonkeyPatch) -> None:
@@ -59,7 +65,8 @@ def deleted_before_the_finish(patch: pytest.MonkeyPatch) -> None:
     real = Batch._guarded
 
     def bug(batch, message):
-        batch.queue.delete(message.route, [message.receipt])
+        with suppress(PortError):
+            batch.queue.delete(message.route, [message.receipt])
         return real(batch, message)
 
     patch.setattr(Batch, "_guarded", bug)
@@ -114,17 +121,6 @@ def called_with_a_lease_that_is_over(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Keeper, "hold", bug)
 
 
-def fenced_finish_deletes_its_message(patch: pytest.MonkeyPatch) -> None:
-    """Though another worker lives by it."""
-    real = Run._finish
-
-    def bug(self, *args):
-        handled = real(self, *args)
-        return Handled(Fate.DELETE, "fenced") if handled.why == "fenced" else handled
-
-    patch.setattr(Run, "_finish", bug)
-
-
 def retries_with_the_number_of_the_attempt_before(patch: pytest.MonkeyPatch) -> None:
     real = execution.claimed
 
@@ -136,12 +132,12 @@ def retries_with_the_number_of_the_attempt_before(patch: pytest.MonkeyPatch) -> 
 
 WORKER_PLANTS: Mapping[str, Bug] = {
     "a renewal without a condition": Bug((renewed_without_a_condition,), Revenant, 40),
-    "a take-over without grace, by a skewed clock": Bug((taken_over_without_grace,), Severed, 60),
+    "a take-over by a clock that is a minute ahead": Bug((taken_over_by_a_clock_a_minute_ahead,), Severed, 12),
+    "a call goes on though its lease is over": Bug((calls_go_on_without_a_lease,), Severed, 40),
     "the finish before the retry entry": Bug((finished_before_the_retry_entry,), Frail, 60),
     "the delete before the finish": Bug((deleted_before_the_finish,), WorkedHistory, 12),
     "a hand-over without the checkpoint": Bug((handed_over_without_the_checkpoint,), Drained, 12),
     "a finish without a fence": Bug((finished_without_a_fence,), Revenant, 40),
-    "a fenced finish deletes its message": Bug((fenced_finish_deletes_its_message,), Revenant, 60),
     "lost attempts do not count": Bug((lost_attempts_uncounted,), WorkedHistory, 12),
     "a take-over forgets that its run was cancelled": Bug((cancel_forgotten_at_take_over,), Frail, 60),
     "calls are deaf to cancels": Bug((calls_deaf_to_cancels,), Drained, 40),

@@ -126,7 +126,7 @@ class WorkedHistory(History):
             jitter_ms=0,
             window_ms=0,
             retry=RetryPolicy(most, base_ms=1_000, cap_ms=20_000),
-            timeout_ms=self.hands.choice([2_000, 20_000, 60_000]),
+            timeout_ms=self.hands.choice([2_000, 20_000, 90_000]),
             heartbeat_ms=heartbeat_ms,
             deadline_ms=self.hands.choice([0, 0, 0, 45_000, 180_000]),
         )
