@@ -392,6 +392,8 @@ def test_a_worker_is_told_which_modules_hold_tasks(run, became):
 def test_a_worker_by_default_runs_four_and_drains_for_as_long_as_fargate_lets_it(run, became):
     done(run("worker", "--pool", "gpu"))
     assert became[0][1][3:] == ["--pool", "gpu", "--concurrency", "4", "--drain", "100"]
+    done(run("worker", "--pool", "gpu", "--import", "mine.reports", "--import", "mine.mail"))
+    assert became[1][1][9:] == ["--import", "mine.reports", "--import", "mine.mail"]
 
 
 @pytest.mark.parametrize("options", [(), ("--pool", "a", "--concurrency", "0"), ("--pool", "a", "--concurrency", "65")])
