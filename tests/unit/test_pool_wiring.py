@@ -150,16 +150,3 @@ def test_a_signal_stops_it_and_the_status_says_whether_all_was_handed_over(
         monkeypatch.setenv(name, value)
     assert wiring.main([*TOLD, "--drain", "7"]) == (0 if whole else wiring.LEFT)
     assert given[0][:3] == ("fargate", 3, 7_000)
-
-
-def test_modules_with_tasks_are_imported_and_one_that_cannot_be_is_named(
-    monkeypatch: pytest.MonkeyPatch, deployed: Stubber, capsys: pytest.CaptureFixture[str]
-) -> None:
-    loaded: list[list[str]] = []
-    monkeypatch.setattr(wiring.tasks, "load", loaded.append)
-    deployed.add_client_error("get_function_configuration", "ResourceNotFoundException")
-    assert wiring.main([*TOLD, "--import", "mine.reports", "--import", "mine.mail"]) == wiring.MISUSED
-    assert loaded == [["mine.reports", "mine.mail"]]
-    monkeypatch.undo()
-    assert wiring.main([*TOLD, "--import", "tidewheel.nothing"]) == wiring.MISUSED
-    assert "'tidewheel.nothing' cannot be imported" in capsys.readouterr().err
