@@ -153,7 +153,8 @@ class Worker:
 
     def cut(self, duration_ms: int) -> None:
         """Nothing reaches its stores for a while."""
-        self.troubled_ms = self.cut_until_ms = self.crew.now_ms + duration_ms
+        self.cut_until_ms = max(self.cut_until_ms, self.crew.now_ms + duration_ms)
+        self.troubled_ms = max(self.troubled_ms, self.cut_until_ms)
 
     def kill(self) -> None:
         self.dead = True
@@ -249,7 +250,7 @@ class Target:
             if not plan.silent and crew.now_ms < end_ms:
                 count += 1
                 call.progress.checkpoint(str(count))
-                visit.kept = count
+                visit.kept, visit.beat_ms = count, crew.now_ms
         return None
 
 
@@ -266,6 +267,7 @@ class Crew:
         rate: How often one fails.
         cuts: How often, between two looks, one is cut off from its stores.
         chills: How often one freezes as a whole.
+        ends: How often one is killed, and how often drained.
         short: How many of the calls are short.
         doubles: How often, between two looks, a message is delivered twice.
     """
@@ -278,6 +280,7 @@ class Crew:
     rate: float
     cuts: float = 0.05
     chills: float = 0.05
+    ends: float = 0.05
     short: float = 0.6
     doubles: float = 0.05
     loom: Loom = field(default_factory=Loom)
@@ -300,7 +303,7 @@ class Crew:
         """What the target of a call does."""
         chance, stormy = self.chance, self.weather.stormy
         kind = chance.random()
-        longest = 1_500 if kind < self.short or not stormy else 15_000 if kind < 0.8 else 100_000
+        longest = 1_500 if kind < self.short or not stormy else 15_000 if kind < (1 + self.short) / 2 else 100_000
         answer = Answer(Result.SUCCEEDED, 200, "ok")
         if self.weather.strikes("target failed", 0.15):
             answer = Answer(Result.FAILED, 500, "", "HTTP 500")
@@ -344,13 +347,13 @@ class Crew:
     def strike(self) -> None:
         """What befalls whole processes between two looks."""
         for worker in list(self.workers):
-            if self.weather.strikes("worker killed", 0.05):
+            if self.weather.strikes("worker killed", self.ends):
                 worker.kill()
             elif self.weather.strikes("worker froze", self.chills):
                 worker.freeze(self.chance.choice(_FREEZES_MS))
             elif self.weather.strikes("worker cut off", self.cuts):
                 worker.cut(self.chance.choice(_CUTS_MS))
-            elif self.weather.strikes("worker drained", 0.05):
+            elif self.weather.strikes("worker drained", self.ends):
                 worker.drain()
         self._double()
 

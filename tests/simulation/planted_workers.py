@@ -109,6 +109,11 @@ def calls_deaf_to_cancels(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OpenProgress, "stop", lambda line, why: None if why is Stop.CANCELLED else real(line, why))
 
 
+def calls_deaf_to_silence(patch: pytest.MonkeyPatch) -> None:
+    """Nobody minds a run that gives no sign of life."""
+    patch.setattr(OpenProgress, "silent_ms", property(lambda line: 0))
+
+
 def called_with_a_lease_that_is_over(patch: pytest.MonkeyPatch) -> None:
     """A worker that froze after its claim begins its call nonetheless."""
     real = Keeper.hold
@@ -141,6 +146,7 @@ WORKER_PLANTS: Mapping[str, Bug] = {
     "lost attempts do not count": Bug((lost_attempts_uncounted,), WorkedHistory, 12),
     "a take-over forgets that its run was cancelled": Bug((cancel_forgotten_at_take_over,), Frail, 60),
     "calls are deaf to cancels": Bug((calls_deaf_to_cancels,), Drained, 40),
+    "a silent call goes on": Bug((calls_deaf_to_silence,), WorkedHistory, 12),
     "a call begins with a lease that is over": Bug((called_with_a_lease_that_is_over,), Revenant, 60),
     "a retry has its attempt's number again": Bug((retries_with_the_number_of_the_attempt_before,), WorkedHistory, 12),
 }

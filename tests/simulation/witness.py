@@ -29,6 +29,7 @@ class Visit:
     begun_ms: int
     heartbeat_ms: int
     call: Call
+    beat_ms: int
     kept: int = 0
     ended_ms: int | None = None
     drained: bool = False
@@ -101,7 +102,7 @@ class Witness:
             self._say(id, f"attempt {call.attempt} got checkpoint {call.progress.restored!r} of {record.checkpoint!r}")
         if now + worker.clock.ahead_ms < call.due_ms:
             self._say(id, "was called early")
-        visit = Visit(id, call.attempt, worker, now, self.crew.history.heartbeat_of(id), call)
+        visit = Visit(id, call.attempt, worker, now, self.crew.history.heartbeat_of(id), call, now)
         visit.kept = int(call.progress.restored or 0)
         before.append(visit)
         return visit
@@ -115,6 +116,8 @@ class Witness:
         calm_since = max(worker.frozen_until_ms, visit.begun_ms)
         if now > calm_since + visit.call.timeout_ms + _SLACK_MS:
             self._say(visit.execution, f"a call lasted {now - calm_since} ms of {visit.call.timeout_ms}")
+        if now > max(worker.frozen_until_ms, visit.beat_ms) + visit.heartbeat_ms + _SLACK_MS:
+            self._say(visit.execution, f"a call was silent for {now - visit.beat_ms} ms of {visit.heartbeat_ms}")
         cancel = self.cancels.get(visit.execution)
         if cancel is not None and cancel.attempt == visit.attempt:
             self._ended_in_time(visit, worker, max(cancel.at_ms, calm_since))

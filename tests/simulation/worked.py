@@ -61,6 +61,7 @@ class WorkedHistory(History):
         self.plain_locks = stack.locks._store
         self.maxima: dict[str, int] = {}
         self.heartbeats: dict[str, int] = {}
+        self.timeouts_ms = [2_000, 20_000, 90_000]
         self.end_ms = self.start_ms + STORMY_MS + self.hands.randrange(60_000)
         self.crew = clock.crew = Crew(
             self,
@@ -126,7 +127,7 @@ class WorkedHistory(History):
             jitter_ms=0,
             window_ms=0,
             retry=RetryPolicy(most, base_ms=1_000, cap_ms=20_000),
-            timeout_ms=self.hands.choice([2_000, 20_000, 90_000]),
+            timeout_ms=self.hands.choice(self.timeouts_ms),
             heartbeat_ms=heartbeat_ms,
             deadline_ms=self.hands.choice([0, 0, 0, 45_000, 180_000]),
         )
@@ -245,6 +246,7 @@ class Severed(WorkedHistory):
         crew = self.crew
         crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.0, 0.0, 0.0, 0.0
         crew.chills, crew.short, crew.cuts, crew.doubles = 0.0, 0.1, 0.15, 0.5
+        crew.ends, self.timeouts_ms = 0.0, [90_000]
 
 
 class Drained(WorkedHistory):
