@@ -136,17 +136,17 @@ def retries_with_the_number_of_the_attempt_before(patch: pytest.MonkeyPatch) -> 
 
 
 WORKER_PLANTS: Mapping[str, Bug] = {
-    "a renewal without a condition": Bug((renewed_without_a_condition,), Revenant, 40),
+    "a renewal without a condition": Bug((renewed_without_a_condition,), Revenant, 60),
     "a take-over by a clock that is a minute ahead": Bug((taken_over_by_a_clock_a_minute_ahead,), Severed, 12),
     "a call goes on though its lease is over": Bug((calls_go_on_without_a_lease,), Severed, 40),
     "the finish before the retry entry": Bug((finished_before_the_retry_entry,), Frail, 60),
     "the delete before the finish": Bug((deleted_before_the_finish,), WorkedHistory, 12),
     "a hand-over without the checkpoint": Bug((handed_over_without_the_checkpoint,), Drained, 12),
-    "a finish without a fence": Bug((finished_without_a_fence,), Revenant, 40),
+    "a finish without a fence": Bug((finished_without_a_fence,), Revenant, 150),
     "lost attempts do not count": Bug((lost_attempts_uncounted,), WorkedHistory, 12),
     "a take-over forgets that its run was cancelled": Bug((cancel_forgotten_at_take_over,), Frail, 60),
     "calls are deaf to cancels": Bug((calls_deaf_to_cancels,), Drained, 40),
-    "a silent call goes on": Bug((calls_deaf_to_silence,), WorkedHistory, 12),
+    "a silent call goes on": Bug((calls_deaf_to_silence,), Severed, 40),
     "a call begins with a lease that is over": Bug((called_with_a_lease_that_is_over,), Revenant, 60),
     "a retry has its attempt's number again": Bug((retries_with_the_number_of_the_attempt_before,), WorkedHistory, 12),
 }
