@@ -102,6 +102,19 @@ LOCK_RETENTION_MS = 90 * DAY_MS
 """How long a lock is kept after it was last written. A run whose retries last for weeks writes it anew with each of
 them once ``RETENTION_MS`` have passed; two are at most 28 days apart (delay, jitter, and the queue's retention)."""
 
+CIRCUIT_FRESH_MS = 5 * SECOND_MS
+"""How old a worker's knowledge of a target's circuit may be: so long others may still call what has just failed too
+often, and a busy worker reads its row no more often."""
+CIRCUIT_SPREAD_MS = MINUTE_MS
+"""What waits for a circuit comes back spread over so long after it may close."""
+
+MAX_TENANT_CAP = 1_000
+"""How many executions of a tenant a cap may let run at once: whoever looks for a place reads them all, 4 KB a unit."""
+CAP_FULL_MS = SECOND_MS
+"""For how long a worker takes for granted that a tenant's places are taken, without reading them again."""
+CAP_LOOK_MOST_MS = 30 * SECOND_MS
+"""How long at most an execution waits until it looks again for a place of its tenant's."""
+
 MIN_TIMEOUT_MS = 1 * SECOND_MS
 MAX_TIMEOUT_MS = 14 * MINUTE_MS
 """The Lambda pool's longest attempt; Lambda ends a function after 15 minutes (AWS Lambda quotas)."""
@@ -124,6 +137,9 @@ MAX_GRACE_MS = HOUR_MS
 MISFIRE_LIMIT = 100
 MAX_MISFIRE_LIMIT = 1_000
 """How many missed occurrences of one job run, unless it says otherwise, and at most."""
+
+PROMOTED_EVERY_MS = 5 * MINUTE_MS
+"""What leaves the wheel so late goes by a queue of the next higher priority, up to ``high``."""
 
 COUNTED_MOST = 10_000
 """Instants of a cron that a ledger row counts; walking so many takes a quarter of a second, beside the loop."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from tidewheel.domain.limits import PROMOTED_EVERY_MS
 
 PRIORITIES = ("critical", "high", "normal", "low")
 LAMBDA_POOL = "lambda"
@@ -44,3 +46,21 @@ def routes_of(pools: Iterable[str]) -> tuple[Route, ...]:
 
 ROUTES = routes_of(POOLS)
 """Those of the pools that every deployment has."""
+
+_LADDER = ("low", "normal", "high")
+"""What late work climbs. Nothing climbs into ``critical``, which a backlog must never starve."""
+
+
+def ladder(route: Route) -> tuple[Route, ...]:
+    """The routes that work of a route may be sent by: its own, and those to which it is promoted when it is late."""
+    if route.priority not in _LADDER:
+        return (route,)
+    return tuple(replace(route, priority=priority) for priority in _LADDER[_LADDER.index(route.priority) :])
+
+
+def promoted(route: Route, lateness_ms: int) -> Route:
+    """The route by which work is sent that is so late: a step up for each ``limits.PROMOTED_EVERY_MS``, up to high."""
+    if lateness_ms < PROMOTED_EVERY_MS:
+        return route
+    steps = ladder(route)
+    return steps[min(lateness_ms // PROMOTED_EVERY_MS, len(steps) - 1)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tidewheel.domain.expansion import Firing
 from tidewheel.domain.pace import LOOP, Pace
-from tidewheel.domain.route import Route
+from tidewheel.domain.route import Route, promoted
 from tidewheel.engine.backoff import Backoff
 from tidewheel.engine.errands import Errands
 from tidewheel.engine.lane import SLACK_MS, DueTimes, Kept, Lane, Sent, Waiting
@@ -47,7 +47,10 @@ class Hopper:
             kept: Says whether they are still this scheduler's to send; asked when they are due.
         """
         for firing in firings:
-            self._lanes[firing.route].add(firing, sent, kept, firing.release_ms if self._pace.loops else 0)
+            route = promoted(firing.route, firing.release_ms - firing.dispatch.due_ms)
+            if route != firing.route:
+                self._telemetry.count("promoted", route=str(route))
+            self._lanes[route].add(firing, sent, kept, firing.release_ms if self._pace.loops else 0)
 
     def handed_over_ms(self, now_ms: int) -> int:
         """An instant (ms), ``now_ms`` at most, up to which everything is handed over.
@@ -66,9 +69,21 @@ class Hopper:
         ready = [route for route, lane in self._lanes.items() if lane.is_ready(now_ms)]
         while ready and self._in_flight < MOST_IN_FLIGHT:
             for route in ready:
-                if self._in_flight < MOST_IN_FLIGHT and (batch := self._lanes[route].take(SEND_BATCH, now_ms)):
+                if self._in_flight < MOST_IN_FLIGHT and (batch := self._take(route, now_ms)):
                     self._send(route, batch)
             ready = [route for route in ready if self._lanes[route].is_ready(now_ms)]
+
+    def _take(self, route: Route, now_ms: int) -> Sequence[Waiting]:
+        """The next batch of a lane. What has become so late meanwhile that it is promoted joins another lane first."""
+        batch = self._lanes[route].take(SEND_BATCH, now_ms)
+        late = [waiting for waiting in batch if waiting.route(now_ms) != route]
+        if not late:
+            return batch
+        for waiting in late:
+            higher = waiting.route(now_ms)
+            self._telemetry.count("promoted", route=str(higher))
+            self._lanes[higher].join(waiting)
+        return [waiting for waiting in batch if waiting.route(now_ms) == route]
 
     def _send(self, route: Route, batch: Sequence[Waiting]) -> None:
         dispatches = [waiting.firing.dispatch for waiting in batch]

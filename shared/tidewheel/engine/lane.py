@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tidewheel.domain.expansion import Firing
 from tidewheel.domain.precision import CADENCES
+from tidewheel.domain.route import Route, promoted
 
 Sent = Callable[[], None]
 Kept = Callable[[], bool]
@@ -42,6 +43,10 @@ class Waiting(NamedTuple):
     def due_ms(self) -> int:
         """Its due time (ms)."""
         return self.firing.dispatch.due_ms
+
+    def route(self, now_ms: int) -> Route:
+        """By which route it leaves, if it leaves now (ms), or when it is released."""
+        return promoted(self.firing.route, max(now_ms, self.firing.release_ms) - self.due_ms)
 
     @property
     def strays(self) -> bool:
@@ -103,6 +108,10 @@ class Lane:
     def again(self, waiting: Waiting, release_ms: int) -> None:
         """Takes one in again that was refused."""
         self._push(waiting._replace(release_ms=release_ms, order=next(self._order), tries=waiting.tries + 1))
+
+    def join(self, waiting: Waiting) -> None:
+        """Takes one over from another lane, as it is."""
+        self._push(waiting._replace(order=next(self._order)))
 
     def _push(self, waiting: Waiting) -> None:
         if waiting.strays:

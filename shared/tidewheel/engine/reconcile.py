@@ -22,7 +22,7 @@ from tidewheel.domain.limits import (
     RETENTION_MS,
 )
 from tidewheel.domain.reconcile import done_until, lacking, owed, resumed
-from tidewheel.domain.route import Route
+from tidewheel.domain.route import Route, ladder
 from tidewheel.domain.span import SINGLES
 from tidewheel.domain.wheel import Chain, Placed, late
 from tidewheel.engine.layouts import Layouts
@@ -140,13 +140,13 @@ class _Look:
 
         No cursor speaks of either.
         """
-        homes, route = self._homes(job), route_of(job)
+        homes, routes = self._homes(job), ladder(route_of(job))
         for shard in homes - self._late.keys():
             singles = whole(self.flow.wheel, late(shard), SINGLES).singles.values()
             self._late[shard] = {(entry.tenant, entry.job) for entry in singles if isinstance(entry, Chain)}
-        if route not in self._waiting:
+        for route in set(routes) - self._waiting.keys():
             self._waiting[route] = self.flow.queue.waiting(route)
-        queued = self._waiting[route] > 0 and job.due(first_ms) > now - RECONCILE_PATIENCE_MS
+        queued = any(self._waiting[route] for route in routes) and job.due(first_ms) > now - RECONCILE_PATIENCE_MS
         return queued or any((job.tenant, job.id) in self._late[shard] for shard in homes)
 
     def _arm(self, job: Job, first_ms: int, nominal_ms: int) -> None:
