@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_network
 
-from tidewheel import names
+from tidewheel import names, settings
 
 ReadContext = Callable[[str], object]
 """Answers the value of a context key, or None."""
@@ -22,6 +23,10 @@ SCHEDULER_MEMORY_MB = 1024
 DEFAULT_SCHEDULERS = 2
 """Schedulers that turn the wheel side by side: each takes over for another within 5 s."""
 AWS_CONCURRENCY = {"critical": 50, "high": 40, "normal": 40, "low": 20}
+CIRCUIT_FAILURES = 5
+CIRCUIT_OPEN = 600
+"""Failures in a row that open a target's circuit, and for how many seconds."""
+MAX_CIRCUIT_OPEN = 86_400
 LOCAL_CONCURRENCY = dict.fromkeys(names.PRIORITIES, 5)
 
 FARGATE_TASKS = (1, 10)
@@ -68,6 +73,9 @@ class Config:
     target_functions: tuple[str, ...]
     economy: bool = False
     scheduler_memory: int = SCHEDULER_MEMORY_MB
+    circuit_failures: int = CIRCUIT_FAILURES
+    circuit_open: int = CIRCUIT_OPEN
+    tenant_caps: str = "{}"
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
     sql_clusters: tuple[str, ...] = ()
@@ -124,11 +132,16 @@ class Config:
             fargate_tasks=_tasks(read),
             fargate_vpc=_vpc(read),
             fargate_subnets=_subnets(read),
+            circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES),
+            circuit_open=_positive(read, "circuit_open", CIRCUIT_OPEN),
+            tenant_caps=_tenant_caps(read),
         )
         if config.fargate and config.local:
             raise ContextError("fargate", "is for an account: the local cloud runs the pool's worker beside the engine")
         if economy and config.schedulers != 1:
             raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
+        if config.circuit_open > MAX_CIRCUIT_OPEN:
+            raise ContextError("circuit_open", f"must be at most {MAX_CIRCUIT_OPEN} seconds")
         if not config.local and config.authorizer_arn is None:
             raise ContextError(
                 "authorizer_arn",
@@ -162,6 +175,23 @@ def _positive(read: ReadContext, key: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ContextError(key, f"must be a whole number of 1 or more, not {text!r}")
     return int(text)
+
+
+def _number(read: ReadContext, key: str, default: int) -> int:
+    text = _text(read, key) or str(default)
+    if not text.isdecimal():
+        raise ContextError(key, f"must be a whole number of 0 or more, not {text!r}")
+    return int(text)
+
+
+def _tenant_caps(read: ReadContext) -> str:
+    """As the worker's environment holds it; text on the command line, an object in a context file."""
+    value = read("tenant_caps")
+    text = json.dumps(value) if isinstance(value, dict) else _text(read, "tenant_caps") or "{}"
+    try:
+        return json.dumps(settings.tenant_caps(text), sort_keys=True)
+    except ValueError as error:
+        raise ContextError("tenant_caps", str(error)) from error
 
 
 def _flag(read: ReadContext, key: str) -> bool:

@@ -106,6 +106,9 @@ class ServiceStack(Stack):
             Env.DEPLOYMENT: self._config.deployment,
             Env.ALLOWED_NETWORKS: self._config.allowed_networks,
             Env.PACE: pace,
+            Env.CIRCUIT_FAILURES: str(self._config.circuit_failures),
+            Env.CIRCUIT_OPEN: str(self._config.circuit_open),
+            Env.TENANT_CAPS: self._config.tenant_caps,
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
             Env.CODE_VERSION: "-".join(version),
@@ -181,7 +184,7 @@ class ServiceStack(Stack):
         """What whoever runs the attempts of a pool may do."""
         worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
         worker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
-        worker.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
+        worker.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
         worker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
         worker.allow(
             [

@@ -94,6 +94,9 @@ class Env(StrEnum):
     SHARDS = "TIDEWHEEL_SHARDS"
     SCHEDULERS = "TIDEWHEEL_SCHEDULERS"
     PACE = "TIDEWHEEL_PACE"  # loop or economy
+    CIRCUIT_FAILURES = "TIDEWHEEL_CIRCUIT_FAILURES"  # in a row; 0: none opens a circuit
+    CIRCUIT_OPEN = "TIDEWHEEL_CIRCUIT_OPEN"  # seconds
+    TENANT_CAPS = "TIDEWHEEL_TENANT_CAPS"  # JSON object: tenant, or "*" for the others -> executions at once
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
     ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none

@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
+from tidewheel.domain.ids import is_tenant
+from tidewheel.domain.limits import MAX_TENANT_CAP
 from tidewheel.domain.networks import Network, parse_networks
 from tidewheel.domain.pace import PACES, Pace
+from tidewheel.domain.place import EVERYONE
 from tidewheel.names import Env, Route
 
 
@@ -32,6 +35,40 @@ def _positive(environ: Mapping[str, str], variable: Env) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(variable, f"must be a whole number of 1 or more, not {text!r}")
     return int(text)
+
+
+def _number(environ: Mapping[str, str], variable: Env) -> int:
+    text = _text(environ, variable)
+    if not text.isdecimal():
+        raise SettingsError(variable, f"must be a whole number of 0 or more, not {text!r}")
+    return int(text)
+
+
+def tenant_caps(text: str) -> Mapping[str, int]:
+    """Reads how many executions may run at once, by tenant.
+
+    Raises:
+        ValueError: It is malformed; the message says what it must be.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"must be a JSON object of numbers by tenant ({error})") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"must be a JSON object of numbers by tenant, not {text!r}")  # noqa: TRY004 - a text is amiss
+    for tenant, cap in document.items():
+        if tenant != EVERYONE and not is_tenant(tenant):
+            raise ValueError(f"names {tenant!r}, which is no tenant; the others are {EVERYONE!r}")
+        if type(cap) is not int or not 1 <= cap <= MAX_TENANT_CAP:
+            raise ValueError(f"gives {tenant!r} {cap!r}, which is not a whole number of 1 to {MAX_TENANT_CAP}")
+    return document
+
+
+def _caps(environ: Mapping[str, str], variable: Env) -> Mapping[str, int]:
+    try:
+        return tenant_caps(_text(environ, variable))
+    except ValueError as error:
+        raise SettingsError(variable, str(error)) from error
 
 
 def _queues(environ: Mapping[str, str], variable: Env) -> Mapping[Route, str]:
@@ -66,6 +103,9 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.SCHEDULERS: _positive,
     Env.PACE: _pace,
     Env.ALLOWED_NETWORKS: _networks,
+    Env.CIRCUIT_FAILURES: _number,
+    Env.CIRCUIT_OPEN: _positive,
+    Env.TENANT_CAPS: _caps,
 }
 
 
@@ -101,10 +141,21 @@ class RunSettings(_FromEnvironment):
 
 @dataclass(frozen=True)
 class WorkerSettings(RunSettings):
-    """What a worker needs besides: whose secrets it reads, and what http targets may have besides public addresses."""
+    """What a worker needs besides: whose secrets it reads, whom http targets may call, and who may begin.
+
+    Args:
+        deployment: The prefix of the names of secrets.
+        allowed_networks: What http targets may have besides public addresses.
+        circuit_failures: So many in a row open a target's circuit; 0: none does.
+        circuit_open: For how many seconds.
+        tenant_caps: How many executions run at once, by tenant; ``*`` stands for those who are not named.
+    """
 
     deployment: str
     allowed_networks: tuple[Network, ...]
+    circuit_failures: int
+    circuit_open: int
+    tenant_caps: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import boto3
 
 from tests.support.billing import Bill
 from tests.support.billing_bench import Target
-from tests.support.calls import a_keeper
+from tests.support.calls import a_keeper, an_admission
 from tests.support.ministack import ministack
 from tests.support.tables import drop_queues, drop_tables, make_queues, make_tables
 from tests.support.world import Backend, Cloud, cloud_backend, memory
@@ -40,6 +40,7 @@ def _batch(backend: Backend, clock: SettableClock) -> Batch:
         layouts=Layouts(backend.control, clock, 1),
         locks=backend.locks,
         keeper=a_keeper(backend.executions, clock, telemetry),
+        admission=an_admission(backend.executions, clock, telemetry, backend.circuits),
     )
     return Batch(run, backend.queue, telemetry, load)
 

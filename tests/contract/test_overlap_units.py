@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from tests.support.billing import Bill
-from tests.support.calls import a_keeper
+from tests.support.calls import a_keeper, an_admission
 from tests.support.tables import drop_tables, make_tables
 from tests.support.world import Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job
@@ -52,6 +52,7 @@ class Till:
             layouts,
             self.backend.locks,
             a_keeper(self.backend.executions, self.clock, RecordingTelemetry()),
+            an_admission(self.backend.executions, self.clock, RecordingTelemetry()),
         )
 
     def call(self, _call: Call) -> Answer:

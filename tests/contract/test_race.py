@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.calls import a_keeper
+from tests.support.calls import a_keeper, an_admission
 from tests.support.polling import until
 from tests.support.world import Backend, ministack_world
 from tests.support.world_examples import ROUTE, TENANT, a_job, chain
@@ -142,6 +142,7 @@ class Race:
             self.layouts,
             backend.locks,
             a_keeper(backend.executions, self.clock, self.worked),
+            an_admission(backend.executions, self.clock, self.worked),
         )
         batch, url = Batch(flow, backend.queue, self.worked, load), cloud.urls[ROUTE]
         while not self.over.is_set():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions.worker import handler as worker
-from tests.support.calls import a_keeper
+from tests.support.calls import a_keeper, an_admission
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.memory import (
     CountedEntropy,
@@ -50,6 +50,9 @@ ENVIRONMENT = {
     Env.PACE: "loop",
     Env.DEPLOYMENT: "tidewheel",
     Env.ALLOWED_NETWORKS: "none",
+    Env.CIRCUIT_FAILURES: "5",
+    Env.CIRCUIT_OPEN: "600",
+    Env.TENANT_CAPS: "{}",
 }
 CALLERS = 10
 
@@ -127,6 +130,7 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         layouts=Layouts(MemoryControl(), clock, 4),
         locks=MemoryLocks(world),
         keeper=a_keeper(executions, clock, telemetry),
+        admission=an_admission(executions, clock, telemetry),
     )
     for number in range(1, CALLERS + 1):
         run.jobs.create(a_job(number), None, None)

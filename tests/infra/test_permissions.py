@@ -51,7 +51,7 @@ ALLOWED = {
     "worker": {
         JOBS: "GetItem Query",
         CONTROL: "GetItem",
-        EXECUTIONS: "GetItem PutItem",
+        EXECUTIONS: "GetItem PutItem Query",
         WHEEL: "PutItem",
         f"{LOGS}/*": "PutObject",
         **TARGETS,

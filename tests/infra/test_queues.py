@@ -1,4 +1,5 @@
 from infra.constructs.queues import logical_id
+from infra.stacks.service import FEWEST_BATCHES
 from tidewheel import names
 
 QUEUES = {
@@ -89,6 +90,13 @@ def test_what_the_mappings_may_ask_for_the_worker_has(aws, as_text):
         "<QueueLambdaLow>": 20,
     }
     assert aws.service.function("worker")["ReservedConcurrentExecutions"] >= sum(concurrency.values())
+
+
+def test_no_priority_is_ever_left_without_a_worker(either, as_text):
+    """Low takes what is left, and two batches of it run whatever else there is: each mapping's share is its own."""
+    concurrency = _concurrency(either.service, as_text)
+    assert len(concurrency) == len(names.PRIORITIES)
+    assert min(concurrency.values()) >= FEWEST_BATCHES
 
 
 def test_dead_letters_are_seen_to_a_little_at_a_time(either, as_text):

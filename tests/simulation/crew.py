@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.strands import Killed, Loom, Strand
 from tests.simulation.weather import Weather
 from tests.simulation.witness import Visit, Witness
+from tests.support.calls import an_admission
 from tests.support.fleet import Skewed
 from tests.support.memory_stack import MemoryStack
 from tidewheel.adapters.memory import InlineExecutor
@@ -117,6 +118,7 @@ class Worker:
             stack.layouts,
             Stepped(crew.history.plain_locks, self),
             self.keeper,
+            an_admission(executions, clock, stack.telemetry),
             Direct(queue, wheel, clock, stack.telemetry, stack.pace),
         )
         self.batch = Batch(run, queue, stack.telemetry, load, InlineExecutor())

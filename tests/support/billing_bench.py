@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.support.billing import Bill
-from tests.support.calls import a_keeper
+from tests.support.calls import a_keeper, an_admission
 from tests.support.world import Backend
 from tests.support.world_examples import TENANT, a_job, chain
 from tidewheel.adapters.memory import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
@@ -133,6 +133,7 @@ class Bench:
             layouts=self.layouts,
             locks=self.backend.locks,
             keeper=a_keeper(self.backend.executions, self.clock, self.telemetry),
+            admission=an_admission(self.backend.executions, self.clock, self.telemetry, self.backend.circuits),
         )
         for url in cloud.urls.values():
             while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):

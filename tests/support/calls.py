@@ -6,14 +6,29 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.adapters.memory import InlineExecutor, MemoryLogs, MemoryQueue, MemorySecrets, SettableClock
+from tidewheel.adapters.memory import (
+    InlineExecutor,
+    MemoryCircuits,
+    MemoryLogs,
+    MemoryPlaces,
+    MemoryQueue,
+    MemorySecrets,
+    SettableClock,
+    World,
+)
 from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.circuit import Tolerance
 from tidewheel.domain.job import Target
+from tidewheel.domain.wheel import Waiting
+from tidewheel.engine.admission import Admission
+from tidewheel.engine.breaker import Breaker
+from tidewheel.engine.caps import Caps
 from tidewheel.engine.keeper import Keeper
 from tidewheel.engine.progress import OpenProgress
-from tidewheel.ports import Call, Clock, Executions, Telemetry
+from tidewheel.ports import Call, Circuits, Clock, Executions, Telemetry
 
 TENANT = "acme"
+TOLERANCE = Tolerance()
 NOW_MS = 1_795_000_000_000
 
 
@@ -39,3 +54,20 @@ def a_call(
 def a_keeper(executions: Executions, clock: Clock, telemetry: Telemetry) -> Keeper:
     """The keeper of a worker whose calls end at once."""
     return Keeper(executions, MemoryQueue(clock), MemoryLogs(), clock, telemetry, InlineExecutor())
+
+
+def an_admission(
+    executions: Executions,
+    clock: Clock,
+    telemetry: Telemetry,
+    circuits: Circuits | None = None,
+    tolerance: Tolerance = TOLERANCE,
+) -> Admission:
+    """The admission of a worker where nobody has a cap, and nothing ever has to wait."""
+    world = World()
+    breaker = Breaker(circuits or MemoryCircuits(world), clock, telemetry, tolerance)
+
+    def put(entry: Waiting, now_ms: int) -> None:
+        raise AssertionError(f"{entry} was to wait at {now_ms}")
+
+    return Admission(executions, breaker, Caps(MemoryPlaces(world), clock, telemetry, {}), clock, telemetry, put)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tidewheel.adapters.memory import (
     CountedEntropy,
     InlineExecutor,
+    MemoryCircuits,
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
     MemoryLocks,
     MemoryLogs,
+    MemoryPlaces,
     MemoryQueue,
     MemoryWheel,
     Message,
@@ -20,14 +22,18 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
+from tidewheel.domain.circuit import Tolerance
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Definition, Job, Target
 from tidewheel.domain.pace import LOOP, Pace
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.route import Route
 from tidewheel.domain.schedule import At, Cron, Every, Schedule
+from tidewheel.engine.admission import Admission
 from tidewheel.engine.batch import Batch
+from tidewheel.engine.breaker import Breaker
 from tidewheel.engine.cancel import Cancel
+from tidewheel.engine.caps import Caps
 from tidewheel.engine.define import Define
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.keeper import Keeper
@@ -44,6 +50,7 @@ from tidewheel.wire.message import load
 
 START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
 TENANT = "default"
+TOLERANCE = Tolerance()
 
 
 class PumpedClock(SettableClock):
@@ -98,10 +105,19 @@ class RecordingLauncher:
 class MemoryStack:
     """Everything that a deployment has, in memory."""
 
-    def __init__(self, shards: int = 2, now_ms: int = START_MS, pace: Pace = LOOP) -> None:
-        self.pace = pace
-        self.clock = PumpedClock(now_ms)
-        self.clock.pump = self.pump
+    def __init__(
+        self,
+        shards: int = 2,
+        now_ms: int = START_MS,
+        pace: Pace = LOOP,
+        caps: Mapping[str, int] | None = None,
+        tolerance: Tolerance = TOLERANCE,
+        clock: SettableClock | None = None,
+    ) -> None:
+        self.pace, self.caps, self.tolerance = pace, caps or {}, tolerance
+        self.clock = clock or PumpedClock(now_ms)
+        if isinstance(self.clock, PumpedClock):
+            self.clock.pump = self.pump
         self.world = World()
         self.jobs = MemoryJobs(self.world)
         self.executions = MemoryExecutions(self.world)
@@ -117,6 +133,7 @@ class MemoryStack:
         self.launcher = RecordingLauncher()
         self.logs = MemoryLogs()
         self.keeper = self.fresh_keeper()
+        self.admission = self.fresh_admission()
         self.workers_up = True
         self.workers_clock: Clock = self.clock
         self._held: list[tuple[int, Route, Message]] = []
@@ -156,6 +173,7 @@ class MemoryStack:
             self.layouts,
             self.locks,
             self.keeper,
+            self.admission,
             Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace),
         )
 
@@ -163,10 +181,24 @@ class MemoryStack:
         """A worker process's keeper; whoever moves the clock ticks it."""
         return Keeper(self.executions, self.queue, self.logs, self.clock, self.telemetry, InlineExecutor())
 
+    def fresh_admission(self) -> Admission:
+        """What a worker process that starts now knows of targets and tenants: nothing yet."""
+        return Admission(
+            self.executions,
+            Breaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
+            Caps(MemoryPlaces(self.world), self.clock, self.telemetry, self.caps),
+            self.clock,
+            self.telemetry,
+            self.shelf.put,
+        )
+
+    @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.wheel, self.layouts, Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace))
+
     @property
     def undertaker(self) -> Undertaker:
-        shelf = Shelf(self.wheel, self.layouts, Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace))
-        gate = Gate(self.executions, self.locks, self.clock, self.telemetry, shelf.put)
+        gate = Gate(self.executions, self.locks, self.clock, self.telemetry, self.shelf.put)
         return Undertaker(self.jobs, self.executions, self.wheel, self.queue, self.clock, self.telemetry, gate, load)
 
     @property
@@ -246,12 +278,13 @@ class MemoryStack:
             self.queue.delete(route, [message.receipt])
 
     def create(self, timing: At | Every | Cron | None, **fields: object) -> Job:
-        """A job with an http target; ``start``, ``end`` and the definition's own fields by keyword."""
-        start, end = fields.pop("start", None), fields.pop("end", None)
+        """A job with an http target; ``url``, ``start``, ``end`` and the definition's own fields by keyword."""
+        start, end, url = fields.pop("start", None), fields.pop("end", None), fields.pop("url", None)
+        target = Target("http", {"url": url} if url else {})
 
         def draft(_id: str, _now: int, _existing: Definition | None) -> Definition:
             schedule = None if timing is None else Schedule(timing, start, end)  # type: ignore[arg-type]
-            return Definition("job", schedule, Target("http", {}), **fields)  # type: ignore[arg-type]
+            return Definition("job", schedule, target, **fields)  # type: ignore[arg-type]
 
         return self.define.create(TENANT, draft)
 

@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from tests.support.tables import Tables, drop_bucket, drop_queues, drop_tables, make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPlaces
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.jobs import DynamoJobs
@@ -21,18 +22,20 @@ from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.memory import (
+    MemoryCircuits,
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
     MemoryLocks,
     MemoryLogs,
+    MemoryPlaces,
     MemoryQueue,
     MemoryWheel,
     SettableClock,
     World,
 )
 from tidewheel.domain.route import Route
-from tidewheel.ports import Control, Executions, Jobs, Locks, Logs, Queue, Wheel
+from tidewheel.ports import Circuits, Control, Executions, Jobs, Locks, Logs, Places, Queue, Wheel
 
 LACKS: Mapping[str, Mapping[str, str]] = {
     "memory": {
@@ -78,6 +81,8 @@ class Backend:
     jobs: Jobs
     executions: Executions
     locks: Locks
+    circuits: Circuits
+    places: Places
     wheel: Wheel
     control: Control
     queue: Queue
@@ -113,6 +118,8 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoJobs(dynamodb, tables.jobs, tables.wheel, tables.executions, zones="2026a"),
         DynamoExecutions(dynamodb, tables.executions),
         DynamoLocks(dynamodb, tables.executions),
+        DynamoCircuits(dynamodb, tables.executions),
+        DynamoPlaces(dynamodb, tables.executions),
         DynamoWheel(dynamodb, tables.wheel),
         DynamoControl(dynamodb, tables.control),
         SqsQueue(cloud.sqs, cloud.urls),
@@ -131,6 +138,8 @@ def memory() -> Iterator[Backend]:
         MemoryJobs(world),
         MemoryExecutions(world),
         MemoryLocks(world),
+        MemoryCircuits(world),
+        MemoryPlaces(world),
         MemoryWheel(world),
         MemoryControl(),
         queue,

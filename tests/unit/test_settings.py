@@ -22,6 +22,9 @@ EVERYTHING = {
     Env.QUEUES: json.dumps({str(route): f"https://sqs/1/t-{route}" for route in ROUTES}),
     Env.SHARDS: "16",
     Env.PACE: "economy",
+    Env.CIRCUIT_FAILURES: "0",
+    Env.CIRCUIT_OPEN: "600",
+    Env.TENANT_CAPS: '{"*": 50, "acme": 5}',
     Env.SCHEDULER_FUNCTION: "t-scheduler",
     Env.CODE_VERSION: "abc",
     Env.SCHEDULERS: "2",
@@ -52,6 +55,31 @@ def test_what_the_workers_need() -> None:
 def test_networks_are_cidrs(value: str) -> None:
     with pytest.raises(SettingsError, match=rf"{Env.ALLOWED_NETWORKS} must be a list of networks"):
         WorkerSettings.from_env(environ(**{Env.ALLOWED_NETWORKS: value}))
+
+
+def test_what_the_workers_need_beside_that() -> None:
+    read = WorkerSettings.from_env(environ())
+    assert (read.circuit_failures, read.circuit_open, read.tenant_caps) == (0, 600, {"*": 50, "acme": 5})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        (Env.CIRCUIT_FAILURES, "-1", "0 or more"),
+        (Env.CIRCUIT_OPEN, "0", "1 or more"),
+        (Env.TENANT_CAPS, "50", "JSON object"),
+        (Env.TENANT_CAPS, "{", "JSON object"),
+        (Env.TENANT_CAPS, '{"acme": 0}', "1 to 1000"),
+        (Env.TENANT_CAPS, '{"acme": 1001}', "1 to 1000"),
+        (Env.TENANT_CAPS, '{"acme": true}', "1 to 1000"),
+        (Env.TENANT_CAPS, '{"acme": "5"}', "1 to 1000"),
+        (Env.TENANT_CAPS, '{"Acme Inc": 5}', "no tenant"),
+    ],
+)
+def test_who_may_begin_is_checked(variable: Env, value: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem) as caught:
+        WorkerSettings.from_env(environ(**{variable: value}))
+    assert caught.value.variable == variable
 
 
 def test_what_the_scheduler_needs() -> None:

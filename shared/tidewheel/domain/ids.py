@@ -77,9 +77,14 @@ def check_tenant(tenant: str) -> str:
     Raises:
         Invalid: It is not 1 to 32 of a-z, 0-9, _ and -.
     """
-    if not _TENANT.fullmatch(tenant):
+    if not is_tenant(tenant):
         raise Invalid("tenant", f"{tenant!r} is not a tenant", "use 1 to 32 of a-z, 0-9, _ and -")
     return tenant
+
+
+def is_tenant(text: str) -> bool:
+    """Whether the text has the form of a tenant."""
+    return _TENANT.fullmatch(text) is not None
 
 
 def is_job_id(text: str) -> bool:

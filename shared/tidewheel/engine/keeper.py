@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -31,6 +32,8 @@ class Tenure:
         heartbeat_ms: How long it may be silent; 0: for ever.
         renew_ms: When its lease is renewed next.
         parts: How many parts of its log are stored.
+        renewals: What is drawn out before its lease is, and so ends no sooner: each is told until when (ms), and
+            answers whether it is still the call's own.
     """
 
     record: Execution
@@ -41,6 +44,7 @@ class Tenure:
     renew_ms: int
     parts: int = 0
     renewing: bool = False
+    renewals: list[Callable[[int], bool]] = field(default_factory=list)
     storing: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -141,6 +145,9 @@ class Keeper:
         record, now = tenure.record, self._clock.now_ms()
         tenure.renew_ms = now + SECOND_MS
         try:
+            if not all(renew(now + LEASE_MS) for renew in tenure.renewals):
+                tenure.progress.stop(Stop.LOST)
+                return
             new = renewed(record, tenure.progress.restored, now)
             standing = self._executions.swap(new, record.version)
         except Lost:

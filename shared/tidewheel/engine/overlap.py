@@ -14,7 +14,7 @@ from tidewheel.domain.execution import Execution, State, called_off, ended_unrun
 from tidewheel.domain.expansion import Dispatch, route_of
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.job import Job
-from tidewheel.domain.limits import RETENTION_MS
+from tidewheel.domain.limits import LOCK_IDLE_MS, RETENTION_MS
 from tidewheel.domain.overlap import Lock, Move, Overlap, Step, decide, look_again_ms, ousts, replaced_by, waits
 from tidewheel.domain.precision import Precision
 from tidewheel.domain.wheel import Waiting
@@ -73,7 +73,7 @@ class Gate:
         for _ in range(_TRIES):
             lock = self._lock(job)
             if lock.holder == dispatch.execution:
-                if record is None or record.redriven_ms is None or self._confirm(lock):
+                if not self._is_stale(lock, record) or self._confirm(lock):
                     return None
                 continue
             if record is None and lock.holder:  # before others are touched: its message may be a late double
@@ -91,8 +91,14 @@ class Gate:
                 return met
         return CONTENDED
 
+    def _is_stale(self, lock: Lock, record: Execution | None) -> bool:
+        """Whether others may take a lock's holder for ended, or, while it waits for its target, for vanished."""
+        if record is None:
+            return False
+        return record.redriven_ms is not None or self.clock.now_ms() > lock.written_ms + LOCK_IDLE_MS // 2
+
     def _confirm(self, lock: Lock) -> bool:
-        """Writes the lock of a redriven run anew: who saw that run ended, and is about to take it, comes too late."""
+        """Writes the lock anew: who saw that run ended, and is about to take it, comes too late."""
         return self.locks.swap(lock.awaited(lock.waiter, self.clock.now_ms())) is None
 
     def _scene(self, dispatch: Dispatch, job: Job, lock: Lock, record: Execution | None) -> _Scene:

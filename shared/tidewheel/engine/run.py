@@ -33,6 +33,7 @@ from tidewheel.domain.outcome import deadline_ms, outcome
 from tidewheel.domain.overlap import replaced_by
 from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.wheel import Waiting
+from tidewheel.engine.admission import Admission, Pass
 from tidewheel.engine.direct import Direct
 from tidewheel.engine.handled import CONTENDED, Fate, Handled
 from tidewheel.engine.keeper import Keeper, Tenure
@@ -71,6 +72,7 @@ class Run:
     layouts: Layouts
     locks: Locks
     keeper: Keeper
+    admission: Admission
     direct: Direct | None = None
 
     @property
@@ -165,12 +167,22 @@ class Run:
                 record = met
                 continue
             claim = self._claim(delivery, job, record, verdict, self.clock.now_ms())
-            record = self.executions.swap(claim, claim.version - 1 or None)
-            if record is None and claim.state is State.RUNNING:
-                return self._perform(claim, job, delivery.message)
-            if record is None:
-                return self._settled(claim, job, claim.state)
+            met = self._begin(claim, record, delivery, job)
+            if isinstance(met, Handled):
+                return met
+            record = met
         return CONTENDED
+
+    def _begin(self, claim: Execution, record: Execution | None, delivery: _Delivery, job: Job) -> Handled | Execution:
+        """Claims and runs what may begin now, or writes its end; or answers which record stands in the way."""
+        expected = claim.version - 1 or None
+        if claim.state is not State.RUNNING:
+            return self.executions.swap(claim, expected) or self._settled(claim, job, claim.state)
+        entered = self.admission.enter(claim, record, delivery.dispatch, job)
+        if not isinstance(entered, Pass):
+            return entered
+        with entered:
+            return self.executions.swap(claim, expected) or self._perform(claim, job, delivery.message, entered)
 
     def _claim(self, delivery: _Delivery, job: Job, record: Execution | None, verdict: Verdict, now: int) -> Execution:
         """The record with this worker's claim; or ended, if there is to be no (further) attempt."""
@@ -203,14 +215,16 @@ class Run:
 
     # --- call and finish ----------------------------------------------------------------------------------
 
-    def _perform(self, claim: Execution, job: Job, message: Received | None) -> Handled:
+    def _perform(self, claim: Execution, job: Job, message: Received | None, entered: Pass) -> Handled:
         if claim.attempt == 1:
             self.clock.sleep_until(claim.due_ms)
         started = self.clock.now_ms()
         timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
         tenure = self.keeper.hold(claim, job, message, timeout)
+        tenure.renewals.append(entered.renew)
         try:
-            answer = self._call(tenure, job, timeout)
+            entered.answer = answer = self._call(tenure, job, timeout)
+            entered.stop = tenure.progress.stopping
         finally:
             self.keeper.release(tenure)
         if tenure.parts or tenure.progress.logged_beyond(answer.output):

@@ -5,7 +5,7 @@ went wrong outside; whoever sees one knows only that the call may or may not hav
 """
 
 from tidewheel.ports.errors import Lost, PortError, Throttled
-from tidewheel.ports.stores import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
+from tidewheel.ports.stores import Circuits, ExecutionKey, Executions, JobKey, Jobs, Locks, Page, Places
 from tidewheel.ports.surroundings import Clock, ClockWatch, Entropy, Launcher, Telemetry
 from tidewheel.ports.turning import Control, Wheel
 from tidewheel.ports.work import SEND_BATCH, Call, Caller, Logs, Progress, Queue, Received, Secrets
@@ -14,6 +14,7 @@ __all__ = [
     "SEND_BATCH",
     "Call",
     "Caller",
+    "Circuits",
     "Clock",
     "ClockWatch",
     "Control",
@@ -27,6 +28,7 @@ __all__ = [
     "Logs",
     "Lost",
     "Page",
+    "Places",
     "PortError",
     "Progress",
     "Queue",

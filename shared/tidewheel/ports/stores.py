@@ -7,11 +7,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.job import Generation, Job
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.overlap import Lock
+from tidewheel.domain.place import Place
 from tidewheel.domain.wheel import Placed
 
 T = TypeVar("T")
@@ -154,3 +156,46 @@ class Locks(Protocol):
         Raises:
             Lost: No row is there although one was expected.
         """
+
+
+class Circuits(Protocol):
+    """What is known of the parties that jobs call. The rows lie beside the executions, and no list shows them."""
+
+    def get(self, tenant: str, key: str) -> Circuit | None:
+        """A party's row, possibly some seconds old; None if it never failed, or not for long."""
+
+    def swap(self, new: Circuit) -> Circuit | None:
+        """Writes ``new`` if the stored version is the one before its own (0: if there is no row).
+
+        A write that was applied though it was reported as failed, and is repeated, succeeds.
+
+        Returns:
+            None if written, else the row that stands in the way.
+
+        Raises:
+            Lost: No row is there although one was expected.
+        """
+
+
+class Places(Protocol):
+    """The places of tenants that have a cap. The rows lie beside the executions, and no list shows them."""
+
+    def all(self, tenant: str) -> Sequence[Place]:
+        """Every place that a tenant's executions ever took, in order, possibly some seconds old."""
+
+    def take(self, place: Place, now_ms: int) -> bool:
+        """Writes a place if it is its holder's own, if nobody has it, or if its lease is over by ``now_ms``.
+
+        Returns:
+            Whether it was written; if not, another has it.
+        """
+
+    def hold(self, place: Place) -> bool:
+        """Writes a place if it is its holder's own: the lease is drawn out.
+
+        Returns:
+            Whether it was written; if not, the place is not the holder's any more.
+        """
+
+    def leave(self, place: Place) -> None:
+        """Frees a place if it is its holder's own; if not, nothing happens."""

@@ -22,10 +22,12 @@ from tidewheel.engine.direct import Direct
 from tidewheel.engine.keeper import Keeper
 from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.run import Run
+from tidewheel.engine.shelf import Shelf
 from tidewheel.names import Function
 from tidewheel.ports import SEND_BATCH, Telemetry
 from tidewheel.settings import WorkerSettings
 from tidewheel.wire.message import load
+from tidewheel.wiring.admission import admission
 from tidewheel.wiring.callers import Callers, found
 from tidewheel.wiring.stores import all_jobs
 
@@ -48,6 +50,8 @@ def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Batch:
     secrets = SecretsManager(clients.secretsmanager, settings.deployment, clock)
     keeper = Keeper(executions, queue, logs, clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
     Thread(target=keeper.watch, name="keeper", daemon=True).start()
+    layouts = Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
+    direct = Direct(queue, wheel, clock, telemetry, settings.pace)
     run = Run(
         jobs=all_jobs(dynamodb, settings),
         executions=executions,
@@ -56,9 +60,10 @@ def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Batch:
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,
-        layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
+        layouts=layouts,
         locks=DynamoLocks(dynamodb, settings.executions_table),
         keeper=keeper,
-        direct=Direct(queue, wheel, clock, telemetry, settings.pace),
+        admission=admission(dynamodb, settings, executions, clock, telemetry, Shelf(wheel, layouts, direct).put),
+        direct=direct,
     )
     return Batch(run, queue, telemetry, load, guard=ClockGuard(dates, clock, telemetry))

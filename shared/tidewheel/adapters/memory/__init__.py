@@ -1,5 +1,6 @@
 """Every port in memory: complete, held to the same contract suite as the rest; for tests and simulations."""
 
+from tidewheel.adapters.memory.admission import MemoryCircuits, MemoryPlaces
 from tidewheel.adapters.memory.control import MemoryControl
 from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.logs import MemoryLogs
@@ -17,11 +18,13 @@ from tidewheel.adapters.memory.stores import MemoryExecutions, MemoryJobs, Memor
 __all__ = [
     "CountedEntropy",
     "InlineExecutor",
+    "MemoryCircuits",
     "MemoryControl",
     "MemoryExecutions",
     "MemoryJobs",
     "MemoryLocks",
     "MemoryLogs",
+    "MemoryPlaces",
     "MemoryQueue",
     "MemorySecrets",
     "MemoryWheel",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Execution
 from tidewheel.domain.job import Generation, Job
@@ -15,6 +16,7 @@ from tidewheel.domain.limits import LOADED_AT_ONCE, QUARANTINE_CHARS, REASON_CHA
 from tidewheel.domain.load import Load
 from tidewheel.domain.misfire import Missed
 from tidewheel.domain.overlap import Lock
+from tidewheel.domain.place import Place
 from tidewheel.domain.quarantine import Quarantined
 from tidewheel.domain.span import EVERYTHING, Span
 from tidewheel.domain.wheel import Entry, Placed, Slot, encode
@@ -32,6 +34,8 @@ class World:
     executions: dict[tuple[str, str], Execution] = field(default_factory=dict)
     missed: dict[tuple[str, str], Missed] = field(default_factory=dict)
     locks: dict[JobKey, Lock] = field(default_factory=dict)
+    circuits: dict[tuple[str, str], Circuit] = field(default_factory=dict)
+    places: dict[tuple[str, int], Place] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
     quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)

@@ -1,0 +1,37 @@
+"""Who may begin on a worker: one for each process, whatever the pool, since it remembers what it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPlaces
+from tidewheel.domain.circuit import Tolerance
+from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.wheel import Waiting
+from tidewheel.engine.admission import Admission
+from tidewheel.engine.breaker import Breaker
+from tidewheel.engine.caps import Caps
+from tidewheel.ports import Clock, Executions, Telemetry
+from tidewheel.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def admission(
+    client: DynamoDBClient,
+    settings: WorkerSettings,
+    executions: Executions,
+    clock: Clock,
+    telemetry: Telemetry,
+    put: Callable[[Waiting, int], None],
+) -> Admission:
+    """Makes it; ``put`` puts an entry on the wheel, given now (ms)."""
+    table, tolerance = (
+        settings.executions_table,
+        Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS),
+    )
+    breaker = Breaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
+    caps = Caps(DynamoPlaces(client, table), clock, telemetry, settings.tenant_caps)
+    return Admission(executions, breaker, caps, clock, telemetry, put)

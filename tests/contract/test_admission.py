@@ -1,0 +1,197 @@
+"""``ports.Circuits`` and ``ports.Places``: rows beside the executions that no list shows, written on condition."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.support.world import Backend
+from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
+from tidewheel.adapters.aws.admission import circuit_item, circuit_row, place_item, place_row
+from tidewheel.domain.circuit import Circuit, Sign, Tolerance
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.limits import MAX_TENANT_CAP, TAKEOVER_GRACE_MS
+from tidewheel.domain.place import Place
+from tidewheel.ports import Lost
+
+KEY = "http:example.com:443"
+FRESH = Circuit(TENANT, KEY)
+BORNE = Tolerance(failures=2, open_ms=600_000)
+
+
+def failed(circuit: Circuit, now_ms: int = NOW_MS) -> Circuit:
+    new = circuit.after(Sign.FAILS, "", BORNE, now_ms)
+    assert new is not None
+    return new
+
+
+# --- circuits -------------------------------------------------------------------------------------------------
+
+
+def test_a_circuit_that_nobody_wrote(backend: Backend) -> None:
+    assert backend.circuits.get(TENANT, KEY) is None
+
+
+def test_a_circuit_opens_is_probed_and_closes(backend: Backend) -> None:
+    once = failed(FRESH)
+    opened = failed(once, NOW_MS + 1)
+    probed = opened.probed("x#c", NOW_MS + 700_000, NOW_MS + 650_000)
+    closed = probed.after(Sign.WORKS, "x#c", BORNE, NOW_MS + 660_000)
+    assert closed is not None
+    for circuit in (once, opened, probed, closed):
+        assert backend.circuits.swap(circuit) is None
+        assert backend.circuits.get(TENANT, KEY) == circuit
+
+
+def test_a_write_over_another_version_returns_what_stands(backend: Backend) -> None:
+    once = failed(FRESH)
+    twice = failed(once)
+    backend.circuits.swap(once)
+    assert backend.circuits.swap(replace(once, failures=7)) == once
+    backend.circuits.swap(twice)
+    assert backend.circuits.swap(replace(twice, failures=7)) == twice
+    assert backend.circuits.get(TENANT, KEY) == twice
+
+
+def test_a_repeat_of_an_applied_write_succeeds(backend: Backend) -> None:
+    once = failed(FRESH)
+    for circuit in (once, once, failed(once), failed(once)):
+        assert backend.circuits.swap(circuit) is None
+
+
+def test_a_circuit_that_is_gone_is_lost(backend: Backend) -> None:
+    with pytest.raises(Lost):
+        backend.circuits.swap(failed(failed(FRESH)))
+
+
+def test_of_many_probes_exactly_one_is_sent(backend: Backend) -> None:
+    opened = failed(FRESH)
+    backend.circuits.swap(opened)
+    won: list[str] = []
+
+    def probe(claim: str) -> None:
+        if backend.circuits.swap(opened.probed(claim, NOW_MS + 30_000, NOW_MS)) is None:
+            won.append(claim)
+
+    _side_by_side(probe)
+    stored = backend.circuits.get(TENANT, KEY)
+    assert stored is not None
+    assert won == [stored.probe]
+
+
+# --- places ---------------------------------------------------------------------------------------------------
+
+
+def place(number: int, holder: str = "a", until_ms: int = NOW_MS + 30_000) -> Place:
+    return Place(TENANT, number, holder, until_ms)
+
+
+def test_places_that_nobody_took(backend: Backend) -> None:
+    assert list(backend.places.all(TENANT)) == []
+
+
+def test_a_place_is_taken_held_and_left(backend: Backend) -> None:
+    assert backend.places.take(place(3), NOW_MS)
+    assert list(backend.places.all(TENANT)) == [place(3)]
+    longer = place(3, until_ms=NOW_MS + 60_000)
+    assert backend.places.hold(longer)
+    assert list(backend.places.all(TENANT)) == [longer]
+    backend.places.leave(place(3))
+    assert list(backend.places.all(TENANT)) == [Place(TENANT, 3, "", 0)]
+    assert backend.places.take(place(3, "b"), NOW_MS)
+
+
+def test_a_place_that_another_has_is_not_taken_held_or_left(backend: Backend) -> None:
+    backend.places.take(place(0), NOW_MS)
+    assert not backend.places.take(place(0, "b"), NOW_MS)
+    assert not backend.places.hold(place(0, "b"))
+    backend.places.leave(place(0, "b"))
+    assert list(backend.places.all(TENANT)) == [place(0)]
+
+
+def test_a_repeat_of_an_applied_write_changes_nothing(backend: Backend) -> None:
+    for _ in range(2):
+        assert backend.places.take(place(0), NOW_MS)
+        assert backend.places.hold(place(0))
+    for _ in range(2):
+        backend.places.leave(place(0))
+    assert list(backend.places.all(TENANT)) == [Place(TENANT, 0, "", 0)]
+
+
+def test_a_lease_stands_for_the_grace_beyond_its_end(backend: Backend) -> None:
+    backend.places.take(place(0, until_ms=NOW_MS), NOW_MS - 30_000)
+    assert not backend.places.take(place(0, "b"), NOW_MS + TAKEOVER_GRACE_MS)
+    assert backend.places.take(place(0, "b"), NOW_MS + TAKEOVER_GRACE_MS + 1)
+    assert not backend.places.hold(place(0))  # whoever had it before finds out
+
+
+def test_what_was_left_is_not_held_any_more(backend: Backend) -> None:
+    assert not backend.places.hold(place(0))
+    backend.places.take(place(0), NOW_MS)
+    backend.places.leave(place(0))
+    assert not backend.places.hold(place(0))
+
+
+def test_of_many_takers_exactly_one_has_the_place(backend: Backend) -> None:
+    won: list[str] = []
+
+    def take(holder: str) -> None:
+        if backend.places.take(place(0, holder), NOW_MS):
+            won.append(holder)
+
+    _side_by_side(take)
+    assert [one.holder for one in backend.places.all(TENANT)] == won
+
+
+def test_places_are_listed_in_order_and_by_tenant(backend: Backend) -> None:
+    numbers = [0, 2, 10, 9, MAX_TENANT_CAP - 1]
+    for number in numbers:
+        backend.places.take(place(number), NOW_MS)
+    backend.places.take(replace(place(1), tenant=f"{TENANT}2"), NOW_MS)
+    assert [one.number for one in backend.places.all(TENANT)] == sorted(numbers)
+
+
+# --- both -----------------------------------------------------------------------------------------------------
+
+
+def test_no_list_shows_them(backend: Backend) -> None:
+    job = a_job()
+    run = execution(job)
+    backend.executions.swap(run, None)
+    backend.circuits.swap(failed(FRESH))
+    backend.places.take(place(0), NOW_MS)
+    assert list(backend.executions.list(TENANT, job.id, 100, None).items) == [run]
+    assert list(backend.executions.dead(TENANT, 100, None).items) == []
+    assert list(backend.executions.missed(TENANT, job.id, 0, 10**14)) == []
+
+
+@pytest.mark.needs("damage")
+def test_damaged_rows_say_so(backend: Backend) -> None:
+    assert backend.cloud is not None
+    backend.circuits.swap(failed(FRESH))
+    backend.places.take(place(0), NOW_MS)
+    table = backend.cloud.tables.executions
+    for key, name in ((circuit_row(TENANT, KEY), "fa"), (place_row(TENANT, 0), "un")):
+        backend.cloud.dynamodb.update_item(TableName=table, Key=key, UpdateExpression=f"REMOVE {name}")
+    with pytest.raises(Unreadable, match=KEY):
+        backend.circuits.get(TENANT, KEY)
+    with pytest.raises(Unreadable, match="#cap#"):
+        backend.places.all(TENANT)
+
+
+def test_rows_live_long_enough() -> None:
+    opened = failed(failed(FRESH))
+    assert int(circuit_item(opened)["ttl"]["N"]) * 1_000 > opened.open_until_ms
+    assert int(place_item(place(0))["ttl"]["N"]) * 1_000 > NOW_MS + 30_000 + TAKEOVER_GRACE_MS
+    assert "ttl" not in place_item(place(0).left())
+
+
+def _side_by_side(work: Callable[[str], None]) -> None:
+    threads = [threading.Thread(target=work, args=(f"x#{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,242 @@
+"""Fairness on virtual time: what a tenant's backlog, or a target that is down, costs the others.
+
+Workers are threads on one clock; what a look at a message costs one of them is time as well. A plain queue gives
+messages out in their order. A fair one, as Amazon SQS describes its fair queues, lets those of tenants go first that
+have few in flight; it is imitated here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import pytest
+
+from tests.support.loom import Loom
+from tests.support.memory_stack import START_MS, MemoryStack, every
+from tidewheel.adapters.memory import InlineExecutor, MemoryQueue, Message
+from tidewheel.domain.circuit import Tolerance
+from tidewheel.domain.execution import Answer, Result, State
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.job import Definition, Job, Target
+from tidewheel.domain.limits import CIRCUIT_FRESH_MS, CIRCUIT_SPREAD_MS, MINUTE_MS, SECOND_MS
+from tidewheel.domain.retry import RetryPolicy
+from tidewheel.domain.route import Route
+from tidewheel.domain.schedule import Schedule
+from tidewheel.engine.batch import Batch
+from tidewheel.ports import SEND_BATCH, Call, Received
+from tidewheel.wire.message import load
+
+BUSY, QUIET = "busy", "quiet"
+BACKLOG = 2_000
+CAP, SLOTS = 20, 40
+LOOK_MS, RUN_MS, POLL_MS = 20, SECOND_MS, 200
+ROUTE = Route("lambda", "normal")
+URL, KEY = "https://api.example/hook", "http:api.example:443"
+
+
+class FairQueue(MemoryQueue):
+    """Gives out first what belongs to the tenant with the fewest messages in flight."""
+
+    @cached_property
+    def _tenants(self) -> dict[str, str]:
+        return {}
+
+    def _tenant(self, message: Message) -> str:
+        if message.receipt not in self._tenants:
+            self._tenants[message.receipt] = message.dispatch.tenant
+        return self._tenants[message.receipt]
+
+    def _taken(self, route: Route, limit: int, hidden_ms: int) -> list[Message]:
+        now = self._clock.now_ms()
+        messages = list(self._messages.get(route, {}).values())
+        flying = Counter(self._tenant(message) for message in messages if message.visible_ms > now)
+        ready = sorted(
+            (message for message in messages if message.visible_ms <= now),
+            key=lambda message: flying[self._tenant(message)],
+        )
+        for message in ready[:limit]:
+            message.visible_ms = now + hidden_ms
+            message.received += 1
+        return ready[:limit]
+
+
+@dataclass
+class Timed:
+    """A target that takes its time; keeps who called it when, and how many at once."""
+
+    clock: Loom
+    answers: Callable[[Call], Answer] = lambda _: Answer(Result.SUCCEEDED, 200)
+    run_ms: int = RUN_MS
+    calls: list[tuple[int, Call]] = field(default_factory=list)
+    running: Counter[str] = field(default_factory=Counter)
+    most: Counter[str] = field(default_factory=Counter)
+
+    def call(self, call: Call) -> Answer:
+        self.calls.append((self.clock.now_ms(), call))
+        self.running[call.tenant] += 1
+        self.most[call.tenant] = max(self.most[call.tenant], self.running[call.tenant])
+        self.clock.sleep(self.run_ms)
+        self.running[call.tenant] -= 1
+        return self.answers(call)
+
+
+class Fleet:
+    """A scheduler, and worker processes with several slots each."""
+
+    def __init__(self, queue: type[MemoryQueue] = MemoryQueue, **stack: object) -> None:
+        self.clock = Loom(START_MS)
+        self.stack = MemoryStack(shards=1, clock=self.clock, **stack)  # type: ignore[arg-type]
+        self.stack.queue = queue(self.clock)
+        self.target = Timed(self.clock)
+        self.stack.caller = self.target  # type: ignore[assignment]
+
+    def start(self, processes: int, slots: int) -> None:
+        end_ms = self.clock.now_ms() + 100 * 60 * MINUTE_MS
+        self.clock.start(lambda: self.stack.ticker().run(lambda: end_ms - self.clock.now_ms()))  # type: ignore[arg-type,return-value]
+        for _ in range(processes):
+            keeper = self.stack.fresh_keeper()
+            run = replace(self.stack.run, keeper=keeper, admission=self.stack.fresh_admission())
+            batch = Batch(run, self.stack.queue, self.stack.telemetry, load, _threads=InlineExecutor())  # type: ignore[arg-type]
+            self.clock.start(lambda keeper=keeper: self._keep(keeper.tick))  # type: ignore[misc]
+            for _ in range(slots):
+                self.clock.start(lambda batch=batch: self._work(batch))  # type: ignore[misc]
+
+    def _keep(self, tick: Callable[[], None]) -> None:
+        while True:
+            self.clock.sleep(SECOND_MS)
+            tick()
+
+    def _work(self, batch: Batch) -> None:
+        queue = self.stack.queue
+        while True:
+            route = next(iter(queue.visible()), None)
+            messages = queue.take(route, 1) if route else []
+            if route is None or not messages:
+                self.clock.sleep(POLL_MS)
+                continue
+            (message,) = messages
+            self.clock.sleep(LOOK_MS)
+            received = Received(message.receipt, message.receipt, message.body, route, message.received)
+            if not batch.handle([received]):
+                queue.delete(route, [message.receipt])
+
+    def job(self, tenant: str, **fields: object) -> Job:
+        def draft(*_: object) -> Definition:
+            fields.setdefault("retry", RetryPolicy(max_attempts=1))
+            schedule = Schedule(every(365 * 24 * 60 * MINUTE_MS, START_MS + 30 * MINUTE_MS))
+            return Definition("job", schedule, Target("http", {"url": URL}), **fields)  # type: ignore[arg-type]
+
+        return self.stack.define.create(tenant, draft)
+
+    def send(self, job: Job, count: int) -> list[str]:
+        """Messages of so many occurrences that are due."""
+        due = [START_MS - number for number in range(count)]
+        ids = [str(ExecutionId(job.id, at)) for at in due]
+        sent = [Dispatch(job.tenant, id, 1, 1, START_MS, recorded=False) for id in ids]
+        for first in range(0, count, SEND_BATCH):
+            self.stack.queue.send(ROUTE, sent[first : first + SEND_BATCH])
+        return ids
+
+    def called_ms(self, tenant: str) -> list[int]:
+        return [at for at, call in self.target.calls if call.tenant == tenant]
+
+    def states(self, tenant: str) -> Counter[State]:
+        return Counter(record.state for (whose, _), record in self.stack.world.executions.items() if whose == tenant)
+
+
+@contextmanager
+def fleet(queue: type[MemoryQueue] = MemoryQueue, **stack: object) -> Iterator[Fleet]:
+    made = Fleet(queue, **stack)
+    yield made
+    made.clock.end()
+
+
+def delay_of_the_quiet_one(made: Fleet) -> int:
+    """How long (ms) one job of a tenant waits behind another tenant's backlog."""
+    made.send(made.job(BUSY), BACKLOG)
+    made.send(made.job(QUIET), 1)
+    made.start(processes=4, slots=SLOTS // 4)
+    while not made.called_ms(QUIET):
+        made.clock.run_until(made.clock.now_ms() + SECOND_MS)
+    return made.called_ms(QUIET)[0] - START_MS
+
+
+def test_without_a_cap_a_backlog_is_in_everybodys_way() -> None:
+    with fleet() as made:
+        delay_ms = delay_of_the_quiet_one(made)
+        assert made.target.most[BUSY] == SLOTS
+        assert delay_ms > BACKLOG // SLOTS * RUN_MS
+
+
+def test_with_a_cap_a_backlog_costs_the_others_one_look_at_each_of_its_messages(
+    record_property: Callable[[str, object], None],
+) -> None:
+    """On a plain queue: those that the cap lets run hold that many slots, the others look through what lies before."""
+    with fleet(caps={BUSY: CAP}) as made:
+        delay_ms = delay_of_the_quiet_one(made)
+        bound_ms = BACKLOG * LOOK_MS // (SLOTS - CAP) + POLL_MS + LOOK_MS
+        assert delay_ms <= bound_ms  # 2.1 s, instead of 51 s
+        made.clock.run_until(START_MS + 300 * SECOND_MS)
+        assert made.states(BUSY) == {State.SUCCEEDED: BACKLOG}
+        assert made.target.most == {BUSY: CAP, QUIET: 1}
+        assert max(Counter(call.execution for _, call in made.target.calls).values()) == 1
+        assert {record.attempt for record in made.stack.world.executions.values()} == {1}
+        done_ms = made.called_ms(BUSY)[-1] - START_MS
+        least_ms = BACKLOG // CAP * RUN_MS
+        assert done_ms < 3 * least_ms  # nobody stands in line: towards the end places stay empty until someone looks
+        looks = made.stack.telemetry.counts["waiting[reason=cap]"] / BACKLOG
+        record_property("figures", f"quiet after {delay_ms} ms, all after {done_ms} ms, {looks} looks in vain each")
+        assert looks < 6 + done_ms / 2 / (15 * SECOND_MS)
+        assert not [place for place in made.stack.world.places.values() if place.holder]
+
+
+def test_in_a_fair_queue_a_backlog_costs_the_others_one_run() -> None:
+    with fleet(FairQueue) as made:
+        assert delay_of_the_quiet_one(made) <= RUN_MS + 2 * LOOK_MS + POLL_MS
+
+
+def test_in_a_fair_queue_and_with_a_cap_it_costs_them_a_look() -> None:
+    with fleet(FairQueue, caps={BUSY: CAP}) as made:
+        assert delay_of_the_quiet_one(made) <= 2 * LOOK_MS + POLL_MS
+
+
+# --- circuits -----------------------------------------------------------------------------------------------------
+
+DOWN_MS, OPEN_MS, FAILURES = 15 * MINUTE_MS, 10 * MINUTE_MS, 5
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_while_a_circuit_is_open_nobody_is_called_and_afterwards_all_run(processes: int) -> None:
+    slots = 4
+    with fleet(tolerance=Tolerance(FAILURES, OPEN_MS)) as made:
+        made.target.answers = lambda _: Answer(
+            *((Result.FAILED, 503) if made.clock.now_ms() < START_MS + DOWN_MS else (Result.SUCCEEDED, 200))
+        )
+        ids = made.send(made.job(BUSY), 200)
+        made.start(processes, slots)
+        calls = made.target.calls
+        opened: list[int] = []
+        while made.clock.now_ms() < START_MS + 23 * MINUTE_MS:
+            made.clock.run_until(made.clock.now_ms() + SECOND_MS)
+            circuit = made.stack.world.circuits.get((BUSY, KEY))
+            until_ms = circuit.open_until_ms if circuit else 0
+            if until_ms and until_ms not in opened:
+                opened.append(until_ms)
+        first, second = opened  # half-open in vain after ten minutes, and with success after twenty
+        unaware_ms = CIRCUIT_FRESH_MS + LOOK_MS if processes > 1 else LOOK_MS
+        assert [at for at, _ in calls if first - OPEN_MS + unaware_ms < at < first] == []
+        assert len([at for at, _ in calls if first <= at < second]) == 1  # the probe
+        (probe, *_), after = [at for at, _ in calls if at >= second], [at for at, _ in calls if at >= second]
+        assert [at for at in after if probe < at < probe + RUN_MS] == []  # one at a time until it is over
+        in_vain = len(calls) - len(after)
+        assert in_vain <= FAILURES + (processes * slots - 1) + (processes - 1) * slots * CIRCUIT_FRESH_MS // RUN_MS + 1
+        assert made.states(BUSY) == {State.DEAD: in_vain, State.SUCCEEDED: len(ids) - in_vain}
+        assert after[-1] < second + 2 * CIRCUIT_SPREAD_MS + MINUTE_MS
+        records = made.stack.world.executions.values()
+        assert {record.attempt for record in records} == {1}  # to wait used none
+        assert max(Counter(call.execution for _, call in calls).values()) == 1

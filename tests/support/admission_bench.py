@@ -1,0 +1,135 @@
+"""A worker of a tenant whose target fails, or whose places are few: messages by hand, on virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
+from tidewheel.domain.circuit import Circuit, Phase, Tolerance
+from tidewheel.domain.execution import Answer, Execution, Result
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.job import Job
+from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
+from tidewheel.domain.place import Place
+from tidewheel.domain.retry import RetryPolicy
+from tidewheel.domain.wheel import Waiting, decode
+from tidewheel.engine.admission import Admission
+from tidewheel.engine.breaker import Breaker
+from tidewheel.engine.caps import Caps
+from tidewheel.engine.handled import Handled
+from tidewheel.engine.run import Run
+from tidewheel.ports import Call, Circuits, Places
+
+OPEN_MS = 10 * MINUTE_MS
+URL, KEY = "https://api.example/hook", "http:api.example:443"
+OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "", "HTTP 500")
+
+
+class Watched:
+    """Circuits and places that count what is asked of them, and fail when they are told to."""
+
+    def __init__(self, inner: Circuits | Places) -> None:
+        self._inner = inner
+        self.asked: list[str] = []
+        self.fails: Callable[[str], Exception | None] = lambda _: None
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def call(*args: object) -> object:
+            self.asked.append(name)
+            if error := self.fails(name):
+                raise error
+            return getattr(self._inner, name)(*args)  # type: ignore[no-any-return]
+
+        return call
+
+
+class Bench:
+    """Messages of one job's occurrences, a second apart."""
+
+    def __init__(self, failures: int = 3, cap: int | None = None, **fields: object) -> None:
+        self.stack = MemoryStack(tolerance=Tolerance(failures, OPEN_MS), caps={} if cap is None else {TENANT: cap})
+        self.stack.workers_up = False
+        self.stack.layouts.now()
+        self.circuits = Watched(self.stack.admission.breaker._circuits)
+        self.places = Watched(self.stack.admission.caps._places)
+        self.admission = self.another()
+        fields = {"retry": RetryPolicy(max_attempts=1), "url": URL, **fields}
+        self.job: Job = self.stack.create(every(SECOND_MS, START_MS), **fields)
+        self.world = self.stack.world
+
+    def another(self) -> Admission:
+        """That of another worker process."""
+        stack = self.stack
+        return replace(
+            stack.admission,
+            breaker=Breaker(self.circuits, stack.clock, stack.telemetry, stack.tolerance),  # type: ignore[arg-type]
+            caps=Caps(self.places, stack.clock, stack.telemetry, stack.caps),  # type: ignore[arg-type]
+        )
+
+    @property
+    def run(self) -> Run:
+        return replace(self.stack.run, admission=self.admission)
+
+    def dispatch(self, number: int, attempt: int = 1, *, recorded: bool = False) -> Dispatch:
+        due = START_MS + number * SECOND_MS
+        return Dispatch(TENANT, str(ExecutionId(self.job.id, due)), attempt, 1, due, recorded=recorded)
+
+    def handle(self, number: int, attempt: int = 1, *, recorded: bool = False) -> str:
+        """What becomes of a message."""
+        return self.handled(number, attempt, recorded=recorded).why
+
+    def handled(self, number: int, attempt: int = 1, *, recorded: bool = False) -> Handled:
+        return self.run.handle(self.dispatch(number, attempt, recorded=recorded))
+
+    def answers(self, *answers: Answer | Callable[[Call], Answer]) -> None:
+        """What the target says to the calls to come; the last goes on."""
+        left = list(answers)
+
+        def answer(call: Call) -> Answer:
+            one = left.pop(0) if len(left) > 1 else left[0]
+            return one(call) if callable(one) else one
+
+        self.stack.caller.answers = answer
+
+    def opened(self) -> int:
+        """Lets the circuit open; when it may close (ms)."""
+        self.answers(FAILED)
+        number = 0
+        while self.phase is not Phase.OPEN:
+            assert self.handle(number) in ("dead", "retrying")
+            number += 1
+        self.answers(OK)
+        self.stack.caller.calls.clear()
+        return self.circuit.open_until_ms
+
+    @property
+    def now_ms(self) -> int:
+        return self.stack.clock.now_ms()
+
+    @property
+    def circuit(self) -> Circuit:
+        return self.world.circuits.get((TENANT, KEY), Circuit(TENANT, KEY))
+
+    @property
+    def phase(self) -> Phase:
+        return self.circuit.phase(self.now_ms)
+
+    @property
+    def taken(self) -> list[Place]:
+        """The places that are taken."""
+        return [place for place in self.world.places.values() if place.holder]
+
+    def record(self, number: int) -> Execution | None:
+        return self.world.executions.get((TENANT, self.dispatch(number).execution))
+
+    def entries(self, number: int) -> list[Waiting]:
+        """What waits on the wheel of an execution."""
+        found = [decode(text) for slot in self.world.singles.values() for text in slot.values()]
+        id = self.dispatch(number).execution
+        return [entry for entry in found if isinstance(entry, Waiting) and entry.execution == id]
+
+    @property
+    def calls(self) -> int:
+        return len(self.stack.caller.calls)
