@@ -133,7 +133,7 @@ def test_a_run_that_waits(till: Till) -> None:
 
 @pytest.mark.ministack
 def test_a_run_that_replaces(till: Till) -> None:
-    """One that waits for its retry is ended at once; of one that is called the end is waited for."""
+    """One that waits for its retry is ended at once; one that is called is called off, which is a write to its record."""
     till.job(Overlap.REPLACE)
     till.answer = lambda: FAILED
     assert till.pays(0) == ("retrying", (3, 1, 2))
@@ -141,4 +141,4 @@ def test_a_run_that_replaces(till: Till) -> None:
     assert till.pays(1) == ("succeeded", (5, 0, 7))
     seen = during(till, lambda: till.pays(3))
     assert till.pays(2)[0] == "succeeded"
-    assert seen == [("queued", (2, 1, 4))]
+    assert seen == [("queued", (3, 1, 4))]

@@ -17,7 +17,14 @@ ENVIRONMENT = {
     Env.SHARDS: "1",
     Env.PACE: "loop",
 }
-WORKER_ENVIRONMENT = {**ENVIRONMENT, Env.DEPLOYMENT: "tidewheel", Env.ALLOWED_NETWORKS: "none"}
+WORKER_ENVIRONMENT = {
+    **ENVIRONMENT,
+    Env.DEPLOYMENT: "tidewheel",
+    Env.ALLOWED_NETWORKS: "none",
+    Env.CIRCUIT_FAILURES: "5",
+    Env.CIRCUIT_OPEN: "600",
+    Env.TENANT_CAPS: "{}",
+}
 """And of a worker, which reads ``WorkerSettings``."""
 
 
