@@ -133,7 +133,7 @@ def test_a_run_that_waits(till: Till) -> None:
 
 @pytest.mark.ministack
 def test_a_run_that_replaces(till: Till) -> None:
-    """One that waits for its retry is ended at once; one that is called is called off, which is a write to its record."""
+    """One that waits for its retry is ended at once; one that is called is called off, which writes to its record."""
     till.job(Overlap.REPLACE)
     till.answer = lambda: FAILED
     assert till.pays(0) == ("retrying", (3, 1, 2))

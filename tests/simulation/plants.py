@@ -67,7 +67,7 @@ PLANTS: Mapping[str, Bug] = {
     "a duplicate of a live claim is deleted": Bug((rules.duplicate_of_a_live_claim_deleted,), History, 4),
     "old shards are not turned any more": Bug((wheel.old_shards_forgotten,), History, 8),
     "a mark speaks of what is still on its way": Bug((wheel.marks_beyond_what_is_sent,), History, 24),
-    "a mark speaks of shards that are not caught up": Bug((wheel.marks_beyond_what_is_planned,), Outages, 40),
+    "a mark speaks of shards that are not caught up": Bug((wheel.marks_beyond_what_is_planned,), Outages, 60),
     "a job's lock is taken by force": Bug((rules.locks_taken_by_force,), Contended, 6),
     "a retry lets go of its job's lock": Bug((rules.retries_let_go_of_the_lock,), Contended, 6),
     "an edit drops a waiting retry": Bug((rules.edit_drops_a_waiting_retry,), History, 40),
