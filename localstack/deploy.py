@@ -15,7 +15,7 @@ from localstack import processes
 from localstack.errors import LocalCloudError
 from localstack.ministack_engine import tail
 from localstack.places import Places
-from localstack.settings import ACCOUNT, CREDENTIALS, ECONOMY_VARIABLE, REGION, cdk_environ
+from localstack.settings import ACCOUNT, CONTEXT_VARIABLE, CREDENTIALS, ECONOMY_VARIABLE, REGION, cdk_environ
 
 BOOTSTRAP_STACK = "CDKToolkit"
 _LAST_LINES = 25
@@ -59,6 +59,7 @@ def deploy(places: Places, endpoint: str) -> None:
         "target=local",
         "--context",
         f"economy={economy}",
+        *(part for setting in os.environ.get(CONTEXT_VARIABLE, "").split() for part in ("--context", setting)),
         "--output",
         str(places.local / "cdk.out"),
     )

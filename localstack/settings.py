@@ -12,6 +12,8 @@ DEFAULT_PORT = 4566
 PORT_VARIABLE = "TIDEWHEEL_LOCAL_PORT"
 ECONOMY_VARIABLE = "ECONOMY"
 """``true`` deploys economy mode: no scheduler stays."""
+CONTEXT_VARIABLE = "CONTEXT"
+"""Further settings of the CDK app for the local stack, apart by blanks: ``CONTEXT="circuit_failures=0 pools=gpu"``."""
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 CREDENTIALS = {

@@ -72,14 +72,14 @@ class Jobs:
         self.made.append(job.id)
         return job
 
-    def ended(self, job: str, count: int = 1) -> list[ExecutionAnswer]:
+    def ended(self, job: str, count: int = 1, within_s: float = 60) -> list[ExecutionAnswer]:
         """Waits until a job has so many executions that have ended; oldest first."""
 
         def look() -> list[ExecutionAnswer]:
             ended = [one for one in self.client.executions(job) if one.finished_at is not None]
             return ended[::-1] if len(ended) >= count else []
 
-        return until(look, f"{count} ended executions of {job}")
+        return until(look, f"{count} ended executions of {job}", within_s=within_s)
 
 
 @pytest.fixture

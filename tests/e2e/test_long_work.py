@@ -76,7 +76,7 @@ def test_a_worker_that_has_to_end_hands_over_with_its_checkpoint(client, jobs, w
     workers.start(concurrency=2)
     worker.terminate()
     assert worker.wait(60) == 0
-    (run,) = until(lambda: jobs.ended(job.id), "its end", within_s=PATIENCE_S)
+    (run,) = jobs.ended(job.id, within_s=PATIENCE_S)
     assert told(run) == ("succeeded", ["handed_over", "succeeded"])
     assert "begins at 0\n" not in log_of(client, execution, 2)
 
@@ -85,7 +85,7 @@ def test_a_worker_that_is_killed_is_taken_over(client, jobs, workers, begin):
     job, _, worker = begin()
     workers.start(concurrency=2)
     workers.kill(worker)
-    (run,) = until(lambda: jobs.ended(job.id), "its end", within_s=PATIENCE_S)
+    (run,) = jobs.ended(job.id, within_s=PATIENCE_S)
     assert told(run) == ("succeeded", ["lost", "succeeded"])
     assert run.attempts[1].number == 2
 
@@ -94,5 +94,5 @@ def test_a_run_that_is_cancelled_ends_while_it_works(client, jobs, begin):
     job, execution, _ = begin(seconds=10 * SECONDS)
     asked = client.cancel(execution)
     assert asked.state == "running"
-    (run,) = until(lambda: jobs.ended(job.id), "its end", within_s=PATIENCE_S)
+    (run,) = jobs.ended(job.id, within_s=PATIENCE_S)
     assert told(run) == ("cancelled", ["cancelled"])

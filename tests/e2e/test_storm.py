@@ -25,7 +25,8 @@ KILL_EVERY_MS = int(float(os.environ.get("KILL_EVERY_S", "1")) * 1_000)
 JOBS_A_PRIORITY = 5
 PRIORITIES = ("critical", "high", "normal", "low")
 INSTANTS = EXECUTIONS // (JOBS_A_PRIORITY * len(PRIORITIES))
-WORKERS, SLOTS, MOST = 3, 8, 8
+WORKERS, SLOTS, MOST = 6, 6, 8
+PAGE = 100
 SEED = 4
 
 
@@ -96,7 +97,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(stack, client, jobs, all_targ
     wanted = INSTANTS * len(made)
 
     def ended() -> list:
-        found = [one for job in made for one in client.executions(job.id)]
+        found = [one for job in made for one in client.executions(job.id, page=PAGE)]
         over = [one for one in found if one.finished_at is not None]
         return over if len(over) >= wanted else []
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.admission_bench import FAILED, KEY, OK, OPEN_MS, Bench
 from tests.support.memory_stack import TENANT
-from tidewheel.domain.circuit import Phase
+from tidewheel.domain.circuit import Circuit, Phase, Sign
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.execution import Answer, Execution, Result, State, claimed
 from tidewheel.domain.limits import (
@@ -330,3 +330,20 @@ def test_a_record_that_stands_otherwise_is_judged_anew() -> None:
     bench.stack.executions.swap(ended, None)
     assert bench.handle(3) == "duplicate"
     assert bench.entries(3) == []
+
+
+def test_a_target_that_fails_now_and_then_stays_open_to_many_workers() -> None:
+    """Each worker sees some successes; none of them hears of the others' failures in time."""
+    bench = Bench(failures=5)
+    workers = [bench.another() for _ in range(4)]
+    for number in range(40):
+        worker = workers[number % 4]
+        bench.stack.clock.advance(100)
+        for claim, seen in (("fails", Sign.FAILS), ("works", Sign.WORKS)):
+            worker.breaker._known.clear()  # what it knew is old
+            worker.breaker._known[TENANT, KEY] = bench.circuit, bench.stack.clock.monotonic_ms()
+            if seen is Sign.WORKS:
+                worker.breaker._known[TENANT, KEY] = Circuit(TENANT, KEY), 0
+            worker.breaker.tell(TENANT, KEY, seen, claim)
+            bench.stack.clock.advance(1)
+    assert bench.stack.telemetry.counts["circuit_opened"] == 0

@@ -180,3 +180,14 @@ def test_messages_of_one_execution_come_to_the_same_time() -> None:
 
 def test_the_row_outlives_what_it_says() -> None:
     assert OPENED.expires_ms() > HALF_MS
+
+
+def test_what_worked_since_the_first_failure_ends_the_row() -> None:
+    """As far as the worker of the next failure knows: nobody else writes successes down."""
+    two = Circuit("acme", "http:example.com:443", failures=2, version=2, since_ms=NOW_MS)
+    before = two.after(Sign.FAILS, "claim", BORNE, NOW_MS + 500, worked_ms=NOW_MS - 1)
+    since = two.after(Sign.FAILS, "claim", BORNE, NOW_MS + 500, worked_ms=NOW_MS + 100)
+    assert before is not None
+    assert since is not None
+    assert (before.failures, before.phase(NOW_MS + 500), before.since_ms) == (3, Phase.OPEN, NOW_MS)
+    assert (since.failures, since.phase(NOW_MS + 500), since.since_ms) == (1, Phase.CLOSED, NOW_MS + 500)

@@ -54,6 +54,19 @@ def test_an_early_message_is_claimed_held_and_called_at_its_due_time() -> None:
     assert record.lease_until_ms == dispatch.due_ms + LEASE_MS
 
 
+def test_a_second_attempt_is_not_early_either() -> None:
+    """The first was handed over before the due time, by a worker that had claimed it and had to end."""
+    stack = MemoryStack()
+    _, dispatch = scheduled(stack)
+    record = replace(dispatch.blank(), state=State.RETRYING, attempt=1, spent=1, version=2)
+    stack.world.executions[TENANT, record.id] = record
+    stack.clock.sleep_until(dispatch.due_ms - 200)
+    assert stack.run.handle(replace(dispatch, attempt=2, recorded=True)).why == "succeeded"
+    ((called_ms, _),) = stack.caller.calls
+    assert called_ms == dispatch.due_ms
+    assert stored(stack, dispatch).lease_until_ms == dispatch.due_ms + LEASE_MS
+
+
 def test_lateness_is_the_start_of_the_first_call_minus_the_due_time() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)

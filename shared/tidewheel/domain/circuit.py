@@ -115,6 +115,7 @@ class Circuit:
         probe_until_ms: Until when that one's lease lasts.
         version: Raised by every write; 0 if there is no such row.
         written_ms: When it was written (ms).
+        since_ms: When the first of those failures was counted (ms).
     """
 
     tenant: str
@@ -125,6 +126,7 @@ class Circuit:
     probe_until_ms: int = 0
     version: int = 0
     written_ms: int = 0
+    since_ms: int = 0
 
     def phase(self, now_ms: int) -> Phase:
         """How it stands."""
@@ -139,7 +141,7 @@ class Circuit:
         """The half-open circuit with a probe on its way, or with the probe's lease drawn out."""
         return self._written(now_ms, probe=claim, probe_until_ms=until_ms)
 
-    def after(self, seen: Sign, claim: str, tolerance: Tolerance, now_ms: int) -> Circuit | None:
+    def after(self, seen: Sign, claim: str, tolerance: Tolerance, now_ms: int, worked_ms: int = 0) -> Circuit | None:
         """The circuit after an attempt; None if there is nothing to write.
 
         While it is not closed the probe alone counts: whatever else ends then had begun before.
@@ -149,13 +151,17 @@ class Circuit:
             claim: Whose attempt it was.
             tolerance: What is borne.
             now_ms: The time.
+            worked_ms: When the target last worked as far as the attempt's worker knows (ms). Successes are written
+                down by nobody; a failure's worker remembers its own, and those since the first failure end the row.
         """
         if self.open_until_ms:
             return self._after_probe(seen, tolerance, now_ms) if self.probe == claim else None
         if seen is Sign.FAILS:
-            failures = self.failures + 1
-            opens = failures >= tolerance.failures
-            return self._written(now_ms, failures=failures, open_until_ms=now_ms + tolerance.open_ms if opens else 0)
+            in_a_row = self.failures > 0 and worked_ms <= self.since_ms
+            failures = self.failures + 1 if in_a_row else 1
+            until_ms = now_ms + tolerance.open_ms if failures >= tolerance.failures else 0
+            since_ms = self.since_ms if in_a_row else now_ms
+            return self._written(now_ms, failures=failures, open_until_ms=until_ms, since_ms=since_ms)
         return self._written(now_ms, failures=0) if seen is Sign.WORKS and self.failures else None
 
     def _after_probe(self, seen: Sign, tolerance: Tolerance, now_ms: int) -> Circuit:

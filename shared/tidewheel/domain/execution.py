@@ -266,7 +266,7 @@ def claimed(
     record: Execution, attempt: int, holder: str, now_ms: int, *, sent_ms: int | None = None, received_ms: int
 ) -> Execution:
     """The record with the attempt claimed; its lease covers the hold and ``limits.LEASE_MS`` of the call."""
-    start_ms = max(now_ms, record.due_ms) if attempt == 1 else now_ms
+    start_ms = max(now_ms, record.due_ms)
     return _step(
         record,
         replace(

@@ -1,8 +1,8 @@
 """The breaker: what a worker knows of the parties that it calls, and what it tells the others of them.
 
 A party that works costs no write, and a read in five seconds at most, however often it is called. What is not known
-here yet is found out late: within those seconds others may still call what has just failed too often, and a success
-does not undo failures that this worker has not heard of.
+here yet is found out late: within those seconds others may still call what has just failed too often. A success that
+knows of no failures writes nothing; its worker remembers it, and its own next failure begins a new row.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Breaker:
         self._telemetry = telemetry
         self._tolerance = tolerance
         self._known: dict[_Key, tuple[Circuit, int]] = {}
+        self._worked: dict[_Key, int] = {}
 
     @property
     def watches(self) -> bool:
@@ -91,6 +92,8 @@ class Breaker:
             claim: Whose attempt it was.
         """
         try:
+            if seen is Sign.WORKS:
+                self._worked[tenant, key] = self._clock.now_ms()
             self._tell(self._last(tenant, key), seen, claim)
         except (PortError, Unreadable) as error:
             self._telemetry.count("circuit_not_told")
@@ -99,7 +102,8 @@ class Breaker:
     def _tell(self, circuit: Circuit, seen: Sign, claim: str) -> None:
         for _ in range(_TRIES):
             now = self._clock.now_ms()
-            new = circuit.after(seen, claim, self._tolerance, now)
+            worked_ms = self._worked.get((circuit.tenant, circuit.key), 0)
+            new = circuit.after(seen, claim, self._tolerance, now, worked_ms)
             if new is None:
                 return
             standing = self._write(new)
@@ -135,5 +139,6 @@ class Breaker:
     def _note(self, circuit: Circuit) -> Circuit:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
+            self._worked.clear()
         self._known[circuit.tenant, circuit.key] = circuit, self._clock.monotonic_ms()
         return circuit

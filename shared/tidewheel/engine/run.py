@@ -216,8 +216,7 @@ class Run:
     # --- call and finish ----------------------------------------------------------------------------------
 
     def _perform(self, claim: Execution, job: Job, message: Received | None, entered: Pass) -> Handled:
-        if claim.attempt == 1:
-            self.clock.sleep_until(claim.due_ms)
+        self.clock.sleep_until(claim.due_ms)  # a second attempt too: the first may have been handed over before
         started = self.clock.now_ms()
         timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
         tenure = self.keeper.hold(claim, job, message, timeout)

@@ -105,6 +105,7 @@ def circuit_item(circuit: Circuit) -> dict[str, dict[str, str]]:
             "pu": number(circuit.probe_until_ms) if circuit.probe_until_ms else None,
             "ver": number(circuit.version),
             "wr": number(circuit.written_ms),
+            "si": number(circuit.since_ms),
             "ttl": ttl(circuit.expires_ms()),
         }
     )
@@ -129,6 +130,7 @@ def _read_circuit(item: Item) -> Circuit:
         probe_until_ms=get_number(item, "pu") or 0,
         version=int(item["ver"]["N"]),
         written_ms=int(item["wr"]["N"]),
+        since_ms=int(item["si"]["N"]),
     )
 
 
