@@ -12,7 +12,11 @@ from pathlib import Path
 from localstack import deploy, outputs, processes
 from localstack.outputs import Outputs
 from localstack.places import REPOSITORY, Places
+from localstack.settings import CONTEXT_VARIABLE
 from tests.support.ministack import ministack
+
+TOLERANT = "circuit_failures=50"
+"""All targets of this tier are one receiver's: those that fail on purpose must not close it to the others."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def private_temporary(folder: Path) -> Iterator[None]:
 @contextmanager
 def deployed(folder: Path) -> Iterator[Stack]:
     """Deploys to an engine that ends, with its Lambdas, when the block does."""
+    os.environ.setdefault(CONTEXT_VARIABLE, TOLERANT)
     places = PrivatePlaces(REPOSITORY, folder)
     places.engine.mkdir(parents=True)
     with private_temporary(folder), ministack() as endpoint:
