@@ -18,13 +18,18 @@ from localstack.engine import (
     write_note,
 )
 from localstack.errors import LocalCloudError
+from localstack.host_engine import LocalStackHost
 from localstack.ministack_engine import MiniStack
 from localstack.places import Places
 from localstack.settings import DEFAULT_PORT, PORT_VARIABLE, chosen_port
 from localstack.show import say, step
 from tidewheel.names import FARGATE_POOL
 
-ENGINES: Mapping[str, Callable[[int, Places], Engine]] = {"ministack": MiniStack, "localstack": LocalStack}
+ENGINES: Mapping[str, Callable[[int, Places], Engine]] = {
+    "ministack": MiniStack,
+    "localstack": LocalStack,
+    "localstack-host": LocalStackHost,
+}
 
 
 def current(places: Places) -> tuple[Running, Engine] | None:

@@ -40,7 +40,7 @@ def ensure() -> Outputs:
         outputs = cloud.up(places)
     else:
         say(f"The local cloud is up ({outputs.engine}, {outputs.endpoint}): `make up` would deploy what has changed.")
-    if outputs.engine != "ministack":
+    if outputs.engine == "localstack":
         raise LocalCloudError("Containers cannot reach this program's receiver: run it without ENGINE, on MiniStack.")
     return outputs
 

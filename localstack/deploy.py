@@ -12,8 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localstack import processes
+from localstack.engine import tail
 from localstack.errors import LocalCloudError
-from localstack.ministack_engine import tail
 from localstack.places import Places
 from localstack.settings import ACCOUNT, CONTEXT_VARIABLE, CREDENTIALS, ECONOMY_VARIABLE, REGION, cdk_environ
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
+import subprocess
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
+from localstack import processes
 from localstack.errors import LocalCloudError
 from localstack.settings import DEFAULT_PORT, PORT_VARIABLE
 
 HOST = "127.0.0.1"
+_LOG_LINES = 15
 
 
 class Engine(Protocol):
@@ -102,3 +108,38 @@ def refuse_foreign_port(port: int, *, in_use: bool) -> None:
             f"Port {port} is in use by another program: stop that, or choose another port, "
             f"as in {PORT_VARIABLE}={other} make up"
         )
+
+
+def tail(log: Path, lines: int = _LOG_LINES) -> str:
+    """The end of a log."""
+    with suppress(OSError):
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    return ""
+
+
+def answers(port: int, path: str) -> bool:
+    """Asks once whether an engine answers."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=1.0)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def await_answer(name: str, child: subprocess.Popen[bytes], port: int, path: str, within_s: float, log: Path) -> None:
+    """Waits until an engine answers.
+
+    Raises:
+        LocalCloudError: It ended, or did not answer in time.
+    """
+    deadline = time.perf_counter() + within_s
+    while child.poll() is None and time.perf_counter() < deadline:
+        if answers(port, path):
+            return
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(processes.LOOK_SECONDS)
+    fate = "ended at once" if child.poll() is not None else f"gave no answer in {within_s:.0f} s"
+    raise LocalCloudError(f"{name} {fate}: see {log}", tail(log))

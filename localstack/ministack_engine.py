@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from localstack import processes
-from localstack.engine import HOST
+from localstack.engine import HOST, await_answer
 from localstack.errors import LocalCloudError
 from localstack.ministack_tuned import CLEAN_END
 from localstack.places import Places
@@ -22,7 +19,6 @@ from localstack.show import say
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
-_LOG_LINES = 15
 
 
 def command(places: Places) -> list[str]:
@@ -70,39 +66,13 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def is_ready(port: int) -> bool:
-    """Asks once whether MiniStack answers."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=1.0)
-    try:
-        connection.request("GET", "/_ministack/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def tail(log: Path, lines: int = _LOG_LINES) -> str:
-    """The end of a log."""
-    with suppress(OSError):
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
-    return ""
-
-
 def await_ready(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Waits until MiniStack answers.
 
     Raises:
         LocalCloudError: It ended, or did not answer in time.
     """
-    deadline = time.perf_counter() + READY_SECONDS
-    while child.poll() is None and time.perf_counter() < deadline:
-        if is_ready(port):
-            return
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(processes.LOOK_SECONDS)
-    fate = "ended at once" if child.poll() is not None else f"gave no answer in {READY_SECONDS:.0f} s"
-    raise LocalCloudError(f"MiniStack {fate}: see {log}", tail(log))
+    await_answer("MiniStack", child, port, "/_ministack/ready", READY_SECONDS, log)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,16 @@ class Places:
         return self.local / "ministack" / "bin" / "python"
 
     @property
+    def host_python(self) -> Path:
+        """The interpreter of LocalStack's own venv; its Lambdas run on it too."""
+        return self.local / "localstack-host" / "bin" / "python"
+
+    @property
+    def dynamodb_local(self) -> Path:
+        """DynamoDB Local as it was fetched."""
+        return self.local / "dynamodb-local"
+
+    @property
     def launcher(self) -> Path:
         """The program that becomes MiniStack."""
         return REPOSITORY / "localstack" / "ministack_tuned.py"

@@ -1,0 +1,109 @@
+"""The engine for machines without Docker that are to run LocalStack: its community edition on this machine itself.
+
+Call it what it is: LocalStack's services with our process executor for functions, and DynamoDB Local.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localstack import processes
+from localstack.engine import HOST, await_answer
+from localstack.errors import LocalCloudError
+from localstack.host_setup import JAR
+from localstack.places import REPOSITORY, Places
+from localstack.settings import ACCOUNT, CREDENTIALS, REGION, engine_environ
+
+READY_SECONDS = 90.0
+STOP_SECONDS = 15.0
+READY_PATH = "/_localstack/health"
+
+
+def command(places: Places) -> list[str]:
+    """The launcher under LocalStack's own interpreter; ``-P`` keeps our folder of that name out of its imports."""
+    return [str(places.host_python), "-P", str(launcher())]
+
+
+def launcher() -> Path:
+    """The program that becomes LocalStack."""
+    return REPOSITORY / "localstack" / "host_main.py"
+
+
+def marks(folder: Path, places: Places) -> Sequence[str]:
+    """What the command lines of the engine, its functions and its DynamoDB show."""
+    return (str(launcher()), str(folder), str(places.host_python.parent.parent))
+
+
+def environment(folder: Path, port: int, environ: Mapping[str, str], places: Places) -> dict[str, str]:
+    """LocalStack's settings: everything it keeps lies in ``folder``."""
+    home, temporary = folder / "home", folder / "tmp"
+    library = folder / "var" / "lib" / "localstack" / "lib" / "dynamodb-local"
+    for place in (home, temporary, library):
+        place.mkdir(parents=True, exist_ok=True)
+    if not (library / "2").exists():
+        (library / "2").symlink_to(places.dynamodb_local)
+    return {
+        **engine_environ(environ),
+        **CREDENTIALS,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "GATEWAY_LISTEN": f"{HOST}:{port}",
+        "LOCALSTACK_HOST": f"localhost:{port}",
+        "FILESYSTEM_ROOT": str(folder),
+        "TEST_AWS_ACCOUNT_ID": ACCOUNT,
+        "DISABLE_EVENTS": "1",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DNS_ADDRESS": "0",
+        "OVERRIDE_IN_DOCKER": "0",
+        "PROVIDER_OVERRIDE_DYNAMODB": "v2",
+        "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
+        "DYNAMODB_IN_MEMORY": "1",
+        "LAMBDA_RUNTIME_EXECUTOR": "process",
+        "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.1",
+        "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.5",
+        "SQS_ENDPOINT_STRATEGY": "path",
+    }
+
+
+@dataclass(frozen=True)
+class LocalStackHost:
+    """LocalStack in host mode as the engine of this checkout."""
+
+    port: int
+    places: Places = field(default_factory=Places)
+    name: str = "localstack-host"
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that AWS clients are pointed at."""
+        return f"http://{HOST}:{self.port}"
+
+    def require(self) -> None:
+        """Checks that LocalStack and DynamoDB Local are there."""
+        if not self.places.host_python.exists() or not (self.places.dynamodb_local / JAR).exists():
+            raise LocalCloudError("LocalStack is not installed: run `make setup-host`.")
+
+    def start(self) -> int:
+        """Starts it and waits until it answers."""
+        folder = self.places.engine
+        environ = environment(folder, self.port, os.environ, self.places)
+        child = processes.start_detached(command(self.places), environ, self.places.engine_log, folder)
+        try:
+            await_answer("LocalStack", child, self.port, READY_PATH, READY_SECONDS, self.places.engine_log)
+        except BaseException:
+            self.stop(child.pid)
+            raise
+        return child.pid
+
+    def running(self, pid: int) -> bool:
+        """Whether the process with this id is our LocalStack."""
+        return processes.is_ours(processes.process_table(), pid, marks(self.places.engine, self.places))
+
+    def stop(self, pid: int) -> None:
+        """Stops it; its functions, which are groups of their own, end with it."""
+        processes.stop_group(pid, marks(self.places.engine, self.places), STOP_SECONDS)
