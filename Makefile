@@ -32,6 +32,8 @@ sum = $(shell { echo "$(UV_VERSION) $(PYTHON_IN_USE)"; cat $(1) 2>/dev/null; } |
 UV_STAMP := .local/uv/.made-$(call sum)
 VENV_STAMP := .venv/.made-$(call sum,pyproject.toml uv.lock)
 MINISTACK_STAMP := .local/ministack/.made-$(call sum,localstack/ministack.lock)
+HOST_STAMP := .local/localstack-host/.made-$(call sum,localstack/host.lock localstack/host_setup.py \
+  localstack/executor/pyproject.toml $(wildcard localstack/executor/tidewheel_executor/*.py))
 CDK_STAMP := infra/node_modules/.made-$(call sum,infra/package.json infra/package-lock.json)
 
 FAST := tests/unit tests/properties tests/architecture tests/functions
@@ -58,6 +60,7 @@ check: $(VENV_STAMP) ## Format, lint, types, layers and the fast tests: under tw
 	@.venv/bin/ruff format --check --quiet . || { echo "Not formatted: run .venv/bin/ruff format ."; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
+	@cd localstack/executor && ../../.venv/bin/mypy --config-file mypy.ini
 	@.venv/bin/lint-imports --no-logo
 	@echo "== unit, properties, architecture, functions, contract in memory"
 	@$(PYTEST) -n 2 -m "not ministack" $(FAST) tests/contract
@@ -91,7 +94,7 @@ synth: setup ## Synthesize the stacks for both targets; needs no AWS account
 deploy: setup ## Deploy to your AWS account: make deploy AUTHORIZER_ARN=arn:aws:lambda:...
 	@$(WITH_VENV) $(CDK) deploy --all --no-notices -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)"
 
-setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) ## Install everything; again: only what has changed
+setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) $(if $(filter localstack-host,$(ENGINE)),$(HOST_STAMP)) ## Install everything; again: only what has changed
 
 clean: down ## Stop, and remove what was installed and built
 	rm -rf .venv .local cdk.out infra/node_modules .mypy_cache .ruff_cache
@@ -133,6 +136,19 @@ $(MINISTACK_STAMP): $(UV_STAMP)
 	@$(UV) venv --quiet --no-project --python "$(PYTHON_IN_USE)" .local/ministack
 	@$(UV) pip sync --quiet --require-hashes --python .local/ministack/bin/python localstack/ministack.lock \
 	  || { echo "MiniStack did not install: see above, then run make setup again" >&2; exit 1; }
+	@touch $@
+
+# LocalStack without Docker: asked for by ENGINE=localstack-host. The executor is built from a copy, so that building it
+# leaves nothing in the checkout.
+$(HOST_STAMP): $(VENV_STAMP)
+	@echo "setup: LocalStack's community engine and DynamoDB Local into .local (only for ENGINE=localstack-host)"
+	@rm -rf .local/localstack-host .local/executor
+	@$(UV) venv --quiet --no-project --python "$(PYTHON_IN_USE)" .local/localstack-host
+	@$(UV) pip sync --quiet --require-hashes --python .local/localstack-host/bin/python localstack/host.lock \
+	  || { echo "LocalStack did not install: see above, then run make again" >&2; exit 1; }
+	@cp -r localstack/executor .local/executor
+	@$(UV) pip install --quiet --no-deps --python .local/localstack-host/bin/python .local/executor
+	@$(RUN) -m localstack.host_setup
 	@touch $@
 
 $(CDK_STAMP): $(VENV_STAMP)

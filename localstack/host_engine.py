@@ -86,7 +86,7 @@ class LocalStackHost:
     def require(self) -> None:
         """Checks that LocalStack and DynamoDB Local are there."""
         if not self.places.host_python.exists() or not (self.places.dynamodb_local / JAR).exists():
-            raise LocalCloudError("LocalStack is not installed: run `make setup-host`.")
+            raise LocalCloudError("LocalStack is not installed: run `make setup ENGINE=localstack-host`.")
 
     def start(self) -> int:
         """Starts it and waits until it answers."""

@@ -23,12 +23,10 @@ TUNED_AGAINST = "4.13.1"
 class _Unread(SourceFileLoader):
     """Loads a module without evaluating its annotations."""
 
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> CodeType:
-        flags = __future__.annotations.compiler_flag
-        return compile(data, path, "exec", flags=flags, dont_inherit=True, optimize=_optimize)
-
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader's protocol
-        return self.source_to_code(self.get_data(self.path), self.path)  # never the cached code of an ordinary import
+        source = self.get_data(self.path)  # never the cached code of an ordinary import
+        code: CodeType = compile(source, self.path, "exec", __future__.annotations.compiler_flag, dont_inherit=True)
+        return code
 
 
 class _Finder(PathFinder):

@@ -203,7 +203,7 @@ class TestUp:
             docker_engine.LocalStack(4566, places).require()
 
     def test_an_unknown_engine_is_refused_with_the_known(self):
-        with pytest.raises(LocalCloudError, match="localstack, ministack"):
+        with pytest.raises(LocalCloudError, match="localstack, localstack-host, ministack"):
             engine.choose_name({"ENGINE": "moto"}, cloud.ENGINES)
 
     @pytest.mark.parametrize(("name", "port"), [("localstack", None), ("ministack", 4700)])
