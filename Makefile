@@ -65,7 +65,7 @@ check: $(VENV_STAMP) ## Format, lint, types, layers and the fast tests: under tw
 	@echo "== unit, properties, architecture, functions, contract in memory"
 	@$(PYTEST) -n 2 -m "not ministack" $(FAST) tests/contract
 
-test: check setup ## Check, and everything else: stacks, simulation, the contract and the flow on the local cloud
+test: check setup $(HOST_STAMP) ## Check, and everything else: stacks, simulation, the contract and the flow on the local cloud
 	@echo "== contract on the local cloud"
 	@$(PYTEST) -n 2 -m ministack $(FAST) tests/contract
 	@echo "== stacks, simulation and what else there is"
