@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from localstack import processes
+from localstack.engine import tail
 from localstack.errors import LocalCloudError
-from localstack.ministack_engine import tail
 from localstack.places import Places
 from localstack.settings import CREDENTIALS, REGION, engine_environ
 from localstack.show import step
