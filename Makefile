@@ -141,7 +141,7 @@ $(MINISTACK_STAMP): $(UV_STAMP)
 # LocalStack without Docker: asked for by ENGINE=localstack-host. The executor is built from a copy, so that building it
 # leaves nothing in the checkout.
 $(HOST_STAMP): $(VENV_STAMP)
-	@echo "setup: LocalStack's community engine and DynamoDB Local into .local (only for ENGINE=localstack-host)"
+	@echo "setup: LocalStack's community engine and DynamoDB Local into .local (for ENGINE=localstack-host, and the tests of its executor)"
 	@rm -rf .local/localstack-host .local/executor
 	@$(UV) venv --quiet --no-project --python "$(PYTHON_IN_USE)" .local/localstack-host
 	@$(UV) pip sync --quiet --require-hashes --python .local/localstack-host/bin/python localstack/host.lock \
