@@ -36,12 +36,17 @@ HOST_STAMP := .local/localstack-host/.made-$(call sum,localstack/host.lock local
   localstack/executor/pyproject.toml $(wildcard localstack/executor/tidewheel_executor/*.py))
 CDK_STAMP := infra/node_modules/.made-$(call sum,infra/package.json infra/package-lock.json)
 
+# Engines apart by commas run side by side, each with a process of pytest of its own.
+TEST_ENGINES := ministack,localstack-host
+comma := ,
+engines = $(words $(subst $(comma), ,$(ENGINE)))
+
 FAST := tests/unit tests/properties tests/architecture tests/functions
 
-.PHONY: help setup demo up down status test check sim bench synth deploy clean
+.PHONY: help setup demo up down status test test-e2e check sim bench synth deploy clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## Start the local cloud, schedule jobs and watch them fire
 	@$(RUN) -m localstack demo
@@ -70,8 +75,11 @@ test: check setup $(HOST_STAMP) ## Check, and everything else: stacks, simulatio
 	@$(PYTEST) -n 2 -m ministack $(FAST) tests/contract
 	@echo "== stacks, simulation and what else there is"
 	@$(PYTEST) -n 2 tests $(addprefix --ignore=,$(FAST) tests/contract tests/e2e)
-	@echo "== end to end on the local cloud"
-	@$(PYTEST) tests/e2e
+	@$(MAKE) test-e2e ENGINE=$(or $(ENGINE),$(TEST_ENGINES))
+
+test-e2e: setup ## The flow on the deployed stack alone: make test-e2e ENGINE=ministack,localstack-host
+	@echo "== end to end on $(or $(ENGINE),ministack)"
+	@$(PYTEST) -rs $(if $(filter-out 0 1,$(engines)),-n $(engines) --dist loadgroup) tests/e2e
 
 bench: setup ## Measure lateness, CPU, billed units, memory and the idle cost on the local cloud
 	@$(RUN) -m localstack bench
@@ -94,7 +102,7 @@ synth: setup ## Synthesize the stacks for both targets; needs no AWS account
 deploy: setup ## Deploy to your AWS account: make deploy AUTHORIZER_ARN=arn:aws:lambda:...
 	@$(WITH_VENV) $(CDK) deploy --all --no-notices -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)"
 
-setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) $(if $(filter localstack-host,$(ENGINE)),$(HOST_STAMP)) ## Install everything; again: only what has changed
+setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) $(if $(findstring localstack-host,$(ENGINE)),$(HOST_STAMP)) ## Install everything; again: only what has changed
 
 clean: down ## Stop, and remove what was installed and built
 	rm -rf .venv .local cdk.out infra/node_modules .mypy_cache .ruff_cache

@@ -31,7 +31,7 @@ def marks(places: Places) -> Sequence[str]:
     return (str(places.launcher), str(places.local))
 
 
-def environment(folder: Path, port: int, environ: Mapping[str, str]) -> dict[str, str]:
+def environment(folder: Path, port: int, environ: Mapping[str, str], *, lasting: bool = True) -> dict[str, str]:
     """MiniStack's settings: everything it keeps lies in ``folder``."""
     home, temporary = folder / "home", folder / "tmp"
     for place in (home, temporary):
@@ -45,9 +45,9 @@ def environment(folder: Path, port: int, environ: Mapping[str, str]) -> dict[str
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
         "LOG_LEVEL": "WARNING",
-        "PERSIST_STATE": "1",
+        "PERSIST_STATE": str(int(lasting)),
         "STATE_DIR": str(folder / "state"),
-        "S3_PERSIST": "1",
+        "S3_PERSIST": str(int(lasting)),
         "S3_DATA_DIR": str(folder / "s3"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",  # it must not look for containers to remove
@@ -77,10 +77,17 @@ def await_ready(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 @dataclass(frozen=True)
 class MiniStack:
-    """MiniStack as the engine of this checkout."""
+    """MiniStack.
+
+    Args:
+        port: Where it listens.
+        places: Its files.
+        lasting: Whether it saves its state at a clean end.
+    """
 
     port: int
     places: Places = field(default_factory=Places)
+    lasting: bool = True
     name: str = "ministack"
 
     @property
@@ -97,7 +104,7 @@ class MiniStack:
         """Starts it and waits until it answers."""
         folder = self.places.engine
         clear(folder)
-        environ = environment(folder, self.port, os.environ)
+        environ = environment(folder, self.port, os.environ, lasting=self.lasting)
         child = processes.start_detached(command(self.places), environ, self.places.engine_log, folder)
         try:
             await_ready(child, self.port, self.places.engine_log)

@@ -1,4 +1,4 @@
-"""Where the local cloud keeps its things: all below ``.local/`` of this checkout."""
+"""Where the local cloud keeps its things: all below ``.local/`` of this checkout, unless a folder is named for them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,25 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Places:
-    """The files and folders of one checkout's local cloud."""
+    """The files and folders of one local cloud.
+
+    Args:
+        root: The checkout, with the tools that setup installed.
+        own: Where everything is written that is this cloud's alone, if it is not the checkout's own one.
+    """
 
     root: Path = REPOSITORY
+    own: Path | None = None
+
+    @property
+    def tools(self) -> Path:
+        """What setup installed; git ignores it."""
+        return self.root / ".local"
 
     @property
     def local(self) -> Path:
-        """The folder that holds everything; git ignores it."""
-        return self.root / ".local"
+        """What a local cloud writes."""
+        return self.own or self.tools
 
     @property
     def engine(self) -> Path:
@@ -62,17 +73,17 @@ class Places:
     @property
     def ministack_python(self) -> Path:
         """The interpreter of MiniStack's own venv; its Lambdas run on it too."""
-        return self.local / "ministack" / "bin" / "python"
+        return self.tools / "ministack" / "bin" / "python"
 
     @property
     def host_python(self) -> Path:
         """The interpreter of LocalStack's own venv; its Lambdas run on it too."""
-        return self.local / "localstack-host" / "bin" / "python"
+        return self.tools / "localstack-host" / "bin" / "python"
 
     @property
     def dynamodb_local(self) -> Path:
         """DynamoDB Local as it was fetched."""
-        return self.local / "dynamodb-local"
+        return self.tools / "dynamodb-local"
 
     @property
     def launcher(self) -> Path:

@@ -51,7 +51,7 @@ def engine_environ(environ: Mapping[str, str]) -> dict[str, str]:
 def cdk_environ(environ: Mapping[str, str], places: Places, endpoint: str) -> dict[str, str]:
     """The user's environment with every AWS setting replaced by the local cloud's."""
     kept = {name: value for name, value in environ.items() if not name.startswith(("AWS_", "CDK_"))}
-    uv = places.local / "uv" / "bin" / "uv"
+    uv = places.tools / "uv" / "bin" / "uv"
     return {
         **kept,
         **({"UV": str(uv)} if uv.exists() and not environ.get("UV") else {}),

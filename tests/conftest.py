@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.ministack import ministack
+from tests.support.engines import ministack
 
 TESTS = Path(__file__).parent
 LOOPBACK = "127.0.0.1"

@@ -24,7 +24,7 @@ SHARDS, ECONOMY_SHARDS = 16, 2
 
 def _measure() -> dict[str, Any]:
     from tests.bench import cpu, idle, memory, units, worker  # noqa: PLC0415 - after the credentials have been set
-    from tests.support.ministack import ministack  # noqa: PLC0415
+    from tests.support.engines import ministack  # noqa: PLC0415
 
     with ministack() as endpoint:
         billed = units.per_fire(endpoint)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.support.billing import Bill
 from tests.support.billing_bench import Bench
-from tests.support.ministack import ministack
+from tests.support.engines import ministack
 from tests.support.world import Backend, memory, ministack_world
 from tests.support.world_examples import NOW_MS, a_job
 from tidewheel.domain.expansion import Dispatch

@@ -11,7 +11,7 @@ import boto3
 from tests.support.billing import Bill
 from tests.support.billing_bench import Target
 from tests.support.calls import a_keeper, an_admission
-from tests.support.ministack import ministack
+from tests.support.engines import ministack
 from tests.support.tables import drop_queues, drop_tables, make_queues, make_tables
 from tests.support.world import Backend, Cloud, cloud_backend, memory
 from tests.support.world_examples import NOW_MS, ROUTE, TENANT, a_job

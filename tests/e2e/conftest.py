@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from localstack.receiver import Receiver
+from tests.e2e.engines import chosen, reason
 from tests.e2e.stack import Stack, deployed
 from tests.support.polling import until
 from tests.support.receiver import Target, Targets, check
@@ -19,12 +21,23 @@ from tidewheel.wire.execution import ExecutionAnswer
 from tidewheel.wire.job import JobAnswer
 
 _SECONDS = 30.0  # for one request: the first one starts a Lambda
-Await = Callable[..., ExecutionAnswer]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test on each engine that was asked for; several engines run side by side under ``-n --dist loadgroup``."""
+    file, function = Path(metafunc.module.__file__).name, metafunc.function.__name__
+    if "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", [_on(one, reason(one, file, function)) for one in chosen()], scope="session")
+
+
+def _on(engine: str, lack: str | None) -> Any:
+    marks = [pytest.mark.xdist_group(engine)]
+    return pytest.param(engine, marks=[*marks, pytest.mark.skip(reason=f"{engine}: {lack}")] if lack else marks)
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("stack")) as found:
+def stack(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with deployed(engine, tmp_path_factory.mktemp("stack")) as found:
         yield found
 
 

@@ -7,11 +7,8 @@ import json
 
 import pytest
 
-from localstack import deploy
 from tests.support.polling import until
 from tidewheel.wire.values import to_ms
-
-pytestmark = pytest.mark.ministack
 
 ROLE = "arn:aws:iam::000000000000:role/machines"
 _count = itertools.count(1)
@@ -25,7 +22,7 @@ def new_name():
 @pytest.fixture(scope="session")
 def aws(stack):
     """Clients of the services that the deployed stack's workers call."""
-    return lambda service: deploy.client(service, stack.outputs.endpoint)
+    return stack.client
 
 
 class Inbox:

@@ -8,8 +8,6 @@ from tests.support.polling import until
 from tidewheel.domain.precision import CLAIM_EARLY_MS
 from tidewheel.wire.values import format_instant, from_ms, to_ms
 
-pytestmark = pytest.mark.ministack
-
 SECOND_MS = 1_000
 AFTER_MS = 4 * SECOND_MS
 HELD_MS = CLAIM_EARLY_MS + 100

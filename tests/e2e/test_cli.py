@@ -12,8 +12,6 @@ import pytest
 
 from tests.support.polling import until
 
-pytestmark = pytest.mark.ministack
-
 PROGRAM = Path(sys.executable).with_name("tidewheel")
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from localstack.receiver import Reply
-
-pytestmark = pytest.mark.ministack
 
 QUICK = {"max_attempts": 3, "strategy": "fixed", "base": "100ms"}
 

@@ -10,8 +10,6 @@ import pytest
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.wire.values import format_instant, from_ms, to_ms
 
-pytestmark = pytest.mark.ministack
-
 SECOND_MS = 1_000
 
 

@@ -10,8 +10,6 @@ import pytest
 from tidewheel.client import ApiError
 from tidewheel.wire.values import from_ms, to_ms
 
-pytestmark = pytest.mark.ministack
-
 TARGET = {"kind": "http", "url": "https://example.com/hook"}
 LATER = {"cron": "0 9 * * *", "timezone": "Europe/Paris"}
 BODY = {"name": "e2e", "schedule": LATER, "target": TARGET}

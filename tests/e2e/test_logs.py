@@ -7,8 +7,6 @@ import pytest
 from localstack.receiver import Reply
 from tidewheel.client import ApiError
 
-pytestmark = pytest.mark.ministack
-
 
 def test_a_short_answer_is_read_back_and_the_timeline_tells_its_way(client, jobs, new_target):
     job = jobs.create(target=new_target(Reply(body=b"all is well")).spec())

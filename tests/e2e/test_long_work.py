@@ -14,8 +14,6 @@ import pytest
 from tests.support.polling import until
 from tests.support.pool_workers import pool_workers
 
-pytestmark = pytest.mark.ministack
-
 SECONDS = int(os.environ.get("COMMAND_S", "20"))
 PATIENCE_S = 3 * SECONDS + 120
 # Counts to the number given, a step each second, from where the last attempt left off.

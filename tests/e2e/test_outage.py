@@ -22,8 +22,6 @@ from tidewheel.wire.execution import LedgerAnswer, LedgerLine
 from tidewheel.wire.job import JobAnswer
 from tidewheel.wire.values import format_instant, from_ms, to_ms
 
-pytestmark = pytest.mark.ministack
-
 SECOND_MS = 1_000
 OUTAGE_MS = int(os.environ.get("OUTAGE_S", "20")) * SECOND_MS
 SCHEDULER = physical(DEFAULT_DEPLOYMENT, Function.SCHEDULER)
@@ -56,8 +54,8 @@ class Outage:
 @pytest.fixture
 def asleep(stack):
     """The rule that wakes the watchdog is disabled, and a watchdog that was already awake has looked its last."""
-    functions = deploy.client("lambda", stack.outputs.endpoint)
-    rules = deploy.client("events", stack.outputs.endpoint)
+    functions = stack.client("lambda")
+    rules = stack.client("events")
     watchdog = functions.get_function(FunctionName=stack.outputs.minute_function)["Configuration"]["FunctionArn"]
     (rule,) = rules.list_rule_names_by_target(TargetArn=watchdog)["RuleNames"]
     rules.disable_rule(Name=rule)

@@ -10,8 +10,6 @@ import pytest
 from localstack.receiver import Reply
 from tidewheel.wire.values import format_instant, from_ms
 
-pytestmark = pytest.mark.ministack
-
 SLOW_MS = 2_500
 RUNS = 8
 

@@ -11,13 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from statistics import quantiles
 
-import pytest
-
 from localstack.receiver import Reply
 from tests.support.polling import until
 from tests.support.pool_workers import pool_workers
-
-pytestmark = pytest.mark.ministack
 
 WAITING = int(os.environ.get("WAITING", "120"))
 CRITICAL = max(20, WAITING // 20)

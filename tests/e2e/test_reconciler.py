@@ -6,11 +6,8 @@ import json
 
 import pytest
 
-from localstack import deploy
 from tests.support.polling import until
 from tidewheel.names import DEFAULT_DEPLOYMENT, Function, Table, physical
-
-pytestmark = pytest.mark.ministack
 
 RECONCILER = physical(DEFAULT_DEPLOYMENT, Function.RECONCILER)
 CONTROL = physical(DEFAULT_DEPLOYMENT, Table.CONTROL)
@@ -19,13 +16,13 @@ SWEEP = {"pk": {"S": "sweep"}}
 
 @pytest.fixture
 def dynamodb(stack):
-    return deploy.client("dynamodb", stack.outputs.endpoint)
+    return stack.client("dynamodb")
 
 
 @pytest.fixture
 def run(stack):
     """Calls the reconciler as its rule does; its answer."""
-    functions = deploy.client("lambda", stack.outputs.endpoint)
+    functions = stack.client("lambda")
 
     def invoke():
         answer = functions.invoke(FunctionName=RECONCILER, Payload=b"{}")

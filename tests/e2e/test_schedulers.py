@@ -9,12 +9,9 @@ import signal
 import httpx
 import pytest
 
-from localstack import deploy
 from tests.support.polling import until
 from tidewheel.names import DEFAULT_DEPLOYMENT, Env, Function, Table, physical
 from tidewheel.wire.values import to_ms
-
-pytestmark = pytest.mark.ministack
 
 SECOND_MS = 1_000
 SCHEDULER = physical(DEFAULT_DEPLOYMENT, Function.SCHEDULER)
@@ -23,14 +20,14 @@ NEXT = f"{SCHEDULER}-next"
 
 @pytest.fixture
 def functions(stack):
-    return deploy.client("lambda", stack.outputs.endpoint)
+    return stack.client("lambda")
 
 
 @pytest.fixture
 def lease(stack):
     """Reads who sits in a seat: owner, epoch and code version."""
     table = physical(DEFAULT_DEPLOYMENT, Table.CONTROL)
-    dynamodb = deploy.client("dynamodb", stack.outputs.endpoint)
+    dynamodb = stack.client("dynamodb")
 
     def read(seat=0):
         item = dynamodb.get_item(TableName=table, Key={"pk": {"S": f"lease#{seat}"}}, ConsistentRead=True).get("Item")

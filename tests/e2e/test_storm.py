@@ -11,14 +11,10 @@ import random
 import threading
 from collections import Counter
 
-import pytest
-
 from localstack.receiver import Arrival, Reply
 from tests.support.polling import until
 from tests.support.pool_workers import PoolWorkers, pool_workers
 from tidewheel.wire.values import format_instant, from_ms
-
-pytestmark = pytest.mark.ministack
 
 EXECUTIONS = int(os.environ.get("STORM", "240"))
 KILL_EVERY_MS = int(float(os.environ.get("KILL_EVERY_S", "1")) * 1_000)

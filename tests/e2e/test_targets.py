@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from localstack import deploy
 from localstack.receiver import Reply
-
-pytestmark = pytest.mark.ministack
 
 
 def test_a_secret_reaches_the_target_and_shows_nowhere(client, stack, jobs, all_targets):
-    secrets = deploy.client("secretsmanager", stack.outputs.endpoint)
+    secrets = stack.client("secretsmanager")
     secrets.create_secret(Name="tidewheel/default/billing", SecretString='{"token": "s3cret-billing"}')
     secrets.create_secret(Name="tidewheel/other/theirs", SecretString="not yours")
     target = all_targets.answering(lambda one: Reply(400, body=one.headers["authorization"].encode() + one.body))

@@ -16,7 +16,7 @@ def _end_with_parent(pipe: int) -> None:
 
 
 def main() -> None:
-    """The arguments: the pipe's number, and the handler."""
+    """The arguments: the pipe's number, the handler, and the code's folder, by which a list of processes tells it."""
     pipe, handler = int(sys.argv[1]), sys.argv[2]
     os.set_inheritable(pipe, False)
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()

@@ -81,7 +81,7 @@ class _Process:
             "PATH": os.environ.get("PATH", os.defpath),
         }
         self.child = subprocess.Popen(
-            [python, "-P", str(child.__file__), str(read_end), function.handler],
+            [python, "-P", str(child.__file__), str(read_end), function.handler, str(function.code)],
             env=environ,
             cwd=function.code,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,44 @@
+"""What the end-to-end tier leaves out on an engine: by one table, with a reason, and little."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from localstack.cloud import ENGINES
+from localstack.errors import LocalCloudError
+from tests.e2e.engines import LACKS, chosen, reason
+
+TIER = Path(__file__).parents[1] / "e2e"
+TESTS = [
+    (file.name, name)
+    for file in sorted(TIER.glob("test_*.py"))
+    for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+]
+
+
+def test_every_engine_has_its_line():
+    assert set(LACKS) == set(ENGINES)
+
+
+@pytest.mark.parametrize("engine", LACKS)
+def test_the_table_names_tests_that_are_there_and_fewer_than_a_tenth(engine):
+    known = {file for file, _ in TESTS} | {f"{file}::{name}" for file, name in TESTS}
+    assert set(LACKS[engine]) <= known
+    assert all(LACKS[engine].values())
+    left_out = [one for one in TESTS if reason(engine, *one)]
+    assert len(left_out) < len(TESTS) / 10
+
+
+def test_nothing_else_skips():
+    for file in [*TIER.glob("test_*.py"), TIER / "stack.py"]:
+        assert not re.search(r"pytest\.(mark\.)?(skip|skipif|xfail|importorskip)\b", file.read_text()), file
+
+
+def test_engines_are_chosen_by_name():
+    assert chosen({}) == ["ministack"]
+    assert chosen({"ENGINE": "ministack, localstack-host"}) == ["ministack", "localstack-host"]
+    with pytest.raises(LocalCloudError, match="ENGINE=moto is no engine"):
+        chosen({"ENGINE": "ministack,moto"})

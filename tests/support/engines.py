@@ -1,0 +1,64 @@
+"""A private engine for a test session: its own port, process group and folder.
+
+    @pytest.fixture(scope="session")
+    def endpoint() -> Iterator[str]:
+        with ministack() as url:
+            yield url
+
+Under pytest-xdist each worker is a session of its own and gets its own.
+"""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from localstack.cloud import ENGINES
+from localstack.engine import HOST, Engine
+from localstack.ministack_engine import MiniStack
+from localstack.places import Places
+
+_FORGETFUL: Mapping[str, Callable[[int, Places], Engine]] = {**ENGINES, "ministack": partial(MiniStack, lasting=False)}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def private_engine(name: str, folder: Path) -> Iterator[Engine]:
+    """Yields an engine that ends, with its functions, when the block does. It keeps nothing.
+
+    Clients need any credentials and the region us-east-1.
+
+    Raises:
+        LocalCloudError: It is not installed, or does not come up.
+    """
+    engine = _FORGETFUL[name](_free_port(), Places(own=folder))
+    engine.require()
+    if engine.running(0):
+        raise RuntimeError(f"{name} runs already, and there can be one alone: run `make down`.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # its process is meant to go on, known by its id alone
+        pid = engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop(pid)
+
+
+@contextmanager
+def ministack() -> Iterator[str]:
+    """Yields the endpoint URL of a MiniStack that ends, with its Lambdas, when the block does."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tidewheel-", ignore_cleanup_errors=True) as name,
+        private_engine("ministack", Path(name)) as engine,
+    ):
+        yield engine.endpoint
