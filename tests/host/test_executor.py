@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.support.host import PYTHON, in_venv, needs_host
+from tests.support.host import PYTHON, gone, in_venv, needs_host
 from tests.support.polling import until
 
 pytestmark = needs_host
@@ -70,14 +68,6 @@ def invoked(tmp_path, monkeypatch):
         return in_venv(DRIVE, tmp_path, handler, str(timeout), json.dumps(events))
 
     return run
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_a_process_serves_one_invocation_after_another(invoked):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from localstack import processes
 from localstack.places import Places
 
 PYTHON = Places().host_python
@@ -23,3 +24,8 @@ def in_venv(program: str, folder: Path, *arguments: str) -> Any:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    return pid not in {row.pid for row in processes.process_table() if row.alive}
