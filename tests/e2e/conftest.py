@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from localstack.receiver import Receiver
+from localstack.receiver import Answer, Receiver, Reply
 from tests.e2e.engines import chosen, reason
 from tests.e2e.stack import Stack, deployed
 from tests.support.polling import until
@@ -110,8 +110,8 @@ def new_target(all_targets: Targets, jobs: Jobs) -> Iterator[Callable[..., Targe
     """Makes targets, and checks at the end what holds for all that reached them."""
     made: list[Target] = []
 
-    def new(*replies: Any) -> Target:
-        made.append(all_targets.new(*replies))
+    def new(*replies: Reply, answer: Answer | None = None) -> Target:
+        made.append(all_targets.answering(answer) if answer else all_targets.new(*replies))
         return made[-1]
 
     yield new

@@ -100,6 +100,7 @@ def next_version(functions):
     kept = {name: found["Configuration"][name] for name in ("Runtime", "Role", "Handler", "Timeout", "MemorySize")}
     variables = {**found["Configuration"]["Environment"]["Variables"], Env.CODE_VERSION.value: "next"}
     functions.create_function(FunctionName=NEXT, Code={"ZipFile": code}, Environment={"Variables": variables}, **kept)
+    functions.get_waiter("function_active_v2").wait(FunctionName=NEXT, WaiterConfig={"Delay": 1})
     yield NEXT
     functions.delete_function(FunctionName=NEXT)
 
