@@ -1,0 +1,97 @@
+"""A worker on a cloud whose every call is billed: what one message costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import boto3
+
+from tests.support.billing import Bill
+from tests.support.calls import a_keeper, an_admission
+from tests.support.tables import drop_tables, make_tables
+from tests.support.world import Cloud, cloud_backend
+from tests.support.world_examples import NOW_MS, TENANT, a_job
+from tidewheel.adapters.memory import CountedEntropy, RecordingTelemetry, SettableClock
+from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.engine.admission import Admission
+from tidewheel.engine.layouts import Layouts
+from tidewheel.engine.run import Run
+from tidewheel.ports import Call
+
+Cost = tuple[float, float, float]
+"""Write units of Executions and of Wheel, and read units of Executions."""
+
+OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "", "HTTP 500")
+
+
+class Till:
+    """A worker whose every message has its price.
+
+    Args:
+        cloud: Where everything is kept.
+        apart_ms: How far the job's runs lie apart.
+    """
+
+    def __init__(self, cloud: Cloud, apart_ms: int) -> None:
+        self.backend = cloud_backend("ministack", cloud)
+        self.clock = SettableClock(NOW_MS)
+        self.telemetry = RecordingTelemetry()
+        self.bill = Bill()
+        self.bill.watch(cloud.dynamodb)
+        self.answer: Callable[[], Answer] = lambda: OK
+        self.layouts = Layouts(self.backend.control, self.clock, 1)
+        self.layouts.now()
+        self._apart_ms = apart_ms
+        self.starts(an_admission(self.backend.executions, self.clock, self.telemetry))
+
+    def starts(self, admission: Admission) -> None:
+        """Another worker process."""
+        self.run = Run(
+            self.backend.jobs,
+            self.backend.executions,
+            self.backend.wheel,
+            {"http": self},
+            self.clock,
+            CountedEntropy(),
+            self.telemetry,
+            self.layouts,
+            self.backend.locks,
+            a_keeper(self.backend.executions, self.clock, self.telemetry),
+            admission,
+        )
+
+    def call(self, _call: Call) -> Answer:
+        return self.answer()
+
+    def job(self, **fields: object) -> None:
+        """Defines the job whose runs these are."""
+        self.made = a_job(**fields)
+        assert self.backend.jobs.create(self.made, None, None)
+
+    def pays(self, number: int, *, attempt: int = 1, recorded: bool = False) -> tuple[str, Cost]:
+        """What becomes of a run's message, and for how much."""
+        nominal = NOW_MS + number * self._apart_ms
+        id = str(ExecutionId(self.made.id, nominal))
+        self.clock.sleep_until(nominal)
+        before = self._spent()
+        handled = self.run.handle(Dispatch(TENANT, id, attempt, 1, nominal, recorded=recorded))
+        spent = self._spent()
+        return handled.why, tuple(round(now - then, 1) for now, then in zip(spent, before, strict=True))  # type: ignore[return-value]
+
+    def _spent(self) -> Cost:
+        reads = sum(units for (table, _), units in self.bill.reads.items() if table == "executions")
+        return self.bill.written("executions"), self.bill.written("wheel"), reads
+
+
+@contextmanager
+def till_at(endpoint: str, apart_ms: int) -> Iterator[Till]:
+    """One on a local cloud, with tables of its own for so long."""
+    dynamodb, sqs = (boto3.client(kind, endpoint_url=endpoint) for kind in ("dynamodb", "sqs"))
+    tables = make_tables(dynamodb)
+    try:
+        yield Till(Cloud(dynamodb, sqs, tables), apart_ms)
+    finally:
+        drop_tables(dynamodb, tables)
