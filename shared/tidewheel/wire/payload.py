@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from tidewheel.domain.secret import references_in
 from tidewheel.wire.model import refusal, shown
@@ -85,9 +84,11 @@ def _check_group(group: str) -> str:
     return group
 
 
-def check_message(body: Any, attributes: Mapping[str, str]) -> None:
-    """Refuses a message whose body and attributes are too long together: names and types of attributes count."""
-    check_size(text_of(body), *(f"{name}String{value}" for name, value in attributes.items()))
+def _check_together(attributes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    """Body and attributes count together, those with their names and types."""
+    body = text_of(info.data.get("body"))  # absent if it was refused itself
+    check_size(body, *(f"{name}String{value}" for name, value in attributes.items()))
+    return attributes
 
 
 JsonPayload = Annotated[Any, AfterValidator(_check_json)]
@@ -96,8 +97,13 @@ JsonPayload = Annotated[Any, AfterValidator(_check_json)]
 MessageBody = Annotated[Any, AfterValidator(_check_body)]
 """Any JSON; a string is sent as it is."""
 
-Attributes = Annotated[dict[str, str], Field(max_length=MAX_ATTRIBUTES), AfterValidator(_check_attributes)]
-"""Attributes of a message, all of them strings."""
+Attributes = Annotated[
+    dict[str, str],
+    Field(max_length=MAX_ATTRIBUTES),
+    AfterValidator(_check_attributes),
+    AfterValidator(_check_together),
+]
+"""Attributes of a message, all of them strings. They follow the ``body`` in their model, with which they must fit."""
 
 Group = Annotated[
     str,

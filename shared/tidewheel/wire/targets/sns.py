@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import arn_of
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.payload import Attributes, Group, MessageBody, check_message
+from tidewheel.wire.payload import Attributes, Group, MessageBody
 from tidewheel.wire.target import TargetModel
 
 _EXAMPLE = "arn:aws:sns:eu-west-1:111122223333:tidewheel-target-news"
@@ -33,12 +33,6 @@ class SnsTarget(TargetModel):
     subject: Annotated[str, AfterValidator(_check_subject)] | None = None
     attributes: Attributes = Field(default_factory=dict)
     group: Group | None = None
-
-    @field_validator("attributes", mode="after")
-    @classmethod
-    def _fits(cls, attributes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        check_message(info.data.get("body"), attributes)
-        return attributes
 
     def summary(self) -> str:
         """The topic's name."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import check_queue
-from tidewheel.wire.payload import Attributes, Group, MessageBody, check_message
+from tidewheel.wire.payload import Attributes, Group, MessageBody
 from tidewheel.wire.target import TargetModel
 
 
@@ -22,12 +22,6 @@ class SqsTarget(TargetModel):
     body: MessageBody = None
     attributes: Attributes = Field(default_factory=dict)
     group: Group | None = None
-
-    @field_validator("attributes", mode="after")
-    @classmethod
-    def _fits(cls, attributes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        check_message(info.data.get("body"), attributes)
-        return attributes
 
     def summary(self) -> str:
         """The queue."""
