@@ -70,6 +70,9 @@ class Synthesised:
     folder: Path
 
 
+Synthesise = Callable[..., Synthesised]
+
+
 @pytest.fixture(scope="session")
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Function], Asset]:
     folder = tmp_path_factory.mktemp("assets")
@@ -91,35 +94,37 @@ def _synthesise(outdir: Path, assets: Callable[[Function], Asset], **given: str)
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
-    return _synthesise(tmp_path_factory.mktemp("local"), assets, target="local")
+def synthesise(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesise:
+    """Synthesises for AWS behind an authorizer, but for what is given of the context."""
+    usual = {"target": "aws", "authorizer_arn": AUTHORIZER}
+    return lambda **given: _synthesise(tmp_path_factory.mktemp("synthesised"), assets, **(usual | given))
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
-    return _synthesise(tmp_path_factory.mktemp("aws"), assets, target="aws", authorizer_arn=AUTHORIZER)
+def local(synthesise: Synthesise) -> Synthesised:
+    return synthesise(target="local", authorizer_arn="")
 
 
 @pytest.fixture(scope="session")
-def economy(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
-    given = {"target": "aws", "authorizer_arn": AUTHORIZER, "economy": "true"}
-    return _synthesise(tmp_path_factory.mktemp("economy"), assets, **given)
+def aws(synthesise: Synthesise) -> Synthesised:
+    return synthesise()
 
 
 @pytest.fixture(scope="session")
-def fargate(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
-    given = {"target": "aws", "authorizer_arn": AUTHORIZER, "fargate": "true", "fargate_max": "20"}
-    return _synthesise(tmp_path_factory.mktemp("fargate"), assets, **given)
+def economy(synthesise: Synthesise) -> Synthesised:
+    return synthesise(economy="true")
 
 
 @pytest.fixture(scope="session")
-def fargate_in_a_vpc(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesised:
-    given = {"target": "aws", "authorizer_arn": AUTHORIZER, "fargate": "true", "economy": "true", "fargate_min": "12"}
-    place = {
-        "fargate_vpc": "vpc-0123456789abcdef0",
-        "fargate_subnets": "subnet-0123456789abcdef0,subnet-1123456789abcdef0",
-    }
-    return _synthesise(tmp_path_factory.mktemp("in-a-vpc"), assets, **given, **place)
+def fargate(synthesise: Synthesise) -> Synthesised:
+    return synthesise(fargate="true", fargate_max="20")
+
+
+@pytest.fixture(scope="session")
+def fargate_in_a_vpc(synthesise: Synthesise) -> Synthesised:
+    subnets = "subnet-0123456789abcdef0,subnet-1123456789abcdef0"
+    place = {"fargate_vpc": "vpc-0123456789abcdef0", "fargate_subnets": subnets}
+    return synthesise(fargate="true", economy="true", fargate_min="12", **place)
 
 
 @pytest.fixture(params=["local", "aws"])
@@ -131,39 +136,3 @@ def either(request: pytest.FixtureRequest) -> Synthesised:
 @pytest.fixture(scope="session")
 def as_text() -> Callable[[Any], str]:
     return text
-
-
-@pytest.fixture(scope="session")
-def synthesise_targets(
-    tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]
-) -> Callable[[str], Synthesised]:
-    return lambda targets: _synthesise(
-        tmp_path_factory.mktemp("targets"),
-        assets,
-        target="aws",
-        authorizer_arn=AUTHORIZER,
-        target_functions=targets,
-    )
-
-
-@pytest.fixture(scope="session")
-def synthesise_clusters(
-    tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]
-) -> Callable[[str], Synthesised]:
-    given = {"target": "aws", "authorizer_arn": AUTHORIZER}
-    return lambda clusters: _synthesise(tmp_path_factory.mktemp("clusters"), assets, **given, sql_clusters=clusters)
-
-
-@pytest.fixture(scope="session")
-def synthesise_pools(
-    tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]
-) -> Callable[[str], Synthesised]:
-    given = {"target": "aws", "authorizer_arn": AUTHORIZER}
-    return lambda pools: _synthesise(tmp_path_factory.mktemp("pools"), assets, **given, pools=pools)
-
-
-@pytest.fixture(scope="session")
-def synthesise_local_authorizer(
-    tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]
-) -> Synthesised:
-    return _synthesise(tmp_path_factory.mktemp("guarded"), assets, target="local", authorizer_arn=AUTHORIZER)

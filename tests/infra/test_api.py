@@ -63,6 +63,6 @@ def test_a_laptop_is_open_and_asks_the_emulator_for_nothing_more(local):
     assert "MethodSettings" not in stage
 
 
-def test_a_laptop_can_try_an_authorizer_too(synthesise_local_authorizer):
-    (method,) = _methods(synthesise_local_authorizer.service)
+def test_a_laptop_can_try_an_authorizer_too(synthesise):
+    (method,) = _methods(synthesise(target="local").service)
     assert method["AuthorizationType"] == "CUSTOM"

@@ -174,10 +174,10 @@ def test_no_role_or_policy_of_the_stack_speaks_of_every_resource(either):
             assert "*" not in _listed(statement["Resource"])
 
 
-def test_targets_that_are_named_replace_the_pattern(synthesise_targets, as_text):
+def test_targets_that_are_named_replace_the_pattern(synthesise, as_text):
     ours = "arn:aws:lambda:us-east-1:111122223333:function:invoices"
     theirs = "arn:aws:lambda:us-east-1:111122223333:function:reports-*"
-    done = synthesise_targets(f"{ours}, {theirs}")
+    done = synthesise(target_functions=f"{ours}, {theirs}")
     invoked = {
         resource for action, resource in _granted(done.service, "worker", as_text) if action == "lambda:InvokeFunction"
     }
@@ -185,9 +185,9 @@ def test_targets_that_are_named_replace_the_pattern(synthesise_targets, as_text)
     assert not done.findings
 
 
-def test_databases_are_those_that_are_named_with_the_secrets_that_rds_keeps(synthesise_clusters, as_text):
+def test_databases_are_those_that_are_named_with_the_secrets_that_rds_keeps(synthesise, as_text):
     ours = "arn:aws:rds:us-east-1:111122223333:cluster:orders"
-    done = synthesise_clusters(ours)
+    done = synthesise(sql_clusters=ours)
     granted = {
         (action, resource)
         for action, resource in _granted(done.service, "worker", as_text)

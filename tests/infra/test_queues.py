@@ -111,8 +111,8 @@ def test_a_laptop_runs_five_batches_of_each_priority(local, as_text):
     assert "ReservedConcurrentExecutions" not in local.service.function("worker")
 
 
-def test_a_deployments_own_pools_have_queues_of_which_all_know(synthesise_pools, as_text):
-    done = synthesise_pools("gpu, rack-2")
+def test_a_deployments_own_pools_have_queues_of_which_all_know(synthesise, as_text):
+    done = synthesise(pools="gpu, rack-2")
     queues = {id: queue["QueueName"] for id, queue in _routes(done.service).items()}
     assert len(queues) == 16
     assert queues["QueueRackX2Low"] == "tidewheel-rack-2-low"
