@@ -39,6 +39,7 @@ LOCAL_NETWORKS = "127.0.0.0/8,::1/128"
 
 _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 """The name of a bucket takes 63 characters: this, "-logs-", account, and the longest region's name."""
+_POOL = re.compile(names.POOL_PATTERN, re.ASCII)
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 _FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
@@ -119,21 +120,21 @@ class Config:
         config = cls(
             target=target,
             deployment=_deployment(read),
-            shards=_positive(read, "shards", ECONOMY_SHARDS if economy else DEFAULT_SHARDS[target]),
-            schedulers=_positive(read, "schedulers", 1 if economy else DEFAULT_SCHEDULERS),
-            authorizer_arn=_authorizer(read),
-            target_functions=_target_functions(read),
+            shards=_number(read, "shards", ECONOMY_SHARDS if economy else DEFAULT_SHARDS[target]),
+            schedulers=_number(read, "schedulers", 1 if economy else DEFAULT_SCHEDULERS),
+            authorizer_arn=_matching(read, "authorizer_arn", _FUNCTION, "the ARN of a Lambda function"),
+            target_functions=_all_matching(read, "target_functions", _FUNCTION_PATTERN, "ARNs of Lambda functions"),
             economy=economy,
             allowed_networks=_networks(read, LOCAL_NETWORKS if target is Target.LOCAL else "none"),
-            scheduler_memory=_positive(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
+            scheduler_memory=_number(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
             pools=_pools(read),
-            sql_clusters=_sql_clusters(read),
+            sql_clusters=_all_matching(read, "sql_clusters", _CLUSTER, "ARNs of Aurora clusters"),
             fargate=_flag(read, "fargate"),
             fargate_tasks=_tasks(read),
-            fargate_vpc=_vpc(read),
+            fargate_vpc=_matching(read, "fargate_vpc", _VPC, "the id of a VPC, as in vpc-0123456789abcdef0"),
             fargate_subnets=_subnets(read),
-            circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES),
-            circuit_open=_positive(read, "circuit_open", CIRCUIT_OPEN),
+            circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES, least=0),
+            circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN),
             tenant_caps=_tenant_caps(read),
         )
         if config.fargate and config.local:
@@ -170,17 +171,10 @@ def _deployment(read: ReadContext) -> str:
     return text
 
 
-def _positive(read: ReadContext, key: str, default: int) -> int:
+def _number(read: ReadContext, key: str, default: int, least: int = 1) -> int:
     text = _text(read, key) or str(default)
-    if not text.isdecimal() or int(text) < 1:
-        raise ContextError(key, f"must be a whole number of 1 or more, not {text!r}")
-    return int(text)
-
-
-def _number(read: ReadContext, key: str, default: int) -> int:
-    text = _text(read, key) or str(default)
-    if not text.isdecimal():
-        raise ContextError(key, f"must be a whole number of 0 or more, not {text!r}")
+    if not text.isdecimal() or int(text) < least:
+        raise ContextError(key, f"must be a whole number of {least} or more, not {text!r}")
     return int(text)
 
 
@@ -215,51 +209,33 @@ def _networks(read: ReadContext, default: str) -> str:
         raise ContextError("allowed_networks", problem) from error
 
 
-def _authorizer(read: ReadContext) -> str | None:
-    text = _text(read, "authorizer_arn")
-    if text and not _FUNCTION.fullmatch(text):
-        raise ContextError("authorizer_arn", f"must be the ARN of a Lambda function, not {text!r}")
+def _matching(read: ReadContext, key: str, pattern: re.Pattern[str], noun: str) -> str | None:
+    """The text, which the pattern takes as a whole; None if there is none."""
+    text = _text(read, key)
+    if text and not pattern.fullmatch(text):
+        raise ContextError(key, f"must be {noun}, not {text!r}")
     return text or None
 
 
-def _target_functions(read: ReadContext) -> tuple[str, ...]:
-    parts = _listed(read, "target_functions")
+def _all_matching(read: ReadContext, key: str, pattern: re.Pattern[str], noun: str) -> tuple[str, ...]:
+    """The parts of a list, each of which the pattern takes as a whole."""
+    parts = _listed(read, key)
     for part in parts:
-        if not _FUNCTION_PATTERN.fullmatch(part):
-            raise ContextError("target_functions", f"must be ARNs of Lambda functions, not {part!r}")
-    return parts
-
-
-def _sql_clusters(read: ReadContext) -> tuple[str, ...]:
-    parts = _listed(read, "sql_clusters")
-    for part in parts:
-        if not _CLUSTER.fullmatch(part):
-            raise ContextError("sql_clusters", f"must be ARNs of Aurora clusters, not {part!r}")
+        if not pattern.fullmatch(part):
+            raise ContextError(key, f"must be {noun}, not {part!r}")
     return parts
 
 
 def _tasks(read: ReadContext) -> tuple[int, int]:
-    least = _positive(read, "fargate_min", FARGATE_TASKS[0])
-    most = _positive(read, "fargate_max", max(FARGATE_TASKS[1], least))
+    least = _number(read, "fargate_min", FARGATE_TASKS[0])
+    most = _number(read, "fargate_max", max(FARGATE_TASKS[1], least))
     if most < least:
         raise ContextError("fargate_max", f"must be {least} or more, which fargate_min asks for, not {most}")
     return least, most
 
 
-def _vpc(read: ReadContext) -> str | None:
-    text = _text(read, "fargate_vpc")
-    if text and not _VPC.fullmatch(text):
-        raise ContextError("fargate_vpc", f"must be the id of a VPC, as in vpc-0123456789abcdef0, not {text!r}")
-    return text or None
-
-
 def _subnets(read: ReadContext) -> tuple[str, ...]:
-    subnets = _listed(read, "fargate_subnets")
-    for subnet in subnets:
-        if not _SUBNET.fullmatch(subnet):
-            raise ContextError(
-                "fargate_subnets", f"must be ids of subnets, as in subnet-0123456789abcdef0, not {subnet!r}"
-            )
+    subnets = _all_matching(read, "fargate_subnets", _SUBNET, "ids of subnets, as in subnet-0123456789abcdef0")
     if bool(subnets) != bool(_text(read, "fargate_vpc")):
         raise ContextError("fargate_subnets", "and fargate_vpc go together: name both, or none for a VPC of its own")
     return subnets
@@ -267,10 +243,7 @@ def _subnets(read: ReadContext) -> tuple[str, ...]:
 
 def _pools(read: ReadContext) -> tuple[str, ...]:
     """The pools that every deployment has, and the ones that this one has besides."""
-    named = _listed(read, "pools")
-    for pool in named:
-        if not re.fullmatch(names.POOL_PATTERN, pool, re.ASCII):
-            raise ContextError("pools", f"must be names of up to 31 of a-z, 0-9 and dashes, not {pool!r}")
+    named = _all_matching(read, "pools", _POOL, "names of up to 31 of a-z, 0-9 and dashes")
     pools = tuple(dict.fromkeys((*names.POOLS, *named)))
     if len(pools) > MAX_POOLS:
         raise ContextError("pools", f"may name {MAX_POOLS - len(names.POOLS)} besides {', '.join(names.POOLS)}")
