@@ -6,10 +6,10 @@ import json
 import sys
 import threading
 import traceback
-from collections import Counter
 from datetime import UTC, datetime
 from typing import TextIO
 
+from tidewheel.adapters.counts import Counts
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.names import METRICS
 from tidewheel.ports import Clock
@@ -28,13 +28,12 @@ class LineTelemetry:
         self._service = service
         self._clock = clock
         self._stream = stream or sys.stderr
-        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._counts = Counts()
         self._lock = threading.Lock()
 
     def count(self, name: str, value: int = 1, **dimensions: str) -> None:
         """See ``ports.Telemetry``."""
-        with self._lock:
-            self._counts[name, tuple(sorted(dimensions.items()))] += value
+        self._counts.add(name, value, dimensions)
 
     def note(self, message: str, **fields: object) -> None:
         """See ``ports.Telemetry``."""
@@ -48,13 +47,11 @@ class LineTelemetry:
 
     def flush(self) -> None:
         """See ``ports.Telemetry``. The lines are in CloudWatch's embedded metric format."""
-        with self._lock:
-            counts, self._counts = self._counts, Counter()
         now = self._clock.now_ms()
-        for (name, dimensions), value in counts.items():
+        for name, dimensions, value in self._counts.take():
             metrics = [{"Name": name, "Unit": "Count"}]
-            embedded = {"Namespace": METRICS, "Dimensions": [[key for key, _ in dimensions]], "Metrics": metrics}
-            self._write({"_aws": {"Timestamp": now, "CloudWatchMetrics": [embedded]}, **dict(dimensions), name: value})
+            embedded = {"Namespace": METRICS, "Dimensions": [list(dimensions)], "Metrics": metrics}
+            self._write({"_aws": {"Timestamp": now, "CloudWatchMetrics": [embedded]}, **dimensions, name: value})
 
     def _say(self, level: str, message: str, fields: dict[str, object]) -> None:
         at = datetime.fromtimestamp(self._clock.now_ms() / SECOND_MS, UTC).isoformat(timespec="milliseconds")

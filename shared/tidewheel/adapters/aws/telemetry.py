@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections import Counter
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
+from tidewheel.adapters.counts import Counts
 from tidewheel.names import METRICS
 
 
 class PowertoolsTelemetry:
-    """``ports.Telemetry``: counts are added up and written when flushed, so that a hot loop stays quiet."""
+    """``ports.Telemetry``: counts are added up and written when flushed."""
 
     def __init__(self, service: str) -> None:
         self._logger = Logger(service=service)
-        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
-        self._lock = threading.Lock()
+        self._counts = Counts()
 
     def count(self, name: str, value: int = 1, **dimensions: str) -> None:
         """See ``ports.Telemetry``."""
-        with self._lock:
-            self._counts[name, tuple(sorted(dimensions.items()))] += value
+        self._counts.add(name, value, dimensions)
 
     def note(self, message: str, **fields: object) -> None:
         """See ``ports.Telemetry``."""
@@ -35,9 +32,7 @@ class PowertoolsTelemetry:
 
     def flush(self) -> None:
         """See ``ports.Telemetry``."""
-        with self._lock:
-            counts, self._counts = self._counts, Counter()
-        for (name, dimensions), value in counts.items():
+        for name, dimensions, value in self._counts.take():
             with single_metric(name, MetricUnit.Count, value, namespace=METRICS) as metric:
-                for key, detail in dimensions:
+                for key, detail in dimensions.items():
                     metric.add_dimension(key, detail)
