@@ -168,15 +168,16 @@ def test_it_runs_in_its_directory_without_input_or_anything_else_open(tmp_path: 
 
 
 def test_secrets_reach_the_program_and_nothing_that_it_leaves_behind() -> None:
-    secrets = MemorySecrets({(TENANT, "token"): "s3cr3t-äöü", (TENANT, "db"): '{"password": "pa\\"ss"}'})
+    secrets = MemorySecrets({(TENANT, "token"): "s3cr3t-äöü", (TENANT, "db"): '{"password": "pä\\"ss"}'})
     environment = {"TOKEN": {"secret": "token", "prefix": "Bearer "}, "DB": {"secret": "db", "key": "password"}}
     script = (
         "import json, os",
-        "print(os.environ['TOKEN'], json.dumps(os.environ['DB']), os.environ['DB'])",
+        "print(os.environ['TOKEN'], os.environ['DB'])",
+        "print(json.dumps(os.environ['DB']), json.dumps(os.environ['DB'], ensure_ascii=False))",
         "print(len(os.environ['TOKEN']), len(os.environ['DB']))",
     )
     answer, log = ran(python(*script, environment=environment), secrets=secrets)
-    assert answer == Answer(Result.SUCCEEDED, 0, 'Bearer *** "***" ***\n17 5\n')
+    assert answer == Answer(Result.SUCCEEDED, 0, 'Bearer *** ***\n"***" "***"\n17 5\n')
     assert log == answer.output
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
+from tidewheel.domain.concealing import Concealment
 from tidewheel.domain.execution import Answer, Stop
 from tidewheel.domain.limits import CHECKPOINT_BYTES, LOG_BYTES, OUTPUT_BYTES
 from tidewheel.ports import Clock
 
-CONCEALED = "***"
 _LONGEST_CHARACTER = 4
 """Bytes of UTF-8; an answer that is cut off in one is shorter by up to so many."""
 _DROPPED = b"\n[the log is longer; the rest was dropped]\n"
@@ -31,7 +31,7 @@ class OpenProgress:
         self._stop: Stop | None = None
         self._acts: list[Callable[[], None]] = []
         self._beat_ms = clock.monotonic_ms()
-        self._secrets: set[str] = set()
+        self._concealment = Concealment()
         self._log = bytearray()
         self._taken = 0
         self._dropped = False
@@ -77,12 +77,12 @@ class OpenProgress:
             self._log += data[:room]
             if len(data) > room:
                 self._dropped = True
-                self._log = bytearray(self._concealed(bytes(self._log), cut=True) + _DROPPED)
+                self._log = bytearray(self._concealment.clean(bytes(self._log), cut=True) + _DROPPED)
 
     def conceal(self, secret: str) -> None:
         """See ``ports.Progress``."""
-        if secret:
-            self._secrets.add(secret)
+        with self._lock:
+            self._concealment = self._concealment.and_of([secret])
 
     # --- the worker's end ---------------------------------------------------------------------------------
 
@@ -115,56 +115,21 @@ class OpenProgress:
         """
         with self._lock:
             raw = bytes(self._log)
-            end = len(raw) if last else self._settled(raw)
-            clean = self._concealed(raw[:end])
+            end = len(raw) if last else self._concealment.settled(raw)
+            clean = self._concealment.clean(raw[:end])
             self._taken += len(clean)
             self._log = bytearray(raw[end:])
             return clean
 
     def cleaned(self, answer: Answer) -> Answer:
         """An answer without secrets."""
-        if not self._secrets:
+        concealment = self._concealment
+        if not concealment.secrets:
             return answer
         output, reason = answer.output.encode(), answer.reason.encode()
         cut = len(output) >= OUTPUT_BYTES - _LONGEST_CHARACTER
         return replace(
             answer,
-            output=self._concealed(output, cut=cut).decode(errors="replace"),
-            reason=self._concealed(reason).decode(errors="replace"),
+            output=concealment.clean(output, cut=cut).decode(errors="replace"),
+            reason=concealment.clean(reason).decode(errors="replace"),
         )
-
-    def _settled(self, data: bytes) -> int:
-        """Up to where nothing that may follow can make part of a secret of what is there."""
-        end = max(0, len(data) - max((len(secret.encode()) - 1 for secret in self._secrets), default=0))
-        return next((start for start, stop in self._spans(data) if start < end < stop), end)
-
-    def _concealed(self, data: bytes, *, cut: bool = False) -> bytes:
-        """The text with its secrets replaced; if it was cut off somewhere, also what its end shows of one."""
-        parts: list[bytes] = []
-        at = 0
-        for start, stop in self._spans(data, cut=cut):
-            parts += [data[at:start], CONCEALED.encode()]
-            at = stop
-        return b"".join((*parts, data[at:]))
-
-    def _spans(self, data: bytes, *, cut: bool = False) -> list[tuple[int, int]]:
-        """Where secrets lie in a text, in order; those that overlap or hold one another as one."""
-        found = sorted(span for secret in self._secrets for span in _occurrences(data, secret.encode(), cut=cut))
-        spans: list[tuple[int, int]] = []
-        for start, stop in found:
-            if spans and start < spans[-1][1]:
-                spans[-1] = spans[-1][0], max(stop, spans[-1][1])
-            else:
-                spans.append((start, stop))
-        return spans
-
-
-def _occurrences(data: bytes, secret: bytes, *, cut: bool) -> Iterator[tuple[int, int]]:
-    start = data.find(secret)
-    while start >= 0:
-        yield start, start + len(secret)
-        start = data.find(secret, start + 1)
-    if cut:
-        shown = next((n for n in range(len(secret) - 1, 0, -1) if data.endswith(secret[:n])), 0)
-        if shown:
-            yield len(data) - shown, len(data)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tidewheel.domain.concealing import Concealment
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.limits import OUTPUT_BYTES
-
-_CONCEALED = b"***"
 
 
 def excerpt(body: bytes) -> str:
@@ -29,23 +28,20 @@ class Tail:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted((secret.encode() for secret in secrets if secret), key=len, reverse=True)
-        self._held = len(self._secrets[0]) - 1 if self._secrets else 0
+        self._concealment = Concealment().and_of(secrets)
         self._pending = b""
         self._end = b""
 
     def add(self, piece: bytes) -> None:
         """Takes in a piece."""
         self._pending += piece
-        for secret in self._secrets:
-            self._pending = self._pending.replace(secret, _CONCEALED)
-        cut = max(0, len(self._pending) - self._held)  # what could be the beginning of a secret waits
-        self._end = (self._end + self._pending[:cut])[-2 * OUTPUT_BYTES :]
-        self._pending = self._pending[cut:]
+        settled = self._concealment.settled(self._pending)  # what could be the beginning of a secret waits
+        self._end = (self._end + self._concealment.clean(self._pending[:settled]))[-2 * OUTPUT_BYTES :]
+        self._pending = self._pending[settled:]
 
     def text(self) -> str:
         """The end of what was taken in."""
-        return ending(self._end + self._pending)
+        return ending(self._end + self._concealment.clean(self._pending))
 
 
 def timed_out(timeout_ms: int) -> Answer:

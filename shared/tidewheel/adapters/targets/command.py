@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import selectors
 import signal
@@ -17,6 +16,7 @@ from tidewheel.adapters.targets.programs import Bell, Ending, Order, Program
 from tidewheel.adapters.targets.revealing import NotRevealed, Revealing
 from tidewheel.adapters.targets.state_file import StateFile
 from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.concealing import forms
 from tidewheel.domain.execution import Answer, Result, Stop
 from tidewheel.domain.limits import COMMAND_GRACE_MS, FOREVER_MS, SECOND_MS, STATE_LOOK_MS, STOP_MS
 from tidewheel.domain.secret import reference_of
@@ -91,8 +91,7 @@ def _secrets(spec: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[str]
     """The secrets in a program's environment, as it may print them."""
     for name, value in spec["environment"].items():
         if (reference := reference_of(value)) is not None:
-            secret = given[name].removeprefix(reference.prefix)
-            yield from {secret, json.dumps(secret)[1:-1]}
+            yield from forms(given[name].removeprefix(reference.prefix))
 
 
 def _argv(spec: Mapping[str, Any]) -> Sequence[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tidewheel.domain.concealing import forms
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.secret import NAME, Reference, reference_of, references_in
 from tidewheel.ports import Call, PortError, Secrets
@@ -58,7 +59,7 @@ class Revealing:
             NotRevealed: It cannot be had.
         """
         secret = self._field(reference, self._secret(reference.name))
-        for form in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
+        for form in forms(secret):
             self.call.progress.conceal(form)  # a target may well send back what it got, as JSON
         return reference.prefix + secret
 

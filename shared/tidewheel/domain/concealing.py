@@ -1,0 +1,66 @@
+"""Texts without their secrets, in one piece or in several, whole or cut off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+CONCEALED = b"***"
+
+
+def forms(secret: str) -> frozenset[str]:
+    """As what a secret may be shown by whoever got it: as it is, and within JSON."""
+    return frozenset({secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]})
+
+
+@dataclass(frozen=True, slots=True)
+class Concealment:
+    """What is to be concealed.
+
+    Args:
+        secrets: In UTF-8, none of them empty.
+    """
+
+    secrets: frozenset[bytes] = frozenset()
+
+    def and_of(self, secrets: Iterable[str]) -> Concealment:
+        """The same, and these."""
+        more = (secret.encode(errors="surrogatepass") for secret in secrets if secret)
+        return Concealment(self.secrets.union(more))
+
+    def clean(self, data: bytes, *, cut: bool = False) -> bytes:
+        """The text with its secrets replaced; if it was cut off somewhere, also what its end shows of one."""
+        parts: list[bytes] = []
+        at = 0
+        for start, stop in self._spans(data, cut=cut):
+            parts += [data[at:start], CONCEALED]
+            at = stop
+        return b"".join((*parts, data[at:]))
+
+    def settled(self, data: bytes) -> int:
+        """Up to where nothing that may follow can make part of a secret of what is there."""
+        end = max(0, len(data) - max((len(secret) - 1 for secret in self.secrets), default=0))
+        return next((start for start, stop in self._spans(data) if start < end < stop), end)
+
+    def _spans(self, data: bytes, *, cut: bool = False) -> list[tuple[int, int]]:
+        """Where secrets lie in a text, in order; those that overlap or hold one another as one."""
+        found = sorted(span for secret in self.secrets for span in _occurrences(data, secret, cut=cut))
+        spans: list[tuple[int, int]] = []
+        for start, stop in found:
+            if spans and start < spans[-1][1]:
+                spans[-1] = spans[-1][0], max(stop, spans[-1][1])
+            else:
+                spans.append((start, stop))
+        return spans
+
+
+def _occurrences(data: bytes, secret: bytes, *, cut: bool) -> Iterator[tuple[int, int]]:
+    start = data.find(secret)
+    while start >= 0:
+        yield start, start + len(secret)
+        start = data.find(secret, start + 1)
+    if cut:
+        shown = next((n for n in range(len(secret) - 1, 0, -1) if data.endswith(secret[:n])), 0)
+        if shown:
+            yield len(data) - shown, len(data)
