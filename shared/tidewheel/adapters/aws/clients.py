@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
+
+T = TypeVar("T")
 
 _THROTTLES = {
     "ExecutionLimitExceeded",
@@ -117,6 +120,26 @@ def s3() -> Any:
     client = boto3.client("s3", config=_BOUNDED.merge(Config(s3={"addressing_style": "path"})))
     client.meta.events.register_first("needs-retry.s3", _forget_wish)
     return client
+
+
+class OnDemand(Generic[T]):
+    """A client that is made when it is asked for first: many a process never needs it, and it costs 20 ms of CPU.
+
+    Args:
+        connect: Makes it.
+    """
+
+    def __init__(self, connect: Callable[[], T]) -> None:
+        self._connect = connect
+        self._connecting = Lock()
+        self._client: T | None = None
+
+    def __call__(self) -> T:
+        """The client, the same each time."""
+        with self._connecting:  # making clients is not safe on several threads
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
 
 
 def code_of(error: ClientError) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
-from threading import Lock
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tidewheel.adapters.aws.clients import code_of, translated
+from tidewheel.adapters.aws.clients import OnDemand, code_of, translated
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.ids import ExecutionId
 
@@ -34,15 +33,12 @@ class S3Logs:
 
     Args:
         bucket: The bucket's name.
-        connect: Makes the client when it is needed first: most attempts store nothing, and a client costs a cold
-            start 20 ms of CPU.
+        connect: Makes the client when it is needed first: most attempts store nothing.
     """
 
     def __init__(self, bucket: str, connect: Callable[[], Any]) -> None:
         self._bucket = bucket
-        self._connect = connect
-        self._connecting = Lock()
-        self._client: Any = None
+        self._s3 = OnDemand(connect)
 
     def append(self, tenant: str, execution: str, attempt: int, part: int, data: bytes) -> None:
         """See ``ports.Logs``."""
@@ -79,12 +75,6 @@ class S3Logs:
             return gzip.decompress(body)
         except (OSError, EOFError, zlib.error) as error:
             raise Unreadable("part of a log", key, str(error)) from error
-
-    def _s3(self) -> Any:
-        with self._connecting:  # making clients is not safe on several threads
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
 
 
 def _number(beginning: str, key: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tidewheel.adapters.aws.clients import code_of, translated
+from tidewheel.adapters.aws.clients import OnDemand, code_of, translated
 from tidewheel.domain.limits import SECRET_FRESH_MS, SECRET_MISSING_MS, SECRETS_KEPT
 from tidewheel.domain.secret import NAME
 from tidewheel.ports import Clock
@@ -27,11 +27,10 @@ class SecretsManager:
     """
 
     def __init__(self, connect: Callable[[], Any], deployment: str, clock: Clock) -> None:
-        self._connect = connect
+        self._service = OnDemand(connect)
         self._deployment = deployment
         self._clock = clock
         self._lock = threading.Lock()
-        self._client: Any = None
         self._known: dict[str, tuple[int, str | None]] = {}
         """By id: until when it counts (monotonic ms), and the text, or None where there is no such secret."""
 
@@ -57,11 +56,6 @@ class SecretsManager:
                     return None
                 raise
         return answer.get("SecretString")  # one that holds bytes has none: no text, no secret
-
-    def _service(self) -> Any:
-        with self._lock:
-            self._client = self._client or self._connect()
-            return self._client
 
     def _keep(self, id: str, text: str | None) -> None:
         fresh_ms = SECRET_MISSING_MS if text is None else SECRET_FRESH_MS
