@@ -145,7 +145,8 @@ class Run:
             return _busy(record, now)
         reason = record.cancel or "the job was edited, paused or deleted before this attempt began"
         before = lost(record, now) if verdict is Verdict.TAKE_OVER else record
-        return self._give_up(ended_unrun(before, State.CANCELLED, reason, now), job)
+        met = self._end(ended_unrun(before, State.CANCELLED, reason, now), job)
+        return met if isinstance(met, Handled) else CONTENDED
 
     # --- claim --------------------------------------------------------------------------------------------
 
@@ -175,14 +176,13 @@ class Run:
 
     def _begin(self, claim: Execution, record: Execution | None, delivery: _Delivery, job: Job) -> Handled | Execution:
         """Claims and runs what may begin now, or writes its end; or answers which record stands in the way."""
-        expected = claim.version - 1 or None
         if claim.state is not State.RUNNING:
-            return self.executions.swap(claim, expected) or self._settled(claim, job, claim.state)
+            return self._end(claim, job)
         entered = self.admission.enter(claim, record, delivery.dispatch, job)
         if not isinstance(entered, Pass):
             return entered
         with entered:
-            return self.executions.swap(claim, expected) or self._perform(claim, job, delivery.message, entered)
+            return self._write(claim) or self._perform(claim, job, delivery.message, entered)
 
     def _claim(self, delivery: _Delivery, job: Job, record: Execution | None, verdict: Verdict, now: int) -> Execution:
         """The record with this worker's claim; or ended, if there is to be no (further) attempt."""
@@ -202,10 +202,13 @@ class Run:
         holder = nonce(self.entropy.bytes(5))
         return claimed(before, attempt, holder, now, sent_ms=delivery.sent_ms, received_ms=delivery.received_ms)
 
-    def _give_up(self, ended: Execution, job: Job | None) -> Handled:
-        if self.executions.swap(ended, ended.version - 1 or None) is not None:
-            return CONTENDED
-        return self._settled(ended, job, ended.state)
+    def _end(self, ended: Execution, job: Job | None) -> Handled | Execution:
+        """Writes the end of what does not run; or answers which record stands in the way."""
+        return self._write(ended) or self._settled(ended, job, ended.state)
+
+    def _write(self, record: Execution) -> Execution | None:
+        """Writes a record over the one that it follows; or answers which stands in the way."""
+        return self.executions.swap(record, record.version - 1 or None)
 
     def _settled(self, record: Execution | None, job: Job | None, why: str) -> Handled:
         """Deletes the message once all that follows from the record as it stands is done, or done again."""
