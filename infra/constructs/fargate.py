@@ -177,23 +177,6 @@ class FargatePool(Construct):
             min_capacity=least,
             max_capacity=most,
         )
-        waiting = {f"q{index}": queue.queue_name for index, queue in enumerate(queues.values())}
-        metrics = [
-            *(_metric(id, "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName=it) for id, it in waiting.items()),
-            _metric(
-                "tasks",
-                "ECS/ContainerInsights",
-                "RunningTaskCount",
-                ClusterName=cluster.cluster_name,
-                ServiceName=self.service.service_name,
-            ),
-            _Query(
-                id="backlog",
-                expression=f"({' + '.join(f'FILL({id}, 0)' for id in waiting)}) / IF(FILL(tasks, 0) > 0, tasks, 1)",
-                label="Messages that wait for each task",
-                return_data=True,
-            ),
-        ]
         scaling.CfnScalingPolicy(
             self,
             "Backlog",
@@ -204,9 +187,26 @@ class FargatePool(Construct):
                 target_value=BACKLOG_PER_TASK,
                 scale_out_cooldown=60,
                 scale_in_cooldown=300,
-                customized_metric_specification=_Policy.CustomizedMetricSpecificationProperty(metrics=metrics),
+                customized_metric_specification=_Policy.CustomizedMetricSpecificationProperty(
+                    metrics=self._backlog(queues, cluster)
+                ),
             ),
         )
+
+    def _backlog(self, queues: Mapping[names.Route, sqs.Queue], cluster: ecs.Cluster) -> list[_Query]:
+        """The messages that wait in all queues, for each task that runs; for one where none does."""
+        waiting = {f"q{index}": queue.queue_name for index, queue in enumerate(queues.values())}
+        place = {"ClusterName": cluster.cluster_name, "ServiceName": self.service.service_name}
+        return [
+            *(_metric(id, "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName=it) for id, it in waiting.items()),
+            _metric("tasks", "ECS/ContainerInsights", "RunningTaskCount", **place),
+            _Query(
+                id="backlog",
+                expression=f"({' + '.join(f'FILL({id}, 0)' for id in waiting)}) / IF(FILL(tasks, 0) > 0, tasks, 1)",
+                label="Messages that wait for each task",
+                return_data=True,
+            ),
+        ]
 
 
 def _metric(
