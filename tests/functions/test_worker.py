@@ -12,6 +12,7 @@ import pytest
 
 from functions.worker import handler as worker
 from tests.support.calls import a_keeper, an_admission
+from tests.support.run_settings import WORKER_ENVIRONMENT
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.memory import (
     CountedEntropy,
@@ -39,21 +40,7 @@ from tidewheel.wire.message import load
 
 EVENTS = Path(__file__).parent / "events"
 QUEUES = {f"lambda-{priority}": f"https://sqs/1/tidewheel-lambda-{priority}" for priority in ("normal", "critical")}
-ENVIRONMENT = {
-    Env.JOBS_TABLE: "jobs",
-    Env.WHEEL_TABLE: "wheel",
-    Env.EXECUTIONS_TABLE: "executions",
-    Env.CONTROL_TABLE: "control",
-    Env.LOGS_BUCKET: "logs",
-    Env.QUEUES: json.dumps(QUEUES),
-    Env.SHARDS: "4",
-    Env.PACE: "loop",
-    Env.DEPLOYMENT: "tidewheel",
-    Env.ALLOWED_NETWORKS: "none",
-    Env.CIRCUIT_FAILURES: "5",
-    Env.CIRCUIT_OPEN: "600",
-    Env.TENANT_CAPS: "{}",
-}
+ENVIRONMENT = {**WORKER_ENVIRONMENT, Env.QUEUES: json.dumps(QUEUES), Env.SHARDS: "4"}
 CALLERS = 10
 
 
