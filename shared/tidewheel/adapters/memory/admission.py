@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from tidewheel.adapters.memory.stores import World
 from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.place import Place
-from tidewheel.ports import Lost
 
 
 class MemoryCircuits:
@@ -22,17 +21,8 @@ class MemoryCircuits:
 
     def swap(self, new: Circuit) -> Circuit | None:
         """See ``ports.Circuits``."""
-        key, expected = (new.tenant, new.key), new.version - 1
-        with self._world.lock:
-            standing = self._world.circuits.get(key)
-            if standing == new:
-                return None
-            if standing is None and expected:
-                raise Lost("circuits.swap", new.key, "the row is gone")
-            if standing is not None and standing.version != expected:
-                return standing
-            self._world.circuits[key] = new
-        return None
+        rows, key = self._world.circuits, (new.tenant, new.key)
+        return self._world.swap(rows, key, new, new.version - 1 or None, "circuits.swap")
 
 
 class MemoryPlaces:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tidewheel.adapters.memory.stores import World
 from tidewheel.domain.overlap import Lock
-from tidewheel.ports import Lost
 
 
 class MemoryLocks:
@@ -19,14 +18,4 @@ class MemoryLocks:
 
     def swap(self, new: Lock) -> Lock | None:
         """See ``ports.Locks``."""
-        key, expected = (new.tenant, new.job), new.version - 1
-        with self._world.lock:
-            standing = self._world.locks.get(key)
-            if standing == new:
-                return None
-            if standing is None and expected:
-                raise Lost("locks.swap", new.job, "the lock is gone")
-            if standing is not None and standing.version != expected:
-                return standing
-            self._world.locks[key] = new
-        return None
+        return self._world.swap(self._world.locks, (new.tenant, new.job), new, new.version - 1 or None, "locks.swap")

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.errors import Unreadable
@@ -21,6 +22,8 @@ from tidewheel.domain.quarantine import Quarantined
 from tidewheel.domain.span import EVERYTHING, Span
 from tidewheel.domain.wheel import Entry, Placed, Slot, encode
 from tidewheel.ports import ExecutionKey, JobKey, Lost, Page
+
+V = TypeVar("V", Execution, Lock, Circuit)
 
 
 @dataclass(slots=True)
@@ -44,6 +47,25 @@ class World:
         """Puts a single where it belongs."""
         if placed is not None:
             self.singles[placed.slot][placed.key] = encode(placed.entry)
+
+    def swap(
+        self, rows: dict[tuple[str, str], V], key: tuple[str, str], new: V, expected: int | None, operation: str
+    ) -> V | None:
+        """Puts a row in the place of the version that is expected (None: of none), as the ports' ``swap`` do.
+
+        Returns:
+            None if it is there now, else the row that stands in the way.
+        """
+        with self.lock:
+            standing = rows.get(key)
+            if standing == new:
+                return None
+            if standing is None and expected is not None:
+                raise Lost(operation, key[1], "the row is gone")
+            if standing is not None and standing.version != expected:
+                return standing
+            rows[key] = new
+        return None
 
 
 class MemoryJobs:
@@ -160,17 +182,7 @@ class MemoryExecutions:
 
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """See ``ports.Executions``."""
-        key = (new.tenant, new.id)
-        with self._world.lock:
-            standing = self._world.executions.get(key)
-            if standing == new:
-                return None
-            if standing is None and expected is not None:
-                raise Lost("executions.swap", new.id, "the record is gone")
-            if (standing.version if standing else None) != expected:
-                return standing
-            self._world.executions[key] = new
-        return None
+        return self._world.swap(self._world.executions, (new.tenant, new.id), new, expected, "executions.swap")
 
     def account(self, row: Missed) -> None:
         """See ``ports.Executions``."""
