@@ -23,8 +23,10 @@ def acknowledge(construct: Construct, rule: str, reason: str) -> None:
     Validations.of(resource).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
 
 
-def acknowledge_pattern(policy: Construct, arn: str, reason: str) -> None:
-    """Excepts one resource pattern of a policy from the rule against wildcards."""
+def acknowledge_pattern(role: IConstruct, arn: str, reason: str) -> None:
+    """Excepts one resource pattern of what a role was allowed from the rule against wildcards."""
+    policy = role.node.find_child("DefaultPolicy")
+    assert isinstance(policy, Construct)
     acknowledge(policy, f"IAM5[Resource::{_written(Stack.of(policy).resolve(arn))}]", reason)
 
 

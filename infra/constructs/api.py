@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra import nag
 from infra.config import Config
+from infra.constructs.logs import log_group
 
 STAGE = "prod"
 REQUESTS_PER_SECOND = 500
@@ -48,13 +48,7 @@ class HttpApi(Construct):
     def _stage(self) -> apigateway.StageOptions:
         if self._config.local:
             return apigateway.StageOptions(stage_name=STAGE)
-        access = logs.LogGroup(
-            self,
-            "AccessLogs",
-            log_group_name=f"/aws/apigateway/{self._config.physical('api')}",
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        access = log_group(self, "AccessLogs", f"/aws/apigateway/{self._config.physical('api')}")
         return apigateway.StageOptions(
             stage_name=STAGE,
             access_log_destination=apigateway.LogGroupLogDestination(access),

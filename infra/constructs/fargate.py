@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import nag
 from infra.config import Config
+from infra.constructs.logs import log_group
 from tidewheel import names
 
 ROOT = Path(__file__).parents[2]
@@ -74,9 +74,7 @@ class FargatePool(Construct):
 
     def acknowledge_pattern(self, pattern: str, reason: str) -> None:
         """Says why one permission of a task is a pattern."""
-        policy = self._role.node.find_child("DefaultPolicy")
-        assert isinstance(policy, Construct)
-        nag.acknowledge_pattern(policy, pattern, reason)
+        nag.acknowledge_pattern(self._role, pattern, reason)
 
     def _network(self, config: Config) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
         if config.fargate_vpc:
@@ -121,24 +119,14 @@ class FargatePool(Construct):
             environment={**environment, "AWS_DEFAULT_REGION": Stack.of(self).region},
             stop_timeout=STOP_TIMEOUT,
             readonly_root_filesystem=False,  # commands of jobs may write
-            logging=ecs.LogDrivers.aws_logs(stream_prefix="worker", log_group=self._log_group(config)),
+            logging=ecs.LogDrivers.aws_logs(
+                stream_prefix="worker", log_group=log_group(self, "Logs", f"/aws/ecs/{config.physical(ROLE)}")
+            ),
         )
         nag.acknowledge(task, "ECS2", "What the environment holds are names, none of them secret.")
-        execution = task.obtain_execution_role().node.find_child("DefaultPolicy")
-        assert isinstance(execution, Construct)
-        nag.acknowledge(
-            execution, "IAM5[Resource::*]", "ECR gives its token for the whole account (GetAuthorizationToken)."
-        )
+        reason = "ECR gives its token for the whole account (GetAuthorizationToken)."
+        nag.acknowledge_pattern(task.obtain_execution_role(), "*", reason)
         return task
-
-    def _log_group(self, config: Config) -> logs.LogGroup:
-        return logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/ecs/{config.physical(ROLE)}",
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
 
     def _service(
         self, config: Config, cluster: ecs.Cluster, task: ecs.FargateTaskDefinition, subnets: ec2.SubnetSelection

@@ -6,15 +6,15 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra import nag
 from infra.assets import HOST, Asset
 from infra.config import Config
+from infra.constructs.logs import log_group
 from tidewheel import names
 
 NO_RETRIES = 0
@@ -49,7 +49,7 @@ class ServiceFunction(Construct):
         environment: Mapping[str, str],
     ) -> None:
         super().__init__(scope, role.capitalize())
-        self._logs = _log_group(self, config.physical(role))
+        self._logs = log_group(self, "Logs", f"/aws/lambda/{config.physical(role)}")
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], self._logs.log_group_arn)
         self.function = lambda_.Function(
@@ -81,20 +81,7 @@ class ServiceFunction(Construct):
 
     def acknowledge_pattern(self, pattern: str, reason: str) -> None:
         """Says why one permission of the function is a pattern."""
-        policy = self._role.node.find_child("DefaultPolicy")
-        assert isinstance(policy, Construct)
-        nag.acknowledge_pattern(policy, pattern, reason)
-
-
-def _log_group(scope: Construct, function: str) -> logs.LogGroup:
-    """Goes with its function: kept, its name would stand in the way of the next deployment."""
-    return logs.LogGroup(
-        scope,
-        "Logs",
-        log_group_name=f"/aws/lambda/{function}",
-        retention=logs.RetentionDays.ONE_MONTH,
-        removal_policy=RemovalPolicy.DESTROY,
-    )
+        nag.acknowledge_pattern(self._role, pattern, reason)
 
 
 def _runtime(config: Config) -> lambda_.Runtime:
