@@ -44,6 +44,15 @@ def broken(history: History) -> list[str]:
     return history.faults()
 
 
+def expect_caught(name: str, bug: Bug, patch: pytest.MonkeyPatch) -> None:
+    """Plants a bug, and fails unless one of the histories that it gets breaks a promise."""
+    bug.plant(patch)
+    found = next(((seed, faults) for seed in range(bug.seeds) if (faults := broken(bug.weather(seed)))), None)
+    assert found is not None, f"{name}: none of {bug.seeds} histories breaks a promise"
+    seed, faults = found
+    print(f"{name}: {bug.weather.__name__} {seed}: {faults[0]}")  # noqa: T201
+
+
 PLANTS: Mapping[str, Bug] = {
     "a slot is retired before the arm is durable": Bug((wheel.retired_before_the_arm_is_durable,), Doomed, 40),
     "a slot is retired before the account is durable": Bug((wheel.retired_before_the_account_is_durable,), Outages, 12),

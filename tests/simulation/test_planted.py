@@ -8,19 +8,14 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.history import History
-from tests.simulation.plants import COVERED, PLANTS, broken
+from tests.simulation.plants import COVERED, PLANTS, broken, expect_caught
 
 _ALONE = 4
 
 
 @pytest.mark.parametrize("name", PLANTS)
 def test_a_planted_bug_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    bug = PLANTS[name]
-    bug.plant(monkeypatch)
-    found = next(((seed, faults) for seed in range(bug.seeds) if (faults := broken(bug.weather(seed)))), None)
-    assert found is not None, f"{name}: none of {bug.seeds} histories breaks a promise"
-    seed, faults = found
-    print(f"{name}: {bug.weather.__name__} {seed}: {faults[0]}")  # noqa: T201
+    expect_caught(name, PLANTS[name], monkeypatch)
 
 
 @pytest.mark.parametrize("name", COVERED)

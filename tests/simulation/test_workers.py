@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.simulation.planted_workers import WORKER_PLANTS
-from tests.simulation.plants import broken
+from tests.simulation.plants import broken, expect_caught
 from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
 from tidewheel.domain.execution import Result
 
@@ -50,12 +50,7 @@ def test_no_history_of_workers_breaks_a_promise(first: int) -> None:
 
 @pytest.mark.parametrize("name", WORKER_PLANTS)
 def test_a_bug_planted_in_the_workers_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    bug = WORKER_PLANTS[name]
-    bug.plant(monkeypatch)
-    found = next(((seed, faults) for seed in range(bug.seeds) if (faults := broken(bug.weather(seed)))), None)
-    assert found is not None, f"{name}: none of {bug.seeds} histories breaks a promise"
-    seed, faults = found
-    print(f"{name}: {bug.weather.__name__} {seed}: {faults[0]}")  # noqa: T201
+    expect_caught(name, WORKER_PLANTS[name], monkeypatch)
 
 
 @pytest.mark.parametrize("weather", [Drained, Frail, Revenant, Severed], ids=lambda weather: weather.__name__)
