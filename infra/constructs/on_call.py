@@ -1,4 +1,4 @@
-"""The topic that tells the people on call when executions end as dead letters."""
+"""The topic that tells the people on call when executions end as dead letters, or a machine's clock is off."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ _COUNTED = {
 }
 """What counts as a dead letter: the metric, and its outcome."""
 
+_SKEWED_WITHIN = Duration.minutes(5)
+"""A process warns once a minute at most, so that some minutes have no warning: five always do, and it speaks once."""
+
 
 class OnCall(Construct):
-    """An alarm over the counts of all functions, and the topic that it tells.
+    """Alarms over the counts of all functions and workers, and the topic that they tell.
 
-    The alarm is the rate limit: it speaks when the first execution dies after a quiet minute, not for each of a
+    An alarm is the rate limit: it speaks when the first execution dies after a quiet minute, not for each of a
     thousand; and what it says holds numbers alone, nothing of any job.
     """
 
     def __init__(self, scope: Construct, id: str, *, config: Config) -> None:
         super().__init__(scope, id)
+        self._config = config
         self.topic = sns.Topic(self, "Topic", topic_name=config.physical(names.ON_CALL), enforce_ssl=True)
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -41,13 +45,29 @@ class OnCall(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
             )
         )
+        self._tell(
+            "DeadLetters",
+            "dead-letters",
+            "Executions ended without success, or messages could not be understood: see them with "
+            "`tidewheel dead-letters list`, and in quarantine.",
+            _dead_letters(),
+        )
+        self._tell(
+            "ClockSkew",
+            "clock-skew",
+            "The clock of a machine that runs Tidewheel is off by more than a second: its log says which way. "
+            "Beyond five it takes no work. See to its NTP service.",
+            _sum("clock_skew", period=_SKEWED_WITHIN),
+        )
+
+    def _tell(self, id: str, name: str, description: str, metric: cloudwatch.IMetric) -> None:
+        """Tells the topic when a count is not nought any more."""
         alarm = cloudwatch.Alarm(
             self,
-            "DeadLetters",
-            alarm_name=config.physical("dead-letters"),
-            alarm_description="Executions ended without success, or messages could not be understood: see them with "
-            "`tidewheel dead-letters list`, and in quarantine.",
-            metric=_all(),
+            id,
+            alarm_name=self._config.physical(name),
+            alarm_description=description,
+            metric=metric,
             threshold=1,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -56,17 +76,16 @@ class OnCall(Construct):
         alarm.add_alarm_action(actions.SnsAction(self.topic))
 
 
-def _all() -> cloudwatch.MathExpression:
+def _sum(metric: str, period: Duration, **dimensions: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=names.METRICS, metric_name=metric, dimensions_map=dimensions, statistic="Sum", period=period
+    )
+
+
+def _dead_letters() -> cloudwatch.MathExpression:
     minute = Duration.minutes(1)
     metrics: dict[str, cloudwatch.IMetric] = {
-        name: cloudwatch.Metric(
-            namespace=names.METRICS,
-            metric_name=metric,
-            dimensions_map={"outcome": outcome},
-            statistic="Sum",
-            period=minute,
-        )
-        for name, (metric, outcome) in _COUNTED.items()
+        name: _sum(metric, minute, outcome=outcome) for name, (metric, outcome) in _COUNTED.items()
     }
     total = " + ".join(f"FILL({name}, 0)" for name in metrics)
     return cloudwatch.MathExpression(expression=total, using_metrics=metrics, label="dead letters", period=minute)
