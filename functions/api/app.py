@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from functions.api import answers, problems, routes_dead_letters, routes_executions, routes_jobs
+from functions.api import answers, problems, routes_circuits, routes_dead_letters, routes_executions, routes_jobs
 from functions.api.request import Request
 from tidewheel.engine.define import Define
 from tidewheel.wire.operations import OPERATIONS, Operation
@@ -29,6 +29,7 @@ ROUTES: dict[str, Callable[[Request], Response[str]]] = {
     "cancelExecution": routes_executions.cancel,
     "listDeadLetters": routes_dead_letters.listed,
     "redriveDeadLetters": routes_dead_letters.redrive,
+    "listCircuits": routes_circuits.listed,
     "health": answers.health,
     "openapi": answers.openapi,
 }

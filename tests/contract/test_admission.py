@@ -82,6 +82,22 @@ def test_of_many_probes_exactly_one_is_sent(backend: Backend) -> None:
     assert won == [stored.probe]
 
 
+def test_a_tenants_circuits_are_listed_by_party(backend: Backend) -> None:
+    """None of another tenant's, though its name begin alike, and nothing else that lies beside the executions."""
+    rows = [failed(Circuit(TENANT, key)) for key in ("http:a:80", "http:b:80", "lambda:f", "sqs:q")]
+    for row in (*rows[::-1], failed(Circuit(f"{TENANT}2", "http:c:80"))):
+        backend.circuits.swap(row)
+    backend.places.take(place(0), NOW_MS)
+    backend.executions.swap(execution(a_job()), None)
+    whole = backend.circuits.list(TENANT, 10, None)
+    assert (list(whole.items), whole.cursor, list(whole.unreadable)) == (rows, None, [])
+    first = backend.circuits.list(TENANT, 3, None)
+    rest = backend.circuits.list(TENANT, 3, first.cursor)
+    assert [*first.items, *rest.items] == rows
+    assert (len(first.items), rest.cursor) == (3, None)
+    assert list(backend.circuits.list("nobody", 10, None).items) == []
+
+
 # --- places ---------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +194,9 @@ def test_damaged_rows_say_so(backend: Backend) -> None:
         backend.cloud.dynamodb.update_item(TableName=table, Key=key, UpdateExpression=f"REMOVE {name}")
     with pytest.raises(Unreadable, match=KEY):
         backend.circuits.get(TENANT, KEY)
+    backend.circuits.swap(failed(Circuit(TENANT, "sqs:q")))
+    page = backend.circuits.list(TENANT, 10, None)
+    assert ([circuit.key for circuit in page.items], len(page.unreadable)) == (["sqs:q"], 1)
     with pytest.raises(Unreadable, match="#cap#"):
         backend.places.all(TENANT)
 

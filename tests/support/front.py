@@ -11,6 +11,7 @@ import httpx
 from functions.api.app import resolver
 from tidewheel.adapters.memory import (
     CountedEntropy,
+    MemoryCircuits,
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
@@ -78,6 +79,7 @@ def memory_flow(clock: SettableClock) -> Define:
         layouts=Layouts(MemoryControl(), clock, 4),
         logs=MemoryLogs(),
         locks=MemoryLocks(world),
+        circuits=MemoryCircuits(world),
     )
 
 

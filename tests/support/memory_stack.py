@@ -157,6 +157,7 @@ class MemoryStack:
             self.layouts,
             self.logs,
             self.locks,
+            MemoryCircuits(self.world),
             self.pace,
         )
 

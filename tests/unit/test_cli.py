@@ -11,6 +11,7 @@ from tidewheel.cli.main import app
 from tidewheel.cli.session import TOKEN_VARIABLE, URL_VARIABLE, Session
 from tidewheel.cli.show import time
 from tidewheel.client import Client
+from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.execution import Execution, State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.misfire import Missed, Reason
@@ -350,6 +351,22 @@ def test_dead_letters_are_listed(run, front):
     assert execution in shown
     assert "HTTP 503" in shown
     assert json.loads(done(run("dead-letters", "list", "--json")))["items"][0]["id"] == execution
+
+
+def test_circuits_are_listed(run, front):
+    assert "No parties that failed lately" in done(run("circuits"))
+    front.flow.circuits.swap(failing("http:api.example.com:443", NOW_MS + 600_000))
+    front.flow.circuits.swap(failing("lambda:report", 0))
+    shown = done(run("circuits"))
+    assert "http:api.example.com:443" in shown
+    assert time(from_ms(NOW_MS + 600_000)) in shown
+    page = json.loads(done(run("circuits", "--limit", "1", "--json")))
+    assert [one["state"] for one in page["items"]] == ["open"]
+    assert "lambda:report" in done(run("circuits", "--cursor", page["cursor"]))
+
+
+def failing(party, open_until_ms):
+    return Circuit("default", party, 5, open_until_ms, version=1, written_ms=NOW_MS, since_ms=NOW_MS - 9_000)
 
 
 def test_dead_letters_are_redriven(run, front):

@@ -9,7 +9,7 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
-from tidewheel.cli import dead_letters, executions, jobs, ledger, logs, show, worker
+from tidewheel.cli import circuits, dead_letters, executions, jobs, ledger, logs, show, worker
 from tidewheel.cli.session import Session, fail, session, write
 from tidewheel.client import ApiError
 
@@ -47,6 +47,7 @@ app.add_typer(executions.app, name="executions")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 app.command("cancel")(executions.cancel)
+app.command("circuits")(circuits.circuits)
 app.command("ledger")(ledger.ledger)
 app.command("logs")(logs.logs)
 app.command("worker")(worker.worker)

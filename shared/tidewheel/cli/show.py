@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tidewheel.wire.circuit import CircuitList
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import JobAnswer, JobList, Upcoming
 from tidewheel.wire.schedule import AtSchedule, CronSchedule, EverySchedule
@@ -28,6 +29,9 @@ _STYLES = {
     "skipped": "yellow",
     "pending": "cyan",
     "missing": "red",
+    "closed": "green",
+    "half_open": "yellow",
+    "open": "red",
 }
 
 
@@ -141,6 +145,13 @@ def executions(page: ExecutionList) -> RenderableType:
         for one in page.items
     ]
     return _page(_rows(heads, rows), len(rows), "executions", page.cursor)
+
+
+def circuits(page: CircuitList) -> RenderableType:
+    """A page of circuits."""
+    heads = ("PARTY", "STATE", "FAILURES", "SINCE", "OPEN UNTIL")
+    rows = [(one.party, one.state, one.failures, time(one.failing_since), time(one.open_until)) for one in page.items]
+    return _page(_rows(heads, rows), len(rows), "parties that failed lately", page.cursor)
 
 
 def _why(one: ExecutionAnswer) -> str:

@@ -10,6 +10,7 @@ import httpx
 
 from tidewheel.client.connection import Connection, pause
 from tidewheel.wire import VERSION
+from tidewheel.wire.circuit import CircuitList
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operations import IDEMPOTENCY_KEY, IF_MATCH
@@ -199,6 +200,10 @@ class Client:
                 as ``after``. A repeat runs none twice.
         """
         return self._api.read(RedriveAnswer, "POST", _path("dead-letters", "redrive"), body=which)
+
+    def circuits_page(self, *, limit: int | None = None, cursor: str | None = None) -> CircuitList:
+        """One page of the parties that jobs call and that failed lately, by party."""
+        return self._api.read(CircuitList, "GET", _path("circuits"), query={"limit": limit, "cursor": cursor})
 
     def health(self) -> Health:
         """Whether the API answers."""

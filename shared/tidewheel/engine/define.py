@@ -23,7 +23,7 @@ from tidewheel.engine.layouts import Layouts
 from tidewheel.engine.lists import complain, filtered
 from tidewheel.engine.overlap import Gate
 from tidewheel.engine.shelf import Shelf
-from tidewheel.ports import Clock, Entropy, Executions, Jobs, Locks, Logs, Page, Queue, Telemetry, Wheel
+from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Page, Queue, Telemetry, Wheel
 
 Draft = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
@@ -57,6 +57,7 @@ class Define:
     layouts: Layouts
     logs: Logs
     locks: Locks
+    circuits: Circuits
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
 

@@ -159,10 +159,13 @@ class Locks(Protocol):
 
 
 class Circuits(Protocol):
-    """What is known of the parties that jobs call. The rows lie beside the executions, and no list shows them."""
+    """What is known of the parties that jobs call. The rows lie beside the executions, whose lists show none."""
 
     def get(self, tenant: str, key: str) -> Circuit | None:
         """A party's row, possibly some seconds old; None if it never failed, or not for long."""
+
+    def list(self, tenant: str, limit: int, after: str | None) -> Page[Circuit]:
+        """A tenant's rows with keys above ``after``, by key, possibly some seconds old."""
 
     def swap(self, new: Circuit) -> Circuit | None:
         """Writes ``new`` if the stored version is the one before its own (0: if there is no row).

@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tidewheel.wire import VERSION
 from tidewheel.wire.cancel import CancelBody
+from tidewheel.wire.circuit import CircuitList
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
@@ -22,7 +23,7 @@ _REF = "#/components/schemas/{model}"
 _MODELS: tuple[tuple[type[Model], JsonSchemaMode], ...] = (
     *((model, "validation") for model in (JobBody, RedriveBody, CancelBody)),
     *((model, "serialization") for model in (JobAnswer, JobList, Upcoming, ExecutionAnswer, ExecutionList)),
-    *((model, "serialization") for model in (LedgerAnswer, LogAnswer, RedriveAnswer, Health, Problem)),
+    *((model, "serialization") for model in (LedgerAnswer, LogAnswer, RedriveAnswer, CircuitList, Health, Problem)),
 )
 _JOB_EXAMPLES: dict[str, dict[str, Any]] = {
     "weekdays": {

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE, MAX_UPCOMING
 from tidewheel.wire import VERSION
 from tidewheel.wire.cancel import CancelBody
+from tidewheel.wire.circuit import CircuitList
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
 from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.model import Model
@@ -193,6 +194,11 @@ OPERATIONS = (
         "redriveDeadLetters", "POST", f"/{VERSION}/dead-letters/redrive",
         "Run up to a hundred dead letters again, at a set rate", 202, RedriveAnswer,
         body=RedriveBody, problems=("malformed", "too-large", "invalid", "unavailable"),
+    ),
+    Operation(
+        "listCircuits", "GET", f"/{VERSION}/circuits",
+        "The parties that jobs call and that failed lately: who is left alone, and until when", 200, CircuitList,
+        parameters=(_LIMIT, _CURSOR), problems=("invalid", "unavailable"),
     ),
     Operation("health", "GET", f"/{VERSION}/health", "Whether the API answers", 200, Health, problems=("invalid",)),
     Operation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.admission import DynamoCircuits
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.locks import DynamoLocks
@@ -32,6 +33,7 @@ def define(settings: RunSettings) -> Define:
         layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
         logs=S3Logs(settings.logs_bucket, clients.s3),
         locks=DynamoLocks(dynamodb, settings.executions_table),
+        circuits=DynamoCircuits(dynamodb, settings.executions_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tidewheel.adapters.memory.stores import World
 from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.place import Place
+from tidewheel.ports import Page
 
 
 class MemoryCircuits:
@@ -18,6 +19,13 @@ class MemoryCircuits:
     def get(self, tenant: str, key: str) -> Circuit | None:
         """See ``ports.Circuits``."""
         return self._world.circuits.get((tenant, key))
+
+    def list(self, tenant: str, limit: int, after: str | None) -> Page[Circuit]:
+        """See ``ports.Circuits``."""
+        with self._world.lock:
+            keys = sorted(key for owner, key in self._world.circuits if owner == tenant and key > (after or ""))
+            found = [self._world.circuits[tenant, key] for key in keys[:limit]]
+        return Page(found, keys[limit - 1] if len(keys) > limit else None)
 
     def swap(self, new: Circuit) -> Circuit | None:
         """See ``ports.Circuits``."""
