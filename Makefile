@@ -79,7 +79,7 @@ test: check setup $(HOST_STAMP) ## Check, and everything else: stacks, simulatio
 
 test-e2e: setup ## The flow on the deployed stack alone: make test-e2e ENGINE=ministack,localstack-host
 	@echo "== end to end on $(or $(ENGINE),ministack)"
-	@$(PYTEST) -rs $(if $(filter-out 0 1,$(engines)),-n $(engines) --dist loadgroup) tests/e2e
+	@$(PYTEST) -rs $(if $(filter-out 0 1,$(engines)),-n $(engines)) tests/e2e
 
 bench: setup ## Measure lateness, CPU, billed units, memory and the idle cost on the local cloud
 	@$(RUN) -m localstack bench

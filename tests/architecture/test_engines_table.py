@@ -9,7 +9,7 @@ import pytest
 
 from localstack.cloud import ENGINES
 from localstack.errors import LocalCloudError
-from tests.e2e.engines import LACKS, chosen, reason
+from tests.e2e.engines import LACKS, chosen, of_node, reason
 
 TIER = Path(__file__).parents[1] / "e2e"
 TESTS = [
@@ -42,3 +42,16 @@ def test_engines_are_chosen_by_name():
     assert chosen({"ENGINE": "ministack, localstack-host"}) == ["ministack", "localstack-host"]
     with pytest.raises(LocalCloudError, match="ENGINE=moto is no engine"):
         chosen({"ENGINE": "ministack,moto"})
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "engine"),
+    [
+        ("tests/e2e/test_a.py::test_b[ministack]", "ministack"),
+        ("tests/e2e/test_a.py::test_b[localstack-high]", "localstack"),
+        ("tests/e2e/test_a.py::test_b[localstack-host-high]", "localstack-host"),
+        ("tests/e2e/test_a.py::test_b[localstack-host]", "localstack-host"),
+    ],
+)
+def test_a_tests_engine_is_in_its_id(nodeid, engine):
+    assert of_node(nodeid) == engine

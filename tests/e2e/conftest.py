@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from localstack.receiver import Answer, Receiver, Reply
-from tests.e2e.engines import chosen, reason
+from tests.e2e.engines import chosen, of_node, reason
 from tests.e2e.stack import Stack, deployed
 from tests.support.polling import until
 from tests.support.receiver import Target, Targets, check
@@ -24,15 +25,30 @@ _SECONDS = 30.0  # for one request: the first one starts a Lambda
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each test on each engine that was asked for; several engines run side by side under ``-n --dist loadgroup``."""
+    """Each test on each engine that was asked for, but for what the engine cannot do."""
     file, function = Path(metafunc.module.__file__).name, metafunc.function.__name__
     if "engine" in metafunc.fixturenames:
         metafunc.parametrize("engine", [_on(one, reason(one, file, function)) for one in chosen()], scope="session")
 
 
 def _on(engine: str, lack: str | None) -> Any:
-    marks = [pytest.mark.xdist_group(engine)]
-    return pytest.param(engine, marks=[*marks, pytest.mark.skip(reason=f"{engine}: {lack}")] if lack else marks)
+    return pytest.param(engine, marks=[pytest.mark.skip(reason=f"{engine}: {lack}")] if lack else [])
+
+
+class ByEngine(LoadScopeScheduling):
+    """Under ``-n`` each engine's tests are one worker's.
+
+    ``--dist loadgroup`` does not do it under pytest 9.2 (pytest-xdist issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return of_node(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByEngine:
+    """Side by side means: engine by engine."""
+    return ByEngine(config, log)
 
 
 @pytest.fixture(scope="session")

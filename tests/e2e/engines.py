@@ -34,6 +34,12 @@ def chosen(environ: Mapping[str, str] = os.environ) -> list[str]:
     return [choose_name({"ENGINE": name}, ENGINES) for name in named]
 
 
+def of_node(nodeid: str) -> str:
+    """The engine that a test runs on, from its id: ``file::test[engine]`` or ``file::test[engine-more]``."""
+    parameters = f"{nodeid.partition('[')[2].removesuffix(']')}-"
+    return max((name for name in LACKS if parameters.startswith(f"{name}-")), key=len, default="")
+
+
 def reason(engine: str, file: str, function: str) -> str | None:
     """Why a test is left out on an engine, if it is."""
     lacks = LACKS[engine]

@@ -53,20 +53,24 @@ class Outage:
 
 @pytest.fixture
 def asleep(stack):
-    """The rule that wakes the watchdog is disabled, and a watchdog that was already awake has looked its last."""
+    """The rule that wakes the watchdog has lost its target, and a watchdog that was already awake has looked its last.
+
+    The rule is not disabled: LocalStack's go on then.
+    """
     functions = stack.client("lambda")
     rules = stack.client("events")
     watchdog = functions.get_function(FunctionName=stack.outputs.minute_function)["Configuration"]["FunctionArn"]
     (rule,) = rules.list_rule_names_by_target(TargetArn=watchdog)["RuleNames"]
-    rules.disable_rule(Name=rule)
+    targets = rules.list_targets_by_rule(Rule=rule)["Targets"]
+    rules.remove_targets(Rule=rule, Ids=[target["Id"] for target in targets])
     functions.invoke(FunctionName=watchdog, Payload=b"{}")
 
     def wake():
-        rules.enable_rule(Name=rule)
+        rules.put_targets(Rule=rule, Targets=targets)
         deploy.wake(stack.outputs.endpoint, stack.outputs.minute_function)
 
     yield wake
-    rules.enable_rule(Name=rule)
+    rules.put_targets(Rule=rule, Targets=targets)
 
 
 @pytest.fixture

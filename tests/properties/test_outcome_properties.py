@@ -146,7 +146,10 @@ def test_a_call_whose_time_was_over_timed_out_whatever_it_said(
     answer: Answer, record: Execution, policy: RetryPolicy, now: int, stop: Stop
 ) -> None:
     assume(answer.result is not Result.SUCCEEDED and not record.cancel)
-    assert judged(answer, stop, record, a_job(policy, 0), now).answer.result is Result.TIMED_OUT
+    told = judged(answer, stop, record, a_job(policy, 0), now).answer
+    assert told.result is Result.TIMED_OUT
+    if stop is Stop.TIMED_OUT:
+        assert told.reason == (answer.reason if answer.result is Result.TIMED_OUT else "its time was over")
 
 
 @given(running(), st.integers(1, 7 * DAY_MS))

@@ -59,7 +59,9 @@ def outcome(answer: Answer, stop: Stop | None, record: Execution, job: Job, now_
 
 
 def _explained(answer: Answer, stop: Stop | None, job: Job) -> Answer:
-    if stop is Stop.TIMED_OUT:
+    if (
+        stop is Stop.TIMED_OUT and answer.result is not Result.TIMED_OUT
+    ):  # else its target has seen it too, and says more
         return replace(answer, result=Result.TIMED_OUT, reason="its time was over")
     if stop is Stop.SILENT:
         reason = f"no sign of life for {job.definition.heartbeat_ms} ms"
