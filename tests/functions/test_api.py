@@ -349,7 +349,11 @@ def test_a_running_one_is_asked_to_end(front):
         "running",
         "someone cancelled it",
     )
-    assert front.call("POST", f"/executions/{id}/cancel").status == 202
+    wish = {"event": "cancel_requested", "at": answer.json["due_at"], "attempt": None, "detail": "someone cancelled it"}
+    assert answer.json["timeline"][-1] == wish
+    front.clock.advance(1_000)
+    again = front.call("POST", f"/executions/{id}/cancel")
+    assert (again.status, again.json["timeline"]) == (202, answer.json["timeline"])
 
 
 def test_an_occurrence_to_come_is_cancelled(front):

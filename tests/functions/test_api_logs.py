@@ -133,8 +133,11 @@ def test_an_execution_shows_its_timeline(front: Front, running: Execution) -> No
 
 
 def test_one_that_is_called_off_says_so(front: Front, running: Execution) -> None:
-    front.flow.executions.swap(executions.called_off(running, "by its owner"), running.version)
-    assert front.call("GET", f"/executions/{running.id}").json["cancel_requested"] == "by its owner"
+    front.flow.executions.swap(executions.called_off(running, "by its owner", NOW_MS + 7), running.version)
+    shown: Any = front.call("GET", f"/executions/{running.id}").json
+    assert shown["cancel_requested"] == "by its owner"
+    wish = {"at": "2025-11-20T16:47:00.007Z", "event": "cancel_requested", "attempt": None, "detail": "by its owner"}
+    assert shown["timeline"][-1] == wish
 
 
 def test_the_document_knows_it() -> None:

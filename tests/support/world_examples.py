@@ -92,6 +92,11 @@ def full_execution() -> Execution:
         ),
         spent=1,
         redriven_ms=NOW_MS + 9,
+        cancel="someone cancelled it",
+        cancel_ms=NOW_MS + 400,
+        checkpoint="page 7",
+        sent_ms=NOW_MS + 3,
+        received_ms=NOW_MS + 8,
     )
 
 
@@ -182,4 +187,11 @@ executions = st.builds(
     output=st.text(),
     reason=st.text(),
     attempts=st.lists(_attempts, max_size=4).map(tuple),
+    spent=_counts,
+    redriven_ms=st.none() | _instants,
+    cancel=st.text(),
+    cancel_ms=st.none() | _instants,
+    checkpoint=st.text(),
+    sent_ms=st.none() | _instants,
+    received_ms=st.none() | _instants,
 )

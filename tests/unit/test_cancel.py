@@ -510,7 +510,7 @@ def test_a_wish_on_the_record_is_no_dead_letter_when_the_queue_gives_up() -> Non
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     running = claimed(dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)
-    stack.executions.swap(called_off(running, ASKED), None)
+    stack.executions.swap(called_off(running, ASKED, START_MS), None)
     stack.clock.advance(HOUR_MS)
     assert stack.undertaker.handle([Letter("m", dump(replace(dispatch, returns=MAX_RETURNS)))]) == []
     record = stored(stack, dispatch.execution)

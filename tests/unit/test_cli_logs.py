@@ -165,14 +165,14 @@ def test_a_terminal_is_shown_what_it_would_obey(stage: Stage, monkeypatch: pytes
 
 def test_an_execution_is_shown_with_its_timeline(stage: Stage) -> None:
     stage.claim()
-    called_off = executions.called_off(stage.record, "by its owner")
+    called_off = executions.called_off(stage.record, "by its owner", NOW_MS + 7)
     stage._keep(called_off, stage.record.version)
     text = stage.run("executions", "show", stage.record.id).stdout
     assert "by its owner" in text
     stage.end(State.CANCELLED, replace(DONE, result=Result.CANCELLED, reason="by its owner"))
     lines = stage.run("executions", "show", stage.record.id).stdout.splitlines()
     table = lines[lines.index(next(line for line in lines if line.startswith("TIME"))) + 1 :]
-    assert [re.split(r" {2,}", line)[1] for line in table] == ["+PT0S"] * 4 + ["+PT0.009S"] * 2
-    assert [next(word for word in ("due", "received", "claimed", "started", "ended", "finished") if word in line)
-            for line in table] == ["due", "received", "claimed", "started", "ended", "finished"]  # fmt: skip
+    assert [re.split(r" {2,}", line)[1] for line in table] == ["+PT0S"] * 4 + ["+PT0.007S"] + ["+PT0.009S"] * 2
+    words = ("due", "received", "claimed", "started", "cancel requested", "ended", "finished")
+    assert [next(word for word in words if word in line) for line in table] == list(words)
     assert "cancelled: by its owner" in table[-1]

@@ -293,7 +293,7 @@ def test_a_wish_is_found_by_the_renewal() -> None:
 
     def wish(_call: Call) -> None:
         record = bench.record
-        bench.stack.world.executions[TENANT, record.id] = called_off(record, "enough")
+        bench.stack.world.executions[TENANT, record.id] = called_off(record, "enough", bench.stack.clock.now_ms())
 
     call = LongCall(bench.stack, HOUR_MS, {1_000: wish})
     assert bench.handle().why == "cancelled"

@@ -150,6 +150,7 @@ def test_replace_calls_off_what_is_being_called_and_no_retry_follows() -> None:
     assert bench.handle(0) == "cancelled"
     assert seen == ["queued"]
     assert bench.state(0) == (State.CANCELLED, f"replaced by {bench.id(1)}")
+    assert bench.record(0).cancel_ms == START_MS + STEP_MS
     assert len(bench.record(0).attempts) == 1
     bench.turn_for(40_000)
     assert bench.called == [0, 1]

@@ -13,6 +13,7 @@ from tidewheel.domain.execution import (
     Execution,
     Result,
     State,
+    called_off,
     claimed,
     ended_unrun,
     finished,
@@ -112,6 +113,26 @@ def test_a_lost_last_attempt_is_claimed_once() -> None:
     gone = lost(claim(QUEUED, DUE + 10, DUE + 1), DUE + 40_000)
     dead = ended_unrun(gone, State.DEAD, "the last attempt's worker vanished", DUE + 40_000)
     assert [event for _, event, _ in told(dead)] == ["due", "dispatched", "received", "claimed", "lost", "finished"]
+
+
+def test_a_wish_to_cancel_has_its_time_and_keeps_it() -> None:
+    wished = called_off(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
+    assert timeline(wished)[-1] == Moment(DUE + 30, Event.CANCEL_REQUESTED, None, "someone cancelled it")
+    ended = Answer(Result.CANCELLED, reason="someone cancelled it")
+    gone = finished(wished, State.CANCELLED, ended, DUE + 12, DUE + 40)
+    assert told(gone)[-4:] == [
+        (12, "started", 1),
+        (30, "cancel_requested", None),
+        (40, "ended", 1),
+        (40, "finished", None),
+    ]
+    assert timeline(gone)[-3].detail == ""  # the lines that follow say it
+
+
+def test_one_that_succeeded_all_the_same_says_that_it_was_to_be_cancelled() -> None:
+    wished = called_off(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
+    done = finished(wished, State.SUCCEEDED, DONE, DUE + 12, DUE + 40)
+    assert (30, "cancel_requested", None) in told(done)
 
 
 def test_a_redriven_one_that_waits_ends_with_that() -> None:

@@ -169,6 +169,7 @@ class Execution:
         spent: How many attempts it had had when it was redriven last.
         redriven_ms: When that was.
         cancel: Why it is to end, if someone asked for it while it ran; else empty.
+        cancel_ms: When that was asked; it stays when it has ended.
         checkpoint: What its work kept for the next attempt; else empty.
         sent_ms: When the current attempt's message was sent to the queue.
         received_ms: When its worker received that.
@@ -193,6 +194,7 @@ class Execution:
     spent: int = 0
     redriven_ms: int | None = None
     cancel: str = ""
+    cancel_ms: int | None = None
     checkpoint: str = ""
     sent_ms: int | None = None
     received_ms: int | None = None
@@ -288,9 +290,9 @@ def renewed(record: Execution, checkpoint: str, now_ms: int) -> Execution:
     return _step(record, replace(record, lease_until_ms=now_ms + LEASE_MS, checkpoint=checkpoint))
 
 
-def called_off(record: Execution, why: str) -> Execution:
+def called_off(record: Execution, why: str, now_ms: int) -> Execution:
     """The running record with the wish that it end: its worker sees that when it renews, or finishes."""
-    return _step(record, replace(record, cancel=why))
+    return _step(record, replace(record, cancel=why, cancel_ms=now_ms))
 
 
 def is_held_by(record: Execution, claim: Execution) -> bool:

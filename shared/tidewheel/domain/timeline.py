@@ -20,6 +20,7 @@ class Event(StrEnum):
     ENDED = "ended"  # the attempt did, with its result
     HANDED_OVER = "handed_over"  # its worker had to end
     LOST = "lost"  # another worker found that its worker had vanished
+    CANCEL_REQUESTED = "cancel_requested"  # someone wanted it to end while it ran
     REDRIVEN = "redriven"
     FINISHED = "finished"  # the execution ended
 
@@ -65,6 +66,8 @@ def _steps(record: Execution) -> Iterator[Moment]:
         yield Moment(redriven_ms, Event.REDRIVEN)
     if not any(account.number == record.attempt for account in record.attempts):
         yield from _way(record.attempt, record.sent_ms, record.received_ms, record.claimed_ms)
+    if record.cancel_ms is not None:
+        yield Moment(record.cancel_ms, Event.CANCEL_REQUESTED, detail=record.cancel)
     if record.finished_ms is not None:
         yield Moment(record.finished_ms, Event.FINISHED, detail=_said(record.state, record.reason))
 

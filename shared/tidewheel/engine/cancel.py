@@ -67,7 +67,7 @@ class Cancel:
             case State.QUEUED | State.RETRYING:
                 return ended_unrun(record, State.CANCELLED, reason, self.clock.now_ms())
             case State.RUNNING:
-                return record if record.cancel else called_off(record, reason)
+                return record if record.cancel else called_off(record, reason, self.clock.now_ms())
             case State.CANCELLED:
                 return record
         raise Conflict("execution", record.id, f"it has ended as {record.state}", "nothing is left to cancel")

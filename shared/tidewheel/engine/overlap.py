@@ -160,7 +160,8 @@ class Gate:
                 return False
             if holder.cancel:
                 return True
-            standing = self.executions.swap(called_off(holder, replaced_by(scene.dispatch.execution)), holder.version)
+            wish = called_off(holder, replaced_by(scene.dispatch.execution), scene.now_ms)
+            standing = self.executions.swap(wish, holder.version)
             if standing is None:
                 return True
             holder = standing

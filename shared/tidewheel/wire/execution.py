@@ -41,10 +41,23 @@ class MomentAnswer(Model):
 
     at: Instant
     event: Literal[
-        "due", "dispatched", "received", "claimed", "started", "ended", "handed_over", "lost", "redriven", "finished"
+        "due",
+        "dispatched",
+        "received",
+        "claimed",
+        "started",
+        "ended",
+        "handed_over",
+        "lost",
+        "cancel_requested",
+        "redriven",
+        "finished",
     ]
     attempt: int | None = Field(description="Whose; null for what is the execution's own.")
-    detail: str = Field(description="Of `ended` the result, of `finished` the state; then the reason, if there is one.")
+    detail: str = Field(
+        description="Of `ended` the result, of `finished` the state; then the reason, if there is one. Of "
+        "`cancel_requested` the reason, until it has ended."
+    )
 
 
 class ExecutionAnswer(Model):
