@@ -6,18 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
 from tests.support.calls import a_call, surroundings
-from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.targets import eventbridge, sns, sql, sqs
+from tidewheel.adapters.aws.targets import eventbridge, sns, sql, sqs, stepfunctions
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.job import Target
+from tidewheel.domain.limits import SECOND_MS
 from tidewheel.engine.progress import OpenProgress
-from tidewheel.ports import Caller
 
 EXECUTION = "j0000000000000001-1k7x5gjk0-s"
 JOB = "j0000000000000001"
@@ -38,19 +36,23 @@ SQL = {
     "database": "orders",
     "sql": "SELECT 1",
 }
-KINDS = {"sqs": sqs, "sns": sns, "eventbridge": eventbridge, "sql": sql}
+KINDS: dict[str, Any] = {
+    "sqs": sqs,
+    "sns": sns,
+    "eventbridge": eventbridge,
+    "sql": sql,
+    "stepfunctions": stepfunctions,
+}
 
 
 class Service:
     """A caller whose client is stubbed."""
 
-    def __init__(self, kind: str, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, kind: str) -> None:
         self.kind = kind
-        client = boto3.client(service)  # type: ignore[call-overload]
-        self.stub = Stubber(client)
+        self.caller = KINDS[kind].make(surroundings())
+        self.stub = Stubber(self.caller.client)
         self.stub.activate()
-        monkeypatch.setattr(clients, "target", lambda name, _: client if name == service else None)
-        self.caller: Caller = KINDS[kind].make(surroundings())  # type: ignore[attr-defined]
         self.progress = OpenProgress(SystemClock())
 
     def call(self, spec: Mapping[str, Any], attempt: int = 3) -> Answer:
@@ -61,9 +63,8 @@ class Service:
 
 
 @pytest.fixture
-def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Service:
-    names = {"sqs": "sqs", "sns": "sns", "eventbridge": "events", "sql": "rds-data"}
-    return Service(request.param, names[request.param], monkeypatch)
+def service(request: pytest.FixtureRequest) -> Service:
+    return Service(request.param)
 
 
 def of(kind: str) -> pytest.MarkDecorator:
@@ -309,8 +310,8 @@ def test_a_statement_fails(
 # --- all ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("service", ["sqs", "sns", "events", "stepfunctions", "rds-data"])
-def test_no_client_asks_twice_by_itself(service: str) -> None:
-    client = clients.target(service, 7_000)
-    config = client.meta.config
-    assert (config.retries["total_max_attempts"], config.read_timeout, config.connect_timeout) == (1, 7, 1)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_client_asks_twice_by_itself(kind: str) -> None:
+    config = KINDS[kind].make(surroundings()).client.meta.config
+    read = KINDS[kind].READ_MS / SECOND_MS
+    assert (config.retries["total_max_attempts"], config.read_timeout, config.connect_timeout) == (1, read, 1)

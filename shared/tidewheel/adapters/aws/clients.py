@@ -18,6 +18,8 @@ from tidewheel.ports import PortError, Throttled
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 T = TypeVar("T")
@@ -85,9 +87,9 @@ def receiving() -> SQSClient:
     return boto3.client("sqs", config=_BOUNDED.merge(own))
 
 
-def secretsmanager() -> Any:
+def secretsmanager() -> SecretsManagerClient:
     """A client with the same bounds."""
-    client: Any = boto3.client("secretsmanager", config=_BOUNDED)
+    client = boto3.client("secretsmanager", config=_BOUNDED)
     client.meta.events.register_first("needs-retry.secrets-manager", _forget_wish)
     return client
 
@@ -100,22 +102,16 @@ def _forget_wish(response: tuple[Any, Any] | None = None, **_: object) -> None:
 
 def functions(read_timeout_ms: int = 3 * SECOND_MS) -> LambdaClient:
     """A client that waits so long for a function's answer, and never invokes twice by itself."""
-    return boto3.client("lambda", config=_once(read_timeout_ms))
+    return boto3.client("lambda", config=asking_once(read_timeout_ms))
 
 
-def target(service: str, read_timeout_ms: int) -> Any:
-    """A client of a service that jobs may call, by its name in boto3: it waits so long for an answer, and asks once."""
-    make: Any = boto3.client  # whose types know each service by its literal
-    return make(service, config=_once(read_timeout_ms))
-
-
-def _once(read_timeout_ms: int) -> Config:
-    """Of what may have an effect twice: whether it is tried again, the job's retries say."""
+def asking_once(read_timeout_ms: int) -> Config:
+    """For clients of what may have an effect twice: whether that is tried again, the job's retries say."""
     own = Config(read_timeout=read_timeout_ms / SECOND_MS, retries={"mode": "standard", "total_max_attempts": 1})
     return _BOUNDED.merge(own)
 
 
-def s3() -> Any:
+def s3() -> S3Client:
     """A client with the same bounds. Buckets are named in paths, for the local cloud's sake; AWS takes both."""
     client = boto3.client("s3", config=_BOUNDED.merge(Config(s3={"addressing_style": "path"})))
     client.meta.events.register_first("needs-retry.s3", _forget_wish)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import OnDemand, code_of, translated
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.ids import ExecutionId
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _LEVEL = 6
 """Of compression: the highest takes several times as long, for a per cent or two."""
@@ -36,7 +39,7 @@ class S3Logs:
         connect: Makes the client when it is needed first: most attempts store nothing.
     """
 
-    def __init__(self, bucket: str, connect: Callable[[], Any]) -> None:
+    def __init__(self, bucket: str, connect: Callable[[], S3Client]) -> None:
         self._bucket = bucket
         self._s3 = OnDemand(connect)
 

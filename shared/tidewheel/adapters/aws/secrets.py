@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -12,6 +12,9 @@ from tidewheel.adapters.aws.clients import OnDemand, code_of, translated
 from tidewheel.domain.limits import SECRET_FRESH_MS, SECRET_MISSING_MS, SECRETS_KEPT
 from tidewheel.domain.secret import NAME
 from tidewheel.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _GONE = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
 """There is none of that name, or it is marked for deletion."""
@@ -26,7 +29,7 @@ class SecretsManager:
         clock: Time.
     """
 
-    def __init__(self, connect: Callable[[], Any], deployment: str, clock: Clock) -> None:
+    def __init__(self, connect: Callable[[], SecretsManagerClient], deployment: str, clock: Clock) -> None:
         self._service = OnDemand(connect)
         self._deployment = deployment
         self._clock = clock
@@ -50,7 +53,7 @@ class SecretsManager:
     def _read(self, id: str) -> str | None:
         with translated("secrets.get", id):
             try:
-                answer: Mapping[str, Any] = self._service().get_secret_value(SecretId=id)
+                answer = self._service().get_secret_value(SecretId=id)
             except ClientError as error:
                 if code_of(error) in _GONE:
                     return None

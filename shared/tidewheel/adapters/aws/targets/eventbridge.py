@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import boto3
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.targets.calling import READ_MS, answered, succeeded
@@ -14,6 +16,10 @@ from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.execution import Answer, Result
 from tidewheel.ports import Call, Caller
 
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
 KIND = "eventbridge"
 _FAULTS = {"InternalException", "InternalFailure"}
 _STATUS_OF_FAULT, _STATUS_OF_THROTTLE, _STATUS_OF_REFUSAL = 500, 429, 400
@@ -21,14 +27,14 @@ _STATUS_OF_FAULT, _STATUS_OF_THROTTLE, _STATUS_OF_REFUSAL = 500, 429, 400
 
 def make(_: Surroundings) -> Caller:
     """The caller of this kind."""
-    return EventBridgeTarget(clients.target("events", READ_MS))
+    return EventBridgeTarget(boto3.client("events", config=clients.asking_once(READ_MS)))
 
 
 @dataclass(frozen=True, slots=True)
 class EventBridgeTarget:
     """``ports.Caller`` for the kind ``eventbridge``: the event's detail is the job's, with a ``tidewheel`` object."""
 
-    client: Any
+    client: EventBridgeClient
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
@@ -36,14 +42,13 @@ class EventBridgeTarget:
 
     def _put(self, call: Call) -> Mapping[str, Any]:
         spec = call.target.spec
-        event = {
+        event: PutEventsRequestEntryTypeDef = {
             "EventBusName": spec["bus"],
             "Source": spec["source"],
             "DetailType": spec["detail_type"],
             "Detail": json.dumps({**spec.get("detail", {}), "tidewheel": identity(call)}),
         }
-        answer: Mapping[str, Any] = self.client.put_events(Entries=[event])
-        return answer
+        return self.client.put_events(Entries=[event])
 
 
 def _told(call: Call, said: Mapping[str, Any]) -> Answer:

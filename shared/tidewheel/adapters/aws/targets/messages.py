@@ -22,7 +22,7 @@ def identity(call: Call) -> Mapping[str, Any]:
     }
 
 
-def attributes(call: Call) -> dict[str, dict[str, str]]:
+def attributes(call: Call) -> dict[str, Any]:
     """The same, and the job's own, as attributes of a message (the form is that of SQS and SNS)."""
     own = call.target.spec.get("attributes") or {}
     numbers = {
@@ -38,7 +38,7 @@ def attributes(call: Call) -> dict[str, dict[str, str]]:
     }
 
 
-def grouping(call: Call, place: str) -> dict[str, str]:
+def grouping(call: Call, place: str) -> dict[str, Any]:
     """The message group of a queue or topic, and by what a FIFO one drops repeats (for five minutes).
 
     Without a group of its own a job is one, so that its messages stay in order.

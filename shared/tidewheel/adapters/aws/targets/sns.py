@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import boto3
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.targets.calling import READ_MS, answered, succeeded
@@ -14,19 +16,22 @@ from tidewheel.domain.execution import Answer
 from tidewheel.ports import Call, Caller
 from tidewheel.wire.payload import text_of
 
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
 KIND = "sns"
 
 
 def make(_: Surroundings) -> Caller:
     """The caller of this kind."""
-    return SnsTarget(clients.target("sns", READ_MS))
+    return SnsTarget(boto3.client("sns", config=clients.asking_once(READ_MS)))
 
 
 @dataclass(frozen=True, slots=True)
 class SnsTarget:
     """``ports.Caller`` for the kind ``sns``."""
 
-    client: Any
+    client: SNSClient
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
@@ -35,14 +40,13 @@ class SnsTarget:
     def _publish(self, call: Call) -> Mapping[str, Any]:
         spec = call.target.spec
         subject = spec.get("subject")
-        answer: Mapping[str, Any] = self.client.publish(
+        return self.client.publish(
             TopicArn=spec["topic"],
             Message=text_of(spec.get("body")),
             MessageAttributes=attributes(call),
             **({"Subject": subject} if subject else {}),
             **grouping(call, spec["topic"]),
         )
-        return answer
 
 
 def _told(call: Call, said: Mapping[str, Any]) -> Answer:

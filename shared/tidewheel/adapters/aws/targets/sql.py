@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws import clients
@@ -18,6 +19,10 @@ from tidewheel.domain.execution import Answer, Result
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.ports import Call, Caller
 from tidewheel.wire.targets.sql import mentions
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds_data import RDSDataServiceClient
+    from mypy_boto3_rds_data.type_defs import FieldTypeDef, SqlParameterTypeDef
 
 KIND = "sql"
 READ_MS = 60 * SECOND_MS
@@ -32,7 +37,7 @@ _TOO_LONG = "StatementTimeoutException"
 
 def make(_: Surroundings) -> Caller:
     """The caller of this kind."""
-    return SqlTarget(clients.target("rds-data", READ_MS))
+    return SqlTarget(boto3.client("rds-data", config=clients.asking_once(READ_MS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class SqlTarget:
     ``:tidewheel_nominal_ms`` gets them, so that it can tell repeats apart.
     """
 
-    client: Any
+    client: RDSDataServiceClient
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
@@ -51,7 +56,7 @@ class SqlTarget:
 
     def _execute(self, call: Call) -> Mapping[str, Any]:
         spec = call.target.spec
-        answer: Mapping[str, Any] = self.client.execute_statement(
+        return self.client.execute_statement(
             resourceArn=spec["cluster"],
             secretArn=spec["secret"],
             database=spec["database"],
@@ -59,10 +64,9 @@ class SqlTarget:
             parameters=_parameters(call),
             includeResultMetadata=True,
         )
-        return answer
 
 
-def _parameters(call: Call) -> list[dict[str, Any]]:
+def _parameters(call: Call) -> list[SqlParameterTypeDef]:
     sql, own = str(call.target.spec["sql"]), call.target.spec.get("parameters") or {}
     supplied = {
         "tidewheel_execution": call.execution,
@@ -73,7 +77,7 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
     return [{"name": name, "value": _field(value)} for name, value in {**own, **wanted}.items()]
 
 
-def _field(value: Any) -> dict[str, Any]:
+def _field(value: Any) -> FieldTypeDef:
     match value:
         case None:
             return {"isNull": True}

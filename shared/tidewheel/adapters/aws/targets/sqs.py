@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import boto3
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.targets.calling import READ_MS, answered, succeeded
@@ -15,12 +17,15 @@ from tidewheel.ports import Call, Caller
 from tidewheel.wire.arns import QueuePlace, queue_place
 from tidewheel.wire.payload import text_of
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
 KIND = "sqs"
 
 
 def make(_: Surroundings) -> Caller:
     """The caller of this kind."""
-    return SqsTarget(clients.target("sqs", READ_MS))
+    return SqsTarget(boto3.client("sqs", config=clients.asking_once(READ_MS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class SqsTarget:
     job names.
     """
 
-    client: Any
+    client: SQSClient
     _urls: dict[QueuePlace, str] = field(default_factory=dict)
 
     def call(self, call: Call) -> Answer:
@@ -46,13 +51,12 @@ class SqsTarget:
         if place not in self._urls:
             owner = {"QueueOwnerAWSAccountId": place.account} if place.account else {}
             self._urls[place] = self.client.get_queue_url(QueueName=place.name, **owner)["QueueUrl"]
-        answer: Mapping[str, Any] = self.client.send_message(
+        return self.client.send_message(
             QueueUrl=self._urls[place],
             MessageBody=text_of(call.target.spec.get("body")),
             MessageAttributes=attributes(call),
             **grouping(call, place.name),
         )
-        return answer
 
 
 def _told(call: Call, said: Mapping[str, Any]) -> Answer:

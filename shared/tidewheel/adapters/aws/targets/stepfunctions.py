@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidewheel.adapters.aws import clients
@@ -36,6 +37,9 @@ from tidewheel.domain.execution import Answer, Result, Stop
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.ports import Call, Caller, Clock
 
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
 T = TypeVar("T")
 
 KIND = "stepfunctions"
@@ -55,14 +59,14 @@ _CHECKPOINT = re.compile(r"run ([1-9][0-9]{0,8})", re.ASCII)
 
 def make(surroundings: Surroundings) -> Caller:
     """The caller of this kind."""
-    return StepFunctionsTarget(clients.target("stepfunctions", READ_MS), surroundings.clock)
+    return StepFunctionsTarget(boto3.client("stepfunctions", config=clients.asking_once(READ_MS)), surroundings.clock)
 
 
 @dataclass(frozen=True, slots=True)
 class StepFunctionsTarget:
     """``ports.Caller`` for the kind ``stepfunctions``."""
 
-    client: Any
+    client: SFNClient
     clock: Clock
 
     def call(self, call: Call) -> Answer:
@@ -91,7 +95,7 @@ def _arn(call: Call, number: int) -> str:
     return ":".join([*parts[:5], "execution", parts[6], _name(call, number)])
 
 
-def _start(client: Any, call: Call, number: int) -> _Begun:
+def _start(client: SFNClient, call: Call, number: int) -> _Begun:
     spec = call.target.spec
     try:
         answer = client.start_execution(
@@ -121,7 +125,7 @@ class _Waiting:
     """
 
     call: Call
-    client: Any
+    client: SFNClient
     clock: Clock
     since_ms: int
     run: str = ""
