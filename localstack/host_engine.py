@@ -64,7 +64,7 @@ def environment(folder: Path, port: int, environ: Mapping[str, str], places: Pla
         "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
         "DYNAMODB_IN_MEMORY": "1",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
-        "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.1",
+        "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.01",
         "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.5",
         "SQS_ENDPOINT_STRATEGY": "path",
     }
