@@ -13,7 +13,7 @@ from aws_cdk import App
 from aws_cdk.cx_api import CloudAssembly
 
 from infra import nag
-from infra.assets import HOST, LAMBDA_ARM, AssetBuilder, AssetError, uv_runner
+from infra.assets import CONTAINER, HOST, LAMBDA_ARM, AssetBuilder, AssetError, uv_runner
 from infra.config import Config, ContextError
 from infra.stacks.service import Assets, ServiceStack
 from infra.stacks.state import StateStack
@@ -32,7 +32,8 @@ def compose(app: App, config: Config, assets: Assets) -> tuple[StateStack, Servi
 
 def builder(config: Config) -> Assets:
     """Builds for the machine that the functions will run on."""
-    return AssetBuilder(ROOT, HOST if config.local else LAMBDA_ARM, uv_runner(ROOT, os.environ))
+    local = CONTAINER if config.containers else HOST
+    return AssetBuilder(ROOT, local if config.local else LAMBDA_ARM, uv_runner(ROOT, os.environ))
 
 
 def synthesise(builder_for: Callable[[Config], Assets] = builder) -> None:

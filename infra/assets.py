@@ -9,6 +9,7 @@ from __future__ import annotations
 import compileall
 import hashlib
 import os
+import platform
 import py_compile
 import shutil
 import subprocess
@@ -57,7 +58,12 @@ class Platform:
         return self.python == HOST.python
 
 
+_MACHINES = {"arm64": "aarch64", "AMD64": "x86_64"}
+"""Linux's names of machines that other systems call otherwise."""
+
 HOST = Platform(f"{sys.version_info.major}.{sys.version_info.minor}", sysconfig.get_platform())
+CONTAINER = Platform(HOST.python, f"{_MACHINES.get(platform.machine(), platform.machine())}-manylinux_2_17")
+"""What a container of Lambda's image for this Python and this machine imports; Python 3.11's has glibc 2.26."""
 LAMBDA_ARM = Platform("3.14", "aarch64-manylinux_2_28")
 
 

@@ -73,6 +73,7 @@ class Config:
     authorizer_arn: str | None
     target_functions: tuple[str, ...]
     economy: bool = False
+    containers: bool = False
     scheduler_memory: int = SCHEDULER_MEMORY_MB
     circuit_failures: int = CIRCUIT_FAILURES
     circuit_open: int = CIRCUIT_OPEN
@@ -125,6 +126,7 @@ class Config:
             authorizer_arn=_matching(read, "authorizer_arn", _FUNCTION, "the ARN of a Lambda function"),
             target_functions=_all_matching(read, "target_functions", _FUNCTION_PATTERN, "ARNs of Lambda functions"),
             economy=economy,
+            containers=_flag(read, "containers"),
             allowed_networks=_networks(read, LOCAL_NETWORKS if target is Target.LOCAL else "none"),
             scheduler_memory=_number(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
             pools=_pools(read),
@@ -139,6 +141,8 @@ class Config:
         )
         if config.fargate and config.local:
             raise ContextError("fargate", "is for an account: the local cloud runs the pool's worker beside the engine")
+        if config.containers and not config.local:
+            raise ContextError("containers", "is for target local: an account runs its functions as it does")
         if economy and config.schedulers != 1:
             raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
         if config.circuit_open > MAX_CIRCUIT_OPEN:

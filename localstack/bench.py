@@ -24,7 +24,6 @@ from localstack.demo_stack import Bench
 from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
 from localstack.places import Places
-from localstack.receiver import Receiver
 from localstack.show import step
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.client import ApiError, Client
@@ -75,7 +74,7 @@ def _measure(outputs: Outputs, wanted: argparse.Namespace) -> tuple[dict[str, An
     before, sound = machine(), True
     tiers: dict[str, Any] = {}
     with (
-        Receiver(demo_stack.slow_when_warming) as receiver,
+        demo_stack.receiver() as receiver,
         Client(outputs.api_url, timeout=demo_stack.SECONDS) as client,
     ):
         bench = Bench(client, receiver, SystemClock())

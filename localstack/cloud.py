@@ -83,7 +83,7 @@ def up(places: Places) -> outputs.Outputs:
         with step("Preparing the account for the CDK"):
             deploy.bootstrap(places, engine.endpoint)
     with step("Deploying the stacks"):
-        deploy.deploy(places, engine.endpoint)
+        deploy.deploy(places, engine.endpoint, engine.context)
     port = int(engine.endpoint.rpartition(":")[2])
     found = outputs.read_stack_outputs(places.cdk_outputs)
     result = outputs.collect(found, engine.name, engine.endpoint, port)

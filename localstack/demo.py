@@ -12,7 +12,7 @@ from localstack.demo_screen import Screen, View, screen, summarize
 from localstack.demo_stack import Bench
 from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
-from localstack.receiver import Arrival, Receiver
+from localstack.receiver import Arrival
 from localstack.show import say, step
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.client import ApiError, Client
@@ -143,7 +143,7 @@ def main() -> int:
     outputs = demo_stack.ensure()
     try:
         with (
-            Receiver(demo_stack.slow_when_warming) as receiver,
+            demo_stack.receiver() as receiver,
             Client(outputs.api_url, timeout=demo_stack.SECONDS) as client,
         ):
             return _run(Bench(client, receiver, SystemClock()), outputs)

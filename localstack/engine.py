@@ -7,7 +7,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +21,23 @@ HOST = "127.0.0.1"
 _LOG_LINES = 15
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How an engine's functions reach a program on this machine.
+
+    Args:
+        listen: The address that the program listens on.
+        host: What stands for it in the URLs that the functions call.
+    """
+
+    listen: str = HOST
+    host: str = HOST
+
+
+LOOPBACK = Reach()
+"""Of functions that are processes of this machine."""
+
+
 class Engine(Protocol):
     """An AWS on this machine. All of it is bound to the loopback address."""
 
@@ -31,6 +48,14 @@ class Engine(Protocol):
     @property
     def endpoint(self) -> str:
         """The URL that AWS clients are pointed at."""
+
+    @property
+    def reach(self) -> Reach:
+        """How its functions reach this machine; asked while it runs."""
+
+    @property
+    def context(self) -> Sequence[str]:
+        """Settings of the CDK app for this engine, as ``key=value``; asked while it runs."""
 
     def require(self) -> None:
         """Checks that what the engine needs is installed.

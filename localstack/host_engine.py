@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localstack import processes
-from localstack.engine import HOST, await_answer
+from localstack.engine import HOST, LOOPBACK, Reach, await_answer
 from localstack.errors import LocalCloudError
 from localstack.host_setup import JAR
 from localstack.places import REPOSITORY, Places
@@ -77,6 +77,8 @@ class LocalStackHost:
     port: int
     places: Places = field(default_factory=Places)
     name: str = "localstack-host"
+    reach: Reach = LOOPBACK
+    context: Sequence[str] = ()
 
     @property
     def endpoint(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localstack import processes
-from localstack.engine import HOST, await_answer
+from localstack.engine import HOST, LOOPBACK, Reach, await_answer
 from localstack.errors import LocalCloudError
 from localstack.ministack_tuned import CLEAN_END
 from localstack.places import Places
@@ -89,6 +89,8 @@ class MiniStack:
     places: Places = field(default_factory=Places)
     lasting: bool = True
     name: str = "ministack"
+    reach: Reach = LOOPBACK
+    context: Sequence[str] = ()
 
     @property
     def endpoint(self) -> str:

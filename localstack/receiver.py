@@ -1,4 +1,4 @@
-"""A real HTTP server on the loopback address that notes what reaches it: the target of the demo's jobs."""
+"""A real HTTP server, where the engine's functions reach it, that notes what does: the target of the demo's jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from localstack.engine import HOST
+from localstack.engine import LOOPBACK, Reach
 from tidewheel.adapters.clock import SystemClock
 
 
@@ -101,11 +101,11 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False  # a kept connection waits for its next request for ever
     request_queue_size = 1_024
 
-    def __init__(self, note: Answer, clock: SystemClock) -> None:
+    def __init__(self, note: Answer, clock: SystemClock, listen: str) -> None:
         self.note = note
         self.clock = clock
         self.ended = threading.Event()
-        super().__init__((HOST, 0), _Handler)
+        super().__init__((listen, 0), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Nothing: a worker that was ended leaves a broken connection, and its attempt is made again."""
@@ -120,13 +120,15 @@ class Receiver:
 
     Args:
         answer: What to reply to an arrival.
+        reach: Where the engine's functions find it.
     """
 
-    def __init__(self, answer: Answer = _fine) -> None:
+    def __init__(self, answer: Answer = _fine, reach: Reach = LOOPBACK) -> None:
         self._answer = answer
+        self._reach = reach
         self._lock = threading.Lock()
         self._arrivals: list[Arrival] = []
-        self._server = _Server(self._note, SystemClock())
+        self._server = _Server(self._note, SystemClock(), reach.listen)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="receiver", daemon=True)
 
     def __enter__(self) -> Self:
@@ -141,7 +143,7 @@ class Receiver:
 
     def url(self, tag: str) -> str:
         """What a job calls so that its requests are noted under ``tag``."""
-        return f"http://{HOST}:{self._server.server_address[1]}/{tag}"
+        return f"http://{self._reach.host}:{self._server.server_address[1]}/{tag}"
 
     def _note(self, arrival: Arrival) -> Reply:
         with self._lock:

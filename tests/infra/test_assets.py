@@ -1,10 +1,21 @@
 import os
+import platform
 import sys
 from dataclasses import dataclass, field
 
 import pytest
 
-from infra.assets import HOST, KEPT_PER_FUNCTION, LAMBDA_ARM, AssetBuilder, AssetError, find_uv, sources, uv_runner
+from infra.assets import (
+    CONTAINER,
+    HOST,
+    KEPT_PER_FUNCTION,
+    LAMBDA_ARM,
+    AssetBuilder,
+    AssetError,
+    find_uv,
+    sources,
+    uv_runner,
+)
 from infra.trimming import AWS_SERVICES, trim
 from tests.support.calls import surroundings
 from tidewheel.adapters.aws import clients
@@ -117,6 +128,15 @@ def test_a_laptop_installs_for_itself(project, uv, said):
     assert install[install.index("--python") + 1] == sys.executable
     cached = f"thing.{sys.implementation.cache_tag}.pyc"
     assert (asset.path / "__pycache__" / cached).is_file()
+
+
+def test_a_container_on_a_laptop_gets_linux_wheels_of_this_python(project, uv, said):
+    asset = AssetBuilder(project, CONTAINER, uv, said.append)(Function.API)
+    (install,) = uv.installs
+    assert install[install.index("--python-version") + 1] == HOST.python
+    machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+    assert install[install.index("--python-platform") + 1] == f"{machine}-manylinux_2_17"
+    assert (asset.path / "__pycache__" / f"thing.{sys.implementation.cache_tag}.pyc").is_file()
 
 
 def test_no_bytecode_of_another_interpreter_is_shipped(build):

@@ -25,6 +25,13 @@ def test_defaults_of_a_laptop():
     assert config.local
 
 
+def test_functions_in_containers():
+    assert _read(target="local", containers="true").containers
+    assert not _read(target="local").containers
+    with pytest.raises(ContextError, match="'containers' is for target local"):
+        _read(authorizer_arn=AUTHORIZER, containers="true")
+
+
 def test_defaults_of_an_economy():
     config = _read(authorizer_arn=AUTHORIZER, economy="true")
     assert config == Config(Target.AWS, "tidewheel", 2, 1, AUTHORIZER, (), economy=True, scheduler_memory=512)
