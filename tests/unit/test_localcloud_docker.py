@@ -26,6 +26,7 @@ case "$*" in
   *" up "*) [ -f {broken} ] && {{ echo "no licence for $LOCALSTACK_AUTH_TOKEN" >&2; exit 1; }} || true;;
   *" ps "*) echo 1a2b3c;;
   *" pull "*) exit 1;;
+  "compose version") [ ! -f {broken} ] && exit 0 || exit 1;;
 esac
 """
 
@@ -89,6 +90,16 @@ class TestCompose:
     def test_what_targets_and_the_cdk_call_is_on(self, service):
         (services,) = re.findall(r"^ *SERVICES: (\S+)$", self.TEXT, re.MULTILINE)
         assert service in services.split(",")
+
+
+class TestRequire:
+    def test_docker_with_compose_is_enough(self, docker):
+        LocalStack(4700).require()
+
+    def test_without_compose_it_says_so(self, docker):
+        docker.broken.touch()
+        with pytest.raises(LocalCloudError, match="compose plugin"):
+            LocalStack(4700).require()
 
 
 class TestStart:
