@@ -71,9 +71,9 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def all_targets() -> Iterator[Targets]:
+def all_targets(stack: Stack) -> Iterator[Targets]:
     targets = Targets()
-    with Receiver(targets.answer) as targets.receiver:
+    with Receiver(targets.answer, stack.reach) as targets.receiver:
         yield targets
 
 

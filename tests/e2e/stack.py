@@ -14,6 +14,7 @@ from botocore.config import Config
 from localstack_client.session import Session
 
 from localstack import deploy, outputs, processes
+from localstack.engine import Reach
 from localstack.outputs import Outputs
 from localstack.places import Places
 from localstack.settings import CONTEXT_VARIABLE, CREDENTIALS, REGION
@@ -28,10 +29,17 @@ _SHOWS = {"ministack": "-lambda-{}-", "localstack-host": "/{}-"}
 
 @dataclass(frozen=True)
 class Stack:
-    """What is deployed, and the processes that it is made of."""
+    """What is deployed, and the processes that it is made of.
+
+    Args:
+        outputs: Where its parts are.
+        folder: What its engine keeps.
+        reach: How its functions reach a receiver.
+    """
 
     outputs: Outputs
     folder: Path
+    reach: Reach
 
     def client(self, service: str) -> Any:
         """A client of the engine."""
@@ -55,10 +63,10 @@ def deployed(engine_name: str, folder: Path) -> Iterator[Stack]:
     """Deploys to an engine that ends, with its Lambdas, when the block does."""
     os.environ.setdefault(CONTEXT_VARIABLE, TOLERANT)
     places = Places(own=folder)
-    with private_engine(engine_name, folder) as engine:
+    with private_engine(engine_name, places) as engine:
         deploy.bootstrap(places, engine.endpoint)
-        deploy.deploy(places, engine.endpoint)
+        deploy.deploy(places, engine.endpoint, engine.context)
         port = int(engine.endpoint.rpartition(":")[2])
         found = outputs.collect(outputs.read_stack_outputs(places.cdk_outputs), engine.name, engine.endpoint, port)
         deploy.wake(engine.endpoint, found.minute_function)
-        yield Stack(found, folder)
+        yield Stack(found, folder, engine.reach)

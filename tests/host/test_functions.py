@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from localstack_client.session import Session
 
+from localstack.places import Places
 from localstack.settings import ACCOUNT, CREDENTIALS, REGION
 from tests.support.engines import private_engine
 from tests.support.host import gone, needs_host
@@ -57,7 +58,7 @@ def packed(name: str, text: str) -> bytes:
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory):
     """Clients of an engine of this module's own."""
-    with private_engine("localstack-host", tmp_path_factory.mktemp("host")) as engine:
+    with private_engine("localstack-host", Places(own=tmp_path_factory.mktemp("host"))) as engine:
         host = engine.endpoint.removeprefix("http://")
         session = Session(*CREDENTIALS.values(), region_name=REGION, localstack_host=host)
         config = Config(read_timeout=60, retries={"total_max_attempts": 1})

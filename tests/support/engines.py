@@ -33,7 +33,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def private_engine(name: str, folder: Path) -> Iterator[Engine]:
+def private_engine(name: str, places: Places) -> Iterator[Engine]:
     """Yields an engine that ends, with its functions, when the block does. It keeps nothing.
 
     Clients need any credentials and the region us-east-1.
@@ -41,7 +41,7 @@ def private_engine(name: str, folder: Path) -> Iterator[Engine]:
     Raises:
         LocalCloudError: It is not installed, or does not come up.
     """
-    engine = _FORGETFUL[name](_free_port(), Places(own=folder))
+    engine = _FORGETFUL[name](_free_port(), places)
     engine.require()
     if engine.running(0):
         raise RuntimeError(f"{name} runs already, and there can be one alone: run `make down`.")
@@ -59,6 +59,6 @@ def ministack() -> Iterator[str]:
     """Yields the endpoint URL of a MiniStack that ends, with its Lambdas, when the block does."""
     with (
         tempfile.TemporaryDirectory(prefix="tidewheel-", ignore_cleanup_errors=True) as name,
-        private_engine("ministack", Path(name)) as engine,
+        private_engine("ministack", Places(own=Path(name))) as engine,
     ):
         yield engine.endpoint
