@@ -7,7 +7,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from localstack import deploy
+from localstack import deploy, resources
 from localstack.errors import LocalCloudError
 from localstack.places import Places
 from localstack.settings import CONTEXT_VARIABLE, ECONOMY_VARIABLE
@@ -55,14 +55,14 @@ class Pages:
 
 def refusal(*stacks, **known):
     with pytest.raises(LocalCloudError) as raised:
-        deploy.refuse_pretended(Cloudformation(**known), stacks or known)
+        resources.refuse_pretended(Cloudformation(**known), stacks or known)
     return str(raised.value)
 
 
 class TestPretended:
     def test_what_is_there_is_believed(self):
         known = {"tiny": ([[resource("Queue")]], [[event("Queue"), event("Queue", status="CREATE_IN_PROGRESS")]])}
-        deploy.refuse_pretended(Cloudformation(**known), known)
+        resources.refuse_pretended(Cloudformation(**known), known)
 
     def test_what_was_deployed_as_a_fallback_is_named_with_its_type(self):
         told = refusal(tiny=([[resource("Cluster", CLUSTER)]], [[event("Cluster", CLUSTER, reason=FALLBACK)]]))
@@ -103,7 +103,7 @@ class TestPretended:
     )
     def test_what_was_mended_is_forgotten(self, present, newest):
         events = [[newest], [event("Cluster", CLUSTER, reason=FALLBACK)]]
-        deploy.refuse_pretended(Cloudformation(tiny=([present], events)), ["tiny"])
+        resources.refuse_pretended(Cloudformation(tiny=([present], events)), ["tiny"])
 
     def test_a_faked_resource_that_a_later_deployment_left_alone_is_faked_still(self):
         events = [[of_stack("UPDATE_COMPLETE"), event("Queue")], [event("Cluster", CLUSTER, reason=FALLBACK)]]
@@ -118,11 +118,11 @@ class TestFailed:
     )
 
     def test_the_resources_of_the_last_deployment_are_told_with_their_reasons(self):
-        found = deploy.failed(Cloudformation(tiny=([[]], self.EVENTS)), ["tiny"])
+        found = resources.failed(Cloudformation(tiny=([[]], self.EVENTS)), ["tiny"])
         assert found == ["Cluster (AWS::ECS::Cluster): not supported"]
 
     def test_a_stack_that_was_not_reached_hides_nothing(self):
-        assert deploy.failed(Cloudformation(tiny=([[]], self.EVENTS)), ["next", "tiny", "after"])
+        assert resources.failed(Cloudformation(tiny=([[]], self.EVENTS)), ["next", "tiny", "after"])
 
 
 @pytest.fixture
