@@ -8,6 +8,7 @@ import itertools
 import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from botocore.config import Config
@@ -35,6 +36,7 @@ def handler(event, context):
     if event["do"] == "identity":
         return boto3.client("sts").get_caller_identity()["Arn"]
     if event["do"] == "await":
+        open(event["file"] + ".begun", "w").close()
         while not os.path.exists(event["file"]):
             time.sleep(0.01)
     if event["do"] == "write":
@@ -118,29 +120,30 @@ def test_invocations_side_by_side_have_environments_of_their_own(invoke, tmp_pat
     file = str(tmp_path / "told")
     with ThreadPoolExecutor(1) as other:
         waiting = other.submit(invoke, "await", file=file)
+        begun(file)
         wrote, failed, _ = invoke("write", file=file)  # while the first one holds its environment
         assert not failed
         assert waiting.result()[0]["pid"] != wrote["pid"]
 
 
+def begun(file):
+    """Waits until an invocation that is to await a file does."""
+    until(Path(f"{file}.begun").exists, "its beginning")
+
+
 def test_reserved_concurrency_is_a_bound(invoke, functions, tmp_path):
     invoke.make()
     functions.put_function_concurrency(FunctionName=invoke.name, ReservedConcurrentExecutions=1)
-    file, begun = tmp_path / "told", tmp_path / "begun"
+    file = tmp_path / "told"
     with ThreadPoolExecutor(1) as other:
         waiting = other.submit(invoke, "await", file=str(file))
-
-        def refused():
-            try:
-                invoke("write", file=str(begun))
-            except ClientError as error:
-                return error.response["Error"]["Code"]
-            return None
-
+        begun(file)
         try:
-            assert until(refused, "a refusal") == "TooManyRequestsException"
+            with pytest.raises(ClientError) as refused:
+                invoke("nothing")
         finally:
             file.touch()
+        assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
         assert not waiting.result()[1]
 
 
