@@ -3,6 +3,7 @@ import platform
 import sys
 from dataclasses import dataclass, field
 
+import boto3
 import pytest
 
 from infra.assets import (
@@ -18,7 +19,6 @@ from infra.assets import (
 )
 from infra.trimming import AWS_SERVICES, trim
 from tests.support.calls import surroundings
-from tidewheel.adapters.aws import clients
 from tidewheel.names import Function
 from tidewheel.wiring.callers import found
 
@@ -284,10 +284,10 @@ def test_what_uv_complains_about_is_told_in_one_line(tmp_path):
 def test_every_service_that_a_target_needs_is_shipped(monkeypatch):
     asked = set()
 
-    def target(service, _):
+    def client(service, config):
         asked.add(service)
 
-    monkeypatch.setattr(clients, "target", target)
+    monkeypatch.setattr(boto3, "client", client)
     for make in found().values():
         caller = make(surroundings())
         getattr(caller, "close", int)()
