@@ -36,10 +36,7 @@ HOST_STAMP := .local/localstack-host/.made-$(call sum,localstack/host.lock local
   localstack/executor/pyproject.toml $(wildcard localstack/executor/tidewheel_executor/*.py))
 CDK_STAMP := infra/node_modules/.made-$(call sum,infra/package.json infra/package-lock.json)
 
-# Engines apart by commas run side by side, each with a process of pytest of its own.
 TEST_ENGINES := ministack,localstack-host
-comma := ,
-engines = $(words $(subst $(comma), ,$(ENGINE)))
 
 FAST := tests/unit tests/properties tests/architecture tests/functions
 
@@ -79,7 +76,7 @@ test: check setup $(HOST_STAMP) ## Check, and everything else: stacks, simulatio
 
 test-e2e: setup ## The flow on the deployed stack alone: make test-e2e ENGINE=ministack,localstack-host
 	@echo "== end to end on $(or $(ENGINE),ministack)"
-	@$(PYTEST) -rs $(if $(filter-out 0 1,$(engines)),-n $(engines)) tests/e2e
+	@$(PYTEST) -rs -n auto tests/e2e
 
 bench: setup ## Measure lateness, CPU, billed units, memory and the idle cost on the local cloud
 	@$(RUN) -m localstack bench

@@ -9,7 +9,7 @@ import pytest
 
 from localstack.cloud import ENGINES
 from localstack.errors import LocalCloudError
-from tests.e2e.engines import LACKS, chosen, of_node, reason
+from tests.e2e.engines import LACKS, LONG, chosen, lane, lanes, reason
 
 TIER = Path(__file__).parents[1] / "e2e"
 TESTS = [
@@ -44,14 +44,26 @@ def test_engines_are_chosen_by_name():
         chosen({"ENGINE": "ministack,moto"})
 
 
+def test_the_long_ones_are_there():
+    assert set(LONG) <= {file for file, _ in TESTS}
+
+
 @pytest.mark.parametrize(
-    ("nodeid", "engine"),
+    ("nodeid", "wanted"),
     [
         ("tests/e2e/test_a.py::test_b[ministack]", "ministack"),
         ("tests/e2e/test_a.py::test_b[localstack-high]", "localstack"),
         ("tests/e2e/test_a.py::test_b[localstack-host-high]", "localstack-host"),
         ("tests/e2e/test_a.py::test_b[localstack-host]", "localstack-host"),
+        ("tests/e2e/test_storm.py::test_b[localstack-host]", "localstack-host long"),
+        ("tests/e2e/test_storm.py::test_b[localstack]", "localstack"),
     ],
 )
-def test_a_tests_engine_is_in_its_id(nodeid, engine):
-    assert of_node(nodeid) == engine
+def test_a_tests_lane_is_in_its_id(nodeid, wanted):
+    assert lane(nodeid) == wanted
+
+
+def test_there_are_as_many_lanes_as_tests_go_to():
+    for engines in (["ministack"], ["localstack"], ["ministack", "localstack-host"]):
+        gone_to = {lane(f"tests/e2e/{file}::{name}[{engine}]") for file, name in TESTS for engine in engines}
+        assert len(gone_to) == lanes(engines)

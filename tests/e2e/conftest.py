@@ -12,7 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from localstack.receiver import Answer, Receiver, Reply
-from tests.e2e.engines import chosen, of_node, reason
+from tests.e2e.engines import chosen, lane, lanes, reason
 from tests.e2e.stack import Stack, deployed
 from tests.support.polling import until
 from tests.support.receiver import Target, Targets, check
@@ -35,20 +35,26 @@ def _on(engine: str, lack: str | None) -> Any:
     return pytest.param(engine, marks=[pytest.mark.skip(reason=f"{engine}: {lack}")] if lack else [])
 
 
-class ByEngine(LoadScopeScheduling):
-    """Under ``-n`` each engine's tests are one worker's.
+class ByLane(LoadScopeScheduling):
+    """Under ``-n`` each lane is one worker's, with a stack of its own.
 
     ``--dist loadgroup`` does not do it under pytest 9.2 (pytest-xdist issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return of_node(nodeid)
+        return lane(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByEngine:
-    """Side by side means: engine by engine."""
-    return ByEngine(config, log)
+def pytest_xdist_auto_num_workers() -> int:
+    """What ``-n auto`` means here."""
+    return lanes(chosen())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByLane:
+    """Side by side means: lane by lane."""
+    return ByLane(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from localstack.cloud import ENGINES
 from localstack.engine import choose_name
@@ -34,10 +34,27 @@ def chosen(environ: Mapping[str, str] = os.environ) -> list[str]:
     return [choose_name({"ENGINE": name}, ENGINES) for name in named]
 
 
+LONG = ("test_long_work.py", "test_outage.py", "test_storm.py")
+"""Files whose tests mostly wait: beside the others, on a stack of their own, they take no time of theirs."""
+_ALONE = ("localstack",)
+"""Engines of which a machine has one."""
+
+
 def of_node(nodeid: str) -> str:
     """The engine that a test runs on, from its id: ``file::test[engine]`` or ``file::test[engine-more]``."""
     parameters = f"{nodeid.partition('[')[2].removesuffix(']')}-"
     return max((name for name in LACKS if parameters.startswith(f"{name}-")), key=len, default="")
+
+
+def lane(nodeid: str) -> str:
+    """What tests share a deployed stack when several are worked side by side: an engine's long ones, or its others."""
+    engine, file = of_node(nodeid), nodeid.partition("::")[0].rpartition("/")[2]
+    return f"{engine} long" if file in LONG and engine not in _ALONE else engine
+
+
+def lanes(engines: Sequence[str]) -> int:
+    """How many lanes engines have."""
+    return sum(1 if engine in _ALONE else 2 for engine in engines)
 
 
 def reason(engine: str, file: str, function: str) -> str | None:
