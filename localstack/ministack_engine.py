@@ -45,6 +45,7 @@ def environment(folder: Path, port: int, environ: Mapping[str, str], *, lasting:
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
         "LOG_LEVEL": "WARNING",
+        "POWERTOOLS_LOG_LEVEL": "INFO",  # functions see these variables, and would take the one above for theirs
         "PERSIST_STATE": str(int(lasting)),
         "STATE_DIR": str(folder / "state"),
         "S3_PERSIST": str(int(lasting)),

@@ -1,8 +1,10 @@
-"""Starts MiniStack with its idle waits shortened.
+"""Starts MiniStack with its idle waits shortened, and with changed code in force at once.
 
 Run by the interpreter of MiniStack's own venv, so it imports nothing of this project. As shipped, an idle
 queue mapping looks once a second, a handler that logs nothing costs 50 ms, and schedules are looked at
-every 10 s. No setting changes that; module-level values do. Each is checked before it is touched: when
+every 10 s. And a function may go on with the code it had: an invocation that began just before a change, or is
+repeated after it, starts a process of the old code, which is kept for others. No setting changes that;
+module-level values do. Each is checked before it is touched: when
 another version of MiniStack has moved one, a line on stderr says so and everything runs at its own pace.
 """
 
@@ -32,6 +34,15 @@ CLEAN_END = "clean-end"
 
 class CannotTune(Exception):
     """MiniStack is not made as this module expects; the message names the part."""
+
+
+LATEST = "$LATEST"
+
+
+class Worker(Protocol):
+    """MiniStack's process of a function; it starts when it is first invoked."""
+
+    code_zip: bytes
 
 
 class Wake(Protocol):
@@ -90,6 +101,29 @@ def _drain(module: ModuleType) -> Callable[[], None]:
     return lambda: setattr(function, "__defaults__", tuple(DRAIN_DEFAULTS.values()))
 
 
+def _latest_code(module: ModuleType) -> Callable[[], None]:
+    """Whoever gets a process has it start with the code that the function has now, not with what it had for the caller.
+
+    A change sets the code before it forgets the processes: of those that are known after it, none has the old code.
+    """
+    acquire, functions = _has(module, "acquire_worker"), _has(module, "_functions")
+    if "acquire_worker" not in getattr(
+        getattr(_has(module, "_execute_function_warm"), "__code__", None), "co_names", ()
+    ):
+        raise CannotTune(f"{module.__name__}._execute_function_warm does not call acquire_worker")
+
+    def acquire_latest(
+        name: str, config: dict[str, Any], code: bytes, qualifier: str = LATEST
+    ) -> tuple[Worker | None, str]:
+        worker, reason = acquire(name, config, code, qualifier=qualifier)
+        function = functions.get(name) if qualifier == LATEST else None
+        if worker is not None and function and function.get("code_zip"):
+            worker.code_zip = function["code_zip"]
+        return worker, reason
+
+    return lambda: setattr(module, "acquire_worker", acquire_latest)
+
+
 def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
     """Shortens the waits: all of them or, when one cannot be found, none.
 
@@ -101,6 +135,7 @@ def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
         changes = [
             _drain(load("ministack.core.lambda_runtime")),
             _wake(functions),
+            _latest_code(functions),
             _number(functions, "_ESM_IDLE_WAKE_GAP_SECONDS", IDLE_GAP_SECONDS),
             _number(load("ministack.services.eventbridge"), "_SCHEDULER_TICK_INTERVAL", TICK_SECONDS),
             _number(load("ministack.services.scheduler"), "_SCHEDULE_TICK_INTERVAL", TICK_SECONDS),

@@ -294,6 +294,10 @@ def _poll_loop():
 _esm_wake = threading.Event()
 
 
+def _execute_function_warm():
+    return acquire_worker("echo", {}, b"old")  # noqa: F821 -- of the module that takes this function
+
+
 def _modules() -> dict[str, ModuleType]:
     """Modules of the shape that the pinned MiniStack has."""
 
@@ -308,6 +312,9 @@ def _modules() -> dict[str, ModuleType]:
             "_esm_wake": threading.Event(),
             "_poll_loop": _poll_loop,
             "_ESM_IDLE_WAKE_GAP_SECONDS": 0.05,
+            "_functions": {},
+            "acquire_worker": lambda *_, **__: (SimpleNamespace(code_zip=b"old"), "spawn"),
+            "_execute_function_warm": _execute_function_warm,
         },
         "ministack.services.eventbridge": {"_SCHEDULER_TICK_INTERVAL": 10},
         "ministack.services.scheduler": {"_SCHEDULE_TICK_INTERVAL": 10},
@@ -338,6 +345,9 @@ class TestTuning:
             ("ministack.services.lambda_svc", "_esm_wake"),
             ("ministack.services.lambda_svc", "_poll_loop"),
             ("ministack.services.lambda_svc", "_ESM_IDLE_WAKE_GAP_SECONDS"),
+            ("ministack.services.lambda_svc", "_functions"),
+            ("ministack.services.lambda_svc", "acquire_worker"),
+            ("ministack.services.lambda_svc", "_execute_function_warm"),
             ("ministack.services.eventbridge", "_SCHEDULER_TICK_INTERVAL"),
             ("ministack.services.scheduler", "_SCHEDULE_TICK_INTERVAL"),
         ],
@@ -361,6 +371,35 @@ class TestTuning:
         modules["ministack.services.lambda_svc"]._poll_loop = lambda: None
         with pytest.raises(ministack_tuned.CannotTune, match="does not wait"):
             ministack_tuned.tune(modules.__getitem__)
+
+    def test_a_function_that_is_run_otherwise_is_noticed(self):
+        modules = _modules()
+        modules["ministack.services.lambda_svc"]._execute_function_warm = lambda: None
+        with pytest.raises(ministack_tuned.CannotTune, match="does not call acquire_worker"):
+            ministack_tuned.tune(modules.__getitem__)
+
+    @pytest.mark.parametrize(
+        ("functions", "qualifier", "code"),
+        [
+            ({"echo": {"code_zip": b"new"}}, "$LATEST", b"new"),
+            ({"echo": {"code_zip": b"new"}}, "1", b"old"),  # a published version keeps its own
+            ({"echo": {"code_zip": None}}, "$LATEST", b"old"),
+            ({}, "$LATEST", b"old"),
+        ],
+    )
+    def test_a_process_starts_with_the_code_that_its_function_has_now(self, functions, qualifier, code):
+        modules = _modules()
+        modules["ministack.services.lambda_svc"]._functions = functions
+        ministack_tuned.tune(modules.__getitem__)
+        acquire = modules["ministack.services.lambda_svc"].acquire_worker
+        worker, reason = acquire("echo", {}, b"old", qualifier=qualifier)
+        assert (worker.code_zip, reason) == (code, "spawn")
+
+    def test_where_there_is_no_process_to_be_had_none_is_changed(self):
+        modules = _modules()
+        modules["ministack.services.lambda_svc"].acquire_worker = lambda *_, **__: (None, "func_cap")
+        ministack_tuned.tune(modules.__getitem__)
+        assert modules["ministack.services.lambda_svc"].acquire_worker("echo", {}, b"old") == (None, "func_cap")
 
     def test_it_goes_on_untuned_and_says_so(self, monkeypatch, capsys, tmp_path):
         ran = []
