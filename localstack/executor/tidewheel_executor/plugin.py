@@ -75,8 +75,7 @@ class ProcessExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """Removes what was unpacked."""
-        function_version.config.code.destroy_cached()
+        """Nothing: the version that follows may run the same code, and LocalStack removes what none runs any more."""
 
 
 class ProcessExecutorPlugin(RuntimeExecutorPlugin):
