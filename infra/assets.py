@@ -133,6 +133,11 @@ def _digest(parts: Iterable[str | bytes]) -> str:
     return total.hexdigest()[:32]
 
 
+def digest_of(dependencies: Path, files: Mapping[str, bytes]) -> str:
+    """The hash that names an asset: of its dependencies and of the files of this repository in it."""
+    return _digest([dependencies.name, *(part for file in files.items() for part in file)])
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr)  # noqa: T201 -- progress of a command-line build
 
@@ -157,9 +162,9 @@ class AssetBuilder:
         Raises:
             AssetError: uv is missing or fails, or the asset is too large.
         """
-        dependencies = self._dependencies(role)
+        dependencies = self.dependencies(role)
         files = {name: file.read_bytes() for name, file in sources(self.root, role).items()}
-        digest = _digest([dependencies.name, *(part for file in files.items() for part in file)])
+        digest = digest_of(dependencies, files)
         asset = Asset(self.store / f"{role}-{digest}", digest)
         with self._new(asset.path) as folder:
             if folder:
@@ -175,8 +180,12 @@ class AssetBuilder:
         for folder in folders[KEPT_PER_FUNCTION:]:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _dependencies(self, role: Function) -> Path:
-        """The function's locked dependencies, installed and trimmed."""
+    def dependencies(self, role: Function) -> Path:
+        """The function's locked dependencies, installed and trimmed; named by the hash of what they are.
+
+        Raises:
+            AssetError: uv is missing or fails.
+        """
         group = f"fn-{role}"
         export = ["export", "--quiet", "--frozen", "--no-emit-project", "--no-default-groups"]
         requirements = self.run([*export, "--no-header", "--no-annotate", "--only-group", group])

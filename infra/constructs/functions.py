@@ -49,7 +49,7 @@ class ServiceFunction(Construct):
         environment: Mapping[str, str],
     ) -> None:
         super().__init__(scope, role.capitalize())
-        self._logs = log_group(self, "Logs", f"/aws/lambda/{config.physical(role)}")
+        self._logs = log_group(self, "Logs", names.log_group(config.physical(role)))
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], self._logs.log_group_arn)
         self.function = lambda_.Function(

@@ -31,6 +31,7 @@ __all__ = [
     "Output",
     "Route",
     "Table",
+    "log_group",
     "logs_bucket",
     "physical",
     "routes_of",
@@ -75,6 +76,11 @@ METRICS = "Tidewheel"
 def physical(deployment: str, role: str) -> str:
     """The physical name of a table, queue or function, such as ``tidewheel-jobs``."""
     return f"{deployment}-{role}"
+
+
+def log_group(function: str) -> str:
+    """The group of a function's log, by the function's physical name; where Lambda would put it by itself."""
+    return f"/aws/lambda/{function}"
 
 
 def logs_bucket(deployment: str, account: str, region: str) -> str:
