@@ -40,7 +40,7 @@ TEST_ENGINES := ministack,localstack-host
 
 FAST := tests/unit tests/properties tests/architecture tests/functions
 
-.PHONY: help setup demo up down status test test-e2e check sim bench synth deploy clean
+.PHONY: help setup demo up watch down status test test-e2e check sim bench synth deploy clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ demo: setup ## Start the local cloud, schedule jobs and watch them fire
 
 up: setup ## Start the local cloud and deploy to it; again: deploy what has changed
 	@$(RUN) -m localstack up
+
+watch: setup ## Run saved code on the local cloud at once, and show what the functions log
+	@$(RUN) -m localstack watch
 
 down: ## Stop the local cloud and forget its state
 	@if [ -x $(RUN) ]; then $(RUN) -m localstack down; else echo "The local cloud is not running."; fi

@@ -1,4 +1,4 @@
-"""``python -m localstack up | down | status | demo | bench``."""
+"""``python -m localstack up | down | status | watch | demo | bench | watch-bench``."""
 
 from __future__ import annotations
 
@@ -39,8 +39,10 @@ COMMANDS: Mapping[str, Callable[[], int]] = {
     "up": _up,
     "down": _down,
     "status": _status,
+    "watch": _program("watch"),
     "demo": _program("demo"),
     "bench": _program("bench"),
+    "watch-bench": _program("watch_bench"),
 }
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 
-from localstack import deploy, outputs, pool
+from localstack import deploy, outputs, pool, watch_deploy
 from localstack.docker_engine import LocalStack
 from localstack.engine import (
     Engine,
@@ -88,6 +88,8 @@ def up(places: Places) -> outputs.Outputs:
     found = outputs.read_stack_outputs(places.cdk_outputs)
     result = outputs.collect(found, engine.name, engine.endpoint, port)
     outputs.write(places.outputs, result)
+    for function in watch_deploy.put_right(places, engine.endpoint, result.minute_function):
+        say(f"{function} runs what was deployed again, no longer what `make watch` put there.")
     deploy.wake(engine.endpoint, result.minute_function)
     pool.ensure(places, engine.endpoint)
     return result

@@ -81,6 +81,18 @@ def collect(found: Mapping[str, str], engine: str, endpoint: str, port: int) -> 
     )
 
 
+def read(path: Path) -> Outputs:
+    """The file that ``write`` wrote.
+
+    Raises:
+        LocalCloudError: There is none, or it is another version's.
+    """
+    try:
+        return Outputs(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise LocalCloudError(f"{path} cannot be read ({error}): {_DEPLOY_AGAIN}") from error
+
+
 def write(path: Path, outputs: Outputs) -> None:
     """Writes the file whole or not at all."""
     fresh = path.with_suffix(".new")

@@ -51,6 +51,11 @@ class Places:
         return self.engine / "pool.json"
 
     @property
+    def watch_record(self) -> Path:
+        """Which code `make watch` has deployed past CloudFormation."""
+        return self.engine / "watch.json"
+
+    @property
     def pool_log(self) -> Path:
         """What that process said last; outlives ``down``."""
         return self.local / "pool.log"

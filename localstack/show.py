@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(highlight=False, soft_wrap=True, stderr=True)
@@ -31,6 +32,12 @@ def step(what: str) -> Iterator[None]:
 def say(line: str = "") -> None:
     """Prints a line."""
     _out.print(escape(line))
+    sys.stdout.flush()
+
+
+def tag(who: str, colour: str, line: str, style: str = "") -> None:
+    """Prints a line of somebody's, whose name goes before it in a colour of its own."""
+    _out.print(Text.assemble((f"{who:<10} ", colour), (line, style)))
     sys.stdout.flush()
 
 
