@@ -39,10 +39,10 @@ COMMANDS: Mapping[str, Callable[[], int]] = {
     "up": _up,
     "down": _down,
     "status": _status,
-    "watch": _program("watch"),
-    "demo": _program("demo"),
-    "bench": _program("bench"),
-    "watch-bench": _program("watch_bench"),
+    "watch": _program("watch.main"),
+    "demo": _program("demo.main"),
+    "bench": _program("bench.main"),
+    "watch-bench": _program("bench.watch"),
 }
 
 

@@ -6,9 +6,8 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 
-from localstack import deploy, outputs, pool, watch_deploy
-from localstack.docker_engine import LocalStack
-from localstack.engine import (
+from localstack import deploy, outputs, pool
+from localstack.engines.base import (
     Engine,
     Running,
     choose_name,
@@ -17,12 +16,14 @@ from localstack.engine import (
     refuse_foreign_port,
     write_note,
 )
+from localstack.engines.docker import LocalStack
+from localstack.engines.host import LocalStackHost
+from localstack.engines.ministack import MiniStack
 from localstack.errors import LocalCloudError
-from localstack.host_engine import LocalStackHost
-from localstack.ministack_engine import MiniStack
 from localstack.places import Places
 from localstack.settings import DEFAULT_PORT, PORT_VARIABLE, chosen_port
 from localstack.show import say, step
+from localstack.watch import functions
 from tidewheel.names import FARGATE_POOL
 
 ENGINES: Mapping[str, Callable[[int, Places], Engine]] = {
@@ -88,7 +89,7 @@ def up(places: Places) -> outputs.Outputs:
     found = outputs.read_stack_outputs(places.cdk_outputs)
     result = outputs.collect(found, engine.name, engine.endpoint, port)
     outputs.write(places.outputs, result)
-    for function in watch_deploy.put_right(places, engine.endpoint, result.minute_function):
+    for function in functions.put_right(places, engine.endpoint, result.minute_function):
         say(f"{function} runs what was deployed again, no longer what `make watch` put there.")
     deploy.wake(engine.endpoint, result.minute_function)
     pool.ensure(places, engine.endpoint)

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localstack import processes
-from localstack.engine import tail
+from localstack.engines.base import tail
 from localstack.errors import LocalCloudError
 from localstack.places import Places
 from localstack.resources import assembly, failed, manifest, refuse_pretended, stack_names, unrecognized

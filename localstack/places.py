@@ -93,7 +93,7 @@ class Places:
     @property
     def launcher(self) -> Path:
         """The program that becomes MiniStack."""
-        return REPOSITORY / "localstack" / "ministack_tuned.py"
+        return REPOSITORY / "localstack" / "engines" / "ministack_tuned.py"
 
     @property
     def cdk(self) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from localstack import processes
-from localstack.engine import tail
+from localstack.engines.base import tail
 from localstack.errors import LocalCloudError
 from localstack.places import Places
 from localstack.settings import CREDENTIALS, REGION, engine_environ

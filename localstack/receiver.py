@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from localstack.engine import LOOPBACK, Reach
+from localstack.engines.base import LOOPBACK, Reach
 from tidewheel.adapters.clock import SystemClock
 
 

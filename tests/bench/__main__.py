@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from localstack.bench import machine
+from localstack.bench.main import machine
 from localstack.places import Places
 from localstack.settings import REGION
 

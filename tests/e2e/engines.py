@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from localstack.cloud import ENGINES
-from localstack.engine import choose_name
+from localstack.engines.base import choose_name
 
 Lacks = Mapping[str, str]
 """The reason by test: ``file.py::function``, with all its parameters, or ``file.py`` for all of a file."""

@@ -14,7 +14,7 @@ from botocore.config import Config
 from localstack_client.session import Session
 
 from localstack import deploy, outputs, processes
-from localstack.engine import Reach
+from localstack.engines.base import Reach
 from localstack.outputs import Outputs
 from localstack.places import Places
 from localstack.settings import CONTEXT_VARIABLE, CREDENTIALS, REGION

@@ -10,11 +10,11 @@ import json
 import pytest
 
 from localstack import deploy
+from localstack.bench.watch import Case, copied, watching
 from localstack.places import Places
-from localstack.watch import Watcher, means_of
-from localstack.watch_bench import Case, copied, watching
-from localstack.watch_deploy import deployment_of, put_right
-from localstack.watch_logs import Follower
+from localstack.watch.functions import deployment_of, put_right
+from localstack.watch.logs import Follower
+from localstack.watch.main import Watcher, means_of
 from tests.support.polling import until
 from tidewheel.names import DEFAULT_DEPLOYMENT, Function, Table, log_group, physical
 

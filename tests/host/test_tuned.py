@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from localstack import host_engine, host_main
+from localstack.engines import host as host_engine
+from localstack.engines import host_main
 from tests.support.host import in_venv, needs_host
 
 PROBE = """

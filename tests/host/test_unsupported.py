@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from localstack import deploy
-from localstack.engine import HOST
+from localstack.engines.base import HOST
 from localstack.errors import LocalCloudError
 from localstack.places import Places
 from localstack.settings import CONTEXT_VARIABLE

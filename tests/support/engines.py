@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 
 from localstack.cloud import ENGINES
-from localstack.engine import HOST, Engine
-from localstack.ministack_engine import MiniStack
+from localstack.engines.base import HOST, Engine
+from localstack.engines.ministack import MiniStack
 from localstack.places import Places
 
 _FORGETFUL: Mapping[str, Callable[[int, Places], Engine]] = {**ENGINES, "ministack": partial(MiniStack, lasting=False)}

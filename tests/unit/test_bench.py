@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from localstack import bench, bench_pictures
-from localstack.bench_load import Load, Outcome
-from localstack.demo_account import Account
+from localstack.bench import main as bench
+from localstack.bench import pictures as bench_pictures
+from localstack.bench.load import Load, Outcome
+from localstack.demo.account import Account
 from localstack.receiver import Arrival
 
 BEGIN = 1_763_657_220_000

@@ -8,12 +8,12 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from localstack import demo_screen
-from localstack.demo import Demo
-from localstack.demo_account import Account, Lateness, Promise, quantile
-from localstack.demo_jobs import INTERVALS, KINDS, LAMBDA, ONE_TIME, RUN_MS, at_once, instant, scheduled
-from localstack.demo_screen import Plain, View, summarize
-from localstack.demo_stack import Bench, slow_when_warming
+from localstack.demo import screen as demo_screen
+from localstack.demo.account import Account, Lateness, Promise, quantile
+from localstack.demo.jobs import INTERVALS, KINDS, LAMBDA, ONE_TIME, RUN_MS, at_once, instant, scheduled
+from localstack.demo.main import Demo
+from localstack.demo.screen import Plain, View, summarize
+from localstack.demo.stack import Bench, slow_when_warming
 from localstack.receiver import Arrival, Receiver, Reply
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.memory import SettableClock

@@ -13,20 +13,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from localstack import __main__ as program
-from localstack import (
-    cloud,
-    deploy,
-    docker_engine,
-    engine,
-    ministack_engine,
-    ministack_tuned,
-    pool,
-    processes,
-    settings,
-)
-from localstack.engine import Running
+from localstack import cloud, deploy, pool, processes, settings
+from localstack.engines import base as engine
+from localstack.engines import docker as docker_engine
+from localstack.engines import ministack as ministack_engine
+from localstack.engines import ministack_tuned
+from localstack.engines.base import Running
+from localstack.engines.ministack import MiniStack
 from localstack.errors import LocalCloudError
-from localstack.ministack_engine import MiniStack
 from localstack.outputs import collect, local_api_url, read_stack_outputs, write
 from localstack.places import Places
 from tidewheel.wiring import pool as wiring
@@ -279,7 +273,7 @@ class TestCommands:
 
     def test_the_demo_is_imported_only_when_asked_for(self, monkeypatch):
         monkeypatch.setattr(program.importlib, "import_module", lambda name: SimpleNamespace(main=lambda: name))
-        assert program.main(["demo"]) == "localstack.demo"
+        assert program.main(["demo"]) == "localstack.demo.main"
 
 
 class Worker:

@@ -8,12 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from localstack import cloud, demo_stack, docker_engine
-from localstack.docker_engine import COMMUNITY, CURRENT, LocalStack, gateway, image_tag, is_own
-from localstack.engine import LOOPBACK, Reach
+from localstack import cloud
+from localstack.demo import stack as demo_stack
+from localstack.engines import docker as docker_engine
+from localstack.engines.base import LOOPBACK, Reach
+from localstack.engines.docker import COMMUNITY, CURRENT, LocalStack, gateway, image_tag, is_own
+from localstack.engines.host import LocalStackHost
+from localstack.engines.ministack import MiniStack
 from localstack.errors import LocalCloudError
-from localstack.host_engine import LocalStackHost
-from localstack.ministack_engine import MiniStack
 from localstack.places import REPOSITORY
 from localstack.receiver import Receiver
 

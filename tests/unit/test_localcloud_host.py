@@ -8,8 +8,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from localstack import host_engine, host_main
-from localstack.host_main import CannotTune, Prompt
+from localstack.engines import host as host_engine
+from localstack.engines import host_main
+from localstack.engines.host_main import CannotTune, Prompt
 from localstack.places import Places
 
 _MAPPING = "localstack.services.lambda_.event_source_mapping"

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from localstack import ministack_tuned
+from localstack.engines import ministack_tuned
 from localstack.places import Places
 
 PROBE = """

@@ -9,15 +9,16 @@ import pytest
 
 from infra.assets import AssetError
 from localstack import __main__ as program
-from localstack import cloud, watch
-from localstack.engine import Running
+from localstack import cloud
+from localstack.engines.base import Running
 from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
 from localstack.places import Places
-from localstack.watch import Means, Renewal, Watcher
-from localstack.watch_code import Code
-from localstack.watch_deploy import Unanswered
-from localstack.watch_files import LOOK_MS
+from localstack.watch import main as watch
+from localstack.watch.code import Code
+from localstack.watch.files import LOOK_MS
+from localstack.watch.functions import Unanswered
+from localstack.watch.main import Means, Renewal, Watcher
 from tidewheel.names import Function
 
 SHIPPED = (Function.API, Function.SCHEDULER, Function.ECHO)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra.assets import HOST, AssetBuilder
-from localstack.watch_code import TASK_ROOT, Code, Unsound, bytecode, code_sha256, key_of, pack
+from localstack.watch.code import TASK_ROOT, Code, Unsound, bytecode, code_sha256, key_of, pack
 from tidewheel.names import Function
 
 HANDLER = "def handler(event, context):\n    return 'echo'\n"

@@ -7,11 +7,11 @@ import json
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from localstack import watch_deploy
 from localstack.errors import LocalCloudError
 from localstack.places import Places
-from localstack.watch_code import code_sha256, key_of
-from localstack.watch_deploy import Functions, Record, Unanswered, deployment_of, intended, with_digest
+from localstack.watch import functions as watch_deploy
+from localstack.watch.code import code_sha256, key_of
+from localstack.watch.functions import Functions, Record, Unanswered, deployment_of, intended, with_digest
 from tidewheel.names import Env, Function
 
 OLD, NEW = "0" * 32, "1" * 32

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from localstack.watch_files import QUIET_MS, Settling, changed, snapshot
+from localstack.watch.files import QUIET_MS, Settling, changed, snapshot
 
 
 @pytest.fixture

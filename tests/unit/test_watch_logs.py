@@ -9,8 +9,8 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localstack import watch_logs
-from localstack.watch_logs import OVERLAP_MS, Follower, Shown, Tail, shown
+from localstack.watch import logs as watch_logs
+from localstack.watch.logs import OVERLAP_MS, Follower, Shown, Tail, shown
 from tidewheel.names import Function
 
 

@@ -19,7 +19,7 @@ from localstack import deploy
 from localstack.errors import LocalCloudError
 from localstack.places import Places
 from localstack.settings import ACCOUNT, REGION
-from localstack.watch_code import code_sha256, key_of
+from localstack.watch.code import code_sha256, key_of
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.names import Env, Function, physical
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from localstack import cloud
-from localstack.demo_account import Account
-from localstack.demo_jobs import Planned, at_once, instant
-from localstack.engine import LOOPBACK
+from localstack.demo.account import Account
+from localstack.demo.jobs import Planned, at_once, instant
+from localstack.engines.base import LOOPBACK
 from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
 from localstack.places import Places

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from localstack.demo_account import Account, Fire, Lateness
-from localstack.demo_jobs import KINDS, instant
+from localstack.demo.account import Account, Fire, Lateness
+from localstack.demo.jobs import KINDS, instant
 from localstack.receiver import Arrival
 from localstack.show import say
 

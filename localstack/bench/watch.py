@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from localstack import deploy
-from localstack.bench import machine
-from localstack.demo_stack import ensure
+from localstack.bench.main import machine
+from localstack.demo.stack import ensure
 from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
 from localstack.places import Places
 from localstack.show import say, step
-from localstack.watch import CODE, Watcher, means_of
-from localstack.watch_deploy import deployment_of, put_right
-from localstack.watch_files import LOOK_MS
+from localstack.watch.files import LOOK_MS
+from localstack.watch.functions import deployment_of, put_right
+from localstack.watch.main import CODE, Watcher, means_of
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.names import Function, physical
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from localstack import demo_stack
-from localstack.demo_account import Account, Promise
-from localstack.demo_jobs import KINDS, LAMBDA, MARK, RUN_MS, TAG, Planned, at_once, invocation, scheduled
-from localstack.demo_screen import Screen, View, screen, summarize
-from localstack.demo_stack import Bench
+from localstack.demo import stack
+from localstack.demo.account import Account, Promise
+from localstack.demo.jobs import KINDS, LAMBDA, MARK, RUN_MS, TAG, Planned, at_once, invocation, scheduled
+from localstack.demo.screen import Screen, View, screen, summarize
+from localstack.demo.stack import Bench
 from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
 from localstack.receiver import Arrival
@@ -140,11 +140,11 @@ def _farewell(outputs: Outputs, job: str) -> None:
 
 def main() -> int:
     """Runs the demo; not 0 if anything is missing, came twice or early."""
-    outputs = demo_stack.ensure()
+    outputs = stack.ensure()
     try:
         with (
-            demo_stack.receiver() as receiver,
-            Client(outputs.api_url, timeout=demo_stack.SECONDS) as client,
+            stack.receiver() as receiver,
+            Client(outputs.api_url, timeout=stack.SECONDS) as client,
         ):
             return _run(Bench(client, receiver, SystemClock()), outputs)
     except ApiError as error:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from localstack.demo_account import Account, Lateness, Promise
-from localstack.demo_jobs import Planned, Url, instant
-from localstack.demo_stack import Bench
+from localstack.demo.account import Account, Lateness, Promise
+from localstack.demo.jobs import Planned, Url, instant
+from localstack.demo.stack import Bench
 
 _SECOND_MS = 1_000
 _LEAST_LEAD_MS = 6_000

@@ -18,10 +18,10 @@ from localstack.outputs import Outputs
 from localstack.places import Places
 from localstack.settings import cdk_environ
 from localstack.show import complain, say, step, tag
-from localstack.watch_code import Code, Package, Unsound
-from localstack.watch_deploy import Functions, Record, Unanswered, deployment_of
-from localstack.watch_files import LOOK_MS, Settling, snapshot
-from localstack.watch_logs import Follower, Shown
+from localstack.watch.code import Code, Package, Unsound
+from localstack.watch.files import LOOK_MS, Settling, snapshot
+from localstack.watch.functions import Functions, Record, Unanswered, deployment_of
+from localstack.watch.logs import Follower, Shown
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.names import Function, log_group
 

@@ -18,9 +18,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from localstack import bench_load, bench_pictures, demo_stack
-from localstack.bench_load import Load
-from localstack.demo_stack import Bench
+from localstack.bench import load, pictures
+from localstack.bench.load import Load
+from localstack.demo import stack
+from localstack.demo.stack import Bench
 from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
 from localstack.places import Places
@@ -74,16 +75,16 @@ def _measure(outputs: Outputs, wanted: argparse.Namespace) -> tuple[dict[str, An
     before, sound = machine(), True
     tiers: dict[str, Any] = {}
     with (
-        demo_stack.receiver() as receiver,
-        Client(outputs.api_url, timeout=demo_stack.SECONDS) as client,
+        stack.receiver() as receiver,
+        Client(outputs.api_url, timeout=stack.SECONDS) as client,
     ):
         bench = Bench(client, receiver, SystemClock())
         with step("Warming the workers up (these runs are not counted)"):
             each_ms = bench.warm()
         for tier in TIERS:
             with step(f"{wanted.rate} fires a second of {tier} precision for {wanted.seconds} s"):
-                outcome = bench_load.run(Load(tier, wanted.rate, wanted.seconds), bench, each_ms)
-            bench_pictures.draw(Places().local, tier, outcome.samples())
+                outcome = load.run(Load(tier, wanted.rate, wanted.seconds), bench, each_ms)
+            pictures.draw(Places().local, tier, outcome.samples())
             tiers[tier] = outcome.document()
             sound = sound and outcome.account.sound
     what = {"note": _NOTE, "engine": outputs.engine, "rate": wanted.rate, "seconds": wanted.seconds}
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = options(sys.argv[2:] if arguments is None else arguments)
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            document, sound = _measure(demo_stack.ensure(), wanted)
+            document, sound = _measure(stack.ensure(), wanted)
         except ApiError as error:
             raise LocalCloudError(f"The API did not do what was asked ({error}): see .local/engine.log") from error
     text = json.dumps(document, indent=2)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localstack import processes
-from localstack.engine import HOST, LOOPBACK, Reach, await_answer
+from localstack.engines.base import HOST, LOOPBACK, Reach, await_answer
+from localstack.engines.host_setup import JAR
 from localstack.errors import LocalCloudError
-from localstack.host_setup import JAR
 from localstack.places import REPOSITORY, Places
 from localstack.settings import ACCOUNT, CREDENTIALS, REGION, engine_environ
 
@@ -29,7 +29,7 @@ def command(places: Places) -> list[str]:
 
 def launcher() -> Path:
     """The program that becomes LocalStack."""
-    return REPOSITORY / "localstack" / "host_main.py"
+    return REPOSITORY / "localstack" / "engines" / "host_main.py"
 
 
 def marks(folder: Path, places: Places) -> Sequence[str]:

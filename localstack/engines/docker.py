@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from localstack.engine import HOST, Reach
+from localstack.engines.base import HOST, Reach
 from localstack.errors import LocalCloudError
 from localstack.places import REPOSITORY, Places
 from localstack.settings import PORT_VARIABLE

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localstack.demo_account import Promise
+from localstack.demo.account import Promise
 from tidewheel.wire.values import format_instant, from_ms
 
 TAG = "made-by"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localstack import processes
-from localstack.engine import HOST, LOOPBACK, Reach, await_answer
+from localstack.engines.base import HOST, LOOPBACK, Reach, await_answer
+from localstack.engines.ministack_tuned import CLEAN_END
 from localstack.errors import LocalCloudError
-from localstack.ministack_tuned import CLEAN_END
 from localstack.places import Places
 from localstack.settings import ACCOUNT, REGION, engine_environ
 from localstack.show import say

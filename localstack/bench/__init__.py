@@ -1,0 +1,1 @@
+"""``make bench``: what the local cloud's figures are."""

@@ -1,0 +1,1 @@
+"""``make demo``: jobs of each kind, watched until they have fired."""

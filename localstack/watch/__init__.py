@@ -1,0 +1,1 @@
+"""``make watch``: the quick loop."""
