@@ -5,9 +5,9 @@ started as it lies in the folder that setup made: with that venv's Java, and wit
 download for it.
 
 Its idle waits are shortened: as shipped, a queue mapping looks twice a second at the most and works one batch after
-another, what was sent with a delay is looked at once a second, and so is a resource that CloudFormation waits for. No
-setting changes that. What is touched is checked before: when another version of LocalStack has moved a part, a line on
-stderr says so and everything runs at its own pace.
+another, what was sent with a delay is looked at once a second, and so is a resource that CloudFormation waits for. And
+code is unpacked by links to what was unpacked before. No setting changes that. What is touched is checked before: when
+another version of LocalStack has moved a part, a line on stderr says so and everything runs at its own pace.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ import __future__
 
 import importlib
 import os
+import runpy
 import sys
+import tempfile
 import threading
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_loader
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -172,6 +176,20 @@ def _resources(providers: ModuleType) -> Callable[[], None]:
     return lambda: setattr(loop, "__defaults__", (*defaults[:-1], TICK_SECONDS))
 
 
+def _unpacked(models: ModuleType) -> Callable[[], None]:
+    _part(models, "unzip")
+    if not {"unzip", "chmod_r"} <= _names(_part(_part(models, "S3Code"), "prepare_for_execution")):
+        raise CannotTune("S3Code.prepare_for_execution is made differently")
+    store = runpy.run_path(str(Path(__file__).with_name("unpacked.py")))["Store"]
+    kept = store(Path(tempfile.gettempdir()) / "unpacked")
+
+    def unzip(path: str, target: str) -> None:
+        with zipfile.ZipFile(path) as archive:
+            kept.unpack(archive, Path(target))
+
+    return lambda: setattr(models, "unzip", unzip)
+
+
 def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
     """Shortens the waits: all of them or, when one cannot be found, none.
 
@@ -184,6 +202,7 @@ def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
             _mappings(load(f"{mapping}.esm_worker_factory"), load(f"{mapping}.pollers.sqs_poller")),
             _delayed(load("localstack.services.sqs.provider")),
             _resources(load("localstack.services.cloudformation.resource_provider")),
+            _unpacked(load("localstack.services.lambda_.invocation.lambda_models")),
         ]
     except ImportError as error:
         raise CannotTune(str(error)) from error

@@ -3,19 +3,21 @@
 Run by the interpreter of MiniStack's own venv, so it imports nothing of this project. As shipped, an idle
 queue mapping looks once a second, a handler that logs nothing costs 50 ms, and schedules are looked at
 every 10 s. And a function may go on with the code it had: an invocation that began just before a change, or is
-repeated after it, starts a process of the old code, which is kept for others. No setting changes that;
-module-level values do. Each is checked before it is touched: when
-another version of MiniStack has moved one, a line on stderr says so and everything runs at its own pace.
+repeated after it, starts a process of the old code, which is kept for others. Each process unpacks its code anew. No
+setting changes that; module-level values do. Each is checked before it is touched: when another version of MiniStack
+has moved one, a line on stderr says so and everything runs at its own pace.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import runpy
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
 POLL_SECONDS = 0.02
@@ -124,6 +126,22 @@ def _latest_code(module: ModuleType) -> Callable[[], None]:
     return lambda: setattr(module, "acquire_worker", acquire_latest)
 
 
+def _linked(module: ModuleType) -> Callable[[], None]:
+    zipfile, spawn = _has(module, "zipfile"), getattr(_has(module, "Worker"), "_spawn", None)
+    if not {"zipfile", "extractall"} <= set(getattr(getattr(spawn, "__code__", None), "co_names", ())):
+        raise CannotTune(f"{module.__name__}.Worker._spawn does not unpack by zipfile")
+    store = runpy.run_path(str(Path(__file__).with_name("unpacked.py")))["Store"]
+    kept = store(Path(tempfile.gettempdir()) / "unpacked")
+
+    class ZipFile(zipfile.ZipFile):  # type: ignore[misc, name-defined]
+        """Unpacks by links."""
+
+        def extractall(self, path: str) -> None:
+            kept.unpack(self, Path(path))
+
+    return lambda: setattr(module, "zipfile", SimpleNamespace(**{**vars(zipfile), "ZipFile": ZipFile}))
+
+
 def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
     """Shortens the waits: all of them or, when one cannot be found, none.
 
@@ -131,9 +149,10 @@ def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
         CannotTune: This MiniStack is made differently.
     """
     try:
-        functions = load("ministack.services.lambda_svc")
+        functions, runtime = load("ministack.services.lambda_svc"), load("ministack.core.lambda_runtime")
         changes = [
-            _drain(load("ministack.core.lambda_runtime")),
+            _drain(runtime),
+            _linked(runtime),
             _wake(functions),
             _latest_code(functions),
             _number(functions, "_ESM_IDLE_WAKE_GAP_SECONDS", IDLE_GAP_SECONDS),

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -280,6 +281,10 @@ class Worker:
     def _drain_stderr_bounded(self, first_line_wait=0.05, idle_confirm=0.005, hard_cap=0.25):
         return first_line_wait, idle_confirm, hard_cap
 
+    def _spawn(self):
+        with zipfile.ZipFile("code.zip") as archive:
+            archive.extractall("code")
+
 
 def _poll_loop():
     _esm_wake.wait(1)
@@ -301,7 +306,7 @@ def _modules() -> dict[str, ModuleType]:
         )
 
     parts: Mapping[str, Mapping[str, object]] = {
-        "ministack.core.lambda_runtime": {"Worker": Fresh},
+        "ministack.core.lambda_runtime": {"Worker": Fresh, "zipfile": zipfile},
         "ministack.services.lambda_svc": {
             "_esm_wake": threading.Event(),
             "_poll_loop": _poll_loop,
@@ -336,6 +341,7 @@ class TestTuning:
         ("module", "name"),
         [
             ("ministack.core.lambda_runtime", "Worker"),
+            ("ministack.core.lambda_runtime", "zipfile"),
             ("ministack.services.lambda_svc", "_esm_wake"),
             ("ministack.services.lambda_svc", "_poll_loop"),
             ("ministack.services.lambda_svc", "_ESM_IDLE_WAKE_GAP_SECONDS"),
@@ -358,6 +364,25 @@ class TestTuning:
         modules = _modules()
         modules["ministack.core.lambda_runtime"].Worker = type("Worker", (), {"_drain_stderr_bounded": lambda _: ""})
         with pytest.raises(ministack_tuned.CannotTune, match="other parameters"):
+            ministack_tuned.tune(modules.__getitem__)
+
+    def test_code_that_was_unpacked_before_is_linked(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(ministack_tuned.tempfile, "gettempdir", lambda: str(tmp_path))
+        modules = _modules()
+        runtime = modules["ministack.core.lambda_runtime"]
+        ministack_tuned.tune(modules.__getitem__)
+        with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+            archive.writestr("app.py", "print(1)")
+        for name in ("one", "two"):
+            with runtime.zipfile.ZipFile(tmp_path / "code.zip") as archive:
+                archive.extractall(str(tmp_path / name))
+        assert (tmp_path / "one" / "app.py").samefile(tmp_path / "two" / "app.py")
+        assert runtime.zipfile.BadZipFile is zipfile.BadZipFile
+
+    def test_a_process_that_unpacks_otherwise_is_noticed(self):
+        modules = _modules()
+        modules["ministack.core.lambda_runtime"].Worker._spawn = lambda _: None
+        with pytest.raises(ministack_tuned.CannotTune, match="does not unpack by zipfile"):
             ministack_tuned.tune(modules.__getitem__)
 
     def test_a_poller_that_waits_for_something_else_is_noticed(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zipfile
 from collections import Counter
 from types import ModuleType, SimpleNamespace
 
@@ -16,6 +17,7 @@ from localstack.places import Places
 _MAPPING = "localstack.services.lambda_.event_source_mapping"
 FACTORIES, POLLERS = f"{_MAPPING}.esm_worker_factory", f"{_MAPPING}.pollers.sqs_poller"
 QUEUES, PROVIDERS = "localstack.services.sqs.provider", "localstack.services.cloudformation.resource_provider"
+MODELS = "localstack.services.lambda_.invocation.lambda_models"
 SECONDS = 10.0
 
 
@@ -141,7 +143,13 @@ def modules() -> dict[str, ModuleType]:
         def deploy_loop(self, provider, max_timeout=300, sleep_time: float = 1):
             return max_timeout, sleep_time
 
-    made = {name: ModuleType(name) for name in (FACTORIES, POLLERS, QUEUES, PROVIDERS)}
+    class S3Code:
+        def prepare_for_execution(self):
+            made[MODELS].unzip("here", "there")
+            made[MODELS].chmod_r("there", 0o755)
+
+    made = {name: ModuleType(name) for name in (FACTORIES, POLLERS, QUEUES, PROVIDERS, MODELS)}
+    vars(made[MODELS]).update(S3Code=S3Code, unzip=print)
     vars(made[FACTORIES]).update(EsmWorkerFactory=EsmWorkerFactory)
     log = SimpleNamespace(warning=print)
     vars(made[POLLERS]).update(SqsPoller=Poller, EmptyPollResultsException=Empty, LOG=log)
@@ -199,6 +207,8 @@ class TestTuning:
             (QUEUES, "QueueUpdateWorker"),
             (QUEUES, "Scheduler"),
             (PROVIDERS, "ResourceProviderExecutor"),
+            (MODELS, "S3Code"),
+            (MODELS, "unzip"),
         ],
     )
     def test_what_is_gone_is_named_and_nothing_is_changed(self, module, name):
@@ -211,6 +221,22 @@ class TestTuning:
         assert {key: dict(vars(value)) for key, value in made.items()} == before
         if module != FACTORIES:
             assert made[FACTORIES].EsmWorkerFactory.get_esm_worker is create
+
+    def test_code_that_was_unpacked_before_is_linked(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(host_main.tempfile, "gettempdir", lambda: str(tmp_path))
+        made = modules()
+        host_main.tune(made.__getitem__)
+        with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+            archive.writestr("app.py", "print(1)")
+        for name in ("one", "two"):
+            made[MODELS].unzip(str(tmp_path / "code.zip"), str(tmp_path / name))
+        assert (tmp_path / "one" / "app.py").samefile(tmp_path / "two" / "app.py")
+
+    def test_code_that_is_prepared_otherwise_is_noticed(self):
+        made = modules()
+        made[MODELS].S3Code.prepare_for_execution = lambda _self: None
+        with pytest.raises(CannotTune, match="prepare_for_execution is made differently"):
+            host_main.tune(made.__getitem__)
 
     def test_other_loops_are_not_touched(self):
         made = modules()
