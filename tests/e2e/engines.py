@@ -23,6 +23,11 @@ LACKS: Mapping[str, Lacks] = {
     },
 }
 
+LONG = ("test_long_work.py", "test_outage.py", "test_storm.py")
+"""Files whose tests mostly wait: beside the others, on a stack of their own, they take no time of theirs."""
+_ALONE = ("localstack",)
+"""Engines of which a machine has one."""
+
 
 def chosen(environ: Mapping[str, str] = os.environ) -> list[str]:
     """The engines that ``ENGINE`` names, apart by commas, or MiniStack.
@@ -32,12 +37,6 @@ def chosen(environ: Mapping[str, str] = os.environ) -> list[str]:
     """
     named = environ.get("ENGINE", "").split(",")
     return [choose_name({"ENGINE": name}, ENGINES) for name in named]
-
-
-LONG = ("test_long_work.py", "test_outage.py", "test_storm.py")
-"""Files whose tests mostly wait: beside the others, on a stack of their own, they take no time of theirs."""
-_ALONE = ("localstack",)
-"""Engines of which a machine has one."""
 
 
 def of_node(nodeid: str) -> str:
