@@ -29,7 +29,8 @@ from localstack.places import Places
 from localstack.show import say, step
 from localstack.watch.files import LOOK_MS
 from localstack.watch.functions import deployment_of, put_right
-from localstack.watch.main import CODE, Watcher, means_of
+from localstack.watch.main import means_of
+from localstack.watch.watcher import CODE, Watcher
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.names import Function, physical
 

@@ -28,6 +28,8 @@ KEPT = 1_000
 """How many deployments are remembered. Only the last of each function can still be running."""
 _LOOK_MS = 50
 _SETTLED_MS = 30_000
+UNHEARD_MS = 3_000
+"""LocalStack may lose what is sent to a function within 2 s of its update: who polled for the old code takes it."""
 
 
 class Unanswered(LocalCloudError):
@@ -207,6 +209,8 @@ class Functions:
                     self._lambda.update_function_code(FunctionName=one.function, S3Bucket=one.bucket, S3Key=one.key)
                 if one.version is not None:
                     self._set_version(one.function, one.version)
+        if changed:
+            self._clock.sleep(UNHEARD_MS)  # whoever wakes a function now is heard
         return changed
 
     @contextmanager

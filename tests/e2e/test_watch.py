@@ -14,7 +14,8 @@ from localstack.bench.watch import Case, copied, watching
 from localstack.places import Places
 from localstack.watch.functions import deployment_of, put_right
 from localstack.watch.logs import Follower
-from localstack.watch.main import Watcher, means_of
+from localstack.watch.main import means_of
+from localstack.watch.watcher import Watcher
 from tests.support.polling import until
 from tidewheel.names import DEFAULT_DEPLOYMENT, Function, Table, log_group, physical
 

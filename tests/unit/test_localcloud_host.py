@@ -10,8 +10,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from localstack.engines import host as host_engine
-from localstack.engines import host_main
-from localstack.engines.host_main import CannotTune, Prompt
+from localstack.engines import host_main, host_tuned
+from localstack.engines.host_tuned import CannotTune, Prompt
 from localstack.places import Places
 
 _MAPPING = "localstack.services.lambda_.event_source_mapping"
@@ -74,7 +74,7 @@ class TestMapping:
     def test_it_waits_for_messages_instead_of_looking(self):
         poller = Poller()
         Prompt(poller, 1, Empty, print)
-        assert poller.maximum_batching_window == host_main.LONG_POLL_SECONDS
+        assert poller.maximum_batching_window == host_tuned.LONG_POLL_SECONDS
         poller.poll_events()  # nothing came: no reason to pause
 
     def test_a_window_of_its_own_is_kept(self):
@@ -171,7 +171,7 @@ class TestTuning:
     @pytest.mark.parametrize(("config", "most"), [({}, 5), ({"ScalingConfig": {"MaximumConcurrency": 2}}, 2)])
     def test_queue_mappings_are_prompt(self, config, most):
         made, poller = modules(), Held(*"abcdefg")
-        host_main.tune(made.__getitem__)
+        host_tuned.tune(made.__getitem__)
         worker = made[FACTORIES].EsmWorkerFactory(poller, **config).get_esm_worker()
         for _ in range(most):
             worker.poller.poll_events()
@@ -182,21 +182,21 @@ class TestTuning:
 
     def test_other_mappings_are_left_alone(self):
         made, poller = modules(), SimpleNamespace(maximum_batching_window=0)
-        host_main.tune(made.__getitem__)
+        host_tuned.tune(made.__getitem__)
         made[FACTORIES].EsmWorkerFactory(poller).get_esm_worker()
         assert vars(poller) == {"maximum_batching_window": 0}
 
     def test_only_what_is_done_each_second_is_done_more_often(self):
         made = modules()
-        host_main.tune(made.__getitem__)
+        host_tuned.tune(made.__getitem__)
         worker = made[QUEUES].QueueUpdateWorker()
         worker.start()
-        assert [period for _, period, _ in worker.scheduler.periods] == [host_main.TICK_SECONDS, 60]
+        assert [period for _, period, _ in worker.scheduler.periods] == [host_tuned.TICK_SECONDS, 60]
 
     def test_resources_are_looked_at_more_often_and_as_long(self):
         made = modules()
-        host_main.tune(made.__getitem__)
-        assert made[PROVIDERS].ResourceProviderExecutor().deploy_loop(None) == (300, host_main.TICK_SECONDS)
+        host_tuned.tune(made.__getitem__)
+        assert made[PROVIDERS].ResourceProviderExecutor().deploy_loop(None) == (300, host_tuned.TICK_SECONDS)
 
     @pytest.mark.parametrize(
         ("module", "name"),
@@ -217,15 +217,15 @@ class TestTuning:
         before = {key: dict(vars(value)) for key, value in made.items()}
         create = getattr(made[FACTORIES], "EsmWorkerFactory", SimpleNamespace(get_esm_worker=None)).get_esm_worker
         with pytest.raises(CannotTune, match=name):
-            host_main.tune(made.__getitem__)
+            host_tuned.tune(made.__getitem__)
         assert {key: dict(vars(value)) for key, value in made.items()} == before
         if module != FACTORIES:
             assert made[FACTORIES].EsmWorkerFactory.get_esm_worker is create
 
     def test_code_that_was_unpacked_before_is_linked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(host_main.tempfile, "gettempdir", lambda: str(tmp_path))
+        monkeypatch.setattr(host_tuned.tempfile, "gettempdir", lambda: str(tmp_path))
         made = modules()
-        host_main.tune(made.__getitem__)
+        host_tuned.tune(made.__getitem__)
         with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
             archive.writestr("app.py", "print(1)")
         for name in ("one", "two"):
@@ -236,20 +236,20 @@ class TestTuning:
         made = modules()
         made[MODELS].S3Code.prepare_for_execution = lambda _self: None
         with pytest.raises(CannotTune, match="prepare_for_execution is made differently"):
-            host_main.tune(made.__getitem__)
+            host_tuned.tune(made.__getitem__)
 
     def test_other_loops_are_not_touched(self):
         made = modules()
         made[PROVIDERS].ResourceProviderExecutor.deploy_loop = lambda _self, sleep_time, once: once
         with pytest.raises(CannotTune, match="deploy_loop has other parameters"):
-            host_main.tune(made.__getitem__)
+            host_tuned.tune(made.__getitem__)
 
     def test_without_the_modules_it_cannot_be_tuned(self):
         def load(name):
             raise ModuleNotFoundError(name)
 
         with pytest.raises(CannotTune, match="esm_worker_factory"):
-            host_main.tune(load)
+            host_tuned.tune(load)
 
 
 class TestMain:
@@ -263,7 +263,9 @@ class TestMain:
 
         monkeypatch.setattr(host_main.importlib, "import_module", load)
         monkeypatch.setattr(host_main, "use_local_dynamodb", lambda _: None)
-        monkeypatch.setattr(host_main, "tune", lambda: None)
+        tuned = {"tune": lambda: None, "CannotTune": CannotTune, "TUNED_AGAINST": "4.13.1"}
+        monkeypatch.setattr(host_main, "sibling", {"host_tuned.py": tuned}.__getitem__)
+        seen.tuned = tuned
         monkeypatch.setattr(host_main.sys, "meta_path", [])
         monkeypatch.setattr(host_main.os, "_exit", lambda code: seen.update({f"left {code}": 1}))
         return seen
@@ -275,11 +277,11 @@ class TestMain:
         host_main.main()
         assert (started["localstack.runtime.main"], started["left 0"]) == (1, 1)
 
-    def test_another_version_runs_untuned_and_says_so(self, started, monkeypatch, capsys):
+    def test_another_version_runs_untuned_and_says_so(self, started, capsys):
         def cannot():
             raise CannotTune("SqsPoller is gone")
 
-        monkeypatch.setattr(host_main, "tune", cannot)
+        started.tuned["tune"] = cannot
         host_main.main()
         assert "runs untuned (made for 4.13.1): SqsPoller is gone" in capsys.readouterr().err
         assert started["localstack.runtime.main"] == 1

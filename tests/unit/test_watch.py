@@ -15,10 +15,12 @@ from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
 from localstack.places import Places
 from localstack.watch import main as watch
+from localstack.watch import watcher
 from localstack.watch.code import Code
 from localstack.watch.files import LOOK_MS
-from localstack.watch.functions import Unanswered
-from localstack.watch.main import Means, Renewal, Watcher
+from localstack.watch.functions import UNHEARD_MS, Unanswered
+from localstack.watch.main import Renewal
+from localstack.watch.watcher import Means, Watcher
 from tidewheel.names import Function
 
 SHIPPED = (Function.API, Function.SCHEDULER, Function.ECHO)
@@ -125,7 +127,7 @@ def test_a_save_that_changes_nothing_deploys_nothing(scene):
 
 
 def test_the_function_whose_own_folder_was_worked_on_comes_first(scene, monkeypatch):
-    monkeypatch.setattr(watch, "SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(watcher, "SIDE_BY_SIDE", 1)
     scene.write("shared/tidewheel/names.py", "B = 2\n")
     scene.write("functions/scheduler/handler.py", "B = 2\n")
     scene.look()
@@ -138,9 +140,9 @@ def test_a_saved_scheduler_takes_the_place_of_the_one_that_runs(scene):
     ((_, digest),) = scene.functions.puts
     assert scene.functions.told[-1] == digest
     assert scene.calls == ["wake"]
-    scene.clock.sleep(watch.WAKE_AGAIN_MS)
+    scene.clock.sleep(UNHEARD_MS)
     scene.look()
-    scene.clock.sleep(watch.WAKE_AGAIN_MS)
+    scene.clock.sleep(UNHEARD_MS)
     scene.look()
     assert scene.calls == ["wake", "wake"]  # the first may have gone with the old code
 
@@ -225,7 +227,7 @@ def test_a_watchdog_that_cannot_be_called_is_told_and_tried_again(scene, capsys,
     monkeypatch.setattr(scene.watcher, "_means", replace(scene.watcher._means, wake=scene.refuse))
     scene.write("functions/scheduler/handler.py", "B = 2\n")
     scene.look()
-    scene.clock.sleep(watch.WAKE_AGAIN_MS)
+    scene.clock.sleep(UNHEARD_MS)
     scene.look()
     assert capsys.readouterr().err.count("did not start") == 2
 

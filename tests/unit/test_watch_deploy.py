@@ -211,8 +211,16 @@ class TestPutRight:
         functions.put(Function.ECHO, NEW, b"new")
         functions.put_right()
         engine.calls.clear()
+        began_ms = engine.clock.monotonic_ms()
         assert functions.put_right() == []
         assert engine.calls == []
+        assert engine.clock.monotonic_ms() == began_ms
+
+    def test_who_is_woken_afterwards_is_heard(self, functions, engine):
+        functions.put(Function.ECHO, NEW, b"new")
+        began_ms = engine.clock.monotonic_ms()
+        functions.put_right()
+        assert engine.clock.monotonic_ms() - began_ms >= watch_deploy.UNHEARD_MS
 
     def test_what_was_deployed_since_is_left_alone(self, functions, engine):
         functions.put(Function.ECHO, NEW, b"new")
