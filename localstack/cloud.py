@@ -75,23 +75,28 @@ def _ensure_engine(places: Places) -> Engine:
     return engine
 
 
-def up(places: Places) -> outputs.Outputs:
-    """Starts an engine when none runs, deploys what has changed, and starts what works there."""
-    if not places.cdk.exists():
-        raise LocalCloudError("The CDK command line is not installed: run `make setup`.")
-    engine = _ensure_engine(places)
+def deployed(places: Places, engine: Engine) -> outputs.Outputs:
+    """Deploys to an engine that runs what has changed, and wakes what works there."""
     if not deploy.bootstrapped(engine.endpoint):
         with step("Preparing the account for the CDK"):
             deploy.bootstrap(places, engine.endpoint)
     with step("Deploying the stacks"):
         deploy.deploy(places, engine.endpoint, engine.context)
-    port = int(engine.endpoint.rpartition(":")[2])
     found = outputs.read_stack_outputs(places.cdk_outputs)
-    result = outputs.collect(found, engine.name, engine.endpoint, port)
+    result = outputs.collect(found, engine.name, engine.endpoint)
     outputs.write(places.outputs, result)
     for function in functions.put_right(places, engine.endpoint, result.minute_function):
         say(f"{function} runs what was deployed again, no longer what `make watch` put there.")
     deploy.wake(engine.endpoint, result.minute_function)
+    return result
+
+
+def up(places: Places) -> outputs.Outputs:
+    """Starts an engine when none runs, deploys what has changed, and starts what works there."""
+    if not places.cdk.exists():
+        raise LocalCloudError("The CDK command line is not installed: run `make setup`.")
+    engine = _ensure_engine(places)
+    result = deployed(places, engine)
     pool.ensure(places, engine.endpoint)
     return result
 

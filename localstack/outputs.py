@@ -49,6 +49,11 @@ def local_api_url(api_url: str, port: int) -> str:
     return f"http://localhost:{port}/restapis/{api}/{stage}/_user_request_"
 
 
+def port_of(endpoint: str) -> int:
+    """The port of an engine's endpoint."""
+    return int(endpoint.rpartition(":")[2])
+
+
 def read_stack_outputs(path: Path) -> dict[str, str]:
     """The outputs of all stacks, by name, from the file that the CDK CLI writes.
 
@@ -62,7 +67,7 @@ def read_stack_outputs(path: Path) -> dict[str, str]:
         raise LocalCloudError(f"The deployment's outputs cannot be read ({error}): {_DEPLOY_AGAIN}") from error
 
 
-def collect(found: Mapping[str, str], engine: str, endpoint: str, port: int) -> Outputs:
+def collect(found: Mapping[str, str], engine: str, endpoint: str) -> Outputs:
     """Picks what the local cloud needs out of the stacks' outputs.
 
     Raises:
@@ -72,7 +77,7 @@ def collect(found: Mapping[str, str], engine: str, endpoint: str, port: int) -> 
     if missing:
         raise LocalCloudError(f"The stacks lack the output {', '.join(missing)}: {_DEPLOY_AGAIN}")
     return Outputs(
-        api_url=local_api_url(found[names.Output.API_URL], port),
+        api_url=local_api_url(found[names.Output.API_URL], port_of(endpoint)),
         endpoint=endpoint,
         region=REGION,
         minute_function=found[names.Output.MINUTE_FUNCTION],

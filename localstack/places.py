@@ -91,11 +91,6 @@ class Places:
         return self.tools / "dynamodb-local"
 
     @property
-    def launcher(self) -> Path:
-        """The program that becomes MiniStack."""
-        return REPOSITORY / "localstack" / "engines" / "ministack_tuned.py"
-
-    @property
     def cdk(self) -> Path:
         """The pinned CDK command line."""
         return self.root / "infra" / "node_modules" / ".bin" / "cdk"

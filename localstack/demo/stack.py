@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from localstack.demo.account import Account
 from localstack.demo.jobs import Planned, at_once, instant
 from localstack.engines.base import LOOPBACK
 from localstack.errors import LocalCloudError
-from localstack.outputs import Outputs
+from localstack.outputs import Outputs, read
 from localstack.places import Places
 from localstack.receiver import Arrival, Receiver, Reply
 from localstack.show import say
@@ -47,8 +46,8 @@ def ensure() -> Outputs:
 def _of_running(places: Places) -> Outputs | None:
     if cloud.current(places) is None:
         return None
-    with suppress(OSError, ValueError, TypeError):
-        outputs = Outputs(**json.loads(places.outputs.read_text()))
+    with suppress(LocalCloudError):
+        outputs = read(places.outputs)
         with Client(outputs.api_url, timeout=SECONDS) as client, suppress(ApiError):
             client.health()
             return outputs

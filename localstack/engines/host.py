@@ -7,34 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from localstack import processes
-from localstack.engines.base import HOST, LOOPBACK, Reach, await_answer
+from localstack.engines.base import HOST
 from localstack.engines.host_setup import JAR
+from localstack.engines.process import ProcessEngine
 from localstack.errors import LocalCloudError
 from localstack.places import REPOSITORY, Places
 from localstack.settings import ACCOUNT, CREDENTIALS, REGION, engine_environ
-
-READY_SECONDS = 90.0
-STOP_SECONDS = 15.0
-READY_PATH = "/_localstack/health"
-
-
-def command(places: Places) -> list[str]:
-    """The launcher under LocalStack's own interpreter; ``-P`` keeps our folder of that name out of its imports."""
-    return [str(places.host_python), "-P", str(launcher())]
 
 
 def launcher() -> Path:
     """The program that becomes LocalStack."""
     return REPOSITORY / "localstack" / "engines" / "host_main.py"
-
-
-def marks(folder: Path, places: Places) -> Sequence[str]:
-    """What the command lines of the engine, its functions and its DynamoDB show."""
-    return (str(launcher()), str(folder), str(places.host_python.parent.parent))
 
 
 def environment(folder: Path, port: int, environ: Mapping[str, str], places: Places) -> dict[str, str]:
@@ -71,41 +58,29 @@ def environment(folder: Path, port: int, environ: Mapping[str, str], places: Pla
 
 
 @dataclass(frozen=True)
-class LocalStackHost:
-    """LocalStack in host mode as the engine of this checkout."""
+class LocalStackHost(ProcessEngine):
+    """LocalStack in host mode."""
 
-    port: int
-    places: Places = field(default_factory=Places)
     name: str = "localstack-host"
-    reach: Reach = LOOPBACK
-    context: Sequence[str] = ()
 
-    @property
-    def endpoint(self) -> str:
-        """The URL that AWS clients are pointed at."""
-        return f"http://{HOST}:{self.port}"
+    product = "LocalStack"
+    ready_path = "/_localstack/health"
+    ready_seconds = 90.0
+    stop_seconds = 15.0
 
     def require(self) -> None:
         """Checks that LocalStack and DynamoDB Local are there."""
         if not self.places.host_python.exists() or not (self.places.dynamodb_local / JAR).exists():
             raise LocalCloudError("LocalStack is not installed: run `make setup ENGINE=localstack-host`.")
 
-    def start(self) -> int:
-        """Starts it and waits until it answers."""
-        folder = self.places.engine
-        environ = environment(folder, self.port, os.environ, self.places)
-        child = processes.start_detached(command(self.places), environ, self.places.engine_log, folder)
-        try:
-            await_answer("LocalStack", child, self.port, READY_PATH, READY_SECONDS, self.places.engine_log)
-        except BaseException:
-            self.stop(child.pid)
-            raise
-        return child.pid
+    def command(self) -> Sequence[str]:
+        """The launcher under LocalStack's own interpreter; ``-P`` keeps our folder of that name out of its imports."""
+        return [str(self.places.host_python), "-P", str(launcher())]
 
-    def running(self, pid: int) -> bool:
-        """Whether the process with this id is our LocalStack."""
-        return processes.is_ours(processes.process_table(), pid, marks(self.places.engine, self.places))
+    def marks(self) -> processes.Marks:
+        """The engine's, its functions' and its DynamoDB's."""
+        return (str(launcher()), str(self.places.engine), str(self.places.host_python.parent.parent))
 
-    def stop(self, pid: int) -> None:
-        """Stops it; its functions, which are groups of their own, end with it."""
-        processes.stop_group(pid, marks(self.places.engine, self.places), STOP_SECONDS)
+    def environment(self) -> dict[str, str]:
+        """Its settings."""
+        return environment(self.places.engine, self.port, os.environ, self.places)

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from localstack import processes
-from localstack.engines.base import HOST, LOOPBACK, Reach, await_answer
+from localstack.engines.base import HOST
 from localstack.engines.ministack_tuned import CLEAN_END
+from localstack.engines.process import ProcessEngine
 from localstack.errors import LocalCloudError
-from localstack.places import Places
+from localstack.places import REPOSITORY
 from localstack.settings import ACCOUNT, REGION, engine_environ
 from localstack.show import say
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 10.0
 
-
-def command(places: Places) -> list[str]:
-    """The launcher under MiniStack's own interpreter; ``-P`` keeps our folder out of its imports."""
-    return [str(places.ministack_python), "-P", str(places.launcher)]
-
-
-def marks(places: Places) -> Sequence[str]:
-    """What the command lines of the engine and of its Lambdas show."""
-    return (str(places.launcher), str(places.local))
+def launcher() -> Path:
+    """The program that becomes MiniStack."""
+    return REPOSITORY / "localstack" / "engines" / "ministack_tuned.py"
 
 
 def environment(folder: Path, port: int, environ: Mapping[str, str], *, lasting: bool = True) -> dict[str, str]:
@@ -67,17 +59,8 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def await_ready(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Waits until MiniStack answers.
-
-    Raises:
-        LocalCloudError: It ended, or did not answer in time.
-    """
-    await_answer("MiniStack", child, port, "/_ministack/ready", READY_SECONDS, log)
-
-
 @dataclass(frozen=True)
-class MiniStack:
+class MiniStack(ProcessEngine):
     """MiniStack.
 
     Args:
@@ -86,40 +69,29 @@ class MiniStack:
         lasting: Whether it saves its state at a clean end.
     """
 
-    port: int
-    places: Places = field(default_factory=Places)
     lasting: bool = True
     name: str = "ministack"
-    reach: Reach = LOOPBACK
-    context: Sequence[str] = ()
 
-    @property
-    def endpoint(self) -> str:
-        """The URL that AWS clients are pointed at."""
-        return f"http://{HOST}:{self.port}"
+    product = "MiniStack"
+    ready_path = "/_ministack/ready"
+    ready_seconds = 30.0
+    stop_seconds = 10.0
 
     def require(self) -> None:
         """Checks that MiniStack is installed."""
         if not self.places.ministack_python.exists():
             raise LocalCloudError("MiniStack is not installed: run `make setup`.")
 
-    def start(self) -> int:
-        """Starts it and waits until it answers."""
+    def command(self) -> Sequence[str]:
+        """The launcher under MiniStack's own interpreter; ``-P`` keeps our folder out of its imports."""
+        return [str(self.places.ministack_python), "-P", str(launcher())]
+
+    def marks(self) -> processes.Marks:
+        """The engine's and its functions'."""
+        return (str(launcher()), str(self.places.local))
+
+    def environment(self) -> dict[str, str]:
+        """Its settings, after what an earlier run left has been removed."""
         folder = self.places.engine
         clear(folder)
-        environ = environment(folder, self.port, os.environ, lasting=self.lasting)
-        child = processes.start_detached(command(self.places), environ, self.places.engine_log, folder)
-        try:
-            await_ready(child, self.port, self.places.engine_log)
-        except BaseException:
-            self.stop(child.pid)
-            raise
-        return child.pid
-
-    def running(self, pid: int) -> bool:
-        """Whether the process with this id is our MiniStack."""
-        return processes.is_ours(processes.process_table(), pid, marks(self.places))
-
-    def stop(self, pid: int) -> None:
-        """Stops it and the Lambdas that it leaves behind: a busy one does not end with its parent."""
-        processes.stop_group(pid, marks(self.places), STOP_SECONDS)
+        return environment(folder, self.port, os.environ, lasting=self.lasting)

@@ -71,8 +71,8 @@ class _Life:
 
 def _builder(places: Places, found: Outputs) -> AssetBuilder:
     """As the CDK app would build for this engine."""
-    port = int(found.endpoint.rpartition(":")[2])
-    platform = CONTAINER if "containers=true" in cloud.ENGINES[found.engine](port, places).context else HOST
+    engine = cloud.ENGINES[found.engine](outputs.port_of(found.endpoint), places)
+    platform = CONTAINER if "containers=true" in engine.context else HOST
     return AssetBuilder(places.root, platform, uv_runner(places.root, cdk_environ(os.environ, places, found.endpoint)))
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from botocore.config import Config
 from localstack_client.session import Session
 
-from localstack import deploy, outputs, processes
+from localstack import cloud, processes
 from localstack.engines.base import Reach
 from localstack.outputs import Outputs
 from localstack.places import Places
@@ -64,9 +64,5 @@ def deployed(engine_name: str, folder: Path) -> Iterator[Stack]:
     os.environ.setdefault(CONTEXT_VARIABLE, TOLERANT)
     places = Places(own=folder)
     with private_engine(engine_name, places) as engine:
-        deploy.bootstrap(places, engine.endpoint)
-        deploy.deploy(places, engine.endpoint, engine.context)
-        port = int(engine.endpoint.rpartition(":")[2])
-        found = outputs.collect(outputs.read_stack_outputs(places.cdk_outputs), engine.name, engine.endpoint, port)
-        deploy.wake(engine.endpoint, found.minute_function)
+        found = cloud.deployed(places, engine)
         yield Stack(found, folder, engine.reach)

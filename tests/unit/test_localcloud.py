@@ -99,11 +99,11 @@ class TestOutputs:
     def test_a_missing_output_is_named(self, name):
         rest = {key: value for key, value in FOUND.items() if key != name}
         with pytest.raises(LocalCloudError, match=name):
-            collect(rest, "ministack", "http://127.0.0.1:1", 1)
+            collect(rest, "ministack", "http://127.0.0.1:1")
 
     def test_the_file_holds_what_its_readers_expect(self, tmp_path):
         path = tmp_path / "outputs.json"
-        write(path, collect(FOUND, "ministack", "http://127.0.0.1:4700", 4700))
+        write(path, collect(FOUND, "ministack", "http://127.0.0.1:4700"))
         assert json.loads(path.read_text()) == {
             "api_url": "http://localhost:4700/restapis/abc123/prod/_user_request_",
             "endpoint": "http://127.0.0.1:4700",

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from localstack.engines import ministack as ministack_engine
 from localstack.engines import ministack_tuned
 from localstack.places import Places
 
@@ -22,7 +23,7 @@ print(importlib.metadata.version("ministack"))
 def test_the_pinned_version_can_be_tuned(tmp_path):
     places = Places()
     done = subprocess.run(
-        [str(places.ministack_python), "-c", PROBE, str(places.launcher)],
+        [str(places.ministack_python), "-c", PROBE, str(ministack_engine.launcher())],
         check=False,
         capture_output=True,
         text=True,
