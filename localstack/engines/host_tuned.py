@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import runpy
-import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
@@ -134,8 +133,7 @@ def _unpacked(models: ModuleType) -> Callable[[], None]:
     _part(models, "unzip")
     if not {"unzip", "chmod_r"} <= _names(_part(_part(models, "S3Code"), "prepare_for_execution")):
         raise CannotTune("S3Code.prepare_for_execution is made differently")
-    store = runpy.run_path(str(Path(__file__).with_name("unpacked.py")))["Store"]
-    kept = store(Path(tempfile.gettempdir()) / "unpacked")
+    kept = runpy.run_path(str(Path(__file__).with_name("unpacked.py")))["of_this_engine"]()
 
     def unzip(path: str, target: str) -> None:
         with zipfile.ZipFile(path) as archive:

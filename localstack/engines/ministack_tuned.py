@@ -14,7 +14,6 @@ import importlib
 import os
 import runpy
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -130,8 +129,7 @@ def _linked(module: ModuleType) -> Callable[[], None]:
     zipfile, spawn = _has(module, "zipfile"), getattr(_has(module, "Worker"), "_spawn", None)
     if not {"zipfile", "extractall"} <= set(getattr(getattr(spawn, "__code__", None), "co_names", ())):
         raise CannotTune(f"{module.__name__}.Worker._spawn does not unpack by zipfile")
-    store = runpy.run_path(str(Path(__file__).with_name("unpacked.py")))["Store"]
-    kept = store(Path(tempfile.gettempdir()) / "unpacked")
+    kept = runpy.run_path(str(Path(__file__).with_name("unpacked.py")))["of_this_engine"]()
 
     class ZipFile(zipfile.ZipFile):  # type: ignore[misc, name-defined]
         """Unpacks by links."""

@@ -53,6 +53,11 @@ class Store:
         return kept
 
 
+def of_this_engine() -> Store:
+    """The store of the engine that this runs in: in its temporary folder, which is its own."""
+    return Store(Path(tempfile.gettempdir()) / "unpacked")
+
+
 def _link(kept: Path, place: Path) -> None:
     try:
         place.hardlink_to(kept)

@@ -109,6 +109,10 @@ def _resolved(value: Any) -> str:
     return str(text).replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
 
 
+def _variables(configuration: Mapping[str, Any]) -> dict[str, str]:
+    return dict(configuration.get("Environment", {}).get("Variables", {}))
+
+
 def with_digest(version: str, digest: str) -> str:
     """A code version that names another asset of the scheduler; what follows the digest in it stays."""
     _, dash, rest = version.partition("-")
@@ -185,9 +189,10 @@ class Functions:
         for role in (Function.SCHEDULER, Function.WATCHDOG):
             name = self.name(role)
             with told(f"{name} was not told its code version", "save again, or run `make up`"), self._absent_is_fine():
-                version = self._variables(name).get(Env.CODE_VERSION)
+                variables = _variables(self._configuration(name))
+                version = variables.get(Env.CODE_VERSION)
                 if version is not None:
-                    news |= self._set_version(name, with_digest(version, digest))
+                    news |= self._set_version(name, variables, with_digest(version, digest))
         return news
 
     def put_right(self) -> list[str]:
@@ -203,12 +208,13 @@ class Functions:
         changed = []
         for one in self._intended():
             with told(f"{one.function} could not be set to what was deployed", "run `make up` again"):
-                if self._configuration(one.function)["CodeSha256"] in remembered:
+                configuration = self._configuration(one.function)
+                if configuration["CodeSha256"] in remembered:
                     changed.append(one.function)
                     self._await_settled(one.function)
                     self._lambda.update_function_code(FunctionName=one.function, S3Bucket=one.bucket, S3Key=one.key)
                 if one.version is not None:
-                    self._set_version(one.function, one.version)
+                    self._set_version(one.function, _variables(configuration), one.version)
         if changed:
             self._clock.sleep(UNHEARD_MS)  # whoever wakes a function now is heard
         return changed
@@ -219,8 +225,7 @@ class Functions:
         with suppress(self._lambda.exceptions.ResourceNotFoundException):
             yield
 
-    def _set_version(self, name: str, version: str) -> bool:
-        variables = self._variables(name)
+    def _set_version(self, name: str, variables: Mapping[str, str], version: str) -> bool:
         if variables.get(Env.CODE_VERSION) == version:
             return False
         self._await_settled(name)
@@ -228,9 +233,6 @@ class Functions:
         self._lambda.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
         self._await_settled(name)  # who is invoked next must know it
         return True
-
-    def _variables(self, name: str) -> dict[str, str]:
-        return dict(self._configuration(name).get("Environment", {}).get("Variables", {}))
 
     def _configuration(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self._lambda.get_function_configuration(FunctionName=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import threading
 import zipfile
 from collections.abc import Mapping
@@ -367,7 +368,7 @@ class TestTuning:
             ministack_tuned.tune(modules.__getitem__)
 
     def test_code_that_was_unpacked_before_is_linked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(ministack_tuned.tempfile, "gettempdir", lambda: str(tmp_path))
+        monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
         modules = _modules()
         runtime = modules["ministack.core.lambda_runtime"]
         ministack_tuned.tune(modules.__getitem__)

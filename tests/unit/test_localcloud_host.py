@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import zipfile
 from collections import Counter
@@ -223,7 +224,7 @@ class TestTuning:
             assert made[FACTORIES].EsmWorkerFactory.get_esm_worker is create
 
     def test_code_that_was_unpacked_before_is_linked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(host_tuned.tempfile, "gettempdir", lambda: str(tmp_path))
+        monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
         made = modules()
         host_tuned.tune(made.__getitem__)
         with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:

@@ -21,19 +21,10 @@ from localstack.watch.files import LOOK_MS
 from localstack.watch.functions import UNHEARD_MS, Unanswered
 from localstack.watch.main import Renewal
 from localstack.watch.watcher import Means, Watcher
+from tidewheel.adapters.memory.settable import SettableClock
 from tidewheel.names import Function
 
 SHIPPED = (Function.API, Function.SCHEDULER, Function.ECHO)
-
-
-class Time:
-    ms = 0
-
-    def monotonic_ms(self):
-        return self.ms
-
-    def sleep(self, ms):
-        self.ms += ms
 
 
 class FakeFunctions:
@@ -62,7 +53,7 @@ class Scene:
     """A checkout in a folder, a stack that runs what lies there, and a watcher."""
 
     def __init__(self, root):
-        self.root, self.clock, self.calls = root, Time(), []
+        self.root, self.clock, self.calls = root, SettableClock(0), []
         for name in ("shared/tidewheel/names.py", "shared/tidewheel/cli/main.py", "infra/stacks/service.py"):
             self.write(name, "A = 1\n")
         for role in SHIPPED:

@@ -12,6 +12,7 @@ from localstack.places import Places
 from localstack.watch import functions as watch_deploy
 from localstack.watch.code import code_sha256, key_of
 from localstack.watch.functions import Functions, Record, Unanswered, deployment_of, intended, with_digest
+from tidewheel.adapters.memory.settable import SettableClock
 from tidewheel.names import Env, Function
 
 OLD, NEW = "0" * 32, "1" * 32
@@ -92,13 +93,13 @@ class Lambda:
         return role
 
     def _busy(self, role):
-        return self.clock.ms < self.busy_until.get(role, 0)
+        return self.clock.now_ms() < self.busy_until.get(role, 0)
 
     def _change(self, name):
         role = self._role(name)
         if self._busy(role):
             raise ClientError({"Error": {"Code": "ResourceConflictException", "Message": "busy"}}, "Update")
-        self.busy_until[role] = self.clock.ms + 500
+        self.busy_until[role] = self.clock.now_ms() + 500
         return role
 
 
@@ -111,19 +112,9 @@ class CloudFormation:
         return {"TemplateBody": self.template}
 
 
-class Time:
-    ms = 0
-
-    def monotonic_ms(self):
-        return self.ms
-
-    def sleep(self, ms):
-        self.ms += ms
-
-
 @pytest.fixture
 def clock():
-    return Time()
+    return SettableClock(0)
 
 
 @pytest.fixture

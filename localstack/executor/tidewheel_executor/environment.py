@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -146,13 +146,19 @@ class Environment:
     Args:
         function: What it runs.
         python: The interpreter, which has ``awslambdaric``.
+        now_s: The wall clock, s since the epoch: a handler is told when its time is over.
     """
 
-    def __init__(self, function: Function, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        function: Function,
+        python: str = sys.executable,
+        now_s: Callable[[], float] = time.time,  # noqa: TID251 - the engine's process knows no Clock
+    ) -> None:
         self._function = function
         self._python = python
+        self._now_s = now_s
         self._process: _Process | None = None
-        self._stopped = False
 
     @property
     def pid(self) -> int | None:
@@ -182,16 +188,16 @@ class Environment:
         process = self._process
         assert process is not None
         began, timeout_s = time.perf_counter(), self._function.timeout_s
-        deadline_ms = int((time.time() + timeout_s) * 1_000)  # noqa: TID251 - the engine's process knows no Clock
+        deadline_ms = int((self._now_s() + timeout_s) * 1_000)
         process.api.exchange.invocations.put(Invocation(request_id, payload, arn, trace, deadline_ms))
         try:
             report = process.api.exchange.reports.get(timeout=timeout_s)
         except queue.Empty:
-            report = Report(request_id, _timeout_error(request_id, timeout_s), is_error=True)
-            self._drop(keep_output=True)
+            report = Report(request_id, _timeout_error(request_id, timeout_s, self._now_s()), is_error=True)
+            self._drop()
         if report is None:
             report = Report(request_id, _exit_error(request_id, process.child.returncode), is_error=True)
-            self._drop(keep_output=True)
+            self._drop()
         took_ms = (time.perf_counter() - began) * 1_000
         return Outcome(report.body, report.is_error, self._log(request_id, process.take_output(), took_ms))
 
@@ -199,12 +205,10 @@ class Environment:
         """Ends the process; whoever waits for it learns that it has gone."""
         self._drop()
 
-    def _drop(self, *, keep_output: bool = False) -> None:
+    def _drop(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.end()
-            if not keep_output:
-                process.take_output()
 
     def _log(self, request_id: str, said: str, took_ms: float) -> str:
         gap = "" if not said or said.endswith("\n") else "\n"
@@ -214,8 +218,8 @@ class Environment:
         )
 
 
-def _timeout_error(request_id: str, timeout_s: float) -> bytes:
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]  # noqa: TID251 - as above
+def _timeout_error(request_id: str, timeout_s: float, now_s: float) -> bytes:
+    now = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     return json.dumps({"errorMessage": f"{now}Z {request_id} Task timed out after {timeout_s:.2f} seconds"}).encode()
 
 
