@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from functions.api import answers, problems, routes_circuits, routes_dead_letters, routes_executions, routes_jobs
 from functions.api.request import Request
-from tidewheel.engine.define import Define
+from tidewheel.engine.api.jobs import Define
 from tidewheel.wire.operations import OPERATIONS, Operation
 
 ROUTES: dict[str, Callable[[Request], Response[str]]] = {

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from functions.api.app import resolver
-from tidewheel.engine.define import Define
+from tidewheel.engine.api.jobs import Define
 from tidewheel.settings import RunSettings
 from tidewheel.wiring.api import define
 

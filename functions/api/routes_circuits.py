@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered
 from functions.api.request import Request, cursor
-from tidewheel.engine.lists import complain
+from tidewheel.engine.api.lists import complain
 from tidewheel.wire.circuit import CircuitList, circuit_answer
 
 _KIND = "circuits"

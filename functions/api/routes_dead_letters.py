@@ -7,11 +7,11 @@ from aws_lambda_powertools.event_handler import Response
 from functions.api.answers import answered
 from functions.api.request import Request, cursor, position
 from tidewheel.domain.errors import Invalid, Unreadable
-from tidewheel.domain.execution import Execution
+from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.ids import ExecutionId, is_job_id
 from tidewheel.domain.limits import MAX_PAGE
-from tidewheel.engine.dead_letters import DeadLetters
-from tidewheel.engine.redrive import Redrive
+from tidewheel.engine.api.dead_letters import DeadLetters
+from tidewheel.engine.api.redrive import Redrive
 from tidewheel.wire.convert import execution_answer
 from tidewheel.wire.execution import ExecutionList
 from tidewheel.wire.redrive import RedriveAnswer, RedriveBody, Skipped, read_redrive

@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered
 from functions.api.request import Request, cursor, foreign_cursor
-from tidewheel.domain.execution import is_end
-from tidewheel.engine.cancel import Cancel
-from tidewheel.engine.ledger import Ledger
-from tidewheel.engine.logs import LogBook, Place
+from tidewheel.domain.executions.states import is_end
+from tidewheel.engine.api.cancel import Cancel
+from tidewheel.engine.api.ledger import Ledger
+from tidewheel.engine.api.logs import LogBook, Place
 from tidewheel.wire.cancel import read_cancel
 from tidewheel.wire.convert import execution_answer, ledger_answer, listed_answer
 from tidewheel.wire.execution import ExecutionList, LogAnswer

@@ -10,7 +10,7 @@ from functions.api.answers import answered
 from functions.api.request import Request, cursor
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.ids import is_job_id
-from tidewheel.domain.job import Job
+from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import MAX_UPCOMING
 from tidewheel.wire.convert import drafted, execution_answer, job_answer, patched
 from tidewheel.wire.job import JobList, Occurrence, Upcoming

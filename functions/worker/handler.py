@@ -6,7 +6,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.engine.batch import Batch
+from tidewheel.engine.worker.consumer import Batch
 from tidewheel.names import Env, Route
 from tidewheel.ports import Received
 from tidewheel.settings import SettingsError, WorkerSettings

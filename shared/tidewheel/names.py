@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from tidewheel.domain.fleet.route import (
+    FARGATE_POOL,
+    LAMBDA_POOL,
+    POOL_PATTERN,
+    POOLS,
+    PRIORITIES,
+    ROUTES,
+    Route,
+    routes_of,
+)
 from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS, RETENTION_MS
-from tidewheel.domain.route import FARGATE_POOL, LAMBDA_POOL, POOL_PATTERN, POOLS, PRIORITIES, ROUTES, Route, routes_of
 
 __all__ = [
     "DEAD_LETTERS",

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
+from tidewheel.domain.fleet.networks import Network, parse_networks
+from tidewheel.domain.fleet.permit import EVERYONE
 from tidewheel.domain.ids import is_tenant
 from tidewheel.domain.limits import MAX_TENANT_CAP
-from tidewheel.domain.networks import Network, parse_networks
-from tidewheel.domain.pace import PACES, Pace
-from tidewheel.domain.place import EVERYONE
+from tidewheel.domain.wheel.pace import PACES, Pace
 from tidewheel.names import Env, Route
 
 

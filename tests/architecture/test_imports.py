@@ -41,7 +41,7 @@ T = "shared/tidewheel"
 PLANTED = {
     "functions, wiring, adapters or engine, ports, domain": [
         (f"{T}/engine/plant_a.py", "tidewheel.adapters.clock"),
-        (f"{T}/adapters/plant_b.py", "tidewheel.engine.fire"),
+        (f"{T}/adapters/plant_b.py", "tidewheel.engine.scheduler.dispatch.dispatcher"),
         (f"{T}/adapters/plant_c.py", "tidewheel.wiring.stores"),
         (f"{T}/wiring/plant_d.py", "functions.echo.handler"),
         (f"{T}/domain/plant_e.py", "tidewheel.ports"),
@@ -62,7 +62,7 @@ PLANTED = {
     ],
     "client and command line stand on wire alone": [
         (f"{T}/cli/plant_m.py", "tidewheel.ports"),
-        (f"{T}/client/plant_n.py", "tidewheel.engine.define"),
+        (f"{T}/client/plant_n.py", "tidewheel.engine.api.jobs"),
     ],
     "names and settings know the routes of the domain, and nothing else": [(f"{T}/names.py", "tidewheel.ports")],
     "boto3 is imported in adapters.aws alone": [

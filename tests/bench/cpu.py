@@ -14,10 +14,10 @@ from tests.support.billing_bench import Bench
 from tests.support.engines import ministack
 from tests.support.world import Backend, memory, ministack_world
 from tests.support.world_examples import NOW_MS, a_job
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.domain.route import Route
-from tidewheel.domain.schedule import Every, Schedule
+from tidewheel.domain.recurrence.schedule import Every, Schedule
 
 _BEGIN_MS = NOW_MS + 2 * MINUTE_MS + MINUTE_MS // 2
 _TOP = 14

@@ -11,10 +11,10 @@ from tests.bench.units import billed
 from tests.support.billing_bench import Bench, NoLauncher
 from tests.support.world_examples import NOW_MS
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
-from tidewheel.domain.lease import Lease
+from tidewheel.domain.fleet.lease import Lease
+from tidewheel.domain.fleet.route import PRIORITIES
 from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.route import PRIORITIES
-from tidewheel.engine.recover import Watch
+from tidewheel.engine.scheduler.watchdog import Watch
 from tidewheel.ports import Control
 
 _MINUTES = 730 * 60  # AWS counts 730 hours a month

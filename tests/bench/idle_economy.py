@@ -18,10 +18,10 @@ from tests.support.world_examples import NOW_MS
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.memory import InlineExecutor, RecordingTelemetry, SettableClock
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.domain.pace import CHANGEOVER_MS, ECONOMY
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.ticker import LAST_CALL_MS, End, Ticker
-from tidewheel.engine.window import Stores
+from tidewheel.domain.wheel.pace import CHANGEOVER_MS, ECONOMY
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.scheduler.context import Stores
+from tidewheel.engine.scheduler.loop import LAST_CALL_MS, End, Ticker
 from tidewheel.ports import Clock
 
 _RUNS = 60

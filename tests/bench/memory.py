@@ -25,15 +25,16 @@ from tidewheel.adapters.memory import (
     World,
 )
 from tidewheel.domain.ids import _decode32
-from tidewheel.domain.job import Job
+from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import MINUTE_MS, PACK_ENTRIES, SECOND_MS
-from tidewheel.domain.load import Load
-from tidewheel.domain.schedule import Every, Schedule
-from tidewheel.domain.span import EVERYTHING, SINGLES, Span
-from tidewheel.domain.wheel import Level, Slot, decode, encode
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.ticker import Ticker
-from tidewheel.engine.window import Stores
+from tidewheel.domain.recurrence.schedule import Every, Schedule
+from tidewheel.domain.wheel.entries import decode, encode
+from tidewheel.domain.wheel.levels import Level, Slot
+from tidewheel.domain.wheel.load import Load
+from tidewheel.domain.wheel.span import EVERYTHING, SINGLES, Span
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.scheduler.context import Stores
+from tidewheel.engine.scheduler.loop import Ticker
 from tidewheel.ports import JobKey
 
 _UNIT = 1 if sys.platform == "darwin" else 1_024  # getrusage gives bytes there, kilobytes elsewhere

@@ -13,10 +13,10 @@ from tests.support.billing_bench import Bench, minutely
 from tests.support.tables import drop_queues, drop_tables, make_queues, make_tables
 from tests.support.world import Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, a_job
-from tidewheel.domain.job import Job
+from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.schedule import At, Cron, Every, Schedule
-from tidewheel.domain.wheel import BEYOND, CASCADES, RINGS, Level
+from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.wheel.levels import BEYOND, CASCADES, RINGS, Level
 
 _HALF_MS = MINUTE_MS // 2
 _BEFORE_MS = 10 * SECOND_MS

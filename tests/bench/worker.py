@@ -16,13 +16,13 @@ from tests.support.tables import drop_queues, drop_tables, make_queues, make_tab
 from tests.support.world import Backend, Cloud, cloud_backend, memory
 from tests.support.world_examples import NOW_MS, ROUTE, TENANT, a_job
 from tidewheel.adapters.memory import CountedEntropy, RecordingTelemetry, SettableClock
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.engine.batch import Batch
-from tidewheel.engine.keeper import HIDDEN_MS
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.run import Run
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
+from tidewheel.engine.worker.runner import Run
 from tidewheel.ports import SEND_BATCH, Received
 from tidewheel.wire.message import dump, load
 

@@ -11,10 +11,10 @@ import pytest
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.aws.admission import circuit_item, circuit_row, place_item, place_row
-from tidewheel.domain.circuit import Circuit, Sign, Tolerance
 from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.fleet.circuit import Circuit, Sign, Tolerance
+from tidewheel.domain.fleet.permit import Place
 from tidewheel.domain.limits import MAX_TENANT_CAP, TAKEOVER_GRACE_MS
-from tidewheel.domain.place import Place
 from tidewheel.ports import Lost
 
 KEY = "http:example.com:443"

@@ -8,14 +8,14 @@ import pytest
 
 from tests.support.till import FAILED, OK, Till, till_at
 from tests.support.world_examples import NOW_MS, TENANT
-from tidewheel.domain.circuit import Tolerance
+from tidewheel.domain.fleet.circuit import Tolerance
+from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.domain.place import Place
-from tidewheel.domain.retry import RetryPolicy
-from tidewheel.engine.admission import Admission
-from tidewheel.engine.breaker import Breaker
-from tidewheel.engine.caps import Caps
-from tidewheel.engine.shelf import Shelf
+from tidewheel.engine.common.wheel_writer import Shelf
+from tidewheel.engine.worker.admission import Admission
+from tidewheel.engine.worker.circuit_breaker import Breaker
+from tidewheel.engine.worker.concurrency_limiter import Caps
 
 PLAIN = (2, 0, 0)
 """Claim and finish."""

@@ -13,14 +13,14 @@ from tests.support.tables import make_queues, make_tables
 from tests.support.world import Backend, Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, a_job, execution
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
-from tidewheel.domain.execution import State
-from tidewheel.domain.job import Job
-from tidewheel.domain.layout import Layout
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, RECONCILE_PAGE
-from tidewheel.domain.schedule import Cron, Schedule
-from tidewheel.domain.wheel import RINGS
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.reconcile import Reconcile
+from tidewheel.domain.recurrence.schedule import Cron, Schedule
+from tidewheel.domain.wheel.levels import RINGS
+from tidewheel.domain.wheel.shard_layout import Layout
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.recovery.reconciler import Reconcile
 
 JOBS = RECONCILE_PAGE + 20
 DAILY = Schedule(Cron("0 0 * * *", "UTC"))

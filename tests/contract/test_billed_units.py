@@ -13,9 +13,9 @@ from tests.support.tables import drop_queues, drop_tables, make_queues, make_tab
 from tests.support.world import Cloud, cloud_backend, memory
 from tests.support.world_examples import NOW_MS, a_job
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
+from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import LAYOUT_FRESH_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.precision import Precision
-from tidewheel.domain.schedule import Every, Schedule
+from tidewheel.domain.recurrence.schedule import Every, Schedule
 
 BASE = "control"
 """The table of heartbeats and cursors: a load of its own, the same with or without jobs."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.support.world import Backend
-from tidewheel.domain.layout import Layout
-from tidewheel.domain.lease import Holding, Lease, Mark
-from tidewheel.domain.reconcile import Sweep
-from tidewheel.domain.wheel import Level
+from tidewheel.domain.executions.reconcile import Sweep
+from tidewheel.domain.fleet.lease import Holding, Lease, Mark
+from tidewheel.domain.wheel.levels import Level
+from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.ports import Lost
 
 NOW_MS = 1_794_999_960_000

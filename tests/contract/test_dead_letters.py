@@ -10,7 +10,8 @@ from tests.support.tables import drop_tables, make_tables
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.aws.executions import DynamoExecutions
-from tidewheel.domain.execution import Execution, State
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import State
 
 
 def ended(number: int, state: State = State.DEAD, after_ms: int = 0, tenant: str = TENANT) -> Execution:

@@ -12,10 +12,11 @@ from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution, full_execution, some_id
 from tidewheel.adapters.aws.records import execution_key
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.execution import Execution, State
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.misfire import Missed, Reason
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import Origin
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.domain.misfire import Missed, Reason
 from tidewheel.ports import Lost
 
 JOB = a_job()

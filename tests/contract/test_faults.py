@@ -18,14 +18,15 @@ from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.logs import key_of
 from tidewheel.adapters.aws.records import job_item, job_key
 from tidewheel.adapters.memory import SettableClock
-from tidewheel.domain.job import Generation
-from tidewheel.domain.layout import Layout
-from tidewheel.domain.lease import Lease
+from tidewheel.domain.executions.overlap import Lock
+from tidewheel.domain.executions.reconcile import Sweep
+from tidewheel.domain.fleet.lease import Lease
+from tidewheel.domain.jobs.job import Generation
 from tidewheel.domain.limits import WRITE_BOUND_MS
-from tidewheel.domain.overlap import Lock
-from tidewheel.domain.quarantine import Quarantined
-from tidewheel.domain.reconcile import Sweep
-from tidewheel.domain.wheel import Level, Placed
+from tidewheel.domain.wheel.entries import Placed
+from tidewheel.domain.wheel.levels import Level
+from tidewheel.domain.wheel.quarantine import Quarantined
+from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.ports import Lost, PortError, Throttled
 
 URL = "https://sqs.us-east-1.amazonaws.com/111122223333/queue"

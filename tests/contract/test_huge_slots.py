@@ -15,17 +15,19 @@ from tests.support.world import Backend, memory, moto
 from tests.support.world_examples import NOW_MS, a_job, chain, minute
 from tidewheel.adapters.aws.wheel import single_item
 from tidewheel.adapters.memory import MemoryJobs, RecordingTelemetry, SettableClock, World
-from tidewheel.domain.job import Job
+from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, JOBS_AT_ONCE, LOADED_AT_ONCE
-from tidewheel.domain.load import Load
-from tidewheel.domain.schedule import At
-from tidewheel.domain.span import EVERYTHING, SINGLES, Span
-from tidewheel.domain.wheel import Entry, Level, Placed, Slot, pack_key
-from tidewheel.engine.backoff import Backoff
-from tidewheel.engine.errands import Errands
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.load import Loaded, Loader
-from tidewheel.engine.window import Shard, Stores, Window
+from tidewheel.domain.recurrence.schedule import At
+from tidewheel.domain.wheel.entries import Entry, Placed, pack_key
+from tidewheel.domain.wheel.levels import Level, Slot
+from tidewheel.domain.wheel.load import Load
+from tidewheel.domain.wheel.span import EVERYTHING, SINGLES, Span
+from tidewheel.engine.common.backoff import Backoff
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.scheduler.background_io import Errands
+from tidewheel.engine.scheduler.context import Shard, Stores
+from tidewheel.engine.scheduler.shard.loading import Loaded, Loader
+from tidewheel.engine.scheduler.shard.window import Window
 
 SLOT = minute()
 SINGLE = [chain(a_job(n), NOW_MS + n * 11) for n in range(5_200)]

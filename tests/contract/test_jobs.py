@@ -9,8 +9,9 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, execution, full_job, minute
-from tidewheel.domain.job import Generation, Job, JobState
-from tidewheel.domain.wheel import Placed, late
+from tidewheel.domain.jobs.job import Generation, Job, JobState
+from tidewheel.domain.wheel.entries import Placed
+from tidewheel.domain.wheel.levels import late
 
 
 def deleted(job: Job) -> Generation:

@@ -10,10 +10,10 @@ from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, some_id
 from tidewheel.adapters.aws.records import generation_sort, job_key
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.job import Generation, Job, JobState
+from tidewheel.domain.jobs.job import Generation, Job, JobState
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.domain.load import Load
-from tidewheel.engine.load import resolve
+from tidewheel.domain.wheel.load import Load
+from tidewheel.engine.scheduler.shard.loading import resolve
 
 
 def stored(backend: Backend, count: int, tenant: str = TENANT) -> list[Job]:

@@ -11,9 +11,9 @@ from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.aws.locks import lock_item, lock_key
 from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.executions.misfire import Missed, Reason
+from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.limits import LOCK_RETENTION_MS, MAX_DELAY_MS, MINUTE_MS, RETENTION_MS
-from tidewheel.domain.misfire import Missed, Reason
-from tidewheel.domain.overlap import Lock
 from tidewheel.ports import Lost
 
 JOB = a_job()

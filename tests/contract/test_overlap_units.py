@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.till import FAILED, OK, Cost, Till, till_at
-from tidewheel.domain.execution import Answer
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.domain.overlap import Overlap
 
 
 @pytest.fixture

@@ -20,11 +20,12 @@ from tests.support.run_settings import WORKER_ENVIRONMENT
 from tests.support.world import Backend, ministack_world
 from tests.support.world_examples import TENANT, a_job
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.domain.execution import Execution, Result, State
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import Result, State
+from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId, Origin
-from tidewheel.domain.job import Target
-from tidewheel.domain.route import Route
+from tidewheel.domain.jobs.job import Target
 from tidewheel.names import Env
 from tidewheel.wire.targets import MODELS
 

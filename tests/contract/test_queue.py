@@ -10,10 +10,10 @@ from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, ROUTE, TENANT, dispatch
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.fleet.route import ROUTES, Route
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import HOUR_MS, MAX_SEND_DELAY_MS, MAX_WAIT_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.route import ROUTES, Route
 from tidewheel.ports import SEND_BATCH, PortError, Received
 from tidewheel.wire.message import load
 

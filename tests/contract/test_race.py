@@ -24,15 +24,17 @@ from tests.support.world_examples import ROUTE, TENANT, a_job, chain
 from tidewheel.adapters.aws.records import read_execution
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.memory import RecordingTelemetry
-from tidewheel.domain.execution import Answer, Execution, Result, State
+from tidewheel.domain.executions.execution import Answer, Execution
+from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.schedule import At, Schedule
-from tidewheel.domain.wheel import Placed, place
-from tidewheel.engine.batch import Batch
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.run import Run
-from tidewheel.engine.ticker import Ticker
-from tidewheel.engine.window import Stores
+from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.wheel.entries import Placed
+from tidewheel.domain.wheel.levels import place
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.scheduler.context import Stores
+from tidewheel.engine.scheduler.loop import Ticker
+from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.runner import Run
 from tidewheel.ports import Call, Lost, PortError, Received
 from tidewheel.wire.message import load
 

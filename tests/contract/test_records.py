@@ -32,8 +32,10 @@ from tidewheel.adapters.aws.records import (
     read_job,
 )
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.execution import Attempt, Execution, Result, State
-from tidewheel.domain.job import Generation, Job
+from tidewheel.domain.executions.execution import Attempt, Execution
+from tidewheel.domain.executions.states import Result, State
+from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import (
     ATTEMPT_REASON_CHARS,
     DAY_MS,
@@ -43,9 +45,9 @@ from tidewheel.domain.limits import (
     SECOND_MS,
     SLOT_RETENTION_MS,
 )
-from tidewheel.domain.overlap import Overlap
-from tidewheel.domain.schedule import At, Schedule
-from tidewheel.domain.wheel import Placed, late
+from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.wheel.entries import Placed
+from tidewheel.domain.wheel.levels import late
 
 KILOBYTE = 1_024
 

@@ -11,12 +11,13 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, execution, minute
-from tidewheel.domain.execution import State
-from tidewheel.domain.job import Generation, JobState
-from tidewheel.domain.lease import Holding, Lease
-from tidewheel.domain.overlap import Lock
-from tidewheel.domain.span import SINGLES
-from tidewheel.domain.wheel import Level, Placed, late
+from tidewheel.domain.executions.overlap import Lock
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.fleet.lease import Holding, Lease
+from tidewheel.domain.jobs.job import Generation, JobState
+from tidewheel.domain.wheel.entries import Placed
+from tidewheel.domain.wheel.levels import Level, late
+from tidewheel.domain.wheel.span import SINGLES
 
 pytestmark = pytest.mark.needs("requests")
 JOB = a_job()

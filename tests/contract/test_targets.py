@@ -23,10 +23,11 @@ from tests.support.polling import until
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.memory import MemorySecrets
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.execution import Answer, Result, Stop
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.ids import ExecutionId, job_id
-from tidewheel.domain.job import Target
-from tidewheel.engine.progress import OpenProgress
+from tidewheel.domain.jobs.job import Target
+from tidewheel.engine.worker.call_progress import OpenProgress
 from tidewheel.ports import Call
 from tidewheel.wiring.callers import Callers, found
 

@@ -8,13 +8,14 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, chain, execution, minute, waiting
+from tidewheel.domain.fleet.route import Route
+from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import MINUTE_MS, QUARANTINE_CHARS, QUARANTINE_RETENTION_MS, REASON_CHARS
-from tidewheel.domain.precision import Precision
-from tidewheel.domain.quarantine import Quarantined
-from tidewheel.domain.route import Route
-from tidewheel.domain.span import EVERYTHING, SINGLES, Span, side_by_side
-from tidewheel.domain.wheel import Entry, Level, Placed, Slot, late
-from tidewheel.engine.load import whole
+from tidewheel.domain.wheel.entries import Entry, Placed
+from tidewheel.domain.wheel.levels import Level, Slot, late
+from tidewheel.domain.wheel.quarantine import Quarantined
+from tidewheel.domain.wheel.span import EVERYTHING, SINGLES, Span, side_by_side
+from tidewheel.engine.common.slot_reader import whole
 
 SLOT = minute()
 JOB = a_job()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.polling import until
-from tidewheel.domain.precision import CLAIM_EARLY_MS
+from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
 from tidewheel.wire.values import format_instant, from_ms, to_ms
 
 SECOND_MS = 1_000

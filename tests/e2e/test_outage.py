@@ -16,7 +16,7 @@ import pytest
 from localstack import deploy
 from tests.support.polling import until
 from tests.support.receiver import Target
-from tidewheel.domain.wheel import MINUTES
+from tidewheel.domain.wheel.levels import MINUTES
 from tidewheel.names import DEFAULT_DEPLOYMENT, Function, physical
 from tidewheel.wire.execution import LedgerAnswer, LedgerLine
 from tidewheel.wire.job import JobAnswer

@@ -9,11 +9,12 @@ from functions.api import problems
 from functions.api.app import ROUTES, resolver
 from functions.api.request import cursor, tenant_of
 from tests.support.front import EVERY_JOB, HTTP_JOB, NOW_MS, Context, Front, event, recorded
-from tidewheel.domain.execution import State, claimed, ended_unrun
+from tidewheel.domain.executions.misfire import Missed, Reason
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.executions.transitions import claimed, ended_unrun
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import MAX_JOB_BYTES
-from tidewheel.domain.misfire import Missed, Reason
-from tidewheel.domain.pace import ECONOMY
+from tidewheel.domain.wheel.pace import ECONOMY
 from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.openapi import document
 from tidewheel.wire.operations import OPERATIONS

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.front import NOW_MS, Front
-from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.ports import Page, PortError
 

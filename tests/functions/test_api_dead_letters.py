@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.front import EVERY_JOB, NOW_MS, Front
-from tidewheel.domain.execution import Execution, State
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import ExecutionId
 
 

@@ -9,10 +9,11 @@ from openapi_spec_validator import validate
 
 from functions.api.request import cursor
 from tests.support.front import EVERY_JOB, NOW_MS, Answer, Front
-from tidewheel.domain import execution as executions
-from tidewheel.domain.execution import Execution, Result, State
+from tidewheel.domain.executions import transitions
+from tidewheel.domain.executions.execution import Answer, Execution
+from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.engine import logs
+from tidewheel.engine.api import logs
 from tidewheel.wire.openapi import document
 
 TENANT = "default"
@@ -28,14 +29,14 @@ def running(front: Front) -> Execution:
     """The first attempt of an execution, which a worker holds."""
     job = str(front.call("POST", "/jobs", EVERY_JOB).json["id"])
     queued = Execution(TENANT, str(ExecutionId(job, NOW_MS)), State.QUEUED, NOW_MS, 1, version=0)
-    record = executions.claimed(queued, 1, "w", NOW_MS + 5, sent_ms=NOW_MS + 1, received_ms=NOW_MS + 4)
+    record = transitions.claimed(queued, 1, "w", NOW_MS + 5, sent_ms=NOW_MS + 1, received_ms=NOW_MS + 4)
     front.flow.executions.swap(record, None)
     return record
 
 
 def ended(front: Front, record: Execution, output: str = "short") -> None:
-    answer = executions.Answer(Result.SUCCEEDED, 200, output)
-    done = executions.finished(record, State.SUCCEEDED, answer, NOW_MS + 7, NOW_MS + 40)
+    answer = Answer(Result.SUCCEEDED, 200, output)
+    done = transitions.finished(record, State.SUCCEEDED, answer, NOW_MS + 7, NOW_MS + 40)
     assert front.flow.executions.swap(done, record.version) is None
 
 
@@ -72,7 +73,7 @@ def test_a_cursor_goes_on_with_its_attempt_though_another_has_begun(front: Front
     front.flow.logs.append(TENANT, running.id, 1, 0, b"first ")
     place = log(front, running).json["cursor"]
     front.flow.logs.append(TENANT, running.id, 1, 1, b"attempt")
-    next_one = executions.claimed(executions.lost(running, NOW_MS + 9), 2, "v", NOW_MS + 9, received_ms=NOW_MS + 9)
+    next_one = transitions.claimed(transitions.lost(running, NOW_MS + 9), 2, "v", NOW_MS + 9, received_ms=NOW_MS + 9)
     front.flow.executions.swap(next_one, running.version)
     assert log(front, running).json["attempt"] == 2
     assert log(front, running, cursor=place).json["text"] == "attempt"
@@ -133,7 +134,7 @@ def test_an_execution_shows_its_timeline(front: Front, running: Execution) -> No
 
 
 def test_one_that_is_called_off_says_so(front: Front, running: Execution) -> None:
-    front.flow.executions.swap(executions.called_off(running, "by its owner", NOW_MS + 7), running.version)
+    front.flow.executions.swap(transitions.called_off(running, "by its owner", NOW_MS + 7), running.version)
     shown: Any = front.call("GET", f"/executions/{running.id}").json
     assert shown["cancel_requested"] == "by its owner"
     wish = {"at": "2025-11-20T16:47:00.007Z", "event": "cancel_requested", "attempt": None, "detail": "by its owner"}

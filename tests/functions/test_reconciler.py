@@ -12,8 +12,8 @@ from functions.reconciler import handler as reconciler
 from tests.support.memory_stack import MemoryStack, every
 from tests.support.run_settings import ENVIRONMENT, Flushed
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
-from tidewheel.domain.wheel import RINGS
-from tidewheel.engine.reconcile import Reconcile
+from tidewheel.domain.wheel.levels import RINGS
+from tidewheel.engine.recovery.reconciler import Reconcile
 from tidewheel.names import Env
 from tidewheel.ports import Page, PortError
 from tidewheel.settings import RunSettings, SettingsError

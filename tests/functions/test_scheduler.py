@@ -20,10 +20,10 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
-from tidewheel.domain.wheel import RINGS
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.ticker import LAST_CALL_MS, Ticker
-from tidewheel.engine.window import Stores
+from tidewheel.domain.wheel.levels import RINGS
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.scheduler.context import Stores
+from tidewheel.engine.scheduler.loop import LAST_CALL_MS, Ticker
 from tidewheel.names import Env
 from tidewheel.settings import SchedulerSettings, SettingsError
 from tidewheel.wiring.scheduler import ticker as real_ticker

@@ -12,7 +12,7 @@ import pytest
 
 from functions.watchdog import handler as watchdog
 from tidewheel.adapters.memory import MemoryControl, RecordingTelemetry, SettableClock
-from tidewheel.engine.recover import Watch
+from tidewheel.engine.scheduler.watchdog import Watch
 from tidewheel.names import Env
 from tidewheel.settings import SettingsError, WatchdogSettings
 

@@ -25,14 +25,16 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
-from tidewheel.domain.execution import Answer, Result, State, claimed
-from tidewheel.domain.job import JobState
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, State
+from tidewheel.domain.executions.transitions import claimed
+from tidewheel.domain.jobs.job import JobState
 from tidewheel.domain.limits import TAKEOVER_GRACE_MS
-from tidewheel.engine import batch
-from tidewheel.engine.batch import Batch
-from tidewheel.engine.keeper import HIDDEN_MS
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.run import Run
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.worker import consumer as batch
+from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
+from tidewheel.engine.worker.runner import Run
 from tidewheel.names import Env
 from tidewheel.ports import Call, PortError
 from tidewheel.settings import SettingsError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.infra.test_permissions import FARGATE_QUEUES, LAMBDA_QUEUES, _resource, _statements
 from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
-from tidewheel.engine.pool import HAND_OVER_MS
+from tidewheel.engine.worker.pool import HAND_OVER_MS
 from tidewheel.settings import WorkerSettings
 from tidewheel.wiring import pool as wiring
 

@@ -6,7 +6,7 @@ import pytest
 
 from tidewheel import names, settings
 from tidewheel.domain import limits
-from tidewheel.domain.pace import ECONOMY
+from tidewheel.domain.wheel.pace import ECONOMY
 
 READS = {
     "api": settings.RunSettings,

@@ -17,28 +17,31 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.memory import InlineExecutor
-from tidewheel.domain.execution import Answer, Result, State, ended_unrun, parked
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.overlap import Lock
+from tidewheel.domain.executions.states import Result, State
+from tidewheel.domain.executions.transitions import ended_unrun, parked
+from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Definition, Target
+from tidewheel.domain.jobs.job import Definition, Target
+from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
 from tidewheel.domain.limits import HOUR_MS, MAX_RETURNS, MINUTE_MS
-from tidewheel.domain.overlap import Lock, Overlap
-from tidewheel.domain.pace import ECONOMY, LOOP, Pace
-from tidewheel.domain.retry import RetryPolicy
-from tidewheel.domain.route import ROUTES
-from tidewheel.domain.schedule import At, Schedule
-from tidewheel.domain.wheel import RINGS
-from tidewheel.engine.cancel import Cancel
-from tidewheel.engine.dead_letters import DeadLetters
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.ledger import Ledger
-from tidewheel.engine.logs import LogBook
-from tidewheel.engine.redrive import Redrive
-from tidewheel.engine.undertake import Letter
+from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.wheel.levels import RINGS
+from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace
+from tidewheel.engine.api.cancel import Cancel
+from tidewheel.engine.api.dead_letters import DeadLetters
+from tidewheel.engine.api.ledger import Ledger
+from tidewheel.engine.api.logs import LogBook
+from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.recovery.dead_letter_handler import Letter
 from tidewheel.ports import Call, Received, Secrets
 from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings, WorkerSettings
 from tidewheel.wire.message import dump
-from tidewheel.wiring import api, reconciler, scheduler, undertaker, watchdog, worker
+from tidewheel.wiring import api, reconciler, scheduler, watchdog, worker
+from tidewheel.wiring import dead_letter_handler as undertaker
 from tidewheel.wiring.callers import Callers
 
 BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the worker's event source mapping's own calls

@@ -7,7 +7,7 @@ import pytest
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.memory import SettableClock, SettableWatch
 from tidewheel.domain.limits import SKEW_WARNED_MS
-from tidewheel.engine.clock_guard import ClockGuard
+from tidewheel.engine.common.clock_guard import ClockGuard
 
 
 def _alarm(aws, name):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidewheel.domain.expansion import Expansion, expand
+from tidewheel.domain.executions.misfire import Reason, judged
 from tidewheel.domain.ids import ExecutionId, job_id
-from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
-from tidewheel.domain.misfire import Course, Misfire, Policy, Reason, counted, judged
-from tidewheel.domain.schedule import At, Cron, Every, Schedule
-from tidewheel.domain.wheel import Chain
+from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
+from tidewheel.domain.jobs.policies import Misfire, Policy
+from tidewheel.domain.recurrence.occurrences import Course, counted
+from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.wheel.entries import Chain
+from tidewheel.domain.wheel.expansion import Expansion, expand
 
 NOW = 1_795_000_020_000
 JOB = job_id(bytes(10))

@@ -7,12 +7,15 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tidewheel.domain.execution import TRANSITIONS, Answer, Execution, Result, State, Stop, finished, is_end
+from tidewheel.domain.executions.execution import Answer, Execution
+from tidewheel.domain.executions.outcome import Outcome, deadline_ms, outcome
+from tidewheel.domain.executions.retry import delay_ms, is_worth_retrying, wait_ms
+from tidewheel.domain.executions.states import TRANSITIONS, Result, State, Stop, is_end
+from tidewheel.domain.executions.transitions import finished
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Definition, Job, JobState, Target
+from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
+from tidewheel.domain.jobs.policies import CAUSES, RetryPolicy, Strategy
 from tidewheel.domain.limits import DAY_MS, HOUR_MS
-from tidewheel.domain.outcome import Outcome, deadline_ms, outcome
-from tidewheel.domain.retry import CAUSES, RetryPolicy, Strategy, delay_ms, is_worth_retrying, wait_ms
 
 DUE_MS = 1_795_000_000_000
 JOB = "j0000000000000001"

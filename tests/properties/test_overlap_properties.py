@@ -7,10 +7,12 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tidewheel.domain.execution import Execution, State, is_end
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.overlap import Lock, Move, decide, look_again_ms, ousts, waits
+from tidewheel.domain.executions.states import State, is_end
 from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import LOCK_IDLE_MS, LOOK_AGAIN_LEAST_MS, LOOK_AGAIN_MOST_MS
-from tidewheel.domain.overlap import Lock, Move, Overlap, decide, look_again_ms, ousts, waits
 
 JOB = "j0123456789abcdef"
 NOW_MS = 1_795_000_000_000

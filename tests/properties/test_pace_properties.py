@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidewheel.domain.limits import DAY_MS, MAX_SEND_DELAY_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.pace import ECONOMY, LOOP, PACES, delay_s
-from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import CASCADES, RINGS, Level, place
+from tidewheel.domain.wheel.levels import CASCADES, RINGS, Level, place
+from tidewheel.domain.wheel.pace import ECONOMY, LOOP, PACES, delay_s
+from tidewheel.domain.wheel.ring_cursor import Track
 
 NOW = 1_795_000_000_000
 RING = {ring.level: ring for ring in RINGS}

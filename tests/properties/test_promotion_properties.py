@@ -12,15 +12,16 @@ from tests.support.later import Later
 from tests.support.memory_stack import START_MS, MemoryStack, every
 from tests.support.world_examples import NOW_MS, TENANT, some_id
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
-from tidewheel.domain.expansion import Dispatch, Firing
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.fleet.route import PRIORITIES, ROUTES, Route, ladder, promoted
 from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.jobs.policies import Misfire, Policy
+from tidewheel.domain.jobs.precision import TICK_MS, Precision, release_ms
 from tidewheel.domain.limits import MINUTE_MS, PROMOTED_EVERY_MS, SECOND_MS
-from tidewheel.domain.misfire import Misfire, Policy
-from tidewheel.domain.precision import TICK_MS, Precision, release_ms
-from tidewheel.domain.route import PRIORITIES, ROUTES, Route, ladder, promoted
-from tidewheel.engine.backoff import Backoff
-from tidewheel.engine.errands import Errands
-from tidewheel.engine.fire import Hopper
+from tidewheel.domain.wheel.expansion import Firing
+from tidewheel.engine.common.backoff import Backoff
+from tidewheel.engine.scheduler.background_io import Errands
+from tidewheel.engine.scheduler.dispatch.dispatcher import Hopper
 from tidewheel.ports import SEND_BATCH, PortError
 
 ROUTE = st.builds(Route, st.sampled_from(["lambda", "batch"]), st.sampled_from(PRIORITIES))

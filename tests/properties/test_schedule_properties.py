@@ -11,8 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidewheel.domain.ids import job_id
-from tidewheel.domain.job import Definition, Job, JobState, Target
-from tidewheel.domain.schedule import At, Cron, Every, Schedule, due_of, from_document, parse_cron, to_document
+from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
+from tidewheel.domain.recurrence.schedule import (
+    At,
+    Cron,
+    Every,
+    Schedule,
+    due_of,
+    from_document,
+    parse_cron,
+    to_document,
+)
 
 FAR = 4_102_444_800_000  # 2100
 EXPRESSIONS = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidewheel.domain.fleet.skew import KEPT, QUICK_MS, QUORUM, Deviation, Sighting, Standing, deviation, sighted
 from tidewheel.domain.limits import SECOND_MS, SKEW_REFUSED_MS
-from tidewheel.domain.skew import KEPT, QUICK_MS, QUORUM, Deviation, Sighting, Standing, deviation, sighted
 
 _EPOCH_MS = 1_795_000_000_000
 _TRIP_MS = 300

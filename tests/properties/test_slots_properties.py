@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewheel.domain.route import PRIORITIES
-from tidewheel.domain.slots import Slots, Turn
+from tidewheel.domain.fleet.route import PRIORITIES
+from tidewheel.domain.fleet.worker_slots import Slots, Turn
 
 CRITICAL, HIGH, NORMAL, LOW = PRIORITIES
 counts = st.integers(1, 20)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.world_examples import NOW_MS
-from tidewheel.domain.span import EVERYTHING, SINGLES, Span, side_by_side
-from tidewheel.domain.wheel import RINGS, Slot, late, pack_key
+from tidewheel.domain.wheel.entries import pack_key
+from tidewheel.domain.wheel.levels import RINGS, Slot, late
+from tidewheel.domain.wheel.span import EVERYTHING, SINGLES, Span, side_by_side
 
 _SLOTS = [Slot(ring.level, ring.start_of(NOW_MS), 0) for ring in RINGS] + [late(0)]
 _WIDEST_MS = max(ring.slot_ms for ring in RINGS)

@@ -5,29 +5,18 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewheel.domain.expansion import Drop, expand
+from tidewheel.domain.executions.retry import delay_ms
+from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.ids import ExecutionId, Origin, shard_of
-from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
+from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
+from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
+from tidewheel.domain.jobs.precision import CADENCES, Precision, release_ms
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.precision import CADENCES, Precision, release_ms
-from tidewheel.domain.retry import RetryPolicy, Strategy, delay_ms
-from tidewheel.domain.route import ROUTES
-from tidewheel.domain.schedule import Every, Schedule
-from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import (
-    MINUTES,
-    RINGS,
-    SECONDS,
-    Chain,
-    Level,
-    Placed,
-    Slot,
-    Waiting,
-    decode,
-    encode,
-    place,
-    single_key,
-)
+from tidewheel.domain.recurrence.schedule import Every, Schedule
+from tidewheel.domain.wheel.entries import Chain, Placed, Waiting, decode, encode, single_key
+from tidewheel.domain.wheel.expansion import Drop, expand
+from tidewheel.domain.wheel.levels import MINUTES, RINGS, SECONDS, Level, Slot, place
+from tidewheel.domain.wheel.ring_cursor import Track
 
 NOW = 1_795_000_000_000
 instants = st.integers(NOW, NOW + 10**10)

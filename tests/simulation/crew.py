@@ -15,13 +15,14 @@ from tests.support.calls import an_admission
 from tests.support.fleet import Skewed
 from tests.support.memory_stack import MemoryStack
 from tidewheel.adapters.memory import InlineExecutor
-from tidewheel.domain.execution import Answer, Result, Stop
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, Stop
+from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.limits import LEASE_MS, SECOND_MS, SKEW_MS, STOP_MS, TAKEOVER_GRACE_MS
-from tidewheel.domain.route import ROUTES
-from tidewheel.engine.batch import Batch
-from tidewheel.engine.direct import Direct
-from tidewheel.engine.keeper import HIDDEN_MS, TICK_MS, Keeper
-from tidewheel.engine.run import Run
+from tidewheel.engine.common.immediate_dispatch import Direct
+from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, TICK_MS, Keeper
+from tidewheel.engine.worker.runner import Run
 from tidewheel.ports import Call, PortError, Received
 from tidewheel.wire.message import load
 

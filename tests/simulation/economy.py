@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from tests.simulation.history import CALM_MS, History
 from tests.support.fleet import Fleet
-from tidewheel.domain.job import Definition
+from tidewheel.domain.jobs.job import Definition
+from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import MINUTE_MS, SKEW_MS
-from tidewheel.domain.pace import ECONOMY
-from tidewheel.domain.precision import Precision
+from tidewheel.domain.wheel.pace import ECONOMY
 
 _STEP_MS = 200
 _LIFE_MS = 60_000

@@ -8,13 +8,14 @@ from tests.simulation.history import STORMY_MS, History
 from tests.simulation.weather import SLOW_BUT_ALIVE, Behind, Slow
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.errors import NotFound
-from tidewheel.domain.execution import Answer, Result
-from tidewheel.domain.job import Definition
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
+from tidewheel.domain.jobs.job import Definition
+from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.overlap import Overlap
-from tidewheel.domain.schedule import At, Cron, Schedule
-from tidewheel.domain.wheel import MINUTES
-from tidewheel.engine.define import Define
+from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.wheel.levels import MINUTES
+from tidewheel.engine.api.jobs import Define
 from tidewheel.ports import Call
 
 

@@ -15,20 +15,19 @@ from tests.simulation.weather import Behind, Choosy, Faulty, LaggingExecutor, Sl
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.domain.errors import Conflict, NotFound
-from tidewheel.domain.execution import DEAD_LETTERS, Answer, Result, State, is_end
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import DEAD_LETTERS, Result, State, is_end
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Definition, Job, Target
-from tidewheel.domain.layout import Layout
+from tidewheel.domain.jobs.job import Definition, Job, Target
+from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy
+from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.misfire import Misfire, Policy
-from tidewheel.domain.overlap import Overlap
-from tidewheel.domain.precision import Precision
-from tidewheel.domain.retry import RetryPolicy
-from tidewheel.domain.schedule import At, Cron, Schedule
-from tidewheel.domain.wheel import BEYOND, DAYS, HOURS
-from tidewheel.engine.define import Define
-from tidewheel.engine.redrive import Redrive
-from tidewheel.engine.ticker import Ticker
+from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.wheel.levels import BEYOND, DAYS, HOURS
+from tidewheel.domain.wheel.shard_layout import Layout
+from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.scheduler.loop import Ticker
 from tidewheel.ports import Call, PortError
 
 STORMY_MS = 240_000

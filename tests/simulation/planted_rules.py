@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation.planted_wheel import everywhere
-from tidewheel.domain import expansion, misfire, overlap
-from tidewheel.domain.execution import State
-from tidewheel.domain.expansion import Drop, Expansion
+from tidewheel.domain.executions import misfire, overlap
+from tidewheel.domain.executions.misfire import Reason
+from tidewheel.domain.executions.overlap import Move, Step
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Generation
-from tidewheel.domain.misfire import Reason
-from tidewheel.domain.overlap import Move, Step
-from tidewheel.engine.run import Fate, Handled, Run
+from tidewheel.domain.jobs.job import Generation
+from tidewheel.domain.wheel import expansion
+from tidewheel.domain.wheel.expansion import Drop, Expansion
+from tidewheel.engine.worker.runner import Fate, Handled, Run
 
 
 def older_chain_dropped(patch: pytest.MonkeyPatch) -> None:

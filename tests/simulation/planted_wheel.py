@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 
 from tidewheel.adapters.memory import MemoryControl, MemoryWheel
-from tidewheel.domain import wheel
-from tidewheel.domain.layout import Layout
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.load import Load
-from tidewheel.domain.span import EVERYTHING, SINGLES
-from tidewheel.domain.track import Track
-from tidewheel.domain.wheel import Chain, Level, Placed, Ring
-from tidewheel.engine import ticker
-from tidewheel.engine.arm import Armer
-from tidewheel.engine.fire import Hopper
-from tidewheel.engine.late import LateSlot
-from tidewheel.engine.retire import Retirer
-from tidewheel.engine.turn import ShardWheel
-from tidewheel.engine.window import Window
+from tidewheel.domain.wheel import entries
+from tidewheel.domain.wheel.entries import Chain, Placed
+from tidewheel.domain.wheel.levels import Level, Ring
+from tidewheel.domain.wheel.load import Load
+from tidewheel.domain.wheel.ring_cursor import Track
+from tidewheel.domain.wheel.shard_layout import Layout
+from tidewheel.domain.wheel.span import EVERYTHING, SINGLES
+from tidewheel.engine.scheduler import loop as ticker
+from tidewheel.engine.scheduler.dispatch.dispatcher import Hopper
+from tidewheel.engine.scheduler.shard.arming import Armer
+from tidewheel.engine.scheduler.shard.late_slot import LateSlot
+from tidewheel.engine.scheduler.shard.retiring import Retirer
+from tidewheel.engine.scheduler.shard.wheel import ShardWheel
+from tidewheel.engine.scheduler.shard.window import Window
 
 
 def everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
@@ -121,7 +122,7 @@ def read_only_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def packs_overwritten(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, wheel.pack_key, lambda source, epoch, sequence: f"p#{source:04d}#{sequence:08d}")
+    everywhere(patch, entries.pack_key, lambda source, epoch, sequence: f"p#{source:04d}#{sequence:08d}")
 
 
 def arms_share_keys_with_edits(patch: pytest.MonkeyPatch) -> None:

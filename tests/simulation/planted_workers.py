@@ -12,14 +12,14 @@ import pytest
 from tests.simulation.planted_wheel import everywhere
 from tests.simulation.plants import Bug
 from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
-from tidewheel.domain import execution
-from tidewheel.domain.execution import State, Stop
+from tidewheel.domain.executions import execution
+from tidewheel.domain.executions.states import State, Stop
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.engine import run
-from tidewheel.engine.batch import Batch
-from tidewheel.engine.keeper import Keeper
-from tidewheel.engine.progress import OpenProgress
-from tidewheel.engine.run import Run
+from tidewheel.engine.worker import runner as run
+from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.lease_renewer import Keeper
+from tidewheel.engine.worker.runner import Run
 from tidewheel.ports import PortError
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.support.memory_stack import TENANT
-from tidewheel.domain.execution import State, is_end
+from tidewheel.domain.executions.misfire import Missed, Reason
+from tidewheel.domain.executions.states import State, is_end
 from tidewheel.domain.ids import ExecutionId, Origin
-from tidewheel.domain.job import Generation, JobState
+from tidewheel.domain.jobs.job import Generation, JobState
+from tidewheel.domain.jobs.policies import Overlap
+from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.limits import SKEW_MS
-from tidewheel.domain.misfire import Missed, Reason
-from tidewheel.domain.overlap import Overlap
-from tidewheel.domain.precision import CLAIM_EARLY_MS, Precision
 
 if TYPE_CHECKING:
     from tests.simulation.history import History

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidewheel.domain.execution import is_end
-from tidewheel.domain.lease import Holding
-from tidewheel.domain.route import ROUTES
-from tidewheel.domain.wheel import RINGS, late
+from tidewheel.domain.executions.states import is_end
+from tidewheel.domain.fleet.lease import Holding
+from tidewheel.domain.fleet.route import ROUTES
+from tidewheel.domain.wheel.levels import RINGS, late
 
 if TYPE_CHECKING:
     from tests.simulation.history import History

@@ -18,16 +18,17 @@ import pytest
 from tests.support.loom import Loom
 from tests.support.memory_stack import START_MS, MemoryStack, every
 from tidewheel.adapters.memory import InlineExecutor, MemoryQueue, Message
-from tidewheel.domain.circuit import Tolerance
-from tidewheel.domain.execution import Answer, Result, State
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, State
+from tidewheel.domain.fleet.circuit import Tolerance
+from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Definition, Job, Target
+from tidewheel.domain.jobs.job import Definition, Job, Target
+from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import CIRCUIT_FRESH_MS, CIRCUIT_SPREAD_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.retry import RetryPolicy
-from tidewheel.domain.route import Route
-from tidewheel.domain.schedule import Schedule
-from tidewheel.engine.batch import Batch
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.engine.worker.consumer import Batch
 from tidewheel.ports import SEND_BATCH, Call, Received
 from tidewheel.wire.message import load
 

@@ -15,11 +15,11 @@ import pytest
 
 from tests.support.fleet import Fleet, Told
 from tests.support.memory_stack import MemoryStack, every
-from tidewheel.domain.execution import State
-from tidewheel.domain.job import Job
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.precision import Precision
-from tidewheel.domain.schedule import At, Cron
+from tidewheel.domain.recurrence.schedule import At, Cron
 
 LEAP_MS = round(datetime(2027, 1, 1, tzinfo=UTC).timestamp()) * SECOND_MS
 """The midnight before which a second is inserted."""

@@ -8,11 +8,11 @@ import pytest
 
 from tests.simulation.history import CALM_MS, History
 from tests.support.memory_stack import TENANT
+from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.limits import MINUTE_MS, RECONCILE_MARGIN_MS
-from tidewheel.domain.reconcile import Sweep
-from tidewheel.domain.wheel import Chain, decode
-from tidewheel.engine.ledger import Ledger
-from tidewheel.engine.reconcile import Tally
+from tidewheel.domain.wheel.entries import Chain, decode
+from tidewheel.engine.api.ledger import Ledger
+from tidewheel.engine.recovery.reconciler import Tally
 
 _HISTORIES = 20
 _BROKEN = 5

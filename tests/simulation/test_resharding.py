@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, MemoryStack, every
-from tidewheel.domain.execution import State
-from tidewheel.domain.job import Job
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.schedule import At
-from tidewheel.domain.wheel import RINGS, Level, Slot
+from tidewheel.domain.recurrence.schedule import At
+from tidewheel.domain.wheel.levels import RINGS, Level, Slot
 
 AHEAD_MS = 400 * DAY_MS
 FAR = 120

@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.planted_workers import WORKER_PLANTS
 from tests.simulation.plants import broken, expect_caught
 from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
-from tidewheel.domain.execution import Result
+from tidewheel.domain.executions.states import Result
 
 HISTORIES = int(os.environ.get("WORKER_HISTORIES", "200"))
 SEED = int(os.environ.get("SEED", "-1"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.limits import WRITE_BOUND_MS
-from tidewheel.engine.layouts import Layouts
+from tidewheel.engine.common.shard_layout import Layouts
 from tidewheel.ports import PortError
 
 SLOW_BUT_ALIVE = 0.9, 1_600

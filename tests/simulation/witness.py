@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.domain.execution import Execution, Result, State, Stop, is_end
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import Result, State, Stop, is_end
 from tidewheel.domain.limits import LEASE_MS, RENEW_MS, SECOND_MS, STOP_MS
-from tidewheel.engine.keeper import TICK_MS
+from tidewheel.engine.worker.lease_renewer import TICK_MS
 from tidewheel.ports import Call, Executions
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from tests.simulation.settled import is_settled
 from tests.simulation.witness import Cancel
 from tests.support.memory_stack import TENANT, PumpedClock, every
 from tidewheel.domain.errors import Conflict, NotFound
-from tidewheel.domain.execution import Result, State, is_end
+from tidewheel.domain.executions.states import Result, State, is_end
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Definition
+from tidewheel.domain.jobs.job import Definition
+from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import ATTEMPTS_KEPT
-from tidewheel.domain.retry import RetryPolicy
-from tidewheel.domain.schedule import At, Cron, Schedule
+from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
 from tidewheel.ports import PortError
 
 STORMY_MS = 90_000

@@ -6,20 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.domain.circuit import Circuit, Phase, Tolerance
-from tidewheel.domain.execution import Answer, Execution, Result
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Answer, Execution
+from tidewheel.domain.executions.states import Result
+from tidewheel.domain.fleet.circuit import Circuit, Phase, Tolerance
+from tidewheel.domain.fleet.permit import Place
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Job
+from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.domain.place import Place
-from tidewheel.domain.retry import RetryPolicy
-from tidewheel.domain.wheel import Waiting, decode
-from tidewheel.engine.admission import Admission
-from tidewheel.engine.breaker import Breaker
-from tidewheel.engine.caps import Caps
-from tidewheel.engine.handled import Handled
-from tidewheel.engine.run import Run
+from tidewheel.domain.wheel.entries import Waiting, decode
+from tidewheel.engine.worker.admission import Admission
+from tidewheel.engine.worker.circuit_breaker import Breaker
+from tidewheel.engine.worker.concurrency_limiter import Caps
+from tidewheel.engine.worker.disposition import Handled
+from tidewheel.engine.worker.runner import Run
 from tidewheel.ports import Call, Circuits, Places
 
 OPEN_MS = 10 * MINUTE_MS

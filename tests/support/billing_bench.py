@@ -11,14 +11,16 @@ from tests.support.calls import a_keeper, an_admission
 from tests.support.world import Backend
 from tests.support.world_examples import TENANT, a_job, chain
 from tidewheel.adapters.memory import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
-from tidewheel.domain.execution import Answer, Result
-from tidewheel.domain.job import Job
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
+from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import OUTPUT_BYTES
-from tidewheel.domain.wheel import Placed, place
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.run import Fate, Run
-from tidewheel.engine.ticker import Ticker
-from tidewheel.engine.window import Stores
+from tidewheel.domain.wheel.entries import Placed
+from tidewheel.domain.wheel.levels import place
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.scheduler.context import Stores
+from tidewheel.engine.scheduler.loop import Ticker
+from tidewheel.engine.worker.runner import Fate, Run
 from tidewheel.ports import Call, Queue
 from tidewheel.wire.message import load
 

@@ -17,14 +17,14 @@ from tidewheel.adapters.memory import (
     World,
 )
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.circuit import Tolerance
-from tidewheel.domain.job import Target
-from tidewheel.domain.wheel import Waiting
-from tidewheel.engine.admission import Admission
-from tidewheel.engine.breaker import Breaker
-from tidewheel.engine.caps import Caps
-from tidewheel.engine.keeper import Keeper
-from tidewheel.engine.progress import OpenProgress
+from tidewheel.domain.fleet.circuit import Tolerance
+from tidewheel.domain.jobs.job import Target
+from tidewheel.domain.wheel.entries import Waiting
+from tidewheel.engine.worker.admission import Admission
+from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.circuit_breaker import Breaker
+from tidewheel.engine.worker.concurrency_limiter import Caps
+from tidewheel.engine.worker.lease_renewer import Keeper
 from tidewheel.ports import Call, Circuits, Clock, Executions, Telemetry
 
 TENANT = "acme"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tests.support.memory_stack import MemoryStack
-from tidewheel.engine.ticker import End, Steps, Ticker
+from tidewheel.engine.scheduler.loop import End, Steps, Ticker
 from tidewheel.ports import Clock, Lost, PortError
 
 FOR_EVER = 10**12

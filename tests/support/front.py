@@ -23,8 +23,8 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
-from tidewheel.engine.define import Define
-from tidewheel.engine.layouts import Layouts
+from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.common.shard_layout import Layouts
 
 NOW_MS = 1_763_657_220_000  # 2025-11-20T16:47:00Z
 EVENTS = Path(__file__).parents[1] / "functions" / "events"

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tests.support.memory_stack import MemoryStack
-from tidewheel.domain.execution import Answer, Result, Stop
-from tidewheel.engine.keeper import TICK_MS
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, Stop
+from tidewheel.engine.worker.lease_renewer import TICK_MS
 from tidewheel.ports import Call
 
 TOLD = Answer(Result.FAILED, reason="it was told to end")

@@ -22,29 +22,30 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
-from tidewheel.domain.circuit import Tolerance
-from tidewheel.domain.execution import Answer, Result
-from tidewheel.domain.job import Definition, Job, Target
-from tidewheel.domain.pace import LOOP, Pace
-from tidewheel.domain.precision import Precision
-from tidewheel.domain.route import Route
-from tidewheel.domain.schedule import At, Cron, Every, Schedule
-from tidewheel.engine.admission import Admission
-from tidewheel.engine.batch import Batch
-from tidewheel.engine.breaker import Breaker
-from tidewheel.engine.cancel import Cancel
-from tidewheel.engine.caps import Caps
-from tidewheel.engine.define import Define
-from tidewheel.engine.direct import Direct
-from tidewheel.engine.keeper import Keeper
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.overlap import Gate
-from tidewheel.engine.reconcile import Reconcile
-from tidewheel.engine.run import Run
-from tidewheel.engine.shelf import Shelf
-from tidewheel.engine.ticker import End, Ticker
-from tidewheel.engine.undertake import Undertaker
-from tidewheel.engine.window import Stores
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
+from tidewheel.domain.fleet.circuit import Tolerance
+from tidewheel.domain.fleet.route import Route
+from tidewheel.domain.jobs.job import Definition, Job, Target
+from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.wheel.pace import LOOP, Pace
+from tidewheel.engine.api.cancel import Cancel
+from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.common.immediate_dispatch import Direct
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.wheel_writer import Shelf
+from tidewheel.engine.ends.overlap_lock import Gate
+from tidewheel.engine.recovery.dead_letter_handler import Undertaker
+from tidewheel.engine.recovery.reconciler import Reconcile
+from tidewheel.engine.scheduler.context import Stores
+from tidewheel.engine.scheduler.loop import End, Ticker
+from tidewheel.engine.worker.admission import Admission
+from tidewheel.engine.worker.circuit_breaker import Breaker
+from tidewheel.engine.worker.concurrency_limiter import Caps
+from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.lease_renewer import Keeper
+from tidewheel.engine.worker.runner import Run
 from tidewheel.ports import Call, Clock, Locks, Received
 from tidewheel.wire.message import load
 

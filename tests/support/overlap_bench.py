@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.domain.execution import Answer, Execution, Result, State
-from tidewheel.domain.expansion import Dispatch, waiting_firing
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Answer, Execution
+from tidewheel.domain.executions.overlap import Lock
+from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.job import Definition
-from tidewheel.domain.overlap import Lock, Overlap
-from tidewheel.domain.retry import RetryPolicy, Strategy
-from tidewheel.domain.wheel import Waiting
-from tidewheel.engine.handled import Fate, Handled
+from tidewheel.domain.jobs.job import Definition
+from tidewheel.domain.jobs.policies import Overlap, RetryPolicy, Strategy
+from tidewheel.domain.wheel.entries import Waiting
+from tidewheel.domain.wheel.expansion import waiting_firing
+from tidewheel.engine.worker.disposition import Fate, Handled
 from tidewheel.ports import Call
 
 STEP_MS = 10_000

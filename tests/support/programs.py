@@ -7,7 +7,7 @@ import select
 from collections.abc import Callable
 from pathlib import Path
 
-from tidewheel.engine.progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenProgress
 from tidewheel.ports import Clock
 
 PATIENCE_S = 30

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidewheel.domain.route import ROUTES, Route
+from tidewheel.domain.fleet.route import ROUTES, Route
 from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX, JOBS_BY_TENANT_INDEX, logs_bucket, physical
 from tidewheel.names import Table as Role
 

@@ -13,12 +13,13 @@ from tests.support.tables import drop_tables, make_tables
 from tests.support.world import Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job
 from tidewheel.adapters.memory import CountedEntropy, RecordingTelemetry, SettableClock
-from tidewheel.domain.execution import Answer, Result
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.engine.admission import Admission
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.run import Run
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.worker.admission import Admission
+from tidewheel.engine.worker.runner import Run
 from tidewheel.ports import Call
 
 Cost = tuple[float, float, float]

@@ -34,7 +34,7 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
-from tidewheel.domain.route import Route
+from tidewheel.domain.fleet.route import Route
 from tidewheel.ports import Circuits, Control, Executions, Jobs, Locks, Logs, Places, Queue, Wheel
 
 LACKS: Mapping[str, Mapping[str, str]] = {

@@ -7,18 +7,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tidewheel.domain.execution import Attempt, Execution, Result, State
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Attempt, Execution
+from tidewheel.domain.executions.states import Result, State
+from tidewheel.domain.fleet.route import PRIORITIES, Route
 from tidewheel.domain.ids import ExecutionId, Origin, job_id
-from tidewheel.domain.job import Definition, Job, JobState, Target
+from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
+from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
+from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.domain.misfire import Misfire, Policy
-from tidewheel.domain.overlap import Overlap
-from tidewheel.domain.precision import Precision
-from tidewheel.domain.retry import RetryPolicy, Strategy
-from tidewheel.domain.route import PRIORITIES, Route
-from tidewheel.domain.schedule import At, Cron, Every, Schedule
-from tidewheel.domain.wheel import Chain, Level, Placed, Slot, Waiting, late
+from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.wheel.entries import Chain, Placed, Waiting
+from tidewheel.domain.wheel.levels import Level, Slot, late
 
 NOW_MS = 1_794_999_960_000  # a whole minute in November 2026
 TENANT = "acme"

@@ -7,14 +7,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.execution import Execution
-from tidewheel.domain.job import Generation, Job
-from tidewheel.domain.misfire import Missed
-from tidewheel.domain.overlap import Lock
-from tidewheel.domain.place import Place
-from tidewheel.domain.wheel import Placed
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.misfire import Missed
+from tidewheel.domain.executions.overlap import Lock
+from tidewheel.domain.fleet.circuit import Circuit
+from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.wheel.entries import Placed
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tidewheel.domain.skew import Deviation
+from tidewheel.domain.fleet.skew import Deviation
 
 
 class Clock(Protocol):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tidewheel.domain.layout import Layout
-from tidewheel.domain.lease import Holding, Lease, Mark
-from tidewheel.domain.load import Load
-from tidewheel.domain.quarantine import Quarantined
-from tidewheel.domain.reconcile import Sweep
-from tidewheel.domain.span import EVERYTHING, Span
-from tidewheel.domain.wheel import Entry, Level, Placed, Slot
+from tidewheel.domain.executions.reconcile import Sweep
+from tidewheel.domain.fleet.lease import Holding, Lease, Mark
+from tidewheel.domain.wheel.entries import Entry, Placed
+from tidewheel.domain.wheel.levels import Level, Slot
+from tidewheel.domain.wheel.load import Load
+from tidewheel.domain.wheel.quarantine import Quarantined
+from tidewheel.domain.wheel.shard_layout import Layout
+from tidewheel.domain.wheel.span import EVERYTHING, Span
 
 
 class Wheel(Protocol):

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tidewheel.domain.execution import Answer, Stop
-from tidewheel.domain.expansion import Dispatch
-from tidewheel.domain.job import Target
-from tidewheel.domain.route import Route
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Stop
+from tidewheel.domain.fleet.route import Route
+from tidewheel.domain.jobs.job import Target
 
 
 class Queue(Protocol):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tidewheel.domain.circuit import Circuit, Phase
+from tidewheel.domain.fleet.circuit import Circuit, Phase
 from tidewheel.wire.model import Model
 from tidewheel.wire.values import Instant, from_ms
 

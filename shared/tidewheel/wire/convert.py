@@ -8,17 +8,16 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from tidewheel.domain import job as jobs
-from tidewheel.domain import schedule as schedules
 from tidewheel.domain.errors import Invalid, Unreadable
-from tidewheel.domain.execution import Attempt, Execution
+from tidewheel.domain.executions.execution import Attempt, Execution
+from tidewheel.domain.executions.ledger import MISSING, Line
+from tidewheel.domain.executions.misfire import Missed
+from tidewheel.domain.executions.timeline import Moment, queue_ms, run_ms, timeline
 from tidewheel.domain.ids import ExecutionId, Origin
-from tidewheel.domain.ledger import MISSING, Line
-from tidewheel.domain.misfire import Misfire, Missed, Policy
-from tidewheel.domain.overlap import Overlap
-from tidewheel.domain.precision import Precision
-from tidewheel.domain.retry import RetryPolicy, Strategy
-from tidewheel.domain.timeline import Moment, queue_ms, run_ms, timeline
+from tidewheel.domain.jobs import job as jobs
+from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
+from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.recurrence import schedule as schedules
 from tidewheel.wire import schedule as wire
 from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
 from tidewheel.wire.job import JobAnswer, JobBody, MisfireBody, RetryBody

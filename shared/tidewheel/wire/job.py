@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.domain import limits
-from tidewheel.domain.retry import CAUSES
-from tidewheel.domain.route import LAMBDA_POOL, POOL_PATTERN
+from tidewheel.domain.fleet.route import LAMBDA_POOL, POOL_PATTERN
+from tidewheel.domain.jobs.policies import CAUSES
 from tidewheel.wire.model import Model, printable, refusal, shown
 from tidewheel.wire.schedule import ScheduleBody
 from tidewheel.wire.targets import TargetBody

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.ids import TENANT, ExecutionId
 
 VERSION = 1

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from tidewheel.domain.secret import references_in
+from tidewheel.domain.jobs.secret import references_in
 from tidewheel.wire.model import refusal, shown
 
 MAX_PAYLOAD_BYTES = 256 * 1024

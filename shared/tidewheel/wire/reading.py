@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from tidewheel.domain import schedule as schedules
 from tidewheel.domain.errors import Invalid
-from tidewheel.domain.route import LAMBDA_POOL
+from tidewheel.domain.fleet.route import LAMBDA_POOL
+from tidewheel.domain.recurrence import schedule as schedules
 from tidewheel.wire import schedule
 from tidewheel.wire.job import JobBody, MisfireBody, RetryBody
 from tidewheel.wire.problem import FieldProblem

@@ -9,8 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field
 
-from tidewheel.domain.secret import NAME as SECRET_NAME
-from tidewheel.domain.secret import reference_of, references_in
+from tidewheel.domain.jobs.secret import NAME as SECRET_NAME
+from tidewheel.domain.jobs.secret import reference_of, references_in
 from tidewheel.wire.model import Model, refusal, shown
 
 MAX_URL = 2_048

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPlaces
-from tidewheel.domain.circuit import Tolerance
+from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.wheel import Waiting
-from tidewheel.engine.admission import Admission
-from tidewheel.engine.breaker import Breaker
-from tidewheel.engine.caps import Caps
+from tidewheel.domain.wheel.entries import Waiting
+from tidewheel.engine.worker.admission import Admission
+from tidewheel.engine.worker.circuit_breaker import Breaker
+from tidewheel.engine.worker.concurrency_limiter import Caps
 from tidewheel.ports import Clock, Executions, Telemetry
 from tidewheel.settings import WorkerSettings
 

@@ -12,8 +12,8 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
-from tidewheel.engine.define import Define
-from tidewheel.engine.layouts import Layouts
+from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.common.shard_layout import Layouts
 from tidewheel.names import Function
 from tidewheel.settings import RunSettings
 from tidewheel.wiring.stores import all_jobs

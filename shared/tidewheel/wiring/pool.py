@@ -16,11 +16,11 @@ from tidewheel.adapters.aws.deployed import environment
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.lines import LineTelemetry
+from tidewheel.domain.fleet.route import LAMBDA_POOL, PRIORITIES, Route
+from tidewheel.domain.fleet.worker_slots import Slots
 from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
-from tidewheel.domain.route import LAMBDA_POOL, PRIORITIES, Route
-from tidewheel.domain.slots import Slots
-from tidewheel.engine.backoff import Backoff
-from tidewheel.engine.pool import Pool
+from tidewheel.engine.common.backoff import Backoff
+from tidewheel.engine.worker.pool import Pool
 from tidewheel.names import DEFAULT_DEPLOYMENT, Env, Function, physical
 from tidewheel.ports import PortError, Telemetry
 from tidewheel.settings import SettingsError, WorkerSettings

@@ -9,8 +9,8 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.reconcile import Reconcile
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.recovery.reconciler import Reconcile
 from tidewheel.names import Function
 from tidewheel.settings import RunSettings
 from tidewheel.wiring.stores import jobs

@@ -13,11 +13,11 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.engine.clock_guard import ClockGuard
-from tidewheel.engine.fire import MOST_IN_FLIGHT
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.ticker import Ticker
-from tidewheel.engine.window import Stores
+from tidewheel.engine.common.clock_guard import ClockGuard
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.scheduler.context import Stores
+from tidewheel.engine.scheduler.dispatch.dispatcher import MOST_IN_FLIGHT
+from tidewheel.engine.scheduler.loop import Ticker
 from tidewheel.names import Function
 from tidewheel.settings import SchedulerSettings
 from tidewheel.wiring.stores import jobs

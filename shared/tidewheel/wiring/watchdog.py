@@ -7,7 +7,7 @@ from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.engine.recover import Watch
+from tidewheel.engine.scheduler.watchdog import Watch
 from tidewheel.names import Function
 from tidewheel.settings import WatchdogSettings
 

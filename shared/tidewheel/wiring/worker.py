@@ -16,13 +16,13 @@ from tidewheel.adapters.aws.secrets import SecretsManager
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.engine.batch import Batch
-from tidewheel.engine.clock_guard import ClockGuard
-from tidewheel.engine.direct import Direct
-from tidewheel.engine.keeper import Keeper
-from tidewheel.engine.layouts import Layouts
-from tidewheel.engine.run import Run
-from tidewheel.engine.shelf import Shelf
+from tidewheel.engine.common.clock_guard import ClockGuard
+from tidewheel.engine.common.immediate_dispatch import Direct
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.wheel_writer import Shelf
+from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.lease_renewer import Keeper
+from tidewheel.engine.worker.runner import Run
 from tidewheel.names import Function
 from tidewheel.ports import SEND_BATCH, Telemetry
 from tidewheel.settings import WorkerSettings

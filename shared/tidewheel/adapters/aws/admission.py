@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, pages, swap, text, without_nones
 from tidewheel.adapters.aws.records import read_page, reading, ttl
-from tidewheel.domain.circuit import Circuit
-from tidewheel.domain.place import Place, open_before_ms
+from tidewheel.domain.fleet.circuit import Circuit
+from tidewheel.domain.fleet.permit import Place, open_before_ms
 from tidewheel.ports import Page
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text
-from tidewheel.domain.layout import Layout, Period
-from tidewheel.domain.lease import Holding, Lease, Mark
-from tidewheel.domain.reconcile import Sweep
-from tidewheel.domain.wheel import RINGS, Level
+from tidewheel.domain.executions.reconcile import Sweep
+from tidewheel.domain.fleet.lease import Holding, Lease, Mark
+from tidewheel.domain.wheel.levels import RINGS, Level
+from tidewheel.domain.wheel.shard_layout import Layout, Period
 from tidewheel.ports import Lost
 
 if TYPE_CHECKING:

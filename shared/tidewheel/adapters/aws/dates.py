@@ -8,8 +8,8 @@ from email.utils import parsedate
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tidewheel.domain.fleet.skew import Deviation, Sighting, deviation, sighted
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.skew import Deviation, Sighting, deviation, sighted
 from tidewheel.ports import Clock
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from tidewheel.adapters.aws.records import (
     read_missed,
     read_page,
 )
-from tidewheel.domain.execution import Execution
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.misfire import Missed
 from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX
 from tidewheel.ports import ExecutionKey, Page
 

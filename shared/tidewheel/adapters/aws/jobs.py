@@ -22,10 +22,10 @@ from tidewheel.adapters.aws.records import (
 )
 from tidewheel.adapters.aws.wheel import single_item
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.execution import Execution
-from tidewheel.domain.job import Generation, Job
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.limits import DAY_MS
-from tidewheel.domain.wheel import Placed
+from tidewheel.domain.wheel.entries import Placed
 from tidewheel.names import JOBS_BY_TENANT_INDEX
 from tidewheel.ports import JobKey, Page
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tidewheel.adapters.aws.clients import translated
 from tidewheel.adapters.aws.dynamo import Item, get_text, number, swap, text, without_nones
 from tidewheel.adapters.aws.records import execution_key, reading, ttl
-from tidewheel.domain.overlap import Lock
+from tidewheel.domain.executions.overlap import Lock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import HOUR_MS, SECOND_MS
-from tidewheel.domain.route import Route
 from tidewheel.ports import PortError, Received
 from tidewheel.wire.message import dump
 

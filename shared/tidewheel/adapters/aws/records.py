@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, text, without_nones
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.execution import Attempt, Execution, Result, State
+from tidewheel.domain.executions.execution import Attempt, Execution
+from tidewheel.domain.executions.misfire import Missed, Reason, is_missed_id
+from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.ids import text_of_nominal
-from tidewheel.domain.job import Definition, Generation, Job, JobState, Target
+from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
+from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
+from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.misfire import Misfire, Missed, Policy, Reason, is_missed_id
-from tidewheel.domain.overlap import Overlap
-from tidewheel.domain.precision import Precision
-from tidewheel.domain.retry import RetryPolicy, Strategy
-from tidewheel.domain.schedule import Schedule, from_document, to_document
+from tidewheel.domain.recurrence.schedule import Schedule, from_document, to_document
 from tidewheel.ports import Page
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import OnDemand, code_of, translated
+from tidewheel.domain.jobs.secret import NAME
 from tidewheel.domain.limits import SECRET_FRESH_MS, SECRET_MISSING_MS, SECRETS_KEPT
-from tidewheel.domain.secret import NAME
 from tidewheel.ports import Clock
 
 if TYPE_CHECKING:

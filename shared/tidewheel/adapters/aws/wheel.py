@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tidewheel.adapters.aws.clients import translated
 from tidewheel.adapters.aws.dynamo import Item, number, text, write_all
 from tidewheel.domain.limits import LOADED_AT_ONCE, QUARANTINE_CHARS, REASON_CHARS, SECOND_MS, SLOT_RETENTION_MS
-from tidewheel.domain.load import Load
-from tidewheel.domain.quarantine import Quarantined
-from tidewheel.domain.span import EVERYTHING, Span
-from tidewheel.domain.wheel import SINGLE_PREFIX, Entry, Level, Placed, Slot, encode
+from tidewheel.domain.wheel.entries import SINGLE_PREFIX, Entry, Placed, encode
+from tidewheel.domain.wheel.levels import Level, Slot
+from tidewheel.domain.wheel.load import Load
+from tidewheel.domain.wheel.quarantine import Quarantined
+from tidewheel.domain.wheel.span import EVERYTHING, Span
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidewheel.adapters.memory.stores import World
-from tidewheel.domain.circuit import Circuit
-from tidewheel.domain.place import Place
+from tidewheel.domain.fleet.circuit import Circuit
+from tidewheel.domain.fleet.permit import Place
 from tidewheel.ports import Page
 
 

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tidewheel.domain.layout import Layout
-from tidewheel.domain.lease import Holding, Lease, Mark
-from tidewheel.domain.reconcile import Sweep
-from tidewheel.domain.wheel import Level
+from tidewheel.domain.executions.reconcile import Sweep
+from tidewheel.domain.fleet.lease import Holding, Lease, Mark
+from tidewheel.domain.wheel.levels import Level
+from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.ports import Lost
 
 

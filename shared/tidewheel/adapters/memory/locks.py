@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidewheel.adapters.memory.stores import World
-from tidewheel.domain.overlap import Lock
+from tidewheel.domain.executions.overlap import Lock
 
 
 class MemoryLocks:

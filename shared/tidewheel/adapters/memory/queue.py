@@ -7,9 +7,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tidewheel.domain.expansion import Dispatch
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.fleet.route import ROUTES, Route
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.route import ROUTES, Route
 from tidewheel.ports import Clock, PortError, Received
 from tidewheel.wire.message import dump, load
 

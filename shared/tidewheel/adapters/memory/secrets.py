@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tidewheel.domain.secret import NAME
+from tidewheel.domain.jobs.secret import NAME
 
 
 class MemorySecrets:

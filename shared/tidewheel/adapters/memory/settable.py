@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
-from tidewheel.domain.skew import QUORUM, Deviation
+from tidewheel.domain.fleet.skew import QUORUM, Deviation
 
 P = ParamSpec("P")
 T = TypeVar("T")

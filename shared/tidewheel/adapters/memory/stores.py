@@ -9,18 +9,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from tidewheel.domain.circuit import Circuit
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.execution import Execution
-from tidewheel.domain.job import Generation, Job
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.misfire import Missed
+from tidewheel.domain.executions.overlap import Lock
+from tidewheel.domain.fleet.circuit import Circuit
+from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.limits import LOADED_AT_ONCE, QUARANTINE_CHARS, REASON_CHARS
-from tidewheel.domain.load import Load
-from tidewheel.domain.misfire import Missed
-from tidewheel.domain.overlap import Lock
-from tidewheel.domain.place import Place
-from tidewheel.domain.quarantine import Quarantined
-from tidewheel.domain.span import EVERYTHING, Span
-from tidewheel.domain.wheel import Entry, Placed, Slot, encode
+from tidewheel.domain.wheel.entries import Entry, Placed, encode
+from tidewheel.domain.wheel.levels import Slot
+from tidewheel.domain.wheel.load import Load
+from tidewheel.domain.wheel.quarantine import Quarantined
+from tidewheel.domain.wheel.span import EVERYTHING, Span
 from tidewheel.ports import ExecutionKey, JobKey, Lost, Page
 
 V = TypeVar("V", Execution, Lock, Circuit)

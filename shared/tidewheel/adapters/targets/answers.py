@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tidewheel.domain.concealing import Concealment
-from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
+from tidewheel.domain.jobs.concealing import Concealment
 from tidewheel.domain.limits import OUTPUT_BYTES
 
 

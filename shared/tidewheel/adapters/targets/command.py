@@ -16,10 +16,11 @@ from tidewheel.adapters.targets.programs import Bell, Ending, Order, Program
 from tidewheel.adapters.targets.revealing import NotRevealed, Revealing
 from tidewheel.adapters.targets.state_file import StateFile
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.concealing import forms
-from tidewheel.domain.execution import Answer, Result, Stop
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, Stop
+from tidewheel.domain.jobs.concealing import forms
+from tidewheel.domain.jobs.secret import reference_of
 from tidewheel.domain.limits import COMMAND_GRACE_MS, FOREVER_MS, SECOND_MS, STATE_LOOK_MS, STOP_MS
-from tidewheel.domain.secret import reference_of
 from tidewheel.ports import Call, Caller, Clock
 from tidewheel.wire.values import parse_duration, to_ms
 

@@ -16,8 +16,8 @@ from ipaddress import ip_address
 import httpcore
 import httpx
 
+from tidewheel.domain.fleet.networks import Address, Network, disguised, literal, refusal
 from tidewheel.domain.limits import CONNECT_MS, CONNECTIONS, KEEP_ALIVE_MS, SECOND_MS
-from tidewheel.domain.networks import Address, Network, disguised, literal, refusal
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 """All addresses of a host for a port; raises ``OSError`` where there are none."""

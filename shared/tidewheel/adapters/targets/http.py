@@ -22,9 +22,10 @@ from tidewheel.adapters.targets.guard import AddressRefused, GuardedNetwork, Gua
 from tidewheel.adapters.targets.inflating import CODINGS, pieces
 from tidewheel.adapters.targets.revealing import NotRevealed, Revealing, refers
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
+from tidewheel.domain.jobs.secret import reference_of
 from tidewheel.domain.limits import LOG_BYTES, LOOK_UPS, OUTPUT_BYTES, SECOND_MS
-from tidewheel.domain.secret import reference_of
 from tidewheel.ports import Call, Caller, Progress
 
 KIND = "http"

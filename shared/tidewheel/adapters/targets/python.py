@@ -14,7 +14,8 @@ from tidewheel import tasks
 from tidewheel.adapters.targets.answers import Tail, excerpt
 from tidewheel.adapters.targets.printing import install, printing_to
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.execution import Answer, Result, Stop
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.limits import SECOND_MS, STOP_MS
 from tidewheel.ports import Call, Caller, Clock, Progress
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidewheel.domain.concealing import forms
-from tidewheel.domain.execution import Answer, Result
-from tidewheel.domain.secret import NAME, Reference, reference_of, references_in
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
+from tidewheel.domain.jobs.concealing import forms
+from tidewheel.domain.jobs.secret import NAME, Reference, reference_of, references_in
 from tidewheel.ports import Call, PortError, Secrets
 
 

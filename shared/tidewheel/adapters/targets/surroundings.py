@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidewheel.domain.networks import Network
+from tidewheel.domain.fleet.networks import Network
 from tidewheel.ports import Clock, Secrets
 
 

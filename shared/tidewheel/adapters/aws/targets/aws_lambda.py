@@ -14,7 +14,8 @@ from tidewheel.adapters.aws.targets.messages import identity
 from tidewheel.adapters.targets.answers import excerpt
 from tidewheel.adapters.targets.revealing import NotRevealed, Revealing
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.ports import Call, Caller, Secrets
 

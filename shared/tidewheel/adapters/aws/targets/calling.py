@@ -13,7 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from tidewheel.adapters.aws.clients import code_of, is_throttle
 from tidewheel.adapters.targets.answers import excerpt, timed_out
-from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
 from tidewheel.domain.limits import SECOND_MS, STOP_MS
 from tidewheel.ports import Call
 

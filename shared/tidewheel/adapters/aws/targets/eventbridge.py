@@ -13,7 +13,8 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.targets.calling import READ_MS, answered, succeeded
 from tidewheel.adapters.aws.targets.messages import identity
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
 from tidewheel.ports import Call, Caller
 
 if TYPE_CHECKING:

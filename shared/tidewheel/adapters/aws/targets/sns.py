@@ -12,7 +12,7 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.targets.calling import READ_MS, answered, succeeded
 from tidewheel.adapters.aws.targets.messages import attributes, grouping
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.execution import Answer
+from tidewheel.domain.executions.execution import Answer
 from tidewheel.ports import Call, Caller
 from tidewheel.wire.payload import text_of
 

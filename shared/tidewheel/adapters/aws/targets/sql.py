@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.targets.calling import Refusal, answered, failed, succeeded_with
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.execution import Answer, Result
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.ports import Call, Caller
 from tidewheel.wire.targets.sql import mentions

@@ -33,7 +33,8 @@ from tidewheel.adapters.aws.targets.calling import (
 )
 from tidewheel.adapters.targets.answers import excerpt
 from tidewheel.adapters.targets.surroundings import Surroundings
-from tidewheel.domain.execution import Answer, Result, Stop
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.ports import Call, Caller, Clock
 

@@ -1,0 +1,118 @@
+"""The ledger: what the schedule named, computed afresh, and how each instant is accounted for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+
+from tidewheel.domain.errors import Invalid
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.misfire import Missed
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.jobs.job import Generation, JobState
+from tidewheel.domain.limits import SETTLED_MS
+
+PENDING = "pending"
+"""The instant is still to come, or so fresh that its account may be under way."""
+MISSING = "missing"
+"""The instant has no account: neither an execution nor a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """What a generation named: a nominal time with its due time (ms)."""
+
+    nominal_ms: int
+    due_ms: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How an instant is accounted for.
+
+    Args:
+        instant: Which one.
+        state: That of its execution, or ``skipped`` for one in a row, ``PENDING`` or ``MISSING``.
+        reason: The execution's, or the row's.
+        execution: The execution's id, or None.
+    """
+
+    instant: Instant
+    state: str
+    reason: str = ""
+    execution: str | None = None
+
+
+def named(rows: Iterable[Generation], job: str, from_ms: int, until_ms: int, most: int) -> list[Instant]:
+    """The instants of [from, until) that a job's generations named, in order.
+
+    Args:
+        rows: All of them, by number; each counts up to where the next one takes effect.
+        job: The job's id, on which jitter depends.
+        from_ms: Where to begin (ms).
+        until_ms: Where to end (ms), exclusive.
+        most: How many there may be.
+
+    Raises:
+        Invalid: On ``to``, if there are more.
+    """
+    found = list(islice(_named(list(rows), job, from_ms, until_ms), most + 1))
+    if len(found) > most:
+        problem = f"the job's schedule named more than {most} instants in that time"
+        raise Invalid("to", problem, "ask for a shorter time")
+    return found
+
+
+def _named(rows: Sequence[Generation], job: str, from_ms: int, until_ms: int) -> Iterator[Instant]:
+    for row, following in zip_longest(rows, rows[1:]):
+        if row.state is not JobState.ACTIVE or row.schedule is None:
+            continue
+        cut_ms = min(until_ms, following.effective_from_ms) if following else until_ms
+        course = row.course(job)
+        nominal = row.schedule.first_from(max(from_ms, row.effective_from_ms))
+        while nominal is not None and nominal < cut_ms:
+            yield Instant(nominal, course.due(nominal), row.number)
+            nominal = row.schedule.next_after(nominal)
+
+
+def accounted(
+    instants: Iterable[Instant], executions: Mapping[int, Execution], rows: Sequence[Missed], now_ms: int
+) -> list[Line]:
+    """A line for each instant. An execution outranks a row.
+
+    Args:
+        instants: What was named.
+        executions: The runs that the schedule named, by nominal time (ms).
+        rows: The ledger's rows.
+        now_ms: The time.
+    """
+    return [_line(instant, executions.get(instant.nominal_ms), rows, now_ms) for instant in instants]
+
+
+def _line(instant: Instant, execution: Execution | None, rows: Sequence[Missed], now_ms: int) -> Line:
+    if execution is not None:
+        return Line(instant, execution.state, execution.reason, execution.id)
+    for row in rows:
+        if row.from_ms <= instant.nominal_ms <= row.until_ms:
+            return Line(instant, State.SKIPPED, row.reason)
+    return Line(instant, PENDING if instant.due_ms > now_ms - SETTLED_MS else MISSING)
+
+
+def standing(items: Sequence[Execution | Missed]) -> list[Execution | Missed]:
+    """A part of a job's history without the rows whose every instant has a run of its own in it.
+
+    A scheduler that repeats a slot does not know what its predecessor fired there, and notes what it leaves out.
+    """
+    ran = [id.nominal_ms for id in map(_id_of, items) if id is not None and id.origin is Origin.SCHEDULE]
+    return [item for item in items if not (isinstance(item, Missed) and _outranked(item, ran))]
+
+
+def _id_of(item: Execution | Missed) -> ExecutionId | None:
+    return ExecutionId.parse(item.id) if isinstance(item, Execution) else None
+
+
+def _outranked(row: Missed, ran: Iterable[int]) -> bool:
+    return row.count is not None and sum(row.from_ms <= nominal <= row.until_ms for nominal in ran) >= row.count

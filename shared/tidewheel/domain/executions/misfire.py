@@ -1,0 +1,119 @@
+"""Misfires: what becomes of occurrences whose time passed while nobody could fire them. Pure planning.
+
+Missed instants are found by bisection, never by walking: an outage of weeks of a job that fires each second
+costs as little as one of minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidewheel.domain.ids import is_job_id, text_of_nominal
+from tidewheel.domain.jobs.policies import Misfire, Policy
+from tidewheel.domain.limits import RETENTION_MS
+from tidewheel.domain.recurrence.occurrences import Course
+
+
+class Reason(StrEnum):
+    """Why the instants of a range did not run."""
+
+    COALESCED = "coalesced"  # an earlier instant's run stands for them
+    SKIPPED = "skipped"  # the policy, or its limit, leaves them out
+    QUARANTINED = "quarantined"  # the job's record, or a row of its history, cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A ledger row: a range of instants of a job that will not run, and why. An execution's record outranks it.
+
+    Args:
+        tenant: Whose job it is.
+        job: The job's id.
+        generation: Whose schedule named the instants.
+        from_ms: The first nominal time of the range (ms).
+        until_ms: The last one, inclusive (ms).
+        count: How many instants the schedule named in it; None for more than ``limits.COUNTED_MOST`` of a cron.
+        reason: Why none of them runs.
+        noted_ms: When that was decided (ms).
+    """
+
+    tenant: str
+    job: str
+    generation: int
+    from_ms: int
+    until_ms: int
+    count: int | None
+    reason: Reason
+    noted_ms: int
+
+    @property
+    def id(self) -> str:
+        """Its key among the job's executions: sorts by the first instant, and is no execution's id."""
+        return f"{self.job}-{text_of_nominal(self.from_ms)}-m{text_of_nominal(self.until_ms)}"
+
+    def expires_ms(self) -> int:
+        """When the row may vanish (ms)."""
+        return max(self.until_ms, self.noted_ms) + RETENTION_MS
+
+
+def is_missed_id(text: str) -> bool:
+    """Whether the text has the form of a ledger row's id."""
+    job, _, rest = text.partition("-")
+    return is_job_id(job) and rest.partition("-")[2][:1] == "m"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a resting entry's occurrences come to at some time (all ms).
+
+    Args:
+        late: Missed ones that run nonetheless, in order.
+        live: The first one that is not missed, or None at the end of the course.
+        skipped: First and last of those that will not run, or None.
+        reason: Why they will not.
+    """
+
+    late: tuple[int, ...]
+    live: int | None
+    skipped: tuple[int, int] | None = None
+    reason: Reason = Reason.SKIPPED
+
+
+def judged(course: Course, first_ms: int, misfire: Misfire, now_ms: int) -> Verdict:
+    """Applies a policy to what was missed from an entry on.
+
+    The run that a coalesced range is left with is that of the entry itself. Whoever repeats the slot later finds
+    the same entry, and repeats the same execution.
+
+    Args:
+        course: The entry's generation.
+        first_ms: The entry's nominal time.
+        misfire: The policy.
+        now_ms: The time.
+    """
+    bound = now_ms - misfire.grace_ms  # what was due before it is missed
+    if course.due(first_ms) >= bound:
+        return Verdict((), first_ms)
+    last = course.last_before(bound, first_ms)
+    if course.due(last) >= bound:  # by its spread; the one before it is due before this one's nominal time
+        last = course.last_before(last, first_ms)
+    live = course.after(last)
+    match misfire.policy:
+        case Policy.COALESCE:
+            rest = None if last == first_ms else (_following(course, first_ms), last)
+            return Verdict((first_ms,), live, rest, Reason.COALESCED)
+        case Policy.SKIP:
+            return Verdict((), live, (first_ms, last))
+        case Policy.ALL:
+            late = course.newest(misfire.limit, last, first_ms)
+            if not late:
+                return Verdict((), live, (first_ms, last))
+            older = None if late[0] == first_ms else (first_ms, course.last_before(late[0], first_ms))
+            return Verdict(tuple(late), live, older)
+
+
+def _following(course: Course, nominal_ms: int) -> int:
+    found = course.after(nominal_ms)
+    assert found is not None  # the caller knows a later one
+    return found

@@ -1,0 +1,64 @@
+"""When a failed attempt is tried again."""
+
+from __future__ import annotations
+
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result
+from tidewheel.domain.ids import stable_hash
+from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
+from tidewheel.domain.limits import DAY_MS
+
+_SCALE = 1 << 64
+LONGEST_WISH_MS = DAY_MS
+"""What a target may ask for at most by ``Retry-After`` (RFC 9110, 10.2.3)."""
+
+
+def _fibonacci(n: int) -> int:
+    a, b = 1, 1
+    for _ in range(n - 1):
+        a, b = b, a + b
+    return a
+
+
+def _factor(strategy: Strategy, attempt: int) -> int:
+    match strategy:
+        case Strategy.EXPONENTIAL:
+            return 1 << (attempt - 1)
+        case Strategy.LINEAR:
+            return attempt
+        case Strategy.FIBONACCI:
+            return _fibonacci(attempt)
+        case Strategy.FIXED:
+            return 1
+
+
+def is_worth_retrying(policy: RetryPolicy, answer: Answer) -> bool:
+    """Whether a failed attempt is tried again, if attempts are left.
+
+    What cannot even be sent is never sent again. Where the policy names causes, they alone count; else the target's
+    kind knows: of HTTP it is 408, 425, 429, all 5xx, time-outs and broken connections.
+    """
+    if answer.result is Result.TIMED_OUT:
+        return not policy.on or "timeout" in policy.on
+    if not policy.on:
+        return answer.retryable
+    if answer.status is None or answer.status // 100 not in (4, 5):
+        return answer.retryable and "error" in policy.on
+    return str(answer.status) in policy.on or f"{answer.status // 100}xx" in policy.on
+
+
+def wait_ms(policy: RetryPolicy, attempt: int, execution: str, answer: Answer) -> int:
+    """How long (ms) to wait after an attempt: the strategy's delay, or longer if the target asked for it."""
+    asked_ms = min(answer.retry_after_ms or 0, LONGEST_WISH_MS)
+    return max(delay_ms(policy, attempt, execution), asked_ms)
+
+
+def delay_ms(policy: RetryPolicy, attempt: int, execution: str) -> int:
+    """How long (ms) the strategy waits after the given attempt (1 is the first).
+
+    The jitter is a stable hash of execution and attempt: whoever repeats the calculation gets the same delay,
+    and executions that failed together come back apart.
+    """
+    plain = min(policy.cap_ms, policy.base_ms * _factor(policy.strategy, attempt))
+    swing = 2 * stable_hash(execution, attempt) / _SCALE - 1
+    return max(0, round(plain * (1 + policy.jitter * swing)))

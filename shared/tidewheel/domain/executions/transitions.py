@@ -1,0 +1,136 @@
+"""Every step that an execution's record may take. Each raises the version; none is written here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tidewheel.domain.errors import IllegalTransition
+from tidewheel.domain.executions.execution import Answer, Attempt, Execution
+from tidewheel.domain.executions.states import DEAD_LETTERS, TRANSITIONS, Result, State, is_end
+from tidewheel.domain.limits import (
+    ATTEMPT_REASON_CHARS,
+    ATTEMPTS_KEPT,
+    LEASE_MS,
+    REASON_CHARS,
+)
+
+
+def _step(before: Execution, after: Execution) -> Execution:
+    if after.state not in TRANSITIONS[before.state]:
+        raise IllegalTransition(before.id, before.state, after.state)
+    return replace(after, version=before.version + 1, attempts=after.attempts[-ATTEMPTS_KEPT:])
+
+
+def claimed(
+    record: Execution, attempt: int, holder: str, now_ms: int, *, sent_ms: int | None = None, received_ms: int
+) -> Execution:
+    """The record with the attempt claimed; its lease covers the hold and ``limits.LEASE_MS`` of the call."""
+    start_ms = max(now_ms, record.due_ms)
+    return _step(
+        record,
+        replace(
+            record,
+            state=State.RUNNING,
+            attempt=attempt,
+            holder=holder,
+            claimed_ms=now_ms,
+            lease_until_ms=start_ms + LEASE_MS,
+            reason="",
+            sent_ms=sent_ms,
+            received_ms=received_ms,
+        ),
+    )
+
+
+def renewed(record: Execution, checkpoint: str, now_ms: int) -> Execution:
+    """The running record with its lease drawn out from now on, and what the work has kept so far."""
+    return _step(record, replace(record, lease_until_ms=now_ms + LEASE_MS, checkpoint=checkpoint))
+
+
+def called_off(record: Execution, why: str, now_ms: int) -> Execution:
+    """The running record with the wish that it end: its worker sees that when it renews, or finishes."""
+    return _step(record, replace(record, cancel=why, cancel_ms=now_ms))
+
+
+def lost(record: Execution, now_ms: int) -> Execution:
+    """The running record with its vanished attempt accounted for, before the next one is claimed."""
+    began = record.claimed_ms or record.due_ms
+    account = Attempt(
+        record.attempt,
+        began,
+        now_ms,
+        Result.LOST,
+        reason="its worker's lease ended",
+        sent_ms=record.sent_ms,
+        received_ms=record.received_ms,
+    )
+    return replace(record, attempts=(*record.attempts, account))
+
+
+def finished(record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int) -> Execution:
+    """The record after an attempt: ended, or waiting for its retry.
+
+    What was handed over by a worker that had to end counts as no attempt.
+    """
+    summary = answer.reason[:ATTEMPT_REASON_CHARS]
+    account = Attempt(
+        record.attempt,
+        started_ms,
+        now_ms,
+        answer.result,
+        answer.status,
+        summary,
+        record.sent_ms,
+        record.received_ms,
+    )
+    first = record.started_ms is None
+    return _step(
+        record,
+        replace(
+            record,
+            state=state,
+            holder="",
+            started_ms=started_ms if first else record.started_ms,
+            lateness_ms=started_ms - record.due_ms if first else record.lateness_ms,
+            finished_ms=now_ms if is_end(state) else None,
+            output=answer.output,
+            reason=answer.reason[:REASON_CHARS],
+            attempts=(*record.attempts, account),
+            spent=record.spent + (answer.result is Result.HANDED_OVER),
+            checkpoint="" if is_end(state) and state not in DEAD_LETTERS else record.checkpoint,
+            cancel="" if is_end(state) else record.cancel,
+            sent_ms=None,
+            received_ms=None,
+        ),
+    )
+
+
+def parked(record: Execution, reason: str) -> Execution:
+    """The record of an execution that waits for another one of its job."""
+    return _step(record, replace(record, reason=reason))
+
+
+def ended_unrun(record: Execution, state: State, reason: str, now_ms: int) -> Execution:
+    """The record of an execution that ends without (another) attempt."""
+    kept = record.checkpoint if state in DEAD_LETTERS else ""
+    after = replace(record, state=state, holder="", reason=reason, finished_ms=now_ms, cancel="", checkpoint=kept)
+    return _step(record, after)
+
+
+def redriven(record: Execution, now_ms: int) -> Execution:
+    """The record of a dead letter that is to run again, with a fresh budget of attempts.
+
+    Raises:
+        IllegalTransition: It is none.
+    """
+    return _step(
+        record,
+        replace(
+            record,
+            state=State.QUEUED,
+            finished_ms=None,
+            spent=record.attempt,
+            redriven_ms=now_ms,
+            reason=f"redriven; it had ended as {record.state}",
+        ),
+    )

@@ -1,0 +1,38 @@
+"""What a pool can do for a job: whether this deployment has it, and how long an attempt may last there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from tidewheel.domain.errors import Invalid
+from tidewheel.domain.fleet.route import LAMBDA_POOL
+from tidewheel.domain.jobs.job import Definition
+from tidewheel.domain.limits import MAX_POOL_TIMEOUT_MS, MAX_TIMEOUT_MS, MINUTE_MS
+
+
+def longest_ms(pool: str) -> int:
+    """How long (ms) an attempt may take on a pool."""
+    return MAX_TIMEOUT_MS if pool == LAMBDA_POOL else MAX_POOL_TIMEOUT_MS
+
+
+def refuse(definition: Definition, pools: Collection[str]) -> None:
+    """Refuses a job that no worker could run.
+
+    Args:
+        definition: What its owner wrote.
+        pools: Those of this deployment.
+
+    Raises:
+        Invalid: On ``pool`` or ``timeout``.
+    """
+    pool, timeout_ms = definition.pool, definition.timeout_ms
+    if pool not in pools:
+        known = ", ".join(sorted(pools))
+        remedy = f"use one of {known}, or name it in the deployment's context key pools"
+        raise Invalid("pool", f"{pool!r} is no pool of this deployment", remedy)
+    if timeout_ms > longest_ms(pool):
+        most = longest_ms(pool) // MINUTE_MS
+        others = sorted(set(pools) - {LAMBDA_POOL}) if pool == LAMBDA_POOL else []
+        elsewhere = f", or another pool: {', '.join(others)}" if others else ""
+        problem = f"an attempt on the pool {pool} may take {most} minutes at most"
+        raise Invalid("timeout", problem, f"use {most}m or less{elsewhere}")

@@ -1,0 +1,160 @@
+"""Cron timings: an expression in a time zone, and the instants that it names.
+
+croniter enumerates wall times; it is given one plain expression at a time (lists of numbers, all fields to
+match), because it departs from cron in how it joins the two day fields, reads ``5-5`` and repeats hours.
+What joins days, and what a change of the zone's offset does to a wall time, is decided here:
+
+- day of month and day of week are a union when both are restricted; both must match when either begins
+  with ``*`` (crontab(5), and ``DOM_STAR`` in Debian's cron);
+- a fixed time that falls into a gap fires once, when the gap ends; one that is shown twice fires once, the
+  first time;
+- an expression whose minute or hour begins with ``*`` follows elapsed time: in both passes of a repeated
+  hour, and not at all for walls that were never shown (the wildcard jobs of Debian's cron(8)).
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+from croniter import CroniterBadDateError, croniter
+
+from tidewheel.domain.errors import Invalid
+from tidewheel.domain.recurrence.cron_columns import DAY, WEEKDAY, BadExpression, Column
+from tidewheel.domain.recurrence.cron_fields import Fields, Values, read, resolve
+from tidewheel.domain.recurrence.zones import HORIZON_S, Stretch, require_zone, stretch_at
+
+_PROBE = 946_684_800  # 2000: every day that exists at all comes within the 50 years that croniter searches
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Instants named by a cron expression.
+
+    Attributes:
+        expression: Five fields, or six with seconds first; no alias and no H is left, blanks are single.
+        zone: IANA name of the time zone whose walls the expression means.
+    """
+
+    expression: str
+    zone: str
+
+    def next_after(self, after_ms: int) -> int | None:
+        """The first instant (ms) strictly after ``after_ms``, from 1970 to the horizon, or None."""
+        found = _next_instant(self.expression, self.zone, after_ms // 1000)
+        return None if found is None else found * 1000
+
+
+def parse_cron(
+    expression: str,
+    zone: str,
+    *,
+    salt: str,
+    field: str = "schedule.cron",
+    zone_field: str = "schedule.timezone",
+) -> Cron:
+    """Read a cron expression as a user writes it.
+
+    Accepts five fields or six with seconds first; names, lists, ranges, steps; ``L`` in day of month;
+    ``L5`` and ``5#2`` in day of week; ``@hourly`` and its like; and ``H``, ``H(a-b)``, ``H/n``, which stand
+    for what the salt draws: always the same for one salt, spread evenly over many.
+
+    Args:
+        expression: The text.
+        zone: IANA name of the time zone.
+        salt: What H depends on: the job's id.
+        field: Path of the expression in the request.
+        zone_field: Path of the zone in the request.
+
+    Raises:
+        Invalid: On ``zone_field`` for an unknown zone, else on ``field``.
+    """
+    require_zone(zone, field=zone_field)
+    try:
+        resolved = resolve(expression, salt)
+        possible = _plan(resolved).alternatives
+    except BadExpression as refused:
+        raise Invalid(field, refused.problem, refused.remedy) from refused
+    if not possible:
+        raise Invalid(field, f"{expression[:80]!r} names a day that never comes", "name a day that the month has")
+    return Cron(resolved, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is left to do for an expression: a wall matches if any alternative does."""
+
+    alternatives: tuple[croniter, ...]
+    elapsed: bool
+
+    def lowest_wall(self, stretch: Stretch, instant: int) -> int:
+        """The first wall that counts, seen from an instant of the stretch."""
+        if self.elapsed:
+            return instant + stretch.offset
+        if instant == stretch.start:
+            return stretch.reached  # walls of a gap count here, walls of a fold have had their turn
+        return max(instant + stretch.offset, stretch.reached)
+
+    def first_wall(self, low: int) -> int | None:
+        walls = (_first_wall(alternative, low) for alternative in self.alternatives)
+        return min((wall for wall in walls if wall is not None), default=None)
+
+
+@lru_cache(maxsize=16_384)
+def _next_instant(expression: str, zone: str, after: int) -> int | None:
+    """The first instant (seconds) after ``after``. Jobs of one expression share what croniter costs."""
+    plan = _plan(expression)
+    instant = max(after + 1, 0)
+    asked, wall = 0, -1
+    while instant < HORIZON_S:
+        stretch = stretch_at(zone, instant)
+        low = plan.lowest_wall(stretch, instant)
+        if not asked <= low <= wall:
+            found = plan.first_wall(low)
+            if found is None:
+                return None
+            asked, wall = low, found
+        named = max(wall - stretch.offset, stretch.start)
+        if named < stretch.end:
+            return named
+        instant = stretch.end  # every stretch in turn: a fold may show a wall again that was passed over
+    return None
+
+
+@lru_cache(maxsize=2048)
+def _plan(expression: str) -> _Plan:
+    fields = read(expression)
+    plain = (croniter(text, 0.0, day_or=False, second_at_beginning=True) for text in _alternatives(fields))
+    possible = tuple(one for one in plain if _first_wall(one, _PROBE) is not None)
+    return _Plan(possible, fields.minute.starred or fields.hour.starred)
+
+
+def _alternatives(fields: Fields) -> list[str]:
+    """Plain expressions that together name what the fields name."""
+    days, weekdays = _texts(fields.day, DAY), _texts(fields.weekday, WEEKDAY)
+    if fields.day.starred or fields.weekday.starred:
+        pairs = list(product(days, weekdays))
+    else:
+        pairs = [(day, "*") for day in days] + [("*", weekday) for weekday in weekdays]
+    before = [_list(column) for column in (fields.second, fields.minute, fields.hour) if column]
+    return [" ".join((*before, day, _list(fields.month), weekday)) for day, weekday in pairs]
+
+
+def _texts(values: Values, column: Column) -> list[str]:
+    if len(values.numbers) == column.size:
+        return ["*"]
+    return [text for text in (_list(values), ",".join(sorted(values.special))) if text]
+
+
+def _list(values: Values) -> str:
+    return ",".join(map(str, sorted(values.numbers)))
+
+
+def _first_wall(alternative: croniter, low: int) -> int | None:
+    walker = copy(alternative)  # a croniter remembers where it stands; the shared one must not move
+    try:
+        return int(walker.get_next(float, float(low - 1)))
+    except CroniterBadDateError:  # no such day within the 50 years that croniter searches
+        return None

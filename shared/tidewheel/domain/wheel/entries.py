@@ -1,0 +1,120 @@
+"""What rests in a slot: entries, alone or in packs, and how they are written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.fleet.route import Route
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.wheel.levels import (
+    Slot,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """An entry that stands for an occurrence of a job and, through it, for all that follow in its generation."""
+
+    tenant: str
+    job: str
+    generation: int
+    nominal_ms: int
+    due_ms: int
+
+    @property
+    def ref(self) -> str:
+        """What tells two writers' entries apart."""
+        return f"o{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry that stands for an attempt of an execution that is on record: a retry, or a run asked for."""
+
+    tenant: str
+    execution: str
+    attempt: int
+    generation: int
+    due_ms: int
+    route: Route
+    precision: Precision
+
+    @property
+    def job(self) -> str:
+        """The job's id."""
+        return ExecutionId.parse(self.execution).job
+
+    @property
+    def ref(self) -> str:
+        """What tells two writers' entries apart."""
+        return f"w{self.execution}.{self.attempt}"
+
+
+Entry = Chain | Waiting
+
+
+def single_key(entry: Entry) -> str:
+    """Sort key of an entry that lies by itself: ordered by due time, unique to its writer's purpose."""
+    return f"e#{entry.due_ms:013d}#{entry.tenant}#{entry.job}#{entry.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An entry with the slot it rests in."""
+
+    slot: Slot
+    entry: Entry
+
+    @property
+    def key(self) -> str:
+        """Sort key of the single."""
+        return single_key(self.entry)
+
+
+SINGLE_PREFIX = "e#"
+
+
+def pack_key(source: int, epoch: int, sequence: int) -> str:
+    """Sort key of a pack: source shard, epoch and sequence make it unique, so that none is overwritten."""
+    return f"p#{source:04d}#{epoch:08d}#{sequence:08d}"
+
+
+def encode(entry: Entry) -> str:
+    """An entry as compact text: DynamoDB bills by the kilobyte."""
+    parts: tuple[object, ...]
+    if isinstance(entry, Chain):
+        delay = entry.due_ms - entry.nominal_ms
+        parts = ("o", entry.tenant, entry.job, entry.generation, entry.nominal_ms, delay)
+    else:
+        tier = f"{entry.route}/{entry.precision}"
+        parts = ("w", entry.tenant, entry.execution, entry.attempt, entry.generation, entry.due_ms, tier)
+    return "|".join(str(part) for part in parts)
+
+
+def decode(text: str) -> Entry:
+    """The inverse of ``encode``.
+
+    Raises:
+        Unreadable: The text is no entry.
+    """
+    try:
+        match text.split("|"):
+            case ["o", tenant, job, generation, nominal, delay]:
+                return Chain(tenant, job, int(generation), int(nominal), int(nominal) + int(delay))
+            case ["w", tenant, execution, attempt, generation, due, tier]:
+                route, _, precision = tier.partition("/")
+                ExecutionId.parse(execution)
+                return Waiting(
+                    tenant,
+                    execution,
+                    int(attempt),
+                    int(generation),
+                    int(due),
+                    Route.parse(route),
+                    Precision(precision),
+                )
+    except ValueError as error:
+        raise Unreadable("wheel entry", text, str(error)) from error
+    raise Unreadable("wheel entry", text, "unknown form")

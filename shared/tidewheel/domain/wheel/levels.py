@@ -1,0 +1,110 @@
+"""The timing wheel: levels, slots, what rests in them and where.
+
+After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987); slots are absolute times, so that
+nothing wraps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
+
+
+class Level(StrEnum):
+    """A wheel's ring; the value stands in the partition key."""
+
+    LATE = "late"
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+    BEYOND = "beyond"
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """What a turned level is made of (all ms).
+
+    Args:
+        level: Which one.
+        slot_ms: Width of a slot.
+        lead_ms: How long before its start a slot is loaded; also how early its occurrences may be handed over.
+    """
+
+    level: Level
+    slot_ms: int
+    lead_ms: int
+
+    def start_of(self, instant_ms: int) -> int:
+        """Start of the slot that holds the instant."""
+        return instant_ms - instant_ms % self.slot_ms
+
+    def open_until(self, slot_start_ms: int) -> int:
+        """The last moment at which a write that is not the owner's may begin and still surely be loaded."""
+        return slot_start_ms - self.lead_ms - WRITE_BOUND_MS - SKEW_MS
+
+
+SECONDS = Ring(Level.SECONDS, SECOND_MS, 3 * SECOND_MS)
+MINUTES = Ring(Level.MINUTES, MINUTE_MS, 10 * SECOND_MS)
+HOURS = Ring(Level.HOURS, HOUR_MS, 2 * MINUTE_MS)
+DAYS = Ring(Level.DAYS, DAY_MS, 5 * MINUTE_MS)
+BEYOND = Ring(Level.BEYOND, 30 * DAY_MS, 15 * MINUTE_MS)
+RINGS = (BEYOND, DAYS, HOURS, MINUTES, SECONDS)
+"""The turned levels, coarsest first."""
+CASCADES = frozenset({Level.BEYOND, Level.DAYS, Level.HOURS})
+"""The levels whose entries do not fire: they move to a finer slot. An hour is loaded before its last minutes
+are, so that what fires every minute is armed minute by minute."""
+ARMED = (BEYOND, DAYS, HOURS, MINUTES)
+"""Where the owner of a shard puts what comes next, coarsest first: coarse slots fill packs that fine ones could
+not. What the second's slots would hold fires from memory instead."""
+
+LATE_EVERY_MS = SECOND_MS
+"""How often the late slot is read."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """A place on the wheel: one DynamoDB item collection.
+
+    Args:
+        level: The ring.
+        start_ms: When the slot starts; 0 for the late slot, which is never turned.
+        shard: Which shard's.
+    """
+
+    level: Level
+    start_ms: int
+    shard: int
+
+    @property
+    def key(self) -> str:
+        """The partition key."""
+        return f"{self.level}#{self.start_ms // SECOND_MS}#{self.shard:04d}"
+
+
+def late(shard: int) -> Slot:
+    """The shard's late slot."""
+    return Slot(Level.LATE, 0, shard)
+
+
+def place(due_ms: int, now_ms: int, shard: int, rings: Sequence[Ring] = RINGS, ahead_ms: int = 0) -> Slot:
+    """Where a writer who does not own the shard puts an entry.
+
+    The coarsest level whose slot will still be unloaded after the bound of a write and the skew of two clocks;
+    ``late`` if none is.
+
+    Args:
+        due_ms: When the entry is due.
+        now_ms: The time.
+        shard: Where it belongs.
+        rings: Those that may take it, coarsest first.
+        ahead_ms: How much earlier than their leads say slots are loaded.
+    """
+    for ring in rings:
+        start = ring.start_of(due_ms)
+        if now_ms < ring.open_until(start) - ahead_ms:
+            return Slot(ring.level, start, shard)
+    return late(shard)

@@ -1,0 +1,46 @@
+"""Quarantine: where what could not be understood is kept for people, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from tidewheel.domain.limits import QUARANTINE_RETENTION_MS
+from tidewheel.domain.wheel.levels import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Something of a slot that stands for nothing that could be worked out.
+
+    Args:
+        slot: Where it rested; of a message, the first shard's late slot.
+        key: Under which sort key.
+        text: As it was stored.
+        what: What is bad: ``wheel entry`` or ``message``, or the record that it needs: ``job``, ``generation``,
+            ``execution``.
+        problem: What is wrong with it.
+        noted_ms: When that was found (ms).
+    """
+
+    slot: Slot
+    key: str
+    text: str
+    what: str
+    problem: str
+    noted_ms: int
+
+    @property
+    def partition(self) -> str:
+        """Where it is kept: a place of each shard that is no slot."""
+        return f"quarantine#{self.slot.shard:04d}"
+
+    @property
+    def id(self) -> str:
+        """Its key there. Whoever finds the same again, after a crash, overwrites it."""
+        digest = blake2b(f"{self.key}\n{self.text}".encode(errors="replace"), digest_size=10).hexdigest()
+        return f"{self.slot.key}#{digest}"
+
+    def expires_ms(self) -> int:
+        """When it may vanish (ms)."""
+        return self.noted_ms + QUARANTINE_RETENTION_MS

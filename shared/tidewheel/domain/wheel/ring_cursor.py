@@ -1,0 +1,103 @@
+"""How far one ring of one shard is turned: what is next to load, and below what all is done. Pure bookkeeping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tidewheel.domain.wheel.levels import Ring
+
+_AWAKE_SLOTS = 5
+"""A live run further behind than this was not merely delayed."""
+
+
+@dataclass(slots=True)
+class Track:
+    """The slots of one ring and shard (times in ms since the epoch).
+
+    After a take-over the live slots are served at once, from the one that is current; those between the
+    cursor and it are the backlog, loaded in order, paced behind.
+
+    Args:
+        ring: Which ring.
+        backlog_ms: Start of the next backlog slot to load.
+        live_from_ms: Start of the first slot of the live run; the backlog ends here.
+        live_ms: Start of the next live slot to load.
+        open_slots: Starts of the slots that are loading or loaded, not yet retired.
+        arming: In-flight arms by the start of the slot that they go to; a slot is not loaded meanwhile.
+    """
+
+    ring: Ring
+    backlog_ms: int
+    live_from_ms: int
+    live_ms: int
+    open_slots: set[int] = field(default_factory=set)
+    arming: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def resume(cls, ring: Ring, cursor_ms: int, now_ms: int) -> Track:
+        """A track from its stored cursor."""
+        cursor = ring.start_of(cursor_ms)
+        live = max(cursor, ring.start_of(now_ms))  # a coarse slot is done before its time begins
+        return cls(ring, backlog_ms=cursor, live_from_ms=live, live_ms=live)
+
+    def wake(self, now_ms: int) -> None:
+        """After a pause of the whole process (a laptop that slept), what was missed becomes backlog."""
+        current = self.ring.start_of(now_ms)
+        missed = current - self.live_ms > _AWAKE_SLOTS * self.ring.slot_ms
+        if missed and self.backlog_ms >= self.live_from_ms:
+            self.backlog_ms, self.live_from_ms, self.live_ms = self.live_ms, current, current
+
+    def due_live(self, now_ms: int) -> int | None:
+        """The next live slot that must be loaded by now, or None."""
+        due = self.live_ms - self.ring.lead_ms <= now_ms and self.live_ms not in self.arming
+        return self.live_ms if due else None
+
+    def due_backlog(self) -> int | None:
+        """The next backlog slot, or None when the track has caught up."""
+        due = self.backlog_ms < self.live_from_ms and self.backlog_ms not in self.arming
+        return self.backlog_ms if due else None
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether every slot of the backlog is loading or loaded. One that waits for arms into it is not."""
+        return self.backlog_ms >= self.live_from_ms
+
+    @property
+    def backlog_open(self) -> int:
+        """How many backlog slots are in hand."""
+        return sum(slot_ms < self.live_from_ms for slot_ms in self.open_slots)
+
+    def opened(self, slot_ms: int) -> None:
+        """Notes that the load of ``due_live`` or ``due_backlog`` begins."""
+        self.open_slots.add(slot_ms)
+        if slot_ms == self.live_ms:
+            self.live_ms += self.ring.slot_ms
+        else:
+            self.backlog_ms += self.ring.slot_ms
+
+    def retired(self, slot_ms: int) -> None:
+        """Notes that a slot is done: all sent, all armed."""
+        self.open_slots.discard(slot_ms)
+
+    @property
+    def cursor_ms(self) -> int:
+        """The low-water mark: everything below is sent and armed."""
+        behind = self.backlog_ms if self.backlog_ms < self.live_from_ms else self.live_ms
+        return min(behind, *self.open_slots) if self.open_slots else behind
+
+    def takes(self, due_ms: int) -> bool:
+        """Whether the slot of a due time is still to be loaded, so that its owner may arm into it."""
+        start = self.ring.start_of(due_ms)
+        return start >= self.live_ms or self.backlog_ms <= start < self.live_from_ms
+
+    def arm_begins(self, slot_ms: int) -> None:
+        """Notes a write under way into a slot."""
+        self.arming[slot_ms] = self.arming.get(slot_ms, 0) + 1
+
+    def arm_ends(self, slot_ms: int) -> None:
+        """Notes that such a write is durable."""
+        left = self.arming[slot_ms] - 1
+        if left:
+            self.arming[slot_ms] = left
+        else:
+            del self.arming[slot_ms]

@@ -1,0 +1,57 @@
+"""Stretches of a slot's sort keys: a large slot is read in several of them, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from tidewheel.domain.wheel.entries import SINGLE_PREFIX
+from tidewheel.domain.wheel.levels import RINGS, Slot
+
+_WIDTHS = {ring.level: ring.slot_ms for ring in RINGS}
+_MOST_WINDOWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The sort keys from ``first`` to ``last``, both included, in order; what lies up to ``after`` was read already."""
+
+    first: str
+    last: str
+    after: str | None = None
+
+
+_END = "\U0010ffff"
+_SINGLES_END = SINGLE_PREFIX[:-1] + chr(ord(SINGLE_PREFIX[-1]) + 1)  # the next text that does not begin so
+EVERYTHING = Span(" ", _END)
+SINGLES = Span(SINGLE_PREFIX, _SINGLES_END)
+
+
+def side_by_side(slot: Slot, rest: Span) -> Sequence[Span]:
+    """What is left of a slot after its first page, as spans that may be read at the same time.
+
+    Its singles lie by due time. They are cut into windows of about the width of what the first page held, eight at
+    most. Packs have no such order, so the span that holds them is the last one, and whole.
+
+    Args:
+        slot: The slot.
+        rest: What is left of ``EVERYTHING`` or ``SINGLES``.
+    """
+    due_ms, width = _due_of(rest.after), _WIDTHS.get(slot.level)
+    if due_ms is None or width is None or not 0 <= due_ms - slot.start_ms < width:
+        return [rest]
+    left = slot.start_ms + width - due_ms
+    count = min(_MOST_WINDOWS, -(-left // max(1, due_ms - slot.start_ms)))
+    edges = [f"{SINGLE_PREFIX}{due_ms + left * n // count:013d}" for n in range(count)] + [_SINGLES_END]
+    windows = [Span(first, last) for first, last in pairwise(edges)]
+    windows[0] = replace(windows[0], after=rest.after)
+    return windows if rest.last <= _SINGLES_END else [*windows, Span(_SINGLES_END, rest.last)]
+
+
+def _due_of(key: str | None) -> int | None:
+    """The due time (ms) that a single's key names; None of another key."""
+    if key is None or not key.startswith(SINGLE_PREFIX):
+        return None
+    digits = key.removeprefix(SINGLE_PREFIX).partition("#")[0]
+    return int(digits) if digits.isascii() and digits.isdecimal() else None

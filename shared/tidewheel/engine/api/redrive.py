@@ -1,0 +1,87 @@
+"""Redrive: dead letters run again, spread at a rate. The same execution, so that its idempotency key stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import DEAD_LETTERS
+from tidewheel.domain.executions.transitions import redriven
+from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.wheel.entries import Placed, Waiting
+from tidewheel.domain.wheel.pace import Pace
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.ports import Clock, Jobs, Telemetry
+
+
+@dataclass(slots=True)
+class Redriven:
+    """What became of a request.
+
+    Args:
+        until_ms: When the next one would start; who goes on with more passes it on, so that the rate holds.
+        ids: The executions that run again.
+        skipped: Those that do not, with the reason.
+    """
+
+    until_ms: int
+    ids: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """The flow. Record and wheel entry are written at once, or not at all: a repeat finds what was done."""
+
+    jobs: Jobs
+    clock: Clock
+    telemetry: Telemetry
+    layouts: Layouts
+    pace: Pace
+
+    def run(self, records: Iterable[tuple[str, Execution | None]], rate: int, after_ms: int = 0) -> Redriven:
+        """Has dead letters run again.
+
+        Args:
+            records: Ids with the records as they were read; None for one that does not exist.
+            rate: How many start in a second.
+            after_ms: When the first starts (ms), unless that is past.
+
+        Raises:
+            PortError: A store failed; those before it run again.
+        """
+        done = Redriven(max(self.clock.now_ms(), after_ms))
+        jobs: dict[tuple[str, str], Job | None] = {}
+        first_ms = done.until_ms
+        for id, record in records:
+            problem = self._again(record, jobs, done.until_ms)
+            if problem:
+                done.skipped[id] = problem
+                continue
+            done.ids.append(id)
+            done.until_ms = first_ms + len(done.ids) * SECOND_MS // rate
+        self.telemetry.count("redriven", len(done.ids))
+        return done
+
+    def _again(self, record: Execution | None, jobs: dict[tuple[str, str], Job | None], due_ms: int) -> str:
+        """Why one does not run again; empty if it does."""
+        if record is None:
+            return "does not exist"
+        if record.state not in DEAD_LETTERS:
+            return f"is {record.state}, and no dead letter"
+        key = record.tenant, record.job
+        if key not in jobs:
+            jobs[key] = self.jobs.get(*key, consistent=True)
+        job = jobs[key]
+        if job is None:
+            return "its job was deleted"
+        now = self.clock.now_ms()
+        queued = redriven(record, now)
+        entry = Waiting(
+            record.tenant, record.id, record.attempt + 1, record.generation, due_ms, job.route, Precision.NORMAL
+        )
+        slot = self.pace.place(due_ms, now, self.layouts.shard_of(*key))
+        return "" if self.jobs.requeue(Placed(slot, entry), queued) else "changed meanwhile"

@@ -1,0 +1,96 @@
+"""Direct: what is due too soon for the wheel goes to the queue at once, with a delay where nobody loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.limits import DIRECT_MS
+from tidewheel.domain.wheel.entries import Chain, Placed, Waiting
+from tidewheel.domain.wheel.expansion import Firing, first_firing, waiting_firing
+from tidewheel.domain.wheel.levels import Level, late
+from tidewheel.domain.wheel.pace import LOOP, Pace
+from tidewheel.ports import SEND_BATCH, Clock, PortError, Queue, Telemetry, Wheel
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Sends for a writer whose entry is on the wheel already: what fails, the wheel does."""
+
+    queue: Queue
+    wheel: Wheel
+    clock: Clock
+    telemetry: Telemetry
+    pace: Pace = LOOP
+
+    def hand_over(self, job: Job, placed: Placed, now_ms: int) -> None:
+        """Sends what a job's first entry (placed at ``now_ms``) stands for, as far as it is due too soon."""
+        entry = placed.entry
+        try:
+            if isinstance(entry, Waiting):
+                if self._sent([waiting_firing(entry)], now_ms):
+                    self.wheel.remove(placed.slot, [placed.key])
+            elif not self.pace.loops and placed.slot.level is Level.LATE:
+                self._ahead_of_the_wheel(job, entry, placed, now_ms)
+            elif entry.due_ms < now_ms + DIRECT_MS:
+                self._sent([first_firing(job, entry.nominal_ms, recorded=False)], now_ms)
+        except PortError as error:
+            self.telemetry.count("direct_send_failed")
+            self.telemetry.alarm("the wheel will fire what could not be sent at once", error=str(error))
+
+    def retry(self, entry: Waiting, now_ms: int) -> bool:
+        """Sends the next attempt of an execution that its worker is about to finish, if no slot takes it in time.
+
+        Returns:
+            Whether the queue has accepted it. If not, its entry must be put on the wheel.
+        """
+        if self.pace.loops or self.pace.place(entry.due_ms, now_ms, 0).level is not Level.LATE:
+            return False
+        try:
+            return self._sent([waiting_firing(entry)], now_ms)
+        except PortError as error:
+            self.telemetry.count("direct_send_failed")
+            self.telemetry.note("the wheel will fire what could not be sent at once", error=str(error))
+            return False
+
+    def _ahead_of_the_wheel(self, job: Job, chain: Chain, placed: Placed, now_ms: int) -> None:
+        """Sends a chain's occurrences up to the first that a slot takes, and puts the chain there.
+
+        Until that is durable the entry stays where the next run finds it; what it would send again is dropped by
+        the workers.
+        """
+        shard = placed.slot.shard
+        nominal_ms: int | None = chain.nominal_ms
+        firings: list[Firing] = []
+        following: Chain | None = None
+        while nominal_ms is not None:
+            due_ms = job.due(nominal_ms)
+            if self.pace.place(due_ms, now_ms, shard).level is not Level.LATE:
+                following = Chain(chain.tenant, chain.job, chain.generation, nominal_ms, due_ms)
+                break
+            firings.append(first_firing(job, nominal_ms, recorded=False))
+            nominal_ms = self._after(job, nominal_ms)
+        if not self._sent(firings, now_ms):
+            return
+        if following is not None:
+            slot = self.pace.place(following.due_ms, self.clock.now_ms(), shard)
+            if slot == late(shard):
+                return  # sending took so long that its slot may be loaded by now
+            self.wheel.put(Placed(slot, following))
+        self.wheel.remove(placed.slot, [placed.key])
+
+    @staticmethod
+    def _after(job: Job, nominal_ms: int) -> int | None:
+        schedule = job.definition.schedule
+        return schedule.next_after(nominal_ms) if schedule else None
+
+    def _sent(self, firings: Sequence[Firing], now_ms: int) -> bool:
+        """Whether the queue has accepted all of them, which are of one job."""
+        for start in range(0, len(firings), SEND_BATCH):
+            batch = firings[start : start + SEND_BATCH]
+            delays = () if self.pace.loops else [firing.delay_s(now_ms) for firing in batch]
+            if not all(self.queue.send(batch[0].route, [firing.dispatch for firing in batch], delays)):
+                self.telemetry.count("direct_send_failed")
+                return False
+        return True

@@ -1,0 +1,68 @@
+"""The layout as a process knows it: read again often enough that no change of it takes effect unseen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tidewheel.domain.limits import LAYOUT_FRESH_MS
+from tidewheel.domain.wheel.shard_layout import Layout
+from tidewheel.ports import Clock, Control, Telemetry
+
+
+@dataclass(slots=True)
+class Layouts:
+    """Knows on which shard a job's entries lie.
+
+    Args:
+        control: Where the layout is kept.
+        clock: Time.
+        shards: How many shards a new deployment begins with.
+    """
+
+    control: Control
+    clock: Clock
+    shards: int
+    _known: tuple[int, Layout] | None = field(default=None)
+
+    def now(self) -> Layout:
+        """The layout, read at most ``LAYOUT_FRESH_MS`` ago.
+
+        Raises:
+            PortError: It could not be read.
+        """
+        known, monotonic = self._known, self.clock.monotonic_ms()
+        if known is not None and monotonic - known[0] < LAYOUT_FRESH_MS:
+            return known[1]
+        layout = self.control.layout() or self.control.establish(Layout.first(self.clock.now_ms(), self.shards))
+        self._known = (monotonic, layout)
+        return layout
+
+    @property
+    def latest(self) -> Layout:
+        """The layout as it was read last, without a look outside; ``now`` must have been called."""
+        assert self._known is not None
+        return self._known[1]
+
+    def shard_of(self, tenant: str, job: str) -> int:
+        """The shard on which a job's entry is to be put now.
+
+        Raises:
+            PortError: The layout could not be read.
+        """
+        return self.now().shard_of(tenant, job, self.clock.now_ms())
+
+    def adopt(self, telemetry: Telemetry) -> None:
+        """Announces the deployment's number of shards, if it is another than the newest one.
+
+        One that was announced before and has not taken effect yet comes first; then it is asked for again.
+
+        Raises:
+            PortError: The layout could not be read or written.
+        """
+        layout, now = self.now(), self.clock.now_ms()
+        if layout.newest == self.shards or layout.is_changing(now):
+            return
+        new = layout.reshaped(self.shards, now)
+        if self.control.reshape(layout, new):
+            telemetry.note("resharding", before=layout.newest, after=new.newest, from_ms=new.periods[-1].from_ms)
+            self._known = (self.clock.monotonic_ms(), new)

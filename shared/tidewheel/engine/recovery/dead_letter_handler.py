@@ -1,0 +1,154 @@
+"""What becomes of messages that a queue gave up: nothing is dropped, and only what its record condemns is buried.
+
+A message lands among the dead letters when it was delivered ``limits.MAX_RECEIVES`` times and never deleted. Mostly it
+is not its own fault: it was in one batch with something that brought the worker down. So what was never claimed, waits
+for a retry, or lost its worker is sent again, a bounded number of times that the message itself counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tidewheel.domain.errors import DomainError, Unreadable
+from tidewheel.domain.executions.claiming import Verdict, judge
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.executions.transitions import ended_unrun, lost
+from tidewheel.domain.fleet.route import Route
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.limits import (
+    MAX_RECEIVES,
+    MAX_RETURNS,
+    MAX_SEND_DELAY_MS,
+    QUARANTINE_CHARS,
+    RETURN_DELAY_MS,
+    SECOND_MS,
+)
+from tidewheel.domain.wheel.levels import late
+from tidewheel.domain.wheel.quarantine import Quarantined
+from tidewheel.engine.ends.overlap_lock import Gate
+from tidewheel.ports import Clock, Executions, Jobs, PortError, Queue, Telemetry, Wheel
+
+_ANY_ROUTE = Route("lambda", "normal")
+"""Where a message goes whose job is gone: its worker ends the execution, whatever its priority was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter: the queue's id of the message, and what it says."""
+
+    id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undertaker:
+    """The flow of the dead-letter queue.
+
+    Args:
+        jobs: The jobs, which know the routes.
+        executions: The records, which decide.
+        wheel: Where what cannot be read is kept for people.
+        queue: Where what may go on is sent again.
+        clock: Time.
+        telemetry: Counts.
+        gate: Passes on the lock of an execution that has ended.
+        read: Takes a message's body apart; raises ``Unreadable``.
+    """
+
+    jobs: Jobs
+    executions: Executions
+    wheel: Wheel
+    queue: Queue
+    clock: Clock
+    telemetry: Telemetry
+    gate: Gate
+    read: Callable[[str], Dispatch]
+
+    def handle(self, letters: Sequence[Letter]) -> list[str]:
+        """Sees to each letter by itself.
+
+        Returns:
+            The ids of those that must not be deleted; the queue brings them back after its visibility time-out.
+        """
+        return [letter.id for letter in letters if not self._guarded(letter)]
+
+    def _guarded(self, letter: Letter) -> bool:
+        """Whether a letter is done with; one that fails must not keep its neighbours."""
+        try:
+            done, why = self._see_to(letter)
+        except (PortError, DomainError) as error:
+            done, why = False, "failed"
+            self.telemetry.alarm("a dead letter comes back", message_id=letter.id, problem=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not delete, or keep, the neighbours
+            done, why = False, "failed"
+            self.telemetry.alarm("a dead letter met an unexpected fault", message_id=letter.id, problem=str(error))
+        self.telemetry.count("dead_letter", outcome=why)
+        return done
+
+    def _see_to(self, letter: Letter) -> tuple[bool, str]:
+        """Whether it is done with, and one word that says how."""
+        try:
+            dispatch = self.read(letter.body)
+        except Unreadable as error:
+            return self._set_aside(letter, error)
+        try:
+            return self._judged(dispatch)
+        except Unreadable as error:  # the job or the record: a worker of another release may understand it
+            if dispatch.returns < MAX_RETURNS:
+                return self._send_again(dispatch, None)
+            return self._set_aside(letter, error)
+
+    def _judged(self, dispatch: Dispatch) -> tuple[bool, str]:
+        record = self.executions.get(dispatch.tenant, dispatch.execution)
+        job = self._job(dispatch)
+        now = self.clock.now_ms()
+        match judge(record, dispatch.attempt, now):
+            case Verdict.OBSOLETE:
+                return self._settled(record, job), "over"
+            case Verdict.BUSY:
+                return False, "busy"
+            case verdict if dispatch.returns >= MAX_RETURNS:
+                before = record or dispatch.blank()
+                return self._bury(lost(before, now) if verdict is Verdict.TAKE_OVER else before, dispatch, job, now)
+        return self._send_again(dispatch, job)
+
+    def _job(self, dispatch: Dispatch) -> Job | None:
+        key = dispatch.tenant, ExecutionId.parse(dispatch.execution).job
+        return self.jobs.get(*key) or self.jobs.get(*key, consistent=True)
+
+    def _send_again(self, dispatch: Dispatch, job: Job | None) -> tuple[bool, str]:
+        """Sends it to its job's queue, where a worker judges anew; it also records an attempt that was lost."""
+        route = job.route if job is not None else _ANY_ROUTE
+        delay_ms = min(RETURN_DELAY_MS << dispatch.returns, MAX_SEND_DELAY_MS)
+        again = replace(dispatch, returns=dispatch.returns + 1)
+        (sent,) = self.queue.send(route, [again], [delay_ms // SECOND_MS])
+        return sent, "sent_again" if sent else "refused"
+
+    def _bury(self, record: Execution, dispatch: Dispatch, job: Job | None, now: int) -> tuple[bool, str]:
+        deliveries = (dispatch.returns + 1) * MAX_RECEIVES
+        state = State.CANCELLED if record.cancel else State.DEAD
+        reason = record.cancel or f"given up by the queue after {deliveries} deliveries"
+        ended = ended_unrun(record, state, reason, now)
+        if self.executions.swap(ended, ended.version - 1 or None) is not None:
+            return False, "contended"
+        self.telemetry.alarm("an execution ends as dead", execution=ended.id, reason=ended.reason)
+        return self._settled(ended, job), "buried"
+
+    def _settled(self, record: Execution | None, job: Job | None) -> bool:
+        """Whether all that follows from the record is done; else the letter must come back."""
+        return record is None or job is None or self.gate.settle(record, job)
+
+    def _set_aside(self, letter: Letter, error: Unreadable) -> tuple[bool, str]:
+        """Keeps a letter that cannot be understood where people find it; one that does not fit stays in the queue."""
+        now = self.clock.now_ms()
+        self.telemetry.alarm("a dead letter cannot be understood", message_id=letter.id, problem=str(error))
+        if len(letter.body) > QUARANTINE_CHARS:
+            return False, "too_long"
+        what = error.what if error.what in ("job", "execution") else "message"
+        self.wheel.quarantine(Quarantined(late(0), letter.id, letter.body, what, error.problem, now))
+        self.telemetry.count("quarantined")
+        return True, "quarantined"

@@ -1,0 +1,65 @@
+"""Input and output beside the loop: errands run on other threads, their results come back on the loop's own."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
+
+from tidewheel.engine.common.backoff import Backoff
+from tidewheel.ports import Clock, Lost, PortError, Telemetry
+
+T = TypeVar("T")
+
+
+class Errands:
+    """Runs work that may fail outside until it succeeds; every kind of it can be repeated without harm.
+
+    A ``PortError`` is counted and the errand tried again, later each time (see ``Backoff``). ``Lost`` and everything
+    that is no ``PortError`` ends the loop: it is raised by ``collect``.
+    """
+
+    def __init__(self, executor: Executor, clock: Clock, telemetry: Telemetry, backoff: Backoff) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._telemetry = telemetry
+        self._backoff = backoff
+        self._flying: dict[Future[Any], tuple[Callable[[], Any], Callable[[Any], None], int]] = {}
+        self._waiting: list[tuple[int, int, Callable[[], Any], Callable[[Any], None], int]] = []
+        self._order = itertools.count()
+
+    def start(self, work: Callable[[], T], done: Callable[[T], None], *, tries: int = 0) -> None:
+        """Begins ``work`` on another thread; ``done`` gets its result on the thread that collects."""
+        self._flying[self._executor.submit(work)] = (work, done, tries)
+
+    def collect(self) -> None:
+        """Delivers what has finished since the last call and starts again what has waited long enough."""
+        now = self._clock.monotonic_ms()
+        while self._waiting and self._waiting[0][0] <= now:
+            _, _, work, done, tries = heapq.heappop(self._waiting)
+            self.start(work, done, tries=tries)
+        for future in [future for future in self._flying if future.done()]:
+            work, done, tries = self._flying.pop(future)
+            try:
+                result = future.result()
+            except Lost:
+                raise
+            except PortError as error:
+                self._again(work, done, tries, error, now)
+            else:
+                done(result)
+
+    def _again(
+        self, work: Callable[[], Any], done: Callable[[Any], None], tries: int, error: PortError, now: int
+    ) -> None:
+        delay = self._backoff.delay_ms(tries)
+        self._telemetry.count("errand_failed", operation=error.operation)
+        self._telemetry.note("will try again", operation=error.operation, problem=str(error), delay_ms=delay)
+        heapq.heappush(self._waiting, (now + delay, next(self._order), work, done, tries + 1))
+
+    @property
+    def busy(self) -> int:
+        """How many errands are under way or waiting to be tried again."""
+        return len(self._flying) + len(self._waiting)

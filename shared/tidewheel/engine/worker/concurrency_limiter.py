@@ -1,0 +1,97 @@
+"""Caps: no more of a tenant's executions run at once than its cap allows. Each that runs has a place.
+
+The cap is hard: a place is taken by a conditional write, under a lease that ends no sooner than the execution's own. A
+worker that vanishes keeps its place until then, and one that freezes for longer than its lease may, until it is
+stopped, run beside whoever has its place by then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from tidewheel.domain.fleet.permit import Place, cap_of, free_numbers
+from tidewheel.domain.ids import stable_hash
+from tidewheel.domain.limits import CAP_FULL_MS
+from tidewheel.ports import Clock, Places, PortError, Telemetry
+
+_TRIES = 3
+"""Free places that are tried after a look at all of them; others take them at the same time."""
+
+
+class Caps:
+    """One per process.
+
+    Args:
+        places: Where the places are.
+        clock: Time.
+        telemetry: Counts.
+        caps: How many executions may run at once, by tenant, or ``place.EVERYONE``; who has no cap needs no place.
+    """
+
+    def __init__(self, places: Places, clock: Clock, telemetry: Telemetry, caps: Mapping[str, int]) -> None:
+        self._places = places
+        self._clock = clock
+        self._telemetry = telemetry
+        self._caps = caps
+        self._left: defaultdict[str, list[int]] = defaultdict(list)  # by this process, which may take them again unseen
+        self._full_until_ms: dict[str, int] = {}
+
+    def cap(self, tenant: str) -> int | None:
+        """How many of a tenant's executions may run at once; None: any number."""
+        return cap_of(self._caps, tenant)
+
+    def take(self, tenant: str, claim: str, until_ms: int) -> Place | None:
+        """Takes a place of a tenant that has a cap; None if all are taken.
+
+        Args:
+            tenant: Whose.
+            claim: For whom.
+            until_ms: Until when its lease lasts.
+
+        Raises:
+            PortError: A place may have been taken; it is free again when the lease is over.
+        """
+        cap = self.cap(tenant)
+        assert cap is not None
+        if place := self._first(self._remembered(tenant, cap), tenant, claim, until_ms):
+            return place
+        if self._clock.monotonic_ms() < self._full_until_ms.get(tenant, 0):
+            return None
+        free = list(free_numbers(self._places.all(tenant), cap, self._clock.now_ms()))
+        start = stable_hash(claim) % len(free) if free else 0
+        if place := self._first([*free[start:], *free[:start]][:_TRIES], tenant, claim, until_ms):
+            return place
+        if not free:
+            self._full_until_ms[tenant] = self._clock.monotonic_ms() + CAP_FULL_MS
+        return None
+
+    def _remembered(self, tenant: str, cap: int) -> Iterator[int]:
+        """The place that this process left last: likely nobody has it."""
+        try:
+            number = self._left[tenant].pop()
+        except IndexError:
+            return
+        if number < cap:
+            yield number
+
+    def _first(self, numbers: Iterable[int], tenant: str, claim: str, until_ms: int) -> Place | None:
+        for number in numbers:
+            place = Place(tenant, number, claim, until_ms)
+            if self._places.take(place, self._clock.now_ms()):
+                return place
+        return None
+
+    def draw_out(self, place: Place, until_ms: int) -> bool:
+        """Draws out a place's lease; False if another has it."""
+        return self._places.hold(Place(place.tenant, place.number, place.holder, until_ms))
+
+    def leave(self, place: Place) -> None:
+        """Frees a place. If that fails it is free when its lease is over."""
+        try:
+            self._places.leave(place)
+        except PortError as error:
+            self._telemetry.count("place_not_left")
+            self._telemetry.note("a place is free only when its lease is over", place=place.number, problem=str(error))
+            return
+        self._left[place.tenant].append(place.number)

@@ -1,0 +1,33 @@
+"""The handler of the dead-letter queue on AWS."""
+
+from __future__ import annotations
+
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
+from tidewheel.adapters.aws.wheel import DynamoWheel
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.engine.common.immediate_dispatch import Direct
+from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.wheel_writer import Shelf
+from tidewheel.engine.ends.overlap_lock import Gate
+from tidewheel.engine.recovery.dead_letter_handler import Undertaker
+from tidewheel.names import Function
+from tidewheel.settings import RunSettings
+from tidewheel.wire.message import load
+from tidewheel.wiring.stores import jobs
+
+
+def undertaker(settings: RunSettings) -> Undertaker:
+    """Makes the flow with its clients."""
+    dynamodb, clock = clients.dynamodb(), SystemClock()
+    telemetry = PowertoolsTelemetry(Function.UNDERTAKER)
+    executions = DynamoExecutions(dynamodb, settings.executions_table)
+    wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
+    layouts = Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
+    shelf = Shelf(wheel, layouts, Direct(queue, wheel, clock, telemetry, settings.pace))
+    gate = Gate(executions, DynamoLocks(dynamodb, settings.executions_table), clock, telemetry, shelf.put)
+    return Undertaker(jobs(dynamodb, settings.jobs_table), executions, wheel, queue, clock, telemetry, gate, load)

@@ -1,0 +1,576 @@
+"""The http target: one request, bounded, told apart from its repeats."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.calls import NOW_MS, a_call, surroundings
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.adapters.targets.http import HttpTarget, make, retry_after_ms
+from tidewheel.adapters.targets.inflating import PIECE_BYTES
+from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.states import Result, Stop
+from tidewheel.domain.jobs.job import Target
+from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES
+from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.ports import Call, PortError
+
+URL = "https://example.com/hook?x=1"
+NOMINAL_MS = 1_794_999_960_000
+IDENTITY = {
+    "idempotency-key": "j0000000000000001-1k7x5gjk0-s",
+    "tidewheel-nominal-time": str(NOMINAL_MS),
+    "tidewheel-due-time": str(NOMINAL_MS + 40),
+    "tidewheel-attempt": "3",
+    "tidewheel-fencing-token": "3",
+}
+SECRETS = {
+    "token": "s3cret",
+    "json": '{"user": "ann", "pass": "pa\\"ss", "n": 5}',
+    "line": "two\nlines",
+    "accent": "Zoë",
+}
+Handler = Callable[[httpx.Request], Any]
+
+
+class Receiver:
+    """The other side: keeps what it gets, answers as told."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx.Request] = []
+        self.answer: Handler = lambda _: httpx.Response(200, text="ok")
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answer(request)
+        return await answer if asyncio.iscoroutine(answer) else answer
+
+    @property
+    def request(self) -> httpx.Request:
+        (request,) = self.requests
+        return request
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def target(receiver: Receiver) -> Iterator[HttpTarget]:
+    made = HttpTarget(surroundings(SECRETS), httpx.MockTransport(receiver))
+    yield made
+    made.close()
+
+
+def call(timeout_ms: int = 30_000, progress: OpenProgress | None = None, **spec: Any) -> Call:
+    full = {"method": "POST", "url": URL, "headers": {}, "body": None} | spec
+    execution = IDENTITY["idempotency-key"]
+    return a_call(Target("http", full), execution, NOMINAL_MS, 3, timeout_ms, progress)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+def test_the_request_is_the_one_asked_for(target: HttpTarget, receiver: Receiver, method: str) -> None:
+    answer = target.call(call(method=method, headers={"X-Token": "secret"}))
+    assert answer == Answer(Result.SUCCEEDED, 200, "ok")
+    assert (receiver.request.method, str(receiver.request.url)) == (method, URL)
+    assert receiver.request.headers["x-token"] == "secret"
+    assert receiver.request.headers["user-agent"] == "tidewheel"
+
+
+@pytest.mark.parametrize(
+    ("body", "content", "kind"),
+    [
+        (None, b"", None),
+        ("", b"", "text/plain; charset=utf-8"),
+        ("plain ☂", "plain ☂".encode(), "text/plain; charset=utf-8"),
+        ({"a": [1, None]}, b'{"a": [1, null]}', "application/json"),
+        ([], b"[]", "application/json"),
+        (0, b"0", "application/json"),
+        (False, b"false", "application/json"),
+    ],
+)
+def test_the_body_goes_as_text_or_json(
+    target: HttpTarget, receiver: Receiver, body: Any, content: bytes, kind: str | None
+) -> None:
+    target.call(call(body=body))
+    assert receiver.request.content == content
+    assert receiver.request.headers.get("content-type") == kind
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "content-type"])
+def test_a_content_type_of_the_jobs_own(target: HttpTarget, receiver: Receiver, name: str) -> None:
+    target.call(call(body={"a": 1}, headers={name: "application/cloudevents+json"}))
+    assert receiver.request.headers.get_list("content-type") == ["application/cloudevents+json"]
+
+
+@pytest.mark.parametrize("spelled", [str.title, str.lower, str.upper])
+def test_identity_headers_cannot_be_overridden(
+    target: HttpTarget, receiver: Receiver, spelled: Callable[[str], str]
+) -> None:
+    target.call(call(headers={spelled(name): "forged" for name in IDENTITY}))
+    found = {name: receiver.request.headers.get_list(name) for name in IDENTITY}
+    assert found == {name: [value] for name, value in IDENTITY.items()}
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_2xx_is_a_success(target: HttpTarget, receiver: Receiver, status: int) -> None:
+    receiver.answer = lambda _: httpx.Response(status)
+    assert target.call(call()) == Answer(Result.SUCCEEDED, status, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "retryable"),
+    [(500, True), (502, True), (503, True), (599, True), (429, True), (408, True), (425, True)]
+    + [(status, False) for status in (300, 301, 304, 307, 400, 401, 403, 404, 409, 410, 422, 451)],
+)
+def test_what_is_worth_another_try(target: HttpTarget, receiver: Receiver, status: int, retryable: bool) -> None:
+    receiver.answer = lambda _: httpx.Response(status, text="why")
+    assert target.call(call()) == Answer(Result.FAILED, status, "why", f"HTTP {status}", retryable)
+
+
+def test_redirects_are_not_followed(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = lambda _: httpx.Response(302, headers={"Location": "https://elsewhere.example/"})
+    assert target.call(call()).status == 302
+    assert len(receiver.requests) == 1
+
+
+def test_cookies_are_not_carried_from_one_jobs_answer_to_anothers_request(
+    target: HttpTarget, receiver: Receiver
+) -> None:
+    receiver.answer = lambda _: httpx.Response(200, headers={"Set-Cookie": "session=theirs; Path=/"})
+    target.call(call())
+    target.call(call())
+    assert ["cookie" in request.headers for request in receiver.requests] == [False, False]
+
+
+def test_the_beginning_of_a_long_answer_is_kept(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = lambda _: httpx.Response(200, text="ab" * OUTPUT_BYTES)
+    assert target.call(call()).output == "ab" * (OUTPUT_BYTES // 2)
+
+
+def test_an_answer_without_end_is_cut_where_enough_was_read(target: HttpTarget, receiver: Receiver) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 100_000
+
+    receiver.answer = lambda _: httpx.Response(200, content=endless())
+    made = call()
+    assert target.call(made) == Answer(Result.SUCCEEDED, 200, "x" * OUTPUT_BYTES)
+    log = log_of(made)
+    assert log.startswith(b"x" * LOG_BYTES)
+    assert log.removeprefix(b"x" * LOG_BYTES) == b"\n[the log is longer; the rest was dropped]\n"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x\x00y", "☂".encode()[:2]])
+def test_an_answer_that_is_no_text(target: HttpTarget, receiver: Receiver, content: bytes) -> None:
+    receiver.answer = lambda _: httpx.Response(200, content=content)
+    answer = target.call(call())
+    assert answer.result is Result.SUCCEEDED
+    assert "\x00" not in answer.output
+
+
+def test_a_cut_character_stays_within_the_bound(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = lambda _: httpx.Response(200, text="x" + "☂" * OUTPUT_BYTES)
+    assert len(target.call(call()).output.encode()) <= OUTPUT_BYTES
+
+
+async def _never() -> httpx.Response:
+    await asyncio.Event().wait()
+    raise AssertionError("nobody sets it")
+
+
+async def _drip() -> AsyncIterator[bytes]:
+    while True:
+        yield b""
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda _: _never(), lambda _: httpx.Response(200, content=_drip())], ids=["silent", "dripping"]
+)
+def test_the_time_out_bounds_the_whole_call(target: HttpTarget, receiver: Receiver, answer: Handler) -> None:
+    receiver.answer = answer
+    expected = Answer(Result.TIMED_OUT, reason="no answer within 30 ms")
+    assert target.call(call(timeout_ms=30)) == expected
+
+
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError, httpx.ConnectTimeout]
+)
+def test_a_broken_connection_is_worth_another_try(
+    target: HttpTarget, receiver: Receiver, error: type[httpx.TransportError]
+) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error("the line is dead")
+
+    receiver.answer = fail
+    answer = target.call(call())
+    assert answer == Answer(Result.FAILED, reason=f"{error.__name__}: the line is dead")
+    assert answer.retryable
+
+
+def test_a_damaged_encoding_is_an_answer(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=_raw(b"no gzip"))
+    assert target.call(call()).result is Result.FAILED
+
+
+@pytest.mark.parametrize(("coding", "wbits"), [("gzip", 31), ("X-GZIP", 31), ("deflate", 15)])
+def test_a_compressed_answer_is_read(target: HttpTarget, receiver: Receiver, coding: str, wbits: int) -> None:
+    content = zlib.compress(b"plain", wbits=wbits)
+    receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": coding}, content=_raw(content))
+    assert target.call(call()).output == "plain"
+    assert receiver.request.headers["accept-encoding"] == "gzip, deflate"
+
+
+def test_one_that_is_coded_otherwise_is_kept_as_it_came(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip, gzip"}, content=_raw(b"twice"))
+    assert target.call(call()).output == "twice"
+
+
+def test_an_answer_that_swells_is_read_in_small_pieces(target: HttpTarget, receiver: Receiver) -> None:
+    content = zlib.compress(bytes(3 * LOG_BYTES), wbits=31)
+    sizes: list[int] = []
+    progress = OpenProgress(SystemClock())
+    write = progress.write
+    progress.write = lambda data: (sizes.append(len(data)), write(data))[1]  # type: ignore[method-assign]
+    receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=_raw(content))
+    assert target.call(call(progress=progress)).result is Result.SUCCEEDED
+    assert max(sizes) <= PIECE_BYTES
+    assert LOG_BYTES < sum(sizes) <= LOG_BYTES + PIECE_BYTES
+
+
+async def _raw(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://exa mple.com:x/", "https://\x00/", "no-scheme", "ftp://x/", ""])
+def test_a_url_that_cannot_be_used_is_not_tried_again(url: str) -> None:
+    target = make(surroundings())  # the real transport: none of these gets as far as a socket
+    assert isinstance(target, HttpTarget)
+    try:
+        answer = target.call(call(url=url))
+    finally:
+        target.close()
+    assert (answer.result, answer.status, answer.retryable) == (Result.FAILED, None, False)
+    assert answer.reason
+
+
+def test_a_header_that_cannot_be_sent_is_an_answer(target: HttpTarget) -> None:
+    answer = target.call(call(headers={"X-Name": "Zoë ☂"}))
+    assert (answer.result, answer.retryable) == (Result.FAILED, False)
+
+
+def log_of(call: Call) -> bytes:
+    progress = call.progress
+    assert isinstance(progress, OpenProgress)
+    return progress.take_log(last=True)
+
+
+def test_the_whole_answer_goes_to_the_log(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = lambda _: httpx.Response(500, text="why " * OUTPUT_BYTES)
+    made = call()
+    assert target.call(made).output == "why " * (OUTPUT_BYTES // 4)
+    assert log_of(made) == b"why " * OUTPUT_BYTES
+
+
+def test_an_answer_that_breaks_off_counts_by_its_status_once_its_beginning_is_there(
+    target: HttpTarget, receiver: Receiver
+) -> None:
+    async def broken(length: int) -> AsyncIterator[bytes]:
+        yield b"x" * length
+        raise httpx.ReadError("the line is dead")
+
+    receiver.answer = lambda _: httpx.Response(200, content=broken(OUTPUT_BYTES))
+    made = call()
+    assert target.call(made) == Answer(Result.SUCCEEDED, 200, "x" * OUTPUT_BYTES)
+    assert log_of(made).endswith(b"x\n[the rest of the answer is missing: ReadError: the line is dead]\n")
+    receiver.answer = lambda _: httpx.Response(200, content=broken(OUTPUT_BYTES - 1))
+    assert target.call(call()) == Answer(Result.FAILED, reason="ReadError: the line is dead")
+
+
+def test_an_answer_that_does_not_end_in_time_counts_by_its_status_once_its_beginning_is_there(
+    target: HttpTarget, receiver: Receiver
+) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x" * OUTPUT_BYTES
+        await asyncio.Event().wait()
+
+    receiver.answer = lambda _: httpx.Response(201, content=slow())
+    assert target.call(call(timeout_ms=30)) == Answer(Result.SUCCEEDED, 201, "x" * OUTPUT_BYTES)
+    receiver.answer = lambda _: httpx.Response(500, content=slow())
+    assert target.call(call(timeout_ms=30)).reason == "HTTP 500"
+
+
+# --- the end that others make of it ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [lambda _: _never(), lambda _: httpx.Response(200, content=_drip())])
+def test_a_call_that_is_told_to_end_ends(receiver: Receiver, target: HttpTarget, answer: Handler) -> None:
+    progress = OpenProgress(SystemClock())
+
+    def stop(request: httpx.Request) -> Any:
+        progress.stop(Stop.CANCELLED)  # on the loop's own thread, while the request is under way
+        return answer(request)
+
+    receiver.answer = stop
+    answered = target.call(call(timeout_ms=60_000, progress=progress))
+    assert answered == Answer(Result.FAILED, reason="the call was told to end")
+
+
+def test_a_call_that_is_told_to_end_before_it_begins_sends_nothing(receiver: Receiver, target: HttpTarget) -> None:
+    progress = OpenProgress(SystemClock())
+    progress.stop(Stop.DRAINED)
+    receiver.answer = lambda _: _never()
+    assert target.call(call(timeout_ms=60_000, progress=progress)).reason == "the call was told to end"
+
+
+def test_an_end_that_comes_too_late_does_no_harm(receiver: Receiver, target: HttpTarget) -> None:
+    progress = OpenProgress(SystemClock())
+    assert target.call(call(progress=progress)).result is Result.SUCCEEDED
+    progress.stop(Stop.TIMED_OUT)
+    assert target.call(call()).result is Result.SUCCEEDED
+
+
+# --- Retry-After ----------------------------------------------------------------------------------------------
+
+NOW = "Wed, 18 Nov 2026 11:06:40 GMT"  # calls.NOW_MS
+
+
+@pytest.mark.parametrize(
+    ("headers", "wish_ms"),
+    [
+        ({}, None),
+        ({"Retry-After": "120"}, 120_000),
+        ({"Retry-After": " 0 "}, 0),
+        ({"Retry-After": "99999999999999999999"}, 999_999_999_000),
+        ({"Retry-After": "1.5"}, None),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "\u0663"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": ""}, None),
+        ({"Retry-After": "Wed, 18 Nov 2026 11:07:40 GMT"}, 60_000),
+        ({"Retry-After": "Wednesday, 18-Nov-26 11:07:40 GMT"}, 60_000),
+        ({"Retry-After": "Wed Nov 18 11:07:40 2026"}, 60_000),
+        ({"Retry-After": "Wed, 18 Nov 2026 11:00:00 GMT"}, 0),
+        ({"Retry-After": "Wed, 18 Nov 2026 11:07:40 GMT", "Date": "Wed, 18 Nov 2026 11:07:30 GMT"}, 10_000),
+        ({"Retry-After": "Wed, 18 Nov 2026 11:07:40 GMT", "Date": "yesterday"}, 60_000),
+        ({"Retry-After": "Wed, 32 Nov 2026 11:07:40 GMT"}, None),
+        ({"Retry-After": "120", "Date": "Wed, 18 Nov 2026 11:07:30 GMT"}, 120_000),
+    ],
+)
+def test_how_long_a_target_asks_to_be_left_alone(headers: dict[str, str], wish_ms: int | None) -> None:
+    assert parsedate_to_datetime(NOW).timestamp() * 1_000 == NOW_MS
+    assert retry_after_ms(httpx.Headers(headers, encoding="utf-8"), NOW_MS) == wish_ms
+
+
+@pytest.mark.parametrize(
+    ("status", "wish_ms"), [(429, 7_000), (503, 7_000), (500, None), (301, None), (200, None), (404, None)]
+)
+def test_it_is_heard_where_it_means_a_retry(
+    target: HttpTarget, receiver: Receiver, status: int, wish_ms: int | None
+) -> None:
+    receiver.answer = lambda _: httpx.Response(status, headers={"Retry-After": "7"})
+    assert target.call(call()).retry_after_ms == wish_ms
+
+
+# --- redirects ------------------------------------------------------------------------------------------------
+
+
+def to(location: str, status: int = 302) -> Handler:
+    """Leads to a place, which answers."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if str(request.url) == URL:
+            return httpx.Response(status, headers={"Location": location})
+        return httpx.Response(200, text="here")
+
+    return answer
+
+
+CREDENTIALS = {
+    "authorization": "Basic abc",
+    "Cookie": "a=b",
+    "X-Key": {"secret": "token"},
+    "X-Plain": "stays",
+}
+
+
+def test_a_redirect_within_the_origin_takes_everything_along(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = to("/other", 307)
+    made = call(redirects=1, headers=CREDENTIALS, body={"secret": "token"})
+    assert target.call(made) == Answer(Result.SUCCEEDED, 200, "here")
+    first, second = receiver.requests
+    assert str(second.url) == "https://example.com/other"
+    assert (second.method, second.content) == ("POST", b"s3cret")
+    assert second.headers == first.headers
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["https://elsewhere.example/", "http://example.com/", "https://example.com:8443/", "//sub.example.com/x"],
+)
+@pytest.mark.parametrize(("status", "method"), [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")])
+def test_credentials_do_not_follow_to_another_origin(
+    target: HttpTarget, receiver: Receiver, location: str, status: int, method: str
+) -> None:
+    receiver.answer = to(location, status)
+    assert target.call(call(redirects=1, headers=CREDENTIALS, body="plain")).output == "here"
+    first, second = receiver.requests
+    assert {"authorization", "cookie", "x-key"} <= first.headers.keys()
+    assert not {"authorization", "cookie", "x-key"} & second.headers.keys()
+    assert second.headers["x-plain"] == "stays"
+    assert second.headers["host"] == second.url.netloc.decode()
+    assert (second.method, second.content) == (method, b"plain" if method == "POST" else b"")
+
+
+def test_nor_do_they_come_back(target: HttpTarget, receiver: Receiver) -> None:
+    places = {URL: "https://elsewhere.example/", "https://elsewhere.example/": "https://example.com/back"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        location = places.get(str(request.url))
+        return httpx.Response(307, headers={"Location": location}) if location else httpx.Response(200)
+
+    receiver.answer = answer
+    assert target.call(call(redirects=2, headers=CREDENTIALS)).result is Result.SUCCEEDED
+    assert ["x-key" in request.headers for request in receiver.requests] == [True, False, False]
+
+
+def test_a_body_with_a_secret_does_not_follow_to_another_origin(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = to("https://elsewhere.example/", 308)
+    answer = target.call(call(redirects=1, body={"deep": [{"secret": "token"}]}))
+    reason = "the redirect to elsewhere.example was not followed: the body holds a secret"
+    assert answer == Answer(Result.FAILED, reason=reason, retryable=False)
+    assert len(receiver.requests) == 1
+    receiver.answer = to("https://elsewhere.example/", 303)
+    assert target.call(call(redirects=1, body={"secret": "token"})).output == "here"
+    assert receiver.requests[-1].content == b""
+
+
+def test_more_redirects_than_the_job_wants_are_not_followed(target: HttpTarget, receiver: Receiver) -> None:
+    receiver.answer = lambda _: httpx.Response(302, headers={"Location": URL}, text="over there")
+    made = call(redirects=5)
+    assert target.call(made) == Answer(Result.FAILED, 302, "over there", "HTTP 302", retryable=False)
+    assert len(receiver.requests) == 6
+    assert log_of(made) == b"over there"
+
+
+# --- secrets --------------------------------------------------------------------------------------------------
+
+
+def test_secrets_stand_where_the_job_refers_to_them(target: HttpTarget, receiver: Receiver) -> None:
+    body = {"a": [{"secret": "json", "key": "pass"}], "b": {"secret": "token", "x": 1}, "c": {"secret": 5}}
+    headers = {"Authorization": {"secret": "token", "key": "", "prefix": "Bearer "}, "X-User": "ann"}
+    made = call(headers=headers, body=body)
+    receiver.answer = lambda request: httpx.Response(400, content=b"Bearer s3cret not in " + request.content)
+    answer = target.call(made)
+    assert receiver.request.headers["authorization"] == "Bearer s3cret"
+    assert json.loads(receiver.request.content) == body | {"a": ['pa"ss']}
+    progress = made.progress
+    assert isinstance(progress, OpenProgress)
+    clean = 'Bearer *** not in {"a": ["***"], "b": {"secret": "token", "x": 1}, "c": {"secret": 5}}'
+    assert progress.cleaned(answer).output == clean
+    assert log_of(made) == clean.encode()
+
+
+def test_an_answer_that_is_cut_within_a_secret_does_not_show_its_beginning(
+    target: HttpTarget, receiver: Receiver
+) -> None:
+    receiver.answer = lambda request: httpx.Response(200, content=b"x" * (OUTPUT_BYTES - 5) + request.content)
+    made = call(body={"secret": "token"})
+    answer, progress = target.call(made), made.progress
+    assert isinstance(progress, OpenProgress)
+    assert answer.output.endswith("xs3cre")
+    assert progress.cleaned(answer).output == "x" * (OUTPUT_BYTES - 5) + "***"
+    assert log_of(made) == b"x" * (OUTPUT_BYTES - 5) + b"***"
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ({"secret": "other"}, "there is no secret 'other'"),
+        ({"secret": "../acme/token"}, "'../acme/token' is no name of a secret"),
+        ({"secret": ""}, "'' is no name of a secret"),
+        ({"secret": "token", "key": "a"}, "the secret 'token' is no JSON object, and has no field 'a'"),
+        ({"secret": "json", "key": "a"}, "the secret 'json' has no text in its field 'a'"),
+        ({"secret": "json", "key": "n"}, "the secret 'json' has no text in its field 'n'"),
+    ],
+)
+@pytest.mark.parametrize("place", ["header", "body"])
+def test_without_its_secret_nothing_is_sent(
+    target: HttpTarget, receiver: Receiver, reference: dict[str, str], reason: str, place: str
+) -> None:
+    spec = {"headers": {"X-Key": reference}} if place == "header" else {"body": [reference]}
+    assert target.call(call(**spec)) == Answer(Result.FAILED, reason=reason, retryable=False)
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize("name", ["line", "accent"])
+def test_a_secret_that_no_header_can_hold_is_not_shown(target: HttpTarget, receiver: Receiver, name: str) -> None:
+    answer = target.call(call(headers={"X-Key": {"secret": name}}))
+    reason = f"the secret '{name}' has characters that a header cannot hold"
+    assert answer == Answer(Result.FAILED, reason=reason, retryable=False)
+    assert receiver.requests == []
+
+
+def test_secrets_that_cannot_be_read_now_may_be_read_later(receiver: Receiver) -> None:
+    class Down:
+        def get(self, tenant: str, name: str) -> str:
+            raise PortError("secrets.get", name, "down")
+
+    target = HttpTarget(replace(surroundings(), secrets=Down()), httpx.MockTransport(receiver))
+    answer = target.call(call(body={"secret": "token"}))
+    target.close()
+    assert answer == Answer(Result.FAILED, reason="the secret 'token' could not be read", retryable=True)
+
+
+def test_the_time_out_bounds_the_reading_of_secrets(receiver: Receiver) -> None:
+    free = threading.Event()
+
+    class Slow:
+        def get(self, tenant: str, name: str) -> str:
+            free.wait(30)
+            return "late"
+
+    target = HttpTarget(replace(surroundings(), secrets=Slow()), httpx.MockTransport(receiver))
+    answer = target.call(call(timeout_ms=30, body={"secret": "token"}))
+    free.set()
+    target.close()
+    assert answer.result is Result.TIMED_OUT
+    assert receiver.requests == []
+
+
+def test_calls_run_side_by_side(target: HttpTarget, receiver: Receiver) -> None:
+    """The first is answered only when the last has come."""
+    all_here, wanted = asyncio.Event(), 5
+
+    async def together() -> httpx.Response:
+        if len(receiver.requests) == wanted:
+            all_here.set()
+        await all_here.wait()
+        return httpx.Response(200)
+
+    receiver.answer = lambda _: together()
+    answers: list[Answer] = []
+    threads = [threading.Thread(target=lambda: answers.append(target.call(call()))) for _ in range(wanted)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.result for answer in answers] == [Result.SUCCEEDED] * wanted
+
+
+def test_a_json_body_is_json(target: HttpTarget, receiver: Receiver) -> None:
+    body = {"text": "☂", "deep": {"list": [1.5, True]}}
+    target.call(call(body=body))
+    assert json.loads(receiver.request.content) == body

@@ -1,0 +1,421 @@
+import json
+import sys
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from tests.support.front import EVERY_JOB, NOW_MS, Front
+from tidewheel.cli import main
+from tidewheel.cli.main import app
+from tidewheel.cli.session import TOKEN_VARIABLE, URL_VARIABLE, Session
+from tidewheel.cli.show import time
+from tidewheel.client import Client
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.misfire import Missed, Reason
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.fleet.circuit import Circuit
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.wire.values import from_ms
+
+FIRE = ("--name", "hook", "--url", "https://example.com/hook")
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch):
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def front():
+    return Front()
+
+
+@pytest.fixture
+def run(front, tmp_path):
+    """Runs the command line over the API in memory; what it connected to is kept."""
+    asked = []
+
+    def invoke(*arguments, url="https://api.example/prod", stdin=None, transport=None):
+        def connect(found, token, heard):
+            asked.append((found, token))
+            carrier = transport or front.transport()
+            return Client(found, token, transport=carrier, heard=heard, wait=lambda _: None)
+
+        root = ("--url", url) if url else ()
+        session = Session(connect=connect, folder=tmp_path)
+        return CliRunner().invoke(app, [*root, *arguments], obj=session, input=stdin)
+
+    invoke.asked = asked
+    return invoke
+
+
+def done(result):
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return result.stdout
+
+
+def made(run, *options):
+    return json.loads(done(run("jobs", "create", *FIRE, "--json", *options)))
+
+
+def test_a_job_is_created_from_options(run):
+    job = made(
+        run,
+        *("--cron", "0 9 * * 1-5", "--timezone", "Europe/Paris", "--method", "PUT"),
+        *("--header", "X-A: b:c", "--header", "X-D:e", "--body", '{"a": 1}', "--priority", "high"),
+        *(
+            "--precision",
+            "low",
+            "--jitter",
+            "10s",
+            "--window",
+            "1h",
+            "--timeout",
+            "5m",
+            "--end",
+            "2030-01-01T00:00:00Z",
+        ),
+        *("--tag", "team:billing", "--tag", "a:b:c", "--retry-attempts", "5", "--retry-strategy", "fixed"),
+        *("--retry-base", "1s", "--retry-cap", "1m", "--retry-jitter", "0.5"),
+        *("--retry-on", "5xx", "--retry-on", "429", "--deadline", "1h", "--heartbeat", "2m", "--pool", "lambda"),
+        *("--overlap", "queue"),
+        *("--misfire", "all", "--misfire-grace", "1m", "--misfire-limit", "7"),
+    )
+    assert job["schedule"] == {"cron": "0 9 * * 1-5", "timezone": "Europe/Paris"}
+    assert job["target"] == {
+        "kind": "http",
+        "method": "PUT",
+        "url": "https://example.com/hook",
+        "headers": {"X-A": "b:c", "X-D": "e"},
+        "body": {"a": 1},
+        "redirects": 0,
+    }
+    assert job["tags"] == {"team": "billing", "a": "b:c"}
+    assert job["overlap"] == "queue"
+    assert job["misfire"] == {"policy": "all", "grace": "PT1M", "limit": 7}
+    assert job["retry"] == {
+        "max_attempts": 5,
+        "strategy": "fixed",
+        "base": "PT1S",
+        "cap": "PT1M",
+        "jitter": 0.5,
+        "on": ["5xx", "429"],
+    }
+    assert (job["priority"], job["precision"], job["jitter"], job["timeout"]) == ("high", "low", "PT10S", "PT5M")
+    assert (job["window"], job["deadline"], job["heartbeat"], job["pool"]) == ("PT1H", "PT1H", "PT2M", "lambda")
+
+
+def test_a_lambda_is_invoked_with_text_or_json(run):
+    created = run("jobs", "create", "--name", "f", "--function", "echo", "--payload", "hello", "--json")
+    assert json.loads(done(created))["target"] == {"kind": "lambda", "function": "echo", "payload": "hello"}
+
+
+def test_a_target_of_any_kind_is_given_as_json(run):
+    target = '{"kind": "lambda", "function": "echo", "payload": null}'
+    created = run("jobs", "create", "--name", "f", "--target", target, "--json")
+    assert json.loads(done(created))["target"] == json.loads(target)
+    assert "is no JSON object" in run("jobs", "create", "--name", "f", "--target", "[]").output
+    assert "one target" in run("jobs", "create", "--name", "f", "--target", target, "--url", "http://a.b/").output
+
+
+def test_a_job_is_created_from_a_file_or_stdin_with_options_over_it(run, tmp_path):
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(EVERY_JOB))
+    job = json.loads(done(run("jobs", "create", "--file", str(path), "--name", "b", "--json")))
+    assert (job["name"], job["schedule"]["every"]) == ("b", "PT5M")
+    again = json.loads(done(run("jobs", "create", "--file", "-", "--json", stdin=json.dumps(job))))
+    assert again["schedule"] == job["schedule"]
+    assert again["id"] != job["id"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", None])
+def test_a_file_that_is_no_job_is_refused(run, tmp_path, text):
+    path = tmp_path / "job.json"
+    if text is not None:
+        path.write_text(text)
+    result = run("jobs", "create", "--file", str(path))
+    assert result.exit_code == 2
+    assert "--file" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--url", "https://a.example", "--function", "f"), ("--tag", "x"), ("--header", "x"), ("--retry-attempts", "x")],
+)
+def test_wrong_options_end_with_2(run, options):
+    assert run("jobs", "create", "--name", "a", *options).exit_code == 2
+
+
+def test_a_refusal_names_each_field_on_stderr(run):
+    result = run("jobs", "create", "--name", "", "--url", "ftp://x", "--every", "1s", "--at", "soon")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert lines[0] == "The request was refused"
+    assert [line.split(":")[0].strip() for line in lines[1:]] == ["name", "schedule", "target.url"]
+
+
+def test_jobs_are_listed(run):
+    assert "No jobs." in done(run("jobs", "list"))
+    ids = sorted(made(run, "--every", "5m", "--tag", "a:b")["id"] for _ in range(3))
+    made(run)
+    text = done(run("jobs", "list", "--tag", "a:b", "--state", "active", "--limit", "2"))
+    assert all(id in text for id in ids[:2])
+    assert ids[2] not in text
+    cursor = text.rpartition("--cursor ")[2].strip()
+    page = json.loads(done(run("jobs", "list", "--cursor", cursor, "--tag", "a:b", "--json")))
+    assert [job["id"] for job in page["items"]] == ids[2:]
+
+
+def test_json_is_what_the_api_said(run, front):
+    id = made(run, "--every", "5m")["id"]
+    assert done(run("jobs", "show", id, "--json")) == front.call("GET", f"/jobs/{id}").text + "\n"
+
+
+def test_a_job_is_edited_by_what_the_options_say(run):
+    id = made(run, "--every", "5m", "--body", '{"a": 1}', "--header", "A: b", "--tag", "x:1")["id"]
+
+    def edited(*options):
+        return json.loads(done(run("jobs", "edit", id, *options, "--json")))
+
+    before = json.loads(done(run("jobs", "show", id, "--json")))
+    assert edited("--name", "b")["schedule"] == before["schedule"]
+    assert edited("--body", '{"b": 2}')["target"] == before["target"] | {"body": {"b": 2}}
+    assert edited("--body", '{"b": null}')["target"]["body"] == {"b": None}
+    assert edited("--tag", "y:2")["tags"] == {"x": "1", "y": "2"}
+    faster = edited("--every", "1m")["schedule"]
+    assert faster == {"every": "PT1M", "anchor": before["schedule"]["anchor"]}
+    assert edited("--cron", "0 0 * * *")["schedule"] == {"cron": "0 0 * * *", "timezone": "UTC"}
+    assert edited("--timezone", "Asia/Tokyo")["schedule"] == {"cron": "0 0 * * *", "timezone": "Asia/Tokyo"}
+    assert edited("--function", "f")["target"] == {"kind": "lambda", "function": "f", "payload": None}
+    assert edited("--retry-attempts", "9")["generation"] == 10
+    assert run("jobs", "edit", id).exit_code == 2
+
+
+def test_a_file_that_was_shown_can_be_edited_and_put_back_once(run, tmp_path):
+    id = made(run, "--every", "5m")["id"]
+    path = tmp_path / "job.json"
+    path.write_text(done(run("jobs", "show", id, "--json")).replace('"hook"', '"renamed"'))
+    assert "renamed" in done(run("jobs", "edit", id, "--file", str(path)))
+    result = run("jobs", "edit", id, "--file", str(path))
+    assert result.exit_code == 1
+    assert "edited since" in result.stderr
+
+
+def test_the_rest_of_a_jobs_life(run):
+    id = made(run, "--every", "5m")["id"]
+    assert "paused" in done(run("jobs", "pause", id))
+    assert "No instants" in done(run("jobs", "upcoming", id))
+    assert "active" in done(run("jobs", "resume", id))
+    assert done(run("jobs", "upcoming", id, "--count", "3")).count("+PT5M") == 2
+    execution = json.loads(done(run("jobs", "run", id, "--key", "k", "--json")))["id"]
+    assert execution in done(run("executions", "list", id))
+    assert "queued" in done(run("executions", "show", execution))
+    assert json.loads(done(run("executions", "list", id, "--json")))["items"][0]["id"] == execution
+    assert "someone cancelled it: not today" in done(run("cancel", execution, "--reason", "not today"))
+    assert json.loads(done(run("cancel", execution, "--json")))["state"] == "cancelled"
+    assert "does not exist" in run("cancel", f"{execution}0").stderr
+    assert id in done(run("jobs", "delete", id))
+    gone = run("jobs", "show", id)
+    assert (gone.exit_code, gone.stdout) == (1, "")
+    assert id in gone.stderr
+
+
+def test_an_execution_is_shown_with_its_attempts(run):
+    attempt = {"number": 1, "started_at": "2026-11-20T16:47:00.040Z", "finished_at": "2026-11-20T16:47:01.090Z"}
+    answer = {
+        "id": "e",
+        "job": "j",
+        "generation": 1,
+        "origin": "schedule",
+        "state": "failed",
+        "attempt": 1,
+        "nominal_at": "2026-11-20T16:47:00.000Z",
+        "due_at": "2026-11-20T16:47:00.000Z",
+        "lateness_ms": 40,
+        "started_at": attempt["started_at"],
+        "finished_at": attempt["finished_at"],
+        "attempts": [attempt | {"result": "failed", "status": 500, "reason": "HTTP 500"}],
+        "output": "\x1b[31mred [bold]",
+        "reason": "HTTP 500",
+    }
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    assert "cancelled" not in done(run("executions", "show", "e", transport=transport))
+    ending = httpx.MockTransport(
+        lambda _: httpx.Response(202, json=answer | {"state": "running", "cancel_requested": "stop it"})
+    )
+    assert "stop it" in done(run("cancel", "e", transport=ending))
+    text = done(run("executions", "show", "e", transport=transport))
+    assert "40 ms" in text
+    assert "HTTP 500" in text
+    assert "·[31mred [bold]" in text  # shown, not obeyed
+    page = httpx.MockTransport(lambda _: httpx.Response(200, json={"items": [answer], "cursor": None}))
+    assert "PT1.05S" in done(run("executions", "list", "j", transport=page))
+
+
+def test_the_url_is_found(run, tmp_path, monkeypatch):
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "outputs.json").write_text('{"api_url": "http://localhost:4566/x", "engine": "ministack"}')
+    monkeypatch.setenv(TOKEN_VARIABLE, "t0ken")
+    done(run("jobs", "list", url=None))
+    monkeypatch.setenv(URL_VARIABLE, "https://env.example")
+    done(run("jobs", "list", url=None))
+    done(run("jobs", "list", url="https://given.example"))
+    urls = ["http://localhost:4566/x", "https://env.example", "https://given.example"]
+    assert run.asked == [(url, "t0ken") for url in urls]
+    monkeypatch.delenv(URL_VARIABLE)
+    assert "ministack" in done(run("outputs", url=None))
+    assert json.loads(done(run("outputs", "--json", url=None)))["engine"] == "ministack"
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"api_url": 5}'])
+def test_without_a_url_one_line_says_what_to_do(run, tmp_path, text):
+    if text is not None:
+        (tmp_path / ".local").mkdir()
+        (tmp_path / ".local" / "outputs.json").write_text(text)
+    result = run("jobs", "list", url=None)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "--url" in result.stderr
+
+
+def test_an_api_that_cannot_be_reached(run):
+    def refuse(_request):
+        raise httpx.ConnectError("connection refused")
+
+    result = run("jobs", "list", transport=httpx.MockTransport(refuse))
+    assert result.exit_code == 1
+    assert "connection refused" in result.stderr
+
+
+def test_an_interrupt_ends_without_a_traceback(run):
+    def interrupt(_request):
+        raise KeyboardInterrupt
+
+    result = run("jobs", "list", transport=httpx.MockTransport(interrupt))
+    assert result.exit_code in {1, 130}
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("jobs", "--help"), ("executions", "--help"), ("jobs", "edit", "--help")]
+)
+def test_help(run, arguments):
+    assert "Usage" in done(run(*arguments))
+
+
+def test_the_entry_point_runs_the_application(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["tidewheel", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 0
+
+
+def test_times_are_local_with_their_offset():
+    assert time(None) == "-"
+    shown = time(from_ms(1_763_657_220_250))
+    assert ".250 " in shown
+    assert shown[-6] in "+-"
+
+
+def test_the_ledger_is_a_table_whose_status_tells_whether_it_is_complete(run, front):
+    id = made(run, "--every", "5m")["id"]
+    empty = done(run("ledger", id))
+    assert "No instants" in empty
+    row = Missed("default", id, 1, NOW_MS, NOW_MS + 300_000, 2, Reason.COALESCED, NOW_MS)
+    front.flow.executions.account(row)
+    front.clock.advance(400_000)
+    assert done(run("ledger", id)).count("coalesced") == 2
+    assert f"coalesced: 2 to {time(from_ms(NOW_MS + 300_000))}" in done(run("executions", "list", id))
+    front.clock.advance(600_000)
+    incomplete = run("ledger", id)
+    assert incomplete.exit_code == 1
+    assert "2 skipped" in incomplete.stdout
+    assert "2 missing" in incomplete.stdout
+    stretch = ("--from", "2025-11-20T16:47:00Z", "--to", "2025-11-20T16:57:00Z")
+    found = json.loads(done(run("ledger", id, *stretch, "--json")))
+    assert [line["state"] for line in found["items"]] == ["skipped", "skipped"]
+    assert run("ledger", id, "--json").exit_code == 1
+    assert "from: " in run("ledger", id, "--from", "monday").stderr
+
+
+def test_dead_letters_are_listed(run, front):
+    id = made(run, "--every", "5m")["id"]
+    assert "No executions" in done(run("dead-letters", "list"))
+    execution = str(ExecutionId(id, NOW_MS))
+    record = Execution("default", execution, State.DEAD, NOW_MS, 1, attempt=3, finished_ms=NOW_MS, reason="HTTP 503")
+    front.flow.executions.swap(record, None)
+    shown = done(run("dead-letters", "list", "--job", id))
+    assert execution in shown
+    assert "HTTP 503" in shown
+    assert json.loads(done(run("dead-letters", "list", "--json")))["items"][0]["id"] == execution
+
+
+def test_circuits_are_listed(run, front):
+    assert "No parties that failed lately" in done(run("circuits"))
+    front.flow.circuits.swap(failing("http:api.example.com:443", NOW_MS + 600_000))
+    front.flow.circuits.swap(failing("lambda:report", 0))
+    shown = done(run("circuits"))
+    assert "http:api.example.com:443" in shown
+    assert time(from_ms(NOW_MS + 600_000)) in shown
+    page = json.loads(done(run("circuits", "--limit", "1", "--json")))
+    assert [one["state"] for one in page["items"]] == ["open"]
+    assert "lambda:report" in done(run("circuits", "--cursor", page["cursor"]))
+
+
+def failing(party, open_until_ms):
+    return Circuit("default", party, 5, open_until_ms, version=1, written_ms=NOW_MS, since_ms=NOW_MS - 9_000)
+
+
+def test_dead_letters_are_redriven(run, front):
+    id = made(run, "--every", "5m")["id"]
+    ids = []
+    for number in range(101):
+        ids.append(str(ExecutionId(id, NOW_MS + number)))
+        record = Execution("default", ids[-1], State.DEAD, NOW_MS, 1, attempt=3, finished_ms=NOW_MS + number)
+        front.flow.executions.swap(record, None)
+    assert "1 redriven" in done(run("dead-letters", "redrive", ids[0]))
+    again = run("dead-letters", "redrive", ids[0])
+    assert (again.exit_code, again.stdout) == (0, "0 redriven\n")
+    assert "is queued, and no dead letter" in again.stderr
+    assert "100 redriven" in done(run("dead-letters", "redrive", "--all", "--rate", "50"))
+    assert run("dead-letters", "redrive").exit_code == 2
+    assert run("dead-letters", "redrive", ids[0], "--all").exit_code == 2
+
+
+@pytest.fixture
+def became(monkeypatch):
+    """What the process would have become."""
+    found = []
+    monkeypatch.setattr("tidewheel.cli.worker.os.execv", lambda *program: found.append(program))
+    return found
+
+
+def test_a_worker_takes_the_process_over(run, became):
+    done(run("worker", "--pool", "fargate", "--concurrency", "8", "--deployment", "mine", "--drain", "5"))
+    ((program, arguments),) = became
+    assert program == arguments[0] == sys.executable
+    options = ["--pool", "fargate", "--concurrency", "8", "--drain", "5", "--deployment", "mine"]
+    assert arguments[1:] == ["-m", "tidewheel.wiring.pool", *options]
+
+
+def test_a_worker_is_told_which_modules_hold_tasks(run, became):
+    done(run("worker", "--pool", "gpu", "--import", "reports", "--import", "mail.tasks"))
+    assert became[0][1][-4:] == ["--import", "reports", "--import", "mail.tasks"]
+
+
+def test_a_worker_by_default_runs_four_and_drains_for_as_long_as_fargate_lets_it(run, became):
+    done(run("worker", "--pool", "gpu"))
+    assert became[0][1][3:] == ["--pool", "gpu", "--concurrency", "4", "--drain", "100"]
+    done(run("worker", "--pool", "gpu", "--import", "mine.reports", "--import", "mine.mail"))
+    assert became[1][1][9:] == ["--import", "mine.reports", "--import", "mine.mail"]
+
+
+@pytest.mark.parametrize("options", [(), ("--pool", "a", "--concurrency", "0"), ("--pool", "a", "--concurrency", "65")])
+def test_a_worker_without_a_pool_or_with_too_many_slots_is_refused(run, became, options):
+    refused = run("worker", *options)
+    assert (refused.exit_code, became) == (2, [])
+    assert "--pool" in refused.stderr or "--concurrency" in refused.stderr

@@ -1,0 +1,242 @@
+"""The API's flow: what is stored, what is sent at once, what a repeat or a race does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
+from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
+from tidewheel.domain.executions.states import State
+from tidewheel.domain.ids import Origin
+from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
+from tidewheel.domain.limits import DAY_MS, MINUTE_MS, RETENTION_MS
+from tidewheel.domain.recurrence.schedule import At, Schedule, parse_at
+from tidewheel.domain.wheel.levels import Level
+from tidewheel.ports import PortError
+
+SCHEDULE = Schedule(every(60_000))
+DEFINITION = Definition("job", SCHEDULE, Target("http", {}))
+
+
+def draft(_id: str, _now: int, _existing: Definition | None) -> Definition:
+    return DEFINITION
+
+
+def named(name: str):
+    return lambda _id, _now, existing: replace(existing or DEFINITION, name=name)
+
+
+def levels(stack: MemoryStack) -> list[Level]:
+    return [slot.level for slot, singles in stack.world.singles.items() for _ in singles]
+
+
+def test_a_job_with_no_schedule_is_queued_sent_and_its_entry_removed() -> None:
+    stack = MemoryStack()
+    job = stack.create(None)
+    ((_, execution),) = stack.world.executions.items()
+    assert (execution.state, execution.due_ms) == (State.QUEUED, START_MS)
+    assert stack.queue.requests == 1
+    assert not levels(stack)
+    assert job.state_at(START_MS) is JobState.COMPLETED
+    assert job.expires_ms() == START_MS + RETENTION_MS
+
+
+def test_if_sending_fails_the_wheel_fires_it() -> None:
+    stack = MemoryStack()
+    send = stack.queue.send
+
+    def broken(*_args: object) -> object:
+        raise PortError("queue.send", "x", "down")
+
+    stack.queue.send = broken  # type: ignore[method-assign,assignment]
+    stack.create(None)
+    assert levels(stack) == [Level.LATE]
+    assert stack.telemetry.counts["direct_send_failed"] == 1
+    stack.queue.send = send  # type: ignore[method-assign]
+    stack.turn_for(5_000)
+    assert len(stack.caller.calls) == 1
+    assert not levels(stack)
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "level"),
+    [
+        (14_000, Level.LATE),
+        (30_000, Level.SECONDS),
+        (119_000, Level.MINUTES),
+        (90 * MINUTE_MS, Level.HOURS),
+        (3 * DAY_MS, Level.DAYS),
+        (400 * DAY_MS, Level.BEYOND),
+    ],
+)
+def test_where_an_entry_rests(ahead_ms: int, level: Level) -> None:
+    stack = MemoryStack()
+    stack.create(At(START_MS + ahead_ms))
+    assert levels(stack) == [level]
+
+
+def test_a_repeat_with_the_same_key_returns_the_same_job() -> None:
+    stack = MemoryStack()
+    first = stack.define.create(TENANT, draft, "key", "print")
+    again = stack.define.create(TENANT, draft, "key", "print")
+    assert again == first
+    assert len(stack.world.jobs) == 1
+    assert stack.define.create("other", draft, "key", "print").id != first.id
+
+
+def test_a_repeat_is_not_judged_by_what_time_it_is_now() -> None:
+    stack = MemoryStack()
+
+    def once(_id: str, now: int, _existing: Definition | None) -> Definition:
+        return replace(DEFINITION, schedule=Schedule(parse_at(START_MS + 5_000, now_ms=now)))
+
+    first = stack.define.create(TENANT, once, "key", "print")
+    stack.clock.advance(60_000)
+    assert stack.define.create(TENANT, once, "key", "print") == first
+
+
+def test_a_rare_filter_ends_a_request_early_with_a_cursor() -> None:
+    stack = MemoryStack()
+    jobs = sorted(stack.define.create(TENANT, draft).id for _ in range(2_100))
+    page = stack.define.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, None)
+    assert (page.items, page.cursor) == ([], jobs[1_999])
+    (found,) = stack.define.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, page.cursor).items
+    assert found.id == jobs[-1]
+
+
+def test_a_key_used_for_another_request_is_refused() -> None:
+    stack = MemoryStack()
+    stack.define.create(TENANT, draft, "key", "print")
+    with pytest.raises(Invalid, match="Idempotency-Key"):
+        stack.define.create(TENANT, draft, "key", "another")
+
+
+def test_a_key_whose_job_was_deleted_makes_no_second_job() -> None:
+    stack = MemoryStack()
+    job = stack.define.create(TENANT, draft, "key", "print")
+    stack.define.delete(TENANT, job.id)
+    with pytest.raises(Conflict):
+        stack.define.create(TENANT, draft, "key", "print")
+
+
+def test_a_run_with_a_key_is_made_once() -> None:
+    stack = MemoryStack()
+    job = stack.define.create(TENANT, draft)
+    first = stack.define.run(TENANT, job.id, "key")
+    stack.clock.advance(5_000)
+    assert stack.define.run(TENANT, job.id, "key").id == first.id
+    assert stack.define.run(TENANT, job.id).id != first.id
+    assert Origin.RUN in first.id
+
+
+def test_an_edit_of_an_outdated_generation_is_refused() -> None:
+    stack = MemoryStack()
+    job = stack.define.create(TENANT, draft)
+    assert stack.define.edit(TENANT, job.id, named("a"), match=1).generation == 2
+    with pytest.raises(Outdated, match="newest is 2"):
+        stack.define.edit(TENANT, job.id, named("b"), match=1)
+    with pytest.raises(Outdated):
+        stack.define.delete(TENANT, job.id, match=1)
+
+
+def test_a_race_of_edits_is_tried_again_and_ends() -> None:
+    stack = MemoryStack()
+    job = stack.define.create(TENANT, draft)
+    replaced, losses = stack.jobs.replace, []
+
+    def beaten(new: Job, expected: int, placed: object) -> bool:
+        losses.append(new)
+        return len(losses) == 3 and replaced(new, expected, placed)  # type: ignore[arg-type]
+
+    stack.jobs.replace = beaten  # type: ignore[method-assign,assignment]
+    assert stack.define.edit(TENANT, job.id, named("a")).generation == 2
+    stack.jobs.replace = lambda *_args: False  # type: ignore[method-assign]
+    with pytest.raises(Conflict, match="try again"):
+        stack.define.edit(TENANT, job.id, named("b"))
+
+
+def test_a_scheduled_job_keeps_a_schedule() -> None:
+    stack = MemoryStack()
+    job = stack.define.create(TENANT, draft)
+    with pytest.raises(Invalid, match="schedule"):
+        stack.define.edit(TENANT, job.id, lambda *_args: replace(DEFINITION, schedule=None))
+
+
+def test_pausing_twice_changes_nothing() -> None:
+    stack = MemoryStack()
+    job = stack.define.create(TENANT, draft)
+    paused = stack.define.pause(TENANT, job.id)
+    assert (paused.state, paused.generation) == (JobState.PAUSED, 2)
+    assert stack.define.pause(TENANT, job.id) == paused
+    assert stack.define.upcoming(TENANT, job.id, 3) == []
+    assert stack.define.resume(TENANT, job.id).generation == 3
+
+
+def test_the_effective_time_never_goes_back() -> None:
+    stack = MemoryStack()
+    job = stack.define.create(TENANT, draft)
+    stack.clock._now_ms -= 5_000
+    assert stack.define.pause(TENANT, job.id).effective_from_ms == job.effective_from_ms
+
+
+def test_upcoming_names_nominal_and_due_times() -> None:
+    stack = MemoryStack()
+    job = stack.create(every(60_000), jitter_ms=10_000)
+    upcoming = stack.define.upcoming(TENANT, job.id, 3)
+    assert [due.nominal_ms for due in upcoming] == [START_MS, START_MS + 60_000, START_MS + 120_000]
+    assert all(0 <= due.due_ms - due.nominal_ms < 10_000 for due in upcoming)
+
+
+def test_upcoming_begins_with_what_is_due_though_its_nominal_time_is_past() -> None:
+    stack = MemoryStack()
+    job = stack.create(every(DAY_MS), window_ms=DAY_MS)
+    due = job.due(START_MS)
+    stack.clock.advance(due - START_MS)
+    assert [one.due_ms for one in stack.define.upcoming(TENANT, job.id, 2)] == [due, due + DAY_MS]
+    stack.clock.advance(1)
+    assert [one.due_ms for one in stack.define.upcoming(TENANT, job.id, 1)] == [due + DAY_MS]
+    stack.define.pause(TENANT, job.id)
+    assert stack.define.upcoming(TENANT, job.id, 2) == []
+
+
+def test_a_filtered_list_fills_its_pages() -> None:
+    stack = MemoryStack()
+    jobs = [stack.define.create(TENANT, named(str(number))) for number in range(250)]
+    wanted = sorted(job.id for job in jobs if int(job.definition.name) % 10 == 0)
+    found: list[str] = []
+    after = None
+    while True:
+        page = stack.define.listed(TENANT, lambda job, _now: int(job.definition.name) % 10 == 0, 7, after)
+        found += [job.id for job in page.items]
+        if page.cursor is None:
+            break
+        assert len(page.items) == 7
+        after = page.cursor
+    assert found == wanted
+
+
+@pytest.mark.parametrize("name", ["get", "pause", "resume", "delete", "run"])
+def test_what_is_not_there_is_not_found(name: str) -> None:
+    with pytest.raises(NotFound):
+        getattr(MemoryStack().define, name)(TENANT, "j" + "0" * 16)
+
+
+def test_a_job_of_another_tenant_is_not_found() -> None:
+    stack = MemoryStack()
+    job = stack.define.create(TENANT, draft)
+    with pytest.raises(NotFound):
+        stack.define.get("other", job.id)
+
+
+def test_history_is_newest_first_and_paged() -> None:
+    stack = MemoryStack()
+    job = stack.create(every(5_000), end=START_MS + 30_000)
+    stack.turn_for(60_000)
+    first = stack.define.history(TENANT, job.id, 4, None)
+    rest = stack.define.history(TENANT, job.id, 4, first.cursor)
+    times = [execution.nominal_ms for execution in (*first.items, *rest.items)]
+    assert times == sorted(range(START_MS, START_MS + 30_000, 5_000), reverse=True)
+    with pytest.raises(NotFound):
+        stack.define.history(TENANT, "j" + "0" * 16, 4, None)

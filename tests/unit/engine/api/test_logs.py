@@ -1,0 +1,235 @@
+"""Reading logs: piece by piece, while they are written, and what stands for them where nothing is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
+from tidewheel.adapters.memory import MemoryExecutions, MemoryLogs, World
+from tidewheel.domain.errors import NotFound
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Answer, Attempt, Execution
+from tidewheel.domain.executions.states import Result, State
+from tidewheel.domain.executions.transitions import claimed, finished, lost
+from tidewheel.domain.ids import ExecutionId, job_id
+from tidewheel.domain.limits import OUTPUT_BYTES, RENEW_MS
+from tidewheel.engine.api import logs
+from tidewheel.engine.api.logs import LogBook, LogPage, Place, Source
+from tidewheel.ports import Call
+
+ID = str(ExecutionId(job_id(bytes(10)), START_MS))
+FAILED = Answer(Result.FAILED, 500, "short answer", "HTTP 500")
+
+
+def begun(attempt: int = 1) -> Execution:
+    queued = Execution(TENANT, ID, State.QUEUED, START_MS, 1, version=0)
+    return claimed(queued, attempt, "w", START_MS, received_ms=START_MS)
+
+
+def over(state: State = State.SUCCEEDED, answer: Answer = FAILED) -> Execution:
+    return finished(begun(), state, answer, START_MS, START_MS + 5)
+
+
+class Shelf:
+    """An execution's record and logs, and the book that reads them."""
+
+    def __init__(self, record: Execution | None, *parts: bytes) -> None:
+        self.executions, self.logs = MemoryExecutions(World()), MemoryLogs()
+        if record is not None:
+            self.executions.swap(replace(record, version=1), None)
+        self.store(*parts)
+
+    def store(self, *parts: bytes, first: int = 0, attempt: int = 1) -> None:
+        for number, data in enumerate(parts, first):
+            self.logs.append(TENANT, ID, attempt, number, data)
+
+    def now(self, record: Execution) -> None:
+        standing = self.executions.get(TENANT, ID)
+        assert standing is not None
+        assert self.executions.swap(replace(record, version=standing.version + 1), standing.version) is None
+
+    def read(self, attempt: int | None = None, place: Place | None = None) -> LogPage:
+        return LogBook(self.executions, self.logs).read(TENANT, ID, attempt, place)
+
+    def pages(self, place: Place | None = None) -> list[LogPage]:
+        found = [self.read(place=place)]
+        while found[-1].text and found[-1].place:
+            found.append(self.read(place=found[-1].place))
+        return found
+
+
+def test_a_stored_log_is_read_to_its_end() -> None:
+    page = Shelf(over(), b"one\n", b"two\n").read()
+    assert page == LogPage(1, "one\ntwo\n", Source.STORED, None, complete=True)
+
+
+def test_a_log_that_is_being_written_is_read_as_far_as_it_goes_and_on_from_there() -> None:
+    shelf = Shelf(begun())
+    first = shelf.read()
+    assert first == LogPage(1, "", None, Place(1), complete=False)
+    shelf.store(b"one\n")
+    second = shelf.read(place=first.place)
+    assert (second.text, second.source, second.complete) == ("one\n", Source.STORED, False)
+    again = shelf.read(place=second.place)
+    assert (again.text, again.place) == ("", second.place)
+    shelf.store(b"two\n", first=1)
+    shelf.now(over())
+    assert shelf.read(place=second.place) == LogPage(1, "two\n", Source.STORED, None, complete=True)
+
+
+def test_the_end_of_a_log_that_was_read_already_is_empty_and_not_the_inline_answer() -> None:
+    shelf = Shelf(begun(), b"all of it")
+    place = shelf.read().place
+    shelf.now(over())
+    assert shelf.read(place=place) == LogPage(1, "", Source.STORED, None, complete=True)
+
+
+def test_a_part_that_was_lost_neither_hides_nor_repeats_what_follows() -> None:
+    shelf = Shelf(begun(), b"zero ")
+    shelf.store(b"two ", first=2)
+    page = shelf.read()
+    assert page.text == "zero two "
+    shelf.store(b"three", first=3)
+    assert shelf.read(place=page.place).text == "three"
+
+
+def test_a_short_answer_is_the_one_on_the_record() -> None:
+    assert Shelf(over()).read() == LogPage(1, "short answer", Source.INLINE, None, complete=True)
+
+
+def test_the_answer_on_the_record_is_nobody_elses() -> None:
+    retried = claimed(over(State.RETRYING), 2, "w", START_MS + 10, received_ms=START_MS + 10)
+    shelf = Shelf(retried)
+    assert shelf.read(1) == LogPage(1, "short answer", Source.INLINE, None, complete=True)
+    assert shelf.read() == LogPage(2, "", None, Place(2), complete=False)
+    vanished = replace(lost(retried, START_MS + 99), state=State.DEAD)
+    shelf.now(vanished)
+    assert shelf.read(2) == LogPage(2, "", None, None, complete=True)
+    assert shelf.read(1).text == "short answer"
+    answered = replace(
+        vanished, attempts=(*vanished.attempts, Attempt(3, 1, 2, Result.FAILED)), attempt=3, output="new"
+    )
+    shelf.now(answered)
+    assert (shelf.read(1).text, shelf.read(1).source) == ("", None)  # it was not kept
+    assert shelf.read(3).text == "new"
+
+
+def test_the_newest_attempt_unless_one_is_named() -> None:
+    shelf = Shelf(replace(begun(), attempt=3), b"first")
+    shelf.store(b"third", attempt=3)
+    assert (shelf.read().attempt, shelf.read().text) == (3, "third")
+    assert shelf.read(1) == LogPage(1, "first", Source.STORED, None, complete=True)  # another has begun: it is over
+
+
+@pytest.mark.parametrize("attempt", [2, 99])
+def test_an_attempt_that_never_began_is_not_found(attempt: int) -> None:
+    with pytest.raises(NotFound, match=f"attempt {attempt}"):
+        Shelf(begun()).read(attempt)
+    with pytest.raises(NotFound, match=f"attempt {attempt}"):
+        Shelf(begun()).read(place=Place(attempt))
+
+
+def test_an_unknown_execution_is_not_found() -> None:
+    with pytest.raises(NotFound, match="execution"):
+        Shelf(None).read()
+
+
+@pytest.mark.parametrize(("state", "complete"), [(State.QUEUED, False), (State.CANCELLED, True)])
+def test_before_the_first_attempt_there_is_nothing(state: State, complete: bool) -> None:
+    record = Execution(TENANT, ID, state, START_MS, 1)
+    assert Shelf(record).read() == LogPage(0, "", None, None, complete)
+
+
+def test_a_page_ends_at_its_size_within_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LOG_PAGE_BYTES", 4)
+    pages = Shelf(over(), b"abcdef", b"ghi").pages()
+    assert [page.text for page in pages] == ["abcd", "efgh", "i"]
+    assert [page.complete for page in pages] == [False, False, True]
+
+
+def test_a_page_holds_so_many_parts_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LOG_PAGE_PARTS", 2)
+    pages = Shelf(over(), b"a", b"b", b"c", b"d").pages()
+    assert [page.text for page in pages] == ["ab", "cd", ""]
+    assert pages[-1].complete
+
+
+def test_a_character_in_two_parts_waits_for_its_end() -> None:
+    euro = "€".encode()
+    shelf = Shelf(begun(), b"5 " + euro[:1], euro[1:2])
+    page = shelf.read()
+    assert page.text == "5 "
+    shelf.store(euro[2:] + b"!", first=2)
+    assert shelf.read(place=page.place).text == "€!"
+    shelf.now(over())
+    assert Shelf(over(), b"5 " + euro[:2]).read().text == "5 \ufffd"  # it never comes
+
+
+PARTS = st.lists(st.binary(min_size=1, max_size=7) | st.text(min_size=1, max_size=4).map(str.encode), max_size=6)
+
+
+@given(parts=PARTS, size=st.integers(4, 9), count=st.integers(4, 6), seen=st.integers(0, 6))
+def test_however_a_log_is_cut_its_pages_are_its_text(parts: list[bytes], size: int, count: int, seen: int) -> None:
+    """Some parts are read while the attempt goes on, the rest when it is over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "LOG_PAGE_BYTES", size)
+        patch.setattr(logs, "LOG_PAGE_PARTS", count)  # four bytes at least, so that each page goes on
+        shelf = Shelf(begun(), *parts[:seen])
+        early = shelf.pages()
+        shelf.store(*parts[seen:], first=seen)
+        shelf.now(over(answer=replace(FAILED, output="")))
+        late = shelf.pages(early[-1].place)
+    assert "".join(page.text for page in (*early, *late)) == b"".join(parts).decode(errors="replace")
+    assert late[-1].complete
+    assert all(len(page.text.encode(errors="replace")) <= 3 * size for page in (*early, *late))
+
+
+def test_what_a_call_writes_can_be_read_while_it_runs_and_afterwards() -> None:
+    stack = MemoryStack()
+    job = stack.create(every(60_000, START_MS + 30_000), timeout_ms=60_000)
+    dispatch = Dispatch(TENANT, str(ExecutionId(job.id, START_MS + 30_000)), 1, 1, START_MS + 30_000, recorded=False)
+    book, seen = LogBook(stack.executions, stack.logs), []
+
+    def answers(call: Call) -> Answer:
+        call.progress.conceal("hunter2")
+        call.progress.write("password hunter2, ☂\n".encode())
+        stack.clock.advance(RENEW_MS)
+        stack.keeper.tick()
+        seen.append(book.read(TENANT, call.execution))
+        call.progress.write(b"done\n")
+        return Answer(Result.SUCCEEDED, 0, "done")
+
+    stack.caller.answers = answers
+    stack.run.handle(dispatch)
+    (early,) = seen
+    assert not early.complete
+    assert "password ***" in early.text
+    rest = book.read(TENANT, dispatch.execution, place=early.place)
+    assert early.text + rest.text == "password ***, ☂\ndone\n"
+    assert rest.complete
+
+
+def test_a_short_answer_is_not_stored_beside_its_record() -> None:
+    stack = MemoryStack()
+    job = stack.create(every(60_000, START_MS + 30_000))
+    sizes = iter((OUTPUT_BYTES, OUTPUT_BYTES + 1))
+
+    def answers(call: Call) -> Answer:
+        data = b"x" * next(sizes)
+        call.progress.write(data)
+        return Answer(Result.SUCCEEDED, 200, data[:OUTPUT_BYTES].decode())
+
+    stack.caller.answers = answers
+    pages = []
+    for due in (START_MS + 30_000, START_MS + 90_000):
+        dispatch = Dispatch(TENANT, str(ExecutionId(job.id, due)), 1, 1, due, recorded=False)
+        stack.run.handle(dispatch)
+        pages.append(LogBook(stack.executions, stack.logs).read(TENANT, dispatch.execution))
+    assert [(page.source, len(page.text)) for page in pages] == [
+        (Source.INLINE, OUTPUT_BYTES),
+        (Source.STORED, OUTPUT_BYTES + 1),
+    ]

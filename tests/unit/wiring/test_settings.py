@@ -1,0 +1,133 @@
+"""Settings: complete at the start, or an error by the variable's name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, fields
+from ipaddress import ip_network
+
+import pytest
+
+from tidewheel.domain.fleet.route import ROUTES, Route
+from tidewheel.domain.wheel.pace import ECONOMY
+from tidewheel.names import Env
+from tidewheel.settings import RunSettings, SchedulerSettings, SettingsError, WatchdogSettings, WorkerSettings
+
+EVERYTHING = {
+    Env.JOBS_TABLE: "t-jobs",
+    Env.WHEEL_TABLE: "t-wheel",
+    Env.EXECUTIONS_TABLE: "t-executions",
+    Env.CONTROL_TABLE: "t-control",
+    Env.LOGS_BUCKET: "t-logs",
+    Env.QUEUES: json.dumps({str(route): f"https://sqs/1/t-{route}" for route in ROUTES}),
+    Env.SHARDS: "16",
+    Env.PACE: "economy",
+    Env.CIRCUIT_FAILURES: "0",
+    Env.CIRCUIT_OPEN: "600",
+    Env.TENANT_CAPS: '{"*": 50, "acme": 5}',
+    Env.SCHEDULER_FUNCTION: "t-scheduler",
+    Env.CODE_VERSION: "abc",
+    Env.SCHEDULERS: "2",
+    Env.DEPLOYMENT: "t",
+    Env.ALLOWED_NETWORKS: "10.0.0.0/8, fd00::/8",
+}
+CLASSES = [RunSettings, WorkerSettings, SchedulerSettings, WatchdogSettings]
+
+
+def environ(**changes: str) -> dict[str, str]:
+    return {str(name): value for name, value in EVERYTHING.items()} | changes
+
+
+def test_what_the_api_needs() -> None:
+    read = RunSettings.from_env(environ())
+    urls = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
+    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", "t-control", urls, 16, ECONOMY, "t-logs")
+
+
+def test_what_the_workers_need() -> None:
+    read = WorkerSettings.from_env(environ())
+    assert (read.executions_table, read.deployment) == ("t-executions", "t")
+    assert read.allowed_networks == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+    assert WorkerSettings.from_env(environ(**{Env.ALLOWED_NETWORKS: "none"})).allowed_networks == ()
+
+
+@pytest.mark.parametrize("value", ["10.0.0.1/8", "all", "10.0.0.0/8,", "10.0.0.0/8 fd00::/8", "none,none"])
+def test_networks_are_cidrs(value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{Env.ALLOWED_NETWORKS} must be a list of networks"):
+        WorkerSettings.from_env(environ(**{Env.ALLOWED_NETWORKS: value}))
+
+
+def test_what_the_workers_need_beside_that() -> None:
+    read = WorkerSettings.from_env(environ())
+    assert (read.circuit_failures, read.circuit_open, read.tenant_caps) == (0, 600, {"*": 50, "acme": 5})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        (Env.CIRCUIT_FAILURES, "-1", "0 or more"),
+        (Env.CIRCUIT_OPEN, "0", "1 or more"),
+        (Env.TENANT_CAPS, "50", "JSON object"),
+        (Env.TENANT_CAPS, "{", "JSON object"),
+        (Env.TENANT_CAPS, '{"acme": 0}', "1 to 1000"),
+        (Env.TENANT_CAPS, '{"acme": 1001}', "1 to 1000"),
+        (Env.TENANT_CAPS, '{"acme": true}', "1 to 1000"),
+        (Env.TENANT_CAPS, '{"acme": "5"}', "1 to 1000"),
+        (Env.TENANT_CAPS, '{"Acme Inc": 5}', "no tenant"),
+    ],
+)
+def test_who_may_begin_is_checked(variable: Env, value: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem) as caught:
+        WorkerSettings.from_env(environ(**{variable: value}))
+    assert caught.value.variable == variable
+
+
+def test_what_the_scheduler_needs() -> None:
+    read = SchedulerSettings.from_env(environ())
+    assert (read.control_table, read.shards, read.scheduler_function) == ("t-control", 16, "t-scheduler")
+    assert read.queues[Route("lambda", "critical")] == "https://sqs/1/t-lambda-critical"
+
+
+def test_what_the_watchdog_needs() -> None:
+    assert WatchdogSettings.from_env(environ()) == WatchdogSettings("t-control", "t-scheduler", "abc", 2)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, field.name.upper()) for kind in CLASSES for field in fields(kind)])
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_missing_or_empty_is_named(
+    kind: type[RunSettings | WorkerSettings | SchedulerSettings | WatchdogSettings], name: str, value: str | None
+) -> None:
+    variable = Env[name]
+    given = environ()
+    del given[variable]
+    if value is not None:
+        given[variable] = value
+    with pytest.raises(SettingsError, match=f"^{variable} is not set$") as raised:
+        kind.from_env(given)
+    assert raised.value.variable == variable
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_nothing_else_is_asked_for(
+    kind: type[RunSettings | WorkerSettings | SchedulerSettings | WatchdogSettings],
+) -> None:
+    own = {Env[field.name.upper()] for field in fields(kind)}
+    assert kind.from_env({name: value for name, value in environ().items() if name in own})
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "four", " 4", "0x10"])
+def test_shards_are_a_whole_number_of_one_or_more(value: str) -> None:
+    with pytest.raises(SettingsError, match=Env.SHARDS):
+        RunSettings.from_env(environ(**{Env.SHARDS: value}))
+
+
+@pytest.mark.parametrize("value", ["{", "[]", "null", "7", '"x"', "{}", '{"nodash": "u"}'])
+def test_queues_are_urls_by_route(value: str) -> None:
+    with pytest.raises(SettingsError, match=Env.QUEUES):
+        RunSettings.from_env(environ(**{Env.QUEUES: value}))
+
+
+def test_settings_are_frozen() -> None:
+    read = WatchdogSettings.from_env(environ())
+    with pytest.raises(FrozenInstanceError):
+        read.code_version = "other"  # type: ignore[misc]
