@@ -186,7 +186,7 @@ class AssetBuilder:
         Raises:
             AssetError: uv is missing or fails.
         """
-        group = f"fn-{role}"
+        group = f"fn-{role.replace('_', '-')}"
         export = ["export", "--quiet", "--frozen", "--no-emit-project", "--no-default-groups"]
         requirements = self.run([*export, "--no-header", "--no-annotate", "--only-group", group])
         parts = (

@@ -77,7 +77,7 @@ class Config:
     scheduler_memory: int = SCHEDULER_MEMORY_MB
     circuit_failures: int = CIRCUIT_FAILURES
     circuit_open: int = CIRCUIT_OPEN
-    tenant_caps: str = "{}"
+    tenant_concurrency: str = "{}"
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
     sql_clusters: tuple[str, ...] = ()
@@ -137,7 +137,7 @@ class Config:
             fargate_subnets=_subnets(read),
             circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES, least=0),
             circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN),
-            tenant_caps=_tenant_caps(read),
+            tenant_concurrency=_tenant_concurrency(read),
         )
         if config.fargate and config.local:
             raise ContextError("fargate", "is for an account: the local cloud runs the pool's worker beside the engine")
@@ -182,14 +182,14 @@ def _number(read: ReadContext, key: str, default: int, least: int = 1) -> int:
     return int(text)
 
 
-def _tenant_caps(read: ReadContext) -> str:
+def _tenant_concurrency(read: ReadContext) -> str:
     """As the worker's environment holds it; text on the command line, an object in a context file."""
-    value = read("tenant_caps")
-    text = json.dumps(value) if isinstance(value, dict) else _text(read, "tenant_caps") or "{}"
+    value = read("tenant_concurrency")
+    text = json.dumps(value) if isinstance(value, dict) else _text(read, "tenant_concurrency") or "{}"
     try:
-        return json.dumps(settings.tenant_caps(text), sort_keys=True)
+        return json.dumps(settings.tenant_concurrency(text), sort_keys=True)
     except ValueError as error:
-        raise ContextError("tenant_caps", str(error)) from error
+        raise ContextError("tenant_concurrency", str(error)) from error
 
 
 def _flag(read: ReadContext, key: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from localstack import cloud
 from localstack.errors import LocalCloudError
 from localstack.places import Places
-from localstack.show import complain
+from localstack.show import report
 
 _FAILED = 1
 _MISUSED = 2
@@ -50,15 +50,15 @@ def main(arguments: list[str]) -> int:
     """Runs one command and returns the exit code."""
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
-        complain(f"usage: python -m localstack {' | '.join(COMMANDS)}")
+        report(f"usage: python -m localstack {' | '.join(COMMANDS)}")
         return _MISUSED
     try:
         return command()
     except LocalCloudError as error:
-        complain(str(error), error.detail)
+        report(str(error), error.detail)
         return _FAILED
     except KeyboardInterrupt:
-        complain("Interrupted: run `make up` to go on, or `make down` to clear up.")
+        report("Interrupted: run `make up` to go on, or `make down` to clear up.")
         return _INTERRUPTED
 
 

@@ -41,7 +41,7 @@ def tag(who: str, colour: str, line: str, style: str = "") -> None:
     sys.stdout.flush()
 
 
-def complain(line: str, detail: str = "") -> None:
+def report(line: str, detail: str = "") -> None:
     """Prints what a tool said and then, last, the line that names the remedy."""
     if detail:
         _err.print(escape(detail), style="dim")

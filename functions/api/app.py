@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from functions.api import answers, problems, routes_circuits, routes_dead_letters, routes_executions, routes_jobs
 from functions.api.request import Request
-from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.api.jobs import JobService
 from tidewheel.wire.operations import OPERATIONS, Operation
 
 ROUTES: dict[str, Callable[[Request], Response[str]]] = {
@@ -35,7 +35,7 @@ ROUTES: dict[str, Callable[[Request], Response[str]]] = {
 }
 
 
-def resolver(flow: Callable[[], Define]) -> APIGatewayRestResolver:
+def resolver(flow: Callable[[], JobService]) -> APIGatewayRestResolver:
     """The API over a flow, which is asked for when the first request needs it."""
     app = APIGatewayRestResolver()
 

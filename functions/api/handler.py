@@ -7,18 +7,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from functions.api.app import resolver
-from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.api.jobs import JobService
 from tidewheel.settings import RunSettings
-from tidewheel.wiring.api import define
+from tidewheel.wiring.api import job_service
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @cache
-def _flow() -> Define:
+def _flow() -> JobService:
     """Built by the first event that needs it, so that importing makes no client and reads no environment."""
-    return define(RunSettings.from_env(os.environ))
+    return job_service(RunSettings.from_env(os.environ))
 
 
 _app = resolver(_flow)

@@ -17,7 +17,7 @@ from tidewheel.domain.errors import Invalid, NotFound, Unreadable
 from tidewheel.domain.ids import DEFAULT_TENANT, ExecutionId, is_job_id
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
 from tidewheel.domain.recurrence.schedule import reached
-from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.api.jobs import JobService
 from tidewheel.wire.operations import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY, Operation
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.reading import read_object
@@ -54,10 +54,10 @@ class Request:
     event: APIGatewayProxyEvent
     operation: Operation
     path: Mapping[str, str]
-    flow: Callable[[], Define]
+    flow: Callable[[], JobService]
 
     @property
-    def define(self) -> Define:
+    def job_service(self) -> JobService:
         """The flow."""
         return self.flow()
 

@@ -28,9 +28,9 @@ def listed(request: Request) -> Response[str]:
 
 def redrive(request: Request) -> Response[str]:
     """Has up to a page of them run again; the answer's cursor and time go on with the others."""
-    body, define = read_redrive(request.document()), request.define
+    body, job_service = read_redrive(request.document()), request.job_service
     records, rest = _chosen(request, body)
-    flow = Redrive(define.jobs, define.clock, define.telemetry, define.layouts, define.pace)
+    flow = Redrive(job_service.jobs, job_service.clock, job_service.telemetry, job_service.layouts, job_service.pace)
     done = flow.run(records, body.rate, to_ms(body.after) if body.after else 0)
     skipped = tuple(Skipped(id=id, reason=reason) for id, reason in done.skipped.items())
     until = from_ms(done.until_ms)
@@ -39,7 +39,7 @@ def redrive(request: Request) -> Response[str]:
 
 def _chosen(request: Request, body: RedriveBody) -> tuple[list[tuple[str, Execution | None]], str | None]:
     """The records that a body names, and the cursor of those that follow."""
-    executions, tenant = request.define.executions, request.tenant
+    executions, tenant = request.job_service.executions, request.tenant
     if body.ids is not None:
         return [(id, executions.get(tenant, _execution(id))) for id in dict.fromkeys(body.ids)], None
     job = _job(body.job)
@@ -49,7 +49,7 @@ def _chosen(request: Request, body: RedriveBody) -> tuple[list[tuple[str, Execut
 
 
 def _letters(request: Request) -> DeadLetters:
-    return DeadLetters(request.define.executions, request.define.telemetry)
+    return DeadLetters(request.job_service.executions, request.job_service.telemetry)
 
 
 def _kind(job: str) -> str:

@@ -11,7 +11,7 @@ from functions.api.request import Request, cursor, foreign_cursor
 from tidewheel.domain.executions.states import is_end
 from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.ledger import Ledger
-from tidewheel.engine.api.logs import LogBook, Place
+from tidewheel.engine.api.logs import LogBook, LogPosition
 from tidewheel.wire.cancel import read_cancel
 from tidewheel.wire.convert import execution_answer, ledger_answer, listed_answer
 from tidewheel.wire.execution import ExecutionList, LogAnswer
@@ -25,62 +25,64 @@ def listed(request: Request) -> Response[str]:
     """A job's executions, newest nominal time first. Its cursors hold for this job alone."""
     job, limit = request.job, request.limit
     kind = f"executions/{job}"
-    page = request.define.history(request.tenant, job, limit, request.position(kind))
+    page = request.job_service.history(request.tenant, job, limit, request.position(kind))
     items = tuple(map(listed_answer, page.items))
     return answered(ExecutionList(items=items, cursor=cursor(kind, page.cursor)))
 
 
 def get(request: Request) -> Response[str]:
     """Reads an execution."""
-    return answered(execution_answer(request.define.execution(request.tenant, request.execution)))
+    return answered(execution_answer(request.job_service.execution(request.tenant, request.execution)))
 
 
 def cancel(request: Request) -> Response[str]:
     """Cancels an execution; 202 while its worker has yet to end it. A repeat changes nothing."""
     _ = request.key
-    id, define = request.execution, request.define
-    flow = Cancel(define.jobs, define.executions, define.gate, define.clock, define.telemetry)
+    id, job_service = request.execution, request.job_service
+    flow = Cancel(
+        job_service.jobs, job_service.executions, job_service.overlap_lock, job_service.clock, job_service.telemetry
+    )
     record = flow.run(request.tenant, id, read_cancel(request.document(optional=True)).reason)
     return answered(execution_answer(record), 200 if is_end(record.state) else 202)
 
 
 def ledger(request: Request) -> Response[str]:
     """How each instant of a job is accounted for."""
-    job, define = request.job, request.define
-    flow = Ledger(define.jobs, define.executions, define.clock)
+    job, job_service = request.job, request.job_service
+    flow = Ledger(job_service.jobs, job_service.executions, job_service.clock)
     report = flow.of(request.tenant, job, request.instant("from"), request.instant("to"))
     return answered(ledger_answer(report.lines, report.from_ms, report.until_ms))
 
 
 def logs(request: Request) -> Response[str]:
     """A piece of an attempt's log. Without an attempt, a cursor goes on with the one that it came from."""
-    id, define = request.execution, request.define
+    id, job_service = request.execution, request.job_service
     kind = f"logs/{id}"
     attempt = request.whole("attempt", 0, _MOST_ATTEMPTS) or None
     text = request.position(kind)
-    place = None if text is None else _place(text)
-    if place is not None and attempt not in {None, place.attempt}:
+    position = None if text is None else _position_of(text)
+    if position is not None and attempt not in {None, position.attempt}:
         raise foreign_cursor()
-    page = LogBook(define.executions, define.logs).read(request.tenant, id, attempt, place)
+    page = LogBook(job_service.executions, job_service.logs).read(request.tenant, id, attempt, position)
     return answered(
         LogAnswer.model_validate(
             {
                 "attempt": page.attempt,
                 "text": page.text,
                 "source": page.source and page.source.value,
-                "cursor": cursor(kind, _position(page.place)),
+                "cursor": cursor(kind, _position(page.position)),
                 "complete": page.complete,
             }
         )
     )
 
 
-def _position(place: Place | None) -> str | None:
-    return None if place is None else f"{place.attempt}.{place.part}.{place.offset}"
+def _position(position: LogPosition | None) -> str | None:
+    return None if position is None else f"{position.attempt}.{position.part}.{position.offset}"
 
 
-def _place(text: str) -> Place:
+def _position_of(text: str) -> LogPosition:
     found = _PLACE.fullmatch(text)
     if found is None:
         raise foreign_cursor()
-    return Place(*map(int, found.groups()))
+    return LogPosition(*map(int, found.groups()))

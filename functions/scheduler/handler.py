@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.settings import SchedulerSettings
-from tidewheel.wiring.scheduler import ticker
+from tidewheel.wiring.scheduler import scheduler_loop
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     """Runs one scheduler; the answer says why it stopped. Invoked asynchronously, so it is for the log alone."""
-    scheduler = ticker(SchedulerSettings.from_env(os.environ), context.aws_request_id, int(event.get("seat", 0)))
+    scheduler = scheduler_loop(
+        SchedulerSettings.from_env(os.environ), context.aws_request_id, int(event.get("instance", 0))
+    )
     try:
         return {"end": scheduler.run(context.get_remaining_time_in_millis)}
     finally:

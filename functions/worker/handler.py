@@ -6,7 +6,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.names import Env, Route
 from tidewheel.ports import Received
 from tidewheel.settings import SettingsError, WorkerSettings
@@ -22,7 +22,7 @@ def _settings() -> WorkerSettings:
 
 
 @cache
-def _batch() -> Batch:
+def _batch() -> Consumer:
     return batch(_settings())
 
 

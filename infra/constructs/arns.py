@@ -29,9 +29,9 @@ class Arns:
         """The index of the Jobs table; a permission on the table does not include it."""
         return f"{self.table(names.Table.JOBS)}/index/{names.JOBS_BY_TENANT_INDEX}"
 
-    def executions_by_death(self) -> str:
+    def executions_by_failure(self) -> str:
         """The index of the Executions table."""
-        return f"{self.table(names.Table.EXECUTIONS)}/index/{names.EXECUTIONS_BY_DEATH_INDEX}"
+        return f"{self.table(names.Table.EXECUTIONS)}/index/{names.EXECUTIONS_BY_FAILURE_INDEX}"
 
     def logs_bucket(self) -> str:
         """The bucket of logs."""

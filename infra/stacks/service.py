@@ -71,7 +71,7 @@ class ServiceStack(Stack):
         self._worker()
         if config.fargate:
             self._fargate()
-        self._undertaker()
+        self._dead_letter_handler()
         if config.economy:
             self._each_minute(scheduler, "Hands over what comes next; no scheduler stays in economy mode")
         else:
@@ -108,7 +108,7 @@ class ServiceStack(Stack):
             Env.PACE: pace,
             Env.CIRCUIT_FAILURES: str(self._config.circuit_failures),
             Env.CIRCUIT_OPEN: str(self._config.circuit_open),
-            Env.TENANT_CAPS: self._config.tenant_caps,
+            Env.TENANT_CONCURRENCY: self._config.tenant_concurrency,
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
             Env.CODE_VERSION: "-".join(version),
@@ -134,7 +134,7 @@ class ServiceStack(Stack):
         api.allow(["dynamodb:PutItem", "dynamodb:BatchWriteItem"], self._arns.table(Table.WHEEL))
         api.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         api.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
-        api.allow(["dynamodb:Query"], self._arns.executions_by_death())
+        api.allow(["dynamodb:Query"], self._arns.executions_by_failure())
         api.allow(["sqs:SendMessage"], *self._queues.arns)
         api.allow(["s3:ListBucket"], self._arns.logs_bucket())
         self._allow_logs(api, "s3:GetObject")
@@ -201,24 +201,28 @@ class ServiceStack(Stack):
         allow_targets(worker, self._arns)
         self._allow_secrets(worker)
 
-    def _undertaker(self) -> ServiceFunction:
+    def _dead_letter_handler(self) -> ServiceFunction:
         """The handler of the dead-letter queue; what it cannot see to now comes back with that queue's visibility."""
-        undertaker = self._function(Function.UNDERTAKER, Shape(512, seconds=60, loops=True), settings.RunSettings)
-        undertaker.allow(["dynamodb:GetItem"], self._arns.table(Table.JOBS))
-        undertaker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
-        undertaker.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
-        undertaker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
-        undertaker.allow(["sqs:SendMessage"], *self._queues.arns)
+        dead_letter_handler = self._function(
+            Function.DEAD_LETTER_HANDLER, Shape(512, seconds=60, loops=True), settings.RunSettings
+        )
+        dead_letter_handler.allow(["dynamodb:GetItem"], self._arns.table(Table.JOBS))
+        dead_letter_handler.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
+        dead_letter_handler.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
+        dead_letter_handler.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
+        dead_letter_handler.allow(["sqs:SendMessage"], *self._queues.arns)
         dead_letters = self._queues.dead_letters
-        undertaker.allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], dead_letters.queue_arn)
-        undertaker.function.add_event_source_mapping(
+        dead_letter_handler.allow(
+            ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], dead_letters.queue_arn
+        )
+        dead_letter_handler.function.add_event_source_mapping(
             "DeadLetters",
             event_source_arn=dead_letters.queue_arn,
             batch_size=BATCH_SIZE,
             report_batch_item_failures=True,
             max_concurrency=FEWEST_BATCHES,
         )
-        return undertaker
+        return dead_letter_handler
 
     def _allow_logs(self, function: Grantee, action: str) -> None:
         function.allow([action], self._arns.logs())

@@ -40,7 +40,7 @@ class StateStack(Stack):
         self._table(names.Table.WHEEL)
         executions = self._table(names.Table.EXECUTIONS)
         executions.add_global_secondary_index(
-            index_name=names.EXECUTIONS_BY_DEATH_INDEX,
+            index_name=names.EXECUTIONS_BY_FAILURE_INDEX,
             partition_key=_text("dt"),
             sort_key=_text("de"),
             projection_type=dynamodb.ProjectionType.ALL,

@@ -166,5 +166,5 @@ def await_answer(name: str, child: subprocess.Popen[bytes], port: int, path: str
             return
         with suppress(subprocess.TimeoutExpired):
             child.wait(processes.LOOK_SECONDS)
-    fate = "ended at once" if child.poll() is not None else f"gave no answer in {within_s:.0f} s"
-    raise LocalCloudError(f"{name} {fate}: see {log}", tail(log))
+    action = "ended at once" if child.poll() is not None else f"gave no answer in {within_s:.0f} s"
+    raise LocalCloudError(f"{name} {action}: see {log}", tail(log))

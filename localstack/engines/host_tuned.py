@@ -43,10 +43,10 @@ class Prompt:
     """
 
     def __init__(
-        self, poller: Any, most: int, empty: type[Exception], complain: Callable[[str, Exception], object]
+        self, poller: Any, most: int, empty: type[Exception], report: Callable[[str, Exception], object]
     ) -> None:
         self._poll, self._handle = poller.poll_events, poller.handle_messages
-        self._poller, self._empty, self._complain = poller, empty, complain
+        self._poller, self._empty, self._report_unreadable = poller, empty, report
         self._free = threading.Semaphore(most)
         poller.maximum_batching_window = poller.maximum_batching_window or LONG_POLL_SECONDS
         poller.poll_events, poller.handle_messages = self.poll, self.handle
@@ -70,7 +70,7 @@ class Prompt:
         try:
             self._handle(messages)
         except Exception as error:  # noqa: BLE001 - as the poller does with those that it works itself
-            self._complain("A batch of a queue mapping failed: %s", error)
+            self._report_unreadable("A batch of a queue mapping failed: %s", error)
         finally:
             self._free.release()
 

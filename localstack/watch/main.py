@@ -15,12 +15,12 @@ from localstack.errors import LocalCloudError
 from localstack.outputs import Outputs
 from localstack.places import Places
 from localstack.settings import cdk_environ
-from localstack.show import complain, say, step, tag
+from localstack.show import report, say, step, tag
 from localstack.watch.code import Code
 from localstack.watch.files import LOOK_MS
 from localstack.watch.functions import Functions, Record, Unanswered, deployment_of
 from localstack.watch.logs import Follower, Shown
-from localstack.watch.watcher import CODE, COLOURS, Means, Watcher
+from localstack.watch.watcher import CODE, COLOURS, WatchContext, Watcher
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.names import Function, log_group
 
@@ -48,7 +48,7 @@ class Renewal:
                 try:
                     self._work()
                 except LocalCloudError as error:
-                    complain(str(error), error.detail)
+                    report(str(error), error.detail)
 
 
 class _Life:
@@ -66,7 +66,7 @@ class _Life:
         if cloud.current(self._places) is None:
             self.ended.set()
         else:
-            complain(f"The local cloud does not answer as it should ({error}): tried again.")
+            report(f"The local cloud does not answer as it should ({error}): tried again.")
 
 
 def _builder(places: Places, found: Outputs) -> AssetBuilder:
@@ -76,11 +76,11 @@ def _builder(places: Places, found: Outputs) -> AssetBuilder:
     return AssetBuilder(places.root, platform, uv_runner(places.root, cdk_environ(os.environ, places, found.endpoint)))
 
 
-def means_of(places: Places, found: Outputs, root: Path, renew: Callable[[], None]) -> Means:
+def means_of(places: Places, found: Outputs, root: Path, renew: Callable[[], None]) -> WatchContext:
     """What it takes to keep a running stack at the code below ``root``."""
     clock = SystemClock()
     record = Record(places.watch_record)
-    return Means(
+    return WatchContext(
         root=root,
         code=Code(root, _builder(places, found).dependencies),
         functions=Functions.at(found.endpoint, deployment_of(found.minute_function), record, clock),

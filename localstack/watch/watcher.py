@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localstack.errors import LocalCloudError
-from localstack.show import complain, say, tag
+from localstack.show import report, say, tag
 from localstack.watch.code import Code, Package, Unsound
 from localstack.watch.files import Settling, snapshot
 from localstack.watch.functions import UNHEARD_MS, Functions, Unanswered
@@ -27,13 +27,13 @@ COLOURS = {
     Function.WORKER: "blue",
     Function.WATCHDOG: "magenta",
     Function.RECONCILER: "yellow",
-    Function.UNDERTAKER: "bright_black",
+    Function.DEAD_LETTER_HANDLER: "bright_black",
     Function.ECHO: "bright_cyan",
 }
 
 
 @dataclass(frozen=True)
-class Means:
+class WatchContext:
     """What the watcher works with.
 
     Args:
@@ -61,7 +61,7 @@ class Means:
 class Watcher:
     """Deploys what has been saved."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: WatchContext) -> None:
         self._means = means
         self._settling = Settling(snapshot(means.watched))
         self._running = means.functions.running()
@@ -109,7 +109,7 @@ class Watcher:
         except FileNotFoundError:
             return  # it went meanwhile, which the next look sees
         except OSError as error:
-            complain(f"{error.filename} cannot be read ({error.strerror}): nothing is deployed until it can")
+            report(f"{error.filename} cannot be read ({error.strerror}): nothing is deployed until it can")
             return
         stale = [one for one in packages.values() if self._running[one.role] != one.key]
         stale.sort(key=lambda one: not self._own(one.role, saved))  # whose own folder was worked on comes first
@@ -138,7 +138,7 @@ class Watcher:
                     raise error
                 elif str(error) not in problems:  # a file that several functions ship is told once
                     problems.add(str(error))
-                    complain(str(error))
+                    report(str(error))
         return problems
 
     def _put_one(self, package: Package) -> None:
@@ -150,7 +150,7 @@ class Watcher:
         try:
             self._means.wake()
         except LocalCloudError as error:
-            complain(str(error))
+            report(str(error))
 
     def _hand_over(self, package: Package) -> None:
         """Lets schedulers of the new code take the place of those that run, once the function is updated."""
@@ -164,4 +164,4 @@ class Watcher:
         except Unanswered:
             raise
         except LocalCloudError as error:
-            complain(str(error))
+            report(str(error))

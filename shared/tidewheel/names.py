@@ -22,7 +22,7 @@ from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS, RETENTION_
 __all__ = [
     "DEAD_LETTERS",
     "DEFAULT_DEPLOYMENT",
-    "EXECUTIONS_BY_DEATH_INDEX",
+    "EXECUTIONS_BY_FAILURE_INDEX",
     "FARGATE_POOL",
     "JOBS_BY_TENANT_INDEX",
     "LAMBDA_POOL",
@@ -66,14 +66,14 @@ class Function(StrEnum):
     WORKER = "worker"
     WATCHDOG = "watchdog"
     RECONCILER = "reconciler"
-    UNDERTAKER = "undertaker"
+    DEAD_LETTER_HANDLER = "dead_letter_handler"
     ECHO = "echo"  # a sample target, deployed on the local cloud alone
 
 
 JOBS_BY_TENANT_INDEX = "by_tenant"
 """Index of the Jobs table that lists a tenant's jobs (partition ``tenant``, sort ``job``)."""
 
-EXECUTIONS_BY_DEATH_INDEX = "by_death"
+EXECUTIONS_BY_FAILURE_INDEX = "by_failure"
 """Index of the Executions table that lists a tenant's dead letters (partition ``dt``, sort ``de``); it is sparse."""
 
 DEAD_LETTERS = "dead-letters"
@@ -111,7 +111,9 @@ class Env(StrEnum):
     PACE = "TIDEWHEEL_PACE"  # loop or economy
     CIRCUIT_FAILURES = "TIDEWHEEL_CIRCUIT_FAILURES"  # in a row; 0: none opens a circuit
     CIRCUIT_OPEN = "TIDEWHEEL_CIRCUIT_OPEN"  # seconds
-    TENANT_CAPS = "TIDEWHEEL_TENANT_CAPS"  # JSON object: tenant, or "*" for the others -> executions at once
+    TENANT_CONCURRENCY = (
+        "TIDEWHEEL_TENANT_CONCURRENCY"  # JSON object: tenant, or "*" for the others -> executions at once
+    )
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
     ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none

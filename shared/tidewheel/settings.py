@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from tidewheel.domain.fleet.networks import Network, parse_networks
 from tidewheel.domain.fleet.permit import EVERYONE
 from tidewheel.domain.ids import is_tenant
-from tidewheel.domain.limits import MAX_TENANT_CAP
+from tidewheel.domain.limits import MAX_TENANT_CONCURRENCY
 from tidewheel.domain.wheel.pace import PACES, Pace
 from tidewheel.names import Env, Route
 
@@ -44,7 +44,7 @@ def _number(environ: Mapping[str, str], variable: Env) -> int:
     return int(text)
 
 
-def tenant_caps(text: str) -> Mapping[str, int]:
+def tenant_concurrency(text: str) -> Mapping[str, int]:
     """Reads how many executions may run at once, by tenant.
 
     Raises:
@@ -59,14 +59,14 @@ def tenant_caps(text: str) -> Mapping[str, int]:
     for tenant, cap in document.items():
         if tenant != EVERYONE and not is_tenant(tenant):
             raise ValueError(f"names {tenant!r}, which is no tenant; the others are {EVERYONE!r}")
-        if type(cap) is not int or not 1 <= cap <= MAX_TENANT_CAP:
-            raise ValueError(f"gives {tenant!r} {cap!r}, which is not a whole number of 1 to {MAX_TENANT_CAP}")
+        if type(cap) is not int or not 1 <= cap <= MAX_TENANT_CONCURRENCY:
+            raise ValueError(f"gives {tenant!r} {cap!r}, which is not a whole number of 1 to {MAX_TENANT_CONCURRENCY}")
     return document
 
 
 def _caps(environ: Mapping[str, str], variable: Env) -> Mapping[str, int]:
     try:
-        return tenant_caps(_text(environ, variable))
+        return tenant_concurrency(_text(environ, variable))
     except ValueError as error:
         raise SettingsError(variable, str(error)) from error
 
@@ -105,7 +105,7 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.ALLOWED_NETWORKS: _networks,
     Env.CIRCUIT_FAILURES: _number,
     Env.CIRCUIT_OPEN: _positive,
-    Env.TENANT_CAPS: _caps,
+    Env.TENANT_CONCURRENCY: _caps,
 }
 
 
@@ -148,14 +148,14 @@ class WorkerSettings(RunSettings):
         allowed_networks: What http targets may have besides public addresses.
         circuit_failures: So many in a row open a target's circuit; 0: none does.
         circuit_open: For how many seconds.
-        tenant_caps: How many executions run at once, by tenant; ``*`` stands for those who are not named.
+        tenant_concurrency: How many executions run at once, by tenant; ``*`` stands for those who are not named.
     """
 
     deployment: str
     allowed_networks: tuple[Network, ...]
     circuit_failures: int
     circuit_open: int
-    tenant_caps: Mapping[str, int]
+    tenant_concurrency: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ TOOLS = Path(sys.executable).parent
 
 
 @dataclass(frozen=True)
-class Plant:
+class Mutant:
     """A module that breaks a rule.
 
     Args:
         contract: The rule's name in pyproject.toml.
-        path: Where the module is planted.
+        path: Where the module is mutants.
         imports: What it must not.
     """
 
@@ -38,7 +38,7 @@ class Plant:
 
 
 T = "shared/tidewheel"
-PLANTED = {
+MUTANTS_BY_RULE = {
     "functions, wiring, adapters or engine, ports, domain": [
         (f"{T}/engine/plant_a.py", "tidewheel.adapters.clock"),
         (f"{T}/adapters/plant_b.py", "tidewheel.engine.scheduler.dispatch.dispatcher"),
@@ -83,7 +83,7 @@ PLANTED = {
 }
 """By rule: modules that break it, and what they import."""
 
-PLANTS = [Plant(contract, *plant) for contract, plants in PLANTED.items() for plant in plants]
+MUTANTS = [Mutant(contract, *plant) for contract, plants in MUTANTS_BY_RULE.items() for plant in plants]
 
 
 def copied(folder: Path) -> Path:
@@ -108,10 +108,10 @@ def linted(tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> str:
+def mutants(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the linter says of a tree with every violation in it."""
-    tree = copied(tmp_path_factory.mktemp("planted"))
-    for plant in PLANTS:
+    tree = copied(tmp_path_factory.mktemp("mutants"))
+    for plant in MUTANTS:
         with (tree / plant.path).open("a") as module:
             module.write(f"\nimport {plant.imports}\n")
     run = linted(tree)
@@ -124,17 +124,17 @@ def test_the_rules_are_kept(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: f"{plant.module} imports {plant.imports}")
-def test_a_violation_is_found_and_named(planted: str, plant: Plant) -> None:
-    assert f"{plant.contract} BROKEN" in planted
-    of_contract = planted.split(f"{plant.contract} ---", 1)[1].split(" ---", 1)[0]
+@pytest.mark.parametrize("plant", MUTANTS, ids=lambda plant: f"{plant.module} imports {plant.imports}")
+def test_a_violation_is_found_and_named(mutants: str, plant: Mutant) -> None:
+    assert f"{plant.contract} BROKEN" in mutants
+    of_contract = mutants.split(f"{plant.contract} ---", 1)[1].split(" ---", 1)[0]
     assert plant.module in of_contract
     assert plant.imports in of_contract
 
 
 def test_every_rule_has_its_plant() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    assert {contract["name"] for contract in contracts} == PLANTED.keys()
+    assert {contract["name"] for contract in contracts} == MUTANTS_BY_RULE.keys()
 
 
 CLOCKS = {
@@ -156,8 +156,9 @@ def clocks(tmp_path_factory: pytest.TempPathFactory) -> str:
     shutil.copy(ROOT / "pyproject.toml", tree)
     room = tree / "shared" / "tidewheel" / "engine"
     room.mkdir(parents=True)
-    for name in ("__init__.py", "fire.py"):
-        shutil.copy(ROOT / "shared" / "tidewheel" / "engine" / name, room)
+    for name in ("common/__init__.py", "common/clock_guard.py"):
+        (room / "common").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "shared" / "tidewheel" / "engine" / name, room / name)
     for name, text in CLOCKS.items():
         (room / f"plant_{name.replace('.', '_')}.py").write_text(text)
     command = [TOOLS / "ruff", "check", "--no-cache", "--output-format", "concise", "."]
@@ -173,4 +174,4 @@ def test_a_clock_in_the_engine_is_found_and_named(clocks: str, name: str) -> Non
 
 
 def test_a_module_of_the_engine_without_a_clock_is_left_alone(clocks: str) -> None:
-    assert "engine/fire.py" not in clocks
+    assert "common/clock_guard.py" not in clocks

@@ -29,7 +29,7 @@ class Sink:
     def send(self, route: Route, dispatches: Sequence[Dispatch], delays_s: Sequence[int] = ()) -> Sequence[bool]:
         return [True] * len(dispatches)
 
-    def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
+    def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
         """Nothing is kept that could be postponed."""
 
 

@@ -14,7 +14,7 @@ from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.domain.fleet.lease import Lease
 from tidewheel.domain.fleet.route import PRIORITIES
 from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
-from tidewheel.engine.scheduler.watchdog import Watch
+from tidewheel.engine.scheduler.watchdog import Watchdog
 from tidewheel.ports import Control
 
 _MINUTES = 730 * 60  # AWS counts 730 hours a month
@@ -75,7 +75,7 @@ def _looked(bench: Bench) -> dict[str, float]:
     assert lease is not None
     clock = _Beaten(control, lease)
     bench.bill.clear()
-    assert not Watch(control, NoLauncher(), clock, RecordingTelemetry(), "v1").look()
+    assert not Watchdog(control, NoLauncher(), clock, RecordingTelemetry(), "v1").look()
     return {"read_units": sum(bench.bill.reads.values()), "seconds": (clock.now_ms() - NOW_MS) / SECOND_MS}
 
 

@@ -19,9 +19,9 @@ from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.memory import InlineExecutor, RecordingTelemetry, SettableClock
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
 from tidewheel.domain.wheel.pace import CHANGEOVER_MS, ECONOMY
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import LAST_CALL_MS, End, Ticker
+from tidewheel.engine.scheduler.loop import LAST_CALL_MS, End, SchedulerLoop
 from tidewheel.ports import Clock
 
 _RUNS = 60
@@ -43,14 +43,14 @@ class _Leaping(SystemClock):
 
 
 def _run(backend: Backend, clock: Clock, executor: Executor, shards: int) -> None:
-    layouts = Layouts(backend.control, clock, shards)
+    layouts = LayoutCache(backend.control, clock, shards)
     stores = Stores(backend.wheel, backend.jobs, backend.control, backend.executions)
     telemetry = RecordingTelemetry()
-    ticker = Ticker(
+    scheduler_loop = SchedulerLoop(
         stores, backend.queue, NoLauncher(), clock, telemetry, executor, layouts, "bench", "v1", pace=ECONOMY
     )
-    assert ticker.run(lambda: LAST_CALL_MS + 30 * SECOND_MS) is End.DONE
-    assert not telemetry.alarms
+    assert scheduler_loop.run(lambda: LAST_CALL_MS + 30 * SECOND_MS) is End.DONE
+    assert not telemetry.errors
 
 
 def _units(bench: Bench) -> dict[str, float]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.bench.cpu import Sink
 from tests.support.billing_bench import NoLauncher
-from tests.support.world_examples import NOW_MS, a_job, chain
+from tests.support.world_examples import NOW_MS, a_job, schedule_entry
 from tidewheel.adapters.memory import (
     InlineExecutor,
     MemoryControl,
@@ -32,9 +32,9 @@ from tidewheel.domain.wheel.entries import decode, encode
 from tidewheel.domain.wheel.levels import Level, Slot
 from tidewheel.domain.wheel.load import Load
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES, Span
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import Ticker
+from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.ports import JobKey
 
 _UNIT = 1 if sys.platform == "darwin" else 1_024  # getrusage gives bytes there, kilobytes elsewhere
@@ -69,7 +69,7 @@ class Source(MemoryWheel):
     @staticmethod
     def _read(number: int) -> Any:
         due = NOW_MS + MINUTE_MS + _LATE_MS + number % SECOND_MS
-        return decode(encode(chain(_job(number), due)))
+        return decode(encode(schedule_entry(_job(number), due)))
 
 
 class Records(MemoryJobs):
@@ -99,11 +99,13 @@ def weigh(entries: int) -> int:
     clock, wheel = SettableClock(NOW_MS), Nowhere(entries)
     world = World()
     control = MemoryControl()
-    stores, layouts = Stores(wheel, Records(world), control, MemoryExecutions(world)), Layouts(control, clock, 1)
+    stores, layouts = Stores(wheel, Records(world), control, MemoryExecutions(world)), LayoutCache(control, clock, 1)
     telemetry = RecordingTelemetry()
-    ticker = Ticker(stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), layouts, "bench", "v1")
-    ticker.run(lambda: NOW_MS + MINUTE_MS + 30 * SECOND_MS - clock.now_ms())
-    assert not telemetry.alarms
+    scheduler_loop = SchedulerLoop(
+        stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), layouts, "bench", "v1"
+    )
+    scheduler_loop.run(lambda: NOW_MS + MINUTE_MS + 30 * SECOND_MS - clock.now_ms())
+    assert not telemetry.errors
     assert telemetry.counts["armed"] == entries
     assert telemetry.counts["dispatched"] == 0
     return peak()

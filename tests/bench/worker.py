@@ -10,7 +10,7 @@ import boto3
 
 from tests.support.billing import Bill
 from tests.support.billing_bench import Target
-from tests.support.calls import a_keeper, an_admission
+from tests.support.calls import a_lease_renewer, an_admission
 from tests.support.engines import ministack
 from tests.support.tables import drop_queues, drop_tables, make_queues, make_tables
 from tests.support.world import Backend, Cloud, cloud_backend, memory
@@ -19,17 +19,17 @@ from tidewheel.adapters.memory import CountedEntropy, RecordingTelemetry, Settab
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
-from tidewheel.engine.worker.runner import Run
+from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import SEND_BATCH, Received
 from tidewheel.wire.message import dump, load
 
 
-def _batch(backend: Backend, clock: SettableClock) -> Batch:
+def _batch(backend: Backend, clock: SettableClock) -> Consumer:
     telemetry = RecordingTelemetry()
-    run = Run(
+    run = Runner(
         jobs=backend.jobs,
         executions=backend.executions,
         wheel=backend.wheel,
@@ -37,12 +37,12 @@ def _batch(backend: Backend, clock: SettableClock) -> Batch:
         clock=clock,
         entropy=CountedEntropy(),
         telemetry=telemetry,
-        layouts=Layouts(backend.control, clock, 1),
+        layouts=LayoutCache(backend.control, clock, 1),
         locks=backend.locks,
-        keeper=a_keeper(backend.executions, clock, telemetry),
+        lease_renewer=a_lease_renewer(backend.executions, clock, telemetry),
         admission=an_admission(backend.executions, clock, telemetry, backend.circuits),
     )
-    return Batch(run, backend.queue, telemetry, load)
+    return Consumer(run, backend.queue, telemetry, load)
 
 
 def _dispatches(job: str, count: int) -> list[Dispatch]:
@@ -54,14 +54,14 @@ def _tens(dispatches: Sequence[Dispatch]) -> list[Sequence[Dispatch]]:
     return [dispatches[start : start + SEND_BATCH] for start in range(0, len(dispatches), SEND_BATCH)]
 
 
-def _as_lambda(backend: Backend, batch: Batch, dispatches: Sequence[Dispatch]) -> None:
+def _as_lambda(backend: Backend, batch: Consumer, dispatches: Sequence[Dispatch]) -> None:
     """Ten messages in each invocation; Lambda's poller receives and deletes them."""
     for ten in _tens(dispatches):
         messages = [Received(str(n), str(n), dump(one), ROUTE, 1, NOW_MS) for n, one in enumerate(ten)]
         assert not batch.handle(messages)
 
 
-def _in_pool(backend: Backend, batch: Batch, dispatches: Sequence[Dispatch]) -> None:
+def _in_pool(backend: Backend, batch: Consumer, dispatches: Sequence[Dispatch]) -> None:
     """The same, and the queue's requests are the worker's own."""
     for ten in _tens(dispatches):
         backend.queue.send(ROUTE, ten)

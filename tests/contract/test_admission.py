@@ -10,12 +10,12 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
-from tidewheel.adapters.aws.admission import circuit_item, circuit_row, place_item, place_row
+from tidewheel.adapters.aws.admission import circuit_item, circuit_row, permit_item, permit_row
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.fleet.circuit import Circuit, Sign, Tolerance
-from tidewheel.domain.fleet.permit import Place
-from tidewheel.domain.limits import MAX_TENANT_CAP, TAKEOVER_GRACE_MS
-from tidewheel.ports import Lost
+from tidewheel.domain.fleet.permit import Permit
+from tidewheel.domain.limits import MAX_TENANT_CONCURRENCY, TAKEOVER_GRACE_MS
+from tidewheel.ports import Fenced
 
 KEY = "http:example.com:443"
 FRESH = Circuit(TENANT, KEY)
@@ -63,7 +63,7 @@ def test_a_repeat_of_an_applied_write_succeeds(backend: Backend) -> None:
 
 
 def test_a_circuit_that_is_gone_is_lost(backend: Backend) -> None:
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         backend.circuits.swap(failed(failed(FRESH)))
 
 
@@ -87,7 +87,7 @@ def test_a_tenants_circuits_are_listed_by_party(backend: Backend) -> None:
     rows = [failed(Circuit(TENANT, key)) for key in ("http:a:80", "http:b:80", "lambda:f", "sqs:q")]
     for row in (*rows[::-1], failed(Circuit(f"{TENANT}2", "http:c:80"))):
         backend.circuits.swap(row)
-    backend.places.take(place(0), NOW_MS)
+    backend.permits.take(permit(0), NOW_MS)
     backend.executions.swap(execution(a_job()), None)
     whole = backend.circuits.list(TENANT, 10, None)
     assert (list(whole.items), whole.cursor, list(whole.unreadable)) == (rows, None, [])
@@ -101,73 +101,73 @@ def test_a_tenants_circuits_are_listed_by_party(backend: Backend) -> None:
 # --- places ---------------------------------------------------------------------------------------------------
 
 
-def place(number: int, holder: str = "a", until_ms: int = NOW_MS + 30_000) -> Place:
-    return Place(TENANT, number, holder, until_ms)
+def permit(number: int, holder: str = "a", until_ms: int = NOW_MS + 30_000) -> Permit:
+    return Permit(TENANT, number, holder, until_ms)
 
 
 def test_places_that_nobody_took(backend: Backend) -> None:
-    assert list(backend.places.all(TENANT)) == []
+    assert list(backend.permits.all(TENANT)) == []
 
 
 def test_a_place_is_taken_held_and_left(backend: Backend) -> None:
-    assert backend.places.take(place(3), NOW_MS)
-    assert list(backend.places.all(TENANT)) == [place(3)]
-    longer = place(3, until_ms=NOW_MS + 60_000)
-    assert backend.places.hold(longer)
-    assert list(backend.places.all(TENANT)) == [longer]
-    backend.places.leave(place(3))
-    assert list(backend.places.all(TENANT)) == [Place(TENANT, 3, "", 0)]
-    assert backend.places.take(place(3, "b"), NOW_MS)
+    assert backend.permits.take(permit(3), NOW_MS)
+    assert list(backend.permits.all(TENANT)) == [permit(3)]
+    longer = permit(3, until_ms=NOW_MS + 60_000)
+    assert backend.permits.hold(longer)
+    assert list(backend.permits.all(TENANT)) == [longer]
+    backend.permits.leave(permit(3))
+    assert list(backend.permits.all(TENANT)) == [Permit(TENANT, 3, "", 0)]
+    assert backend.permits.take(permit(3, "b"), NOW_MS)
 
 
 def test_a_place_that_another_has_is_not_taken_held_or_left(backend: Backend) -> None:
-    backend.places.take(place(0), NOW_MS)
-    assert not backend.places.take(place(0, "b"), NOW_MS)
-    assert not backend.places.hold(place(0, "b"))
-    backend.places.leave(place(0, "b"))
-    assert list(backend.places.all(TENANT)) == [place(0)]
+    backend.permits.take(permit(0), NOW_MS)
+    assert not backend.permits.take(permit(0, "b"), NOW_MS)
+    assert not backend.permits.hold(permit(0, "b"))
+    backend.permits.leave(permit(0, "b"))
+    assert list(backend.permits.all(TENANT)) == [permit(0)]
 
 
 def test_a_repeat_of_an_applied_write_changes_nothing(backend: Backend) -> None:
     for _ in range(2):
-        assert backend.places.take(place(0), NOW_MS)
-        assert backend.places.hold(place(0))
+        assert backend.permits.take(permit(0), NOW_MS)
+        assert backend.permits.hold(permit(0))
     for _ in range(2):
-        backend.places.leave(place(0))
-    assert list(backend.places.all(TENANT)) == [Place(TENANT, 0, "", 0)]
+        backend.permits.leave(permit(0))
+    assert list(backend.permits.all(TENANT)) == [Permit(TENANT, 0, "", 0)]
 
 
 def test_a_lease_stands_for_the_grace_beyond_its_end(backend: Backend) -> None:
-    backend.places.take(place(0, until_ms=NOW_MS), NOW_MS - 30_000)
-    assert not backend.places.take(place(0, "b"), NOW_MS + TAKEOVER_GRACE_MS)
-    assert backend.places.take(place(0, "b"), NOW_MS + TAKEOVER_GRACE_MS + 1)
-    assert not backend.places.hold(place(0))  # whoever had it before finds out
+    backend.permits.take(permit(0, until_ms=NOW_MS), NOW_MS - 30_000)
+    assert not backend.permits.take(permit(0, "b"), NOW_MS + TAKEOVER_GRACE_MS)
+    assert backend.permits.take(permit(0, "b"), NOW_MS + TAKEOVER_GRACE_MS + 1)
+    assert not backend.permits.hold(permit(0))  # whoever had it before finds out
 
 
 def test_what_was_left_is_not_held_any_more(backend: Backend) -> None:
-    assert not backend.places.hold(place(0))
-    backend.places.take(place(0), NOW_MS)
-    backend.places.leave(place(0))
-    assert not backend.places.hold(place(0))
+    assert not backend.permits.hold(permit(0))
+    backend.permits.take(permit(0), NOW_MS)
+    backend.permits.leave(permit(0))
+    assert not backend.permits.hold(permit(0))
 
 
 def test_of_many_takers_exactly_one_has_the_place(backend: Backend) -> None:
     won: list[str] = []
 
     def take(holder: str) -> None:
-        if backend.places.take(place(0, holder), NOW_MS):
+        if backend.permits.take(permit(0, holder), NOW_MS):
             won.append(holder)
 
     _side_by_side(take)
-    assert [one.holder for one in backend.places.all(TENANT)] == won
+    assert [one.holder for one in backend.permits.all(TENANT)] == won
 
 
 def test_places_are_listed_in_order_and_by_tenant(backend: Backend) -> None:
-    numbers = [0, 2, 10, 9, MAX_TENANT_CAP - 1]
+    numbers = [0, 2, 10, 9, MAX_TENANT_CONCURRENCY - 1]
     for number in numbers:
-        backend.places.take(place(number), NOW_MS)
-    backend.places.take(replace(place(1), tenant=f"{TENANT}2"), NOW_MS)
-    assert [one.number for one in backend.places.all(TENANT)] == sorted(numbers)
+        backend.permits.take(permit(number), NOW_MS)
+    backend.permits.take(replace(permit(1), tenant=f"{TENANT}2"), NOW_MS)
+    assert [one.number for one in backend.permits.all(TENANT)] == sorted(numbers)
 
 
 # --- both -----------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_no_list_shows_them(backend: Backend) -> None:
     run = execution(job)
     backend.executions.swap(run, None)
     backend.circuits.swap(failed(FRESH))
-    backend.places.take(place(0), NOW_MS)
+    backend.permits.take(permit(0), NOW_MS)
     assert list(backend.executions.list(TENANT, job.id, 100, None).items) == [run]
     assert list(backend.executions.dead(TENANT, 100, None).items) == []
     assert list(backend.executions.missed(TENANT, job.id, 0, 10**14)) == []
@@ -188,9 +188,9 @@ def test_no_list_shows_them(backend: Backend) -> None:
 def test_damaged_rows_say_so(backend: Backend) -> None:
     assert backend.cloud is not None
     backend.circuits.swap(failed(FRESH))
-    backend.places.take(place(0), NOW_MS)
+    backend.permits.take(permit(0), NOW_MS)
     table = backend.cloud.tables.executions
-    for key, name in ((circuit_row(TENANT, KEY), "fa"), (place_row(TENANT, 0), "un")):
+    for key, name in ((circuit_row(TENANT, KEY), "fa"), (permit_row(TENANT, 0), "un")):
         backend.cloud.dynamodb.update_item(TableName=table, Key=key, UpdateExpression=f"REMOVE {name}")
     with pytest.raises(Unreadable, match=KEY):
         backend.circuits.get(TENANT, KEY)
@@ -198,14 +198,14 @@ def test_damaged_rows_say_so(backend: Backend) -> None:
     page = backend.circuits.list(TENANT, 10, None)
     assert ([circuit.key for circuit in page.items], len(page.unreadable)) == (["sqs:q"], 1)
     with pytest.raises(Unreadable, match="#cap#"):
-        backend.places.all(TENANT)
+        backend.permits.all(TENANT)
 
 
 def test_rows_live_long_enough() -> None:
     opened = failed(failed(FRESH))
     assert int(circuit_item(opened)["ttl"]["N"]) * 1_000 > opened.open_until_ms
-    assert int(place_item(place(0))["ttl"]["N"]) * 1_000 > NOW_MS + 30_000 + TAKEOVER_GRACE_MS
-    assert "ttl" not in place_item(place(0).left())
+    assert int(permit_item(permit(0))["ttl"]["N"]) * 1_000 > NOW_MS + 30_000 + TAKEOVER_GRACE_MS
+    assert "ttl" not in permit_item(permit(0).left())
 
 
 def _side_by_side(work: Callable[[str], None]) -> None:

@@ -6,42 +6,42 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.till import FAILED, OK, Till, till_at
+from tests.support.billing import FAILED, OK, BilledWorker, billed_worker_at
 from tests.support.world_examples import NOW_MS, TENANT
 from tidewheel.domain.fleet.circuit import Tolerance
-from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.engine.common.wheel_writer import Shelf
-from tidewheel.engine.worker.admission import Admission
-from tidewheel.engine.worker.circuit_breaker import Breaker
-from tidewheel.engine.worker.concurrency_limiter import Caps
+from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.worker.admission import AdmissionControl
+from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
+from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 
 PLAIN = (2, 0, 0)
 """Claim and finish."""
 
 
 @pytest.fixture
-def till(ministack_endpoint: str) -> Iterator[Till]:
-    with till_at(ministack_endpoint, SECOND_MS) as made:
+def billing(ministack_endpoint: str) -> Iterator[BilledWorker]:
+    with billed_worker_at(ministack_endpoint, SECOND_MS) as made:
         made.job(retry=RetryPolicy(max_attempts=1))
         starts(made)
         yield made
 
 
-def starts(till: Till, cap: int | None = None) -> None:
+def starts(billing: BilledWorker, cap: int | None = None) -> None:
     """Another worker process: its second failure in a row opens a target's circuit, and the tenant may have a cap."""
-    backend, clock, telemetry = till.backend, till.clock, till.telemetry
-    breaker = Breaker(backend.circuits, clock, telemetry, Tolerance(failures=2))
-    caps = Caps(backend.places, clock, telemetry, {} if cap is None else {TENANT: cap})
-    put = Shelf(backend.wheel, till.layouts).put
-    till.starts(Admission(backend.executions, breaker, caps, clock, telemetry, put))
+    backend, clock, telemetry = billing.backend, billing.clock, billing.telemetry
+    breaker = CircuitBreaker(backend.circuits, clock, telemetry, Tolerance(failures=2))
+    limiter = ConcurrencyLimiter(backend.permits, clock, telemetry, {} if cap is None else {TENANT: cap})
+    put = WheelWriter(backend.wheel, billing.layouts).put
+    billing.starts(AdmissionControl(backend.executions, breaker, limiter, clock, telemetry, put))
 
 
 @pytest.mark.ministack
-def test_a_target_that_works(till: Till) -> None:
+def test_a_target_that_works(billing: BilledWorker) -> None:
     """Half a read unit in five seconds, and never a write."""
-    assert [till.pays(number)[1] for number in range(7)] == [
+    assert [billing.pays(number)[1] for number in range(7)] == [
         (2, 0, 0.5),
         PLAIN,
         PLAIN,
@@ -53,45 +53,47 @@ def test_a_target_that_works(till: Till) -> None:
 
 
 @pytest.mark.ministack
-def test_a_target_that_fails(till: Till) -> None:
+def test_a_target_that_fails(billing: BilledWorker) -> None:
     """A write for each failure (and one for the list of dead letters), and for the success that undoes them."""
-    till.answer = lambda: FAILED
-    assert till.pays(0) == ("dead", (4, 0, 0.5))
-    till.answer = lambda: OK
-    assert till.pays(1) == ("succeeded", (3, 0, 0))
-    assert till.pays(2) == ("succeeded", PLAIN)
+    billing.answer = lambda: FAILED
+    assert billing.pays(0) == ("dead", (4, 0, 0.5))
+    billing.answer = lambda: OK
+    assert billing.pays(1) == ("succeeded", (3, 0, 0))
+    assert billing.pays(2) == ("succeeded", PLAIN)
 
 
 @pytest.mark.ministack
-def test_what_waits_for_a_circuit(till: Till) -> None:
+def test_what_waits_for_a_circuit(billing: BilledWorker) -> None:
     """Its record and an entry, whose deletion costs a unit later; what comes back in vain an entry alone."""
-    till.answer = lambda: FAILED
-    assert [till.pays(number)[1] for number in range(2)] == [(4, 0, 0.5), (4, 0, 0)]
-    assert till.pays(2) == ("waiting", (1, 1, 0))
-    assert till.pays(2, recorded=True) == ("waiting", (0, 1, 1))
-    till.clock.advance(10 * MINUTE_MS)
-    till.answer = lambda: OK
-    assert till.pays(2, recorded=True) == ("succeeded", (4, 0, 1.5))  # probe sent, and closed
-    assert till.pays(3) == ("succeeded", PLAIN)
+    billing.answer = lambda: FAILED
+    assert [billing.pays(number)[1] for number in range(2)] == [(4, 0, 0.5), (4, 0, 0)]
+    assert billing.pays(2) == ("waiting", (1, 1, 0))
+    assert billing.pays(2, recorded=True) == ("waiting", (0, 1, 1))
+    billing.clock.advance(10 * MINUTE_MS)
+    billing.answer = lambda: OK
+    assert billing.pays(2, recorded=True) == ("succeeded", (4, 0, 1.5))  # probe sent, and closed
+    assert billing.pays(3) == ("succeeded", PLAIN)
 
 
 @pytest.mark.ministack
-def test_a_run_under_a_cap(till: Till) -> None:
+def test_a_run_under_a_cap(billing: BilledWorker) -> None:
     """Its place, taken and left. The first that a process takes is looked for, all of the tenant's in one query."""
-    starts(till, cap=50)
-    assert till.pays(0) == ("succeeded", (4, 0, 1))  # half a unit for the circuit, and half for the places
-    assert [till.pays(number) for number in range(1, 4)] == [("succeeded", (4, 0, 0))] * 3
+    starts(billing, cap=50)
+    assert billing.pays(0) == ("succeeded", (4, 0, 1))  # half a unit for the circuit, and half for the places
+    assert [billing.pays(number) for number in range(1, 4)] == [("succeeded", (4, 0, 0))] * 3
 
 
 @pytest.mark.ministack
 @pytest.mark.parametrize(("cap", "looked"), [(5, 0.5), (50, 0.5), (1_000, 12)])
-def test_a_run_that_waits_for_a_place(till: Till, cap: int, looked: float) -> None:
+def test_a_run_that_waits_for_a_place(billing: BilledWorker, cap: int, looked: float) -> None:
     """Its record and an entry, and the query; within the second nobody looks again."""
-    rows = [Place(TENANT, number, f"{till.made.id}-000000000-s#00000000", NOW_MS + MINUTE_MS) for number in range(cap)]
+    rows = [
+        Permit(TENANT, number, f"{billing.made.id}-000000000-s#00000000", NOW_MS + MINUTE_MS) for number in range(cap)
+    ]
     for row in rows:
-        assert till.backend.places.take(row, NOW_MS)
-    starts(till, cap=cap)
-    why, (writes, entries, reads) = till.pays(0)
+        assert billing.backend.permits.take(row, NOW_MS)
+    starts(billing, cap=cap)
+    why, (writes, entries, reads) = billing.pays(0)
     assert (why, writes, entries) == ("waiting", 1, 1)
     assert 0.5 + 0.5 <= reads <= 0.5 + looked
-    assert till.pays(0, recorded=True) == ("waiting", (0, 1, 1))
+    assert billing.pays(0, recorded=True) == ("waiting", (0, 1, 1))

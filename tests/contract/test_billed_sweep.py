@@ -19,8 +19,8 @@ from tidewheel.domain.limits import DAY_MS, MINUTE_MS, RECONCILE_PAGE
 from tidewheel.domain.recurrence.schedule import Cron, Schedule
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.recovery.reconciler import Reconcile
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.recovery.reconciler import Reconciler
 
 JOBS = RECONCILE_PAGE + 20
 DAILY = Schedule(Cron("0 0 * * *", "UTC"))
@@ -48,7 +48,7 @@ def test_a_sweep_reads_less_than_a_unit_for_each_job(world: tuple[Backend, Bill]
     backend.control.establish(Layout.first(NOW_MS, 1))
     backend.control.advance(0, 1, dict.fromkeys((ring.level for ring in RINGS), midnight + DAY_MS))
     bill.clear()
-    tally = Reconcile(
+    tally = Reconciler(
         backend.jobs,
         backend.executions,
         backend.wheel,
@@ -56,7 +56,7 @@ def test_a_sweep_reads_less_than_a_unit_for_each_job(world: tuple[Backend, Bill]
         backend.queue,
         clock,
         RecordingTelemetry(),
-        Layouts(backend.control, clock, 1),
+        LayoutCache(backend.control, clock, 1),
     ).run()
     assert (tally.looked, tally.repaired) == (JOBS, 0)
     for line in bill.lines(JOBS):

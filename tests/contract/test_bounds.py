@@ -66,5 +66,5 @@ def test_a_function_is_invoked_once_and_waited_for() -> None:
     assert config.connect_timeout == 1
 
 
-def test_workers_and_errands_find_connections_enough() -> None:
+def test_workers_and_background_find_connections_enough() -> None:
     assert clients.dynamodb().meta.config.max_pool_connections >= 32

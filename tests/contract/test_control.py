@@ -12,7 +12,7 @@ from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.ports import Lost
+from tidewheel.ports import Fenced
 
 NOW_MS = 1_794_999_960_000
 CURSORS = {Level.MINUTES: 1_794_999_960_000, Level.SECONDS: 1_794_999_961_000}
@@ -90,7 +90,7 @@ def test_renew_raises_the_counter(backend: Backend) -> None:
 def test_who_was_overthrown_cannot_renew(backend: Backend) -> None:
     old = taken(backend)
     new = taken(backend, "two")
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         backend.control.renew(old)
     assert backend.control.lease() == new
 
@@ -98,12 +98,12 @@ def test_who_was_overthrown_cannot_renew(backend: Backend) -> None:
 def test_who_released_cannot_renew(backend: Backend) -> None:
     lease = taken(backend)
     backend.control.release(lease)
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         backend.control.renew(lease)
 
 
 def test_nobody_renews_what_never_was(backend: Backend) -> None:
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         backend.control.renew(Lease("one", 1, 0, "v1"))
     assert backend.control.lease() is None
 
@@ -155,15 +155,15 @@ def test_nobody_stands_for_what_never_was(backend: Backend) -> None:
     assert backend.control.lease() is None
 
 
-def claimed(backend: Backend, shard: int = 0, seat: int = 0, reign: int = 1) -> Holding:
-    holding = backend.control.claim(shard, backend.control.holding(shard), seat, reign)
+def claimed(backend: Backend, shard: int = 0, instance: int = 0, term: int = 1) -> Holding:
+    holding = backend.control.claim(shard, backend.control.holding(shard), instance, term)
     assert holding is not None
     return holding
 
 
-def test_seats_are_apart(backend: Backend) -> None:
+def test_instances_are_apart(backend: Backend) -> None:
     first, second = taken(backend), backend.control.take(None, "two", "v1", 1)
-    assert second == Lease("two", 1, 0, "v1", seat=1)
+    assert second == Lease("two", 1, 0, "v1", instance=1)
     assert backend.control.renew(second) == replace(second, counter=1)
     assert backend.control.lease() == first
     backend.control.release(second)
@@ -179,7 +179,7 @@ def test_a_shard_that_was_never_turned_has_no_cursors(backend: Backend) -> None:
 def test_cursors_survive_their_holders(backend: Backend) -> None:
     claimed(backend)
     backend.control.advance(0, 1, CURSORS)
-    assert claimed(backend, seat=1, reign=7) == Holding(2, 1, 7, CURSORS)
+    assert claimed(backend, instance=1, term=7) == Holding(2, 1, 7, CURSORS)
 
 
 def test_cursors_are_replaced_and_may_come_one_at_a_time(backend: Backend) -> None:
@@ -199,18 +199,18 @@ def test_of_two_claims_with_the_same_view_one_wins(backend: Backend) -> None:
 
 
 def test_a_former_holder_is_fenced_off(backend: Backend) -> None:
-    old, new = claimed(backend), claimed(backend, seat=1)
-    with pytest.raises(Lost):
+    old, new = claimed(backend), claimed(backend, instance=1)
+    with pytest.raises(Fenced):
         backend.control.advance(0, old.epoch, CURSORS)
     backend.control.vacate(0, old.epoch)
     assert backend.control.holding(0) == new
 
 
 def test_a_shard_is_advanced_by_who_holds_it(backend: Backend) -> None:
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         backend.control.advance(0, 1, CURSORS)
     claimed(backend)
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         backend.control.advance(0, 2, CURSORS)
     assert backend.control.holding(0) == Holding(1, 0, 1)
 
@@ -220,7 +220,7 @@ def test_a_vacated_shard_keeps_its_epoch_and_cursors(backend: Backend) -> None:
     backend.control.advance(0, 1, CURSORS)
     backend.control.vacate(0, 1)
     assert backend.control.holding(0) == Holding(1, None, 1, CURSORS)
-    assert claimed(backend, seat=1, reign=2) == Holding(2, 1, 2, CURSORS)
+    assert claimed(backend, instance=1, term=2) == Holding(2, 1, 2, CURSORS)
 
 
 def test_vacating_what_nobody_holds_makes_nothing(backend: Backend) -> None:
@@ -231,7 +231,7 @@ def test_vacating_what_nobody_holds_makes_nothing(backend: Backend) -> None:
 def test_shards_and_leases_are_apart(backend: Backend) -> None:
     lease = taken(backend)
     claimed(backend)
-    claimed(backend, shard=12, reign=5)
+    claimed(backend, shard=12, term=5)
     backend.control.advance(12, 1, CURSORS)
     assert backend.control.holding(0) == Holding(1, 0, 1)
     assert backend.control.holding(12) == Holding(1, 0, 5, CURSORS)

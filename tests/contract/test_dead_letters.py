@@ -55,7 +55,7 @@ def test_pages(backend: Backend) -> None:
         cursor = page.cursor
         if cursor is None:
             break
-        assert cursor == page.items[-1].death
+        assert cursor == page.items[-1].failure_key
     assert seen == records[::-1]
 
 

@@ -17,7 +17,7 @@ from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import Origin
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.ports import Lost
+from tidewheel.ports import Fenced
 
 JOB = a_job()
 FIRST = execution(JOB)
@@ -98,7 +98,7 @@ def test_of_many_claimers_exactly_one_succeeds(backend: Backend) -> None:
 
 @pytest.mark.parametrize("expected", [0, 1])
 def test_a_record_that_is_gone_is_lost(backend: Backend, expected: int) -> None:
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         backend.executions.swap(after(FIRST), expected)
     assert backend.executions.get(TENANT, FIRST.id) is None
 

@@ -12,7 +12,17 @@ from botocore.stub import Stubber
 
 from tests.support.tables import Tables
 from tests.support.world import Backend, Cloud, cloud_backend
-from tests.support.world_examples import NOW_MS, ROUTE, TENANT, a_job, asked, chain, dispatch, execution, minute
+from tests.support.world_examples import (
+    NOW_MS,
+    ROUTE,
+    TENANT,
+    a_job,
+    asked,
+    dispatch,
+    execution,
+    minute,
+    schedule_entry,
+)
 from tidewheel.adapters.aws import clients, dynamo
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.logs import key_of
@@ -27,7 +37,7 @@ from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.ports import Lost, PortError, Throttled
+from tidewheel.ports import Fenced, PortError, Throttled
 
 URL = "https://sqs.us-east-1.amazonaws.com/111122223333/queue"
 JOB, LEASE = a_job(), Lease("one", 1, 0, "v1")
@@ -50,8 +60,8 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "locks.get": lambda world: world.locks.get(TENANT, JOB.id),
     "locks.swap": lambda world: world.locks.swap(Lock(TENANT, JOB.id).given(execution(JOB).id, NOW_MS)),
     "wheel.load": lambda world: world.wheel.load(minute()),
-    "wheel.put": lambda world: world.wheel.put(Placed(minute(), chain(JOB))),
-    "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [chain(JOB)]),
+    "wheel.put": lambda world: world.wheel.put(Placed(minute(), schedule_entry(JOB))),
+    "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [schedule_entry(JOB)]),
     "wheel.remove": lambda world: world.wheel.remove(minute(), KEYS),
     "wheel.quarantine": lambda world: world.wheel.quarantine(Quarantined(minute(), "e#1", "x", "w", "p", NOW_MS)),
     "control.lease": lambda world: world.control.lease(),
@@ -72,7 +82,7 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
 SQS_CALLS: dict[str, Callable[[Backend], object]] = {
     "queue.send": lambda world: world.queue.send(ROUTE, [dispatch()]),
     "queue.waiting": lambda world: world.queue.waiting(ROUTE),
-    "queue.postpone": lambda world: world.queue.postpone(ROUTE, "receipt", 2_000),
+    "queue.postpone": lambda world: world.queue.retry_later(ROUTE, "receipt", 2_000),
     "queue.receive": lambda world: world.queue.receive(ROUTE, 10, 2_000),
     "queue.hide": lambda world: world.queue.hide(ROUTE, ["receipt"], 2_000),
     "queue.delete": lambda world: world.queue.delete(ROUTE, ["receipt"]),
@@ -367,7 +377,7 @@ def test_what_may_have_been_applied_is_not_called_throttled(
 
 def test_a_condition_fails_without_a_record(world: Backend, stub: dict[str, Stubber]) -> None:
     failing(stub, "executions.swap", "ConditionalCheckFailedException")
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         world.executions.swap(execution(JOB), 1)
 
 
@@ -376,7 +386,7 @@ def test_a_launch_that_fails(stub: dict[str, Stubber]) -> None:
     stub["lambda"].add_response(
         "invoke",
         {"StatusCode": 202},
-        {"FunctionName": "scheduler", "InvocationType": "Event", "Payload": b'{"seat": 1}'},
+        {"FunctionName": "scheduler", "InvocationType": "Event", "Payload": b'{"instance": 1}'},
     )
     launcher.launch(1)
     stub["lambda"].add_client_error("invoke", "TooManyRequestsException")

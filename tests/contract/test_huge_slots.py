@@ -12,7 +12,7 @@ import pytest
 from tests.support.later import Later
 from tests.support.memory_stack import START_MS, MemoryStack
 from tests.support.world import Backend, memory, moto
-from tests.support.world_examples import NOW_MS, a_job, chain, minute
+from tests.support.world_examples import NOW_MS, a_job, minute, schedule_entry
 from tidewheel.adapters.aws.wheel import single_item
 from tidewheel.adapters.memory import MemoryJobs, RecordingTelemetry, SettableClock, World
 from tidewheel.domain.jobs.job import Job
@@ -23,15 +23,15 @@ from tidewheel.domain.wheel.levels import Level, Slot
 from tidewheel.domain.wheel.load import Load
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES, Span
 from tidewheel.engine.common.backoff import Backoff
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.scheduler.background_io import Errands
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.context import Shard, Stores
 from tidewheel.engine.scheduler.shard.loading import Loaded, Loader
 from tidewheel.engine.scheduler.shard.window import Window
 
 SLOT = minute()
-SINGLE = [chain(a_job(n), NOW_MS + n * 11) for n in range(5_200)]
-PACKED = [chain(a_job(10_000 + n), NOW_MS + n) for n in range(700)]
+SINGLE = [schedule_entry(a_job(n), NOW_MS + n * 11) for n in range(5_200)]
+PACKED = [schedule_entry(a_job(10_000 + n), NOW_MS + n) for n in range(700)]
 
 
 @pytest.fixture(params=["memory", "moto"])
@@ -67,7 +67,7 @@ class Counted:
 
 
 class Reading:
-    """A loader whose errands run one at a time, and what it handed out."""
+    """A loader whose background calls run one at a time, and what it handed out."""
 
     def __init__(
         self, backend: Backend, slot: Slot = SLOT, span: Span = EVERYTHING, known: frozenset[str] = frozenset()
@@ -76,13 +76,13 @@ class Reading:
         stores = Stores(self.wheel, self.jobs, backend.control, backend.executions)  # type: ignore[arg-type]
         clock, telemetry = SettableClock(NOW_MS), RecordingTelemetry()
         self.executor = Later()
-        self.errands = Errands(self.executor, clock, telemetry, Backoff(Random(0)))
+        self.background = BackgroundIO(self.executor, clock, telemetry, Backoff(Random(0)))
         self.window = Window(slot, ends_ms=0)
         self.taken: list[Loaded] = []
         self.pages_then: list[int] = []
         self.ended: list[int] = []
-        layouts = Layouts(backend.control, clock, 1)
-        loader = Loader(Shard(0, 1, stores, self.errands, telemetry, clock, layouts), self._take)
+        layouts = LayoutCache(backend.control, clock, 1)
+        loader = Loader(Shard(0, 1, stores, self.background, telemetry, clock, layouts), self._take)
         loader.read(self.window, span, known, self.ended.append)
 
     def _take(self, window: Window, loaded: Loaded) -> None:
@@ -93,7 +93,7 @@ class Reading:
 
     def step(self) -> None:
         self.executor.run(1)
-        self.errands.collect()
+        self.background.collect()
 
     def finish(self) -> None:
         while self.executor.waiting:
@@ -166,7 +166,7 @@ def test_a_coarse_slot_is_paged_without_a_look_at_jobs(backend: Backend) -> None
 
 
 def test_a_slot_whose_entries_are_all_due_at_once(backend: Backend) -> None:
-    entries = [chain(a_job(n), NOW_MS) for n in range(2_500)]
+    entries = [schedule_entry(a_job(n), NOW_MS) for n in range(2_500)]
     put(backend, entries)
     reading = Reading(backend)
     reading.finish()
@@ -175,7 +175,7 @@ def test_a_slot_whose_entries_are_all_due_at_once(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])
-def test_a_normal_slot_is_one_errand_with_one_request_for_each_table(backend: Backend, count: int) -> None:
+def test_a_normal_slot_is_one_background_call_with_one_request_for_each_table(backend: Backend, count: int) -> None:
     put(backend, SINGLE[: count // 2])
     if count:
         backend.wheel.put_pack(SLOT, pack_key(0, 1, 0), PACKED[: count - count // 2])
@@ -196,6 +196,6 @@ def test_a_huge_slot_fires_everything_once_and_leaves_nothing() -> None:
     stack.turn_for(240_000)
     assert sorted(stack.caller.nominal) == [START_MS + 120_000 + n * 20 for n in range(2_300)]
     assert not any(stack.world.singles.values())
-    assert not stack.telemetry.alarms
+    assert not stack.telemetry.errors
     late = [called - call.due_ms for called, call in stack.caller.calls]
     assert max(late) <= 1_000

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.world import Backend
-from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, execution, full_job, minute
+from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, execution, full_job, minute, schedule_entry
 from tidewheel.domain.jobs.job import Generation, Job, JobState
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import late
@@ -23,7 +23,7 @@ def edited(job: Job, name: str = "edited") -> Job:
 
 
 def placed(job: Job, nominal_ms: int = NOW_MS) -> Placed:
-    return Placed(minute(), chain(job, nominal_ms))
+    return Placed(minute(), schedule_entry(job, nominal_ms))
 
 
 def test_create_stores_record_generation_entry_and_execution(backend: Backend) -> None:
@@ -78,7 +78,7 @@ def test_replace_stores_the_next_generation_and_its_entry(backend: Backend) -> N
     assert backend.jobs.replace(new, 1, placed(new)) is True
     assert backend.jobs.get(TENANT, job.id, consistent=True) == new
     assert backend.jobs.generations(TENANT, job.id, 1) == {1: Generation.of(job), 2: Generation.of(new)}
-    assert list(backend.wheel.load(minute()).singles.values()) == [chain(new)]
+    assert list(backend.wheel.load(minute()).singles.values()) == [schedule_entry(new)]
 
 
 @pytest.mark.parametrize("expected", [0, 2])
@@ -202,7 +202,7 @@ def test_of_many_creators_of_one_id_exactly_one_succeeds(backend: Backend) -> No
 def test_requeue_stores_the_execution_and_its_entry(backend: Backend) -> None:
     place, queued = asked(a_job())
     assert backend.executions.swap(queued, None) is None
-    again = replace(queued, version=2, spent=3, attempt=3)
+    again = replace(queued, version=2, uncounted_attempts=3, attempt=3)
     assert backend.jobs.requeue(place, again) is True
     assert backend.executions.get(TENANT, queued.id) == again
     assert list(backend.wheel.load(place.slot).singles.values()) == [place.entry]

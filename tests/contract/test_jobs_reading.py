@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.world import Backend
-from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, some_id
+from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, schedule_entry, some_id
 from tidewheel.adapters.aws.records import generation_sort, job_key
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.jobs.job import Generation, Job, JobState
@@ -115,7 +115,7 @@ def test_an_unreadable_generation_stops_nobody_elses_entry(backend: Backend) -> 
     bad, good = stored(backend, 2)
     backend.jobs.replace(bad.edited(bad.definition, bad.state, NOW_MS + MINUTE_MS), 1, None)
     damage(backend, job_key(TENANT, bad.id, generation_sort(1)), "s", "{")
-    loaded = resolve(backend.jobs, Load(packs={"p#1": [chain(bad), chain(good)]}))
+    loaded = resolve(backend.jobs, Load(packs={"p#1": [schedule_entry(bad), schedule_entry(good)]}))
     assert list(loaded.unreadable) == [(TENANT, bad.id)]
     assert loaded.jobs[TENANT, good.id] == good
 

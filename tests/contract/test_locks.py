@@ -14,7 +14,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.limits import LOCK_RETENTION_MS, MAX_DELAY_MS, MINUTE_MS, RETENTION_MS
-from tidewheel.ports import Lost
+from tidewheel.ports import Fenced
 
 JOB = a_job()
 FREE = Lock(TENANT, JOB.id)
@@ -82,7 +82,7 @@ def test_of_many_takers_exactly_one_succeeds(backend: Backend) -> None:
 
 
 def test_a_lock_that_is_gone_is_lost(backend: Backend) -> None:
-    with pytest.raises(Lost):
+    with pytest.raises(Fenced):
         backend.locks.swap(FREE.given(ONE, NOW_MS).given("", NOW_MS))
     assert backend.locks.get(TENANT, JOB.id) is None
 

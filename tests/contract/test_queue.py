@@ -93,7 +93,7 @@ def test_routes_are_apart(backend: Backend) -> None:
 def test_a_postponed_message_is_hidden_and_its_neighbour_is_not(backend: Backend, delay_ms: int) -> None:
     backend.queue.send(ROUTE, [dispatch(1), dispatch(2)])
     receipts = {load(body): receipt for _ in range(10) for receipt, body in backend.receive(ROUTE)}
-    backend.queue.postpone(ROUTE, receipts[dispatch(1)], delay_ms)
+    backend.queue.retry_later(ROUTE, receipts[dispatch(1)], delay_ms)
     seen = set(received(backend).values())
     assert dispatch(2) in seen
     assert delay_ms < MINUTE_MS or dispatch(1) not in seen  # a second and a half may pass while one looks
@@ -102,9 +102,9 @@ def test_a_postponed_message_is_hidden_and_its_neighbour_is_not(backend: Backend
 def test_a_message_postponed_by_nothing_is_there_at_once(backend: Backend) -> None:
     backend.queue.send(ROUTE, [dispatch()])
     ((receipt, _body),) = backend.receive(ROUTE)
-    backend.queue.postpone(ROUTE, receipt, MINUTE_MS)
+    backend.queue.retry_later(ROUTE, receipt, MINUTE_MS)
     assert not received(backend)
-    backend.queue.postpone(ROUTE, receipt, 0)
+    backend.queue.retry_later(ROUTE, receipt, 0)
     assert list(received(backend).values()) == [dispatch()]
 
 
@@ -112,7 +112,7 @@ def test_a_route_that_is_not_deployed(backend: Backend) -> None:
     with pytest.raises(PortError, match="moon-normal"):
         backend.queue.send(NOWHERE, [dispatch()])
     with pytest.raises(PortError, match="moon-normal"):
-        backend.queue.postpone(NOWHERE, "receipt", MINUTE_MS)
+        backend.queue.retry_later(NOWHERE, "receipt", MINUTE_MS)
     with pytest.raises(PortError, match="moon-normal"):
         backend.queue.waiting(NOWHERE)
 
@@ -123,7 +123,7 @@ def test_what_waits_is_counted_by_route_and_what_is_hidden_is_not(backend: Backe
     assert backend.queue.waiting(ROUTE) == 2
     assert backend.queue.waiting(ROUTES[0]) == 0
     ((receipt, _body), *_) = backend.receive(ROUTE)
-    backend.queue.postpone(ROUTE, receipt, MINUTE_MS)
+    backend.queue.retry_later(ROUTE, receipt, MINUTE_MS)
     assert backend.queue.waiting(ROUTE) == 1
 
 

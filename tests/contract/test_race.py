@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.calls import a_keeper, an_admission
+from tests.support.calls import a_lease_renewer, an_admission
 from tests.support.polling import until
 from tests.support.world import Backend, ministack_world
-from tests.support.world_examples import ROUTE, TENANT, a_job, chain
+from tests.support.world_examples import ROUTE, TENANT, a_job, schedule_entry
 from tidewheel.adapters.aws.records import read_execution
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.memory import RecordingTelemetry
@@ -30,12 +30,12 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.recurrence.schedule import At, Schedule
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import place
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import Ticker
-from tidewheel.engine.worker.consumer import Batch
-from tidewheel.engine.worker.runner import Run
-from tidewheel.ports import Call, Lost, PortError, Received
+from tidewheel.engine.scheduler.loop import SchedulerLoop
+from tidewheel.engine.worker.consumer import Consumer
+from tidewheel.engine.worker.runner import Runner
+from tidewheel.ports import Call, Fenced, PortError, Received
 from tidewheel.wire.message import load
 
 ENTRIES = int(os.environ.get("RACE_ENTRIES", "2000"))
@@ -65,8 +65,8 @@ class Race:
     _deciding: threading.Lock = field(default_factory=threading.Lock)
 
     @property
-    def layouts(self) -> Layouts:
-        return Layouts(self.backend.control, self.clock, SHARDS)
+    def layouts(self) -> LayoutCache:
+        return LayoutCache(self.backend.control, self.clock, SHARDS)
 
     # --- the entries --------------------------------------------------------------------------------------
 
@@ -80,17 +80,17 @@ class Race:
     def _write(self, number: int, due_ms: int) -> str:
         job = a_job(number, schedule=Schedule(At(due_ms)))
         slot = place(due_ms, self.clock.now_ms(), self.layouts.shard_of(TENANT, job.id))
-        assert self.backend.jobs.create(job, Placed(slot, chain(job, due_ms)), None)
+        assert self.backend.jobs.create(job, Placed(slot, schedule_entry(job, due_ms)), None)
         return str(ExecutionId(job.id, due_ms))
 
     # --- the schedulers -----------------------------------------------------------------------------------
 
-    def schedule(self, owner: str, seat: int) -> None:
-        """A scheduler of a seat that starts again whenever it is over, until it is killed or all is."""
+    def schedule(self, owner: str, instance: int) -> None:
+        """A scheduler of an instance that starts again whenever it is over, until it is killed or all is."""
         telemetry = self.dispatched[owner] = RecordingTelemetry()
         backend = self.backend
         with ThreadPoolExecutor(16) as executor:
-            ticker = Ticker(
+            scheduler_loop = SchedulerLoop(
                 Stores(backend.wheel, backend.jobs, backend.control, backend.executions),
                 backend.queue,
                 self,
@@ -100,18 +100,18 @@ class Race:
                 self.layouts,
                 owner,
                 "v1",
-                seat,
+                instance,
                 SEATS,
             )
             while not self.over.is_set():
                 try:
-                    ticker.run(partial(self._remaining, owner))
+                    scheduler_loop.run(partial(self._remaining, owner))
                 except Killed:
                     return
-                except (PortError, Lost):
+                except (PortError, Fenced):
                     continue
 
-    def launch(self, seat: int) -> None:
+    def launch(self, instance: int) -> None:
         """Both run already."""
 
     def _remaining(self, owner: str) -> int:
@@ -133,7 +133,7 @@ class Race:
         """A worker's loop, as Lambda's poller has it: receive, run, delete what does not have to come back."""
         cloud, backend = self.backend.cloud, self.backend
         assert cloud is not None
-        flow = Run(
+        flow = Runner(
             backend.jobs,
             backend.executions,
             backend.wheel,
@@ -143,10 +143,10 @@ class Race:
             self.worked,
             self.layouts,
             backend.locks,
-            a_keeper(backend.executions, self.clock, self.worked),
+            a_lease_renewer(backend.executions, self.clock, self.worked),
             an_admission(backend.executions, self.clock, self.worked),
         )
-        batch, url = Batch(flow, backend.queue, self.worked, load), cloud.urls[ROUTE]
+        batch, url = Consumer(flow, backend.queue, self.worked, load), cloud.urls[ROUTE]
         while not self.over.is_set():
             answer = cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
             messages = answer.get("Messages", [])
@@ -192,7 +192,7 @@ def test_nothing_is_lost_and_nothing_is_claimed_twice(ministack_endpoint: str) -
     with ministack_world(ministack_endpoint) as backend:
         race = Race(backend)
         owed = race.write()
-        schedulers = (partial(race.schedule, owner, seat) for seat, owner in enumerate(("first", "second")))
+        schedulers = (partial(race.schedule, owner, instance) for instance, owner in enumerate(("first", "second")))
         with running(race, *schedulers, *[race.work] * WORKERS):
             until(lambda: len(race.calls) >= ENTRIES or None, "a call for each entry", within_s=WITHIN_S)
             until(lambda: sum(r.state is State.SUCCEEDED for r in race.records()) >= ENTRIES, "every finish")

@@ -15,13 +15,13 @@ from tests.support.world_examples import (
     NOW_MS,
     TENANT,
     a_job,
-    chain,
     execution,
     executions,
     full_execution,
     full_job,
     jobs,
     minute,
+    schedule_entry,
 )
 from tidewheel.adapters.aws.records import (
     execution_item,
@@ -131,7 +131,7 @@ def test_what_is_over_some_day_expires_a_month_later() -> None:
 def test_what_rests_in_a_slot_expires_long_after_it_and_what_is_late_does_not(backend: Backend) -> None:
     """Deletions that a crash prevented are made up for; what is late may be years overdue."""
     assert backend.cloud is not None
-    entry = chain(a_job())
+    entry = schedule_entry(a_job())
     backend.wheel.put(Placed(minute(), entry))
     backend.wheel.put(Placed(late(0), entry))
     backend.wheel.put_pack(minute(), "p#1", [entry])

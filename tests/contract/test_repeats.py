@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.world import Backend
-from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, chain, execution, minute
+from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, execution, minute, schedule_entry
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet.lease import Holding, Lease
@@ -78,8 +78,8 @@ def test_a_lock_is_taken_once(backend: Backend) -> None:
 
 
 def test_the_wheel_keeps_one_of_each(backend: Backend) -> None:
-    repeated(backend, lambda: backend.wheel.put(Placed(minute(), chain(JOB))))
-    repeated(backend, lambda: backend.wheel.put_pack(minute(), "p#1", [chain(a_job(2))]))
+    repeated(backend, lambda: backend.wheel.put(Placed(minute(), schedule_entry(JOB))))
+    repeated(backend, lambda: backend.wheel.put_pack(minute(), "p#1", [schedule_entry(a_job(2))]))
     load = backend.wheel.load(minute())
     assert (len(load.singles), len(load.packed)) == (1, 1)
     repeated(backend, lambda: backend.wheel.remove(minute(), list(load.singles)))

@@ -27,7 +27,7 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.ids import ExecutionId, job_id
 from tidewheel.domain.jobs.job import Target
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Call
 from tidewheel.wiring.callers import Callers, found
 
@@ -226,7 +226,7 @@ def test_a_run_that_fails_is_followed_by_another(aws: Aws) -> None:
 
 def test_a_run_is_stopped_when_its_call_is_cancelled(aws: Aws) -> None:
     machine, execution = aws.machine(Type="Wait", Seconds=600, End=True), an_execution()
-    progress = OpenProgress(SystemClock())
+    progress = OpenCallProgress(SystemClock())
     call = replace(aws.a_call("stepfunctions", 1, execution, machine=machine, wait=True), progress=progress)
     answers: list[Answer] = []
     waiting = threading.Thread(target=lambda: answers.append(aws.callers["stepfunctions"].call(call)))

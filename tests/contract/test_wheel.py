@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.world import Backend
-from tests.support.world_examples import NOW_MS, TENANT, a_job, chain, execution, minute, waiting
+from tests.support.world_examples import NOW_MS, TENANT, a_job, execution, minute, schedule_entry, waiting
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import MINUTE_MS, QUARANTINE_CHARS, QUARANTINE_RETENTION_MS, REASON_CHARS
@@ -19,7 +19,7 @@ from tidewheel.engine.common.slot_reader import whole
 
 SLOT = minute()
 JOB = a_job()
-CHAIN = chain(JOB, delay_ms=250)
+CHAIN = schedule_entry(JOB, delay_ms=250)
 WAITING = replace(
     waiting(execution(JOB), attempt=2, due_ms=NOW_MS + 9), route=Route("lambda", "critical"), precision=Precision.HIGH
 )
@@ -36,8 +36,8 @@ def key(sequence: int, *, shard: int = 0, epoch: int = 1) -> str:
     return f"p#{shard:04d}#{epoch:08d}#{sequence:08d}"
 
 
-def chains(count: int, job: int = 1) -> list[Entry]:
-    return [chain(a_job(job), NOW_MS + n) for n in range(count)]
+def schedule_entries(count: int, job: int = 1) -> list[Entry]:
+    return [schedule_entry(a_job(job), NOW_MS + n) for n in range(count)]
 
 
 def spoil(backend: Backend, sort: str, *, slot: Slot = SLOT, **attributes: str) -> None:
@@ -73,13 +73,19 @@ def test_an_equal_single_is_overwritten(backend: Backend) -> None:
 
 def test_two_writers_of_one_job_do_not_overwrite_each_other(backend: Backend) -> None:
     """Another generation, another attempt, another instant: each has a key of its own."""
-    entries = [CHAIN, replace(CHAIN, generation=2), WAITING, replace(WAITING, attempt=3), chain(JOB, NOW_MS + 1)]
+    entries = [
+        CHAIN,
+        replace(CHAIN, generation=2),
+        WAITING,
+        replace(WAITING, attempt=3),
+        schedule_entry(JOB, NOW_MS + 1),
+    ]
     keys = put(backend, *entries)
     assert backend.wheel.load(SLOT).singles == dict(zip(keys, entries, strict=True))
 
 
 def test_packs_hold_their_entries_in_order(backend: Backend) -> None:
-    entries = [*chains(40), WAITING]
+    entries = [*schedule_entries(40), WAITING]
     backend.wheel.put_pack(SLOT, key(0), entries)
     load = backend.wheel.load(SLOT)
     assert list(load.packed) == entries
@@ -87,7 +93,7 @@ def test_packs_hold_their_entries_in_order(backend: Backend) -> None:
 
 
 def test_packs_under_different_keys_do_not_overwrite_each_other(backend: Backend) -> None:
-    entries = chains(4)
+    entries = schedule_entries(4)
     keys = [key(0), key(1), key(0, epoch=2), key(0, shard=1)]
     for each, entry in zip(keys, entries, strict=True):
         backend.wheel.put_pack(SLOT, each, [entry])
@@ -95,14 +101,14 @@ def test_packs_under_different_keys_do_not_overwrite_each_other(backend: Backend
 
 
 def test_a_repeated_pack_is_there_once(backend: Backend) -> None:
-    backend.wheel.put_pack(SLOT, key(0), chains(3))
-    backend.wheel.put_pack(SLOT, key(0), chains(3))
-    assert list(backend.wheel.load(SLOT).packed) == chains(3)
+    backend.wheel.put_pack(SLOT, key(0), schedule_entries(3))
+    backend.wheel.put_pack(SLOT, key(0), schedule_entries(3))
+    assert list(backend.wheel.load(SLOT).packed) == schedule_entries(3)
 
 
 def test_the_span_of_singles_leaves_the_packs_out(backend: Backend) -> None:
     (single,) = put(backend, CHAIN)
-    backend.wheel.put_pack(SLOT, key(0), chains(3, job=2))
+    backend.wheel.put_pack(SLOT, key(0), schedule_entries(3, job=2))
     load = backend.wheel.load(SLOT, SINGLES)
     assert load.singles == {single: CHAIN}
     assert list(load.packed) == []
@@ -112,12 +118,12 @@ def test_the_span_of_singles_leaves_the_packs_out(backend: Backend) -> None:
 def test_slots_are_apart(backend: Backend) -> None:
     slots = [SLOT, minute(shard=1), minute(NOW_MS + MINUTE_MS), Slot(Level.SECONDS, NOW_MS, 0), late(0), late(1)]
     for n, slot in enumerate(slots):
-        put(backend, chain(a_job(n)), slot=slot)
-        backend.wheel.put_pack(slot, key(0), [chain(a_job(n + 100))])
+        put(backend, schedule_entry(a_job(n)), slot=slot)
+        backend.wheel.put_pack(slot, key(0), [schedule_entry(a_job(n + 100))])
     for n, slot in enumerate(slots):
         load = backend.wheel.load(slot)
-        assert list(load.singles.values()) == [chain(a_job(n))]
-        assert list(load.packed) == [chain(a_job(n + 100))]
+        assert list(load.singles.values()) == [schedule_entry(a_job(n))]
+        assert list(load.packed) == [schedule_entry(a_job(n + 100))]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +142,7 @@ def test_an_unreadable_line_of_a_pack_hides_no_neighbour(backend: Backend) -> No
     lines = [f"o|{TENANT}|{job}|1|{NOW_MS}|0", "o|broken", f"o|{TENANT}|{job}|1|{NOW_MS + 1}|0"]
     spoil(backend, key(0), v="\n".join(lines))
     load = backend.wheel.load(SLOT)
-    assert list(load.packed) == chains(2)
+    assert list(load.packed) == schedule_entries(2)
     assert len(load.damaged) == 1
 
 
@@ -152,7 +158,7 @@ def test_an_item_of_another_shape_hides_no_neighbour(backend: Backend, sort: str
 
 
 def test_remove_takes_the_named_and_leaves_the_rest(backend: Backend) -> None:
-    keys = put(backend, *chains(3))
+    keys = put(backend, *schedule_entries(3))
     backend.wheel.put_pack(SLOT, key(0), [CHAIN])
     backend.wheel.remove(SLOT, [keys[0], keys[2]])
     load = backend.wheel.load(SLOT)
@@ -169,13 +175,13 @@ def test_remove_of_what_is_gone_does_not_matter(backend: Backend) -> None:
 
 
 def test_remove_of_many(backend: Backend) -> None:
-    keys = put(backend, *chains(60))
+    keys = put(backend, *schedule_entries(60))
     backend.wheel.remove(SLOT, keys[:-1])
     assert list(backend.wheel.load(SLOT).singles) == keys[-1:]
 
 
 def test_a_slot_of_more_than_a_thousand_entries(backend: Backend) -> None:
-    entries = chains(1_003)
+    entries = schedule_entries(1_003)
     keys = put(backend, *entries)
     for span in (EVERYTHING, SINGLES):
         first = backend.wheel.load(SLOT, span)
@@ -189,7 +195,7 @@ def test_a_slot_of_more_than_a_thousand_entries(backend: Backend) -> None:
 
 def test_a_slot_of_more_than_a_megabyte(backend: Backend) -> None:
     """DynamoDB ends a page there, full or not."""
-    packs = [[chain(a_job(job), NOW_MS + n) for n in range(300)] for job in range(70)]
+    packs = [[schedule_entry(a_job(job), NOW_MS + n) for n in range(300)] for job in range(70)]
     for sequence, pack in enumerate(packs):
         backend.wheel.put_pack(SLOT, key(sequence), pack)
     assert whole(backend.wheel, SLOT, EVERYTHING).packed == [entry for pack in packs for entry in pack]
@@ -197,7 +203,7 @@ def test_a_slot_of_more_than_a_megabyte(backend: Backend) -> None:
 
 def test_a_page_that_just_holds_everything(backend: Backend) -> None:
     """A store may or may not know that nothing follows; if it does not, what follows is empty."""
-    keys = put(backend, *chains(1_000))
+    keys = put(backend, *schedule_entries(1_000))
     load = backend.wheel.load(SLOT)
     assert list(load.singles) == keys
     if load.rest is not None:
@@ -205,9 +211,9 @@ def test_a_page_that_just_holds_everything(backend: Backend) -> None:
 
 
 def test_spans_read_side_by_side_hold_everything_once(backend: Backend) -> None:
-    entries = [chain(a_job(n), NOW_MS + n * 53) for n in range(1_100)]
+    entries = [schedule_entry(a_job(n), NOW_MS + n * 53) for n in range(1_100)]
     keys = put(backend, *entries)
-    backend.wheel.put_pack(SLOT, key(0), chains(3, job=5_000))
+    backend.wheel.put_pack(SLOT, key(0), schedule_entries(3, job=5_000))
     spoil(backend, "e#odd", v="nonsense")
     first = backend.wheel.load(SLOT)
     assert first.rest is not None
@@ -215,12 +221,12 @@ def test_spans_read_side_by_side_hold_everything_once(backend: Backend) -> None:
     assert len(spans) > 1
     loads = [whole(backend.wheel, SLOT, span) for span in spans]
     assert [single for load in loads for single in load.singles] == keys[1_000:]
-    assert [entry for load in loads for entry in load.packed] == chains(3, job=5_000)
+    assert [entry for load in loads for entry in load.packed] == schedule_entries(3, job=5_000)
     assert [bad.key for load in loads for bad in load.damaged] == ["e#odd"]
 
 
 def test_a_span_holds_what_lies_between_its_ends(backend: Backend) -> None:
-    keys = put(backend, *chains(10))
+    keys = put(backend, *schedule_entries(10))
     assert list(backend.wheel.load(SLOT, Span(keys[2], keys[5])).singles) == keys[2:6]
     assert list(backend.wheel.load(SLOT, Span(keys[2], keys[5], after=keys[3])).singles) == keys[4:6]
     assert len(backend.wheel.load(SLOT, Span(keys[2], keys[5], after=keys[5]))) == 0

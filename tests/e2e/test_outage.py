@@ -26,7 +26,7 @@ SECOND_MS = 1_000
 OUTAGE_MS = int(os.environ.get("OUTAGE_S", "20")) * SECOND_MS
 SCHEDULER = physical(DEFAULT_DEPLOYMENT, Function.SCHEDULER)
 GRACE = "3s"
-"""Less than ``limits.STILL_MS``, before which nobody takes a dead scheduler's seat: the whole outage is past it."""
+"""Less than ``limits.STILL_MS``, before which nobody takes a dead scheduler's instance: the whole outage is past it."""
 LIMIT = 7
 _AFTER_MS = 30 * SECOND_MS
 """How long after the outage every job must have run for an instant of then."""

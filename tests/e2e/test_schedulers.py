@@ -25,12 +25,14 @@ def functions(stack):
 
 @pytest.fixture
 def lease(stack):
-    """Reads who sits in a seat: owner, epoch and code version."""
+    """Reads who sits in an instance: owner, epoch and code version."""
     table = physical(DEFAULT_DEPLOYMENT, Table.CONTROL)
     dynamodb = stack.client("dynamodb")
 
-    def read(seat=0):
-        item = dynamodb.get_item(TableName=table, Key={"pk": {"S": f"lease#{seat}"}}, ConsistentRead=True).get("Item")
+    def read(instance=0):
+        item = dynamodb.get_item(TableName=table, Key={"pk": {"S": f"lease#{instance}"}}, ConsistentRead=True).get(
+            "Item"
+        )
         if item is None:
             return None, 0, ""
         return item.get("ow", {}).get("S"), int(item["ep"]["N"]), item["ve"]["S"]
@@ -64,8 +66,8 @@ def ticking(jobs, new_target):
 
 @pytest.fixture
 def full(stack, functions, lease):
-    """Waits until both seats are taken."""
-    until(lambda: all(lease(seat)[0] for seat in (0, 1)), "a scheduler in each seat")
+    """Waits until both instances are taken."""
+    until(lambda: all(lease(instance)[0] for instance in (0, 1)), "a scheduler in each instance")
 
 
 def test_a_killed_schedulers_shards_are_turned_by_the_other(stack, full, ticking, clock):
@@ -74,22 +76,25 @@ def test_a_killed_schedulers_shards_are_turned_by_the_other(stack, full, ticking
 
 
 def test_the_watchdog_replaces_a_fleet_that_was_killed(stack, functions, full, lease, ticking, clock):
-    before = {seat: lease(seat) for seat in (0, 1)}
+    before = {instance: lease(instance) for instance in (0, 1)}
     for pid in stack.pids(SCHEDULER):
         os.kill(pid, signal.SIGKILL)
     killed_ms = clock.now_ms()
     functions.invoke(FunctionName=stack.outputs.minute_function, Payload=b"{}")
-    for seat, (owner, epoch, _) in before.items():
-        until(lambda seat=seat, owner=owner: lease(seat)[0] not in {None, owner}, f"another owner of seat {seat}")
-        assert lease(seat)[1] > epoch
+    for instance, (owner, epoch, _) in before.items():
+        until(
+            lambda instance=instance, owner=owner: lease(instance)[0] not in {None, owner},
+            f"another owner of instance {instance}",
+        )
+        assert lease(instance)[1] > epoch
     ticking(killed_ms + 10 * SECOND_MS)
 
 
 def test_a_watchdog_that_finds_living_schedulers_starts_none(stack, functions, full, lease):
-    before = [lease(seat) for seat in (0, 1)]
+    before = [lease(instance) for instance in (0, 1)]
     answer = functions.invoke(FunctionName=stack.outputs.minute_function, Payload=b"{}")
     assert json.loads(answer["Payload"].read()) == {"started": 0}
-    assert [lease(seat) for seat in (0, 1)] == before
+    assert [lease(instance) for instance in (0, 1)] == before
 
 
 @pytest.fixture

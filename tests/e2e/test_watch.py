@@ -65,7 +65,7 @@ def echo(stack):
 
 @pytest.fixture
 def version(stack):
-    """The code version of the scheduler in the first seat."""
+    """The code version of the scheduler in the first instance."""
     dynamodb = stack.client("dynamodb")
     table = physical(DEFAULT_DEPLOYMENT, Table.CONTROL)
 

@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 from functions.api import problems
 from functions.api.app import ROUTES, resolver
 from functions.api.request import cursor, tenant_of
-from tests.support.front import EVERY_JOB, HTTP_JOB, NOW_MS, Context, Front, event, recorded
+from tests.support.api_bench import EVERY_JOB, HTTP_JOB, NOW_MS, ApiBench, Context, event, recorded
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import claimed, ended_unrun
@@ -25,12 +25,12 @@ FIRST = "j0000000000000001"
 
 
 @pytest.fixture
-def front():
-    return Front()
+def api_bench():
+    return ApiBench()
 
 
-def created(front, body=EVERY_JOB):
-    return front.call("POST", "/jobs", body).json["id"]
+def created(api_bench, body=EVERY_JOB):
+    return api_bench.call("POST", "/jobs", body).json["id"]
 
 
 def refused(answer, status, *fields):
@@ -44,8 +44,8 @@ def refused(answer, status, *fields):
     return answer
 
 
-def test_a_job_is_created(front):
-    answer = front.send(recorded("create"))
+def test_a_job_is_created(api_bench):
+    answer = api_bench.send(recorded("create"))
     assert answer.status == 201
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["ETag"] == '"1"'
@@ -54,81 +54,83 @@ def test_a_job_is_created(front):
     sent["target"]["redirects"] = 0
     assert {name: answer.json[name] for name in sent} == sent
     assert answer.json["next_fire_at"] == "2025-11-21T08:00:00.000Z"
-    assert front.call("GET", f"/jobs/{answer.json['id']}").json == answer.json
+    assert api_bench.call("GET", f"/jobs/{answer.json['id']}").json == answer.json
 
 
-def test_a_repeated_key_gives_the_same_job(front):
-    first, second = front.send(recorded("create")), front.send(recorded("create"))
+def test_a_repeated_key_gives_the_same_job(api_bench):
+    first, second = api_bench.send(recorded("create")), api_bench.send(recorded("create"))
     assert (second.status, second.text) == (201, first.text)
-    assert len(front.call("GET", "/jobs").json["items"]) == 1
+    assert len(api_bench.call("GET", "/jobs").json["items"]) == 1
     other = recorded("create") | {"body": json.dumps(HTTP_JOB)}
-    refused(front.send(other), 422, "Idempotency-Key")
+    refused(api_bench.send(other), 422, "Idempotency-Key")
 
 
-def test_a_key_whose_job_is_gone_conflicts(front):
-    id = front.send(recorded("create")).json["id"]
-    assert front.call("DELETE", f"/jobs/{id}").status == 204
-    refused(front.send(recorded("create")), 409)
+def test_a_key_whose_job_is_gone_conflicts(api_bench):
+    id = api_bench.send(recorded("create")).json["id"]
+    assert api_bench.call("DELETE", f"/jobs/{id}").status == 204
+    refused(api_bench.send(recorded("create")), 409)
 
 
-def test_a_body_may_come_in_base64(front):
-    assert front.send(recorded("create_base64")).json["name"] == "rapport journalier é"
-    refused(front.send(recorded("create_base64") | {"body": "{}"}), 400, "body")
+def test_a_body_may_come_in_base64(api_bench):
+    assert api_bench.send(recorded("create_base64")).json["name"] == "rapport journalier é"
+    refused(api_bench.send(recorded("create_base64") | {"body": "{}"}), 400, "body")
 
 
-def test_a_malformed_body_is_refused(front):
-    refused(front.send(recorded("create_malformed")), 400, "body")
-    refused(front.call("POST", "/jobs"), 400, "body")
-    refused(front.call("POST", "/jobs", "[]"), 400, "body")
-    refused(front.call("POST", "/jobs", '"\ud800"'), 400, "body")
+def test_a_malformed_body_is_refused(api_bench):
+    refused(api_bench.send(recorded("create_malformed")), 400, "body")
+    refused(api_bench.call("POST", "/jobs"), 400, "body")
+    refused(api_bench.call("POST", "/jobs", "[]"), 400, "body")
+    refused(api_bench.call("POST", "/jobs", '"\ud800"'), 400, "body")
 
 
-def test_all_offending_fields_are_named(front):
+def test_all_offending_fields_are_named(api_bench):
     fields = ("name", "target.url", "timeout", "overlap", "schedule.cron", "schedule.timezone")
-    refused(front.send(recorded("create_bad_body")), 422, *fields)
+    refused(api_bench.send(recorded("create_bad_body")), 422, *fields)
 
 
-def test_a_past_instant_is_refused(front):
-    refused(front.call("POST", "/jobs", HTTP_JOB | {"schedule": {"at": "2020-01-01T00:00:00Z"}}), 422, "schedule.at")
+def test_a_past_instant_is_refused(api_bench):
+    refused(
+        api_bench.call("POST", "/jobs", HTTP_JOB | {"schedule": {"at": "2020-01-01T00:00:00Z"}}), 422, "schedule.at"
+    )
 
 
-def test_a_body_may_be_so_large_and_no_larger(front):
+def test_a_body_may_be_so_large_and_no_larger(api_bench):
     room = MAX_JOB_BYTES - len(json.dumps(HTTP_JOB | {"tags": {}})) - 40
     target = HTTP_JOB["target"] | {"body": "x" * room}
-    assert front.call("POST", "/jobs", HTTP_JOB | {"target": target}).status == 201
-    refused(front.call("POST", "/jobs", HTTP_JOB | {"target": target | {"body": "x" * MAX_JOB_BYTES}}), 413, "body")
+    assert api_bench.call("POST", "/jobs", HTTP_JOB | {"target": target}).status == 201
+    refused(api_bench.call("POST", "/jobs", HTTP_JOB | {"target": target | {"body": "x" * MAX_JOB_BYTES}}), 413, "body")
 
 
-def test_a_recorded_job_is_read(front):
-    created(front)
-    answer = front.send(recorded("get"))
+def test_a_recorded_job_is_read(api_bench):
+    created(api_bench)
+    answer = api_bench.send(recorded("get"))
     assert (answer.status, answer.headers["ETag"], answer.json["id"]) == (200, '"1"', FIRST)
 
 
 @pytest.mark.parametrize(
     "path", [f"/jobs/{FIRST}", "/jobs/nonsense", "/jobs/J%200", f"/jobs/{FIRST}/upcoming", f"/jobs/{FIRST}/ledger"]
 )
-def test_an_unknown_job_is_not_found(front, path):
-    refused(front.call("GET", path), 404)
+def test_an_unknown_job_is_not_found(api_bench, path):
+    refused(api_bench.call("GET", path), 404)
 
 
-def test_jobs_are_listed_in_pages(front):
-    ids = [created(front) for _ in range(5)]
-    first = front.call("GET", "/jobs", query={"limit": ["2"]})
-    second = front.call("GET", "/jobs", query={"limit": ["2"], "cursor": [first.json["cursor"]]})
-    third = front.call("GET", "/jobs", query={"limit": ["2"], "cursor": [second.json["cursor"]]})
+def test_jobs_are_listed_in_pages(api_bench):
+    ids = [created(api_bench) for _ in range(5)]
+    first = api_bench.call("GET", "/jobs", query={"limit": ["2"]})
+    second = api_bench.call("GET", "/jobs", query={"limit": ["2"], "cursor": [first.json["cursor"]]})
+    third = api_bench.call("GET", "/jobs", query={"limit": ["2"], "cursor": [second.json["cursor"]]})
     assert [one["id"] for page in (first, second, third) for one in page.json["items"]] == ids
     assert third.json["cursor"] is None
 
 
-def test_jobs_are_listed_by_state_and_tags(front):
-    created(front, EVERY_JOB | {"tags": {"team": "billing", "tier": "1"}})
-    created(front, EVERY_JOB | {"tags": {"team": "billing"}})
-    created(front, HTTP_JOB)
-    front.call("POST", "/jobs/j0000000000000002/pause")
+def test_jobs_are_listed_by_state_and_tags(api_bench):
+    created(api_bench, EVERY_JOB | {"tags": {"team": "billing", "tier": "1"}})
+    created(api_bench, EVERY_JOB | {"tags": {"team": "billing"}})
+    created(api_bench, HTTP_JOB)
+    api_bench.call("POST", "/jobs/j0000000000000002/pause")
 
     def found(**query):
-        return [one["id"][-1] for one in front.call("GET", "/jobs", query=query).json["items"]]
+        return [one["id"][-1] for one in api_bench.call("GET", "/jobs", query=query).json["items"]]
 
     assert found(state=["active"]) == ["1"]
     assert found(state=["paused"]) == ["2"]
@@ -136,7 +138,7 @@ def test_jobs_are_listed_by_state_and_tags(front):
     assert found(tag=["team:billing"]) == ["1", "2"]
     assert found(tag=["team:billing", "tier:1"]) == ["1"]
     assert found(tag=["team:bill"]) == []
-    assert [one["id"] for one in front.send(recorded("list")).json["items"]] == []
+    assert [one["id"] for one in api_bench.send(recorded("list")).json["items"]] == []
 
 
 @pytest.mark.parametrize(
@@ -155,52 +157,52 @@ def test_jobs_are_listed_by_state_and_tags(front):
         ({"cursor": [cursor("jobs", "nonsense")]}, "cursor"),
     ],
 )
-def test_a_list_refuses_what_it_cannot_follow(front, query, field):
-    refused(front.call("GET", "/jobs", query=query), 422, field)
+def test_a_list_refuses_what_it_cannot_follow(api_bench, query, field):
+    refused(api_bench.call("GET", "/jobs", query=query), 422, field)
 
 
-def test_a_patch_is_merged_into_what_is_in_force(front):
-    created(front, EVERY_JOB | {"tags": {"team": "billing", "tier": "1"}})
-    answer = front.send(recorded("patch"))
+def test_a_patch_is_merged_into_what_is_in_force(api_bench):
+    created(api_bench, EVERY_JOB | {"tags": {"team": "billing", "tier": "1"}})
+    answer = api_bench.send(recorded("patch"))
     assert (answer.status, answer.headers["ETag"]) == (200, '"2"')
     assert answer.json["timeout"] == "PT5M"
     assert answer.json["tags"] == {"owner": "ada", "tier": "1"}
     assert answer.json["schedule"] == {"every": "PT5M", "anchor": "2025-11-20T16:47:00.000Z"}
-    refused(front.send(recorded("patch")), 412, "If-Match")
-    refused(front.call("PATCH", f"/jobs/{FIRST}", {"schedule": None}), 422, "schedule")
-    refused(front.call("PATCH", f"/jobs/{FIRST}", {"name": None, "overlap": {}}), 422, "name", "overlap")
-    assert front.call("PATCH", f"/jobs/{FIRST}", {}, headers={"If-Match": "*"}).status == 200
+    refused(api_bench.send(recorded("patch")), 412, "If-Match")
+    refused(api_bench.call("PATCH", f"/jobs/{FIRST}", {"schedule": None}), 422, "schedule")
+    refused(api_bench.call("PATCH", f"/jobs/{FIRST}", {"name": None, "overlap": {}}), 422, "name", "overlap")
+    assert api_bench.call("PATCH", f"/jobs/{FIRST}", {}, headers={"If-Match": "*"}).status == 200
 
 
-def test_an_overlap_policy_is_kept_patched_and_taken_back(front):
-    assert front.call("GET", f"/jobs/{created(front)}").json["overlap"] == "allow"
-    assert front.call("PATCH", f"/jobs/{FIRST}", {"overlap": "queue"}).json["overlap"] == "queue"
-    assert front.call("GET", f"/jobs/{FIRST}").json["overlap"] == "queue"
-    assert front.call("PATCH", f"/jobs/{FIRST}", {"overlap": None}).json["overlap"] == "allow"
+def test_an_overlap_policy_is_kept_patched_and_taken_back(api_bench):
+    assert api_bench.call("GET", f"/jobs/{created(api_bench)}").json["overlap"] == "allow"
+    assert api_bench.call("PATCH", f"/jobs/{FIRST}", {"overlap": "queue"}).json["overlap"] == "queue"
+    assert api_bench.call("GET", f"/jobs/{FIRST}").json["overlap"] == "queue"
+    assert api_bench.call("PATCH", f"/jobs/{FIRST}", {"overlap": None}).json["overlap"] == "allow"
 
 
-def test_a_misfire_policy_is_kept_patched_and_taken_back(front):
+def test_a_misfire_policy_is_kept_patched_and_taken_back(api_bench):
     default = {"policy": "coalesce", "grace": "PT10S", "limit": 100}
-    assert front.call("GET", f"/jobs/{created(front)}").json["misfire"] == default
-    patched = front.call("PATCH", f"/jobs/{FIRST}", {"misfire": {"policy": "all", "limit": 7}})
+    assert api_bench.call("GET", f"/jobs/{created(api_bench)}").json["misfire"] == default
+    patched = api_bench.call("PATCH", f"/jobs/{FIRST}", {"misfire": {"policy": "all", "limit": 7}})
     assert patched.json["misfire"] == default | {"policy": "all", "limit": 7}
-    assert front.call("GET", f"/jobs/{FIRST}").json["misfire"] == patched.json["misfire"]
-    assert front.call("PATCH", f"/jobs/{FIRST}", {"misfire": None}).json["misfire"] == default
+    assert api_bench.call("GET", f"/jobs/{FIRST}").json["misfire"] == patched.json["misfire"]
+    assert api_bench.call("PATCH", f"/jobs/{FIRST}", {"misfire": None}).json["misfire"] == default
 
 
-def missed(front, reason=Reason.SKIPPED):
+def missed(api_bench, reason=Reason.SKIPPED):
     """A row for the first three instants after the creation, five minutes apart."""
     at = NOW_MS + 300_000
     row = Missed("default", FIRST, 1, at, at + 600_000, 3, reason, at + 900_000)
-    front.flow.executions.account(row)
+    api_bench.flow.executions.account(row)
     return row
 
 
-def test_a_range_that_did_not_run_is_listed_among_the_executions(front):
-    created(front)
-    row = missed(front)
-    front.call("POST", f"/jobs/{FIRST}/run")
-    listed = front.call("GET", f"/jobs/{FIRST}/executions").json["items"]
+def test_a_range_that_did_not_run_is_listed_among_the_executions(api_bench):
+    created(api_bench)
+    row = missed(api_bench)
+    api_bench.call("POST", f"/jobs/{FIRST}/run")
+    listed = api_bench.call("GET", f"/jobs/{FIRST}/executions").json["items"]
     assert next(item["id"] for item in listed) == row.id
     assert (
         listed[0] | {"state": "skipped", "until": "2025-11-20T17:02:00.000Z", "count": 3, "reason": "skipped"}
@@ -208,23 +210,23 @@ def test_a_range_that_did_not_run_is_listed_among_the_executions(front):
     )
     assert listed[0]["nominal_at"] == "2025-11-20T16:52:00.000Z"
     assert listed[1]["until"] is None
-    page = front.call("GET", f"/jobs/{FIRST}/executions", query={"limit": ["1"]}).json
-    rest = front.call("GET", f"/jobs/{FIRST}/executions", query={"limit": ["1"], "cursor": [page["cursor"]]}).json
+    page = api_bench.call("GET", f"/jobs/{FIRST}/executions", query={"limit": ["1"]}).json
+    rest = api_bench.call("GET", f"/jobs/{FIRST}/executions", query={"limit": ["1"], "cursor": [page["cursor"]]}).json
     assert rest["items"] == listed[1:]
-    refused(front.call("GET", f"/executions/{row.id}"), 404)
+    refused(api_bench.call("GET", f"/executions/{row.id}"), 404)
 
 
-def test_the_ledger_accounts_for_every_instant(front):
-    created(front)
-    missed(front, Reason.COALESCED)
-    front.clock.advance(1_500_000)
-    answer = front.call("GET", f"/jobs/{FIRST}/ledger").json
+def test_the_ledger_accounts_for_every_instant(api_bench):
+    created(api_bench)
+    missed(api_bench, Reason.COALESCED)
+    api_bench.clock.advance(1_500_000)
+    answer = api_bench.call("GET", f"/jobs/{FIRST}/ledger").json
     assert [(line["state"], line["reason"]) for line in answer["items"]] == [
         ("missing", ""), *[("skipped", "coalesced")] * 3, ("missing", ""),
     ]  # fmt: skip
     assert answer["missing"] == 2
     query = {"from": ["2025-11-20T17:02:00Z"], "to": ["2025-11-20T17:20:00+00:00"]}
-    later = front.call("GET", f"/jobs/{FIRST}/ledger", query=query).json
+    later = api_bench.call("GET", f"/jobs/{FIRST}/ledger", query=query).json
     assert [line["state"] for line in later["items"]] == ["skipped", "missing", "pending", "pending"]
 
 
@@ -240,139 +242,146 @@ def test_the_ledger_accounts_for_every_instant(front):
         ({"since": ["2025-11-20T16:47:00Z"]}, "since"),
     ],
 )
-def test_a_ledger_of_no_time_or_too_much_is_refused(front, query, field):
-    created(front)
-    refused(front.call("GET", f"/jobs/{FIRST}/ledger", query=query), 422, field)
+def test_a_ledger_of_no_time_or_too_much_is_refused(api_bench, query, field):
+    created(api_bench)
+    refused(api_bench.call("GET", f"/jobs/{FIRST}/ledger", query=query), 422, field)
 
 
-def test_a_put_replaces_the_whole(front):
-    created(front, EVERY_JOB | {"tags": {"a": "b"}})
-    front.clock.advance(60_000)
-    answer = front.call("PUT", f"/jobs/{FIRST}", EVERY_JOB | {"name": "b"}, headers={"if-match": '"1"'})
+def test_a_put_replaces_the_whole(api_bench):
+    created(api_bench, EVERY_JOB | {"tags": {"a": "b"}})
+    api_bench.clock.advance(60_000)
+    answer = api_bench.call("PUT", f"/jobs/{FIRST}", EVERY_JOB | {"name": "b"}, headers={"if-match": '"1"'})
     assert (answer.status, answer.json["name"], answer.json["tags"]) == (200, "b", {})
     assert answer.json["schedule"]["anchor"] == "2025-11-20T16:47:00.000Z"
-    refused(front.call("PUT", f"/jobs/{FIRST}", EVERY_JOB, headers={"If-Match": '"1"'}), 412, "If-Match")
-    refused(front.call("PUT", f"/jobs/{FIRST}", {"name": "b"}), 422, "target")
-    refused(front.call("PUT", "/jobs/j0000000000000009", EVERY_JOB), 404)
+    refused(api_bench.call("PUT", f"/jobs/{FIRST}", EVERY_JOB, headers={"If-Match": '"1"'}), 412, "If-Match")
+    refused(api_bench.call("PUT", f"/jobs/{FIRST}", {"name": "b"}), 422, "target")
+    refused(api_bench.call("PUT", "/jobs/j0000000000000009", EVERY_JOB), 404)
 
 
 @pytest.mark.parametrize("etag", ["1", 'W/"1"', '"x"', '"1", "2"', ""])
-def test_what_is_no_etag_of_a_job_is_refused(front, etag):
-    created(front)
-    refused(front.call("DELETE", f"/jobs/{FIRST}", headers={"If-Match": etag}), 422, "If-Match")
+def test_what_is_no_etag_of_a_job_is_refused(api_bench, etag):
+    created(api_bench)
+    refused(api_bench.call("DELETE", f"/jobs/{FIRST}", headers={"If-Match": etag}), 422, "If-Match")
 
 
-def test_a_job_is_deleted(front):
-    created(front)
-    refused(front.call("DELETE", f"/jobs/{FIRST}", headers={"If-Match": '"2"'}), 412, "If-Match")
-    answer = front.send(recorded("delete"))
+def test_a_job_is_deleted(api_bench):
+    created(api_bench)
+    refused(api_bench.call("DELETE", f"/jobs/{FIRST}", headers={"If-Match": '"2"'}), 412, "If-Match")
+    answer = api_bench.send(recorded("delete"))
     assert (answer.status, answer.text) == (204, "")
-    refused(front.send(recorded("delete")), 404)
+    refused(api_bench.send(recorded("delete")), 404)
 
 
-def test_a_job_is_paused_and_resumed(front):
-    created(front)
+def test_a_job_is_paused_and_resumed(api_bench):
+    created(api_bench)
     for action, state in (("pause", "paused"), ("pause", "paused"), ("resume", "active")):
-        answer = front.call("POST", f"/jobs/{FIRST}/{action}")
+        answer = api_bench.call("POST", f"/jobs/{FIRST}/{action}")
         assert (answer.status, answer.json["state"]) == (200, state)
     assert answer.headers["ETag"] == '"3"'
-    refused(front.call("POST", f"/jobs/{FIRST}/pause", headers={"Idempotency-Key": "é"}), 422, "Idempotency-Key")
+    refused(api_bench.call("POST", f"/jobs/{FIRST}/pause", headers={"Idempotency-Key": "é"}), 422, "Idempotency-Key")
 
 
-def test_a_job_is_run(front):
-    created(front)
-    answer = front.send(recorded("run"))
+def test_a_job_is_run(api_bench):
+    created(api_bench)
+    answer = api_bench.send(recorded("run"))
     assert (answer.status, answer.json["state"], answer.json["origin"]) == (202, "queued", "run")
     assert answer.headers["Location"] == f"../../executions/{answer.json['id']}"
-    front.clock.advance(5_000)
-    assert front.send(recorded("run")).json["id"] == answer.json["id"]
-    assert front.call("POST", f"/jobs/{FIRST}/run").json["id"] != answer.json["id"]
-    assert front.call("GET", f"/executions/{answer.json['id']}").json == answer.json
+    api_bench.clock.advance(5_000)
+    assert api_bench.send(recorded("run")).json["id"] == answer.json["id"]
+    assert api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"] != answer.json["id"]
+    assert api_bench.call("GET", f"/executions/{answer.json['id']}").json == answer.json
 
 
-def test_what_comes_next(front):
-    created(front, EVERY_JOB | {"jitter": "1m"})
-    items = front.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["3"]}).json["items"]
+def test_what_comes_next(api_bench):
+    created(api_bench, EVERY_JOB | {"jitter": "1m"})
+    items = api_bench.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["3"]}).json["items"]
     assert [one["nominal_at"][14:19] for one in items] == ["47:00", "52:00", "57:00"]
     assert all(one["due_at"] >= one["nominal_at"] for one in items)
-    assert len(front.call("GET", f"/jobs/{FIRST}/upcoming").json["items"]) == 10
-    refused(front.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["101"]}), 422, "count")
+    assert len(api_bench.call("GET", f"/jobs/{FIRST}/upcoming").json["items"]) == 10
+    refused(api_bench.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["101"]}), 422, "count")
 
 
-def test_a_window_shows_in_the_due_times_and_is_refused_where_it_means_nothing(front):
-    job = created(front, EVERY_JOB | {"window": "2m"})
-    assert front.call("GET", f"/jobs/{job}").json["window"] == "PT2M"
-    items = front.call("GET", f"/jobs/{job}/upcoming", query={"count": ["20"]}).json["items"]
+def test_a_window_shows_in_the_due_times_and_is_refused_where_it_means_nothing(api_bench):
+    job = created(api_bench, EVERY_JOB | {"window": "2m"})
+    assert api_bench.call("GET", f"/jobs/{job}").json["window"] == "PT2M"
+    items = api_bench.call("GET", f"/jobs/{job}/upcoming", query={"count": ["20"]}).json["items"]
     (offset,) = {to_ms(parse_instant(one["due_at"])) - to_ms(parse_instant(one["nominal_at"])) for one in items}
     assert 0 < offset < 120_000
-    refused(front.call("PATCH", f"/jobs/{job}", {"window": "25h"}), 422, "window")
+    refused(api_bench.call("PATCH", f"/jobs/{job}", {"window": "25h"}), 422, "window")
     unscheduled = {name: value for name, value in EVERY_JOB.items() if name != "schedule"}
-    refused(front.call("POST", "/jobs", unscheduled | {"window": "1h"}), 422, "window")
+    refused(api_bench.call("POST", "/jobs", unscheduled | {"window": "1h"}), 422, "window")
 
 
-def test_executions_are_listed_newest_first(front):
-    created(front)
+def test_executions_are_listed_newest_first(api_bench):
+    created(api_bench)
     ids = []
     for _ in range(3):
-        ids.append(front.call("POST", f"/jobs/{FIRST}/run").json["id"])
-        front.clock.advance(1_000)
+        ids.append(api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"])
+        api_bench.clock.advance(1_000)
     path = f"/jobs/{FIRST}/executions"
-    first = front.call("GET", path, query={"limit": ["2"]}).json
-    second = front.call("GET", path, query={"limit": ["2"], "cursor": [first["cursor"]]}).json
+    first = api_bench.call("GET", path, query={"limit": ["2"]}).json
+    second = api_bench.call("GET", path, query={"limit": ["2"], "cursor": [first["cursor"]]}).json
     assert [one["id"] for one in first["items"] + second["items"]] == ids[::-1]
-    other = created(front)
-    refused(front.call("GET", f"/jobs/{other}/executions", query={"cursor": [first["cursor"]]}), 422, "cursor")
+    other = created(api_bench)
+    refused(api_bench.call("GET", f"/jobs/{other}/executions", query={"cursor": [first["cursor"]]}), 422, "cursor")
 
 
-def test_an_unknown_execution_is_not_found(front):
-    refused(front.call("GET", "/executions/nonsense"), 404)
-    refused(front.call("GET", f"/executions/{ExecutionId(FIRST, NOW_MS, Origin.RUN, '1')}"), 404)
+def test_an_unknown_execution_is_not_found(api_bench):
+    refused(api_bench.call("GET", "/executions/nonsense"), 404)
+    refused(api_bench.call("GET", f"/executions/{ExecutionId(FIRST, NOW_MS, Origin.RUN, '1')}"), 404)
 
 
-def test_a_queued_run_is_cancelled(front):
-    created(front)
-    id = front.call("POST", f"/jobs/{FIRST}/run").json["id"]
-    answer = front.call("POST", f"/executions/{id}/cancel", {"reason": "not today"}, headers={"Idempotency-Key": "k"})
+def test_a_queued_run_is_cancelled(api_bench):
+    created(api_bench)
+    id = api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"]
+    answer = api_bench.call(
+        "POST", f"/executions/{id}/cancel", {"reason": "not today"}, headers={"Idempotency-Key": "k"}
+    )
     assert (answer.status, answer.json["state"]) == (200, "cancelled")
     assert (answer.json["reason"], answer.json["cancel_requested"]) == ("someone cancelled it: not today", "")
-    assert front.call("GET", f"/executions/{id}").json == answer.json
-    assert front.call("POST", f"/executions/{id}/cancel").json == answer.json
+    assert api_bench.call("GET", f"/executions/{id}").json == answer.json
+    assert api_bench.call("POST", f"/executions/{id}/cancel").json == answer.json
 
 
-def test_a_running_one_is_asked_to_end(front):
-    created(front)
-    id = front.call("POST", f"/jobs/{FIRST}/run").json["id"]
-    queued = front.flow.execution("default", id)
-    front.flow.executions.swap(claimed(queued, 1, "w", NOW_MS, received_ms=NOW_MS), 1)
-    answer = front.call("POST", f"/executions/{id}/cancel", {})
+def test_a_running_one_is_asked_to_end(api_bench):
+    created(api_bench)
+    id = api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"]
+    queued = api_bench.flow.execution("default", id)
+    api_bench.flow.executions.swap(claimed(queued, 1, "w", NOW_MS, received_ms=NOW_MS), 1)
+    answer = api_bench.call("POST", f"/executions/{id}/cancel", {})
     assert (answer.status, answer.json["state"], answer.json["cancel_requested"]) == (
         202,
         "running",
         "someone cancelled it",
     )
-    wish = {"event": "cancel_requested", "at": answer.json["due_at"], "attempt": None, "detail": "someone cancelled it"}
-    assert answer.json["timeline"][-1] == wish
-    front.clock.advance(1_000)
-    again = front.call("POST", f"/executions/{id}/cancel")
+    request = {
+        "event": "cancel_requested",
+        "at": answer.json["due_at"],
+        "attempt": None,
+        "detail": "someone cancelled it",
+    }
+    assert answer.json["timeline"][-1] == request
+    api_bench.clock.advance(1_000)
+    again = api_bench.call("POST", f"/executions/{id}/cancel")
     assert (again.status, again.json["timeline"]) == (202, answer.json["timeline"])
 
 
-def test_an_occurrence_to_come_is_cancelled(front):
-    id = created(front, EVERY_JOB)
-    nominal = front.call("GET", f"/jobs/{id}/upcoming").json["items"][1]["nominal_at"]
+def test_an_occurrence_to_come_is_cancelled(api_bench):
+    id = created(api_bench, EVERY_JOB)
+    nominal = api_bench.call("GET", f"/jobs/{id}/upcoming").json["items"][1]["nominal_at"]
     execution = ExecutionId(id, to_ms(parse_instant(nominal)))
-    answer = front.call("POST", f"/executions/{execution}/cancel")
+    answer = api_bench.call("POST", f"/executions/{execution}/cancel")
     assert (answer.status, answer.json["state"], answer.json["nominal_at"]) == (200, "cancelled", nominal)
-    refused(front.call("POST", f"/executions/{replace(execution, nominal_ms=NOW_MS + 1)}/cancel"), 404)
-    refused(front.call("POST", "/executions/nonsense/cancel"), 404)
+    refused(api_bench.call("POST", f"/executions/{replace(execution, nominal_ms=NOW_MS + 1)}/cancel"), 404)
+    refused(api_bench.call("POST", "/executions/nonsense/cancel"), 404)
 
 
-def test_what_has_ended_is_not_cancelled(front):
-    created(front)
-    id = front.call("POST", f"/jobs/{FIRST}/run").json["id"]
-    queued = front.flow.execution("default", id)
-    front.flow.executions.swap(ended_unrun(queued, State.DEAD, "given up", NOW_MS), 1)
-    answer = refused(front.call("POST", f"/executions/{id}/cancel"), 409)
+def test_what_has_ended_is_not_cancelled(api_bench):
+    created(api_bench)
+    id = api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"]
+    queued = api_bench.flow.execution("default", id)
+    api_bench.flow.executions.swap(ended_unrun(queued, State.DEAD, "given up", NOW_MS), 1)
+    answer = refused(api_bench.call("POST", f"/executions/{id}/cancel"), 409)
     assert "it has ended as dead" in answer.json["detail"]
 
 
@@ -386,19 +395,21 @@ def test_what_has_ended_is_not_cancelled(front):
         ({"because": "x"}, 422, "because"),
     ],
 )
-def test_a_cancellation_that_cannot_be_meant_is_refused(front, body, status, field):
-    created(front)
-    id = front.call("POST", f"/jobs/{FIRST}/run").json["id"]
-    refused(front.call("POST", f"/executions/{id}/cancel", body), status, field)
-    refused(front.call("POST", f"/executions/{id}/cancel", headers={"Idempotency-Key": "é"}), 422, "Idempotency-Key")
-    assert front.call("GET", f"/executions/{id}").json["state"] == "queued"
+def test_a_cancellation_that_cannot_be_meant_is_refused(api_bench, body, status, field):
+    created(api_bench)
+    id = api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"]
+    refused(api_bench.call("POST", f"/executions/{id}/cancel", body), status, field)
+    refused(
+        api_bench.call("POST", f"/executions/{id}/cancel", headers={"Idempotency-Key": "é"}), 422, "Idempotency-Key"
+    )
+    assert api_bench.call("GET", f"/executions/{id}").json["state"] == "queued"
 
 
-def test_unknown_routes_and_methods(front):
-    refused(front.send(recorded("unknown_route")), 404)
-    answer = refused(front.call("PATCH", "/jobs"), 405)
+def test_unknown_routes_and_methods(api_bench):
+    refused(api_bench.send(recorded("unknown_route")), 404)
+    answer = refused(api_bench.call("PATCH", "/jobs"), 405)
     assert answer.headers["Allow"] == "GET, POST"
-    refused(front.call("POST", f"/executions/{FIRST}"), 405)
+    refused(api_bench.call("POST", f"/executions/{FIRST}"), 405)
 
 
 def test_health_needs_no_flow():
@@ -425,12 +436,12 @@ class Failing:
         (KeyError("secret"), 500, None),
     ],
 )
-def test_what_is_our_fault_is_not_told(front, error, status, retry_after, monkeypatch):
+def test_what_is_our_fault_is_not_told(api_bench, error, status, retry_after, monkeypatch):
     logged = []
     monkeypatch.setattr(problems._log, "error", lambda message, **fields: logged.append(fields))
     monkeypatch.setattr(problems._log, "warning", lambda message, **fields: logged.append(fields))
-    front.flow = Failing(error)
-    answer = refused(front.call("GET", f"/jobs/{FIRST}"), status)
+    api_bench.flow = Failing(error)
+    answer = refused(api_bench.call("GET", f"/jobs/{FIRST}"), status)
     assert "secret" not in answer.text
     assert answer.headers.get("Retry-After") == retry_after
     assert logged[0]["request_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -441,34 +452,34 @@ def test_there_is_one_tenant():
     assert tenant_of(APIGatewayProxyEvent(recorded("get"))) == "default"
 
 
-def test_the_document_is_valid_and_served(front):
+def test_the_document_is_valid_and_served(api_bench):
     validate(document())
-    assert front.call("GET", "/openapi.json").json == json.loads(json.dumps(document()))
+    assert api_bench.call("GET", "/openapi.json").json == json.loads(json.dumps(document()))
 
 
-def test_the_document_and_the_resolver_know_the_same_routes(front):
+def test_the_document_and_the_resolver_know_the_same_routes(api_bench):
     described = {(method.upper(), path) for path, methods in document()["paths"].items() for method in methods}
-    routes = (*front.app._static_routes, *front.app._dynamic_routes)
+    routes = (*api_bench.app._static_routes, *api_bench.app._dynamic_routes)
     resolved = {(route.method, route.path.replace("<", "{").replace(">", "}")) for route in routes}
     assert described == resolved == {(one.method, one.path) for one in OPERATIONS}
     assert {one.id for one in OPERATIONS} == ROUTES.keys()
 
 
-def test_every_example_of_the_document_is_accepted(front):
+def test_every_example_of_the_document_is_accepted(api_bench):
     content = document()["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
     for example in content["examples"].values():
-        assert front.call("POST", "/jobs", example["value"]).status == 201
+        assert api_bench.call("POST", "/jobs", example["value"]).status == 201
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-def test_high_precision_is_refused_in_economy_mode(front, method):
-    made = front.call("POST", "/jobs", EVERY_JOB).json
-    front.flow = replace(front.flow, pace=ECONOMY)
+def test_high_precision_is_refused_in_economy_mode(api_bench, method):
+    made = api_bench.call("POST", "/jobs", EVERY_JOB).json
+    api_bench.flow = replace(api_bench.flow, pace=ECONOMY)
     path = "/jobs" if method == "POST" else f"/jobs/{made['id']}"
     body = {"precision": "high"} if method == "PATCH" else {**EVERY_JOB, "precision": "high"}
-    answer = front.call(method, path, body)
+    answer = api_bench.call(method, path, body)
     (problem,) = answer.json["errors"]
     assert (answer.status, problem["field"]) == (422, "precision")
     assert "economy" in problem["problem"]
     assert "normal or low" in problem["remedy"]
-    assert front.call("GET", f"/jobs/{made['id']}").json["generation"] == 1
+    assert api_bench.call("GET", f"/jobs/{made['id']}").json["generation"] == 1

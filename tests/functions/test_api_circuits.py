@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.front import NOW_MS, Front
+from tests.support.api_bench import NOW_MS, ApiBench
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.ids import DEFAULT_TENANT
@@ -16,28 +16,28 @@ OPEN_MS = NOW_MS + 600_000
 
 
 @pytest.fixture
-def front() -> Front:
-    return Front()
+def api_bench() -> ApiBench:
+    return ApiBench()
 
 
-def put(front: Front, key: str, tenant: str = DEFAULT_TENANT, **fields: int) -> None:
+def put(api_bench: ApiBench, key: str, tenant: str = DEFAULT_TENANT, **fields: int) -> None:
     row = Circuit(tenant, key, version=1, written_ms=NOW_MS - 1_000, **fields)
-    assert front.flow.circuits.swap(row) is None
+    assert api_bench.flow.circuits.swap(row) is None
 
 
-def listed(front: Front, **query: str) -> tuple[list[dict[str, Any]], str | None]:
-    answer = front.call("GET", "/circuits", query={name: [value] for name, value in query.items()})
+def listed(api_bench: ApiBench, **query: str) -> tuple[list[dict[str, Any]], str | None]:
+    answer = api_bench.call("GET", "/circuits", query={name: [value] for name, value in query.items()})
     assert answer.status == 200
     return answer.json["items"], answer.json["cursor"]
 
 
-def test_nobody_failed(front: Front) -> None:
-    assert listed(front) == ([], None)
+def test_nobody_failed(api_bench: ApiBench) -> None:
+    assert listed(api_bench) == ([], None)
 
 
-def test_one_is_open_until_its_time_is_over(front: Front) -> None:
-    put(front, "http:a.example:443", failures=5, open_until_ms=OPEN_MS, since_ms=NOW_MS - 60_000)
-    (one,), _ = listed(front)
+def test_one_is_open_until_its_time_is_over(api_bench: ApiBench) -> None:
+    put(api_bench, "http:a.example:443", failures=5, open_until_ms=OPEN_MS, since_ms=NOW_MS - 60_000)
+    (one,), _ = listed(api_bench)
     assert one == {
         "party": "http:a.example:443",
         "state": "open",
@@ -46,52 +46,52 @@ def test_one_is_open_until_its_time_is_over(front: Front) -> None:
         "open_until": "2025-11-20T16:57:00.000Z",
         "updated_at": "2025-11-20T16:46:59.000Z",
     }
-    front.clock.advance(600_000)
-    (one,), _ = listed(front)
+    api_bench.clock.advance(600_000)
+    (one,), _ = listed(api_bench)
     assert (one["state"], one["open_until"]) == ("half_open", "2025-11-20T16:57:00.000Z")
 
 
-def test_one_that_works_again_is_closed(front: Front) -> None:
-    put(front, "lambda:report", since_ms=NOW_MS - 60_000)
-    (one,), _ = listed(front)
+def test_one_that_works_again_is_closed(api_bench: ApiBench) -> None:
+    put(api_bench, "lambda:report", since_ms=NOW_MS - 60_000)
+    (one,), _ = listed(api_bench)
     assert (one["state"], one["failures"], one["failing_since"], one["open_until"]) == ("closed", 0, None, None)
 
 
-def test_a_probe_makes_it_no_less_half_open(front: Front) -> None:
+def test_a_probe_makes_it_no_less_half_open(api_bench: ApiBench) -> None:
     row = Circuit(DEFAULT_TENANT, "sqs:q", 5, NOW_MS - 1, "x#claim", NOW_MS + 30_000, 1, NOW_MS, NOW_MS)
-    front.flow.circuits.swap(row)
-    (one,), _ = listed(front)
+    api_bench.flow.circuits.swap(row)
+    (one,), _ = listed(api_bench)
     assert one["state"] == "half_open"
 
 
-def test_they_are_a_tenants_own_page_by_page(front: Front) -> None:
+def test_they_are_a_tenants_own_page_by_page(api_bench: ApiBench) -> None:
     for name in "cab":
-        put(front, f"http:{name}:80", failures=1)
-    put(front, "http:b2:80", tenant="acme", failures=1)
-    first, cursor = listed(front, limit="2")
+        put(api_bench, f"http:{name}:80", failures=1)
+    put(api_bench, "http:b2:80", tenant="acme", failures=1)
+    first, cursor = listed(api_bench, limit="2")
     assert cursor is not None
-    rest, end = listed(front, limit="2", cursor=cursor)
+    rest, end = listed(api_bench, limit="2", cursor=cursor)
     assert [one["party"] for one in (*first, *rest)] == ["http:a:80", "http:b:80", "http:c:80"]
     assert end is None
 
 
 @pytest.mark.parametrize(("name", "value"), [("limit", "0"), ("cursor", "x"), ("state", "open")])
-def test_what_cannot_be_meant_is_refused(front: Front, name: str, value: str) -> None:
-    answer = front.call("GET", "/circuits", query={name: [value]})
+def test_what_cannot_be_meant_is_refused(api_bench: ApiBench, name: str, value: str) -> None:
+    answer = api_bench.call("GET", "/circuits", query={name: [value]})
     assert (answer.status, [one["field"] for one in answer.json["errors"]]) == (422, [name])
 
 
-def test_a_row_that_cannot_be_read_hides_no_other(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_cannot_be_read_hides_no_other(api_bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Unreadable("circuit", "http:a:80", "it is damaged")
     sound = Circuit(DEFAULT_TENANT, "http:b:80", 1, version=1, written_ms=NOW_MS, since_ms=NOW_MS)
-    monkeypatch.setattr(front.flow.circuits, "list", lambda *_: Page([sound], None, [broken]))
-    assert [one["party"] for one in listed(front)[0]] == ["http:b:80"]
-    assert front.flow.telemetry.counts["unreadable"] == 1  # type: ignore[attr-defined]
+    monkeypatch.setattr(api_bench.flow.circuits, "list", lambda *_: Page([sound], None, [broken]))
+    assert [one["party"] for one in listed(api_bench)[0]] == ["http:b:80"]
+    assert api_bench.flow.telemetry.counts["unreadable"] == 1  # type: ignore[attr-defined]
 
 
-def test_a_store_that_fails_is_said_to(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_fails_is_said_to(api_bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_: object) -> None:
         raise PortError("circuits.list", DEFAULT_TENANT, "down")
 
-    monkeypatch.setattr(front.flow.circuits, "list", down)
-    assert front.call("GET", "/circuits").status == 503
+    monkeypatch.setattr(api_bench.flow.circuits, "list", down)
+    assert api_bench.call("GET", "/circuits").status == 503

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.api import handler
-from tests.support.front import NOW_MS, Context, Front, event, memory_flow, recorded
+from tests.support.api_bench import NOW_MS, ApiBench, Context, event, memory_flow, recorded
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.names import Env
 
@@ -58,9 +58,9 @@ WRITTEN = {
 @settings(deadline=None, max_examples=200)
 @given(st.fixed_dictionaries({}, optional=WRITTEN), st.fixed_dictionaries({}, optional=WRITTEN))
 def test_no_body_breaks_the_api(body, patch):
-    front = Front()
-    created = front.call("POST", "/jobs", json.dumps(body))
+    api_bench = ApiBench()
+    created = api_bench.call("POST", "/jobs", json.dumps(body))
     assert created.status in {201, 400, 422}
-    id = front.call("POST", "/jobs", {"name": "a", "target": {"kind": "lambda", "function": "f"}}).json["id"]
-    edited = front.call("PATCH", f"/jobs/{id}", json.dumps(patch))
+    id = api_bench.call("POST", "/jobs", {"name": "a", "target": {"kind": "lambda", "function": "f"}}).json["id"]
+    edited = api_bench.call("PATCH", f"/jobs/{id}", json.dumps(patch))
     assert edited.status in {200, 400, 422}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.dead_letter_handler import handler as undertaker
+from functions.dead_letter_handler import handler as dead_letter_handler
 from tests.support.memory_stack import MemoryStack
 from tests.support.run_settings import ENVIRONMENT, Flushed
 from tidewheel.names import Env
@@ -22,12 +22,12 @@ POISON: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "sqs_poi
 def stack(monkeypatch: pytest.MonkeyPatch) -> MemoryStack:
     stack = MemoryStack()
     stack.telemetry = Flushed()
-    monkeypatch.setattr(undertaker, "_flow", lambda: stack.undertaker)
+    monkeypatch.setattr(dead_letter_handler, "_flow", lambda: stack.dead_letter_handler)
     return stack
 
 
 def test_what_is_seen_to_is_deleted(stack: MemoryStack) -> None:
-    assert undertaker.handler(POISON, None) == {"batchItemFailures": []}
+    assert dead_letter_handler.handler(POISON, None) == {"batchItemFailures": []}
     assert len(stack.world.quarantine) == 1
     assert stack.telemetry.flushes == 1
 
@@ -38,7 +38,7 @@ def test_what_could_not_be_kept_comes_back_alone(stack: MemoryStack) -> None:
 
     stack.wheel.quarantine = down
     kept = POISON["Records"][1]["messageId"]
-    assert undertaker.handler(POISON, None) == {"batchItemFailures": [{"itemIdentifier": kept}]}
+    assert dead_letter_handler.handler(POISON, None) == {"batchItemFailures": [{"itemIdentifier": kept}]}
 
 
 @pytest.mark.parametrize("missing", ENVIRONMENT)
@@ -46,14 +46,14 @@ def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, missing: En
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(missing)
-    undertaker._flow.cache_clear()
+    dead_letter_handler._flow.cache_clear()
     with pytest.raises(SettingsError, match=missing):
-        undertaker.handler(POISON, None)
+        dead_letter_handler.handler(POISON, None)
 
 
 def test_the_real_wiring_reaches_nobody_before_the_first_message(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    undertaker._flow.cache_clear()
-    assert undertaker._flow() is undertaker._flow()
-    undertaker._flow.cache_clear()
+    dead_letter_handler._flow.cache_clear()
+    assert dead_letter_handler._flow() is dead_letter_handler._flow()
+    dead_letter_handler._flow.cache_clear()

@@ -13,7 +13,7 @@ from tests.support.memory_stack import MemoryStack, every
 from tests.support.run_settings import ENVIRONMENT, Flushed
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
 from tidewheel.domain.wheel.levels import RINGS
-from tidewheel.engine.recovery.reconciler import Reconcile
+from tidewheel.engine.recovery.reconciler import Reconciler
 from tidewheel.names import Env
 from tidewheel.ports import Page, PortError
 from tidewheel.settings import RunSettings, SettingsError
@@ -30,9 +30,9 @@ class Bench:
         self.settings: RunSettings | None = None
         self.jobs: Any = self.stack.jobs
 
-    def reconcile(self, settings: RunSettings) -> Reconcile:
+    def reconcile(self, settings: RunSettings) -> Reconciler:
         self.settings, stack = settings, self.stack
-        return Reconcile(
+        return Reconciler(
             self.jobs,
             stack.executions,
             stack.wheel,
@@ -68,7 +68,7 @@ def test_a_chain_that_broke(bench: Bench) -> None:
     stack.clock.advance(HOUR_MS)
     stack.control.advance(0, 1, {ring.level: stack.clock.now_ms() for ring in RINGS})
     assert reconciler.handler(EVENT, None) == {"looked": 1, "repaired": 1}
-    assert bench.telemetry.counts["chain_repaired"] == 1
+    assert bench.telemetry.counts["schedule_repaired"] == 1
 
 
 def test_a_store_that_fails_ends_the_run_and_the_next_looks_at_the_same_page(bench: Bench) -> None:

@@ -21,12 +21,12 @@ from tidewheel.adapters.memory import (
     World,
 )
 from tidewheel.domain.wheel.levels import RINGS
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import LAST_CALL_MS, Ticker
+from tidewheel.engine.scheduler.loop import LAST_CALL_MS, SchedulerLoop
 from tidewheel.names import Env
 from tidewheel.settings import SchedulerSettings, SettingsError
-from tidewheel.wiring.scheduler import ticker as real_ticker
+from tidewheel.wiring.scheduler import scheduler_loop as real_scheduler_loop
 
 EVENT: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "scheduler_launch.json").read_text())
 ENVIRONMENT = {
@@ -52,23 +52,23 @@ class Bench:
         self.control = MemoryControl()
         self.launched = 0
 
-    def launch(self, seat: int) -> None:
+    def launch(self, instance: int) -> None:
         self.launched += 1
 
-    def ticker(self, settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
+    def scheduler_loop(self, settings: SchedulerSettings, owner: str, instance: int) -> SchedulerLoop:
         world = World()
-        return Ticker(
+        return SchedulerLoop(
             stores=Stores(MemoryWheel(world), MemoryJobs(world), self.control, MemoryExecutions(world)),
             queue=MemoryQueue(self.clock),
             launcher=self,
             clock=self.clock,
             telemetry=RecordingTelemetry(),
             executor=InlineExecutor(),
-            layouts=Layouts(self.control, self.clock, settings.shards),
+            layouts=LayoutCache(self.control, self.clock, settings.shards),
             owner=owner,
             version=settings.code_version,
-            seat=seat,
-            seats=settings.schedulers,
+            instance=instance,
+            instances=settings.schedulers,
             pace=settings.pace,
         )
 
@@ -91,7 +91,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench()
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(scheduler, "ticker", bench.ticker)
+    monkeypatch.setattr(scheduler, "scheduler_loop", bench.scheduler_loop)
     return bench
 
 
@@ -108,17 +108,17 @@ def test_it_turns_until_its_deadline_nears_and_calls_a_successor(bench: Bench) -
     for shard in (0, 1):
         holding = bench.control.holding(shard)
         assert holding is not None
-        assert (holding.seat, set(holding.cursors)) == (None, {ring.level for ring in RINGS})
+        assert (holding.instance, set(holding.cursors)) == (None, {ring.level for ring in RINGS})
 
 
 def test_it_is_named_after_its_invocation(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     owners: list[str] = []
 
-    def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
+    def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> SchedulerLoop:
         owners.append(owner)
-        return bench.ticker(settings, owner, seat)
+        return bench.scheduler_loop(settings, owner, instance)
 
-    monkeypatch.setattr(scheduler, "ticker", ticker)
+    monkeypatch.setattr(scheduler, "scheduler_loop", scheduler_loop)
     scheduler.handler(EVENT, Context(bench.clock))
     assert owners == [Context.aws_request_id]
 
@@ -146,8 +146,8 @@ def test_a_missing_setting_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_real_wiring_reaches_nobody_before_it_runs() -> None:
-    made = real_ticker(SchedulerSettings.from_env({str(k): v for k, v in ENVIRONMENT.items()}), "me", 1)
-    assert (made.owner, made.version, made.layouts.shards, made.seat, made.seats) == ("me", "v1", 2, 1, 1)
+    made = real_scheduler_loop(SchedulerSettings.from_env({str(k): v for k, v in ENVIRONMENT.items()}), "me", 1)
+    assert (made.owner, made.version, made.layouts.shards, made.instance, made.instances) == ("me", "v1", 2, 1, 1)
     assert made.guard is not None
     assert made.guard.refusal() == ""
     made.executor.shutdown()

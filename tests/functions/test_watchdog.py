@@ -12,7 +12,7 @@ import pytest
 
 from functions.watchdog import handler as watchdog
 from tidewheel.adapters.memory import MemoryControl, RecordingTelemetry, SettableClock
-from tidewheel.engine.scheduler.watchdog import Watch
+from tidewheel.engine.scheduler.watchdog import Watchdog
 from tidewheel.names import Env
 from tidewheel.settings import SettingsError, WatchdogSettings
 
@@ -50,15 +50,15 @@ class Bench(RecordingTelemetry):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def launch(self, seat: int) -> None:
+    def launch(self, instance: int) -> None:
         self.launched += 1
 
     def flush(self) -> None:
         self.flushed += 1
 
-    def watch(self, settings: WatchdogSettings) -> Watch:
+    def watch(self, settings: WatchdogSettings) -> Watchdog:
         self.settings = settings
-        return Watch(self.control, self, self.clock, self, settings.code_version, settings.schedulers)
+        return Watchdog(self.control, self, self.clock, self, settings.code_version, settings.schedulers)
 
 
 @pytest.fixture

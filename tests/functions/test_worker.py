@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions.worker import handler as worker
-from tests.support.calls import a_keeper, an_admission
+from tests.support.calls import a_lease_renewer, an_admission
 from tests.support.run_settings import WORKER_ENVIRONMENT
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.memory import (
@@ -30,11 +30,11 @@ from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.executions.transitions import claimed
 from tidewheel.domain.jobs.job import JobState
 from tidewheel.domain.limits import TAKEOVER_GRACE_MS
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.worker import consumer as batch
-from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
-from tidewheel.engine.worker.runner import Run
+from tidewheel.engine.worker.runner import Runner
 from tidewheel.names import Env
 from tidewheel.ports import Call, PortError
 from tidewheel.settings import SettingsError
@@ -63,7 +63,7 @@ class Recorder:
         self.refuses = False
         self.flushed = 0
 
-    def postpone(self, route: Any, receipt: str, delay_ms: int) -> None:
+    def retry_later(self, route: Any, receipt: str, delay_ms: int) -> None:
         if self.refuses:
             raise PortError("queue.postpone", str(route), "no")
         self.postponed.append((str(route), receipt, delay_ms))
@@ -108,7 +108,7 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         monkeypatch.setenv(name, value)
     world, telemetry, clock = World(), Counting(seen), SettableClock(NOW_MS)
     executions = MemoryExecutions(world)
-    run = Run(
+    run = Runner(
         jobs=MemoryJobs(world),
         executions=executions,
         wheel=MemoryWheel(world),
@@ -116,14 +116,14 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         clock=clock,
         entropy=CountedEntropy(),
         telemetry=telemetry,
-        layouts=Layouts(MemoryControl(), clock, 4),
+        layouts=LayoutCache(MemoryControl(), clock, 4),
         locks=MemoryLocks(world),
-        keeper=a_keeper(executions, clock, telemetry),
+        lease_renewer=a_lease_renewer(executions, clock, telemetry),
         admission=an_admission(executions, clock, telemetry),
     )
     for number in range(1, CALLERS + 1):
         run.jobs.create(a_job(number), None, None)
-    made = Batch(run, seen, telemetry, load)
+    made = Consumer(run, seen, telemetry, load)
     worker._settings.cache_clear()
     monkeypatch.setattr(worker, "_batch", lambda: made)
     yield world

@@ -50,11 +50,11 @@ def test_everything_can_be_given():
 
 def test_who_may_begin():
     config = _read(target="local")
-    assert (config.circuit_failures, config.circuit_open, config.tenant_caps) == (5, 600, "{}")
-    config = _read(target="local", circuit_failures="0", circuit_open="60", tenant_caps='{"acme": 5, "*": 50}')
+    assert (config.circuit_failures, config.circuit_open, config.tenant_concurrency) == (5, 600, "{}")
+    config = _read(target="local", circuit_failures="0", circuit_open="60", tenant_concurrency='{"acme": 5, "*": 50}')
     assert (config.circuit_failures, config.circuit_open) == (0, 60)
-    assert config.tenant_caps == '{"*": 50, "acme": 5}'
-    assert _read(target="local", tenant_caps={"acme": 5}).tenant_caps == '{"acme": 5}'
+    assert config.tenant_concurrency == '{"*": 50, "acme": 5}'
+    assert _read(target="local", tenant_concurrency={"acme": 5}).tenant_concurrency == '{"acme": 5}'
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_networks_that_targets_may_have(given, kept):
         ("circuit_failures", {"target": "local", "circuit_failures": "few"}),
         ("circuit_open", {"target": "local", "circuit_open": "0"}),
         ("circuit_open", {"target": "local", "circuit_open": "86401"}),
-        ("tenant_caps", {"target": "local", "tenant_caps": "acme=5"}),
-        ("tenant_caps", {"target": "local", "tenant_caps": {"acme": 0}}),
+        ("tenant_concurrency", {"target": "local", "tenant_concurrency": "acme=5"}),
+        ("tenant_concurrency", {"target": "local", "tenant_concurrency": {"acme": 0}}),
         ("authorizer_arn", {}),
         ("authorizer_arn", {"target": "aws", "authorizer_arn": " "}),
         ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),

@@ -14,9 +14,9 @@ READS = {
     "scheduler": settings.SchedulerSettings,
     "watchdog": settings.WatchdogSettings,
     "reconciler": settings.RunSettings,
-    "undertaker": settings.RunSettings,
+    "dead_letter_handler": settings.RunSettings,
 }
-LONG_RUNNING = ("api", "reconciler", "scheduler", "undertaker", "watchdog", "worker")
+LONG_RUNNING = ("api", "reconciler", "scheduler", "dead_letter_handler", "watchdog", "worker")
 
 
 def _roles(part):
@@ -61,7 +61,7 @@ def test_a_laptop_runs_its_own_interpreter(local):
 
 def test_only_the_loops_that_are_meant_may_loop(either):
     loops = {role: each["RecursiveLoop"] for role, each in _roles(either.service).items() if role != "echo"}
-    assert {role for role, loop in loops.items() if loop == "Allow"} == {"scheduler", "undertaker", "worker"}
+    assert {role for role, loop in loops.items() if loop == "Allow"} == {"scheduler", "dead_letter_handler", "worker"}
     assert set(loops.values()) == {"Allow", "Terminate"}
 
 
@@ -108,7 +108,7 @@ def test_each_finds_in_its_environment_what_it_needs_and_nothing_else(either, ro
         assert getattr(found, table) == f"tidewheel-{table.removesuffix('_table')}"
 
 
-@pytest.mark.parametrize("role", ["api", "worker", "scheduler", "reconciler", "undertaker"])
+@pytest.mark.parametrize("role", ["api", "worker", "scheduler", "reconciler", "dead_letter_handler"])
 def test_each_route_has_its_queue_and_the_wheel_its_shards(either, role, as_text):
     variables = either.service.function(role)["Environment"]["Variables"]
     found = READS[role].from_env({name: as_text(value) for name, value in variables.items()})

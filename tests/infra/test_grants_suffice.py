@@ -21,7 +21,7 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import Result, State
-from tidewheel.domain.executions.transitions import ended_unrun, parked
+from tidewheel.domain.executions.transitions import ended_unrun, with_wait_reason
 from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Target
@@ -35,13 +35,12 @@ from tidewheel.engine.api.dead_letters import DeadLetters
 from tidewheel.engine.api.ledger import Ledger
 from tidewheel.engine.api.logs import LogBook
 from tidewheel.engine.api.redrive import Redrive
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.recovery.dead_letter_handler import Letter
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.ports import Call, Received, Secrets
 from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings, WorkerSettings
 from tidewheel.wire.message import dump
-from tidewheel.wiring import api, reconciler, scheduler, watchdog, worker
-from tidewheel.wiring import dead_letter_handler as undertaker
+from tidewheel.wiring import api, dead_letter_handler, reconciler, scheduler, watchdog, worker
 from tidewheel.wiring.callers import Callers
 
 BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the worker's event source mapping's own calls
@@ -102,37 +101,41 @@ class Deployment:
         stores["logs_bucket"] = self.bucket
         control = {"control_table": self.tables.control}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
-        define = api.define(RunSettings(**stores))
-        layouts = Layouts(define.layouts.control, self.clock, 1)
-        self.define = replace(define, clock=self.clock, layouts=layouts)
-        began = {"circuit_failures": 5, "circuit_open": 600, "tenant_caps": {TENANT: 9}}
+        job_service = api.job_service(RunSettings(**stores))
+        layouts = LayoutCache(job_service.layouts.control, self.clock, 1)
+        self.job_service = replace(job_service, clock=self.clock, layouts=layouts)
+        began = {"circuit_failures": 5, "circuit_open": 600, "tenant_concurrency": {TENANT: 9}}
         self.batch = worker.batch(WorkerSettings(**stores, **began, deployment="tidewheel", allowed_networks=()))
-        ticker_settings = {**self.names, "queues": self.urls, "pace": pace}
-        ticker = scheduler.ticker(SchedulerSettings(**ticker_settings, **control, **version, shards=1), "owner", 0)
-        layouts = Layouts(ticker.layouts.control, self.clock, 1)  # as another process knows it
-        self.ticker = replace(ticker, clock=self.clock, executor=InlineExecutor(), layouts=layouts)
+        scheduler_loop_settings = {**self.names, "queues": self.urls, "pace": pace}
+        scheduler_loop = scheduler.scheduler_loop(
+            SchedulerSettings(**scheduler_loop_settings, **control, **version, shards=1), "owner", 0
+        )
+        layouts = LayoutCache(scheduler_loop.layouts.control, self.clock, 1)  # as another process knows it
+        self.scheduler_loop = replace(scheduler_loop, clock=self.clock, executor=InlineExecutor(), layouts=layouts)
         self.reconcile = replace(reconciler.reconcile(RunSettings(**stores)), clock=self.clock)
-        self.undertaker = replace(undertaker.undertaker(RunSettings(**stores)), clock=self.clock)
+        self.dead_letter_handler = replace(
+            dead_letter_handler.dead_letter_handler(RunSettings(**stores)), clock=self.clock
+        )
         self.watch = replace(watchdog.watch(WatchdogSettings(**control, **version)), clock=self.clock)
 
     def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         self.used |= set(_actions(model.name, params))
 
-    def draft(self, schedule: Schedule | None) -> Any:
+    def builder(self, schedule: Schedule | None) -> Any:
         return lambda *_: Definition("n", schedule, Target("http", {}), overlap=Overlap.QUEUE)
 
     def scheduled(self, unturned_ms: int = 6_000) -> None:
         """A history that needs every call of the scheduler's."""
         paused, deleted = self.job(), self.job()
         self.job()  # goes on, and is armed
-        self.define.create(TENANT, self.draft(Schedule(At(START_MS + 40_000))))
+        self.job_service.create(TENANT, self.builder(Schedule(At(START_MS + 40_000))))
         self.clock.advance(unturned_ms)
-        self.define.pause(TENANT, paused)  # its entry stands for what was due before: the history is read
-        self.define.delete(TENANT, deleted)  # its record is missing: it is read again
+        self.job_service.pause(TENANT, paused)  # its entry stands for what was due before: the history is read
+        self.job_service.delete(TENANT, deleted)  # its record is missing: it is read again
         self.clock.advance(20_000)  # an outage, with instants that will not run
 
     def job(self) -> str:
-        return self.define.create(TENANT, self.draft(Schedule(every(5_000)))).id
+        return self.job_service.create(TENANT, self.builder(Schedule(every(5_000)))).id
 
 
 @pytest.fixture
@@ -163,7 +166,7 @@ def _granted(
     """The table of ``test_permissions`` with this deployment's names; what is invoked or called is left to it."""
     named = {f"dynamodb:table/tidewheel-{role}": name for role, name in vars(deployment.tables).items()}
     named["dynamodb:table/tidewheel-jobs/index/by_tenant"] = f"{deployment.tables.jobs}/index/by_tenant"
-    named["dynamodb:table/tidewheel-executions/index/by_death"] = f"{deployment.tables.executions}/index/by_death"
+    named["dynamodb:table/tidewheel-executions/index/by_failure"] = f"{deployment.tables.executions}/index/by_failure"
     named |= {LOGS: deployment.bucket, f"{LOGS}/*": f"{deployment.bucket}/*"}
     named["secretsmanager:secret:tidewheel/*"] = "tidewheel"
     queue = deployment.urls[ROUTES[2]].rpartition("/")[2]  # the jobs of these tests all go to one
@@ -172,36 +175,42 @@ def _granted(
         for resource, actions in allowed[role].items()
         if "lambda:" not in resource and resource != DEAD_LETTERS and resource not in TARGETS
         for action in actions.split()
-        if role not in ("worker", "undertaker") or action not in BY_LAMBDA
+        if role not in ("worker", "dead_letter_handler") or action not in BY_LAMBDA
     }
 
 
 def test_the_api(either: Either) -> None:
     deployment, allowed = either
-    define, table = deployment.define, deployment.tables.control
-    define.create(TENANT, deployment.draft(None), "key", "print")
+    job_service, table = deployment.job_service, deployment.tables.control
+    job_service.create(TENANT, deployment.builder(None), "key", "print")
     job = deployment.job()
-    define.edit(TENANT, job, deployment.draft(Schedule(At(START_MS + 10**6))))
-    define.pause(TENANT, job)
-    execution = define.run(TENANT, job, "key")
-    define.execution(TENANT, execution.id)
-    define.history(TENANT, job, 5, None)
-    Ledger(define.jobs, define.executions, deployment.clock).of(TENANT, job, None, None)
-    dead = replace(ended_unrun(define.execution(TENANT, execution.id), State.DEAD, "given up", START_MS), attempt=1)
-    define.executions.swap(dead, 1)
+    job_service.edit(TENANT, job, deployment.builder(Schedule(At(START_MS + 10**6))))
+    job_service.pause(TENANT, job)
+    execution = job_service.run(TENANT, job, "key")
+    job_service.execution(TENANT, execution.id)
+    job_service.history(TENANT, job, 5, None)
+    Ledger(job_service.jobs, job_service.executions, deployment.clock).of(TENANT, job, None, None)
+    dead = replace(
+        ended_unrun(job_service.execution(TENANT, execution.id), State.DEAD, "given up", START_MS), attempt=1
+    )
+    job_service.executions.swap(dead, 1)
     S3Logs(deployment.bucket, lambda: boto3.client("s3")).append(TENANT, dead.id, 1, 0, b"what its worker wrote")
-    assert LogBook(define.executions, define.logs).read(TENANT, dead.id).text == "what its worker wrote"
-    redrive = Redrive(define.jobs, define.clock, define.telemetry, define.layouts, define.pace)
+    assert LogBook(job_service.executions, job_service.logs).read(TENANT, dead.id).text == "what its worker wrote"
+    redrive = Redrive(job_service.jobs, job_service.clock, job_service.telemetry, job_service.layouts, job_service.pace)
     assert redrive.run([(dead.id, dead)], 1).ids == [dead.id]
-    DeadLetters(define.executions, define.telemetry).listed(TENANT, job, 5, None)
+    DeadLetters(job_service.executions, job_service.telemetry).listed(TENANT, job, 5, None)
     waiter = str(ExecutionId(job, START_MS + 10**6))
-    define.executions.swap(parked(Dispatch(TENANT, waiter, 1, 2, START_MS, recorded=False).blank(), "waits"), None)
-    again = define.run(TENANT, job)
-    define.locks.swap(Lock(TENANT, job, again.id, waiter, 1, START_MS))
-    cancel = Cancel(define.jobs, define.executions, define.gate, define.clock, define.telemetry)
+    job_service.executions.swap(
+        with_wait_reason(Dispatch(TENANT, waiter, 1, 2, START_MS, recorded=False).blank(), "waits"), None
+    )
+    again = job_service.run(TENANT, job)
+    job_service.locks.swap(Lock(TENANT, job, again.id, waiter, 1, START_MS))
+    cancel = Cancel(
+        job_service.jobs, job_service.executions, job_service.overlap_lock, job_service.clock, job_service.telemetry
+    )
     assert cancel.run(TENANT, again.id).state is State.CANCELLED  # and calls the one that waits
-    define.listed(TENANT, lambda *_: True, 5, None)
-    define.delete(TENANT, job)
+    job_service.listed(TENANT, lambda *_: True, 5, None)
+    job_service.delete(TENANT, job)
     assert deployment.used == _granted("api", deployment, allowed)
     assert ("UpdateItem", table) in deployment.used  # the wheel's origin, written when the flow was wired
 
@@ -210,7 +219,7 @@ def test_the_scheduler(deployment: Deployment) -> None:
     deployment.scheduled()
     deployment.used.clear()
     until = START_MS + 130_000
-    deployment.ticker.run(lambda: until - deployment.clock.now_ms())
+    deployment.scheduler_loop.run(lambda: until - deployment.clock.now_ms())
     assert deployment.used == _granted("scheduler", deployment)
 
 
@@ -230,11 +239,11 @@ class Fails:
 def test_the_worker(either: Either) -> None:
     deployment, allowed = either
     later = RetryPolicy(3, base_ms=10**6, cap_ms=10**6)  # waits on the wheel at any pace
-    lazy = deployment.define.create(TENANT, lambda *_: replace(deployment.draft(None)(), retry=later)).id
+    lazy = deployment.job_service.create(TENANT, lambda *_: replace(deployment.builder(None)(), retry=later)).id
     job = deployment.job()
-    deployment.define.pause(TENANT, job)
+    deployment.job_service.pause(TENANT, job)
     deployment.clock.advance(60_000)
-    deployment.define.resume(TENANT, job)
+    deployment.job_service.resume(TENANT, job)
     run = deployment.batch.run
     fails = Fails(cast(Callers, run.callers).surroundings.secrets)
     batch = replace(deployment.batch, run=replace(run, callers={"http": fails}))
@@ -251,20 +260,20 @@ def test_the_worker(either: Either) -> None:
 
 def test_the_watchdog(deployment: Deployment) -> None:
     deployment.used.clear()
-    deployment.define.clock.sleep(1)
+    deployment.job_service.clock.sleep(1)
     lease = deployment.watch.control.take(None, "owner", "v")
     assert lease is not None
     deployment.used.clear()
     beats = deployment.clock.sleep
-    deployment.clock.sleep = lambda ms: (deployment.ticker.stores.control.renew(lease), beats(ms))  # type: ignore[method-assign,assignment]
+    deployment.clock.sleep = lambda ms: (deployment.scheduler_loop.stores.control.renew(lease), beats(ms))  # type: ignore[method-assign,assignment]
     assert deployment.watch.look() == 0
     assert deployment.used - {("UpdateItem", deployment.tables.control)} == _granted("watchdog", deployment)
 
 
 def test_the_reconciler(deployment: Deployment) -> None:
     at = START_MS + 10 * MINUTE_MS  # nobody turns the wheel, and yet its cursors pass
-    deployment.define.create(TENANT, deployment.draft(Schedule(At(at))))
-    control = deployment.ticker.stores.control
+    deployment.job_service.create(TENANT, deployment.builder(Schedule(At(at))))
+    control = deployment.scheduler_loop.stores.control
     assert control.claim(0, None, 0, 1) is not None
     deployment.clock.advance(HOUR_MS)
     control.advance(0, 1, {ring.level: deployment.clock.now_ms() for ring in RINGS})
@@ -274,25 +283,25 @@ def test_the_reconciler(deployment: Deployment) -> None:
     assert deployment.used - {("GetQueueAttributes", higher)} == _granted("reconciler", deployment)
 
 
-def test_the_undertaker(deployment: Deployment) -> None:
+def test_the_dead_letter_handler(deployment: Deployment) -> None:
     job, at = deployment.job(), START_MS + 5_000
     running, waiter = (Dispatch(TENANT, str(ExecutionId(job, at + n)), 1, 1, at, recorded=False) for n in (0, 5_000))
     locks = DynamoLocks(clients.dynamodb(), deployment.tables.executions)
     locks.swap(Lock(TENANT, job, running.execution, waiter.execution, 1, at))
-    deployment.define.executions.swap(parked(waiter.blank(), "waits"), None)
+    deployment.job_service.executions.swap(with_wait_reason(waiter.blank(), "waits"), None)
     deployment.used.clear()
     bodies = [dump(replace(running, returns=MAX_RETURNS)), dump(waiter), "nonsense"]
-    assert deployment.undertaker.handle([Letter(str(n), body) for n, body in enumerate(bodies)]) == []
-    assert deployment.used == _granted("undertaker", deployment)
+    assert deployment.dead_letter_handler.handle([DeadLetter(str(n), body) for n, body in enumerate(bodies)]) == []
+    assert deployment.used == _granted("dead_letter_handler", deployment)
 
 
 def test_the_scheduler_in_economy_mode(economy: Deployment) -> None:
-    economy.define.create(TENANT, economy.draft(Schedule(At(START_MS + 600_000))))  # lies in a slot, as a single
+    economy.job_service.create(TENANT, economy.builder(Schedule(At(START_MS + 600_000))))  # lies in a slot, as a single
     economy.scheduled(400_000)
-    economy.define.run(TENANT, economy.job())
+    economy.job_service.run(TENANT, economy.job())
     economy.used.clear()
     for _ in range(12):
         until = economy.clock.now_ms() + 60_000
-        economy.ticker.run(lambda until=until: until - economy.clock.now_ms())
+        economy.scheduler_loop.run(lambda until=until: until - economy.clock.now_ms())
         economy.clock.advance(60_000)
     assert economy.used == _granted("scheduler", economy, ALLOWED_IN_ECONOMY)

@@ -6,7 +6,7 @@ JOBS = "dynamodb:table/tidewheel-jobs"
 JOBS_BY_TENANT = "dynamodb:table/tidewheel-jobs/index/by_tenant"
 WHEEL = "dynamodb:table/tidewheel-wheel"
 EXECUTIONS = "dynamodb:table/tidewheel-executions"
-EXECUTIONS_BY_DEATH = "dynamodb:table/tidewheel-executions/index/by_death"
+EXECUTIONS_BY_FAILURE = "dynamodb:table/tidewheel-executions/index/by_failure"
 CONTROL = "dynamodb:table/tidewheel-control"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
 SECRETS = "secretsmanager:secret:tidewheel/*"
@@ -35,7 +35,7 @@ ALLOWED = {
         WHEEL: "PutItem BatchWriteItem",
         CONTROL: "GetItem UpdateItem",
         EXECUTIONS: "GetItem PutItem Query",
-        EXECUTIONS_BY_DEATH: "Query",
+        EXECUTIONS_BY_FAILURE: "Query",
         LOGS: "ListBucket",
         f"{LOGS}/*": "GetObject",
         **dict.fromkeys(QUEUES, "SendMessage"),
@@ -67,7 +67,7 @@ ALLOWED = {
         CONTROL: "GetItem UpdateItem",
         **dict.fromkeys(QUEUES, "GetQueueAttributes"),
     },
-    "undertaker": {
+    "dead_letter_handler": {
         JOBS: "GetItem",
         CONTROL: "GetItem",
         EXECUTIONS: "GetItem PutItem",

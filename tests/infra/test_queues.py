@@ -101,9 +101,9 @@ def test_no_priority_is_ever_left_without_a_worker(either, as_text):
 
 def test_dead_letters_are_seen_to_a_little_at_a_time(either, as_text):
     mappings = [mapping["Properties"] for mapping in either.service.of("Lambda::EventSourceMapping").values()]
-    (undertaker,) = (each for each in mappings if as_text(each["EventSourceArn"]) == "<DeadLetters>")
-    assert undertaker["ScalingConfig"] == {"MaximumConcurrency": 2}
-    assert as_text(undertaker["FunctionName"]).startswith("<UndertakerFunction")
+    (dead_letter_handler,) = (each for each in mappings if as_text(each["EventSourceArn"]) == "<DeadLetters>")
+    assert dead_letter_handler["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert as_text(dead_letter_handler["FunctionName"]).startswith("<DeadLetterHandlerFunction")
 
 
 def test_a_laptop_runs_five_batches_of_each_priority(local, as_text):
@@ -116,7 +116,7 @@ def test_a_deployments_own_pools_have_queues_of_which_all_know(synthesise, as_te
     queues = {id: queue["QueueName"] for id, queue in _routes(done.service).items()}
     assert len(queues) == 16
     assert queues["QueueRackX2Low"] == "tidewheel-rack-2-low"
-    for role in ("api", "scheduler", "worker", "undertaker", "reconciler"):
+    for role in ("api", "scheduler", "worker", "dead_letter_handler", "reconciler"):
         assert '"rack-2-low":' in as_text(done.service.function(role)["Environment"]["Variables"]["TIDEWHEEL_QUEUES"])
     version = done.service.function("scheduler")["Environment"]["Variables"]["TIDEWHEEL_CODE_VERSION"]
     assert version == "digest-of-scheduler-16-loop-gpu-rack-2"  # loops that do not know them yield

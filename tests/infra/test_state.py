@@ -38,7 +38,7 @@ def _indexes(either):
 
 
 def test_jobs_are_listed_by_tenant_and_dead_letters_by_their_end_and_there_is_no_other_index(either):
-    jobs, dead = ("Jobs", names.JOBS_BY_TENANT_INDEX), ("Executions", names.EXECUTIONS_BY_DEATH_INDEX)
+    jobs, dead = ("Jobs", names.JOBS_BY_TENANT_INDEX), ("Executions", names.EXECUTIONS_BY_FAILURE_INDEX)
     indexes = _indexes(either)
     assert {key: _keys(index["KeySchema"]) for key, index in indexes.items()} == {
         jobs: {"tenant": "HASH", "job": "RANGE"},

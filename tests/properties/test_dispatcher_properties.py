@@ -1,4 +1,4 @@
-"""The hopper under random refusals: nothing is sent twice or early, and its hand-over mark never claims too much."""
+"""The dispatcher under random refusals: nothing is sent twice or early, and its mark never claims too much."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.precision import TICK_MS, Precision, release_ms
 from tidewheel.domain.wheel.expansion import Firing
 from tidewheel.engine.common.backoff import Backoff
-from tidewheel.engine.scheduler.background_io import Errands
-from tidewheel.engine.scheduler.dispatch.dispatcher import Hopper
+from tidewheel.engine.scheduler.background_io import BackgroundIO
+from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.ports import SEND_BATCH, PortError
 
 
@@ -44,19 +44,19 @@ class Moody:
         self.accepted += [dispatch for dispatch, good in zip(dispatches, taken, strict=True) if good]
         return taken
 
-    def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
+    def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
         raise AssertionError("nobody received anything")
 
 
 class Play:
-    """A hopper, its queue, and an account of what it was given."""
+    """A dispatcher, its queue, and an account of what it was given."""
 
     def __init__(self, seed: int) -> None:
         self.clock, self.executor = SettableClock(NOW_MS), Later()
         self.queue = Moody(self.clock)
         telemetry, backoff = RecordingTelemetry(), Backoff(Random(seed))
-        self.errands = Errands(self.executor, self.clock, telemetry, backoff)
-        self.hopper = Hopper(self.queue, self.errands, telemetry, backoff)
+        self.background = BackgroundIO(self.executor, self.clock, telemetry, backoff)
+        self.dispatcher = Dispatcher(self.queue, self.background, telemetry, backoff)
         self.owed: dict[Dispatch, bool] = {}
         self.confirmed: list[Dispatch] = []
         self.kept = True
@@ -69,17 +69,17 @@ class Play:
         dispatch = Dispatch(TENANT, execution, 1, 1, due, recorded=False)
         kept = self.kept
         self.owed[dispatch], self.queue.released[dispatch] = kept, release
-        self.hopper.add([Firing(release, route, dispatch)], lambda: self.confirmed.append(dispatch), lambda: kept)
+        self.dispatcher.add([Firing(release, route, dispatch)], lambda: self.confirmed.append(dispatch), lambda: kept)
 
     def tick(self, answered: int) -> None:
         self.clock.advance(TICK_MS)
         self.executor.run(answered)
-        self.errands.collect()
-        self.hopper.fire(self.clock.now_ms())
+        self.background.collect()
+        self.dispatcher.fire(self.clock.now_ms())
 
     def check(self) -> int:
         """The mark; what is due up to it and still kept has been confirmed."""
-        mark = self.hopper.handed_over_ms(self.clock.now_ms())
+        mark = self.dispatcher.handed_over_ms(self.clock.now_ms())
         assert mark <= self.clock.now_ms()
         open_ones = {dispatch for dispatch, kept in self.owed.items() if kept} - set(self.confirmed)
         assert not [dispatch for dispatch in open_ones if dispatch.due_ms <= mark]

@@ -52,7 +52,7 @@ def running(draw: st.DrawFn) -> Execution:
         DUE_MS,
         1,
         attempt=attempt,
-        spent=draw(st.integers(0, attempt - 1)),
+        uncounted_attempts=draw(st.integers(0, attempt - 1)),
         redriven_ms=redriven,
         cancel=draw(st.sampled_from(["", "", "someone cancelled it"])),
         checkpoint=draw(st.sampled_from(["", "page 7"])),
@@ -94,7 +94,7 @@ def test_a_success_counts_whatever_else_was_said(
 
 
 @given(ANSWERS, STOPS, running(), POLICIES, DEADLINES, NOWS)
-def test_what_is_called_off_is_not_tried_again(
+def test_what_is_cancel_requested_is_not_tried_again(
     answer: Answer, stop: Stop | None, record: Execution, policy: RetryPolicy, deadline: int, now: int
 ) -> None:
     assume(answer.result is not Result.SUCCEEDED)

@@ -8,11 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.overlap import Lock, Move, decide, look_again_ms, ousts, waits
+from tidewheel.domain.executions.overlap import Lock, Move, decide, displaces_holder, look_again_ms, waits
 from tidewheel.domain.executions.states import State, is_end
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.policies import Overlap
-from tidewheel.domain.limits import LOCK_IDLE_MS, LOOK_AGAIN_LEAST_MS, LOOK_AGAIN_MOST_MS
+from tidewheel.domain.limits import LOCK_IDLE_MS, LOCK_RECHECK_LEAST_MS, LOCK_RECHECK_MOST_MS
 
 JOB = "j0123456789abcdef"
 NOW_MS = 1_795_000_000_000
@@ -45,7 +45,7 @@ def test_each_move_has_its_ground(scene: tuple[Lock, str, Overlap, State | None,
     waiter = record(lock.waiter, waited) if lock.waiter else None
     over = not lock.holder or (holder is not None and is_end(holder.state))
     called = holder is not None and holder.state is State.RUNNING
-    begun = called or (holder is not None and holder.state is State.RETRYING)
+    is_started = called or (holder is not None and holder.state is State.RETRYING)
     rival = lock.waiter if lock.waiter != me and waits(waiter) else ""
     replaces = policy is Overlap.REPLACE
 
@@ -55,11 +55,11 @@ def test_each_move_has_its_ground(scene: tuple[Lock, str, Overlap, State | None,
         case Move.TAKE:
             assert over
             assert not rival or (replaces and rival < me)
-        case Move.HAND_ON:
+        case Move.TRANSFER:
             assert over
             assert rival
             assert not replaces or rival > me
-        case Move.PARK:
+        case Move.WAIT:
             assert not over
             assert (called and me > max(lock.holder, rival)) if replaces else (policy is Overlap.QUEUE and not rival)
             assert lock.holder in step.reason
@@ -68,19 +68,19 @@ def test_each_move_has_its_ground(scene: tuple[Lock, str, Overlap, State | None,
             assert not replaces
             assert policy is Overlap.SKIP or rival
             assert lock.holder in step.reason
-        case Move.YIELD:
+        case Move.CANCEL_SELF:
             assert not over
             assert replaces
             assert max(lock.holder, rival) > me
-        case Move.OUST:
+        case Move.CANCEL_HOLDER:
             assert not over
             assert not called
             assert replaces
             assert me > max(lock.holder, rival)
             assert me in step.reason
-        case Move.EXPEL:
+        case Move.EVICT_STALE:
             assert not over
-            assert not begun
+            assert not is_started
             assert lock.written_ms < NOW_MS - LOCK_IDLE_MS
 
 
@@ -90,7 +90,7 @@ def test_only_a_newer_run_that_waits_keeps_the_holder_from_going_on(
 ) -> None:
     holder = record(lock.holder or IDS[0], held)
     assert holder is not None
-    found = ousts(lock, holder, record(lock.waiter, waited))
+    found = displaces_holder(lock, holder, record(lock.waiter, waited))
     assert found == (lock.holder == holder.id and lock.waiter > holder.id and waited is State.QUEUED)
 
 
@@ -99,7 +99,7 @@ def test_a_waiter_looks_again_neither_too_soon_nor_too_late(state: State | None,
     holder = record(IDS[0], state)
     if holder is not None:
         holder = replace(holder, lease_until_ms=NOW_MS + lease_ms)
-    assert LOOK_AGAIN_LEAST_MS <= look_again_ms(holder, NOW_MS) - NOW_MS <= LOOK_AGAIN_MOST_MS
+    assert LOCK_RECHECK_LEAST_MS <= look_again_ms(holder, NOW_MS) - NOW_MS <= LOCK_RECHECK_MOST_MS
 
 
 @given(locks, st.sampled_from(["", *IDS]))

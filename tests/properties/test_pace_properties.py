@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tidewheel.domain.limits import DAY_MS, MAX_SEND_DELAY_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.wheel.levels import CASCADES, RINGS, Level, place
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, PACES, delay_s
-from tidewheel.domain.wheel.ring_cursor import Track
+from tidewheel.domain.wheel.ring_cursor import RingCursor
 
 NOW = 1_795_000_000_000
 RING = {ring.level: ring for ring in RINGS}
@@ -54,11 +54,11 @@ def test_the_loop_places_as_the_wheel_says(ahead: int, offset: int) -> None:
 def test_a_loop_resumes_where_the_last_one_stopped(now: int, skew: int) -> None:
     """Also just before a coarse slot begins, which is done by then: it is not cascaded once more."""
     for ring in RINGS:
-        track = Track.resume(ring, NOW, NOW)
-        while (slot_ms := track.due_live(NOW + now)) is not None:
-            track.live_ms = max(slot_ms, ring.start_of(NOW + now)) + ring.slot_ms  # opened, as is all before it
+        ring_cursor = RingCursor.resume(ring, NOW, NOW)
+        while (slot_ms := ring_cursor.due_live(NOW + now)) is not None:
+            ring_cursor.live_ms = max(slot_ms, ring.start_of(NOW + now)) + ring.slot_ms  # opened, as is all before it
         ended = ring.level in CASCADES
-        cursor = track.live_ms if ended else ring.start_of(NOW + now)
+        cursor = ring_cursor.live_ms if ended else ring.start_of(NOW + now)
         assert LOOP.resumed_ms(ring, cursor, NOW + now - skew, 0) == cursor
 
 

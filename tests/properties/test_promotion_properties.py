@@ -20,8 +20,8 @@ from tidewheel.domain.jobs.precision import TICK_MS, Precision, release_ms
 from tidewheel.domain.limits import MINUTE_MS, PROMOTED_EVERY_MS, SECOND_MS
 from tidewheel.domain.wheel.expansion import Firing
 from tidewheel.engine.common.backoff import Backoff
-from tidewheel.engine.scheduler.background_io import Errands
-from tidewheel.engine.scheduler.dispatch.dispatcher import Hopper
+from tidewheel.engine.scheduler.background_io import BackgroundIO
+from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.ports import SEND_BATCH, PortError
 
 ROUTE = st.builds(Route, st.sampled_from(["lambda", "batch"]), st.sampled_from(PRIORITIES))
@@ -71,13 +71,13 @@ class Sorted:
 
 
 class Sender:
-    """A hopper on a clock that is moved by hand."""
+    """A dispatcher on a clock that is moved by hand."""
 
     def __init__(self) -> None:
         self.clock, self.executor, self.telemetry = SettableClock(NOW_MS), Later(), RecordingTelemetry()
         self.queue, backoff = Sorted(self.clock), Backoff(Random(1))
-        self.errands = Errands(self.executor, self.clock, self.telemetry, backoff)
-        self.hopper = Hopper(self.queue, self.errands, self.telemetry, backoff)  # type: ignore[arg-type]
+        self.background = BackgroundIO(self.executor, self.clock, self.telemetry, backoff)
+        self.dispatcher = Dispatcher(self.queue, self.background, self.telemetry, backoff)  # type: ignore[arg-type]
         self.routes: dict[Dispatch, Route] = {}
         self.sent: list[Dispatch] = []
 
@@ -85,15 +85,15 @@ class Sender:
         id = str(ExecutionId(some_id(len(self.routes)), due_ms))
         dispatch = Dispatch(TENANT, id, 1, 1, due_ms, recorded=False)
         self.routes[dispatch] = route
-        self.hopper.add([Firing(release, route, dispatch)], lambda: self.sent.append(dispatch), lambda: True)
+        self.dispatcher.add([Firing(release, route, dispatch)], lambda: self.sent.append(dispatch), lambda: True)
         return dispatch
 
     def tick(self, step_ms: int = TICK_MS) -> None:
         self.clock.advance(step_ms)
         for _ in range(3):  # what was promoted just now is sent with the next look
-            self.hopper.fire(self.clock.now_ms())
+            self.dispatcher.fire(self.clock.now_ms())
             self.executor.run(1_000)
-            self.errands.collect()
+            self.background.collect()
 
 
 FIRING = st.tuples(st.sampled_from(ROUTES), st.sampled_from(Precision), LATENESS, st.integers(0, 20 * MINUTE_MS))
@@ -116,7 +116,7 @@ def test_each_is_sent_once_by_the_route_of_its_lateness(
     for _ in range(60):
         sender.tick(MINUTE_MS)
     assert sorted(sender.sent, key=str) == sorted(sender.routes, key=str)
-    assert sender.hopper.handed_over_ms(sender.clock.now_ms()) == sender.clock.now_ms()
+    assert sender.dispatcher.handed_over_ms(sender.clock.now_ms()) == sender.clock.now_ms()
     for dispatch, (route, at_ms) in sender.queue.taken.items():
         assert route == promoted(sender.routes[dispatch], at_ms - dispatch.due_ms)
 

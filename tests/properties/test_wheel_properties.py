@@ -13,10 +13,10 @@ from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import CADENCES, Precision, release_ms
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.recurrence.schedule import Every, Schedule
-from tidewheel.domain.wheel.entries import Chain, Placed, Waiting, decode, encode, single_key
+from tidewheel.domain.wheel.entries import ExecutionEntry, Placed, ScheduleEntry, decode, encode, single_key
 from tidewheel.domain.wheel.expansion import Drop, expand
 from tidewheel.domain.wheel.levels import MINUTES, RINGS, SECONDS, Level, Slot, place
-from tidewheel.domain.wheel.ring_cursor import Track
+from tidewheel.domain.wheel.ring_cursor import RingCursor
 
 NOW = 1_795_000_000_000
 instants = st.integers(NOW, NOW + 10**10)
@@ -40,7 +40,7 @@ def test_a_write_begun_now_lands_before_its_slot_is_loaded(now: int, ahead: int)
 
 @given(due=instants, delay=st.integers(0, 10**6), generation=st.integers(1, 10**6))
 def test_a_chain_survives_its_codec(due: int, delay: int, generation: int) -> None:
-    entry = Chain("tenant-1", JOB, generation, due, due + delay)
+    entry = ScheduleEntry("tenant-1", JOB, generation, due, due + delay)
     assert decode(encode(entry)) == entry
 
 
@@ -55,7 +55,7 @@ def test_a_waiting_entry_survives_its_codec(
     due: int, attempt: int, route: object, precision: Precision, origin: Origin
 ) -> None:
     id = str(ExecutionId(JOB, due, origin, "abc"))
-    entry = Waiting("t", id, attempt, 7, due, route, precision)  # type: ignore[arg-type]
+    entry = ExecutionEntry("t", id, attempt, 7, due, route, precision)  # type: ignore[arg-type]
     assert decode(encode(entry)) == entry
     assert entry.job == JOB
 
@@ -64,7 +64,7 @@ def test_a_waiting_entry_survives_its_codec(
 def test_ids_and_keys_sort_by_time(first: int, second: int) -> None:
     ids = [str(ExecutionId(JOB, instant)) for instant in (first, second)]
     assert (ids[0] < ids[1]) == (first < second)
-    keys = [single_key(Chain("t", JOB, 1, instant, instant)) for instant in (first, second)]
+    keys = [single_key(ScheduleEntry("t", JOB, 1, instant, instant)) for instant in (first, second)]
     assert (keys[0] < keys[1]) == (first < second)
     assert ExecutionId.parse(ids[0]) == ExecutionId(JOB, first)
 
@@ -103,39 +103,39 @@ def test_a_track_opens_every_slot_once_and_its_cursor_passes_none_that_is_open(
     steps: list[tuple[str, int]],
 ) -> None:
     start = NOW - NOW % 60_000
-    track = Track.resume(MINUTES, start - 5 * 60_000, start)
+    ring_cursor = RingCursor.resume(MINUTES, start - 5 * 60_000, start)
     now, opened = start, []
     for kind, amount in steps:
         now += amount if kind == "jump" else amount % 90_000
-        if kind == "close" and track.open_slots:
-            track.retired(sorted(track.open_slots)[amount % len(track.open_slots)])
+        if kind == "close" and ring_cursor.open_slots:
+            ring_cursor.retired(sorted(ring_cursor.open_slots)[amount % len(ring_cursor.open_slots)])
             continue
-        track.wake(now)
-        for due in (track.due_live, lambda _now: track.due_backlog()):
+        ring_cursor.wake(now)
+        for due in (ring_cursor.due_live, lambda _now: ring_cursor.due_backlog()):
             while (slot := due(now)) is not None:
-                assert not track.takes(slot) or slot not in opened
-                track.opened(slot)
+                assert not ring_cursor.takes(slot) or slot not in opened
+                ring_cursor.opened(slot)
                 opened.append(slot)
-                assert not track.takes(slot)
-        assert all(track.cursor_ms <= slot for slot in track.open_slots)
+                assert not ring_cursor.takes(slot)
+        assert all(ring_cursor.cursor_ms <= slot for slot in ring_cursor.open_slots)
     assert len(opened) == len(set(opened))
-    expected = range(start - 5 * 60_000, track.live_ms, 60_000)
+    expected = range(start - 5 * 60_000, ring_cursor.live_ms, 60_000)
     assert sorted(opened) == [slot for slot in expected if slot in set(opened)]
-    if track.backlog_ms >= track.live_from_ms and opened:
+    if ring_cursor.backlog_ms >= ring_cursor.live_from_ms and opened:
         assert sorted(opened) == list(expected)
 
 
 @given(writes=st.lists(st.integers(0, 3), max_size=10))
 def test_a_slot_is_not_loaded_while_an_arm_into_it_is_in_flight(writes: list[int]) -> None:
     start = NOW - NOW % 60_000
-    track = Track.resume(MINUTES, start, start)
+    ring_cursor = RingCursor.resume(MINUTES, start, start)
     slots = [start + 60_000 * number for number in writes]
     for slot in slots:
-        track.arm_begins(slot)
+        ring_cursor.arm_begins(slot)
     for number, slot in enumerate(slots):
-        assert track.due_live(start + 10**6) not in slots[number:]
-        track.arm_ends(slot)
-    assert track.due_live(start + 10**6) == start
+        assert ring_cursor.due_live(start + 10**6) not in slots[number:]
+        ring_cursor.arm_ends(slot)
+    assert ring_cursor.due_live(start + 10**6) == start
 
 
 def job(generation: int = 1, effective: int = 0, state: JobState = JobState.ACTIVE) -> Job:
@@ -146,8 +146,8 @@ def job(generation: int = 1, effective: int = 0, state: JobState = JobState.ACTI
 @given(first=st.integers(0, 100), horizon=st.integers(-10, 200))
 def test_expansion_fires_what_the_wheel_no_longer_takes_and_arms_the_next(first: int, horizon: int) -> None:
     nominal, until = NOW + 7_000 * first, NOW + 7_000 * horizon
-    chain = Chain("t", JOB, 1, nominal, nominal)
-    plan = expand(chain, job(), {}, lambda due: due >= until, NOW - 1)
+    schedule_entry = ScheduleEntry("t", JOB, 1, nominal, nominal)
+    plan = expand(schedule_entry, job(), {}, lambda due: due >= until, NOW - 1)
     fired = [firing.dispatch.due_ms for firing in plan.firings]
     assert fired == list(range(nominal, max(nominal, until), 7_000))
     assert plan.arm is not None
@@ -169,7 +169,11 @@ def test_an_older_chain_goes_on_up_to_the_generation_that_followed_it(
     }
     at = NOW + 7_000 * nominal
     plan = expand(
-        Chain("t", JOB, chain_gen, at, at), job(4, effective[3]), rows, lambda due: due >= NOW + 420_000, NOW - 1
+        ScheduleEntry("t", JOB, chain_gen, at, at),
+        job(4, effective[3]),
+        rows,
+        lambda due: due >= NOW + 420_000,
+        NOW - 1,
     )
     fired = [firing.dispatch.due_ms for firing in plan.firings]
     if chain_gen == 4:
@@ -198,7 +202,7 @@ def test_shards_share_the_load_evenly() -> None:
 def test_partition_keys_tell_levels_times_and_shards_apart() -> None:
     keys = {Slot(level, start, shard).key for level in Level for start in (0, 60_000) for shard in (0, 1)}
     assert len(keys) == len(Level) * 4
-    placed = Placed(Slot(Level.LATE, 0, 0), Chain("t", JOB, 2, NOW, NOW))
+    placed = Placed(Slot(Level.LATE, 0, 0), ScheduleEntry("t", JOB, 2, NOW, NOW))
     assert placed.key.startswith(f"e#{NOW:013d}#t#{JOB}#o2")
 
 
@@ -206,6 +210,6 @@ def test_partition_keys_tell_levels_times_and_shards_apart() -> None:
 def test_a_cursor_is_resumed_where_it_stands_and_never_moved_back(ahead: int, offset: int) -> None:
     """A coarse slot is done before its time begins: its cursor lies ahead of the clock."""
     start = NOW - NOW % 60_000
-    track = Track.resume(MINUTES, start + ahead * 60_000, start + offset)
-    assert track.cursor_ms == start + ahead * 60_000
-    assert (track.due_backlog() is None) == (ahead >= 0)
+    ring_cursor = RingCursor.resume(MINUTES, start + ahead * 60_000, start + offset)
+    assert ring_cursor.cursor_ms == start + ahead * 60_000
+    assert (ring_cursor.due_backlog() is None) == (ahead >= 0)

@@ -54,7 +54,7 @@ def play(seed: int, kind: type[History] = History) -> Played:
     """Plays the history of a seed."""
     history = kind(seed)
     history.play()
-    return Played(seed, history.faults(), history.weather.counts, _outcome(history))
+    return Played(seed, history.violations(), history.faults.counts, _outcome(history))
 
 
 def _outcome(history: History) -> Counter[str]:

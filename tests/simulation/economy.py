@@ -36,19 +36,21 @@ class EconomyHistory(History):
 
     def _event(self) -> None:
         """The minute's event comes late by some seconds, not at all, or twice."""
-        if self.weather.strikes("no event", 0.15):
+        if self.faults.strikes("no event", 0.15):
             return
-        for _ in range(2 if self.weather.strikes("doubled event", 0.15) else 1):
+        for _ in range(2 if self.faults.strikes("doubled event", 0.15) else 1):
             ends = self.stack.clock.now_ms() + _LIFE_MS
             skew = self.rng.randrange(-SKEW_MS // 2, SKEW_MS // 2 + 1)
             self.fleet.start(0, remaining=lambda ends=ends: ends - self.stack.clock.now_ms(), skew_ms=skew)
 
-    def _fill_seats(self, probability: float, most: int = 3) -> None:
+    def _fill_instances(self, probability: float, most: int = 3) -> None:
         """Nobody watches."""
 
     def _settle(self) -> None:
         """Plays the calm to its end, which shows what is late."""
         self._run(max(self.end_ms - self.stack.clock.now_ms(), 0) + CALM_MS)
 
-    def _draft(self, _id: str, now: int, existing: Definition | None) -> Definition:
-        return replace(super()._draft(_id, now, existing), precision=self.rng.choice([Precision.NORMAL, Precision.LOW]))
+    def _builder(self, _id: str, now: int, existing: Definition | None) -> Definition:
+        return replace(
+            super()._builder(_id, now, existing), precision=self.rng.choice([Precision.NORMAL, Precision.LOW])
+        )

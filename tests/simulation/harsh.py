@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.simulation.faults import SLOW_BUT_ALIVE, Behind, Slow
 from tests.simulation.history import STORMY_MS, History
-from tests.simulation.weather import SLOW_BUT_ALIVE, Behind, Slow
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.errors import NotFound
 from tidewheel.domain.executions.execution import Answer
@@ -15,7 +15,7 @@ from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
 from tidewheel.domain.wheel.levels import MINUTES
-from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.api.jobs import JobService
 from tidewheel.ports import Call
 
 
@@ -90,7 +90,7 @@ class Retouch(Harsh):
         if self.stack.clock.now_ms() % MINUTES.slot_ms < MINUTES.slot_ms - MINUTES.lead_ms:
             return
         try:
-            self._edited(self._define().edit(TENANT, self.rng.choice(self.ids), _retouched))
+            self._edited(self._job_service().edit(TENANT, self.rng.choice(self.ids), _retouched))
         except NotFound:
             return
 
@@ -140,22 +140,22 @@ class Undead(Harsh):
 class Sluggish(Harsh):
     """Users' writes that take longer than any may, though not so long that their slot is over."""
 
-    def _define(self) -> Define:
+    def _job_service(self) -> JobService:
         longest = WRITE_BOUND_MS + 2 * SKEW_MS + SECOND_MS // 2
         slow = Slow(self.stack.clock, self.rng.randrange(WRITE_BOUND_MS + SKEW_MS, longest))
-        return replace(super()._define(), clock=slow, layouts=Behind(self.stack.layouts, slow))
+        return replace(super()._job_service(), clock=slow, layouts=Behind(self.stack.layouts, slow))
 
 
 class Contended(History):
     """No job lets its runs overlap, its targets fail often and its workers die often."""
 
-    def _draft(self, id: str, now: int, existing: Definition | None) -> Definition:
-        draft = super()._draft(id, now, existing)
+    def _builder(self, id: str, now: int, existing: Definition | None) -> Definition:
+        builder = super()._builder(id, now, existing)
         overlap = self.overlaps.choice([policy for policy in Overlap if policy is not Overlap.ALLOW])
-        self.policies[id] = (self.policies[id] - {draft.overlap}) | {overlap}
-        return replace(draft, overlap=overlap)
+        self.policies[id] = (self.policies[id] - {builder.overlap}) | {overlap}
+        return replace(builder, overlap=overlap)
 
     def _answer(self, call: Call) -> Answer:
-        if self.weather.strikes("target failed", 0.3):
+        if self.faults.strikes("target failed", 0.3):
             return Answer(Result.FAILED, 500, "", "HTTP 500")
         return super()._answer(call)

@@ -9,9 +9,9 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+from tests.simulation.faults import Behind, Choosy, Faults, Faulty, LaggingExecutor, Slow
 from tests.simulation.promises import broken_promises
 from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
-from tests.simulation.weather import Behind, Choosy, Faulty, LaggingExecutor, Slow, Weather
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.domain.errors import Conflict, NotFound
@@ -25,9 +25,9 @@ from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
 from tidewheel.domain.wheel.levels import BEYOND, DAYS, HOURS
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.engine.api.jobs import Define
+from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.redrive import Redrive
-from tidewheel.engine.scheduler.loop import Ticker
+from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.ports import Call, PortError
 
 STORMY_MS = 240_000
@@ -45,10 +45,10 @@ class History:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.rng = random.Random(seed)
-        self.weather = Weather(self.rng)
+        self.faults = Faults(self.rng)
         self.start_ms = self._start()
         self.stack = MemoryStack(self.rng.choice([1, 2, 3]), self.start_ms)
-        self.executor = LaggingExecutor(self.stack.clock, self.weather)
+        self.executor = LaggingExecutor(self.stack.clock, self.faults)
         self.stack.clock.pump = self._pump
         self.stack.caller.answers = self._answer
         self.rate = self.rng.choice([0.0, 0.01, 0.05])
@@ -64,7 +64,7 @@ class History:
         self.budgets: dict[str, set[int]] = {}
         self.cancelled: dict[str, int] = {}
         self.redriven: dict[str, list[int]] = {}
-        self.stack.locks = Faulty(self.stack.locks, self.weather, self.rate)
+        self.stack.locks = Faulty(self.stack.locks, self.faults, self.rate)
         self.lives_ms = [50, 3_000, 20_000, 50_000]
         self.calm_ms = 0
         self.settling_ms = 60_000  # after the storm: what was begun in it, and what its outages left behind, is done
@@ -82,22 +82,22 @@ class History:
     def play(self) -> None:
         """Schedulers come, go, freeze and disagree about the time while the weather is stormy.
 
-        Then each seat is filled and what is owed is settled.
+        Then each instance is filled and what is owed is settled.
         """
         for _ in range(self.rng.randrange(1, 6)):
             self._create()
         self._storm()
-        self.weather.stormy, self.calm_ms = False, self.stack.clock.now_ms()
+        self.faults.stormy, self.calm_ms = False, self.stack.clock.now_ms()
         self._settle()
 
     def _storm(self) -> None:
         while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
-            self._fill_seats(0.6)
+            self._fill_instances(0.6)
             self._run(self.rng.choice(self.lives_ms))
             self._strike()
-            if self.weather.strikes("resharded", 0.1):
+            if self.faults.strikes("resharded", 0.1):
                 self.stack.shards = self.rng.choice([1, 2, 4, 7])
-            if self.weather.strikes("fleet down", 0.05):
+            if self.faults.strikes("fleet down", 0.05):
                 for number in self.fleet.running:
                     self.fleet.kill(number)
                 self.executor.bury()
@@ -106,65 +106,65 @@ class History:
     def _settle(self) -> None:
         until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
         while self.stack.clock.now_ms() < until and not is_settled(self):
-            self._fill_seats(1.0, most=1)
+            self._fill_instances(1.0, most=1)
             self._run(5_000)
         self._run(QUIET_MS)
 
     def _run(self, duration_ms: int) -> None:
         self.fleet.run_until(self.stack.clock.now_ms() + duration_ms)
 
-    def _fill_seats(self, probability: float, most: int = 3) -> None:
-        """What the watchdog does, more or less: a second scheduler for a seat finds out that it is not needed."""
-        for seat in range(self.fleet.seats):
-            if self.rng.random() < probability and self.fleet.at(seat) < most:
+    def _fill_instances(self, probability: float, most: int = 3) -> None:
+        """What the watchdog does, more or less: a second scheduler for an instance finds out that it is not needed."""
+        for instance in range(self.fleet.instances):
+            if self.rng.random() < probability and self.fleet.at(instance) < most:
                 skew = self.rng.randrange(-SKEW_MS // 2, SKEW_MS // 2 + 1)  # any two are at most SKEW_MS apart
-                self.fleet.start(seat, skew_ms=skew)
+                self.fleet.start(instance, skew_ms=skew)
 
     def _strike(self) -> None:
         for number in self.fleet.running:
-            if self.weather.strikes("scheduler crashed", 0.2):
+            if self.faults.strikes("scheduler crashed", 0.2):
                 self.fleet.kill(number)
-            elif self.weather.strikes("scheduler froze", 0.1):
+            elif self.faults.strikes("scheduler froze", 0.1):
                 self.fleet.suspend(number, self.rng.choice([2_000, 6_000, 30_000]))
 
-    def _outfit(self, ticker: Ticker) -> Ticker:
-        stack, weather, rate = self.stack, self.weather, self.rate
+    def _outfit(self, scheduler_loop: SchedulerLoop) -> SchedulerLoop:
+        stack, faults, rate = self.stack, self.faults, self.rate
         stores = replace(
-            ticker.stores,
-            wheel=Faulty(stack.wheel, weather, rate),
-            jobs=Faulty(stack.jobs, weather, rate),
-            executions=Faulty(stack.executions, weather, self.row_rate),
+            scheduler_loop.stores,
+            wheel=Faulty(stack.wheel, faults, rate),
+            jobs=Faulty(stack.jobs, faults, rate),
+            executions=Faulty(stack.executions, faults, self.row_rate),
         )
-        queue = Faulty(Choosy(stack.queue, weather, rate), weather, rate)
-        return replace(ticker, stores=stores, queue=queue, executor=self.executor)
+        queue = Faulty(Choosy(stack.queue, faults, rate), faults, rate)
+        return replace(scheduler_loop, stores=stores, queue=queue, executor=self.executor)
 
     def _pump(self) -> None:
         self.executor.run_due()
-        if self.weather.strikes("user", self.users):
+        if self.faults.strikes("user", self.users):
             self._act()
-        if self.weather.stormy and self.wishes.random() < _WISHES:
+        if self.faults.stormy and self.wishes.random() < _WISHES:
             self._wish()
-        self.stack.workers_up = not self.weather.strikes("workers paused", 0.05)
+        self.stack.workers_up = not self.faults.strikes("workers paused", 0.05)
         self.stack.pump()
 
     def _answer(self, call: Call) -> Answer:
-        if self.weather.stormy and call.execution in self.redriven and self.wishes.random() < 0.5:
+        if self.faults.stormy and call.execution in self.redriven and self.wishes.random() < 0.5:
             return Answer(Result.FAILED, 500, "", "HTTP 500, as before")
-        if self.weather.strikes("worker crashed", 0.03):
+        if self.faults.strikes("worker crashed", 0.03):
             raise RuntimeError("killed between call and finish")
-        if self.weather.strikes("target failed", 0.05):
+        if self.faults.strikes("target failed", 0.05):
             return Answer(Result.FAILED, 500, "", "HTTP 500")
         return Answer(Result.SUCCEEDED, 200, "ok")
 
     # --- what users do ------------------------------------------------------------------------------------
 
-    def _define(self) -> Define:
+    def _job_service(self) -> JobService:
         control, earliest_ms = self.stack.control, self.stack.clock.now_ms() - WRITE_BOUND_MS - SKEW_MS
         if control.layout() is None:
             control.establish(Layout.first(earliest_ms, self.stack.shards))
-        behind = self.rng.randrange(0, WRITE_BOUND_MS + SKEW_MS) if self.weather.strikes("slow write", 0.3) else 0
+        behind = self.rng.randrange(0, WRITE_BOUND_MS + SKEW_MS) if self.faults.strikes("slow write", 0.3) else 0
         slow = Slow(self.stack.clock, behind)
-        return replace(self.stack.define, clock=slow, layouts=Behind(self.stack.layouts, slow))
+        return replace(self.stack.job_service, clock=slow, layouts=Behind(self.stack.layouts, slow))
 
     def _schedule(self, now: int) -> Schedule:
         timing = self.rng.choice(
@@ -176,7 +176,7 @@ class History:
         )
         return Schedule(timing, None, self.end_ms)
 
-    def _draft(self, id: str, now: int, existing: Definition | None) -> Definition:
+    def _builder(self, id: str, now: int, existing: Definition | None) -> Definition:
         base = existing or Definition("job", None, Target("http", {}))
         overlap = self.overlaps.choice([*Overlap, *[Overlap.ALLOW] * 4])
         self.policies.setdefault(id, set()).add(overlap)
@@ -199,7 +199,7 @@ class History:
         return policy
 
     def _create(self) -> None:
-        self.ids.append(self._define().create(TENANT, self._draft).id)
+        self.ids.append(self._job_service().create(TENANT, self._builder).id)
 
     def _edited(self, job: Job) -> None:
         """Notes when an edit really became durable: until then the older generation rightly went on."""
@@ -207,17 +207,17 @@ class History:
 
     def _act(self) -> None:
         id = self.rng.choice(self.ids)
-        define = self._define()
+        job_service = self._job_service()
         actions: list[Callable[[], object]] = [
             self._create,
-            lambda: self._edited(define.edit(TENANT, id, self._draft)),
-            lambda: self._edited(define.pause(TENANT, id)),
-            lambda: self._edited(define.resume(TENANT, id)),
-            lambda: define.run(TENANT, id),
+            lambda: self._edited(job_service.edit(TENANT, id, self._builder)),
+            lambda: self._edited(job_service.pause(TENANT, id)),
+            lambda: self._edited(job_service.resume(TENANT, id)),
+            lambda: job_service.run(TENANT, id),
         ]
         try:
             if self.rng.random() < 0.05:
-                define.delete(TENANT, id)
+                job_service.delete(TENANT, id)
                 self.deleted.add(id)
             else:
                 self.rng.choice(actions)()
@@ -233,7 +233,7 @@ class History:
             flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.layouts, stack.pace)
             for id in flow.run([(chosen.id, chosen)], 10).ids:
                 self.redriven.setdefault(id, []).append(len(stack.caller.calls))
-                self.weather.counts["redriven"] += 1
+                self.faults.counts["redriven"] += 1
             return
         open_ = [record.id for record in records if not is_end(record.state)]
         id = self.wishes.choice([*open_, *self._to_come()] or [""])
@@ -245,7 +245,7 @@ class History:
             record = stack.world.executions.get((TENANT, id))
         if record is not None and (record.cancel or record.state is State.CANCELLED):
             self.cancelled.setdefault(id, len(stack.caller.calls))
-            self.weather.counts["cancelled"] += 1
+            self.faults.counts["cancelled"] += 1
 
     def _to_come(self) -> list[str]:
         """The next occurrences of some job."""
@@ -255,6 +255,6 @@ class History:
             return []
         return [str(ExecutionId(job.id, nominal)) for nominal in job.definition.schedule.upcoming(first, 2)]
 
-    def faults(self) -> list[str]:
+    def violations(self) -> list[str]:
         """Every broken promise, in words."""
         return broken_promises(self)

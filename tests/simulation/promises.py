@@ -53,7 +53,7 @@ class Promises:
             *self._early(),
             *self._tardy(),
             *self._side_by_side(),
-            *self._called_off(),
+            *self._cancel_requested(),
             *self._redriven(),
             *self._over_budget(),
             *self._misplaced(),
@@ -192,7 +192,7 @@ class Promises:
             for other in set(called[first:last]) - {execution}
         ]
 
-    def _called_off(self) -> list[str]:
+    def _cancel_requested(self) -> list[str]:
         """Once it is durable that an execution is cancelled, its target is not called any more."""
         return [
             f"{call.execution}: was called after it had been cancelled"
@@ -231,7 +231,7 @@ class Promises:
             if (id := ExecutionId.parse(call.execution)).origin is Origin.SCHEDULE
             and call.due_ms
             not in {
-                row.course(id.job).due(call.nominal_ms)
+                row.occurrences(id.job).due(call.nominal_ms)
                 for row in world.generations[TENANT, id.job].values()
                 if row.schedule is not None
             }

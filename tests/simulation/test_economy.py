@@ -19,8 +19,8 @@ def test_no_history_in_economy_mode_breaks_a_promise(first: int) -> None:
     for seed in range(first, min(first + _BATCH, HISTORIES)):
         history = EconomyHistory(seed)
         history.play()
-        broken = history.faults()
+        broken = history.violations()
         assert not broken, f"seed {seed}: {len(broken)} broken promises, the first: {broken[:5]}"
-        seen += history.weather.counts
+        seen += history.faults.counts
         seen["call"] += len(history.stack.caller.calls)
     assert {"call", "lag", "no event", "doubled event", "scheduler crashed", "user", "slow write"} <= set(seen)

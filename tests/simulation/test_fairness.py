@@ -15,8 +15,8 @@ from functools import cached_property
 
 import pytest
 
-from tests.support.loom import Loom
 from tests.support.memory_stack import START_MS, MemoryStack, every
+from tests.support.thread_scheduler import ThreadScheduler
 from tidewheel.adapters.memory import InlineExecutor, MemoryQueue, Message
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
@@ -28,7 +28,7 @@ from tidewheel.domain.jobs.job import Definition, Job, Target
 from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import CIRCUIT_FRESH_MS, CIRCUIT_SPREAD_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.recurrence.schedule import Schedule
-from tidewheel.engine.worker.consumer import Batch
+from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.ports import SEND_BATCH, Call, Received
 from tidewheel.wire.message import load
 
@@ -70,7 +70,7 @@ class FairQueue(MemoryQueue):
 class Timed:
     """A target that takes its time; keeps who called it when, and how many at once."""
 
-    clock: Loom
+    clock: ThreadScheduler
     answers: Callable[[Call], Answer] = lambda _: Answer(Result.SUCCEEDED, 200)
     run_ms: int = RUN_MS
     calls: list[tuple[int, Call]] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Fleet:
     """A scheduler, and worker processes with several slots each."""
 
     def __init__(self, queue: type[MemoryQueue] = MemoryQueue, **stack: object) -> None:
-        self.clock = Loom(START_MS)
+        self.clock = ThreadScheduler(START_MS)
         self.stack = MemoryStack(shards=1, clock=self.clock, **stack)  # type: ignore[arg-type]
         self.stack.queue = queue(self.clock)
         self.target = Timed(self.clock)
@@ -98,12 +98,12 @@ class Fleet:
 
     def start(self, processes: int, slots: int) -> None:
         end_ms = self.clock.now_ms() + 100 * 60 * MINUTE_MS
-        self.clock.start(lambda: self.stack.ticker().run(lambda: end_ms - self.clock.now_ms()))  # type: ignore[arg-type,return-value]
+        self.clock.start(lambda: self.stack.scheduler_loop().run(lambda: end_ms - self.clock.now_ms()))  # type: ignore[arg-type,return-value]
         for _ in range(processes):
-            keeper = self.stack.fresh_keeper()
-            run = replace(self.stack.run, keeper=keeper, admission=self.stack.fresh_admission())
-            batch = Batch(run, self.stack.queue, self.stack.telemetry, load, _threads=InlineExecutor())  # type: ignore[arg-type]
-            self.clock.start(lambda keeper=keeper: self._keep(keeper.tick))  # type: ignore[misc]
+            lease_renewer = self.stack.fresh_lease_renewer()
+            run = replace(self.stack.run, lease_renewer=lease_renewer, admission=self.stack.fresh_admission())
+            batch = Consumer(run, self.stack.queue, self.stack.telemetry, load, _threads=InlineExecutor())  # type: ignore[arg-type]
+            self.clock.start(lambda lease_renewer=lease_renewer: self._keep(lease_renewer.tick))  # type: ignore[misc]
             for _ in range(slots):
                 self.clock.start(lambda batch=batch: self._work(batch))  # type: ignore[misc]
 
@@ -112,7 +112,7 @@ class Fleet:
             self.clock.sleep(SECOND_MS)
             tick()
 
-    def _work(self, batch: Batch) -> None:
+    def _work(self, batch: Consumer) -> None:
         queue = self.stack.queue
         while True:
             route = next(iter(queue.visible()), None)
@@ -127,12 +127,12 @@ class Fleet:
                 queue.delete(route, [message.receipt])
 
     def job(self, tenant: str, **fields: object) -> Job:
-        def draft(*_: object) -> Definition:
+        def builder(*_: object) -> Definition:
             fields.setdefault("retry", RetryPolicy(max_attempts=1))
             schedule = Schedule(every(365 * 24 * 60 * MINUTE_MS, START_MS + 30 * MINUTE_MS))
             return Definition("job", schedule, Target("http", {"url": URL}), **fields)  # type: ignore[arg-type]
 
-        return self.stack.define.create(tenant, draft)
+        return self.stack.job_service.create(tenant, builder)
 
     def send(self, job: Job, count: int) -> list[str]:
         """Messages of so many occurrences that are due."""
@@ -178,7 +178,7 @@ def test_with_a_cap_a_backlog_costs_the_others_one_look_at_each_of_its_messages(
     record_property: Callable[[str, object], None],
 ) -> None:
     """On a plain queue: those that the cap lets run hold that many slots, the others look through what lies before."""
-    with fleet(caps={BUSY: CAP}) as made:
+    with fleet(limiter={BUSY: CAP}) as made:
         delay_ms = delay_of_the_quiet_one(made)
         bound_ms = BACKLOG * LOOK_MS // (SLOTS - CAP) + POLL_MS + LOOK_MS
         assert delay_ms <= bound_ms  # 2.1 s, instead of 51 s
@@ -202,7 +202,7 @@ def test_in_a_fair_queue_a_backlog_costs_the_others_one_run() -> None:
 
 
 def test_in_a_fair_queue_and_with_a_cap_it_costs_them_a_look() -> None:
-    with fleet(FairQueue, caps={BUSY: CAP}) as made:
+    with fleet(FairQueue, limiter={BUSY: CAP}) as made:
         assert delay_of_the_quiet_one(made) <= 2 * LOOK_MS + POLL_MS
 
 

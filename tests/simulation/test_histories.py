@@ -21,9 +21,9 @@ def test_no_history_breaks_a_promise(first: int) -> None:
     for seed in [SEED] if SEED >= 0 else range(first, min(first + _BATCH, HISTORIES)):
         history = History(seed)
         history.play()
-        broken = history.faults()
+        broken = history.violations()
         assert not broken, f"SEED={seed} replays it: {len(broken)} broken promises, the first: {broken[:5]}"
-        seen += history.weather.counts
+        seen += history.faults.counts
         seen["call"] += len(history.stack.caller.calls)
         seen["row"] += len(history.stack.world.missed)
     if SEED < 0:

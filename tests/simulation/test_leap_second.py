@@ -112,7 +112,7 @@ def test_every_instant_fires_once(name: str) -> None:
     named = jobs(stack, around_ms)
     fleet = Fleet(stack, 2)
     clocks = [Told(stack.clock, shows) for shows in passage.schedulers]
-    numbers = [fleet.start(seat, clock=clock) for seat, clock in enumerate(clocks)]
+    numbers = [fleet.start(instance, clock=clock) for instance, clock in enumerate(clocks)]
     fleet.run_until(passage.around_ms - 300)
     if passage.crash:
         fleet.kill(numbers[0])

@@ -10,7 +10,7 @@ from tests.simulation.history import CALM_MS, History
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.limits import MINUTE_MS, RECONCILE_MARGIN_MS
-from tidewheel.domain.wheel.entries import Chain, decode
+from tidewheel.domain.wheel.entries import ScheduleEntry, decode
 from tidewheel.engine.api.ledger import Ledger
 from tidewheel.engine.recovery.reconciler import Tally
 
@@ -45,7 +45,7 @@ class Swept(History):
         """Goes on in calm weather until every instant that was named must have its account."""
         until = self.stack.clock.now_ms() + RECONCILE_MARGIN_MS + CALM_MS
         while self.stack.clock.now_ms() < until:
-            self._fill_seats(1.0)
+            self._fill_instances(1.0)
             self._run(MINUTE_MS)
 
 
@@ -55,9 +55,9 @@ def test_ordinary_histories_need_no_repair(first: int) -> None:
         history = Swept(seed)
         history.play()
         history.outlast()
-        assert history.repairs == 0, f"seed {seed}: {history.stack.telemetry.alarms[-3:]}"
+        assert history.repairs == 0, f"seed {seed}: {history.stack.telemetry.errors[-3:]}"
         assert history.looks > 0
-        assert not history.faults()
+        assert not history.violations()
 
 
 class Sabotaged(Swept):
@@ -75,7 +75,7 @@ class Sabotaged(Swept):
     def _run(self, duration_ms: int) -> None:
         """Strikes when all that generations before the newest one named has its account: nobody looks after them."""
         now = self.stack.clock.now_ms()
-        if not self.weather.stormy and self._at_ms is None:
+        if not self.faults.stormy and self._at_ms is None:
             self._at_ms = now + _SPREAD_MS
         if self._at_ms is not None and not self._done and now > self._at_ms:
             self._done = True
@@ -100,7 +100,7 @@ class Sabotaged(Swept):
 
     def _is_lost(self, text: str) -> bool:
         entry = decode(text)
-        return isinstance(entry, Chain) and entry.job in self.lost
+        return isinstance(entry, ScheduleEntry) and entry.job in self.lost
 
     def _missing(self) -> int:
         ledger = Ledger(self.stack.jobs, self.stack.executions, self.stack.clock)
@@ -113,7 +113,7 @@ def test_broken_chains_are_healed_and_the_ledger_becomes_complete() -> None:
         history = Sabotaged(seed)
         history.play()
         history.outlast()
-        assert not history.faults(), f"seed {seed}"
+        assert not history.violations(), f"seed {seed}"
         assert reconciled(history).repaired == 0
         assert history.repairs <= len(history.lost)
         repairs += history.repairs

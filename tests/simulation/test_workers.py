@@ -1,4 +1,4 @@
-"""Random histories of workers that are processes; and bugs planted in them are caught. A failure names its seed."""
+"""Random histories of workers that are processes; and mutants of them are caught. A failure names its seed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from tests.simulation.planted_workers import WORKER_PLANTS
-from tests.simulation.plants import broken, expect_caught
+from tests.simulation.mutant_workers import WORKER_MUTANTS
+from tests.simulation.mutants import broken, expect_caught
 from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
 from tidewheel.domain.executions.states import Result
 
@@ -39,29 +39,29 @@ def test_no_history_of_workers_breaks_a_promise(first: int) -> None:
     for seed in [SEED] if SEED >= 0 else range(first, min(first + _BATCH, HISTORIES)):
         history = WorkedHistory(seed)
         history.play()
-        faults = history.faults()
-        assert not faults, f"SEED={seed} replays it: {len(faults)} broken promises, the first: {faults[:5]}"
-        seen += history.weather.counts
+        violations = history.violations()
+        assert not violations, f"SEED={seed} replays it: {len(violations)} broken promises, the first: {violations[:5]}"
+        seen += history.faults.counts
         results |= {each.result for one in history.stack.world.executions.values() for each in one.attempts}
     if SEED < 0:
         assert BEFALL - set(seen) == set()
         assert results == set(Result)
 
 
-@pytest.mark.parametrize("name", WORKER_PLANTS)
-def test_a_bug_planted_in_the_workers_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expect_caught(name, WORKER_PLANTS[name], monkeypatch)
+@pytest.mark.parametrize("name", WORKER_MUTANTS)
+def test_a_bug_mutants_in_the_workers_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expect_caught(name, WORKER_MUTANTS[name], monkeypatch)
 
 
-@pytest.mark.parametrize("weather", [Drained, Frail, Revenant, Severed], ids=lambda weather: weather.__name__)
-def test_without_a_bug_no_weather_of_workers_breaks_a_promise(weather: type[WorkedHistory]) -> None:
-    assert [faults for seed in range(_ALONE) if (faults := broken(weather(seed)))] == []
+@pytest.mark.parametrize("history", [Drained, Frail, Revenant, Severed], ids=lambda history: history.__name__)
+def test_without_a_bug_no_history_of_workers_breaks_a_promise(history: type[WorkedHistory]) -> None:
+    assert [violations for seed in range(_ALONE) if (violations := broken(history(seed)))] == []
 
 
 def test_a_history_is_the_same_each_time() -> None:
     def played(seed: int) -> tuple[object, ...]:
         history = WorkedHistory(seed)
         history.play()
-        return sorted(map(str, history.stack.world.executions.values())), history.weather.counts
+        return sorted(map(str, history.stack.world.executions.values())), history.faults.counts
 
     assert played(7) == played(7)

@@ -14,7 +14,7 @@ from tidewheel.engine.worker.lease_renewer import TICK_MS
 from tidewheel.ports import Call, Executions
 
 if TYPE_CHECKING:
-    from tests.simulation.crew import Crew, Worker
+    from tests.simulation.workers import Worker, Workers
 
 _SLACK_MS = 2 * TICK_MS + STOP_MS
 """How long after a thaw, or after it was told so, a call may still go on."""
@@ -48,7 +48,7 @@ class Cancel:
 class Witness:
     """What was seen, and what of it breaks a promise."""
 
-    crew: Crew
+    workers: Workers
     broken: list[str] = field(default_factory=list)
     visits: defaultdict[str, list[Visit]] = field(default_factory=lambda: defaultdict(list))
     cancels: dict[str, Cancel] = field(default_factory=dict)
@@ -91,8 +91,8 @@ class Witness:
 
     def enter(self, call: Call, worker: Worker) -> Visit:
         """A call begins."""
-        now, id = self.crew.now_ms, call.execution
-        record = self.crew.stack.world.executions[call.tenant, id]
+        now, id = self.workers.now_ms, call.execution
+        record = self.workers.stack.world.executions[call.tenant, id]
         before = self.visits[id]
         if before and call.attempt <= before[-1].attempt:
             self._say(id, f"attempt {call.attempt} was called after attempt {before[-1].attempt}")
@@ -103,14 +103,14 @@ class Witness:
             self._say(id, f"attempt {call.attempt} got checkpoint {call.progress.restored!r} of {record.checkpoint!r}")
         if now + worker.clock.ahead_ms < call.due_ms:
             self._say(id, "was called early")
-        visit = Visit(id, call.attempt, worker, now, self.crew.history.heartbeat_of(id), call, now)
+        visit = Visit(id, call.attempt, worker, now, self.workers.history.heartbeat_of(id), call, now)
         visit.kept = int(call.progress.restored or 0)
         before.append(visit)
         return visit
 
     def leave(self, visit: Visit, worker: Worker) -> None:
         """A call ends, or its worker does."""
-        visit.ended_ms = now = self.crew.now_ms
+        visit.ended_ms = now = self.workers.now_ms
         if worker.dead:
             return
         visit.drained = visit.call.progress.stopping is Stop.DRAINED
@@ -127,7 +127,7 @@ class Witness:
         """After a durable cancel a call ends with the next renewal; with its lease, if none comes through."""
         fair = worker.troubled_ms < visit.begun_ms
         bound = RENEW_MS + SECOND_MS if fair else LEASE_MS
-        late_ms = self.crew.now_ms - since_ms - bound - _SLACK_MS
+        late_ms = self.workers.now_ms - since_ms - bound - _SLACK_MS
         if late_ms > 0:
             self._say(visit.execution, f"its call ended {late_ms} ms later after its cancel than it may")
 
@@ -140,7 +140,7 @@ class Witness:
             self.effects[call.execution].append(call.attempt)
 
     def _say(self, execution: str, what: str) -> None:
-        self.broken.append(f"{execution}: {what}, at {self.crew.now_ms - self.crew.history.start_ms} ms")
+        self.broken.append(f"{execution}: {what}, at {self.workers.now_ms - self.workers.history.start_ms} ms")
 
 
 class _Watched:

@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.simulation.crew import Crew
 from tests.simulation.history import History
 from tests.simulation.promises import Promises
 from tests.simulation.settled import is_settled
 from tests.simulation.witness import Cancel
+from tests.simulation.workers import Workers
 from tests.support.memory_stack import TENANT, PumpedClock, every
 from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.executions.states import Result, State, is_end
@@ -28,20 +28,20 @@ _QUIET_MS = 20_000
 _LOOK_MS = 5_000
 
 
-class CrewClock(PumpedClock):
+class WorkersClock(PumpedClock):
     """Virtual time that stops wherever something happens to a worker."""
 
-    crew: Crew | None = None
+    workers: Workers | None = None
     _running = False
 
     def sleep_until(self, instant_ms: int) -> None:
-        crew = self.crew
-        if crew is not None and not self._running:
+        workers = self.workers
+        if workers is not None and not self._running:
             self._running = True
             try:
-                while (at_ms := crew.next_ms()) <= instant_ms:
+                while (at_ms := workers.next_ms()) <= instant_ms:
                     self._now_ms = max(self._now_ms, at_ms)
-                    crew.run_next()
+                    workers.run_next()
             finally:
                 self._running = False
         super().sleep_until(instant_ms)
@@ -53,7 +53,7 @@ class WorkedHistory(History):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         stack, self.hands = self.stack, random.Random(f"hands of {seed}")
-        stack.clock = clock = CrewClock(self.start_ms)
+        stack.clock = clock = WorkersClock(self.start_ms)
         clock.pump = self._pump
         stack.queue._clock = stack.layouts.clock = clock
         stack.caller.clock = stack.workers_clock = clock
@@ -63,7 +63,7 @@ class WorkedHistory(History):
         self.heartbeats: dict[str, int] = {}
         self.timeouts_ms = [2_000, 20_000, 90_000]
         self.end_ms = self.start_ms + STORMY_MS + self.hands.randrange(60_000)
-        self.crew = clock.crew = Crew(
+        self.workers = clock.workers = Workers(
             self,
             self.hands.choice([1, 2, 3]),
             kills=self.hands.choice([0.0, 0.003, 0.02]),
@@ -78,30 +78,30 @@ class WorkedHistory(History):
         try:
             super().play()
         finally:
-            self.crew.end()
+            self.workers.end()
 
     def _storm(self) -> None:
         while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
-            self._fill_seats(0.8)
-            if not self.weather.strikes("nobody works", 0.1):
-                self.crew.fill()
+            self._fill_instances(0.8)
+            if not self.faults.strikes("nobody works", 0.1):
+                self.workers.fill()
             self._run(self.hands.choice([500, 3_000, 10_000]))
             self._strike()
-            self.crew.strike()
-            if self.weather.strikes("user cancels", 0.4):
+            self.workers.strike()
+            if self.faults.strikes("user cancels", 0.4):
                 self._cancel()
 
     def _settle(self) -> None:
         until = max(self.end_ms, self.stack.clock.now_ms()) + CALM_MS
-        while self.stack.clock.now_ms() < until and not (is_settled(self, 0) and self.crew.idle):
-            self._fill_seats(1.0, most=1)
-            self.crew.fill()
+        while self.stack.clock.now_ms() < until and not (is_settled(self, 0) and self.workers.idle):
+            self._fill_instances(1.0, most=1)
+            self.workers.fill()
             self._run(_LOOK_MS)
         self._run(_QUIET_MS)
 
     def _pump(self) -> None:
         self.executor.run_due()
-        if self.weather.strikes("user", self.users / 4):
+        if self.faults.strikes("user", self.users / 4):
             self._act()
 
     # --- what users do ------------------------------------------------------------------------------------
@@ -116,14 +116,14 @@ class WorkedHistory(History):
         )
         return Schedule(timing, None, self.end_ms)
 
-    def _draft(self, id: str, now: int, existing: Definition | None) -> Definition:
-        draft = super()._draft(id, now, existing)
+    def _builder(self, id: str, now: int, existing: Definition | None) -> Definition:
+        builder = super()._builder(id, now, existing)
         most = self.hands.choice([1, 2, 3])
         self.maxima[id] = max(most, self.maxima.get(id, 0))
         heartbeat_ms = self.hands.choice([0, 4_000, 15_000])
         self.heartbeats[id] = max(heartbeat_ms or 10**9, self.heartbeats.get(id, 0))
         return replace(
-            draft,
+            builder,
             jitter_ms=0,
             window_ms=0,
             retry=RetryPolicy(most, base_ms=1_000, cap_ms=20_000),
@@ -150,14 +150,18 @@ class WorkedHistory(History):
         try:
             self.stack.cancel.run(TENANT, id)
         except (Conflict, NotFound, PortError):
-            self.weather.counts["cancel refused, or to be repeated"] += 1
+            self.faults.counts["cancel refused, or to be repeated"] += 1
         after = world.executions.get((TENANT, id))
         if after is not None and (after.cancel or after.state is State.CANCELLED):
-            self.crew.witness.cancels.setdefault(id, Cancel(now, before.attempt if before else 0))
+            self.workers.witness.cancels.setdefault(id, Cancel(now, before.attempt if before else 0))
 
-    def faults(self) -> list[str]:
+    def violations(self) -> list[str]:
         """Every broken promise, in words."""
-        return [*self.crew.loom.faults, *self.crew.witness.broken, *WorkedPromises(self, HELD_UP_MS).broken()]
+        return [
+            *self.workers.scheduler.failures,
+            *self.workers.witness.broken,
+            *WorkedPromises(self, HELD_UP_MS).broken(),
+        ]
 
 
 HELD_UP_MS = 100_000
@@ -187,22 +191,22 @@ class WorkedPromises(Promises):
 
     def _too_often(self) -> list[str]:
         """Calls that no worker's end cut short are no more than the job ever allowed."""
-        visits, records = self.history.crew.witness.visits, self.history.stack.world.executions
+        visits, records = self.history.workers.witness.visits, self.history.stack.world.executions
         return [
             f"{record.id}: {len(counted)} calls, of which {self.history.maxima[record.job]} were allowed"
             for record in records.values()
             for counted in [[visit for visit in visits[record.id] if not visit.drained]]
             if len(counted) > self.history.maxima[record.job]
         ] + [
-            f"{record.id}: {record.spent} attempts count as handed over, {handed} were"
+            f"{record.id}: {record.uncounted_attempts} attempts count as handed over, {handed} were"
             for record in records.values()
             for handed in [sum(each.result is Result.HANDED_OVER for each in record.attempts)]
-            if record.spent > handed and len(record.attempts) < ATTEMPTS_KEPT
+            if record.uncounted_attempts > handed and len(record.attempts) < ATTEMPTS_KEPT
         ]
 
     def _without_effect(self) -> list[str]:
         """What succeeded has its effect, once; nothing has two."""
-        effects = self.history.crew.witness.effects
+        effects = self.history.workers.witness.effects
         return [
             f"{execution.id}: {execution.state} with {len(effects[execution.id])} effects"
             for execution in self.history.stack.world.executions.values()
@@ -213,7 +217,7 @@ class WorkedPromises(Promises):
         """Nobody works any more on what has ended."""
         return [
             f"{visit.execution}: attempt {visit.attempt} goes on for ever"
-            for visits in self.history.crew.witness.visits.values()
+            for visits in self.history.workers.witness.visits.values()
             for visit in visits
             if visit.ended_ms is None
         ]
@@ -224,8 +228,8 @@ class Frail(WorkedHistory):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        crew = self.crew
-        crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.03, 0.02, 0.05, 0.02
+        workers = self.workers
+        workers.size, workers.kills, workers.freezes, workers.lags, workers.rate = 3, 0.03, 0.02, 0.05, 0.02
 
 
 class Revenant(WorkedHistory):
@@ -233,9 +237,9 @@ class Revenant(WorkedHistory):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        crew = self.crew
-        crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.003, 0.01, 0.0, 0.0
-        crew.chills, crew.short, crew.cuts = 0.1, 0.1, 0.0
+        workers = self.workers
+        workers.size, workers.kills, workers.freezes, workers.lags, workers.rate = 3, 0.003, 0.01, 0.0, 0.0
+        workers.chills, workers.short, workers.cuts = 0.1, 0.1, 0.0
 
 
 class Severed(WorkedHistory):
@@ -243,10 +247,10 @@ class Severed(WorkedHistory):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        crew = self.crew
-        crew.size, crew.kills, crew.freezes, crew.lags, crew.rate = 3, 0.0, 0.0, 0.0, 0.0
-        crew.chills, crew.short, crew.cuts, crew.doubles = 0.0, 0.1, 0.15, 0.5
-        crew.ends, self.timeouts_ms = 0.0, [90_000]
+        workers = self.workers
+        workers.size, workers.kills, workers.freezes, workers.lags, workers.rate = 3, 0.0, 0.0, 0.0, 0.0
+        workers.chills, workers.short, workers.cuts, workers.doubles = 0.0, 0.1, 0.15, 0.5
+        workers.ends, self.timeouts_ms = 0.0, [90_000]
 
 
 class Drained(WorkedHistory):
@@ -254,15 +258,15 @@ class Drained(WorkedHistory):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        crew = self.crew
-        crew.kills, crew.freezes, crew.lags, crew.rate = 0.0, 0.0, 0.0, 0.0
-        crew.chills, crew.short, crew.cuts = 0.0, 0.2, 0.0
+        workers = self.workers
+        workers.kills, workers.freezes, workers.lags, workers.rate = 0.0, 0.0, 0.0, 0.0
+        workers.chills, workers.short, workers.cuts = 0.0, 0.2, 0.0
 
     def _strike(self) -> None:
         super()._strike()
-        for worker in self.crew.workers:
-            if self.weather.strikes("worker drained", 0.1):
+        for worker in self.workers.workers:
+            if self.faults.strikes("worker drained", 0.1):
                 worker.drain()
         for _ in range(3):
-            if self.weather.strikes("user cancels", 0.4):
+            if self.faults.strikes("user cancels", 0.4):
                 self._cancel()

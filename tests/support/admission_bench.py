@@ -10,18 +10,18 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.fleet.circuit import Circuit, Phase, Tolerance
-from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.domain.wheel.entries import Waiting, decode
-from tidewheel.engine.worker.admission import Admission
-from tidewheel.engine.worker.circuit_breaker import Breaker
-from tidewheel.engine.worker.concurrency_limiter import Caps
-from tidewheel.engine.worker.disposition import Handled
-from tidewheel.engine.worker.runner import Run
-from tidewheel.ports import Call, Circuits, Places
+from tidewheel.domain.wheel.entries import ExecutionEntry, decode
+from tidewheel.engine.worker.admission import AdmissionControl
+from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
+from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
+from tidewheel.engine.worker.disposition import Disposition
+from tidewheel.engine.worker.runner import Runner
+from tidewheel.ports import Call, Circuits, Permits
 
 OPEN_MS = 10 * MINUTE_MS
 URL, KEY = "https://api.example/hook", "http:api.example:443"
@@ -31,7 +31,7 @@ OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "",
 class Watched:
     """Circuits and places that count what is asked of them, and fail when they are told to."""
 
-    def __init__(self, inner: Circuits | Places) -> None:
+    def __init__(self, inner: Circuits | Permits) -> None:
         self._inner = inner
         self.asked: list[str] = []
         self.fails: Callable[[str], Exception | None] = lambda _: None
@@ -50,27 +50,27 @@ class Bench:
     """Messages of one job's occurrences, a second apart."""
 
     def __init__(self, failures: int = 3, cap: int | None = None, **fields: object) -> None:
-        self.stack = MemoryStack(tolerance=Tolerance(failures, OPEN_MS), caps={} if cap is None else {TENANT: cap})
+        self.stack = MemoryStack(tolerance=Tolerance(failures, OPEN_MS), limiter={} if cap is None else {TENANT: cap})
         self.stack.workers_up = False
         self.stack.layouts.now()
         self.circuits = Watched(self.stack.admission.breaker._circuits)
-        self.places = Watched(self.stack.admission.caps._places)
+        self.permits = Watched(self.stack.admission.limiter._permits)
         self.admission = self.another()
         fields = {"retry": RetryPolicy(max_attempts=1), "url": URL, **fields}
         self.job: Job = self.stack.create(every(SECOND_MS, START_MS), **fields)
         self.world = self.stack.world
 
-    def another(self) -> Admission:
+    def another(self) -> AdmissionControl:
         """That of another worker process."""
         stack = self.stack
         return replace(
             stack.admission,
-            breaker=Breaker(self.circuits, stack.clock, stack.telemetry, stack.tolerance),  # type: ignore[arg-type]
-            caps=Caps(self.places, stack.clock, stack.telemetry, stack.caps),  # type: ignore[arg-type]
+            breaker=CircuitBreaker(self.circuits, stack.clock, stack.telemetry, stack.tolerance),  # type: ignore[arg-type]
+            limiter=ConcurrencyLimiter(self.permits, stack.clock, stack.telemetry, stack.limiter),  # type: ignore[arg-type]
         )
 
     @property
-    def run(self) -> Run:
+    def run(self) -> Runner:
         return replace(self.stack.run, admission=self.admission)
 
     def dispatch(self, number: int, attempt: int = 1, *, recorded: bool = False) -> Dispatch:
@@ -79,9 +79,9 @@ class Bench:
 
     def handle(self, number: int, attempt: int = 1, *, recorded: bool = False) -> str:
         """What becomes of a message."""
-        return self.handled(number, attempt, recorded=recorded).why
+        return self.disposition(number, attempt, recorded=recorded).why
 
-    def handled(self, number: int, attempt: int = 1, *, recorded: bool = False) -> Handled:
+    def disposition(self, number: int, attempt: int = 1, *, recorded: bool = False) -> Disposition:
         return self.run.handle(self.dispatch(number, attempt, recorded=recorded))
 
     def answers(self, *answers: Answer | Callable[[Call], Answer]) -> None:
@@ -118,18 +118,18 @@ class Bench:
         return self.circuit.phase(self.now_ms)
 
     @property
-    def taken(self) -> list[Place]:
+    def taken(self) -> list[Permit]:
         """The places that are taken."""
-        return [place for place in self.world.places.values() if place.holder]
+        return [permit for permit in self.world.permits.values() if permit.holder]
 
     def record(self, number: int) -> Execution | None:
         return self.world.executions.get((TENANT, self.dispatch(number).execution))
 
-    def entries(self, number: int) -> list[Waiting]:
+    def entries(self, number: int) -> list[ExecutionEntry]:
         """What waits on the wheel of an execution."""
         found = [decode(text) for slot in self.world.singles.values() for text in slot.values()]
         id = self.dispatch(number).execution
-        return [entry for entry in found if isinstance(entry, Waiting) and entry.execution == id]
+        return [entry for entry in found if isinstance(entry, ExecutionEntry) and entry.execution == id]
 
     @property
     def calls(self) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.support.billing import Bill
-from tests.support.calls import a_keeper, an_admission
+from tests.support.calls import a_lease_renewer, an_admission
 from tests.support.world import Backend
-from tests.support.world_examples import TENANT, a_job, chain
+from tests.support.world_examples import TENANT, a_job, schedule_entry
 from tidewheel.adapters.memory import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
@@ -17,10 +17,10 @@ from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import OUTPUT_BYTES
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import place
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import Ticker
-from tidewheel.engine.worker.runner import Fate, Run
+from tidewheel.engine.scheduler.loop import SchedulerLoop
+from tidewheel.engine.worker.runner import Action, Runner
 from tidewheel.ports import Call, Queue
 from tidewheel.wire.message import load
 
@@ -35,7 +35,7 @@ class Target:
 
 
 class NoLauncher:
-    def launch(self, seat: int) -> None:
+    def launch(self, instance: int) -> None:
         """Nobody else is needed."""
 
 
@@ -71,7 +71,7 @@ class Bench:
         self.telemetry = RecordingTelemetry()
         self._queue = queue
         self.shards = shards
-        self.layouts = Layouts(backend.control, self.clock, shards)
+        self.layouts = LayoutCache(backend.control, self.clock, shards)
         self._window = (0, 0)
         self._sent = 0
         self._before = 0
@@ -86,12 +86,12 @@ class Bench:
             nominal = job.next_nominal(now)
             assert nominal is not None
             slot = place(job.due(nominal), now, self.layouts.shard_of(TENANT, job.id))
-            assert self.backend.jobs.create(job, Placed(slot, chain(job, nominal)), None)
+            assert self.backend.jobs.create(job, Placed(slot, schedule_entry(job, nominal)), None)
 
     def turn(self, from_ms: int, to_ms: int) -> Bill:
         """Turns the wheel until after ``to_ms``; the answer is the bill of what lies between."""
         self._window = from_ms, to_ms
-        ticker = Ticker(
+        scheduler_loop = SchedulerLoop(
             Stores(self.backend.wheel, self.backend.jobs, self.backend.control, self.backend.executions),
             self._queue or self.backend.queue,
             NoLauncher(),
@@ -102,8 +102,8 @@ class Bench:
             owner="bench",
             version="v1",
         )
-        ticker.run(lambda: to_ms + 1_000 - self.clock.now_ms() + _YIELD_MS)
-        assert not self.telemetry.alarms
+        scheduler_loop.run(lambda: to_ms + 1_000 - self.clock.now_ms() + _YIELD_MS)
+        assert not self.telemetry.errors
         return self.account
 
     def _pump(self) -> None:
@@ -124,7 +124,7 @@ class Bench:
         """Takes messages until none are left, as a worker that answers at once."""
         cloud = self.backend.cloud
         assert cloud is not None
-        run = Run(
+        run = Runner(
             jobs=self.backend.jobs,
             executions=self.backend.executions,
             wheel=self.backend.wheel,
@@ -134,13 +134,13 @@ class Bench:
             telemetry=self.telemetry,
             layouts=self.layouts,
             locks=self.backend.locks,
-            keeper=a_keeper(self.backend.executions, self.clock, self.telemetry),
+            lease_renewer=a_lease_renewer(self.backend.executions, self.clock, self.telemetry),
             admission=an_admission(self.backend.executions, self.clock, self.telemetry, self.backend.circuits),
         )
         for url in cloud.urls.values():
             while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
                 for message in messages:
-                    assert run.handle(load(message["Body"])).fate is Fate.DELETE
+                    assert run.handle(load(message["Body"])).action is Action.ACK
                 entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
                 cloud.sqs.delete_message_batch(QueueUrl=url, Entries=entries)
 

@@ -10,7 +10,7 @@ from tidewheel.adapters.memory import (
     InlineExecutor,
     MemoryCircuits,
     MemoryLogs,
-    MemoryPlaces,
+    MemoryPermits,
     MemoryQueue,
     MemorySecrets,
     SettableClock,
@@ -19,12 +19,12 @@ from tidewheel.adapters.memory import (
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.jobs.job import Target
-from tidewheel.domain.wheel.entries import Waiting
-from tidewheel.engine.worker.admission import Admission
-from tidewheel.engine.worker.call_progress import OpenProgress
-from tidewheel.engine.worker.circuit_breaker import Breaker
-from tidewheel.engine.worker.concurrency_limiter import Caps
-from tidewheel.engine.worker.lease_renewer import Keeper
+from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.engine.worker.admission import AdmissionControl
+from tidewheel.engine.worker.call_progress import OpenCallProgress
+from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
+from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
+from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.ports import Call, Circuits, Clock, Executions, Telemetry
 
 TENANT = "acme"
@@ -44,16 +44,16 @@ def a_call(
     nominal_ms: int,
     attempt: int,
     timeout_ms: int,
-    progress: OpenProgress | None = None,
+    progress: OpenCallProgress | None = None,
 ) -> Call:
     """A call that is due 40 ms after its nominal time, of an attempt that nobody stops unless the test does."""
-    line = progress or OpenProgress(SystemClock())
+    line = progress or OpenCallProgress(SystemClock())
     return Call(target, TENANT, execution, nominal_ms, nominal_ms + 40, attempt, timeout_ms, line)
 
 
-def a_keeper(executions: Executions, clock: Clock, telemetry: Telemetry) -> Keeper:
+def a_lease_renewer(executions: Executions, clock: Clock, telemetry: Telemetry) -> LeaseRenewer:
     """The keeper of a worker whose calls end at once."""
-    return Keeper(executions, MemoryQueue(clock), MemoryLogs(), clock, telemetry, InlineExecutor())
+    return LeaseRenewer(executions, MemoryQueue(clock), MemoryLogs(), clock, telemetry, InlineExecutor())
 
 
 def an_admission(
@@ -62,12 +62,14 @@ def an_admission(
     telemetry: Telemetry,
     circuits: Circuits | None = None,
     tolerance: Tolerance = TOLERANCE,
-) -> Admission:
+) -> AdmissionControl:
     """The admission of a worker where nobody has a cap, and nothing ever has to wait."""
     world = World()
-    breaker = Breaker(circuits or MemoryCircuits(world), clock, telemetry, tolerance)
+    breaker = CircuitBreaker(circuits or MemoryCircuits(world), clock, telemetry, tolerance)
 
-    def put(entry: Waiting, now_ms: int) -> None:
+    def put(entry: ExecutionEntry, now_ms: int) -> None:
         raise AssertionError(f"{entry} was to wait at {now_ms}")
 
-    return Admission(executions, breaker, Caps(MemoryPlaces(world), clock, telemetry, {}), clock, telemetry, put)
+    return AdmissionControl(
+        executions, breaker, ConcurrencyLimiter(MemoryPermits(world), clock, telemetry, {}), clock, telemetry, put
+    )

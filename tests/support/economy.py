@@ -24,7 +24,7 @@ def economical(shards: int = 2) -> MemoryStack:
 def short_run(stack: MemoryStack) -> End:
     """One run, as the minute's event starts it."""
     until = stack.clock.now_ms() + LIFE_MS
-    return stack.ticker().run(lambda: until - stack.clock.now_ms())
+    return stack.scheduler_loop().run(lambda: until - stack.clock.now_ms())
 
 
 def live(stack: MemoryStack, duration_ms: int, comes: Callable[[int], bool] = lambda _minute: True) -> list[int]:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tests.support.memory_stack import MemoryStack
-from tidewheel.engine.scheduler.loop import End, Steps, Ticker
-from tidewheel.ports import Clock, Lost, PortError
+from tidewheel.engine.scheduler.loop import End, SchedulerLoop, Steps
+from tidewheel.ports import Clock, Fenced, PortError
 
 FOR_EVER = 10**12
 
@@ -62,19 +62,19 @@ class Fleet:
     """Schedulers that run side by side on one virtual clock."""
 
     stack: MemoryStack
-    seats: int = 2
-    outfit: Callable[[Ticker], Ticker] = lambda ticker: ticker
+    instances: int = 2
+    outfit: Callable[[SchedulerLoop], SchedulerLoop] = lambda scheduler_loop: scheduler_loop
     ends: dict[int, End | str] = field(default_factory=dict)
     _queue: list[tuple[int, int, int]] = field(default_factory=list)
     _steps: dict[int, Steps] = field(default_factory=dict)
     _clocks: dict[int, Skewed] = field(default_factory=dict)
-    _seat_of: dict[int, int] = field(default_factory=dict)
+    _instance_of: dict[int, int] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
     _order: itertools.count[int] = field(default_factory=itertools.count)
 
     def start(
         self,
-        seat: int,
+        instance: int,
         version: str = "v1",
         remaining: Callable[[], int] = lambda: FOR_EVER,
         skew_ms: int = 0,
@@ -82,9 +82,9 @@ class Fleet:
     ) -> int:
         """Starts a scheduler with a clock of its own, or one that is ahead by the skew; the answer is its number."""
         number = next(self._count)
-        ticker = self.outfit(self.stack.ticker(version, seat, self.seats))
-        self._clocks[number], self._seat_of[number] = clock or Skewed(self.stack.clock, skew_ms), seat
-        self._steps[number] = replace(ticker, clock=self._clocks[number]).steps(remaining)
+        scheduler_loop = self.outfit(self.stack.scheduler_loop(version, instance, self.instances))
+        self._clocks[number], self._instance_of[number] = clock or Skewed(self.stack.clock, skew_ms), instance
+        self._steps[number] = replace(scheduler_loop, clock=self._clocks[number]).steps(remaining)
         heapq.heappush(self._queue, (self.stack.clock.now_ms(), next(self._order), number))
         return number
 
@@ -93,9 +93,9 @@ class Fleet:
         """The numbers of those that have not ended."""
         return list(self._steps)
 
-    def at(self, seat: int) -> int:
-        """How many of the running ones have or want a seat."""
-        return sum(self._seat_of[number] == seat for number in self._steps)
+    def at(self, instance: int) -> int:
+        """How many of the running ones have or want an instance."""
+        return sum(self._instance_of[number] == instance for number in self._steps)
 
     def kill(self, number: int) -> None:
         """Ends one between two of its steps, without a word."""
@@ -120,7 +120,7 @@ class Fleet:
             until = next(self._steps[number])
         except StopIteration as stop:
             self.ends[number] = stop.value
-        except (Lost, PortError) as error:
+        except (Fenced, PortError) as error:
             self.ends[number] = type(error).__name__.lower()
         else:
             at = max(self._clocks[number].true_of(until), self.stack.clock.now_ms() + 1)
@@ -129,6 +129,6 @@ class Fleet:
         del self._steps[number]
 
     def holders(self) -> list[int | None]:
-        """The seat that holds each shard."""
+        """The instance that holds each shard."""
         found = [self.stack.control.holding(shard) for shard in range(self.stack.layouts.latest.numbers)]
-        return [holding.seat if holding else None for holding in found]
+        return [holding.instance if holding else None for holding in found]

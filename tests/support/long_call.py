@@ -46,6 +46,6 @@ class LongCall:
             while acts and acts[0][0] <= self.stack.clock.now_ms() - began:
                 acts.pop(0)[1](call)
             self.stack.clock.advance(TICK_MS)
-            self.stack.keeper.tick()
+            self.stack.lease_renewer.tick()
         self.stopped, self.took_ms = call.progress.stopping, self.stack.clock.now_ms() - began
         return self.answer if self.stopped is None or self.deaf else TOLD

@@ -14,7 +14,7 @@ from tidewheel.adapters.memory import (
     MemoryJobs,
     MemoryLocks,
     MemoryLogs,
-    MemoryPlaces,
+    MemoryPermits,
     MemoryQueue,
     MemoryWheel,
     Message,
@@ -31,21 +31,21 @@ from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.api.cancel import Cancel
-from tidewheel.engine.api.jobs import Define
-from tidewheel.engine.common.immediate_dispatch import Direct
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.common.wheel_writer import Shelf
-from tidewheel.engine.ends.overlap_lock import Gate
-from tidewheel.engine.recovery.dead_letter_handler import Undertaker
-from tidewheel.engine.recovery.reconciler import Reconcile
+from tidewheel.engine.api.jobs import JobService
+from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.ends.overlap_lock import OverlapLock
+from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
+from tidewheel.engine.recovery.reconciler import Reconciler
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import End, Ticker
-from tidewheel.engine.worker.admission import Admission
-from tidewheel.engine.worker.circuit_breaker import Breaker
-from tidewheel.engine.worker.concurrency_limiter import Caps
-from tidewheel.engine.worker.consumer import Batch
-from tidewheel.engine.worker.lease_renewer import Keeper
-from tidewheel.engine.worker.runner import Run
+from tidewheel.engine.scheduler.loop import End, SchedulerLoop
+from tidewheel.engine.worker.admission import AdmissionControl
+from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
+from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
+from tidewheel.engine.worker.consumer import Consumer
+from tidewheel.engine.worker.lease_renewer import LeaseRenewer
+from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, Clock, Locks, Received
 from tidewheel.wire.message import load
 
@@ -99,7 +99,7 @@ class RecordingLauncher:
 
     launched: int = 0
 
-    def launch(self, seat: int) -> None:
+    def launch(self, instance: int) -> None:
         self.launched += 1
 
 
@@ -111,11 +111,11 @@ class MemoryStack:
         shards: int = 2,
         now_ms: int = START_MS,
         pace: Pace = LOOP,
-        caps: Mapping[str, int] | None = None,
+        limiter: Mapping[str, int] | None = None,
         tolerance: Tolerance = TOLERANCE,
         clock: SettableClock | None = None,
     ) -> None:
-        self.pace, self.caps, self.tolerance = pace, caps or {}, tolerance
+        self.pace, self.limiter, self.tolerance = pace, limiter or {}, tolerance
         self.clock = clock or PumpedClock(now_ms)
         if isinstance(self.clock, PumpedClock):
             self.clock.pump = self.pump
@@ -133,7 +133,7 @@ class MemoryStack:
         self.caller = RecordingCaller(self.clock)
         self.launcher = RecordingLauncher()
         self.logs = MemoryLogs()
-        self.keeper = self.fresh_keeper()
+        self.lease_renewer = self.fresh_lease_renewer()
         self.admission = self.fresh_admission()
         self.workers_up = True
         self.workers_clock: Clock = self.clock
@@ -141,13 +141,13 @@ class MemoryStack:
         self._owners = 0
         self._stop_ms = 0
 
-    def fresh_layouts(self) -> Layouts:
+    def fresh_layouts(self) -> LayoutCache:
         """What a process that starts now knows of the shards: nothing yet, but how many there are to be."""
-        return Layouts(self.control, self.clock, self.shards)
+        return LayoutCache(self.control, self.clock, self.shards)
 
     @property
-    def define(self) -> Define:
-        return Define(
+    def job_service(self) -> JobService:
+        return JobService(
             self.jobs,
             self.executions,
             self.wheel,
@@ -163,8 +163,8 @@ class MemoryStack:
         )
 
     @property
-    def run(self) -> Run:
-        return Run(
+    def run(self) -> Runner:
+        return Runner(
             self.jobs,
             self.executions,
             self.wheel,
@@ -174,42 +174,46 @@ class MemoryStack:
             self.telemetry,
             self.layouts,
             self.locks,
-            self.keeper,
+            self.lease_renewer,
             self.admission,
-            Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace),
+            ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace),
         )
 
-    def fresh_keeper(self) -> Keeper:
+    def fresh_lease_renewer(self) -> LeaseRenewer:
         """A worker process's keeper; whoever moves the clock ticks it."""
-        return Keeper(self.executions, self.queue, self.logs, self.clock, self.telemetry, InlineExecutor())
+        return LeaseRenewer(self.executions, self.queue, self.logs, self.clock, self.telemetry, InlineExecutor())
 
-    def fresh_admission(self) -> Admission:
+    def fresh_admission(self) -> AdmissionControl:
         """What a worker process that starts now knows of targets and tenants: nothing yet."""
-        return Admission(
+        return AdmissionControl(
             self.executions,
-            Breaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
-            Caps(MemoryPlaces(self.world), self.clock, self.telemetry, self.caps),
+            CircuitBreaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
+            ConcurrencyLimiter(MemoryPermits(self.world), self.clock, self.telemetry, self.limiter),
             self.clock,
             self.telemetry,
-            self.shelf.put,
+            self.wheel_writer.put,
         )
 
     @property
-    def shelf(self) -> Shelf:
-        return Shelf(self.wheel, self.layouts, Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace))
+    def wheel_writer(self) -> WheelWriter:
+        return WheelWriter(
+            self.wheel, self.layouts, ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace)
+        )
 
     @property
-    def undertaker(self) -> Undertaker:
-        gate = Gate(self.executions, self.locks, self.clock, self.telemetry, self.shelf.put)
-        return Undertaker(self.jobs, self.executions, self.wheel, self.queue, self.clock, self.telemetry, gate, load)
+    def dead_letter_handler(self) -> DeadLetterHandler:
+        overlap_lock = OverlapLock(self.executions, self.locks, self.clock, self.telemetry, self.wheel_writer.put)
+        return DeadLetterHandler(
+            self.jobs, self.executions, self.wheel, self.queue, self.clock, self.telemetry, overlap_lock, load
+        )
 
     @property
     def cancel(self) -> Cancel:
-        return Cancel(self.jobs, self.executions, self.define.gate, self.clock, self.telemetry)
+        return Cancel(self.jobs, self.executions, self.job_service.overlap_lock, self.clock, self.telemetry)
 
     @property
-    def reconcile(self) -> Reconcile:
-        return Reconcile(
+    def reconcile(self) -> Reconciler:
+        return Reconciler(
             self.jobs,
             self.executions,
             self.wheel,
@@ -220,10 +224,10 @@ class MemoryStack:
             self.layouts,
         )
 
-    def ticker(self, version: str = "v1", seat: int = 0, seats: int = 1) -> Ticker:
+    def scheduler_loop(self, version: str = "v1", instance: int = 0, instances: int = 1) -> SchedulerLoop:
         self._owners += 1
         stores = Stores(self.wheel, self.jobs, self.control, self.executions)
-        return Ticker(
+        return SchedulerLoop(
             stores,
             self.queue,
             self.launcher,
@@ -233,15 +237,15 @@ class MemoryStack:
             self.fresh_layouts(),
             f"owner-{self._owners}",
             version,
-            seat,
-            seats,
+            instance,
+            instances,
             self.pace,
         )
 
     def turn_for(self, duration_ms: int, version: str = "v1") -> End:
         """Runs one scheduler that hands over cleanly after about so long."""
         until = self.clock.now_ms() + duration_ms
-        return self.ticker(version).run(lambda: until - self.clock.now_ms() + 6_000)
+        return self.scheduler_loop(version).run(lambda: until - self.clock.now_ms() + 6_000)
 
     def crash_after(self, duration_ms: int) -> None:
         """Runs one scheduler and kills it between two ticks: nothing is handed over."""
@@ -253,7 +257,7 @@ class MemoryStack:
             return 10**9
 
         try:
-            self.ticker().run(remaining)
+            self.scheduler_loop().run(remaining)
         except Crashed:
             return
 
@@ -272,7 +276,7 @@ class MemoryStack:
             self.work(route, message)
 
     def work(self, route: Route, message: Message) -> None:
-        batch = Batch(self.run, self.queue, self.telemetry, load, InlineExecutor())
+        batch = Consumer(self.run, self.queue, self.telemetry, load, InlineExecutor())
         kept = batch.handle(
             [Received(message.receipt, message.receipt, message.body, route, message.received, message.sent_ms)]
         )
@@ -284,11 +288,11 @@ class MemoryStack:
         start, end, url = fields.pop("start", None), fields.pop("end", None), fields.pop("url", None)
         target = Target("http", {"url": url} if url else {})
 
-        def draft(_id: str, _now: int, _existing: Definition | None) -> Definition:
+        def builder(_id: str, _now: int, _existing: Definition | None) -> Definition:
             schedule = None if timing is None else Schedule(timing, start, end)  # type: ignore[arg-type]
             return Definition("job", schedule, target, **fields)  # type: ignore[arg-type]
 
-        return self.define.create(TENANT, draft)
+        return self.job_service.create(TENANT, builder)
 
     def effects(self) -> Sequence[str]:
         """Execution ids of all calls, in their order."""

@@ -15,9 +15,9 @@ from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy, Strategy
-from tidewheel.domain.wheel.entries import Waiting
-from tidewheel.domain.wheel.expansion import waiting_firing
-from tidewheel.engine.worker.disposition import Fate, Handled
+from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.domain.wheel.expansion import execution_firing
+from tidewheel.engine.worker.disposition import Action, Disposition
 from tidewheel.ports import Call
 
 STEP_MS = 10_000
@@ -80,7 +80,7 @@ class Bench:
         self.stack.caller.answers = called
 
     def record(self, number: int) -> Execution:
-        return self.stack.define.execution(TENANT, self.id(number))
+        return self.stack.job_service.execution(TENANT, self.id(number))
 
     def state(self, number: int) -> tuple[State, str]:
         record = self.record(number)
@@ -96,17 +96,17 @@ class Bench:
         return [number_of(call) for _, call in self.stack.caller.calls]
 
     def edit(self, **changes: object) -> None:
-        def draft(_id: str, _now: int, existing: Definition | None) -> Definition:
+        def builder(_id: str, _now: int, existing: Definition | None) -> Definition:
             assert existing is not None
             return replace(existing, **changes)  # type: ignore[arg-type]
 
-        self.job = self.stack.define.edit(TENANT, self.job.id, draft)
+        self.job = self.stack.job_service.edit(TENANT, self.job.id, builder)
 
-    def waiting(self) -> list[Waiting]:
+    def waiting(self) -> list[ExecutionEntry]:
         """What waits on the wheel for attempts."""
         slots = list(self.stack.world.singles)
         entries = [entry for slot in slots for entry in self.stack.wheel.load(slot).singles.values()]
-        return [entry for entry in entries if isinstance(entry, Waiting)]
+        return [entry for entry in entries if isinstance(entry, ExecutionEntry)]
 
 
 class Killed(Exception):
@@ -134,13 +134,13 @@ class Street:
         at_ms, _, dispatch = heapq.heappop(self._agenda)
         stack.clock.sleep_until(at_ms)
         try:
-            handled = stack.run.handle(dispatch)
+            disposition = stack.run.handle(dispatch)
         except Killed:
-            handled = Handled(Fate.POSTPONE, "killed", 4_000)
-        if handled.fate is Fate.POSTPONE:
-            self._bring(stack.clock.now_ms() + handled.delay_ms, dispatch)
+            disposition = Disposition(Action.RETRY_LATER, "killed", 4_000)
+        if disposition.action is Action.RETRY_LATER:
+            self._bring(stack.clock.now_ms() + disposition.delay_ms, dispatch)
         for entry in self.bench.waiting():
-            self._bring(max(entry.due_ms, stack.clock.now_ms() + 1_000), waiting_firing(entry).dispatch)
+            self._bring(max(entry.due_ms, stack.clock.now_ms() + 1_000), execution_firing(entry).dispatch)
         stack.world.singles.clear()
 
     def settle(self) -> None:

@@ -7,14 +7,14 @@ import select
 from collections.abc import Callable
 from pathlib import Path
 
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Clock
 
 PATIENCE_S = 30
 """How long a test waits for what must come; a failure takes so long, a success does not."""
 
 
-class Heard(OpenProgress):
+class Heard(OpenCallProgress):
     """A line to the worker that does something when the log says something.
 
     Args:

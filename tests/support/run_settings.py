@@ -23,7 +23,7 @@ WORKER_ENVIRONMENT = {
     Env.ALLOWED_NETWORKS: "none",
     Env.CIRCUIT_FAILURES: "5",
     Env.CIRCUIT_OPEN: "600",
-    Env.TENANT_CAPS: "{}",
+    Env.TENANT_CONCURRENCY: "{}",
 }
 """And of a worker, which reads ``WorkerSettings``."""
 

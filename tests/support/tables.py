@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidewheel.domain.fleet.route import ROUTES, Route
-from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX, JOBS_BY_TENANT_INDEX, logs_bucket, physical
+from tidewheel.names import EXECUTIONS_BY_FAILURE_INDEX, JOBS_BY_TENANT_INDEX, logs_bucket, physical
 from tidewheel.names import Table as Role
 
 _count = itertools.count(1)
@@ -55,14 +55,14 @@ def make_tables(dynamodb: Any) -> Tables:
     jobs["AttributeDefinitions"] += _text("tenant", "job")
     dynamodb.create_table(**jobs, GlobalSecondaryIndexes=[index])
     dynamodb.create_table(**_table(names[Role.WHEEL]))
-    by_death = {
-        "IndexName": EXECUTIONS_BY_DEATH_INDEX,
+    by_failure = {
+        "IndexName": EXECUTIONS_BY_FAILURE_INDEX,
         "KeySchema": [_key("dt", "HASH"), _key("de", "RANGE")],
         "Projection": {"ProjectionType": "ALL"},
     }
     executions = _table(names[Role.EXECUTIONS])
     executions["AttributeDefinitions"] += _text("dt", "de")
-    dynamodb.create_table(**executions, GlobalSecondaryIndexes=[by_death])
+    dynamodb.create_table(**executions, GlobalSecondaryIndexes=[by_failure])
     dynamodb.create_table(**_table(names[Role.CONTROL], sorted=False))
     return Tables(**names)
 

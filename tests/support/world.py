@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from tests.support.tables import Tables, drop_bucket, drop_queues, drop_tables, make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPlaces
+from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPermits
 from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.executions import DynamoExecutions
 from tidewheel.adapters.aws.jobs import DynamoJobs
@@ -28,14 +28,14 @@ from tidewheel.adapters.memory import (
     MemoryJobs,
     MemoryLocks,
     MemoryLogs,
-    MemoryPlaces,
+    MemoryPermits,
     MemoryQueue,
     MemoryWheel,
     SettableClock,
     World,
 )
 from tidewheel.domain.fleet.route import Route
-from tidewheel.ports import Circuits, Control, Executions, Jobs, Locks, Logs, Places, Queue, Wheel
+from tidewheel.ports import Circuits, Control, Executions, Jobs, Locks, Logs, Permits, Queue, Wheel
 
 LACKS: Mapping[str, Mapping[str, str]] = {
     "memory": {
@@ -82,7 +82,7 @@ class Backend:
     executions: Executions
     locks: Locks
     circuits: Circuits
-    places: Places
+    places: Permits
     wheel: Wheel
     control: Control
     queue: Queue
@@ -119,7 +119,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoExecutions(dynamodb, tables.executions),
         DynamoLocks(dynamodb, tables.executions),
         DynamoCircuits(dynamodb, tables.executions),
-        DynamoPlaces(dynamodb, tables.executions),
+        DynamoPermits(dynamodb, tables.executions),
         DynamoWheel(dynamodb, tables.wheel),
         DynamoControl(dynamodb, tables.control),
         SqsQueue(cloud.sqs, cloud.urls),
@@ -139,7 +139,7 @@ def memory() -> Iterator[Backend]:
         MemoryExecutions(world),
         MemoryLocks(world),
         MemoryCircuits(world),
-        MemoryPlaces(world),
+        MemoryPermits(world),
         MemoryWheel(world),
         MemoryControl(),
         queue,

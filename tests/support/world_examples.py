@@ -17,7 +17,7 @@ from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import MINUTE_MS
 from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
-from tidewheel.domain.wheel.entries import Chain, Placed, Waiting
+from tidewheel.domain.wheel.entries import ExecutionEntry, Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot, late
 
 NOW_MS = 1_794_999_960_000  # a whole minute in November 2026
@@ -58,9 +58,9 @@ def full_job() -> Job:
     return Job(TENANT, some_id(77), definition, JobState.PAUSED, 4, NOW_MS + 3, NOW_MS + 1, NOW_MS + 2, "fingerprint")
 
 
-def chain(job: Job, nominal_ms: int = NOW_MS, delay_ms: int = 0) -> Chain:
+def schedule_entry(job: Job, nominal_ms: int = NOW_MS, delay_ms: int = 0) -> ScheduleEntry:
     """An occurrence entry."""
-    return Chain(job.tenant, job.id, job.generation, nominal_ms, nominal_ms + delay_ms)
+    return ScheduleEntry(job.tenant, job.id, job.generation, nominal_ms, nominal_ms + delay_ms)
 
 
 def execution(job: Job, nominal_ms: int = NOW_MS, origin: Origin = Origin.SCHEDULE, **changes: Any) -> Execution:
@@ -90,7 +90,7 @@ def full_execution() -> Execution:
             Attempt(1, NOW_MS, NOW_MS + 5, Result.LOST, reason="its worker's lease ended"),
             Attempt(2, NOW_MS + 12, NOW_MS + 500, Result.FAILED, 503),
         ),
-        spent=1,
+        uncounted_attempts=1,
         redriven_ms=NOW_MS + 9,
         cancel="someone cancelled it",
         cancel_ms=NOW_MS + 400,
@@ -100,9 +100,11 @@ def full_execution() -> Execution:
     )
 
 
-def waiting(execution: Execution, attempt: int = 1, due_ms: int = NOW_MS) -> Waiting:
+def waiting(execution: Execution, attempt: int = 1, due_ms: int = NOW_MS) -> ExecutionEntry:
     """An entry for an attempt of an execution on record."""
-    return Waiting(execution.tenant, execution.id, attempt, execution.generation, due_ms, ROUTE, Precision.NORMAL)
+    return ExecutionEntry(
+        execution.tenant, execution.id, attempt, execution.generation, due_ms, ROUTE, Precision.NORMAL
+    )
 
 
 def minute(start_ms: int = NOW_MS, shard: int = 0) -> Slot:
@@ -187,7 +189,7 @@ executions = st.builds(
     output=st.text(),
     reason=st.text(),
     attempts=st.lists(_attempts, max_size=4).map(tuple),
-    spent=_counts,
+    uncounted_attempts=_counts,
     redriven_ms=st.none() | _instants,
     cancel=st.text(),
     cancel_ms=st.none() | _instants,

@@ -35,11 +35,11 @@ class LineTelemetry:
         """See ``ports.Telemetry``."""
         self._counts.add(name, value, dimensions)
 
-    def note(self, message: str, **fields: object) -> None:
+    def info(self, message: str, **fields: object) -> None:
         """See ``ports.Telemetry``."""
         self._say("INFO", message, fields)
 
-    def alarm(self, message: str, **fields: object) -> None:
+    def error(self, message: str, **fields: object) -> None:
         """See ``ports.Telemetry``."""
         error = sys.exception()
         told = {} if error is None else {"exception": "".join(traceback.format_exception(error))}

@@ -19,7 +19,7 @@ SKEW_WARNED_MS = 1 * SECOND_MS
 SKEW_REFUSED_MS = 5 * SECOND_MS
 """A worker or scheduler whose clock is proven to be off by more says so; or takes no work, and says why."""
 
-DIRECT_MS = 2 * SECOND_MS
+IMMEDIATE_MS = 2 * SECOND_MS
 """What is due sooner is sent to the queue by the API itself and held by the worker until due."""
 
 MAX_SEND_DELAY_MS = 15 * MINUTE_MS
@@ -35,7 +35,7 @@ STILL_MS = 4_000
 """A lease whose counter stood still for this long under one's eyes may be taken; more than LET_GO_MS."""
 
 LOOK_MS = 400
-"""How often a scheduler looks at the other seats. STILL_MS, this and a load are less than the 5 s in which a dead
+"""How often a scheduler looks at the other instances. STILL_MS, this and a load are less than the 5 s in which a dead
 scheduler's shards must fire again."""
 
 LAYOUT_FRESH_MS = 30 * SECOND_MS
@@ -90,8 +90,8 @@ REDRIVE_RATE = 10
 MAX_REDRIVE_RATE = 1_000
 """Dead letters that start again in a second, unless the request says otherwise, and at most."""
 
-LOOK_AGAIN_LEAST_MS = MINUTE_MS
-LOOK_AGAIN_MOST_MS = 5 * MINUTE_MS
+LOCK_RECHECK_LEAST_MS = MINUTE_MS
+LOCK_RECHECK_MOST_MS = 5 * MINUTE_MS
 """How soon, and how late, an execution that waits for another of its job looks at the lock by itself."""
 
 LOCK_IDLE_MS = HOUR_MS
@@ -108,11 +108,11 @@ often, and a busy worker reads its row no more often."""
 CIRCUIT_SPREAD_MS = MINUTE_MS
 """What waits for a circuit comes back spread over so long after it may close."""
 
-MAX_TENANT_CAP = 1_000
+MAX_TENANT_CONCURRENCY = 1_000
 """How many executions of a tenant a cap may let run at once: whoever looks for a place reads them all, 4 KB a unit."""
-CAP_FULL_MS = SECOND_MS
+PERMITS_TAKEN_MS = SECOND_MS
 """For how long a worker takes for granted that a tenant's places are taken, without reading them again."""
-CAP_LOOK_MOST_MS = 30 * SECOND_MS
+PERMIT_RECHECK_MOST_MS = 30 * SECOND_MS
 """How long at most an execution waits until it looks again for a place of its tenant's."""
 
 MIN_TIMEOUT_MS = 1 * SECOND_MS
@@ -190,7 +190,7 @@ PACK_ENTRIES = 300
 """Entries in one pack; at under 100 bytes each the item stays far below DynamoDB's 400 KB."""
 
 REMOVED_AT_ONCE = 250
-"""Singles that one errand deletes: ten requests, which end long before the time of a write is up."""
+"""Singles that one background call deletes: ten requests, which end long before the time of a write is up."""
 
 ATTEMPTS_KEPT = 10
 """Attempts whose account stays in the execution's record, the newest ones, so that it fits 1 KB."""

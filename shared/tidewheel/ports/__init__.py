@@ -4,15 +4,16 @@ All times are milliseconds since the Unix epoch, UTC. Adapters raise ``PortError
 went wrong outside; whoever sees one knows only that the call may or may not have been applied.
 """
 
-from tidewheel.ports.errors import Lost, PortError, Throttled
-from tidewheel.ports.stores import Circuits, ExecutionKey, Executions, JobKey, Jobs, Locks, Page, Places
+from tidewheel.ports.errors import Fenced, PortError, Throttled
+from tidewheel.ports.stores import Circuits, ExecutionKey, Executions, JobKey, Jobs, Locks, Page, Permits
 from tidewheel.ports.surroundings import Clock, ClockWatch, Entropy, Launcher, Telemetry
 from tidewheel.ports.turning import Control, Wheel
-from tidewheel.ports.work import SEND_BATCH, Call, Caller, Logs, Progress, Queue, Received, Secrets
+from tidewheel.ports.work import SEND_BATCH, Call, Caller, CallProgress, Logs, Queue, Received, Secrets
 
 __all__ = [
     "SEND_BATCH",
     "Call",
+    "CallProgress",
     "Caller",
     "Circuits",
     "Clock",
@@ -21,16 +22,15 @@ __all__ = [
     "Entropy",
     "ExecutionKey",
     "Executions",
+    "Fenced",
     "JobKey",
     "Jobs",
     "Launcher",
     "Locks",
     "Logs",
-    "Lost",
     "Page",
-    "Places",
+    "Permits",
     "PortError",
-    "Progress",
     "Queue",
     "Received",
     "Secrets",

@@ -23,5 +23,5 @@ class Throttled(PortError):
     """The service asked to come back later. The try that it refused was not applied; one before it may have been."""
 
 
-class Lost(PortError):
+class Fenced(PortError):
     """A conditional write found another owner or epoch: the caller holds the lease no more."""

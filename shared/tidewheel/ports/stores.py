@@ -12,7 +12,7 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.fleet.circuit import Circuit
-from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.wheel.entries import Placed
 
@@ -180,25 +180,25 @@ class Circuits(Protocol):
         """
 
 
-class Places(Protocol):
+class Permits(Protocol):
     """The places of tenants that have a cap. The rows lie beside the executions, and no list shows them."""
 
-    def all(self, tenant: str) -> Sequence[Place]:
+    def all(self, tenant: str) -> Sequence[Permit]:
         """Every place that a tenant's executions ever took, in order, possibly some seconds old."""
 
-    def take(self, place: Place, now_ms: int) -> bool:
+    def take(self, permit: Permit, now_ms: int) -> bool:
         """Writes a place if it is its holder's own, if nobody has it, or if its lease is over by ``now_ms``.
 
         Returns:
             Whether it was written; if not, another has it.
         """
 
-    def hold(self, place: Place) -> bool:
-        """Writes a place if it is its holder's own: the lease is drawn out.
+    def hold(self, permit: Permit) -> bool:
+        """Writes a place if it is its holder's own: the lease is extended.
 
         Returns:
             Whether it was written; if not, the place is not the holder's any more.
         """
 
-    def leave(self, place: Place) -> None:
+    def leave(self, permit: Permit) -> None:
         """Frees a place if it is its holder's own; if not, nothing happens."""

@@ -43,10 +43,10 @@ class Telemetry(Protocol):
     def count(self, name: str, value: int = 1, **dimensions: str) -> None:
         """Adds to a metric."""
 
-    def note(self, message: str, **fields: object) -> None:
+    def info(self, message: str, **fields: object) -> None:
         """Logs something of interest."""
 
-    def alarm(self, message: str, **fields: object) -> None:
+    def error(self, message: str, **fields: object) -> None:
         """Logs something that someone should look at, with the current exception if there is one."""
 
     def flush(self) -> None:
@@ -56,5 +56,5 @@ class Telemetry(Protocol):
 class Launcher(Protocol):
     """Starts schedulers."""
 
-    def launch(self, seat: int) -> None:
-        """Starts one for a seat in the background; whether it is needed, it finds out by itself."""
+    def launch(self, instance: int) -> None:
+        """Starts one for an instance in the background; whether it is needed, it finds out by itself."""

@@ -71,14 +71,14 @@ class Control(Protocol):
             Since when (ms) it is: ``now_ms`` of the first call that named this pace after any that named another.
         """
 
-    def lease(self, seat: int = 0) -> Lease | None:
-        """A seat's lease as of now; None if nobody ever held it."""
+    def lease(self, instance: int = 0) -> Lease | None:
+        """An instance's lease as of now; None if nobody ever held it."""
 
     def stand(self, seen: Lease, candidate: str) -> bool:
         """Announces a candidate to the holder. False if the lease has changed hands meanwhile."""
 
-    def take(self, seen: Lease | None, owner: str, version: str, seat: int = 0) -> Lease | None:
-        """Takes a seat's lease with the next epoch, if epoch and counter still are as seen.
+    def take(self, seen: Lease | None, owner: str, version: str, instance: int = 0) -> Lease | None:
+        """Takes an instance's lease with the next epoch, if epoch and counter still are as seen.
 
         Returns:
             The new lease, or None if somebody was faster or the owner lives after all.
@@ -97,7 +97,7 @@ class Control(Protocol):
     def holding(self, shard: int) -> Holding | None:
         """Who holds a shard, as of now; None if nobody ever did."""
 
-    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int, handed_ms: int = 0) -> Holding | None:
+    def claim(self, shard: int, seen: Holding | None, instance: int, term: int, handed_ms: int = 0) -> Holding | None:
         """Claims a shard with the next epoch, if the stored epoch still is as seen, and stores how far (ms) it is
         known to be handed on, if that is further than was seen.
 

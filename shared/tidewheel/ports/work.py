@@ -32,7 +32,7 @@ class Queue(Protocol):
             PortError: The request as a whole failed.
         """
 
-    def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
+    def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
         """Hides a received message for about ``delay_ms`` more."""
 
     def receive(self, route: Route, limit: int, hidden_ms: int, wait_ms: int = 0) -> Sequence[Received]:
@@ -80,7 +80,7 @@ class Received:
     sent_ms: int | None = None
 
 
-class Progress(Protocol):
+class CallProgress(Protocol):
     """What a call and its worker tell each other while it goes on; from any thread."""
 
     @property
@@ -133,7 +133,7 @@ class Call:
     due_ms: int
     attempt: int
     timeout_ms: int
-    progress: Progress
+    progress: CallProgress
 
 
 class Caller(Protocol):

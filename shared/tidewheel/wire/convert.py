@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.executions.execution import Attempt, Execution
-from tidewheel.domain.executions.ledger import MISSING, Line
+from tidewheel.domain.executions.ledger import MISSING, LedgerEntry
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.timeline import Moment, queue_ms, run_ms, timeline
 from tidewheel.domain.ids import ExecutionId, Origin
@@ -26,30 +26,30 @@ from tidewheel.wire.target import TargetModel
 from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import duration, from_ms, to_ms
 
-Draft = Callable[[str, int, jobs.Definition | None], jobs.Definition]
+DefinitionBuilder = Callable[[str, int, jobs.Definition | None], jobs.Definition]
 """Makes a definition, given the job's id, now (ms), and what is in force."""
 
 _TARGET: TypeAdapter[TargetModel] = TypeAdapter(TargetBody)
 _ORIGINS = {Origin.SCHEDULE: "schedule", Origin.RUN: "run", Origin.BACKFILL: "backfill"}
 
 
-def drafted(body: JobBody) -> Draft:
+def builder_of(body: JobBody) -> DefinitionBuilder:
     """The draft of a whole body. It raises ``Invalid`` where the time of the request condemns the schedule."""
 
-    def draft(job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
+    def builder(job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
         return _definition(body, job_id, now_ms, existing)
 
-    return draft
+    return builder
 
 
-def patched(patch: Mapping[str, Any]) -> Draft:
+def patched(patch: Mapping[str, Any]) -> DefinitionBuilder:
     """The draft of a merge patch on whatever is in force. It raises ``Refused`` for what the result may not be."""
 
-    def draft(job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
+    def builder(job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
         before = {} if existing is None else document_of(existing, job_id)
         return _definition(read_job(merged(before, patch)), job_id, now_ms, existing)
 
-    return draft
+    return builder
 
 
 def document_of(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
@@ -258,7 +258,7 @@ def _missed_answer(row: Missed) -> ExecutionAnswer:
     )
 
 
-def ledger_answer(lines: Sequence[Line], start_ms: int, end_ms: int) -> LedgerAnswer:
+def ledger_answer(lines: Sequence[LedgerEntry], start_ms: int, end_ms: int) -> LedgerAnswer:
     """The accounts of the instants of [start, end), ms."""
     items = tuple(
         LedgerLine.model_validate(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPlaces
+from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPermits
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.wheel.entries import Waiting
-from tidewheel.engine.worker.admission import Admission
-from tidewheel.engine.worker.circuit_breaker import Breaker
-from tidewheel.engine.worker.concurrency_limiter import Caps
+from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.engine.worker.admission import AdmissionControl
+from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
+from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.ports import Clock, Executions, Telemetry
 from tidewheel.settings import WorkerSettings
 
@@ -25,13 +25,13 @@ def admission(
     executions: Executions,
     clock: Clock,
     telemetry: Telemetry,
-    put: Callable[[Waiting, int], None],
-) -> Admission:
+    put: Callable[[ExecutionEntry, int], None],
+) -> AdmissionControl:
     """Makes it; ``put`` puts an entry on the wheel, given now (ms)."""
     table, tolerance = (
         settings.executions_table,
         Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS),
     )
-    breaker = Breaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
-    caps = Caps(DynamoPlaces(client, table), clock, telemetry, settings.tenant_caps)
-    return Admission(executions, breaker, caps, clock, telemetry, put)
+    breaker = CircuitBreaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
+    limiter = ConcurrencyLimiter(DynamoPermits(client, table), clock, telemetry, settings.tenant_concurrency)
+    return AdmissionControl(executions, breaker, limiter, clock, telemetry, put)

@@ -12,17 +12,17 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
-from tidewheel.engine.api.jobs import Define
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.api.jobs import JobService
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.names import Function
 from tidewheel.settings import RunSettings
 from tidewheel.wiring.stores import all_jobs
 
 
-def define(settings: RunSettings) -> Define:
+def job_service(settings: RunSettings) -> JobService:
     """Makes the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
-    return Define(
+    return JobService(
         jobs=all_jobs(dynamodb, settings),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
         wheel=DynamoWheel(dynamodb, settings.wheel_table),
@@ -30,7 +30,7 @@ def define(settings: RunSettings) -> Define:
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=PowertoolsTelemetry(Function.API),
-        layouts=Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
+        layouts=LayoutCache(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
         logs=S3Logs(settings.logs_bucket, clients.s3),
         locks=DynamoLocks(dynamodb, settings.executions_table),
         circuits=DynamoCircuits(dynamodb, settings.executions_table),

@@ -10,24 +10,28 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.engine.common.immediate_dispatch import Direct
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.common.wheel_writer import Shelf
-from tidewheel.engine.ends.overlap_lock import Gate
-from tidewheel.engine.recovery.dead_letter_handler import Undertaker
+from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.ends.overlap_lock import OverlapLock
+from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
 from tidewheel.names import Function
 from tidewheel.settings import RunSettings
 from tidewheel.wire.message import load
 from tidewheel.wiring.stores import jobs
 
 
-def undertaker(settings: RunSettings) -> Undertaker:
+def dead_letter_handler(settings: RunSettings) -> DeadLetterHandler:
     """Makes the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
-    telemetry = PowertoolsTelemetry(Function.UNDERTAKER)
+    telemetry = PowertoolsTelemetry(Function.DEAD_LETTER_HANDLER)
     executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
-    layouts = Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
-    shelf = Shelf(wheel, layouts, Direct(queue, wheel, clock, telemetry, settings.pace))
-    gate = Gate(executions, DynamoLocks(dynamodb, settings.executions_table), clock, telemetry, shelf.put)
-    return Undertaker(jobs(dynamodb, settings.jobs_table), executions, wheel, queue, clock, telemetry, gate, load)
+    layouts = LayoutCache(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
+    wheel_writer = WheelWriter(wheel, layouts, ImmediateDispatch(queue, wheel, clock, telemetry, settings.pace))
+    overlap_lock = OverlapLock(
+        executions, DynamoLocks(dynamodb, settings.executions_table), clock, telemetry, wheel_writer.put
+    )
+    return DeadLetterHandler(
+        jobs(dynamodb, settings.jobs_table), executions, wheel, queue, clock, telemetry, overlap_lock, load
+    )

@@ -17,7 +17,7 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.lines import LineTelemetry
 from tidewheel.domain.fleet.route import LAMBDA_POOL, PRIORITIES, Route
-from tidewheel.domain.fleet.worker_slots import Slots
+from tidewheel.domain.fleet.worker_slots import WorkerSlots
 from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.worker.pool import Pool
@@ -76,7 +76,7 @@ def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings
         raise Misused(f"The pool {name} cannot be worked: {error}.") from error
     return Pool(
         name,
-        Slots(concurrency),
+        WorkerSlots(concurrency),
         batch,
         SqsQueue(receiving, settings.queues),
         SystemClock(),
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
         return MISUSED
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pool.stop())
-    telemetry.note("the worker begins", pool=given.pool, slots=given.concurrency, deployment=given.deployment)
+    telemetry.info("the worker begins", pool=given.pool, slots=given.concurrency, deployment=given.deployment)
     return 0 if pool.run() else LEFT
 
 

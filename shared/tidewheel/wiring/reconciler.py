@@ -9,18 +9,18 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.recovery.reconciler import Reconcile
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.recovery.reconciler import Reconciler
 from tidewheel.names import Function
 from tidewheel.settings import RunSettings
 from tidewheel.wiring.stores import jobs
 
 
-def reconcile(settings: RunSettings) -> Reconcile:
+def reconcile(settings: RunSettings) -> Reconciler:
     """Makes the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
     control = DynamoControl(dynamodb, settings.control_table)
-    return Reconcile(
+    return Reconciler(
         jobs=jobs(dynamodb, settings.jobs_table),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
         wheel=DynamoWheel(dynamodb, settings.wheel_table),
@@ -28,5 +28,5 @@ def reconcile(settings: RunSettings) -> Reconcile:
         queue=SqsQueue(clients.sqs(), settings.queues),
         clock=clock,
         telemetry=PowertoolsTelemetry(Function.RECONCILER),
-        layouts=Layouts(control, clock, settings.shards),
+        layouts=LayoutCache(control, clock, settings.shards),
     )

@@ -1,4 +1,4 @@
-"""The ticker on AWS."""
+"""The scheduler_loop on AWS."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.engine.common.clock_guard import ClockGuard
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.dispatch.dispatcher import MOST_IN_FLIGHT
-from tidewheel.engine.scheduler.loop import Ticker
+from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.names import Function
 from tidewheel.settings import SchedulerSettings
 from tidewheel.wiring.stores import jobs
@@ -26,19 +26,19 @@ _THREADS = MOST_IN_FLIGHT + 32
 """A queue that answers nobody holds every batch for seconds; heartbeats and loads still have threads of theirs."""
 
 
-def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
+def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> SchedulerLoop:
     """Makes one scheduler with its clients.
 
     Args:
         settings: What the environment says.
         owner: A name for this run that no other run has.
-        seat: Which seat it is to take; where nobody loops, there is one.
+        instance: Which instance it is to take; where nobody loops, there is one.
     """
     clock = SystemClock()
     dates = Dates(clock)
     dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
     control, telemetry = DynamoControl(dynamodb, settings.control_table), PowertoolsTelemetry(Function.SCHEDULER)
-    return Ticker(
+    return SchedulerLoop(
         stores=Stores(
             wheel=DynamoWheel(dynamodb, settings.wheel_table),
             jobs=jobs(dynamodb, settings.jobs_table),
@@ -49,12 +49,12 @@ def ticker(settings: SchedulerSettings, owner: str, seat: int) -> Ticker:
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
         clock=clock,
         telemetry=telemetry,
-        executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="errand"),
-        layouts=Layouts(control, clock, settings.shards),
+        executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="background call"),
+        layouts=LayoutCache(control, clock, settings.shards),
         owner=owner,
         version=settings.code_version,
-        seat=seat if settings.pace.loops else 0,
-        seats=settings.schedulers,
+        instance=instance if settings.pace.loops else 0,
+        instances=settings.schedulers,
         pace=settings.pace,
         guard=ClockGuard(dates, clock, telemetry),
     )

@@ -7,18 +7,18 @@ from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.engine.scheduler.watchdog import Watch
+from tidewheel.engine.scheduler.watchdog import Watchdog
 from tidewheel.names import Function
 from tidewheel.settings import WatchdogSettings
 
 
-def watch(settings: WatchdogSettings) -> Watch:
+def watch(settings: WatchdogSettings) -> Watchdog:
     """Makes the flow with its clients."""
-    return Watch(
+    return Watchdog(
         control=DynamoControl(clients.dynamodb(), settings.control_table),
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
         clock=SystemClock(),
         telemetry=PowertoolsTelemetry(Function.WATCHDOG),
         version=settings.code_version,
-        seats=settings.schedulers,
+        instances=settings.schedulers,
     )

@@ -17,12 +17,12 @@ from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.engine.common.clock_guard import ClockGuard
-from tidewheel.engine.common.immediate_dispatch import Direct
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.common.wheel_writer import Shelf
-from tidewheel.engine.worker.consumer import Batch
-from tidewheel.engine.worker.lease_renewer import Keeper
-from tidewheel.engine.worker.runner import Run
+from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.worker.consumer import Consumer
+from tidewheel.engine.worker.lease_renewer import LeaseRenewer
+from tidewheel.engine.worker.runner import Runner
 from tidewheel.names import Function
 from tidewheel.ports import SEND_BATCH, Telemetry
 from tidewheel.settings import WorkerSettings
@@ -32,14 +32,14 @@ from tidewheel.wiring.callers import Callers, found
 from tidewheel.wiring.stores import all_jobs
 
 
-def batch(settings: WorkerSettings) -> Batch:
+def batch(settings: WorkerSettings) -> Consumer:
     """Makes the flow with its clients, for a function."""
     from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry  # noqa: PLC0415 - a pool's worker does without
 
     return batch_of(settings, PowertoolsTelemetry(Function.WORKER))
 
 
-def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Batch:
+def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
     """Makes the flow with its clients and its keeper."""
     clock = SystemClock()
     dates = Dates(clock)
@@ -48,11 +48,11 @@ def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Batch:
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(sqs, settings.queues)
     logs = S3Logs(settings.logs_bucket, clients.s3)
     secrets = SecretsManager(clients.secretsmanager, settings.deployment, clock)
-    keeper = Keeper(executions, queue, logs, clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
-    Thread(target=keeper.watch, name="keeper", daemon=True).start()
-    layouts = Layouts(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
-    direct = Direct(queue, wheel, clock, telemetry, settings.pace)
-    run = Run(
+    lease_renewer = LeaseRenewer(executions, queue, logs, clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
+    Thread(target=lease_renewer.watch, name="keeper", daemon=True).start()
+    layouts = LayoutCache(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
+    immediate = ImmediateDispatch(queue, wheel, clock, telemetry, settings.pace)
+    run = Runner(
         jobs=all_jobs(dynamodb, settings),
         executions=executions,
         wheel=wheel,
@@ -62,8 +62,10 @@ def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Batch:
         telemetry=telemetry,
         layouts=layouts,
         locks=DynamoLocks(dynamodb, settings.executions_table),
-        keeper=keeper,
-        admission=admission(dynamodb, settings, executions, clock, telemetry, Shelf(wheel, layouts, direct).put),
-        direct=direct,
+        lease_renewer=lease_renewer,
+        admission=admission(
+            dynamodb, settings, executions, clock, telemetry, WheelWriter(wheel, layouts, immediate).put
+        ),
+        immediate=immediate,
     )
-    return Batch(run, queue, telemetry, load, guard=ClockGuard(dates, clock, telemetry))
+    return Consumer(run, queue, telemetry, load, guard=ClockGuard(dates, clock, telemetry))

@@ -21,7 +21,7 @@ def lines(act: Any) -> list[dict[str, Any]]:
 
 
 def test_a_remark_is_a_line() -> None:
-    (line,) = lines(lambda telemetry: telemetry.note("it begins\nhere", pool="x", route=Route("x", "low")))
+    (line,) = lines(lambda telemetry: telemetry.info("it begins\nhere", pool="x", route=Route("x", "low")))
     assert line == {
         "level": "INFO",
         "message": "it begins\nhere",
@@ -34,11 +34,11 @@ def test_a_remark_is_a_line() -> None:
 
 def test_an_alarm_has_its_exception_if_there_is_one() -> None:
     def act(telemetry: LineTelemetry) -> None:
-        telemetry.alarm("plain")
+        telemetry.error("plain")
         try:
             int("nought")
         except ValueError:
-            telemetry.alarm("met one")
+            telemetry.error("met one")
 
     plain, met = lines(act)
     assert (plain["level"], "exception" in plain) == ("ERROR", False)

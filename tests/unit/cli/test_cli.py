@@ -5,7 +5,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.front import EVERY_JOB, NOW_MS, Front
+from tests.support.api_bench import EVERY_JOB, NOW_MS, ApiBench
 from tidewheel.cli import main
 from tidewheel.cli.main import app
 from tidewheel.cli.session import TOKEN_VARIABLE, URL_VARIABLE, Session
@@ -28,19 +28,19 @@ def _no_environment(monkeypatch):
 
 
 @pytest.fixture
-def front():
-    return Front()
+def api_bench():
+    return ApiBench()
 
 
 @pytest.fixture
-def run(front, tmp_path):
+def run(api_bench, tmp_path):
     """Runs the command line over the API in memory; what it connected to is kept."""
     asked = []
 
     def invoke(*arguments, url="https://api.example/prod", stdin=None, transport=None):
         def connect(found, token, heard):
             asked.append((found, token))
-            carrier = transport or front.transport()
+            carrier = transport or api_bench.transport()
             return Client(found, token, transport=carrier, heard=heard, wait=lambda _: None)
 
         root = ("--url", url) if url else ()
@@ -170,9 +170,9 @@ def test_jobs_are_listed(run):
     assert [job["id"] for job in page["items"]] == ids[2:]
 
 
-def test_json_is_what_the_api_said(run, front):
+def test_json_is_what_the_api_said(run, api_bench):
     id = made(run, "--every", "5m")["id"]
-    assert done(run("jobs", "show", id, "--json")) == front.call("GET", f"/jobs/{id}").text + "\n"
+    assert done(run("jobs", "show", id, "--json")) == api_bench.call("GET", f"/jobs/{id}").text + "\n"
 
 
 def test_a_job_is_edited_by_what_the_options_say(run):
@@ -321,16 +321,16 @@ def test_times_are_local_with_their_offset():
     assert shown[-6] in "+-"
 
 
-def test_the_ledger_is_a_table_whose_status_tells_whether_it_is_complete(run, front):
+def test_the_ledger_is_a_table_whose_status_tells_whether_it_is_complete(run, api_bench):
     id = made(run, "--every", "5m")["id"]
     empty = done(run("ledger", id))
     assert "No instants" in empty
     row = Missed("default", id, 1, NOW_MS, NOW_MS + 300_000, 2, Reason.COALESCED, NOW_MS)
-    front.flow.executions.account(row)
-    front.clock.advance(400_000)
+    api_bench.flow.executions.account(row)
+    api_bench.clock.advance(400_000)
     assert done(run("ledger", id)).count("coalesced") == 2
     assert f"coalesced: 2 to {time(from_ms(NOW_MS + 300_000))}" in done(run("executions", "list", id))
-    front.clock.advance(600_000)
+    api_bench.clock.advance(600_000)
     incomplete = run("ledger", id)
     assert incomplete.exit_code == 1
     assert "2 skipped" in incomplete.stdout
@@ -342,22 +342,22 @@ def test_the_ledger_is_a_table_whose_status_tells_whether_it_is_complete(run, fr
     assert "from: " in run("ledger", id, "--from", "monday").stderr
 
 
-def test_dead_letters_are_listed(run, front):
+def test_dead_letters_are_listed(run, api_bench):
     id = made(run, "--every", "5m")["id"]
     assert "No executions" in done(run("dead-letters", "list"))
     execution = str(ExecutionId(id, NOW_MS))
     record = Execution("default", execution, State.DEAD, NOW_MS, 1, attempt=3, finished_ms=NOW_MS, reason="HTTP 503")
-    front.flow.executions.swap(record, None)
+    api_bench.flow.executions.swap(record, None)
     shown = done(run("dead-letters", "list", "--job", id))
     assert execution in shown
     assert "HTTP 503" in shown
     assert json.loads(done(run("dead-letters", "list", "--json")))["items"][0]["id"] == execution
 
 
-def test_circuits_are_listed(run, front):
+def test_circuits_are_listed(run, api_bench):
     assert "No parties that failed lately" in done(run("circuits"))
-    front.flow.circuits.swap(failing("http:api.example.com:443", NOW_MS + 600_000))
-    front.flow.circuits.swap(failing("lambda:report", 0))
+    api_bench.flow.circuits.swap(failing("http:api.example.com:443", NOW_MS + 600_000))
+    api_bench.flow.circuits.swap(failing("lambda:report", 0))
     shown = done(run("circuits"))
     assert "http:api.example.com:443" in shown
     assert time(from_ms(NOW_MS + 600_000)) in shown
@@ -370,13 +370,13 @@ def failing(party, open_until_ms):
     return Circuit("default", party, 5, open_until_ms, version=1, written_ms=NOW_MS, since_ms=NOW_MS - 9_000)
 
 
-def test_dead_letters_are_redriven(run, front):
+def test_dead_letters_are_redriven(run, api_bench):
     id = made(run, "--every", "5m")["id"]
     ids = []
     for number in range(101):
         ids.append(str(ExecutionId(id, NOW_MS + number)))
         record = Execution("default", ids[-1], State.DEAD, NOW_MS, 1, attempt=3, finished_ms=NOW_MS + number)
-        front.flow.executions.swap(record, None)
+        api_bench.flow.executions.swap(record, None)
     assert "1 redriven" in done(run("dead-letters", "redrive", ids[0]))
     again = run("dead-letters", "redrive", ids[0])
     assert (again.exit_code, again.stdout) == (0, "0 redriven\n")

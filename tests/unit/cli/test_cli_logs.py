@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result as Ran
 from typer.testing import CliRunner
 
-from tests.support.front import EVERY_JOB, NOW_MS, Front
+from tests.support.api_bench import EVERY_JOB, NOW_MS, ApiBench
 from tidewheel.cli import logs
 from tidewheel.cli.main import app
 from tidewheel.cli.session import Session
@@ -33,15 +33,15 @@ class Stage:
     """An execution whose life goes on, a step at a time, whenever the command line waits."""
 
     def __init__(self, folder: Path) -> None:
-        self.front, self.folder = Front(), folder
-        job = self.front.call("POST", "/jobs", EVERY_JOB).json["id"]
+        self.api_bench, self.folder = ApiBench(), folder
+        job = self.api_bench.call("POST", "/jobs", EVERY_JOB).json["id"]
         self.record = Execution(TENANT, str(ExecutionId(job, NOW_MS)), State.QUEUED, NOW_MS, 1, version=0)
         self.steps: list[Step] = []
         self.waits: list[float] = []
         self._keep(replace(self.record, version=1), None)
 
     def _keep(self, record: Execution, before: int | None) -> None:
-        assert self.front.flow.executions.swap(record, before) is None
+        assert self.api_bench.flow.executions.swap(record, before) is None
         self.record = record
 
     def claim(self) -> None:
@@ -52,7 +52,7 @@ class Stage:
         self._keep(transitions.finished(self.record, state, answer, NOW_MS, NOW_MS + 9), self.record.version)
 
     def write(self, part: int, data: bytes) -> None:
-        self.front.flow.logs.append(TENANT, self.record.id, self.record.attempt, part, data)
+        self.api_bench.flow.logs.append(TENANT, self.record.id, self.record.attempt, part, data)
 
     def wait(self, seconds: float) -> None:
         assert self.steps, "it waits for nothing"
@@ -61,7 +61,7 @@ class Stage:
 
     def run(self, *arguments: str) -> Ran:
         def connect(url: str, token: str | None, heard: Callable[[str], None]) -> Client:
-            return Client(url, token, transport=self.front.transport(), heard=heard)
+            return Client(url, token, transport=self.api_bench.transport(), heard=heard)
 
         session = Session(connect=connect, folder=self.folder, wait=self.wait)
         return CliRunner().invoke(app, ["--url", URL, *arguments], obj=session)
@@ -92,7 +92,7 @@ def test_a_long_log_is_printed_page_by_page(stage: Stage, monkeypatch: pytest.Mo
     stage.claim()
     stage.write(0, b"0123456789")
     assert stage.logs().stdout == "0123456789"
-    client = Client(URL, transport=stage.front.transport())
+    client = Client(URL, transport=stage.api_bench.transport())
     assert list(client.logs(stage.record.id)) == ["0123", "4567", "89", ""]  # it may go on
     stage.end(State.SUCCEEDED, DONE)
     assert list(client.logs(stage.record.id, attempt=1)) == ["0123", "4567", "89"]
@@ -166,8 +166,8 @@ def test_a_terminal_is_shown_what_it_would_obey(stage: Stage, monkeypatch: pytes
 
 def test_an_execution_is_shown_with_its_timeline(stage: Stage) -> None:
     stage.claim()
-    called_off = transitions.called_off(stage.record, "by its owner", NOW_MS + 7)
-    stage._keep(called_off, stage.record.version)
+    cancel_requested = transitions.cancel_requested(stage.record, "by its owner", NOW_MS + 7)
+    stage._keep(cancel_requested, stage.record.version)
     text = stage.run("executions", "show", stage.record.id).stdout
     assert "by its owner" in text
     stage.end(State.CANCELLED, replace(DONE, result=Result.CANCELLED, reason="by its owner"))

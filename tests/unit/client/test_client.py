@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.support.front import EVERY_JOB, HTTP_JOB, Front
+from tests.support.api_bench import EVERY_JOB, HTTP_JOB, ApiBench
 from tidewheel.client import ApiError, Client, Unreachable
 from tidewheel.client.connection import TRIES
 from tidewheel.wire.job import Health, JobBody
@@ -10,13 +10,13 @@ URL = "https://api.example/prod"
 
 
 @pytest.fixture
-def front():
-    return Front()
+def api_bench():
+    return ApiBench()
 
 
 @pytest.fixture
-def api(front):
-    with Client(URL, transport=front.transport()) as client:
+def api(api_bench):
+    with Client(URL, transport=api_bench.transport()) as client:
         yield client
 
 

@@ -17,7 +17,7 @@ from localstack.demo.stack import Bench, slow_when_warming
 from localstack.receiver import Arrival, Receiver, Reply
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.memory import SettableClock
-from tidewheel.wire.convert import drafted
+from tidewheel.wire.convert import builder_of
 from tidewheel.wire.reading import read_job
 
 BEGIN = 1_763_657_220_000  # 2025-11-20T16:47:00Z
@@ -100,7 +100,7 @@ class TestJobs:
     @pytest.mark.parametrize("begin", [BEGIN, BEGIN + 1, BEGIN + 4_999])
     def test_each_promise_is_what_the_scheduler_would_name(self, begin):
         for planned in scheduled(url, FUNCTION, begin):
-            schedule = drafted(read_job(dict(planned.body)))("j0000000000000000", NOW, None).schedule
+            schedule = builder_of(read_job(dict(planned.body)))("j0000000000000000", NOW, None).schedule
             assert tuple(schedule.upcoming(NOW, 100)) == planned.promise.nominals
 
     def test_every_kind_and_both_tiers_are_there(self):

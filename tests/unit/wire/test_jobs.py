@@ -14,7 +14,7 @@ from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job, JobState, Target
 from tidewheel.domain.jobs.policies import Strategy
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.wire.convert import document_of, drafted, execution_answer, job_answer, patched
+from tidewheel.wire.convert import builder_of, document_of, execution_answer, job_answer, patched
 from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer
 from tidewheel.wire.job import JobAnswer, JobBody, RetryBody
 from tidewheel.wire.operations import STATES
@@ -187,7 +187,7 @@ def test_a_fingerprint_follows_from_the_content():
 
 
 def definition(document, existing=None, now=NOW):
-    return drafted(read_job(document))(ID, now, existing)
+    return builder_of(read_job(document))(ID, now, existing)
 
 
 def job(document):
@@ -229,7 +229,7 @@ def test_what_is_answered_can_be_written_again_and_changes_nothing(document):
     answer = job_answer(first, NOW).model_dump(mode="json")
     body = {name: value for name, value in answer.items() if name in JobBody.model_fields}
     later = NOW + 10**12  # even when the instant is past by then
-    again = drafted(read_job(json.loads(json.dumps(body))))(ID, later, first.definition)
+    again = builder_of(read_job(json.loads(json.dumps(body))))(ID, later, first.definition)
     assert again == first.definition
     assert again.schedule is first.definition.schedule
     assert patched({})(ID, later, first.definition) == first.definition

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tidewheel.domain.jobs.job import Target
-from tidewheel.wire.convert import document_of, drafted
+from tidewheel.wire.convert import builder_of, document_of
 from tidewheel.wire.openapi import document
 from tidewheel.wire.reading import read_job
 from tidewheel.wire.refused import Refused
@@ -71,8 +71,8 @@ def test_any_pool_runs_the_others() -> None:
     ],
 )
 def test_what_is_stored_reads_as_it_was_written(target: dict[str, Any]) -> None:
-    draft = drafted(read_job({"name": "a", "pool": "fargate", "target": target}))
-    definition = draft("j0000000000000001", 0, None)
+    builder = builder_of(read_job({"name": "a", "pool": "fargate", "target": target}))
+    definition = builder("j0000000000000001", 0, None)
     assert isinstance(definition.target, Target)
     assert target.items() <= document_of(definition, "j0000000000000001")["target"].items()
 

@@ -124,7 +124,7 @@ def test_a_pool_that_is_whole_works_until_it_is_stopped(cloud: WorkerSettings) -
     pool = wiring.pool_of("fargate", 2, 0, cloud, telemetry)
     pool.stop()
     assert pool.run()
-    assert [what for what, _ in telemetry.notes] == ["the worker drains", "the worker ends"]
+    assert [what for what, _ in telemetry.infos] == ["the worker drains", "the worker ends"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

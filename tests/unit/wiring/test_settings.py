@@ -24,7 +24,7 @@ EVERYTHING = {
     Env.PACE: "economy",
     Env.CIRCUIT_FAILURES: "0",
     Env.CIRCUIT_OPEN: "600",
-    Env.TENANT_CAPS: '{"*": 50, "acme": 5}',
+    Env.TENANT_CONCURRENCY: '{"*": 50, "acme": 5}',
     Env.SCHEDULER_FUNCTION: "t-scheduler",
     Env.CODE_VERSION: "abc",
     Env.SCHEDULERS: "2",
@@ -59,7 +59,7 @@ def test_networks_are_cidrs(value: str) -> None:
 
 def test_what_the_workers_need_beside_that() -> None:
     read = WorkerSettings.from_env(environ())
-    assert (read.circuit_failures, read.circuit_open, read.tenant_caps) == (0, 600, {"*": 50, "acme": 5})
+    assert (read.circuit_failures, read.circuit_open, read.tenant_concurrency) == (0, 600, {"*": 50, "acme": 5})
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_what_the_workers_need_beside_that() -> None:
     [
         (Env.CIRCUIT_FAILURES, "-1", "0 or more"),
         (Env.CIRCUIT_OPEN, "0", "1 or more"),
-        (Env.TENANT_CAPS, "50", "JSON object"),
-        (Env.TENANT_CAPS, "{", "JSON object"),
-        (Env.TENANT_CAPS, '{"acme": 0}', "1 to 1000"),
-        (Env.TENANT_CAPS, '{"acme": 1001}', "1 to 1000"),
-        (Env.TENANT_CAPS, '{"acme": true}', "1 to 1000"),
-        (Env.TENANT_CAPS, '{"acme": "5"}', "1 to 1000"),
-        (Env.TENANT_CAPS, '{"Acme Inc": 5}', "no tenant"),
+        (Env.TENANT_CONCURRENCY, "50", "JSON object"),
+        (Env.TENANT_CONCURRENCY, "{", "JSON object"),
+        (Env.TENANT_CONCURRENCY, '{"acme": 0}', "1 to 1000"),
+        (Env.TENANT_CONCURRENCY, '{"acme": 1001}', "1 to 1000"),
+        (Env.TENANT_CONCURRENCY, '{"acme": true}', "1 to 1000"),
+        (Env.TENANT_CONCURRENCY, '{"acme": "5"}', "1 to 1000"),
+        (Env.TENANT_CONCURRENCY, '{"Acme Inc": 5}', "no tenant"),
     ],
 )
 def test_who_may_begin_is_checked(variable: Env, value: str, problem: str) -> None:

@@ -12,7 +12,7 @@ from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.aws.dynamo import Item, get_number, get_text, number, pages, swap, text, without_nones
 from tidewheel.adapters.aws.records import read_page, reading, ttl
 from tidewheel.domain.fleet.circuit import Circuit
-from tidewheel.domain.fleet.permit import Place, open_before_ms
+from tidewheel.domain.fleet.permit import Permit, open_before_ms
 from tidewheel.ports import Page
 
 if TYPE_CHECKING:
@@ -55,44 +55,44 @@ class DynamoCircuits:
 
 
 @dataclass(frozen=True, slots=True)
-class DynamoPlaces:
+class DynamoPermits:
     """``ports.Places`` on the Executions table: a unit for each write, and half of one for 4 KB that are read."""
 
     client: DynamoDBClient
     table: str
 
-    def all(self, tenant: str) -> Sequence[Place]:
+    def all(self, tenant: str) -> Sequence[Permit]:
         """See ``ports.Places``."""
         query: dict[str, Any] = {
             "TableName": self.table,
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": text(f"{_PLACE}{tenant}")},
         }
-        return [read_place(item) for item in pages(self.client, "places.all", **query)]
+        return [read_permit(item) for item in pages(self.client, "places.all", **query)]
 
-    def take(self, place: Place, now_ms: int) -> bool:
+    def take(self, permit: Permit, now_ms: int) -> bool:
         """See ``ports.Places``. The lease of a place that was left is over since 1970."""
         condition = f"attribute_not_exists(pk) OR {_OWN} OR un < :un"
-        return self._put("places.take", place_item(place), place, condition, {":un": number(open_before_ms(now_ms))})
+        return self._put("places.take", permit_item(permit), permit, condition, {":un": number(open_before_ms(now_ms))})
 
-    def hold(self, place: Place) -> bool:
+    def hold(self, permit: Permit) -> bool:
         """See ``ports.Places``."""
-        return self._put("places.hold", place_item(place), place, _OWN)
+        return self._put("places.hold", permit_item(permit), permit, _OWN)
 
-    def leave(self, place: Place) -> None:
+    def leave(self, permit: Permit) -> None:
         """See ``ports.Places``."""
-        self._put("places.leave", place_item(place.left()), place, _OWN)
+        self._put("places.leave", permit_item(permit.left()), permit, _OWN)
 
     def _put(
-        self, operation: str, item: Item, place: Place, condition: str, values: Mapping[str, Any] | None = None
+        self, operation: str, item: Item, permit: Permit, condition: str, values: Mapping[str, Any] | None = None
     ) -> bool:
-        with translated(operation, place.tenant):
+        with translated(operation, permit.tenant):
             try:
                 self.client.put_item(
                     TableName=self.table,
                     Item=item,
                     ConditionExpression=condition,
-                    ExpressionAttributeValues={":ho": text(place.holder), **(values or {})},
+                    ExpressionAttributeValues={":ho": text(permit.holder), **(values or {})},
                 )
             except ClientError as error:
                 if code_of(error) != CONDITION_FAILED:
@@ -146,32 +146,32 @@ def _read_circuit(item: Item) -> Circuit:
     )
 
 
-def place_row(tenant: str, place: int) -> dict[str, dict[str, str]]:
-    """Key of a place: text order is number order, up to ``limits.MAX_TENANT_CAP``."""
-    return {"pk": text(f"{_PLACE}{tenant}"), "sk": text(f"{place:04d}")}
+def permit_row(tenant: str, permit: int) -> dict[str, dict[str, str]]:
+    """Key of a place: text order is number order, up to ``limits.MAX_TENANT_CONCURRENCY``."""
+    return {"pk": text(f"{_PLACE}{tenant}"), "sk": text(f"{permit:04d}")}
 
 
-def place_item(place: Place) -> dict[str, dict[str, str]]:
+def permit_item(permit: Permit) -> dict[str, dict[str, str]]:
     """A place as an item. One that was left is kept: a tenant has as many as its cap, and no more."""
     return without_nones(
         {
-            **place_row(place.tenant, place.number),
-            "ho": text(place.holder) if place.holder else None,
-            "un": number(place.until_ms),
-            "ttl": ttl(place.expires_ms()) if place.holder else None,
+            **permit_row(permit.tenant, permit.number),
+            "ho": text(permit.holder) if permit.holder else None,
+            "un": number(permit.until_ms),
+            "ttl": ttl(permit.expires_ms()) if permit.holder else None,
         }
     )
 
 
-def read_place(item: Item) -> Place:
+def read_permit(item: Item) -> Permit:
     """The inverse of ``place_item``.
 
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return reading("place", item, lambda: _read_place(item))
+    return reading("place", item, lambda: _read_permit(item))
 
 
-def _read_place(item: Item) -> Place:
+def _read_permit(item: Item) -> Permit:
     tenant = item["pk"]["S"].removeprefix(_PLACE)
-    return Place(tenant, int(item["sk"]["S"]), get_text(item, "ho"), int(item["un"]["N"]))
+    return Permit(tenant, int(item["sk"]["S"]), get_text(item, "ho"), int(item["un"]["N"]))

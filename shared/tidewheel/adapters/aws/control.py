@@ -14,7 +14,7 @@ from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel.levels import RINGS, Level
 from tidewheel.domain.wheel.shard_layout import Layout, Period
-from tidewheel.ports import Lost
+from tidewheel.ports import Fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,8 +24,8 @@ _SWEEP = {"pk": text("sweep")}
 _PACE = {"pk": text("pace")}
 
 
-def _seat(seat: int) -> dict[str, dict[str, str]]:
-    return {"pk": text(f"lease#{seat}")}
+def _instance(instance: int) -> dict[str, dict[str, str]]:
+    return {"pk": text(f"lease#{instance}")}
 
 
 def _shard(shard: int) -> dict[str, dict[str, str]]:
@@ -39,7 +39,7 @@ def _read(item: Item) -> Lease:
         counter=int(item["co"]["N"]),
         version=get_text(item, "ve"),
         candidate=get_text(item, "ca") or None,
-        seat=int(get_text(item, "pk").rpartition("#")[2]),
+        instance=int(get_text(item, "pk").rpartition("#")[2]),
         mark=Mark(get_number(item, "ha") or 0, frozenset(map(int, filter(None, get_text(item, "hs").split(","))))),
     )
 
@@ -47,8 +47,8 @@ def _read(item: Item) -> Lease:
 def _read_holding(item: Item) -> Holding:
     return Holding(
         epoch=int(item["ep"]["N"]),
-        seat=get_number(item, "se"),
-        reign=int(item["re"]["N"]),
+        instance=get_number(item, "se"),
+        term=int(item["re"]["N"]),
         cursors={ring.level: int(item[ring.level]["N"]) for ring in RINGS if ring.level in item},
         handed_ms=get_number(item, "ha") or 0,
     )
@@ -104,9 +104,9 @@ class DynamoControl:
         stored, standing = self._update("control.turned_at", _PACE, change, condition, values, names)
         return int((stored or standing or {})["at"]["N"])
 
-    def lease(self, seat: int = 0) -> Lease | None:
+    def lease(self, instance: int = 0) -> Lease | None:
         """See ``ports.Control``."""
-        item = self._get("control.lease", _seat(seat))
+        item = self._get("control.lease", _instance(instance))
         return _read(item) if item else None
 
     def _get(self, operation: str, key: Any) -> Item | None:
@@ -116,10 +116,10 @@ class DynamoControl:
     def stand(self, seen: Lease, candidate: str) -> bool:
         """See ``ports.Control``."""
         values = {":ep": number(seen.epoch), ":ca": text(candidate)}
-        stored, _ = self._update("control.stand", _seat(seen.seat), "SET ca = :ca", "ep = :ep", values)
+        stored, _ = self._update("control.stand", _instance(seen.instance), "SET ca = :ca", "ep = :ep", values)
         return stored is not None
 
-    def take(self, seen: Lease | None, owner: str, version: str, seat: int = 0) -> Lease | None:
+    def take(self, seen: Lease | None, owner: str, version: str, instance: int = 0) -> Lease | None:
         """See ``ports.Control``."""
         epoch = (seen.epoch if seen else 0) + 1
         values = {":next": number(epoch), ":ow": text(owner), ":ve": text(version), ":zero": number(0)}
@@ -128,7 +128,7 @@ class DynamoControl:
             condition = "ep = :ep AND co = :co"
             values |= {":ep": number(seen.epoch), ":co": number(seen.counter)}
         change = "SET ep = :next, ow = :ow, ve = :ve, co = :zero REMOVE ca"
-        stored, standing = self._update("control.take", _seat(seat), change, condition, values)
+        stored, standing = self._update("control.take", _instance(instance), change, condition, values)
         lease = stored or standing
         if lease is None:
             return None
@@ -139,30 +139,30 @@ class DynamoControl:
     def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
         """See ``ports.Control``."""
         values = {":ep": number(lease.epoch), ":ow": text(lease.owner or ""), ":one": number(1)}
-        key, change = _seat(lease.seat), "SET co = co + :one"
+        key, change = _instance(lease.instance), "SET co = co + :one"
         if mark:
             change += ", ha = :ha, hs = :hs"
             values |= {":ha": number(mark.until_ms), ":hs": text(",".join(map(str, sorted(mark.shards))))}
         stored, _ = self._update("control.renew", key, change, "ep = :ep AND ow = :ow", values)
         if stored is None:
-            raise Lost("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
+            raise Fenced("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
         return _read(stored)
 
     def release(self, lease: Lease) -> None:
         """See ``ports.Control``."""
         values = {":ep": number(lease.epoch)}
-        self._update("control.release", _seat(lease.seat), "REMOVE ow, ca", "ep = :ep", values)
+        self._update("control.release", _instance(lease.instance), "REMOVE ow, ca", "ep = :ep", values)
 
     def holding(self, shard: int) -> Holding | None:
         """See ``ports.Control``."""
         item = self._get("control.holding", _shard(shard))
         return _read_holding(item) if item else None
 
-    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int, handed_ms: int = 0) -> Holding | None:
+    def claim(self, shard: int, seen: Holding | None, instance: int, term: int, handed_ms: int = 0) -> Holding | None:
         """See ``ports.Control``."""
         epoch = (seen.epoch if seen else 0) + 1
         handed_ms = max(handed_ms, seen.handed_ms if seen else 0)
-        values = {":next": number(epoch), ":se": number(seat), ":re": number(reign), ":ha": number(handed_ms)}
+        values = {":next": number(epoch), ":se": number(instance), ":re": number(term), ":ha": number(handed_ms)}
         condition = "attribute_not_exists(pk)"
         if seen is not None:
             condition = "ep = :ep"
@@ -174,7 +174,7 @@ class DynamoControl:
             return None
         found = _read_holding(item)
         # A try that was applied but reported as failed left our own name: then the shard is ours.
-        return found if (found.epoch, found.seat, found.reign) == (epoch, seat, reign) else None
+        return found if (found.epoch, found.instance, found.term) == (epoch, instance, term) else None
 
     def vacate(self, shard: int, epoch: int, handed_ms: int = 0) -> None:
         """See ``ports.Control``."""
@@ -188,7 +188,7 @@ class DynamoControl:
         change = "SET " + ", ".join(f"#{level} = :{level}" for level in cursors)
         stored, _ = self._update("control.advance", _shard(shard), change, "ep = :ep", values, names)
         if stored is None:
-            raise Lost("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
+            raise Fenced("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
 
     def sweep(self) -> Sweep | None:
         """See ``ports.Control``."""

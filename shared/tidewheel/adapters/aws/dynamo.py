@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tidewheel.adapters.aws.clients import CALL_BOUND_MS, CONDITION_FAILED, code_of, translated
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import JOBS_AT_ONCE, WRITE_BOUND_MS
-from tidewheel.ports import Clock, Lost, Throttled
+from tidewheel.ports import Clock, Fenced, Throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -155,7 +155,7 @@ def swap(
                 raise
             standing: Any = error.response.get("Item")
             if not standing:
-                raise Lost(operation, subject, "what was to be replaced is gone") from error
+                raise Fenced(operation, subject, "what was to be replaced is gone") from error
             return standing  # type: ignore[no-any-return]
     return None
 

@@ -23,7 +23,7 @@ from tidewheel.adapters.aws.records import (
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.names import EXECUTIONS_BY_DEATH_INDEX
+from tidewheel.names import EXECUTIONS_BY_FAILURE_INDEX
 from tidewheel.ports import ExecutionKey, Page
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class DynamoExecutions:
         with translated("executions.dead", tenant):
             page = self.client.query(
                 TableName=self.table,
-                IndexName=EXECUTIONS_BY_DEATH_INDEX,
+                IndexName=EXECUTIONS_BY_FAILURE_INDEX,
                 KeyConditionExpression="dt = :tenant AND de < :before",
                 ExpressionAttributeValues={":tenant": text(tenant), ":before": text(before or "~")},
                 ScanIndexForward=False,

@@ -19,8 +19,8 @@ class LambdaLauncher:
     client: LambdaClient
     function: str
 
-    def launch(self, seat: int) -> None:
+    def launch(self, instance: int) -> None:
         """See ``ports.Launcher``."""
-        payload = json.dumps({"seat": seat}).encode()
+        payload = json.dumps({"instance": instance}).encode()
         with translated("launcher.launch", self.function):
             self.client.invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)

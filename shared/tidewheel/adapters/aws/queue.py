@@ -42,7 +42,7 @@ class SqsQueue:
         accepted = {entry["Id"] for entry in answer.get("Successful", [])}
         return [str(index) in accepted for index in range(len(dispatches))]
 
-    def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
+    def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
         """See ``ports.Queue``."""
         with translated("queue.postpone", str(route)):
             self.client.change_message_visibility(

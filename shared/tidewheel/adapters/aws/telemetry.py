@@ -22,11 +22,11 @@ class PowertoolsTelemetry:
         """See ``ports.Telemetry``."""
         self._counts.add(name, value, dimensions)
 
-    def note(self, message: str, **fields: object) -> None:
+    def info(self, message: str, **fields: object) -> None:
         """See ``ports.Telemetry``."""
         self._logger.info(message, extra=fields)
 
-    def alarm(self, message: str, **fields: object) -> None:
+    def error(self, message: str, **fields: object) -> None:
         """See ``ports.Telemetry``."""
         self._logger.error(message, extra=fields, exc_info=sys.exc_info()[1])
 

@@ -1,6 +1,6 @@
 """Every port in memory: complete, held to the same contract suite as the rest; for tests and simulations."""
 
-from tidewheel.adapters.memory.admission import MemoryCircuits, MemoryPlaces
+from tidewheel.adapters.memory.admission import MemoryCircuits, MemoryPermits
 from tidewheel.adapters.memory.control import MemoryControl
 from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.logs import MemoryLogs
@@ -24,7 +24,7 @@ __all__ = [
     "MemoryJobs",
     "MemoryLocks",
     "MemoryLogs",
-    "MemoryPlaces",
+    "MemoryPermits",
     "MemoryQueue",
     "MemorySecrets",
     "MemoryWheel",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tidewheel.adapters.memory.stores import World
 from tidewheel.domain.fleet.circuit import Circuit
-from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.fleet.permit import Permit
 from tidewheel.ports import Page
 
 
@@ -33,39 +33,39 @@ class MemoryCircuits:
         return self._world.swap(rows, key, new, new.version - 1 or None, "circuits.swap")
 
 
-class MemoryPlaces:
+class MemoryPermits:
     """``ports.Places`` in memory."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def all(self, tenant: str) -> Sequence[Place]:
+    def all(self, tenant: str) -> Sequence[Permit]:
         """See ``ports.Places``."""
         with self._world.lock:
-            return [self._world.places[key] for key in sorted(self._world.places) if key[0] == tenant]
+            return [self._world.permits[key] for key in sorted(self._world.permits) if key[0] == tenant]
 
-    def take(self, place: Place, now_ms: int) -> bool:
+    def take(self, permit: Permit, now_ms: int) -> bool:
         """See ``ports.Places``."""
         with self._world.lock:
-            standing = self._world.places.get((place.tenant, place.number))
-            if standing is not None and standing.holder != place.holder and not standing.is_free(now_ms):
+            standing = self._world.permits.get((permit.tenant, permit.number))
+            if standing is not None and standing.holder != permit.holder and not standing.is_free(now_ms):
                 return False
-            self._world.places[place.tenant, place.number] = place
+            self._world.permits[permit.tenant, permit.number] = permit
         return True
 
-    def hold(self, place: Place) -> bool:
+    def hold(self, permit: Permit) -> bool:
         """See ``ports.Places``."""
         with self._world.lock:
-            standing = self._world.places.get((place.tenant, place.number))
-            if standing is None or standing.holder != place.holder:
+            standing = self._world.permits.get((permit.tenant, permit.number))
+            if standing is None or standing.holder != permit.holder:
                 return False
-            self._world.places[place.tenant, place.number] = place
+            self._world.permits[permit.tenant, permit.number] = permit
         return True
 
-    def leave(self, place: Place) -> None:
+    def leave(self, permit: Permit) -> None:
         """See ``ports.Places``."""
-        key = (place.tenant, place.number)
+        key = (permit.tenant, permit.number)
         with self._world.lock:
-            standing = self._world.places.get(key)
-            if standing is not None and standing.holder == place.holder:
-                self._world.places[key] = place.left()
+            standing = self._world.permits.get(key)
+            if standing is not None and standing.holder == permit.holder:
+                self._world.permits[key] = permit.left()

@@ -10,7 +10,7 @@ from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.ports import Lost
+from tidewheel.ports import Fenced
 
 
 @dataclass(slots=True)
@@ -50,62 +50,64 @@ class MemoryControl:
                 self._turned = (pace, now_ms)
             return self._turned[1]
 
-    def lease(self, seat: int = 0) -> Lease | None:
+    def lease(self, instance: int = 0) -> Lease | None:
         """See ``ports.Control``."""
-        return self._leases.get(seat)
+        return self._leases.get(instance)
 
     def stand(self, seen: Lease, candidate: str) -> bool:
         """See ``ports.Control``."""
         with self._lock:
-            now = self._leases.get(seen.seat)
+            now = self._leases.get(seen.instance)
             if now is None or now.epoch != seen.epoch:
                 return False
-            self._leases[seen.seat] = replace(now, candidate=candidate)
+            self._leases[seen.instance] = replace(now, candidate=candidate)
             return True
 
-    def take(self, seen: Lease | None, owner: str, version: str, seat: int = 0) -> Lease | None:
+    def take(self, seen: Lease | None, owner: str, version: str, instance: int = 0) -> Lease | None:
         """See ``ports.Control``."""
         with self._lock:
-            now = self._leases.get(seat)
+            now = self._leases.get(instance)
             if now is not None and (now.owner, now.epoch) == (owner, (seen.epoch if seen else 0) + 1):
                 return now  # applied before, though it was reported as failed
             if (now and (now.epoch, now.counter)) != (seen and (seen.epoch, seen.counter)):
                 return None
             mark = now.mark if now else Mark()
-            self._leases[seat] = Lease(owner, (now.epoch if now else 0) + 1, 0, version, seat=seat, mark=mark)
-            return self._leases[seat]
+            self._leases[instance] = Lease(
+                owner, (now.epoch if now else 0) + 1, 0, version, instance=instance, mark=mark
+            )
+            return self._leases[instance]
 
     def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
         """See ``ports.Control``."""
         with self._lock:
-            now = self._leases.get(lease.seat)
+            now = self._leases.get(lease.instance)
             if now is None or (now.epoch, now.owner) != (lease.epoch, lease.owner):
-                raise Lost("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
-            self._leases[lease.seat] = replace(now, counter=now.counter + 1, mark=mark or now.mark)
-            return self._leases[lease.seat]
+                raise Fenced("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
+            self._leases[lease.instance] = replace(now, counter=now.counter + 1, mark=mark or now.mark)
+            return self._leases[lease.instance]
 
     def release(self, lease: Lease) -> None:
         """See ``ports.Control``."""
         with self._lock:
-            now = self._leases.get(lease.seat)
+            now = self._leases.get(lease.instance)
             if now is not None and now.epoch == lease.epoch:
-                self._leases[lease.seat] = replace(now, owner=None, candidate=None)
+                self._leases[lease.instance] = replace(now, owner=None, candidate=None)
 
     def holding(self, shard: int) -> Holding | None:
         """See ``ports.Control``."""
         return self._holdings.get(shard)
 
-    def claim(self, shard: int, seen: Holding | None, seat: int, reign: int, handed_ms: int = 0) -> Holding | None:
+    def claim(self, shard: int, seen: Holding | None, instance: int, term: int, handed_ms: int = 0) -> Holding | None:
         """See ``ports.Control``."""
         with self._lock:
             now = self._holdings.get(shard)
             epoch = (seen.epoch if seen else 0) + 1
-            if now is not None and (now.epoch, now.seat, now.reign) == (epoch, seat, reign):
+            if now is not None and (now.epoch, now.instance, now.term) == (epoch, instance, term):
                 return now  # applied before, though it was reported as failed
             if (now.epoch if now else 0) != epoch - 1:
                 return None
             self._holdings[shard] = Holding(
-                epoch, seat, reign, now.cursors if now else {}, max(handed_ms, seen.handed_ms if seen else 0)
+                epoch, instance, term, now.cursors if now else {}, max(handed_ms, seen.handed_ms if seen else 0)
             )
             return self._holdings[shard]
 
@@ -114,14 +116,14 @@ class MemoryControl:
         with self._lock:
             now = self._holdings.get(shard)
             if now is not None and now.epoch == epoch:
-                self._holdings[shard] = replace(now, seat=None, handed_ms=handed_ms)
+                self._holdings[shard] = replace(now, instance=None, handed_ms=handed_ms)
 
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
         """See ``ports.Control``."""
         with self._lock:
             now = self._holdings.get(shard)
             if now is None or now.epoch != epoch:
-                raise Lost("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
+                raise Fenced("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
             self._holdings[shard] = replace(now, cursors={**now.cursors, **cursors})
 
     def sweep(self) -> Sweep | None:

@@ -57,7 +57,7 @@ class MemoryQueue:
             self._nothing_before_ms = 0
         return [True] * len(dispatches)
 
-    def postpone(self, route: Route, receipt: str, delay_ms: int) -> None:
+    def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
         """See ``ports.Queue``."""
         _require(route)
         with self._lock:
@@ -113,7 +113,7 @@ class MemoryQueue:
     def hide(self, route: Route, receipts: Sequence[str], duration_ms: int) -> None:
         """See ``ports.Queue``."""
         for receipt in receipts:
-            self.postpone(route, receipt, duration_ms)
+            self.retry_later(route, receipt, duration_ms)
 
     def delete(self, route: Route, receipts: Sequence[str]) -> None:
         """See ``ports.Queue``."""

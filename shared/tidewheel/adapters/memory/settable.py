@@ -82,8 +82,8 @@ class RecordingTelemetry:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.notes: list[tuple[str, dict[str, Any]]] = []
-        self.alarms: list[tuple[str, dict[str, Any]]] = []
+        self.infos: list[tuple[str, dict[str, Any]]] = []
+        self.errors: list[tuple[str, dict[str, Any]]] = []
 
     def count(self, name: str, value: int = 1, **dimensions: str) -> None:
         """Adds to the plain name and to the name with its dimensions, as in ``handled[outcome=dead]``."""
@@ -91,13 +91,13 @@ class RecordingTelemetry:
         for key, detail in dimensions.items():
             self.counts[f"{name}[{key}={detail}]"] += value
 
-    def note(self, message: str, **fields: object) -> None:
+    def info(self, message: str, **fields: object) -> None:
         """Keeps a remark."""
-        self.notes.append((message, fields))
+        self.infos.append((message, fields))
 
-    def alarm(self, message: str, **fields: object) -> None:
+    def error(self, message: str, **fields: object) -> None:
         """Keeps an alarm."""
-        self.alarms.append((message, fields))
+        self.errors.append((message, fields))
 
     def flush(self) -> None:
         """Nothing is held back."""

@@ -14,7 +14,7 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.fleet.circuit import Circuit
-from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.limits import LOADED_AT_ONCE, QUARANTINE_CHARS, REASON_CHARS
 from tidewheel.domain.wheel.entries import Entry, Placed, encode
@@ -22,7 +22,7 @@ from tidewheel.domain.wheel.levels import Slot
 from tidewheel.domain.wheel.load import Load
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.domain.wheel.span import EVERYTHING, Span
-from tidewheel.ports import ExecutionKey, JobKey, Lost, Page
+from tidewheel.ports import ExecutionKey, Fenced, JobKey, Page
 
 V = TypeVar("V", Execution, Lock, Circuit)
 
@@ -39,7 +39,7 @@ class World:
     missed: dict[tuple[str, str], Missed] = field(default_factory=dict)
     locks: dict[JobKey, Lock] = field(default_factory=dict)
     circuits: dict[tuple[str, str], Circuit] = field(default_factory=dict)
-    places: dict[tuple[str, int], Place] = field(default_factory=dict)
+    permits: dict[tuple[str, int], Permit] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
     quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class World:
             if standing == new:
                 return None
             if standing is None and expected is not None:
-                raise Lost(operation, key[1], "the row is gone")
+                raise Fenced(operation, key[1], "the row is gone")
             if standing is not None and standing.version != expected:
                 return standing
             rows[key] = new
@@ -202,7 +202,11 @@ class MemoryExecutions:
     def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:
         """See ``ports.Executions``."""
         with self._world.lock:
-            dead = {one.death: one for one in self._world.executions.values() if one.tenant == tenant and one.death}
+            dead = {
+                one.failure_key: one
+                for one in self._world.executions.values()
+                if one.tenant == tenant and one.failure_key
+            }
         keys = sorted((key for key in dead if before is None or key < before), reverse=True)
         return Page([dead[key] for key in keys[:limit]], keys[limit - 1] if len(keys) > limit else None)
 

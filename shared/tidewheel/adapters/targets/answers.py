@@ -50,6 +50,6 @@ def timed_out(timeout_ms: int) -> Answer:
     return Answer(Result.TIMED_OUT, reason=f"no answer within {timeout_ms} ms")
 
 
-def called_off() -> Answer:
+def cancel_requested() -> Answer:
     """The answer of a call that was told to end, whose worker knows why."""
     return Answer(Result.FAILED, reason="the call was told to end")

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tidewheel.adapters.targets.answers import called_off, excerpt, timed_out
+from tidewheel.adapters.targets.answers import cancel_requested, excerpt, timed_out
 from tidewheel.adapters.targets.guard import AddressRefused, GuardedNetwork, GuardedTransport, check_spelling
 from tidewheel.adapters.targets.inflating import CODINGS, pieces
 from tidewheel.adapters.targets.revealing import NotRevealed, Revealing, refers
@@ -26,7 +26,7 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.secret import reference_of
 from tidewheel.domain.limits import LOG_BYTES, LOOK_UPS, OUTPUT_BYTES, SECOND_MS
-from tidewheel.ports import Call, Caller, Progress
+from tidewheel.ports import Call, Caller, CallProgress
 
 KIND = "http"
 _RETRYABLE = {408, 425, 429}
@@ -68,7 +68,7 @@ class _Heard:
         """Whether the status counts, whatever becomes of the rest: that is for the log alone."""
         return self.response is not None and len(self.beginning) >= OUTPUT_BYTES
 
-    async def read(self, response: httpx.Response, progress: Progress) -> None:
+    async def read(self, response: httpx.Response, progress: CallProgress) -> None:
         """Reads the body into the attempt's log, up to what that takes: one without end is cut there."""
         self.response = response
         async for chunk in pieces(response):
@@ -117,7 +117,7 @@ class HttpTarget:
             async with asyncio.timeout(call.timeout_ms / SECOND_MS):
                 await self._exchange(call, heard)
         except asyncio.CancelledError:
-            problem = called_off()
+            problem = cancel_requested()
         except TimeoutError:
             problem = timed_out(call.timeout_ms)
         except NotRevealed as error:

@@ -17,7 +17,7 @@ from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.limits import SECOND_MS, STOP_MS
-from tidewheel.ports import Call, Caller, Clock, Progress
+from tidewheel.ports import Call, Caller, CallProgress, Clock
 
 KIND = "python"
 _LOOK_MS = 250
@@ -85,7 +85,7 @@ def _misfit(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
 class _Line:
     """``tasks.Line`` over the line to the worker; cut once the call has returned without its function."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: CallProgress) -> None:
         self._progress = progress
         self.over = False
         self.cut = False

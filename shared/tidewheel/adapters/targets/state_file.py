@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from tidewheel.domain.limits import CHECKPOINT_BYTES
-from tidewheel.ports import Progress
+from tidewheel.ports import CallProgress
 
 NAME = "state"
 _FLAGS = (
@@ -24,7 +24,7 @@ class StateFile:
         progress: The line to the worker.
     """
 
-    def __init__(self, folder: Path, progress: Progress) -> None:
+    def __init__(self, folder: Path, progress: CallProgress) -> None:
         self.path = folder / NAME
         self._progress = progress
         self._content = progress.restored.encode()

@@ -11,7 +11,7 @@ from tidewheel.domain.limits import (
 )
 
 
-class Verdict(StrEnum):
+class ClaimVerdict(StrEnum):
     """What a message's attempt finds in the record."""
 
     CLAIM = "claim"  # free: claim it
@@ -20,19 +20,19 @@ class Verdict(StrEnum):
     OBSOLETE = "obsolete"  # a duplicate of an attempt that is over, or of an execution that has ended
 
 
-def judge(record: Execution | None, attempt: int, now_ms: int) -> Verdict:
+def judge(record: Execution | None, attempt: int, now_ms: int) -> ClaimVerdict:
     """Whether a message for the given attempt may claim the execution."""
     if record is None:
-        return Verdict.CLAIM
+        return ClaimVerdict.CLAIM
     if record.state in (State.QUEUED, State.RETRYING):
-        return Verdict.CLAIM if record.attempt < attempt else Verdict.OBSOLETE
+        return ClaimVerdict.CLAIM if record.attempt < attempt else ClaimVerdict.OBSOLETE
     if record.state is not State.RUNNING:
-        return Verdict.OBSOLETE
+        return ClaimVerdict.OBSOLETE
     ended = now_ms > record.lease_until_ms + TAKEOVER_GRACE_MS
-    return Verdict.TAKE_OVER if ended else Verdict.BUSY
+    return ClaimVerdict.TAKE_OVER if ended else ClaimVerdict.BUSY
 
 
 def is_held_by(record: Execution, claim: Execution) -> bool:
-    """Whether a record is still under a claim: it may have been renewed, or called off, since."""
+    """Whether a record is still under a claim: it may have been renewed, or asked to end, since."""
     same = record.holder == claim.holder and record.attempt == claim.attempt
     return record.state is State.RUNNING and same

@@ -103,7 +103,7 @@ class Execution:
     output: str = ""
     reason: str = ""
     attempts: tuple[Attempt, ...] = ()
-    spent: int = 0
+    uncounted_attempts: int = 0
     redriven_ms: int | None = None
     cancel: str = ""
     cancel_ms: int | None = None
@@ -114,15 +114,15 @@ class Execution:
     @property
     def tries(self) -> int:
         """The attempts that count against the job's maximum: those since it was redriven last."""
-        return self.attempt - self.spent
+        return self.attempt - self.uncounted_attempts
 
     @property
-    def begun(self) -> bool:
+    def is_started(self) -> bool:
         """Whether an attempt was ever claimed, or someone redrove it: then no edit of its job ends it."""
         return self.attempt > 0 or self.redriven_ms is not None
 
     @property
-    def forestalled(self) -> bool:
+    def cancelled_ahead(self) -> bool:
         """Whether it was cancelled ahead of its time, so that it does not tell how far its schedule has come."""
         ended_ms = self.finished_ms or 0
         return self.state is State.CANCELLED and not self.attempt and ended_ms < self.due_ms
@@ -138,7 +138,7 @@ class Execution:
         return ExecutionId.parse(self.id).nominal_ms
 
     @property
-    def death(self) -> str:
+    def failure_key(self) -> str:
         """Its place in the list of dead letters, by when it ended; empty if it is none."""
         if self.state not in DEAD_LETTERS or self.finished_ms is None:
             return ""

@@ -30,7 +30,7 @@ class Instant:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerEntry:
     """How an instant is accounted for.
 
     Args:
@@ -71,16 +71,16 @@ def _named(rows: Sequence[Generation], job: str, from_ms: int, until_ms: int) ->
         if row.state is not JobState.ACTIVE or row.schedule is None:
             continue
         cut_ms = min(until_ms, following.effective_from_ms) if following else until_ms
-        course = row.course(job)
+        occurrences = row.occurrences(job)
         nominal = row.schedule.first_from(max(from_ms, row.effective_from_ms))
         while nominal is not None and nominal < cut_ms:
-            yield Instant(nominal, course.due(nominal), row.number)
+            yield Instant(nominal, occurrences.due(nominal), row.number)
             nominal = row.schedule.next_after(nominal)
 
 
 def accounted(
     instants: Iterable[Instant], executions: Mapping[int, Execution], rows: Sequence[Missed], now_ms: int
-) -> list[Line]:
+) -> list[LedgerEntry]:
     """A line for each instant. An execution outranks a row.
 
     Args:
@@ -92,13 +92,13 @@ def accounted(
     return [_line(instant, executions.get(instant.nominal_ms), rows, now_ms) for instant in instants]
 
 
-def _line(instant: Instant, execution: Execution | None, rows: Sequence[Missed], now_ms: int) -> Line:
+def _line(instant: Instant, execution: Execution | None, rows: Sequence[Missed], now_ms: int) -> LedgerEntry:
     if execution is not None:
-        return Line(instant, execution.state, execution.reason, execution.id)
+        return LedgerEntry(instant, execution.state, execution.reason, execution.id)
     for row in rows:
         if row.from_ms <= instant.nominal_ms <= row.until_ms:
-            return Line(instant, State.SKIPPED, row.reason)
-    return Line(instant, PENDING if instant.due_ms > now_ms - SETTLED_MS else MISSING)
+            return LedgerEntry(instant, State.SKIPPED, row.reason)
+    return LedgerEntry(instant, PENDING if instant.due_ms > now_ms - SETTLED_MS else MISSING)
 
 
 def standing(items: Sequence[Execution | Missed]) -> list[Execution | Missed]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from tidewheel.domain.ids import is_job_id, text_of_nominal
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.limits import RETENTION_MS
-from tidewheel.domain.recurrence.occurrences import Course
+from tidewheel.domain.recurrence.occurrences import Occurrences
 
 
 class Reason(StrEnum):
@@ -64,7 +64,7 @@ def is_missed_id(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MisfirePlan:
     """What a resting entry's occurrences come to at some time (all ms).
 
     Args:
@@ -80,40 +80,40 @@ class Verdict:
     reason: Reason = Reason.SKIPPED
 
 
-def judged(course: Course, first_ms: int, misfire: Misfire, now_ms: int) -> Verdict:
+def judged(occurrences: Occurrences, first_ms: int, misfire: Misfire, now_ms: int) -> MisfirePlan:
     """Applies a policy to what was missed from an entry on.
 
     The run that a coalesced range is left with is that of the entry itself. Whoever repeats the slot later finds
     the same entry, and repeats the same execution.
 
     Args:
-        course: The entry's generation.
+        occurrences: The entry's generation.
         first_ms: The entry's nominal time.
         misfire: The policy.
         now_ms: The time.
     """
     bound = now_ms - misfire.grace_ms  # what was due before it is missed
-    if course.due(first_ms) >= bound:
-        return Verdict((), first_ms)
-    last = course.last_before(bound, first_ms)
-    if course.due(last) >= bound:  # by its spread; the one before it is due before this one's nominal time
-        last = course.last_before(last, first_ms)
-    live = course.after(last)
+    if occurrences.due(first_ms) >= bound:
+        return MisfirePlan((), first_ms)
+    last = occurrences.last_before(bound, first_ms)
+    if occurrences.due(last) >= bound:  # by its spread; the one before it is due before this one's nominal time
+        last = occurrences.last_before(last, first_ms)
+    live = occurrences.after(last)
     match misfire.policy:
         case Policy.COALESCE:
-            rest = None if last == first_ms else (_following(course, first_ms), last)
-            return Verdict((first_ms,), live, rest, Reason.COALESCED)
+            rest = None if last == first_ms else (_following(occurrences, first_ms), last)
+            return MisfirePlan((first_ms,), live, rest, Reason.COALESCED)
         case Policy.SKIP:
-            return Verdict((), live, (first_ms, last))
+            return MisfirePlan((), live, (first_ms, last))
         case Policy.ALL:
-            late = course.newest(misfire.limit, last, first_ms)
+            late = occurrences.newest(misfire.limit, last, first_ms)
             if not late:
-                return Verdict((), live, (first_ms, last))
-            older = None if late[0] == first_ms else (first_ms, course.last_before(late[0], first_ms))
-            return Verdict(tuple(late), live, older)
+                return MisfirePlan((), live, (first_ms, last))
+            older = None if late[0] == first_ms else (first_ms, occurrences.last_before(late[0], first_ms))
+            return MisfirePlan(tuple(late), live, older)
 
 
-def _following(course: Course, nominal_ms: int) -> int:
-    found = course.after(nominal_ms)
+def _following(occurrences: Occurrences, nominal_ms: int) -> int:
+    found = occurrences.after(nominal_ms)
     assert found is not None  # the caller knows a later one
     return found

@@ -18,9 +18,9 @@ from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import (
     DAY_MS,
     LOCK_IDLE_MS,
+    LOCK_RECHECK_LEAST_MS,
+    LOCK_RECHECK_MOST_MS,
     LOCK_RETENTION_MS,
-    LOOK_AGAIN_LEAST_MS,
-    LOOK_AGAIN_MOST_MS,
     TAKEOVER_GRACE_MS,
 )
 
@@ -62,12 +62,12 @@ class Move(StrEnum):
     """What an execution that wants to begin does next."""
 
     TAKE = "take"  # the lock is free for it
-    HAND_ON = "hand_on"  # the lock is free, and another's turn
-    PARK = "park"  # it waits
+    TRANSFER = "transfer"  # the lock is free, and another's turn
+    WAIT = "wait"  # it waits
     SKIP = "skip"  # it is left out
-    YIELD = "yield"  # it is cancelled: a newer one goes before it
-    OUST = "oust"  # the holder is not being called: it is cancelled in favour of this one
-    EXPEL = "expel"  # the holder did not begin, and nothing was heard of it for long: it is cancelled
+    CANCEL_SELF = "cancel_self"  # it is cancelled: a newer one goes before it
+    CANCEL_HOLDER = "cancel_holder"  # the holder is not being called: it is cancelled in favour of this one
+    EVICT_STALE = "evict_stale"  # the holder did not begin, and nothing was heard of it for long: it is cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +99,16 @@ def decide(
     rival = lock.waiter if lock.waiter != execution and waits(waiter) else ""
     replaces = policy is Overlap.REPLACE
     if not lock.holder or (holder is not None and is_end(holder.state)):
-        return Step(Move.HAND_ON if rival and not (replaces and rival < execution) else Move.TAKE)
+        return Step(Move.TRANSFER if rival and not (replaces and rival < execution) else Move.TAKE)
     if not _begun(holder) and now_ms > lock.written_ms + LOCK_IDLE_MS:
-        return Step(Move.EXPEL, "its turn had come an hour ago, and no worker had begun it")
+        return Step(Move.EVICT_STALE, "its turn had come an hour ago, and no worker had begun it")
     if replaces:
         return _replacing(execution, lock.holder, rival, busy=holder is not None and holder.state is State.RUNNING)
     if rival:
         return Step(Move.SKIP, f"{lock.holder} was not over, and {rival} waited already")
     if policy is Overlap.SKIP:
         return Step(Move.SKIP, f"{lock.holder} was not over")
-    return Step(Move.PARK, _waits_for(lock.holder))
+    return Step(Move.WAIT, _waits_for(lock.holder))
 
 
 def _begun(holder: Execution | None) -> bool:
@@ -118,8 +118,8 @@ def _begun(holder: Execution | None) -> bool:
 def _replacing(execution: str, holder: str, rival: str, *, busy: bool) -> Step:
     newest = max(holder, rival)
     if newest > execution:
-        return Step(Move.YIELD, replaced_by(newest))
-    return Step(Move.PARK, _waits_for(holder)) if busy else Step(Move.OUST, replaced_by(execution))
+        return Step(Move.CANCEL_SELF, replaced_by(newest))
+    return Step(Move.WAIT, _waits_for(holder)) if busy else Step(Move.CANCEL_HOLDER, replaced_by(execution))
 
 
 def _waits_for(holder: str) -> str:
@@ -131,7 +131,7 @@ def replaced_by(execution: str) -> str:
     return f"replaced by {execution}"
 
 
-def ousts(lock: Lock, holder: Execution, waiter: Execution | None) -> bool:
+def displaces_holder(lock: Lock, holder: Execution, waiter: Execution | None) -> bool:
     """Whether one that is to replace the holder waits: then no further attempt of the holder's follows."""
     return lock.holder == holder.id and lock.waiter > holder.id and waits(waiter)
 
@@ -143,4 +143,4 @@ def look_again_ms(holder: Execution | None, now_ms: int) -> int:
     """
     running = holder is not None and holder.state is State.RUNNING
     over_ms = holder.lease_until_ms + TAKEOVER_GRACE_MS if holder and running else now_ms
-    return min(max(over_ms, now_ms + LOOK_AGAIN_LEAST_MS), now_ms + LOOK_AGAIN_MOST_MS)
+    return min(max(over_ms, now_ms + LOCK_RECHECK_LEAST_MS), now_ms + LOCK_RECHECK_MOST_MS)

@@ -44,7 +44,7 @@ def done_until(holding: Holding | None) -> int:
     return min(cursors.get(ring.level, 0) for ring in RINGS)
 
 
-def owed(job: Job, done_until_ms: int, now_ms: int) -> int | None:
+def expected(job: Job, done_until_ms: int, now_ms: int) -> int | None:
     """The last instant (ms) of the generation in force whose account must be there by now, or None.
 
     Args:
@@ -56,14 +56,14 @@ def owed(job: Job, done_until_ms: int, now_ms: int) -> int | None:
     bound = min(done_until_ms, now_ms - RECONCILE_MARGIN_MS)
     if first is None or first >= bound:
         return None
-    course = job.course
-    last = course.last_before(bound, first)
-    if course.due(last) < bound:
+    occurrences = job.occurrences
+    last = occurrences.last_before(bound, first)
+    if occurrences.due(last) < bound:
         return last
-    return course.last_before(last, first) if last > first else None  # due before the other's nominal time
+    return occurrences.last_before(last, first) if last > first else None  # due before the other's nominal time
 
 
-def lacking(job: Job, last_ms: int, accounted: Iterable[int], now_ms: int) -> int:
+def first_missing(job: Job, last_ms: int, accounted: Iterable[int], now_ms: int) -> int:
     """The instant (ms) from which on a chain must be armed again, so that each one up to ``last_ms`` gets its account.
 
     Args:
@@ -74,7 +74,7 @@ def lacking(job: Job, last_ms: int, accounted: Iterable[int], now_ms: int) -> in
     """
     first = _oldest(job, now_ms)
     newest = max((at for at in accounted if first is not None and first <= at < last_ms), default=None)
-    found = first if newest is None else job.course.after(newest)
+    found = first if newest is None else job.occurrences.after(newest)
     return last_ms if found is None else min(found, last_ms)
 
 

@@ -10,7 +10,7 @@
 
     dead, failed, timed_out ──► queued (someone redrives it)
 
-``running`` may also follow ``running``: a worker renews its lease, someone calls the run off, or another worker
+``running`` may also follow ``running``: a worker renews its lease, someone asks the run to end, or another worker
 takes over when the lease has ended. And ``queued`` may follow ``queued``, or ``retrying`` itself: an execution
 waits for another of its job, for its target's circuit, or for its tenant's share, and its record says so. What ends
 as ``dead`` without having run was given up by the queue, again and again; what ends so as ``timed_out`` met its

@@ -74,11 +74,11 @@ def _steps(record: Execution) -> Iterator[Moment]:
 
 
 def _attempt(account: Attempt, record: Execution) -> Iterator[Moment]:
-    lost = account.result is Result.LOST
+    with_lost_attempt = account.result is Result.LOST
     newest = account.number == record.attempt
-    claimed_ms = account.started_ms if lost else record.claimed_ms if newest else None
+    claimed_ms = account.started_ms if with_lost_attempt else record.claimed_ms if newest else None
     yield from _way(account.number, account.sent_ms, account.received_ms, claimed_ms)
-    if not lost:
+    if not with_lost_attempt:
         yield Moment(account.started_ms, Event.STARTED, account.number)
     event = _ENDS.get(account.result, Event.ENDED)
     detail = _said(account.result, account.reason) if event is Event.ENDED else account.reason

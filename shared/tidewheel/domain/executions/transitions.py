@@ -43,16 +43,16 @@ def claimed(
 
 
 def renewed(record: Execution, checkpoint: str, now_ms: int) -> Execution:
-    """The running record with its lease drawn out from now on, and what the work has kept so far."""
+    """The running record with its lease extended from now on, and what the work has kept so far."""
     return _step(record, replace(record, lease_until_ms=now_ms + LEASE_MS, checkpoint=checkpoint))
 
 
-def called_off(record: Execution, why: str, now_ms: int) -> Execution:
+def cancel_requested(record: Execution, why: str, now_ms: int) -> Execution:
     """The running record with the wish that it end: its worker sees that when it renews, or finishes."""
     return _step(record, replace(record, cancel=why, cancel_ms=now_ms))
 
 
-def lost(record: Execution, now_ms: int) -> Execution:
+def with_lost_attempt(record: Execution, now_ms: int) -> Execution:
     """The running record with its vanished attempt accounted for, before the next one is claimed."""
     began = record.claimed_ms or record.due_ms
     account = Attempt(
@@ -96,7 +96,7 @@ def finished(record: Execution, state: State, answer: Answer, started_ms: int, n
             output=answer.output,
             reason=answer.reason[:REASON_CHARS],
             attempts=(*record.attempts, account),
-            spent=record.spent + (answer.result is Result.HANDED_OVER),
+            uncounted_attempts=record.uncounted_attempts + (answer.result is Result.HANDED_OVER),
             checkpoint="" if is_end(state) and state not in DEAD_LETTERS else record.checkpoint,
             cancel="" if is_end(state) else record.cancel,
             sent_ms=None,
@@ -105,7 +105,7 @@ def finished(record: Execution, state: State, answer: Answer, started_ms: int, n
     )
 
 
-def parked(record: Execution, reason: str) -> Execution:
+def with_wait_reason(record: Execution, reason: str) -> Execution:
     """The record of an execution that waits for another one of its job."""
     return _step(record, replace(record, reason=reason))
 
@@ -129,7 +129,7 @@ def redriven(record: Execution, now_ms: int) -> Execution:
             record,
             state=State.QUEUED,
             finished_ms=None,
-            spent=record.attempt,
+            uncounted_attempts=record.attempt,
             redriven_ms=now_ms,
             reason=f"redriven; it had ended as {record.state}",
         ),

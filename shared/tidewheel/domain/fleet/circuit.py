@@ -140,7 +140,7 @@ class Circuit:
         return Phase.PROBED if alive else Phase.READY
 
     def probed(self, claim: str, until_ms: int, now_ms: int) -> Circuit:
-        """The half-open circuit with a probe on its way, or with the probe's lease drawn out."""
+        """The half-open circuit with a probe on its way, or with the probe's lease extended."""
         return self._written(now_ms, probe=claim, probe_until_ms=until_ms)
 
     def after(self, seen: Sign, claim: str, tolerance: Tolerance, now_ms: int, worked_ms: int = 0) -> Circuit | None:

@@ -1,4 +1,4 @@
-"""Leases: who sits in a scheduler's seat, who holds a shard, and when another may.
+"""Leases: who sits in a scheduler's instance, who holds a shard, and when another may.
 
 Expiry is judged by a counter that stands still while one watches, never by comparing two machines' clocks.
 """
@@ -32,7 +32,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to one of the deployment's seats for schedulers.
+    """The right to one of the deployment's instances for schedulers.
 
     Args:
         owner: Who holds it, or None after a release.
@@ -40,7 +40,7 @@ class Lease:
         counter: Raised by every heartbeat of the owner.
         version: The code version of the owner.
         candidate: The code version of somebody who stands ready to take over; the owner yields to it.
-        seat: Which seat, from 0 on.
+        instance: Which instance, from 0 on.
         mark: How far the shards of the owner, or of one before it, are handed on.
     """
 
@@ -49,7 +49,7 @@ class Lease:
     counter: int
     version: str
     candidate: str | None = None
-    seat: int = 0
+    instance: int = 0
     mark: Mark = Mark()
 
 
@@ -59,21 +59,21 @@ class Holding:
 
     Args:
         epoch: Fencing token; every change of holder raises it.
-        seat: The holder's seat, or None if it was vacated.
-        reign: The epoch of the holder's seat.
+        instance: The holder's instance, or None if it was vacated.
+        term: The epoch of the holder's instance.
         cursors: By level, the start of the first slot that is not done (ms since the epoch).
         handed_ms: Up to which due time (ms) its last holder had handed it on when it gave it up.
     """
 
     epoch: int
-    seat: int | None
-    reign: int
+    instance: int | None
+    term: int
     cursors: Mapping[Level, int] = field(default_factory=dict)
     handed_ms: int = 0
 
 
 @dataclass(slots=True)
-class Vigil:
+class LeaseWatcher:
     """Watches a lease from one machine, on that machine's monotonic clock (ms)."""
 
     seen: tuple[int, int] | None = None
@@ -88,17 +88,17 @@ class Vigil:
         return monotonic_ms - self.since_ms >= STILL_MS
 
 
-def heir(shard: int, seats: int, alive: Collection[int]) -> int:
-    """The seat that is to turn a shard: its home, or the next one after it that is alive.
+def assignee(shard: int, instances: int, alive: Collection[int]) -> int:
+    """The instance that is to turn a shard: its home, or the next one after it that is alive.
 
     Raises:
-        ValueError: No seat is alive.
+        ValueError: No instance is alive.
     """
-    for step in range(seats):
-        seat = (shard + step) % seats
-        if seat in alive:
-            return seat
-    raise ValueError(f"no seat of {seats} is alive")
+    for step in range(instances):
+        instance = (shard + step) % instances
+        if instance in alive:
+            return instance
+    raise ValueError(f"no instance of {instances} is alive")
 
 
 def is_vacant(holding: Holding | None, alive: Mapping[int, int]) -> bool:
@@ -106,6 +106,6 @@ def is_vacant(holding: Holding | None, alive: Mapping[int, int]) -> bool:
 
     Args:
         holding: As stored; None if nobody ever held it.
-        alive: The reigns that live, by seat.
+        alive: The terms that live, by instance.
     """
-    return holding is None or holding.seat is None or alive.get(holding.seat) != holding.reign
+    return holding is None or holding.instance is None or alive.get(holding.instance) != holding.term

@@ -11,13 +11,13 @@ EVERYONE = "*"
 """The tenant under which the cap stands of those who are not named."""
 
 
-def cap_of(caps: Mapping[str, int], tenant: str) -> int | None:
+def limit_of(limiter: Mapping[str, int], tenant: str) -> int | None:
     """How many executions of a tenant may run at once; None: any number."""
-    return caps.get(tenant, caps.get(EVERYONE))
+    return limiter.get(tenant, limiter.get(EVERYONE))
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Permit:
     """One of a tenant's places.
 
     Args:
@@ -36,9 +36,9 @@ class Place:
         """Whether another may take it."""
         return not self.holder or self.until_ms < open_before_ms(now_ms)
 
-    def left(self) -> Place:
+    def left(self) -> Permit:
         """The place when nobody has it."""
-        return Place(self.tenant, self.number, "", 0)
+        return Permit(self.tenant, self.number, "", 0)
 
     def expires_ms(self) -> int:
         """When the row may vanish (ms)."""
@@ -50,10 +50,10 @@ def open_before_ms(now_ms: int) -> int:
     return now_ms - TAKEOVER_GRACE_MS
 
 
-def free_numbers(places: Iterable[Place], cap: int, now_ms: int) -> Sequence[int]:
+def free_numbers(permits: Iterable[Permit], cap: int, now_ms: int) -> Sequence[int]:
     """The numbers that nobody has, in order; none while as many leases live as the cap allows.
 
     That can be so beyond its own numbers, if it was lowered.
     """
-    taken = {place.number for place in places if not place.is_free(now_ms)}
+    taken = {permit.number for permit in permits if not permit.is_free(now_ms)}
     return [] if len(taken) >= cap else [number for number in range(cap) if number not in taken]

@@ -33,7 +33,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
+class WorkerSlots:
     """The slots of one worker.
 
     Args:

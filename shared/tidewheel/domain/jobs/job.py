@@ -11,7 +11,7 @@ from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.jobs.policies import Misfire, Overlap, RetryPolicy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import RETENTION_MS
-from tidewheel.domain.recurrence.occurrences import Course
+from tidewheel.domain.recurrence.occurrences import Occurrences
 from tidewheel.domain.recurrence.schedule import At, Schedule
 
 
@@ -115,13 +115,13 @@ class Job:
         return schedule.first_from(max(from_ms, self.effective_from_ms))
 
     @property
-    def course(self) -> Course:
+    def occurrences(self) -> Occurrences:
         """The occurrences of this generation, of a job that has a schedule."""
-        return Generation.of(self).course(self.id)
+        return Generation.of(self).occurrences(self.id)
 
     def due(self, nominal_ms: int) -> int:
         """The due time (ms) of a nominal time: shifted by the job's window and jitter."""
-        return self.course.due(nominal_ms)
+        return self.occurrences.due(nominal_ms)
 
     def next_due(self, now_ms: int) -> int | None:
         """The nominal time (ms) of the first instant that is due at ``now_ms`` or later, or None.
@@ -133,7 +133,7 @@ class Job:
         first = self.next_nominal(now_ms - spread_ms)
         if first is None or first >= now_ms:
             return first
-        last = self.course.last_before(now_ms, first)
+        last = self.occurrences.last_before(now_ms, first)
         return last if self.due(last) >= now_ms else self.next_nominal(now_ms)
 
     def state_at(self, now_ms: int) -> JobState:
@@ -197,7 +197,7 @@ class Generation:
             definition.window_ms,
         )
 
-    def course(self, job: str, cut_ms: int | None = None) -> Course:
+    def occurrences(self, job: str, cut_ms: int | None = None) -> Occurrences:
         """Its occurrences.
 
         Args:
@@ -205,4 +205,4 @@ class Generation:
             cut_ms: The first nominal time (ms) that is the next generation's, or None.
         """
         assert self.schedule is not None
-        return Course(self.schedule, self.jitter_ms, job, cut_ms, self.window_ms)
+        return Occurrences(self.schedule, self.jitter_ms, job, cut_ms, self.window_ms)

@@ -9,7 +9,7 @@ from tidewheel.domain.recurrence.schedule import At, Every, Schedule, due_of
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Occurrences:
     """The occurrences of one generation.
 
     Args:

@@ -14,7 +14,7 @@ from tidewheel.domain.wheel.levels import (
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ScheduleEntry:
     """An entry that stands for an occurrence of a job and, through it, for all that follow in its generation."""
 
     tenant: str
@@ -30,7 +30,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class ExecutionEntry:
     """An entry that stands for an attempt of an execution that is on record: a retry, or a run asked for."""
 
     tenant: str
@@ -52,7 +52,7 @@ class Waiting:
         return f"w{self.execution}.{self.attempt}"
 
 
-Entry = Chain | Waiting
+Entry = ScheduleEntry | ExecutionEntry
 
 
 def single_key(entry: Entry) -> str:
@@ -84,7 +84,7 @@ def pack_key(source: int, epoch: int, sequence: int) -> str:
 def encode(entry: Entry) -> str:
     """An entry as compact text: DynamoDB bills by the kilobyte."""
     parts: tuple[object, ...]
-    if isinstance(entry, Chain):
+    if isinstance(entry, ScheduleEntry):
         delay = entry.due_ms - entry.nominal_ms
         parts = ("o", entry.tenant, entry.job, entry.generation, entry.nominal_ms, delay)
     else:
@@ -102,11 +102,11 @@ def decode(text: str) -> Entry:
     try:
         match text.split("|"):
             case ["o", tenant, job, generation, nominal, delay]:
-                return Chain(tenant, job, int(generation), int(nominal), int(nominal) + int(delay))
+                return ScheduleEntry(tenant, job, int(generation), int(nominal), int(nominal) + int(delay))
             case ["w", tenant, execution, attempt, generation, due, tier]:
                 route, _, precision = tier.partition("/")
                 ExecutionId.parse(execution)
-                return Waiting(
+                return ExecutionEntry(
                     tenant,
                     execution,
                     int(attempt),

@@ -11,7 +11,7 @@ _AWAKE_SLOTS = 5
 
 
 @dataclass(slots=True)
-class Track:
+class RingCursor:
     """The slots of one ring and shard (times in ms since the epoch).
 
     After a take-over the live slots are served at once, from the one that is current; those between the
@@ -34,7 +34,7 @@ class Track:
     arming: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def resume(cls, ring: Ring, cursor_ms: int, now_ms: int) -> Track:
+    def resume(cls, ring: Ring, cursor_ms: int, now_ms: int) -> RingCursor:
         """A track from its stored cursor."""
         cursor = ring.start_of(cursor_ms)
         live = max(cursor, ring.start_of(now_ms))  # a coarse slot is done before its time begins

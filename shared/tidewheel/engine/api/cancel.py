@@ -14,10 +14,10 @@ from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import named
 from tidewheel.domain.executions.states import State
-from tidewheel.domain.executions.transitions import called_off, ended_unrun
+from tidewheel.domain.executions.transitions import cancel_requested, ended_unrun
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import RETENTION_MS
-from tidewheel.engine.ends.overlap_lock import Gate
+from tidewheel.engine.ends.overlap_lock import OverlapLock
 from tidewheel.ports import Clock, Executions, Jobs, Telemetry
 
 _TRIES = 6
@@ -30,7 +30,7 @@ class Cancel:
 
     jobs: Jobs
     executions: Executions
-    gate: Gate
+    overlap_lock: OverlapLock
     clock: Clock
     telemetry: Telemetry
 
@@ -54,7 +54,7 @@ class Cancel:
         record = self.executions.get(tenant, id)
         for _ in range(_TRIES):
             before = record or self._unbegun(tenant, id)
-            after = self._called_off(before, reason)
+            after = self._cancel_requested(before, reason)
             if after is before:
                 return self._settled(after)
             record = self.executions.swap(after, before.version or None)
@@ -63,13 +63,13 @@ class Cancel:
                 return self._settled(after)
         raise _contended(id)
 
-    def _called_off(self, record: Execution, reason: str) -> Execution:
+    def _cancel_requested(self, record: Execution, reason: str) -> Execution:
         """The record with what the request comes to; the same one if that is nothing."""
         match record.state:
             case State.QUEUED | State.RETRYING:
                 return ended_unrun(record, State.CANCELLED, reason, self.clock.now_ms())
             case State.RUNNING:
-                return record if record.cancel else called_off(record, reason, self.clock.now_ms())
+                return record if record.cancel else cancel_requested(record, reason, self.clock.now_ms())
             case State.CANCELLED:
                 return record
         raise Conflict("execution", record.id, f"it has ended as {record.state}", "nothing is left to cancel")
@@ -90,7 +90,7 @@ class Cancel:
         """Passes its job's lock on if it has ended with it; also if a request before did not come to that."""
         if record.state is State.CANCELLED:
             job = self.jobs.get(record.tenant, record.job, consistent=True)
-            if job is not None and not self.gate.settle(record, job):
+            if job is not None and not self.overlap_lock.settle(record, job):
                 raise _contended(record.id)
         return record
 

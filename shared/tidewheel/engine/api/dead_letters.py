@@ -25,7 +25,7 @@ class DeadLetters:
         return filtered(
             lambda cursor: self.executions.dead(tenant, MAX_PAGE if job else limit, cursor),
             lambda execution: not job or execution.job == job,
-            lambda execution: execution.death,
+            lambda execution: execution.failure_key,
             limit,
             before,
             self.telemetry,

@@ -15,18 +15,18 @@ from tidewheel.domain.fleet import pools
 from tidewheel.domain.fleet.route import POOLS
 from tidewheel.domain.ids import ExecutionId, Origin, job_id, nonce
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
-from tidewheel.domain.limits import DIRECT_MS, MAX_PAGE
-from tidewheel.domain.wheel.entries import Chain, Entry, Placed, Waiting
+from tidewheel.domain.limits import IMMEDIATE_MS, MAX_PAGE
+from tidewheel.domain.wheel.entries import Entry, ExecutionEntry, Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import late
 from tidewheel.domain.wheel.pace import LOOP, Pace
-from tidewheel.engine.api.lists import complain, filtered
-from tidewheel.engine.common.immediate_dispatch import Direct
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.common.wheel_writer import Shelf
-from tidewheel.engine.ends.overlap_lock import Gate
+from tidewheel.engine.api.lists import filtered, report_unreadable
+from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.ends.overlap_lock import OverlapLock
 from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Page, Queue, Telemetry, Wheel
 
-Draft = Callable[[str, int, Definition | None], Definition]
+DefinitionBuilder = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
 
 _EDIT_TRIES = 5
@@ -41,7 +41,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Define:
+class JobService:
     """What users can do with jobs.
 
     Every method raises ``NotFound`` for an id that the tenant does not have, and ``PortError`` when a store or
@@ -55,7 +55,7 @@ class Define:
     clock: Clock
     entropy: Entropy
     telemetry: Telemetry
-    layouts: Layouts
+    layouts: LayoutCache
     logs: Logs
     locks: Locks
     circuits: Circuits
@@ -63,18 +63,18 @@ class Define:
     pools: Collection[str] = POOLS
 
     @property
-    def gate(self) -> Gate:
+    def overlap_lock(self) -> OverlapLock:
         """The gate of jobs whose runs may not overlap."""
-        direct = Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace)
-        shelf = Shelf(self.wheel, self.layouts, direct)
-        return Gate(self.executions, self.locks, self.clock, self.telemetry, shelf.put)
+        immediate = ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace)
+        wheel_writer = WheelWriter(self.wheel, self.layouts, immediate)
+        return OverlapLock(self.executions, self.locks, self.clock, self.telemetry, wheel_writer.put)
 
-    def create(self, tenant: str, draft: Draft, key: str = "", fingerprint: str = "") -> Job:
+    def create(self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "") -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.
 
         Args:
             tenant: Whose it is.
-            draft: Makes the definition; raises ``Invalid``.
+            builder: Makes the definition; raises ``Invalid``.
             key: The idempotency key, or empty.
             fingerprint: Of the request's body, to tell a repeat from another use of the key.
 
@@ -87,7 +87,7 @@ class Define:
         request = fingerprint if key else ""
         if key and (existing := self.jobs.get(tenant, id, consistent=True)):
             return _same_request(existing, request)  # before the draft, which would refuse what is past by now
-        definition = self._accepted(draft(id, now, None))
+        definition = self._accepted(builder(id, now, None))
         job = Job(tenant, id, definition, JobState.ACTIVE, 1, now, now, now, request)
         placed, queued = self._first(job, now)
         if not self.jobs.create(job, placed, queued):
@@ -113,10 +113,10 @@ class Define:
         if nominal is None:
             return None, None
         due = job.due(nominal)
-        if due < now + DIRECT_MS and not job.definition.schedule.repeats and job.generation == 1:
+        if due < now + IMMEDIATE_MS and not job.definition.schedule.repeats and job.generation == 1:
             return self._recorded(job, ExecutionId(job.id, nominal), due)
-        chain = Chain(job.tenant, job.id, job.generation, nominal, due)
-        return self._place(chain, now), None
+        schedule_entry = ScheduleEntry(job.tenant, job.id, job.generation, nominal, due)
+        return self._place(schedule_entry, now), None
 
     def _asked(self, job: Job, now: int) -> tuple[Placed, Execution]:
         id = ExecutionId(job.id, now, Origin.RUN, nonce(self.entropy.bytes(5)))
@@ -125,7 +125,7 @@ class Define:
     def _recorded(self, job: Job, id: ExecutionId, due: int) -> tuple[Placed, Execution]:
         queued = Execution(job.tenant, str(id), State.QUEUED, due, job.generation)
         precision = job.definition.precision
-        entry = Waiting(job.tenant, queued.id, 1, job.generation, due, job.route, precision)
+        entry = ExecutionEntry(job.tenant, queued.id, 1, job.generation, due, job.route, precision)
         return Placed(late(self._shard(job)), entry), queued
 
     def _shard(self, job: Job) -> int:
@@ -137,7 +137,7 @@ class Define:
     def _hand_over(self, job: Job, placed: Placed | None, now: int) -> None:
         """Sends what is due too soon. If that fails, the wheel does it: the entry is there."""
         if placed is not None:
-            Direct(self.queue, self.wheel, self.clock, self.telemetry, self.pace).hand_over(job, placed, now)
+            ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace).hand_over(job, placed, now)
 
     def _accepted(self, definition: Definition) -> Definition:
         """Raises ``Invalid`` for what cannot be promised at this pace, or run by any worker."""
@@ -164,13 +164,13 @@ class Define:
             self.telemetry,
         )
 
-    def edit(self, tenant: str, id: str, draft: Draft, match: int | None = None) -> Job:
+    def edit(self, tenant: str, id: str, builder: DefinitionBuilder, match: int | None = None) -> Job:
         """Gives a job a new definition; its state stays.
 
         Args:
             tenant: Whose it is.
             id: The job.
-            draft: Makes the definition; raises ``Invalid``.
+            builder: Makes the definition; raises ``Invalid``.
             match: The generation that the caller saw, or None for whichever is newest.
 
         Raises:
@@ -179,7 +179,7 @@ class Define:
         """
 
         def change(job: Job, now: int) -> Job:
-            definition = self._accepted(draft(job.id, now, job.definition))
+            definition = self._accepted(builder(job.id, now, job.definition))
             if definition.schedule is None and job.definition.schedule is not None:
                 raise Invalid("schedule", "a scheduled job keeps a schedule", "pause the job to stop it")
             return job.edited(definition, job.state, now)
@@ -267,7 +267,7 @@ class Define:
     def history(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
         """A job's executions and ledger rows, newest nominal time first; a deleted job's too, while they are kept."""
         page = self.executions.list(tenant, job, limit, before)
-        complain(page, self.telemetry)
+        report_unreadable(page, self.telemetry)
         if not (page.items or page.unreadable) and before is None:
             self.get(tenant, job)
         return replace(page, items=standing(page.items))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tidewheel.domain.errors import Invalid, NotFound
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.ledger import MISSING, Line, accounted, named
+from tidewheel.domain.executions.ledger import MISSING, LedgerEntry, accounted, named
 from tidewheel.domain.ids import ExecutionId, Origin, text_of_nominal
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MAX_LEDGER, RETENTION_MS
@@ -22,7 +22,7 @@ class Report:
 
     from_ms: int
     until_ms: int
-    lines: Sequence[Line]
+    lines: Sequence[LedgerEntry]
 
     @property
     def missing(self) -> int:

@@ -36,7 +36,7 @@ def filtered(
     found: list[T] = []
     for _ in range(_PAGES):
         page = fetch(after)
-        complain(page, telemetry)
+        report_unreadable(page, telemetry)
         for item in page.items:
             if wanted(item):
                 found.append(item)
@@ -49,8 +49,8 @@ def filtered(
     return Page(found, after)
 
 
-def complain(page: Page[Any], telemetry: Telemetry) -> None:
+def report_unreadable(page: Page[Any], telemetry: Telemetry) -> None:
     """What cannot be read hides nothing else of a list; someone should look at it."""
     for error in page.unreadable:
         telemetry.count("unreadable")
-        telemetry.alarm("left out of a list", error=str(error))
+        telemetry.error("left out of a list", error=str(error))

@@ -14,7 +14,7 @@ from tidewheel.ports import Executions, Logs
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogPosition:
     """Where reading goes on: an attempt, a part of its log, and how many bytes of that part were read."""
 
     attempt: int
@@ -44,7 +44,7 @@ class LogPage:
     attempt: int
     text: str
     source: Source | None
-    place: Place | None
+    position: LogPosition | None
     complete: bool
 
 
@@ -55,14 +55,14 @@ class LogBook:
     executions: Executions
     logs: Logs
 
-    def read(self, tenant: str, id: str, attempt: int | None = None, place: Place | None = None) -> LogPage:
+    def read(self, tenant: str, id: str, attempt: int | None = None, position: LogPosition | None = None) -> LogPage:
         """A piece of at most ``limits.LOG_PAGE_BYTES`` of an attempt's log.
 
         Args:
             tenant: Whose.
             id: The execution.
             attempt: Which attempt; None for the place's, or the newest.
-            place: Where to go on; None for the beginning.
+            position: Where to go on; None for the beginning.
 
         Raises:
             NotFound: There is no such execution or attempt.
@@ -71,14 +71,14 @@ class LogBook:
         record = self.executions.get(tenant, id)  # before the log: if it says that the attempt is over, all is stored
         if record is None:
             raise NotFound("execution", tenant, id)
-        number = place.attempt if place else record.attempt if attempt is None else attempt
+        number = position.attempt if position else record.attempt if attempt is None else attempt
         if number == 0 and attempt is None:
             return LogPage(0, "", None, None, _is_over(record, 0))
         if not 1 <= number <= record.attempt:
             raise NotFound("execution", tenant, f"{id}, attempt {number},")
-        return self._page(record, place or Place(number))
+        return self._page(record, position or LogPosition(number))
 
-    def _page(self, record: Execution, start: Place) -> LogPage:
+    def _page(self, record: Execution, start: LogPosition) -> LogPage:
         reading, over = _Reading(start), _is_over(record, start.attempt)
         for number, data in self.logs.read(record.tenant, record.id, start.attempt, start.part):
             reading.take(number, data)
@@ -88,17 +88,17 @@ class LogBook:
             text = _inline(record, start.attempt)
             return LogPage(start.attempt, text, Source.INLINE if text else None, None, complete=True)
         complete = over and not reading.full
-        text, place = reading.text(last=complete)
+        text, position = reading.text(last=complete)
         source = Source.STORED if reading.parts or start.part or start.offset else None
-        return LogPage(start.attempt, text, source, None if complete else place, complete)
+        return LogPage(start.attempt, text, source, None if complete else position, complete)
 
 
 class _Reading:
     """What is gathered for one page."""
 
-    def __init__(self, start: Place) -> None:
+    def __init__(self, start: LogPosition) -> None:
         self._start = start
-        self._pieces: list[tuple[Place, bytes]] = []  # each with the place of its first byte
+        self._pieces: list[tuple[LogPosition, bytes]] = []  # each with the place of its first byte
         self._size = 0
         self._end = start
         self.parts = 0
@@ -111,27 +111,27 @@ class _Reading:
         offset = self._start.offset if number == self._start.part else 0
         piece = data[offset : offset + LOG_PAGE_BYTES - self._size]
         attempt, end = self._start.attempt, offset + len(piece)
-        self._pieces.append((Place(attempt, number, offset), piece))
+        self._pieces.append((LogPosition(attempt, number, offset), piece))
         self._size += len(piece)
-        self._end = Place(attempt, number, end) if end < len(data) else Place(attempt, number + 1)
+        self._end = LogPosition(attempt, number, end) if end < len(data) else LogPosition(attempt, number + 1)
         self.parts += 1
 
-    def text(self, *, last: bool) -> tuple[str, Place]:
+    def text(self, *, last: bool) -> tuple[str, LogPosition]:
         """The text, and where to go on: before a character whose end is yet to be read."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = decoder.decode(b"".join(piece for _, piece in self._pieces), last)
         return text, self._before(len(decoder.getstate()[0]))
 
-    def _before(self, count: int) -> Place:
+    def _before(self, count: int) -> LogPosition:
         """The place so many bytes before the end."""
-        place = self._end
+        position = self._end
         for first, piece in reversed(self._pieces):
             if not count:
                 break
             back = min(count, len(piece))
-            place = Place(first.attempt, first.part, first.offset + len(piece) - back)
+            position = LogPosition(first.attempt, first.part, first.offset + len(piece) - back)
             count -= back
-        return place
+        return position
 
 
 def _is_over(record: Execution, attempt: int) -> bool:

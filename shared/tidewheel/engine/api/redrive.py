@@ -11,9 +11,9 @@ from tidewheel.domain.executions.transitions import redriven
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.wheel.entries import Placed, Waiting
+from tidewheel.domain.wheel.entries import ExecutionEntry, Placed
 from tidewheel.domain.wheel.pace import Pace
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.ports import Clock, Jobs, Telemetry
 
 
@@ -39,7 +39,7 @@ class Redrive:
     jobs: Jobs
     clock: Clock
     telemetry: Telemetry
-    layouts: Layouts
+    layouts: LayoutCache
     pace: Pace
 
     def run(self, records: Iterable[tuple[str, Execution | None]], rate: int, after_ms: int = 0) -> Redriven:
@@ -80,7 +80,7 @@ class Redrive:
             return "its job was deleted"
         now = self.clock.now_ms()
         queued = redriven(record, now)
-        entry = Waiting(
+        entry = ExecutionEntry(
             record.tenant, record.id, record.attempt + 1, record.generation, due_ms, job.route, Precision.NORMAL
         )
         slot = self.pace.place(due_ms, now, self.layouts.shard_of(*key))

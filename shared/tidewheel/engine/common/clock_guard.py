@@ -53,4 +53,4 @@ class ClockGuard:
         problem = f"this machine's clock is {deviation}"
         refuses = standing is Standing.OFF
         what = "the clock is off: no work is taken until it is right" if refuses else "the clock is off"
-        self._telemetry.alarm(what, problem=problem, deviation_ms=deviation.ms)
+        self._telemetry.error(what, problem=problem, deviation_ms=deviation.ms)

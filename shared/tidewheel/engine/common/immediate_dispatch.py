@@ -1,4 +1,4 @@
-"""Direct: what is due too soon for the wheel goes to the queue at once, with a delay where nobody loops."""
+"""ImmediateDispatch: what is due too soon for the wheel goes to the queue at once, with a delay where nobody loops."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain.jobs.job import Job
-from tidewheel.domain.limits import DIRECT_MS
-from tidewheel.domain.wheel.entries import Chain, Placed, Waiting
-from tidewheel.domain.wheel.expansion import Firing, first_firing, waiting_firing
+from tidewheel.domain.limits import IMMEDIATE_MS
+from tidewheel.domain.wheel.entries import ExecutionEntry, Placed, ScheduleEntry
+from tidewheel.domain.wheel.expansion import Firing, execution_firing, first_firing
 from tidewheel.domain.wheel.levels import Level, late
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.ports import SEND_BATCH, Clock, PortError, Queue, Telemetry, Wheel
 
 
 @dataclass(frozen=True, slots=True)
-class Direct:
+class ImmediateDispatch:
     """Sends for a writer whose entry is on the wheel already: what fails, the wheel does."""
 
     queue: Queue
@@ -28,18 +28,18 @@ class Direct:
         """Sends what a job's first entry (placed at ``now_ms``) stands for, as far as it is due too soon."""
         entry = placed.entry
         try:
-            if isinstance(entry, Waiting):
-                if self._sent([waiting_firing(entry)], now_ms):
+            if isinstance(entry, ExecutionEntry):
+                if self._sent([execution_firing(entry)], now_ms):
                     self.wheel.remove(placed.slot, [placed.key])
             elif not self.pace.loops and placed.slot.level is Level.LATE:
                 self._ahead_of_the_wheel(job, entry, placed, now_ms)
-            elif entry.due_ms < now_ms + DIRECT_MS:
+            elif entry.due_ms < now_ms + IMMEDIATE_MS:
                 self._sent([first_firing(job, entry.nominal_ms, recorded=False)], now_ms)
         except PortError as error:
-            self.telemetry.count("direct_send_failed")
-            self.telemetry.alarm("the wheel will fire what could not be sent at once", error=str(error))
+            self.telemetry.count("immediate_send_failed")
+            self.telemetry.error("the wheel will fire what could not be sent at once", error=str(error))
 
-    def retry(self, entry: Waiting, now_ms: int) -> bool:
+    def retry(self, entry: ExecutionEntry, now_ms: int) -> bool:
         """Sends the next attempt of an execution that its worker is about to finish, if no slot takes it in time.
 
         Returns:
@@ -48,26 +48,28 @@ class Direct:
         if self.pace.loops or self.pace.place(entry.due_ms, now_ms, 0).level is not Level.LATE:
             return False
         try:
-            return self._sent([waiting_firing(entry)], now_ms)
+            return self._sent([execution_firing(entry)], now_ms)
         except PortError as error:
-            self.telemetry.count("direct_send_failed")
-            self.telemetry.note("the wheel will fire what could not be sent at once", error=str(error))
+            self.telemetry.count("immediate_send_failed")
+            self.telemetry.info("the wheel will fire what could not be sent at once", error=str(error))
             return False
 
-    def _ahead_of_the_wheel(self, job: Job, chain: Chain, placed: Placed, now_ms: int) -> None:
+    def _ahead_of_the_wheel(self, job: Job, schedule_entry: ScheduleEntry, placed: Placed, now_ms: int) -> None:
         """Sends a chain's occurrences up to the first that a slot takes, and puts the chain there.
 
         Until that is durable the entry stays where the next run finds it; what it would send again is dropped by
         the workers.
         """
         shard = placed.slot.shard
-        nominal_ms: int | None = chain.nominal_ms
+        nominal_ms: int | None = schedule_entry.nominal_ms
         firings: list[Firing] = []
-        following: Chain | None = None
+        following: ScheduleEntry | None = None
         while nominal_ms is not None:
             due_ms = job.due(nominal_ms)
             if self.pace.place(due_ms, now_ms, shard).level is not Level.LATE:
-                following = Chain(chain.tenant, chain.job, chain.generation, nominal_ms, due_ms)
+                following = ScheduleEntry(
+                    schedule_entry.tenant, schedule_entry.job, schedule_entry.generation, nominal_ms, due_ms
+                )
                 break
             firings.append(first_firing(job, nominal_ms, recorded=False))
             nominal_ms = self._after(job, nominal_ms)
@@ -91,6 +93,6 @@ class Direct:
             batch = firings[start : start + SEND_BATCH]
             delays = () if self.pace.loops else [firing.delay_s(now_ms) for firing in batch]
             if not all(self.queue.send(batch[0].route, [firing.dispatch for firing in batch], delays)):
-                self.telemetry.count("direct_send_failed")
+                self.telemetry.count("immediate_send_failed")
                 return False
         return True

@@ -10,7 +10,7 @@ from tidewheel.ports import Clock, Control, Telemetry
 
 
 @dataclass(slots=True)
-class Layouts:
+class LayoutCache:
     """Knows on which shard a job's entries lie.
 
     Args:
@@ -64,5 +64,5 @@ class Layouts:
             return
         new = layout.reshaped(self.shards, now)
         if self.control.reshape(layout, new):
-            telemetry.note("resharding", before=layout.newest, after=new.newest, from_ms=new.periods[-1].from_ms)
+            telemetry.info("resharding", before=layout.newest, after=new.newest, from_ms=new.periods[-1].from_ms)
             self._known = (self.clock.monotonic_ms(), new)

@@ -12,16 +12,25 @@ from dataclasses import dataclass
 
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.overlap import Lock, Move, Step, decide, look_again_ms, ousts, replaced_by, waits
+from tidewheel.domain.executions.overlap import (
+    Lock,
+    Move,
+    Step,
+    decide,
+    displaces_holder,
+    look_again_ms,
+    replaced_by,
+    waits,
+)
 from tidewheel.domain.executions.states import State, is_end
-from tidewheel.domain.executions.transitions import called_off, ended_unrun, parked
+from tidewheel.domain.executions.transitions import cancel_requested, ended_unrun, with_wait_reason
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import LOCK_IDLE_MS, RETENTION_MS
-from tidewheel.domain.wheel.entries import Waiting
-from tidewheel.engine.worker.disposition import CONTENDED, Fate, Handled
+from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.engine.worker.disposition import CONTENDED, Action, Disposition
 from tidewheel.ports import Clock, Executions, Locks, Telemetry
 
 _TRIES = 6
@@ -41,7 +50,7 @@ class _Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class OverlapLock:
     """Lets one execution of a job pass at a time.
 
     Args:
@@ -56,14 +65,14 @@ class Gate:
     locks: Locks
     clock: Clock
     telemetry: Telemetry
-    put: Callable[[Waiting, int], None]
+    put: Callable[[ExecutionEntry, int], None]
 
-    def admit(self, dispatch: Dispatch, job: Job, record: Execution | None) -> Handled | Execution | None:
+    def admit(self, dispatch: Dispatch, job: Job, record: Execution | None) -> Disposition | Execution | None:
         """Sees to it that an execution which is about to be claimed has its job's lock, if it needs one.
 
         Returns:
             None: it may be claimed. A record: the execution stands otherwise than was thought, so it must be judged
-            anew. ``Handled``: it does not begin now.
+            anew. ``Disposition``: it does not begin now.
         """
         if job.definition.overlap is Overlap.ALLOW:
             return None
@@ -72,7 +81,7 @@ class Gate:
             return None
         return self._enter(dispatch, job, record)
 
-    def _enter(self, dispatch: Dispatch, job: Job, record: Execution | None) -> Handled | Execution | None:
+    def _enter(self, dispatch: Dispatch, job: Job, record: Execution | None) -> Disposition | Execution | None:
         for _ in range(_TRIES):
             lock = self._lock(job)
             if lock.holder == dispatch.execution:
@@ -115,17 +124,17 @@ class Gate:
             self.clock.now_ms(),
         )
 
-    def _do(self, step: Step, scene: _Scene) -> Handled | Execution | None:
+    def _do(self, step: Step, scene: _Scene) -> Disposition | Execution | None:
         """What becomes of the execution for now; None if the lock has to be looked at again."""
         match step.move:
-            case Move.PARK:
-                return self._park(step.reason, scene)
+            case Move.WAIT:
+                return self._wait_for_turn(step.reason, scene)
             case Move.SKIP:
                 return self._refuse(State.SKIPPED, step.reason, scene)
-            case Move.YIELD:
+            case Move.CANCEL_SELF:
                 return self._refuse(State.CANCELLED, step.reason, scene)
-            case Move.HAND_ON:
-                self._hand_on(scene.lock, scene.waiter, scene.job)
+            case Move.TRANSFER:
+                self._transfer(scene.lock, scene.waiter, scene.job)
             case _:
                 self.telemetry.count("overlap_holder_cancelled", move=step.move)
                 holder = scene.holder or _unbegun(scene.lock.holder, scene.job)
@@ -138,10 +147,10 @@ class Gate:
         self._displace(scene)
         return True
 
-    def _park(self, reason: str, scene: _Scene) -> Handled | Execution | None:
+    def _wait_for_turn(self, reason: str, scene: _Scene) -> Disposition | Execution | None:
         own, me = scene.record, scene.dispatch.execution
         if own.version == 0 or own.reason != reason:
-            own = parked(own, reason)
+            own = with_wait_reason(own, reason)
             standing = self._swap(own)
             if standing is not None:
                 return standing
@@ -153,7 +162,7 @@ class Gate:
             self._displace(scene)
         if scene.job.definition.overlap is Overlap.REPLACE and not self._is_called(scene):
             return own  # its attempt ended just before it could see who waits: it is to be cancelled after all
-        return Handled(Fate.DELETE, "queued")
+        return Disposition(Action.ACK, "queued")
 
     def _is_called(self, scene: _Scene) -> bool:
         """Whether the holder is being called; if so its worker is told to end that call."""
@@ -163,8 +172,8 @@ class Gate:
                 return False
             if holder.cancel:
                 return True
-            wish = called_off(holder, replaced_by(scene.dispatch.execution), scene.now_ms)
-            standing = self.executions.swap(wish, holder.version)
+            request = cancel_requested(holder, replaced_by(scene.dispatch.execution), scene.now_ms)
+            standing = self.executions.swap(request, holder.version)
             if standing is None:
                 return True
             holder = standing
@@ -177,9 +186,9 @@ class Gate:
             by = replaced_by(scene.dispatch.execution)
             self._swap(ended_unrun(scene.waiter, State.CANCELLED, by, scene.now_ms))
 
-    def _refuse(self, state: State, reason: str, scene: _Scene) -> Handled | Execution:
+    def _refuse(self, state: State, reason: str, scene: _Scene) -> Disposition | Execution:
         standing = self._swap(ended_unrun(scene.record, state, reason, scene.now_ms))
-        return Handled(Fate.DELETE, state.value) if standing is None else standing
+        return Disposition(Action.ACK, state.value) if standing is None else standing
 
     def _swap(self, new: Execution) -> Execution | None:
         return self.executions.swap(new, new.version - 1 or None)
@@ -193,7 +202,7 @@ class Gate:
         if job.definition.overlap is not Overlap.REPLACE:
             return ""
         lock = self._lock(job)
-        return lock.waiter if ousts(lock, holder, self._record(job, lock.waiter)) else ""
+        return lock.waiter if displaces_holder(lock, holder, self._record(job, lock.waiter)) else ""
 
     def settle(self, record: Execution, job: Job) -> bool:
         """What follows once a record stands as given: one that has ended lets go of the lock, if it has it.
@@ -214,11 +223,11 @@ class Gate:
                 return False
         for _ in range(_TRIES):
             lock = self._lock(job)
-            if lock.holder != record.id or self._hand_on(lock, self._record(job, lock.waiter), job):
+            if lock.holder != record.id or self._transfer(lock, self._record(job, lock.waiter), job):
                 return True
         return False
 
-    def _hand_on(self, lock: Lock, waiter: Execution | None, job: Job) -> bool:
+    def _transfer(self, lock: Lock, waiter: Execution | None, job: Job) -> bool:
         """Passes a lock whose holder has ended on to the one that waits, or frees it; False if others were faster."""
         now = self.clock.now_ms()
         if not waits(waiter):
@@ -243,8 +252,8 @@ class Gate:
         return self.executions.get(job.tenant, execution) if execution else None
 
 
-def _waiting(record: Execution, job: Job, due_ms: int, precision: Precision) -> Waiting:
-    return Waiting(record.tenant, record.id, record.attempt + 1, record.generation, due_ms, job.route, precision)
+def _waiting(record: Execution, job: Job, due_ms: int, precision: Precision) -> ExecutionEntry:
+    return ExecutionEntry(record.tenant, record.id, record.attempt + 1, record.generation, due_ms, job.route, precision)
 
 
 def _unbegun(execution: str, job: Job) -> Execution:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tidewheel.domain.errors import DomainError, Unreadable
-from tidewheel.domain.executions.claiming import Verdict, judge
+from tidewheel.domain.executions.claiming import ClaimVerdict, judge
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import State
-from tidewheel.domain.executions.transitions import ended_unrun, lost
+from tidewheel.domain.executions.transitions import ended_unrun, with_lost_attempt
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
@@ -29,7 +29,7 @@ from tidewheel.domain.limits import (
 )
 from tidewheel.domain.wheel.levels import late
 from tidewheel.domain.wheel.quarantine import Quarantined
-from tidewheel.engine.ends.overlap_lock import Gate
+from tidewheel.engine.ends.overlap_lock import OverlapLock
 from tidewheel.ports import Clock, Executions, Jobs, PortError, Queue, Telemetry, Wheel
 
 _ANY_ROUTE = Route("lambda", "normal")
@@ -37,7 +37,7 @@ _ANY_ROUTE = Route("lambda", "normal")
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter: the queue's id of the message, and what it says."""
 
     id: str
@@ -45,7 +45,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Undertaker:
+class DeadLetterHandler:
     """The flow of the dead-letter queue.
 
     Args:
@@ -65,55 +65,57 @@ class Undertaker:
     queue: Queue
     clock: Clock
     telemetry: Telemetry
-    gate: Gate
+    overlap_lock: OverlapLock
     read: Callable[[str], Dispatch]
 
-    def handle(self, letters: Sequence[Letter]) -> list[str]:
+    def handle(self, dead_letters: Sequence[DeadLetter]) -> list[str]:
         """Sees to each letter by itself.
 
         Returns:
             The ids of those that must not be deleted; the queue brings them back after its visibility time-out.
         """
-        return [letter.id for letter in letters if not self._guarded(letter)]
+        return [dead_letter.id for dead_letter in dead_letters if not self._guarded(dead_letter)]
 
-    def _guarded(self, letter: Letter) -> bool:
+    def _guarded(self, dead_letter: DeadLetter) -> bool:
         """Whether a letter is done with; one that fails must not keep its neighbours."""
         try:
-            done, why = self._see_to(letter)
+            done, why = self._see_to(dead_letter)
         except (PortError, DomainError) as error:
             done, why = False, "failed"
-            self.telemetry.alarm("a dead letter comes back", message_id=letter.id, problem=str(error))
+            self.telemetry.error("a dead letter comes back", message_id=dead_letter.id, problem=str(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours must not delete, or keep, the neighbours
             done, why = False, "failed"
-            self.telemetry.alarm("a dead letter met an unexpected fault", message_id=letter.id, problem=str(error))
+            self.telemetry.error("a dead letter met an unexpected fault", message_id=dead_letter.id, problem=str(error))
         self.telemetry.count("dead_letter", outcome=why)
         return done
 
-    def _see_to(self, letter: Letter) -> tuple[bool, str]:
+    def _see_to(self, dead_letter: DeadLetter) -> tuple[bool, str]:
         """Whether it is done with, and one word that says how."""
         try:
-            dispatch = self.read(letter.body)
+            dispatch = self.read(dead_letter.body)
         except Unreadable as error:
-            return self._set_aside(letter, error)
+            return self._set_aside(dead_letter, error)
         try:
             return self._judged(dispatch)
         except Unreadable as error:  # the job or the record: a worker of another release may understand it
             if dispatch.returns < MAX_RETURNS:
                 return self._send_again(dispatch, None)
-            return self._set_aside(letter, error)
+            return self._set_aside(dead_letter, error)
 
     def _judged(self, dispatch: Dispatch) -> tuple[bool, str]:
         record = self.executions.get(dispatch.tenant, dispatch.execution)
         job = self._job(dispatch)
         now = self.clock.now_ms()
         match judge(record, dispatch.attempt, now):
-            case Verdict.OBSOLETE:
+            case ClaimVerdict.OBSOLETE:
                 return self._settled(record, job), "over"
-            case Verdict.BUSY:
+            case ClaimVerdict.BUSY:
                 return False, "busy"
             case verdict if dispatch.returns >= MAX_RETURNS:
                 before = record or dispatch.blank()
-                return self._bury(lost(before, now) if verdict is Verdict.TAKE_OVER else before, dispatch, job, now)
+                return self._mark_dead(
+                    with_lost_attempt(before, now) if verdict is ClaimVerdict.TAKE_OVER else before, dispatch, job, now
+                )
         return self._send_again(dispatch, job)
 
     def _job(self, dispatch: Dispatch) -> Job | None:
@@ -128,27 +130,27 @@ class Undertaker:
         (sent,) = self.queue.send(route, [again], [delay_ms // SECOND_MS])
         return sent, "sent_again" if sent else "refused"
 
-    def _bury(self, record: Execution, dispatch: Dispatch, job: Job | None, now: int) -> tuple[bool, str]:
+    def _mark_dead(self, record: Execution, dispatch: Dispatch, job: Job | None, now: int) -> tuple[bool, str]:
         deliveries = (dispatch.returns + 1) * MAX_RECEIVES
         state = State.CANCELLED if record.cancel else State.DEAD
         reason = record.cancel or f"given up by the queue after {deliveries} deliveries"
         ended = ended_unrun(record, state, reason, now)
         if self.executions.swap(ended, ended.version - 1 or None) is not None:
             return False, "contended"
-        self.telemetry.alarm("an execution ends as dead", execution=ended.id, reason=ended.reason)
+        self.telemetry.error("an execution ends as dead", execution=ended.id, reason=ended.reason)
         return self._settled(ended, job), "buried"
 
     def _settled(self, record: Execution | None, job: Job | None) -> bool:
         """Whether all that follows from the record is done; else the letter must come back."""
-        return record is None or job is None or self.gate.settle(record, job)
+        return record is None or job is None or self.overlap_lock.settle(record, job)
 
-    def _set_aside(self, letter: Letter, error: Unreadable) -> tuple[bool, str]:
+    def _set_aside(self, dead_letter: DeadLetter, error: Unreadable) -> tuple[bool, str]:
         """Keeps a letter that cannot be understood where people find it; one that does not fit stays in the queue."""
         now = self.clock.now_ms()
-        self.telemetry.alarm("a dead letter cannot be understood", message_id=letter.id, problem=str(error))
-        if len(letter.body) > QUARANTINE_CHARS:
+        self.telemetry.error("a dead letter cannot be understood", message_id=dead_letter.id, problem=str(error))
+        if len(dead_letter.body) > QUARANTINE_CHARS:
             return False, "too_long"
         what = error.what if error.what in ("job", "execution") else "message"
-        self.wheel.quarantine(Quarantined(late(0), letter.id, letter.body, what, error.problem, now))
+        self.wheel.quarantine(Quarantined(late(0), dead_letter.id, dead_letter.body, what, error.problem, now))
         self.telemetry.count("quarantined")
         return True, "quarantined"

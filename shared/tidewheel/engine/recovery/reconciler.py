@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.reconcile import done_until, lacking, owed, resumed
+from tidewheel.domain.executions.reconcile import done_until, expected, first_missing, resumed
 from tidewheel.domain.fleet.route import Route, ladder
 from tidewheel.domain.ids import ExecutionId, Origin, text_of_nominal
 from tidewheel.domain.jobs.job import Job
@@ -22,10 +22,10 @@ from tidewheel.domain.limits import (
     RECONCILE_RUN_MS,
     RETENTION_MS,
 )
-from tidewheel.domain.wheel.entries import Chain, Placed
+from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import late
 from tidewheel.domain.wheel.span import SINGLES
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.slot_reader import whole
 from tidewheel.ports import Clock, Control, Executions, JobKey, Jobs, Page, Queue, Telemetry, Wheel
 
@@ -42,7 +42,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconcile:
+class Reconciler:
     """The reconciler's flow."""
 
     jobs: Jobs
@@ -52,7 +52,7 @@ class Reconcile:
     queue: Queue
     clock: Clock
     telemetry: Telemetry
-    layouts: Layouts
+    layouts: LayoutCache
 
     def run(self) -> Tally:
         """Goes on with the sweep where the last run left it, page by page, for ``limits.RECONCILE_RUN_MS`` at most.
@@ -70,7 +70,7 @@ class Reconcile:
             tally = Tally(tally.looked + len(page.items), tally.repaired + look.over(page))
             sweep = replace(sweep, after=page.cursor or "", over=page.cursor is None)
             if not self.control.move_sweep(before, sweep):
-                self.telemetry.note("another run goes on with the sweep")
+                self.telemetry.info("another run goes on with the sweep")
                 break
             before = sweep
             if not sweep.over:
@@ -86,7 +86,7 @@ class _Look:
     They were due long before the run, so that what has happened to them happened before those reads.
     """
 
-    flow: Reconcile
+    flow: Reconciler
     _done_until: dict[int, int] = field(default_factory=dict)
     _late: dict[int, set[JobKey]] = field(default_factory=dict)
     _waiting: dict[Route, int] = field(default_factory=dict)
@@ -95,8 +95,8 @@ class _Look:
         """Looks at a page's jobs; the answer is how many chains were armed again."""
         flow, now = self.flow, self.flow.clock.now_ms()
         for error in page.unreadable:
-            self._complain(error)
-        found = [(job, owed(job, self._done_below(job), now)) for job in page.items]
+            self._report_unreadable(error)
+        found = [(job, expected(job, self._done_below(job), now)) for job in page.items]
         due = {(job.tenant, _id(job, nominal)): (job, nominal) for job, nominal in found if nominal is not None}
         known = flow.executions.present(due)
         return sum(self._judge(*due[key], now) for key in due if key not in known)
@@ -116,13 +116,13 @@ class _Look:
         try:
             if self._accounted(job, nominal_ms) or not self._stands(job):
                 return False
-            first = lacking(job, nominal_ms, self._accounts(job, nominal_ms, now), now)
+            first = first_missing(job, nominal_ms, self._accounts(job, nominal_ms, now), now)
             if self._awaits(job, first, now):
                 self.flow.telemetry.count("reconcile_awaited")
                 return False
             self._arm(job, first, nominal_ms)
         except Unreadable as error:
-            self._complain(error)
+            self._report_unreadable(error)
             return False
         return True
 
@@ -143,7 +143,7 @@ class _Look:
         homes, routes = self._homes(job), ladder(job.route)
         for shard in homes - self._late.keys():
             singles = whole(self.flow.wheel, late(shard), SINGLES).singles.values()
-            self._late[shard] = {(entry.tenant, entry.job) for entry in singles if isinstance(entry, Chain)}
+            self._late[shard] = {(entry.tenant, entry.job) for entry in singles if isinstance(entry, ScheduleEntry)}
         for route in set(routes) - self._waiting.keys():
             self._waiting[route] = self.flow.queue.waiting(route)
         queued = any(self._waiting[route] for route in routes) and job.due(first_ms) > now - RECONCILE_PATIENCE_MS
@@ -151,10 +151,10 @@ class _Look:
 
     def _arm(self, job: Job, first_ms: int, nominal_ms: int) -> None:
         """Arms the chain again from its first instant without an account; the misfire policy decides what runs."""
-        entry = Chain(job.tenant, job.id, job.generation, first_ms, job.due(first_ms))
+        entry = ScheduleEntry(job.tenant, job.id, job.generation, first_ms, job.due(first_ms))
         self.flow.wheel.put(Placed(late(self.flow.layouts.shard_of(job.tenant, job.id)), entry))
-        self.flow.telemetry.count("chain_repaired")
-        self.flow.telemetry.alarm(
+        self.flow.telemetry.count("schedule_repaired")
+        self.flow.telemetry.error(
             "a broken chain was armed again", tenant=job.tenant, job=job.id, nominal=nominal_ms, since=first_ms
         )
 
@@ -168,7 +168,7 @@ class _Look:
         seen: list[int] = []
         for _ in range(_HISTORY_PAGES):
             page = executions.list(job.tenant, job.id, RECONCILE_PAGE, before)
-            items = [item for item in page.items if isinstance(item, Execution) and not item.forestalled]
+            items = [item for item in page.items if isinstance(item, Execution) and not item.cancelled_ahead]
             runs = [item.nominal_ms for item in items if ExecutionId.parse(item.id).origin is Origin.SCHEDULE]
             seen = [item.nominal_ms for item in items[-1:]]
             if runs or page.cursor is None or page.cursor <= begin:
@@ -176,10 +176,10 @@ class _Look:
             before = page.cursor
         return [*rows, *seen]  # so many runs were asked for that the search ends here
 
-    def _complain(self, error: Unreadable) -> None:
+    def _report_unreadable(self, error: Unreadable) -> None:
         """What cannot be read is left as it is; someone should look at it."""
         self.flow.telemetry.count("unreadable")
-        self.flow.telemetry.alarm("cannot be reconciled", error=str(error))
+        self.flow.telemetry.error("cannot be reconciled", error=str(error))
 
 
 def _id(job: Job, nominal_ms: int) -> str:

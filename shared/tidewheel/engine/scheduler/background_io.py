@@ -1,4 +1,4 @@
-"""Input and output beside the loop: errands run on other threads, their results come back on the loop's own."""
+"""I/O beside the loop: background calls run on other threads; their results are delivered on the loop's thread."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
 from tidewheel.engine.common.backoff import Backoff
-from tidewheel.ports import Clock, Lost, PortError, Telemetry
+from tidewheel.ports import Clock, Fenced, PortError, Telemetry
 
 T = TypeVar("T")
 
 
-class Errands:
+class BackgroundIO:
     """Runs work that may fail outside until it succeeds; every kind of it can be repeated without harm.
 
-    A ``PortError`` is counted and the errand tried again, later each time (see ``Backoff``). ``Lost`` and everything
-    that is no ``PortError`` ends the loop: it is raised by ``collect``.
+    A ``PortError`` is counted and the call is tried again, later each time (see ``Backoff``). ``Fenced`` and any error
+    that is no ``PortError`` end the loop: ``collect`` raises them.
     """
 
     def __init__(self, executor: Executor, clock: Clock, telemetry: Telemetry, backoff: Backoff) -> None:
@@ -44,7 +44,7 @@ class Errands:
             work, done, tries = self._flying.pop(future)
             try:
                 result = future.result()
-            except Lost:
+            except Fenced:
                 raise
             except PortError as error:
                 self._again(work, done, tries, error, now)
@@ -55,11 +55,11 @@ class Errands:
         self, work: Callable[[], Any], done: Callable[[Any], None], tries: int, error: PortError, now: int
     ) -> None:
         delay = self._backoff.delay_ms(tries)
-        self._telemetry.count("errand_failed", operation=error.operation)
-        self._telemetry.note("will try again", operation=error.operation, problem=str(error), delay_ms=delay)
+        self._telemetry.count("background_io_failed", operation=error.operation)
+        self._telemetry.info("will try again", operation=error.operation, problem=str(error), delay_ms=delay)
         heapq.heappush(self._waiting, (now + delay, next(self._order), work, done, tries + 1))
 
     @property
     def busy(self) -> int:
-        """How many errands are under way or waiting to be tried again."""
+        """How many background calls are under way or waiting to be tried again."""
         return len(self._flying) + len(self._waiting)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.scheduler.background_io import Errands
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.ports import Clock, Control, Executions, Jobs, Telemetry, Wheel
 
 
@@ -29,24 +29,24 @@ class Shard:
     number: int
     epoch: int
     stores: Stores
-    errands: Errands
+    background: BackgroundIO
     telemetry: Telemetry
     clock: Clock
-    layouts: Layouts
+    layouts: LayoutCache
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class SchedulerContext:
     """What a scheduler works with."""
 
     stores: Stores
     clock: Clock
     telemetry: Telemetry
     executor: Executor
-    layouts: Layouts
+    layouts: LayoutCache
     backoff: Backoff
     pace: Pace = LOOP
 
-    def errands(self) -> Errands:
-        """A set of errands of its own."""
-        return Errands(self.executor, self.clock, self.telemetry, self.backoff)
+    def background(self) -> BackgroundIO:
+        """A set of background calls of its own."""
+        return BackgroundIO(self.executor, self.clock, self.telemetry, self.backoff)

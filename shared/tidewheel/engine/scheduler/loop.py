@@ -1,4 +1,4 @@
-"""The ticker: the scheduler's loop. It holds a seat, turns its shards and fires, ten times a second."""
+"""The scheduler_loop: the scheduler's loop. It holds an instance, turns its shards and fires, ten times a second."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tidewheel.domain.limits import HEARTBEAT_MS, LET_GO_MS, MINUTE_MS, SECOND_M
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.clock_guard import ClockGuard
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.scheduler.context import Means, Stores
-from tidewheel.engine.scheduler.dispatch.dispatcher import Hopper
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.scheduler.context import SchedulerContext, Stores
+from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.election import take_lease
-from tidewheel.engine.scheduler.shard_assignment import Shares
+from tidewheel.engine.scheduler.shard_assignment import ShardAssignment
 from tidewheel.ports import Clock, Launcher, Queue, Telemetry
 
 HAND_OVER_MS = 20 * SECOND_MS
-"""How long before its deadline a scheduler calls its successor; the higher seats call earlier, so that loops
+"""How long before its deadline a scheduler calls its successor; the higher instances call earlier, so that loops
 which began together do not end together."""
 STAGGER_MS = 30 * SECOND_MS
 LAST_CALL_MS = 6 * SECOND_MS
@@ -33,7 +33,7 @@ _YIELD_TICK_MS = 10
 class End(StrEnum):
     """Why a scheduler's run was over."""
 
-    NOT_NEEDED = "not_needed"  # another one sits in the seat
+    NOT_NEEDED = "not_needed"  # another one sits in the instance
     DONE = "done"  # a short run has handed on what it could; only where nobody loops
     HANDED_OVER = "handed_over"  # to a successor that stood ready, or at the deadline
     LET_GO = "let_go"  # its heartbeat could not be renewed in time
@@ -41,7 +41,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticker:
+class SchedulerLoop:
     """One scheduler.
 
     Args:
@@ -50,12 +50,12 @@ class Ticker:
         launcher: Calls the successor.
         clock: Time.
         telemetry: Counts.
-        executor: Runs errands.
+        executor: Runs background.
         layouts: How many shards there are, and are to be.
         owner: This run's unique name.
         version: The code version.
-        seat: Which seat it is to take.
-        seats: How many there are.
+        instance: Which instance it is to take.
+        instances: How many there are.
         pace: Whether it loops, or hands over what comes next and ends.
         guard: Says whether this machine's clock is fit for it.
     """
@@ -66,16 +66,16 @@ class Ticker:
     clock: Clock
     telemetry: Telemetry
     executor: Executor
-    layouts: Layouts
+    layouts: LayoutCache
     owner: str
     version: str
-    seat: int = 0
-    seats: int = 1
+    instance: int = 0
+    instances: int = 1
     pace: Pace = LOOP
     guard: ClockGuard | None = None
 
     def run(self, remaining_ms: Callable[[], int]) -> End:
-        """Takes the seat and turns the wheel until the deadline nears, or, where nobody loops, all is handed over.
+        """Takes the instance and turns the wheel until the deadline nears, or, where nobody loops, all is handed over.
 
         Args:
             remaining_ms: How long this process may go on, ms.
@@ -93,12 +93,16 @@ class Ticker:
 
     def steps(self, remaining_ms: Callable[[], int]) -> Steps:
         """The same step by step: yields the instant (ms) until which there is nothing to do."""
-        lease = yield from take_lease(self.stores.control, self.clock, self.owner, self.version, self.seat, self.guard)
+        lease = yield from take_lease(
+            self.stores.control, self.clock, self.owner, self.version, self.instance, self.guard
+        )
         if lease is None:
             return End.SKEWED if self.is_off() else End.NOT_NEEDED
-        self.telemetry.note("turning", owner=self.owner, seat=self.seat, epoch=lease.epoch)
-        end = yield from _Reign(self, lease).steps(remaining_ms)
-        self.telemetry.note("stopped turning", owner=self.owner, seat=self.seat, epoch=lease.epoch, end=str(end))
+        self.telemetry.info("turning", owner=self.owner, instance=self.instance, epoch=lease.epoch)
+        end = yield from _Term(self, lease).steps(remaining_ms)
+        self.telemetry.info(
+            "stopped turning", owner=self.owner, instance=self.instance, epoch=lease.epoch, end=str(end)
+        )
         self.telemetry.flush()
         return end
 
@@ -110,21 +114,29 @@ class Ticker:
 Steps = Generator[int, None, End]
 
 
-class _Reign:
-    """What a scheduler holds in memory while the seat is its own."""
+class _Term:
+    """What a scheduler holds in memory while the instance is its own."""
 
-    def __init__(self, ticker: Ticker, lease: Lease) -> None:
-        self._ticker = ticker
-        self._clock = ticker.clock
+    def __init__(self, scheduler_loop: SchedulerLoop, lease: Lease) -> None:
+        self._scheduler_loop = scheduler_loop
+        self._clock = scheduler_loop.clock
         self._lease = lease
-        self._pace = pace = ticker.pace
-        backoff = Backoff(Random(ticker.owner))  # noqa: S311 - spreads tries, guards nothing; no owner has two runs
-        means = Means(ticker.stores, ticker.clock, ticker.telemetry, ticker.executor, ticker.layouts, backoff, pace)
-        self._errands = means.errands()
-        self._hopper = Hopper(ticker.queue, self._errands, ticker.telemetry, backoff, pace)
-        self._shares = Shares(means, self._hopper, lease, ticker.seats)
+        self._pace = pace = scheduler_loop.pace
+        backoff = Backoff(Random(scheduler_loop.owner))  # noqa: S311 - spreads tries, guards nothing; no owner has two runs
+        context = SchedulerContext(
+            scheduler_loop.stores,
+            scheduler_loop.clock,
+            scheduler_loop.telemetry,
+            scheduler_loop.executor,
+            scheduler_loop.layouts,
+            backoff,
+            pace,
+        )
+        self._background = context.background()
+        self._dispatcher = Dispatcher(scheduler_loop.queue, self._background, scheduler_loop.telemetry, backoff, pace)
+        self._assignment = ShardAssignment(context, self._dispatcher, lease, scheduler_loop.instances)
         self._renewed_ms = self._clock.monotonic_ms()
-        self._heartbeat_ms = self._renewed_ms + (0 if ticker.pace.loops else HEARTBEAT_MS)
+        self._heartbeat_ms = self._renewed_ms + (0 if scheduler_loop.pace.loops else HEARTBEAT_MS)
         self._report_ms = self._renewed_ms
         self._beating = False
         self._called = False
@@ -143,16 +155,16 @@ class _Reign:
         monotonic = self._clock.monotonic_ms()
         if monotonic - self._renewed_ms > LET_GO_MS:
             return End.LET_GO
-        if self._ticker.is_off():
+        if self._scheduler_loop.is_off():
             return End.SKEWED
-        self._errands.collect()
+        self._background.collect()
         self._heartbeat(monotonic)
         now = self._clock.now_ms()
-        self._shares.work(now)
-        self._hopper.fire(now)
+        self._assignment.work(now)
+        self._dispatcher.fire(now)
         self._report(monotonic)
         if not self._pace.loops:
-            through = self._shares.through and not self._errands.busy
+            through = self._assignment.through and not self._background.busy
             return End.DONE if through or remaining_ms < LAST_CALL_MS else None
         return End.HANDED_OVER if self._must_yield(remaining_ms) else None
 
@@ -167,34 +179,34 @@ class _Reign:
             self._renewed_ms = monotonic
             self._lease = lease
 
-        mark = self._shares.mark(self._clock.now_ms())
-        control = self._ticker.stores.control
-        self._errands.start(lambda: control.renew(self._lease, mark if mark.shards else None), done)
+        mark = self._assignment.mark(self._clock.now_ms())
+        control = self._scheduler_loop.stores.control
+        self._background.start(lambda: control.renew(self._lease, mark if mark.shards else None), done)
 
     def _report(self, monotonic: int) -> None:
         """Hands on what was counted; and says how many shards there are to be, in case that was changed."""
         if monotonic >= self._report_ms:
             self._report_ms = monotonic + MINUTE_MS
-            ticker = self._ticker
-            ticker.telemetry.flush()
-            self._errands.start(lambda: ticker.layouts.adopt(ticker.telemetry), lambda _: None)
+            scheduler_loop = self._scheduler_loop
+            scheduler_loop.telemetry.flush()
+            self._background.start(lambda: scheduler_loop.layouts.adopt(scheduler_loop.telemetry), lambda _: None)
 
     def _must_yield(self, remaining_ms: int) -> bool:
         """Whether a successor stands ready: called because the deadline nears, or because it runs newer code."""
-        seat = self._ticker.seat
-        near = remaining_ms < HAND_OVER_MS + seat * STAGGER_MS
+        instance = self._scheduler_loop.instance
+        near = remaining_ms < HAND_OVER_MS + instance * STAGGER_MS
         if near and not self._called:
             self._called = True
-            self._errands.start(lambda: self._ticker.launcher.launch(seat), lambda _: None)
+            self._background.start(lambda: self._scheduler_loop.launcher.launch(instance), lambda _: None)
         candidate = self._lease.candidate
-        awaited = candidate is not None and (near or candidate != self._ticker.version)
+        awaited = candidate is not None and (near or candidate != self._scheduler_loop.version)
         return awaited or remaining_ms < LAST_CALL_MS
 
     def _yield(self) -> Generator[int, None, None]:
-        """Lets what is under way become durable, vacates the shards and gives the seat up."""
+        """Lets what is under way become durable, vacates the shards and gives the instance up."""
         until = self._clock.monotonic_ms() + _YIELD_MS
-        while not self._shares.leave_all(self._clock.now_ms()) and self._clock.monotonic_ms() < until:
-            self._errands.collect()
+        while not self._assignment.leave_all(self._clock.now_ms()) and self._clock.monotonic_ms() < until:
+            self._background.collect()
             self._heartbeat(self._clock.monotonic_ms())
             yield self._clock.now_ms() + _YIELD_TICK_MS
-        self._ticker.stores.control.release(self._lease)
+        self._scheduler_loop.stores.control.release(self._lease)

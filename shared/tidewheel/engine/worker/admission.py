@@ -17,17 +17,17 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.outcome import deadline_ms
 from tidewheel.domain.executions.states import State, Stop
-from tidewheel.domain.executions.transitions import parked
+from tidewheel.domain.executions.transitions import with_wait_reason
 from tidewheel.domain.fleet.circuit import Phase, circuit_key, sign
-from tidewheel.domain.fleet.permit import Place
+from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.fleet.recheck import look_again_ms
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.domain.limits import CAP_LOOK_MOST_MS
-from tidewheel.domain.wheel.entries import Waiting
-from tidewheel.engine.worker.circuit_breaker import Breaker
-from tidewheel.engine.worker.concurrency_limiter import Caps
-from tidewheel.engine.worker.disposition import Fate, Handled
+from tidewheel.domain.limits import PERMIT_RECHECK_MOST_MS
+from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
+from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
+from tidewheel.engine.worker.disposition import Action, Disposition
 from tidewheel.ports import Clock, Executions, Telemetry
 
 
@@ -47,7 +47,7 @@ class Wait:
 
 
 @dataclass(slots=True)
-class Pass:
+class Admission:
     """An execution may begin: what it has for as long as it runs. To be used as a context, which gives it back.
 
     Args:
@@ -61,20 +61,20 @@ class Pass:
         stop: Why it was told to end, if it was.
     """
 
-    admission: Admission
+    admission: AdmissionControl
     tenant: str
     claim: str
     circuit: str
-    place: Place | None = None
+    permit: Permit | None = None
     probing: bool = False
     answer: Answer | None = None
     stop: Stop | None = None
 
     def renew(self, until_ms: int) -> bool:
-        """Draws out what it has, before its execution's lease is drawn out so far; False if another has it by now.
+        """Extends what it has, before its execution's lease is extended so far; False if another has it by now.
 
         Raises:
-            PortError: It may be drawn out or not.
+            PortError: It may be extended or not.
         """
         return self.admission.renew(self, until_ms)
 
@@ -88,7 +88,7 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class AdmissionControl:
     """One per process: it remembers what it learns of targets and tenants.
 
     Args:
@@ -101,15 +101,15 @@ class Admission:
     """
 
     executions: Executions
-    breaker: Breaker
-    caps: Caps
+    breaker: CircuitBreaker
+    limiter: ConcurrencyLimiter
     clock: Clock
     telemetry: Telemetry
-    put: Callable[[Waiting, int], None] = field(repr=False)
+    put: Callable[[ExecutionEntry, int], None] = field(repr=False)
 
     def enter(
         self, claim: Execution, record: Execution | None, dispatch: Dispatch, job: Job
-    ) -> Pass | Execution | Handled:
+    ) -> Admission | Execution | Disposition:
         """Lets an execution begin that is about to be claimed, or has it wait.
 
         Args:
@@ -119,14 +119,14 @@ class Admission:
             job: Its job.
 
         Returns:
-            A pass: it may be claimed. ``Handled``: it waits, and its message is not needed any more. A record: the
+            A pass: it may be claimed. ``Disposition``: it waits, and its message is not needed any more. A record: the
             execution stands otherwise than was thought, so it must be judged anew.
 
         Raises:
             PortError: A store failed; the message must come back.
         """
         key = circuit_key(job.definition.target) if self.breaker.watches else ""
-        entered = Pass(self, claim.tenant, f"{claim.id}#{claim.holder}", key)
+        entered = Admission(self, claim.tenant, f"{claim.id}#{claim.holder}", key)
         try:
             wait = self._admit(entered, claim, record or dispatch.blank())
         except BaseException:
@@ -135,19 +135,19 @@ class Admission:
         if wait is None:
             return entered
         self.leave(entered)
-        return self._park(wait, record or dispatch.blank(), dispatch, job)
+        return self._wait_for_turn(wait, record or dispatch.blank(), dispatch, job)
 
-    def _admit(self, entered: Pass, claim: Execution, record: Execution) -> Wait | None:
+    def _admit(self, entered: Admission, claim: Execution, record: Execution) -> Wait | None:
         """Looks at the circuit first: that costs least; then takes a place; then, if it is one, sends the probe."""
         now, key = self.clock.now_ms(), entered.circuit
         circuit = self.breaker.circuit(entered.tenant, key) if key else None
         if circuit is not None and circuit.phase(now) in (Phase.OPEN, Phase.PROBED):
             return self._wait_for_circuit(circuit.come_back_ms(claim.id, now), key)
-        cap = self.caps.cap(entered.tenant)
+        cap = self.limiter.cap(entered.tenant)
         if cap is not None:
-            entered.place = self.caps.take(entered.tenant, entered.claim, claim.lease_until_ms)
-            if entered.place is None:
-                again_ms = look_again_ms(claim.id, _since_ms(record), now, CAP_LOOK_MOST_MS)
+            entered.permit = self.limiter.take(entered.tenant, entered.claim, claim.lease_until_ms)
+            if entered.permit is None:
+                again_ms = look_again_ms(claim.id, _since_ms(record), now, PERMIT_RECHECK_MOST_MS)
                 return Wait(again_ms, f"waits until fewer than {cap} executions of its tenant run", "cap")
         if circuit is None or circuit.phase(now) is Phase.CLOSED:
             return None
@@ -161,38 +161,39 @@ class Admission:
     def _wait_for_circuit(until_ms: int, key: str) -> Wait:
         return Wait(until_ms, f"waits until {key} works again", "circuit")
 
-    def _park(self, wait: Wait, own: Execution, dispatch: Dispatch, job: Job) -> Execution | Handled:
+    def _wait_for_turn(self, wait: Wait, own: Execution, dispatch: Dispatch, job: Job) -> Execution | Disposition:
         """Record, entry, and then the message: a crash before the last brings it back, and all is done again.
 
         The record of an attempt whose worker vanished says that it runs, and is left to whoever takes it over.
         """
         now = self.clock.now_ms()
         if own.state is not State.RUNNING and (own.version == 0 or own.reason != wait.reason):
-            standing = self.executions.swap(parked(own, wait.reason), own.version or None)
+            standing = self.executions.swap(with_wait_reason(own, wait.reason), own.version or None)
             if standing is not None:
                 return standing
         due_ms = min(wait.until_ms, deadline_ms(own, job))
         self.put(
-            Waiting(own.tenant, own.id, dispatch.attempt, own.generation, due_ms, job.route, Precision.NORMAL), now
+            ExecutionEntry(own.tenant, own.id, dispatch.attempt, own.generation, due_ms, job.route, Precision.NORMAL),
+            now,
         )
         self.telemetry.count("waiting", reason=wait.what)
-        return Handled(Fate.DELETE, "waiting")
+        return Disposition(Action.ACK, "waiting")
 
-    def renew(self, entered: Pass, until_ms: int) -> bool:
+    def renew(self, entered: Admission, until_ms: int) -> bool:
         """See ``Pass.renew``."""
-        if entered.place is not None and not self.caps.draw_out(entered.place, until_ms):
+        if entered.permit is not None and not self.limiter.extend(entered.permit, until_ms):
             return False
         if not entered.probing:
             return True
-        return self.breaker.draw_out(entered.tenant, entered.circuit, entered.claim, until_ms)
+        return self.breaker.extend(entered.tenant, entered.circuit, entered.claim, until_ms)
 
-    def leave(self, entered: Pass) -> None:
+    def leave(self, entered: Admission) -> None:
         """Gives back what an execution had, and tells its circuit how the call went."""
         if entered.circuit and (entered.probing or entered.answer is not None):
             seen = sign(entered.answer, entered.stop)
             self.breaker.tell(entered.tenant, entered.circuit, seen, entered.claim)
-        if entered.place is not None:
-            self.caps.leave(entered.place)
+        if entered.permit is not None:
+            self.limiter.leave(entered.permit)
 
 
 def _since_ms(record: Execution) -> int:

@@ -17,7 +17,7 @@ _LONGEST_CHARACTER = 4
 _DROPPED = b"\n[the log is longer; the rest was dropped]\n"
 
 
-class OpenProgress:
+class OpenCallProgress:
     """``ports.Progress``, with the worker's end of it.
 
     Args:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.fleet.circuit import Circuit, Phase, Sign, Tolerance
 from tidewheel.domain.limits import CIRCUIT_FRESH_MS
-from tidewheel.ports import Circuits, Clock, Lost, PortError, Telemetry
+from tidewheel.ports import Circuits, Clock, Fenced, PortError, Telemetry
 
 _TRIES = 4
 _MOST_KNOWN = 10_000
@@ -18,7 +18,7 @@ _MOST_KNOWN = 10_000
 _Key = tuple[str, str]
 
 
-class Breaker:
+class CircuitBreaker:
     """One per process.
 
     Args:
@@ -54,7 +54,7 @@ class Breaker:
             return self._note(self._circuits.get(tenant, key) or Circuit(tenant, key))
         except Unreadable as error:
             self._telemetry.count("unreadable")
-            self._telemetry.alarm("a circuit counts as closed that cannot be read", circuit=key, error=str(error))
+            self._telemetry.error("a circuit counts as closed that cannot be read", circuit=key, error=str(error))
             return self._note(Circuit(tenant, key))
 
     def probe(self, circuit: Circuit, claim: str, until_ms: int) -> Circuit | None:
@@ -70,8 +70,8 @@ class Breaker:
         """
         return self._write(circuit.probed(claim, until_ms, self._clock.now_ms()))
 
-    def draw_out(self, tenant: str, key: str, claim: str, until_ms: int) -> bool:
-        """Draws out a probe's lease; False if it has ended, and another may be under way."""
+    def extend(self, tenant: str, key: str, claim: str, until_ms: int) -> bool:
+        """Extends a probe's lease; False if it has ended, and another may be under way."""
         circuit = self._last(tenant, key)
         for _ in range(_TRIES):
             if circuit.probe != claim:
@@ -97,7 +97,7 @@ class Breaker:
             self._tell(self._last(tenant, key), seen, claim)
         except (PortError, Unreadable) as error:
             self._telemetry.count("circuit_not_told")
-            self._telemetry.note("a circuit was not told how a call went", circuit=key, problem=str(error))
+            self._telemetry.info("a circuit was not told how a call went", circuit=key, problem=str(error))
 
     def _tell(self, circuit: Circuit, seen: Sign, claim: str) -> None:
         for _ in range(_TRIES):
@@ -117,16 +117,16 @@ class Breaker:
         phases = before.open_until_ms > 0, after.open_until_ms > 0
         if after.phase(now) is Phase.OPEN:
             self._telemetry.count("circuit_opened")
-            self._telemetry.note("a circuit opened", tenant=after.tenant, circuit=after.key, failures=after.failures)
+            self._telemetry.info("a circuit opened", tenant=after.tenant, circuit=after.key, failures=after.failures)
         elif phases == (True, False):
             self._telemetry.count("circuit_closed")
-            self._telemetry.note("a circuit closed", tenant=after.tenant, circuit=after.key)
+            self._telemetry.info("a circuit closed", tenant=after.tenant, circuit=after.key)
 
     def _write(self, new: Circuit) -> Circuit | None:
         """None if it was written, else what stands."""
         try:
             standing = self._circuits.swap(new)
-        except Lost:
+        except Fenced:
             standing = Circuit(new.tenant, new.key)  # its time to live was over
         self._note(standing or new)
         return standing

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from tidewheel.domain.fleet.permit import Place, cap_of, free_numbers
+from tidewheel.domain.fleet.permit import Permit, free_numbers, limit_of
 from tidewheel.domain.ids import stable_hash
-from tidewheel.domain.limits import CAP_FULL_MS
-from tidewheel.ports import Clock, Places, PortError, Telemetry
+from tidewheel.domain.limits import PERMITS_TAKEN_MS
+from tidewheel.ports import Clock, Permits, PortError, Telemetry
 
 _TRIES = 3
 """Free places that are tried after a look at all of them; others take them at the same time."""
 
 
-class Caps:
+class ConcurrencyLimiter:
     """One per process.
 
     Args:
@@ -29,19 +29,19 @@ class Caps:
         caps: How many executions may run at once, by tenant, or ``place.EVERYONE``; who has no cap needs no place.
     """
 
-    def __init__(self, places: Places, clock: Clock, telemetry: Telemetry, caps: Mapping[str, int]) -> None:
-        self._places = places
+    def __init__(self, permits: Permits, clock: Clock, telemetry: Telemetry, limiter: Mapping[str, int]) -> None:
+        self._permits = permits
         self._clock = clock
         self._telemetry = telemetry
-        self._caps = caps
+        self._caps = limiter
         self._left: defaultdict[str, list[int]] = defaultdict(list)  # by this process, which may take them again unseen
         self._full_until_ms: dict[str, int] = {}
 
     def cap(self, tenant: str) -> int | None:
         """How many of a tenant's executions may run at once; None: any number."""
-        return cap_of(self._caps, tenant)
+        return limit_of(self._caps, tenant)
 
-    def take(self, tenant: str, claim: str, until_ms: int) -> Place | None:
+    def take(self, tenant: str, claim: str, until_ms: int) -> Permit | None:
         """Takes a place of a tenant that has a cap; None if all are taken.
 
         Args:
@@ -54,16 +54,16 @@ class Caps:
         """
         cap = self.cap(tenant)
         assert cap is not None
-        if place := self._first(self._remembered(tenant, cap), tenant, claim, until_ms):
-            return place
+        if permit := self._first(self._remembered(tenant, cap), tenant, claim, until_ms):
+            return permit
         if self._clock.monotonic_ms() < self._full_until_ms.get(tenant, 0):
             return None
-        free = list(free_numbers(self._places.all(tenant), cap, self._clock.now_ms()))
+        free = list(free_numbers(self._permits.all(tenant), cap, self._clock.now_ms()))
         start = stable_hash(claim) % len(free) if free else 0
-        if place := self._first([*free[start:], *free[:start]][:_TRIES], tenant, claim, until_ms):
-            return place
+        if permit := self._first([*free[start:], *free[:start]][:_TRIES], tenant, claim, until_ms):
+            return permit
         if not free:
-            self._full_until_ms[tenant] = self._clock.monotonic_ms() + CAP_FULL_MS
+            self._full_until_ms[tenant] = self._clock.monotonic_ms() + PERMITS_TAKEN_MS
         return None
 
     def _remembered(self, tenant: str, cap: int) -> Iterator[int]:
@@ -75,23 +75,25 @@ class Caps:
         if number < cap:
             yield number
 
-    def _first(self, numbers: Iterable[int], tenant: str, claim: str, until_ms: int) -> Place | None:
+    def _first(self, numbers: Iterable[int], tenant: str, claim: str, until_ms: int) -> Permit | None:
         for number in numbers:
-            place = Place(tenant, number, claim, until_ms)
-            if self._places.take(place, self._clock.now_ms()):
-                return place
+            permit = Permit(tenant, number, claim, until_ms)
+            if self._permits.take(permit, self._clock.now_ms()):
+                return permit
         return None
 
-    def draw_out(self, place: Place, until_ms: int) -> bool:
-        """Draws out a place's lease; False if another has it."""
-        return self._places.hold(Place(place.tenant, place.number, place.holder, until_ms))
+    def extend(self, permit: Permit, until_ms: int) -> bool:
+        """Extends a place's lease; False if another has it."""
+        return self._permits.hold(Permit(permit.tenant, permit.number, permit.holder, until_ms))
 
-    def leave(self, place: Place) -> None:
+    def leave(self, permit: Permit) -> None:
         """Frees a place. If that fails it is free when its lease is over."""
         try:
-            self._places.leave(place)
+            self._permits.leave(permit)
         except PortError as error:
             self._telemetry.count("place_not_left")
-            self._telemetry.note("a place is free only when its lease is over", place=place.number, problem=str(error))
+            self._telemetry.info(
+                "a place is free only when its lease is over", permit=permit.number, problem=str(error)
+            )
             return
-        self._left[place.tenant].append(place.number)
+        self._left[permit.tenant].append(permit.number)

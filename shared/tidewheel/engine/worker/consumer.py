@@ -11,9 +11,9 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.engine.common.clock_guard import ClockGuard
-from tidewheel.engine.worker.disposition import Fate, Handled
+from tidewheel.engine.worker.disposition import Action, Disposition
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
-from tidewheel.engine.worker.runner import Run
+from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import SEND_BATCH, PortError, Queue, Received, Telemetry
 
 _FIRST_DELAY_MS = 2 * SECOND_MS
@@ -23,7 +23,7 @@ _NEIGHBOURS_S = HIDDEN_MS / SECOND_MS / 2
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Consumer:
     """The worker's side of a queue.
 
     Args:
@@ -34,7 +34,7 @@ class Batch:
         guard: Says whether this machine's clock is fit for it; while it is not, every message is left to others.
     """
 
-    run: Run
+    run: Runner
     queue: Queue
     telemetry: Telemetry
     read: Callable[[str], Dispatch]
@@ -53,12 +53,12 @@ class Batch:
         """
         self._at_once(messages, lambda route, receipts: self.queue.hide(route, receipts, HIDDEN_MS))
         running = {self._threads.submit(self.one, message): message for message in messages}
-        gone: set[Future[Handled]] = set()
+        gone: set[Future[Disposition]] = set()
         while left := wait(running, _NEIGHBOURS_S).not_done:
-            over = {done for done in running.keys() - left - gone if done.result().fate is Fate.DELETE}
+            over = {done for done in running.keys() - left - gone if done.result().action is Action.ACK}
             self._at_once([running[done] for done in over], self.queue.delete)
             gone |= over
-        return [message.id for done, message in running.items() if done.result().fate is not Fate.DELETE]
+        return [message.id for done, message in running.items() if done.result().action is not Action.ACK]
 
     def _at_once(self, messages: Sequence[Received], act: Callable[[Route, Sequence[str]], None]) -> None:
         """Does something with messages, in one request per route; if it fails, they show again sooner or later."""
@@ -69,37 +69,37 @@ class Batch:
             try:
                 act(route, receipts)
             except PortError as error:
-                self.telemetry.note("messages are hidden for too long, or too shortly", problem=str(error))
+                self.telemetry.info("messages are hidden for too long, or too shortly", problem=str(error))
 
-    def one(self, message: Received) -> Handled:
+    def one(self, message: Received) -> Disposition:
         """Runs one message, and hides it from others for as long as it is not wanted yet if it must come back."""
-        handled = self._guarded(message)
-        if handled.fate is not Fate.DELETE:
-            self._postpone(message, handled.delay_ms)
-        return handled
+        disposition = self._guarded(message)
+        if disposition.action is not Action.ACK:
+            self._retry_later(message, disposition.delay_ms)
+        return disposition
 
-    def _guarded(self, message: Received) -> Handled:
+    def _guarded(self, message: Received) -> Disposition:
         """One bad message must not keep its neighbours from being deleted, whatever is wrong with it."""
         if self.guard is not None and self.guard.refusal():
             self.telemetry.count("handled", outcome="clock")
-            return Handled(Fate.POSTPONE, "clock", _again_ms(message))
+            return Disposition(Action.RETRY_LATER, "clock", _again_ms(message))
         try:
             return self.run.handle(self.read(message.body), message)
         except (PortError, DomainError) as error:
             problem = type(error).__name__
-            self.telemetry.alarm("a message comes back", message_id=message.id, problem=str(error))
+            self.telemetry.error("a message comes back", message_id=message.id, problem=str(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours; SQS redelivers, then keeps it as a dead letter
             problem = type(error).__name__
-            self.telemetry.alarm("a message met an unexpected fault", message_id=message.id, problem=str(error))
+            self.telemetry.error("a message met an unexpected fault", message_id=message.id, problem=str(error))
         self.telemetry.count("message_failed", problem=problem)
-        return Handled(Fate.POSTPONE, "failed", _again_ms(message))
+        return Disposition(Action.RETRY_LATER, "failed", _again_ms(message))
 
-    def _postpone(self, message: Received, delay_ms: int) -> None:
+    def _retry_later(self, message: Received, delay_ms: int) -> None:
         """Brings a message back sooner than its visibility time-out would; if that fails, it comes then."""
         try:
-            self.queue.postpone(message.route, message.receipt, delay_ms)
+            self.queue.retry_later(message.route, message.receipt, delay_ms)
         except PortError as error:
-            self.telemetry.note("a message comes back late", message_id=message.id, problem=str(error))
+            self.telemetry.info("a message comes back late", message_id=message.id, problem=str(error))
 
 
 def _again_ms(message: Received) -> int:

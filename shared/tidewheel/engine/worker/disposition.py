@@ -8,15 +8,15 @@ from enum import StrEnum
 from tidewheel.domain.limits import SECOND_MS
 
 
-class Fate(StrEnum):
+class Action(StrEnum):
     """What becomes of the message."""
 
-    DELETE = "delete"
-    POSTPONE = "postpone"
+    ACK = "ack"
+    RETRY_LATER = "retry_later"
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
+class Disposition:
     """What the worker is to do with a message, and why.
 
     Args:
@@ -25,10 +25,10 @@ class Handled:
         delay_ms: In how long it should come back.
     """
 
-    fate: Fate
+    action: Action
     why: str
     delay_ms: int = 0
 
 
-CONTENDED = Handled(Fate.POSTPONE, "contended", SECOND_MS)
+CONTENDED = Disposition(Action.RETRY_LATER, "contended", SECOND_MS)
 """Others wrote what this message's worker was about to write: it comes back and finds what they left."""

@@ -13,8 +13,8 @@ from tidewheel.domain.executions.states import Stop
 from tidewheel.domain.executions.transitions import renewed
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import LEASE_MS, RENEW_MS, SECOND_MS, STOP_MS, TAKEOVER_GRACE_MS
-from tidewheel.engine.worker.call_progress import OpenProgress
-from tidewheel.ports import Clock, Executions, Logs, Lost, PortError, Queue, Received, Telemetry
+from tidewheel.engine.worker.call_progress import OpenCallProgress
+from tidewheel.ports import Clock, Executions, Fenced, Logs, PortError, Queue, Received, Telemetry
 
 TICK_MS = 250
 """How often the keeper looks at what it holds."""
@@ -24,7 +24,7 @@ may take over."""
 
 
 @dataclass(slots=True)
-class Tenure:
+class HeldLease:
     """One call that is under way.
 
     Args:
@@ -35,12 +35,12 @@ class Tenure:
         heartbeat_ms: How long it may be silent; 0: for ever.
         renew_ms: When its lease is renewed next.
         parts: How many parts of its log are stored.
-        renewals: What is drawn out before its lease is, and so ends no sooner: each is told until when (ms), and
+        renewals: What is extended before its lease is, and so ends no sooner: each is told until when (ms), and
             answers whether it is still the call's own.
     """
 
     record: Execution
-    progress: OpenProgress
+    progress: OpenCallProgress
     message: Received | None
     until_ms: int
     heartbeat_ms: int
@@ -51,7 +51,7 @@ class Tenure:
     storing: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Keeper:
+class LeaseRenewer:
     """One per process. ``watch`` runs on a thread of its own; in virtual time ``tick`` is called instead."""
 
     def __init__(
@@ -69,42 +69,42 @@ class Keeper:
         self._clock = clock
         self._telemetry = telemetry
         self._executor = executor
-        self._tenures: dict[int, Tenure] = {}
+        self._held_leases: dict[int, HeldLease] = {}
         self._some = threading.Event()
         self._changing = threading.Lock()
         self._draining = False
 
-    def hold(self, claim: Execution, job: Job, message: Received | None, timeout_ms: int) -> Tenure:
+    def hold(self, claim: Execution, job: Job, message: Received | None, timeout_ms: int) -> HeldLease:
         """Begins to hold an execution whose call starts now."""
         now = self._clock.now_ms()
-        progress = OpenProgress(self._clock, claim.checkpoint)
+        progress = OpenCallProgress(self._clock, claim.checkpoint)
         heartbeat_ms = job.definition.heartbeat_ms
-        tenure = Tenure(claim, progress, message, now + timeout_ms, heartbeat_ms, now + RENEW_MS)
+        held = HeldLease(claim, progress, message, now + timeout_ms, heartbeat_ms, now + RENEW_MS)
         with self._changing:
-            self._tenures[id(tenure)] = tenure
+            self._held_leases[id(held)] = held
             self._some.set()
         if self._draining or now >= claim.lease_until_ms - STOP_MS:
             progress.stop(Stop.DRAINED)  # one that was suspended since its claim does not even begin, and hands over:
-        self._judge(tenure, now)  # its message may be gone, dropped by whoever got it before the claim landed
-        return tenure
+        self._judge(held, now)  # its message may be gone, dropped by whoever got it before the claim landed
+        return held
 
-    def release(self, tenure: Tenure) -> None:
+    def release(self, held: HeldLease) -> None:
         """Lets go: the call has returned. A renewal that is on its way finds its version gone, or is found."""
         with self._changing:  # or who begins to hold between the look and the clearing would not be watched
-            self._tenures.pop(id(tenure), None)
-            if not self._tenures:
+            self._held_leases.pop(id(held), None)
+            if not self._held_leases:
                 self._some.clear()
 
     def drain(self) -> None:
         """Tells every call to end so that another worker goes on, those that are yet to begin as well."""
         self._draining = True
-        for tenure in list(self._tenures.values()):
-            tenure.progress.stop(Stop.DRAINED)
+        for held in list(self._held_leases.values()):
+            held.progress.stop(Stop.DRAINED)
 
     @property
     def held(self) -> int:
         """How many calls are under way."""
-        return len(self._tenures)
+        return len(self._held_leases)
 
     def watch(self) -> None:
         """Ticks while anything is held; for ever."""
@@ -113,82 +113,82 @@ class Keeper:
             try:
                 self.tick()
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end every lease of this worker
-                self._telemetry.alarm("the keeper met an unexpected fault", problem=str(error))
+                self._telemetry.error("the keeper met an unexpected fault", problem=str(error))
             self._clock.sleep(TICK_MS)
 
     def tick(self) -> None:
         """Looks at each call: whether it may go on, and whether its lease is to be renewed."""
         now = self._clock.now_ms()
-        for tenure in list(self._tenures.values()):
-            self._judge(tenure, now)
-            if now >= tenure.renew_ms and not tenure.renewing:
-                tenure.renewing = True
-                self._executor.submit(self._renew, tenure)
+        for held in list(self._held_leases.values()):
+            self._judge(held, now)
+            if now >= held.renew_ms and not held.renewing:
+                held.renewing = True
+                self._executor.submit(self._renew, held)
 
-    def _judge(self, tenure: Tenure, now: int) -> None:
-        progress = tenure.progress
-        if now >= tenure.record.lease_until_ms - STOP_MS:
+    def _judge(self, held: HeldLease, now: int) -> None:
+        progress = held.progress
+        if now >= held.record.lease_until_ms - STOP_MS:
             progress.stop(Stop.LOST)
-        elif now >= tenure.until_ms:
+        elif now >= held.until_ms:
             progress.stop(Stop.TIMED_OUT)
-        elif tenure.heartbeat_ms and progress.silent_ms >= tenure.heartbeat_ms:
+        elif held.heartbeat_ms and progress.silent_ms >= held.heartbeat_ms:
             progress.stop(Stop.SILENT)
 
-    def _renew(self, tenure: Tenure) -> None:
+    def _renew(self, held: HeldLease) -> None:
         try:
-            self._draw_out(tenure)
-            self.store_log(tenure, last=False)
-            self._hide(tenure)
+            self._extend(held)
+            self.store_log(held, last=False)
+            self._hide(held)
         except Exception as error:  # noqa: BLE001 - nobody looks at what this thread raises
-            self._telemetry.alarm("a renewal met an unexpected fault", execution=tenure.record.id, problem=str(error))
+            self._telemetry.error("a renewal met an unexpected fault", execution=held.record.id, problem=str(error))
         finally:
-            tenure.renewing = False
+            held.renewing = False
 
-    def _draw_out(self, tenure: Tenure) -> None:
-        record, now = tenure.record, self._clock.now_ms()
-        tenure.renew_ms = now + SECOND_MS
+    def _extend(self, held: HeldLease) -> None:
+        record, now = held.record, self._clock.now_ms()
+        held.renew_ms = now + SECOND_MS
         try:
-            if not all(renew(now + LEASE_MS) for renew in tenure.renewals):
-                tenure.progress.stop(Stop.LOST)
+            if not all(renew(now + LEASE_MS) for renew in held.renewals):
+                held.progress.stop(Stop.LOST)
                 return
-            new = renewed(record, tenure.progress.restored, now)
+            new = renewed(record, held.progress.restored, now)
             standing = self._executions.swap(new, record.version)
-        except Lost:
-            tenure.progress.stop(Stop.LOST)
+        except Fenced:
+            held.progress.stop(Stop.LOST)
             return
         except PortError as error:
             self._telemetry.count("renewal_failed")
-            self._telemetry.note("a lease could not be renewed yet", execution=record.id, problem=str(error))
+            self._telemetry.info("a lease could not be renewed yet", execution=record.id, problem=str(error))
             return
         if standing is None:
-            tenure.record, tenure.renew_ms = new, now + RENEW_MS
+            held.record, held.renew_ms = new, now + RENEW_MS
         elif is_held_by(standing, record):  # someone wrote a wish on it: it is renewed again, from there
-            tenure.record, tenure.renew_ms = standing, now
+            held.record, held.renew_ms = standing, now
         else:
-            tenure.progress.stop(Stop.LOST)
-        if tenure.record.cancel:
-            tenure.progress.stop(Stop.CANCELLED)
+            held.progress.stop(Stop.LOST)
+        if held.record.cancel:
+            held.progress.stop(Stop.CANCELLED)
 
-    def _hide(self, tenure: Tenure) -> None:
+    def _hide(self, held: HeldLease) -> None:
         """Keeps the message from others; if that fails, they find the execution busy."""
-        message = tenure.message
-        if message is None or tenure.progress.stopping is Stop.LOST:
+        message = held.message
+        if message is None or held.progress.stopping is Stop.LOST:
             return
         try:
             self._queue.hide(message.route, [message.receipt], HIDDEN_MS)
         except PortError as error:
-            self._telemetry.note("a message may come back early", message_id=message.id, problem=str(error))
+            self._telemetry.info("a message may come back early", message_id=message.id, problem=str(error))
 
-    def store_log(self, tenure: Tenure, *, last: bool) -> None:
+    def store_log(self, held: HeldLease, *, last: bool) -> None:
         """Stores what the call has written since; a failure costs that part, and never the run."""
-        with tenure.storing:
-            data = tenure.progress.take_log(last=last)
+        with held.storing:
+            data = held.progress.take_log(last=last)
             if not data:
                 return
-            record = tenure.record
+            record = held.record
             try:
-                self._logs.append(record.tenant, record.id, record.attempt, tenure.parts, data)
+                self._logs.append(record.tenant, record.id, record.attempt, held.parts, data)
             except PortError as error:
                 self._telemetry.count("log_lost")
-                self._telemetry.alarm("a part of a log is lost", execution=record.id, problem=str(error))
-            tenure.parts += 1
+                self._telemetry.error("a part of a log is lost", execution=record.id, problem=str(error))
+            held.parts += 1

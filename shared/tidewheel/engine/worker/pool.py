@@ -18,11 +18,11 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from tidewheel.domain.fleet.route import PRIORITIES, Route
-from tidewheel.domain.fleet.worker_slots import Slots
+from tidewheel.domain.fleet.worker_slots import WorkerSlots
 from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
 from tidewheel.engine.common.backoff import Backoff
-from tidewheel.engine.worker.consumer import Batch
-from tidewheel.engine.worker.disposition import Fate
+from tidewheel.engine.worker.consumer import Consumer
+from tidewheel.engine.worker.disposition import Action
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
 from tidewheel.ports import SEND_BATCH, Clock, PortError, Queue, Received
 
@@ -72,8 +72,8 @@ class Pool:
     def __init__(
         self,
         pool: str,
-        slots: Slots,
-        batch: Batch,
+        slots: WorkerSlots,
+        batch: Consumer,
         inbox: Queue,
         clock: Clock,
         backoff: Backoff,
@@ -164,7 +164,7 @@ class Pool:
             try:
                 messages = act()
             except Exception as error:  # noqa: BLE001 - a fault of ours must not leave a priority unheard for ever
-                self._telemetry.alarm("a listener met an unexpected fault", pool=self._pool, problem=str(error))
+                self._telemetry.error("a listener met an unexpected fault", pool=self._pool, problem=str(error))
                 self._clock.sleep(LISTEN_MS)
             finally:
                 self._events.put(_Heard(priority, messages))
@@ -188,7 +188,7 @@ class Pool:
 
     def _refused(self, priority: str, error: PortError) -> None:
         self._telemetry.count("receive_failed", priority=priority)
-        self._telemetry.note("a queue gives nothing at present", pool=self._pool, priority=priority, problem=str(error))
+        self._telemetry.info("a queue gives nothing at present", pool=self._pool, priority=priority, problem=str(error))
 
     def _unfit(self) -> bool:
         return self._batch.guard is not None and bool(self._batch.guard.refusal())
@@ -200,7 +200,7 @@ class Pool:
             try:
                 self._batch.queue.waiting(Route(self._pool, PRIORITIES[0]))
             except PortError as error:
-                self._telemetry.note("a queue gives nothing at present", pool=self._pool, problem=str(error))
+                self._telemetry.info("a queue gives nothing at present", pool=self._pool, problem=str(error))
             self._clock.sleep(LISTEN_MS)
             return ()
 
@@ -238,7 +238,7 @@ class Pool:
         try:
             self._batch.queue.hide(message.route, [message.receipt], 0)
         except PortError as error:
-            self._telemetry.note("a message comes back late", message_id=message.id, problem=str(error))
+            self._telemetry.info("a message comes back late", message_id=message.id, problem=str(error))
 
     # --- work -----------------------------------------------------------------------------------------------------
 
@@ -249,10 +249,10 @@ class Pool:
     def _work(self, message: Received) -> None:
         unfinished = True
         try:
-            handled = self._batch.one(message)
-            if handled.fate is Fate.DELETE:
+            disposition = self._batch.one(message)
+            if disposition.action is Action.ACK:
                 self._delete(message)
-            unfinished = handled.why in _UNFINISHED
+            unfinished = disposition.why in _UNFINISHED
         finally:
             self._events.put(_Ended(message.route.priority, unfinished))
 
@@ -260,7 +260,7 @@ class Pool:
         try:
             self._batch.queue.delete(message.route, [message.receipt])
         except PortError as error:  # it comes again, and finds that all is done
-            self._telemetry.note("a message could not be deleted", message_id=message.id, problem=str(error))
+            self._telemetry.info("a message could not be deleted", message_id=message.id, problem=str(error))
 
     def _flush(self) -> None:
         now = self._clock.monotonic_ms()
@@ -271,16 +271,16 @@ class Pool:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def _end(self) -> bool:
-        self._telemetry.note("the worker drains", pool=self._pool, running=self._running)
+        self._telemetry.info("the worker drains", pool=self._pool, running=self._running)
         self._wait(self._drain_ms, lambda: self._signals > 1)
         if self._running:
-            self._telemetry.note("the worker hands over", pool=self._pool, running=self._running)
-            self._batch.run.keeper.drain()
+            self._telemetry.info("the worker hands over", pool=self._pool, running=self._running)
+            self._batch.run.lease_renewer.drain()
             self._wait(HAND_OVER_MS, lambda: False)
         left = self._running + self._unfinished
         if left:
-            self._telemetry.alarm("not everything was handed over: leases have to end", pool=self._pool, left=left)
-        self._telemetry.note("the worker ends", pool=self._pool)
+            self._telemetry.error("not everything was handed over: leases have to end", pool=self._pool, left=left)
+        self._telemetry.info("the worker ends", pool=self._pool)
         self._telemetry.flush()
         return not left
 

@@ -11,25 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tidewheel.domain.executions.claiming import Verdict, is_held_by, judge
+from tidewheel.domain.executions.claiming import ClaimVerdict, is_held_by, judge
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.outcome import deadline_ms, outcome
 from tidewheel.domain.executions.overlap import replaced_by
 from tidewheel.domain.executions.states import Result, State, Stop
-from tidewheel.domain.executions.transitions import claimed, ended_unrun, finished, lost
+from tidewheel.domain.executions.transitions import claimed, ended_unrun, finished, with_lost_attempt
 from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS, Precision
 from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
-from tidewheel.domain.wheel.entries import Waiting
-from tidewheel.engine.common.immediate_dispatch import Direct
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.common.wheel_writer import Shelf
-from tidewheel.engine.ends.overlap_lock import Gate
-from tidewheel.engine.worker.admission import Admission, Pass
-from tidewheel.engine.worker.disposition import CONTENDED, Fate, Handled
-from tidewheel.engine.worker.lease_renewer import Keeper, Tenure
+from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.ends.overlap_lock import OverlapLock
+from tidewheel.engine.worker.admission import Admission, AdmissionControl
+from tidewheel.engine.worker.disposition import CONTENDED, Action, Disposition
+from tidewheel.engine.worker.lease_renewer import HeldLease, LeaseRenewer
 from tidewheel.ports import Call, Caller, Clock, Entropy, Executions, Jobs, Locks, Received, Telemetry, Wheel
 
 _TRIES = 4
@@ -49,7 +49,7 @@ class _Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Runner:
     """The worker's flow."""
 
     jobs: Jobs
@@ -59,17 +59,17 @@ class Run:
     clock: Clock
     entropy: Entropy
     telemetry: Telemetry
-    layouts: Layouts
+    layouts: LayoutCache
     locks: Locks
-    keeper: Keeper
-    admission: Admission
-    direct: Direct | None = None
+    lease_renewer: LeaseRenewer
+    admission: AdmissionControl
+    immediate: ImmediateDispatch | None = None
 
     @property
-    def _gate(self) -> Gate:
-        return Gate(self.executions, self.locks, self.clock, self.telemetry, self._put)
+    def _overlap_lock(self) -> OverlapLock:
+        return OverlapLock(self.executions, self.locks, self.clock, self.telemetry, self._put)
 
-    def handle(self, dispatch: Dispatch, message: Received | None = None) -> Handled:
+    def handle(self, dispatch: Dispatch, message: Received | None = None) -> Disposition:
         """Runs what a message asks for, unless it was done, is being done, or is not wanted any more.
 
         Args:
@@ -79,11 +79,11 @@ class Run:
         Raises:
             PortError: A store failed; the message must come back.
         """
-        handled = self._handle(_Delivery(dispatch, message, self.clock.now_ms()))
-        self.telemetry.count("handled", outcome=handled.why)
-        return handled
+        disposition = self._handle(_Delivery(dispatch, message, self.clock.now_ms()))
+        self.telemetry.count("handled", outcome=disposition.why)
+        return disposition
 
-    def _handle(self, delivery: _Delivery) -> Handled:
+    def _handle(self, delivery: _Delivery) -> Disposition:
         dispatch = delivery.dispatch
         if dispatch.attempt == 1:
             self.clock.sleep_until(dispatch.due_ms - CLAIM_EARLY_MS)
@@ -92,7 +92,7 @@ class Run:
         record = self._record(dispatch) if dispatch.recorded else None
         if job is None or self._superseded(dispatch, job):
             record = record or self._record(dispatch)  # a message that comes back knows nothing of its own claim
-            if job is None or record is None or not record.begun:
+            if job is None or record is None or not record.is_started:
                 return self._unwanted(dispatch, job, record, now)
         return self._attempt(delivery, job, record)
 
@@ -121,68 +121,72 @@ class Run:
         next_generation = following.get(dispatch.generation + 1)
         return next_generation is not None and id.nominal_ms >= next_generation.effective_from_ms
 
-    def _unwanted(self, dispatch: Dispatch, job: Job | None, record: Execution | None, now: int) -> Handled:
+    def _unwanted(self, dispatch: Dispatch, job: Job | None, record: Execution | None, now: int) -> Disposition:
         """An occurrence without a record is dropped; one that is on record ends as cancelled, unless it runs.
 
         So does one that holds its job's lock: that passes on only from an execution whose end is on record.
         """
         verdict = judge(record, dispatch.attempt, now)
-        if record is None and self._gate.holds(dispatch.execution, job):
+        if record is None and self._overlap_lock.holds(dispatch.execution, job):
             record = dispatch.blank()
-        if record is None or verdict is Verdict.OBSOLETE:
+        if record is None or verdict is ClaimVerdict.OBSOLETE:
             return self._settled(record, job, "unwanted")
-        if verdict is Verdict.BUSY:
+        if verdict is ClaimVerdict.BUSY:
             return _busy(record, now)
         reason = record.cancel or "the job was edited, paused or deleted before this attempt began"
-        before = lost(record, now) if verdict is Verdict.TAKE_OVER else record
+        before = with_lost_attempt(record, now) if verdict is ClaimVerdict.TAKE_OVER else record
         met = self._end(ended_unrun(before, State.CANCELLED, reason, now), job)
-        return met if isinstance(met, Handled) else CONTENDED
+        return met if isinstance(met, Disposition) else CONTENDED
 
     # --- claim --------------------------------------------------------------------------------------------
 
-    def _attempt(self, delivery: _Delivery, job: Job, record: Execution | None) -> Handled:
+    def _attempt(self, delivery: _Delivery, job: Job, record: Execution | None) -> Disposition:
         """Claims by one conditional write; what stands in the way is judged, and the claim tried again."""
         dispatch = delivery.dispatch
         for _ in range(_TRIES):
             now = self.clock.now_ms()
             verdict = judge(record, dispatch.attempt, now)
-            if verdict is Verdict.OBSOLETE:
+            if verdict is ClaimVerdict.OBSOLETE:
                 return self._settled(record, job, "duplicate")
-            if verdict is Verdict.BUSY:
+            if verdict is ClaimVerdict.BUSY:
                 assert record is not None
                 return _busy(record, now)
-            met = self._gate.admit(dispatch, job, record)
-            if isinstance(met, Handled):
+            met = self._overlap_lock.admit(dispatch, job, record)
+            if isinstance(met, Disposition):
                 return met
             if met is not None:
                 record = met
                 continue
             claim = self._claim(delivery, job, record, verdict, self.clock.now_ms())
             met = self._begin(claim, record, delivery, job)
-            if isinstance(met, Handled):
+            if isinstance(met, Disposition):
                 return met
             record = met
         return CONTENDED
 
-    def _begin(self, claim: Execution, record: Execution | None, delivery: _Delivery, job: Job) -> Handled | Execution:
+    def _begin(
+        self, claim: Execution, record: Execution | None, delivery: _Delivery, job: Job
+    ) -> Disposition | Execution:
         """Claims and runs what may begin now, or writes its end; or answers which record stands in the way."""
         if claim.state is not State.RUNNING:
             return self._end(claim, job)
         entered = self.admission.enter(claim, record, delivery.dispatch, job)
-        if not isinstance(entered, Pass):
+        if not isinstance(entered, Admission):
             return entered
         with entered:
             return self._write(claim) or self._perform(claim, job, delivery.message, entered)
 
-    def _claim(self, delivery: _Delivery, job: Job, record: Execution | None, verdict: Verdict, now: int) -> Execution:
+    def _claim(
+        self, delivery: _Delivery, job: Job, record: Execution | None, verdict: ClaimVerdict, now: int
+    ) -> Execution:
         """The record with this worker's claim; or ended, if there is to be no (further) attempt."""
         before, attempt = record or delivery.dispatch.blank(), delivery.dispatch.attempt
-        if verdict is Verdict.TAKE_OVER:
+        if verdict is ClaimVerdict.TAKE_OVER:
             self.telemetry.count("attempt_lost")
-            if successor := self._gate.successor(before, job):
-                return ended_unrun(lost(before, now), State.CANCELLED, replaced_by(successor), now)
+            if successor := self._overlap_lock.successor(before, job):
+                return ended_unrun(with_lost_attempt(before, now), State.CANCELLED, replaced_by(successor), now)
             spent = before.tries >= job.definition.retry.max_attempts
-            before, attempt = lost(before, now), before.attempt + 1
+            before, attempt = with_lost_attempt(before, now), before.attempt + 1
             if before.cancel:
                 return ended_unrun(before, State.CANCELLED, before.cancel, now)
             if spent:
@@ -192,7 +196,7 @@ class Run:
         holder = nonce(self.entropy.bytes(5))
         return claimed(before, attempt, holder, now, sent_ms=delivery.sent_ms, received_ms=delivery.received_ms)
 
-    def _end(self, ended: Execution, job: Job | None) -> Handled | Execution:
+    def _end(self, ended: Execution, job: Job | None) -> Disposition | Execution:
         """Writes the end of what does not run; or answers which record stands in the way."""
         return self._write(ended) or self._settled(ended, job, ended.state)
 
@@ -200,32 +204,32 @@ class Run:
         """Writes a record over the one that it follows; or answers which stands in the way."""
         return self.executions.swap(record, record.version - 1 or None)
 
-    def _settled(self, record: Execution | None, job: Job | None, why: str) -> Handled:
+    def _settled(self, record: Execution | None, job: Job | None, why: str) -> Disposition:
         """Deletes the message once all that follows from the record as it stands is done, or done again."""
-        if record is not None and job is not None and not self._gate.settle(record, job):
+        if record is not None and job is not None and not self._overlap_lock.settle(record, job):
             return CONTENDED
-        return Handled(Fate.DELETE, str(why))
+        return Disposition(Action.ACK, str(why))
 
     # --- call and finish ----------------------------------------------------------------------------------
 
-    def _perform(self, claim: Execution, job: Job, message: Received | None, entered: Pass) -> Handled:
+    def _perform(self, claim: Execution, job: Job, message: Received | None, entered: Admission) -> Disposition:
         self.clock.sleep_until(claim.due_ms)  # a second attempt too: the first may have been handed over before
         started = self.clock.now_ms()
         timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
-        tenure = self.keeper.hold(claim, job, message, timeout)
-        tenure.renewals.append(entered.renew)
+        held = self.lease_renewer.hold(claim, job, message, timeout)
+        held.renewals.append(entered.renew)
         try:
-            entered.answer = answer = self._call(tenure, job, timeout)
-            entered.stop = tenure.progress.stopping
+            entered.answer = answer = self._call(held, job, timeout)
+            entered.stop = held.progress.stopping
         finally:
-            self.keeper.release(tenure)
-        if tenure.parts or tenure.progress.logged_beyond(answer.output):
-            self.keeper.store_log(tenure, last=True)
-        return self._finish(tenure, job, tenure.progress.cleaned(answer), started)
+            self.lease_renewer.release(held)
+        if held.parts or held.progress.logged_beyond(answer.output):
+            self.lease_renewer.store_log(held, last=True)
+        return self._finish(held, job, held.progress.cleaned(answer), started)
 
-    def _call(self, tenure: Tenure, job: Job, timeout_ms: int) -> Answer:
-        target, claim = job.definition.target, tenure.record
-        if tenure.progress.stopping is not None:
+    def _call(self, held: HeldLease, job: Job, timeout_ms: int) -> Answer:
+        target, claim = job.definition.target, held.record
+        if held.progress.stopping is not None:
             return Answer(Result.FAILED, reason="it was told to end before it began")
         caller = self.callers.get(target.kind)
         if caller is None:
@@ -240,45 +244,49 @@ class Run:
                 claim.due_ms,
                 claim.attempt,
                 timeout_ms,
-                tenure.progress,
+                held.progress,
             )
         )
 
-    def _finish(self, tenure: Tenure, job: Job, answer: Answer, started: int) -> Handled:
+    def _finish(self, held: HeldLease, job: Job, answer: Answer, started: int) -> Disposition:
         """Writes how the attempt ended, over what was written on the record while it ran."""
-        stop = tenure.progress.stopping
+        stop = held.progress.stopping
         if stop is Stop.LOST and answer.result is not Result.SUCCEEDED:
-            self.telemetry.alarm("a lease ended before its call did", execution=tenure.record.id)
-            return Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)  # whoever takes it next says that it was lost
-        record = tenure.record
+            self.telemetry.error("a lease ended before its call did", execution=held.record.id)
+            return Disposition(
+                Action.RETRY_LATER, "lost", TAKEOVER_GRACE_MS
+            )  # whoever takes it next says that it was lost
+        record = held.record
         for _ in range(_TRIES):
             now = self.clock.now_ms()
             ending = outcome(answer, stop, record, job, now)
             if ending.retry_ms is not None:
                 self._put_retry(record, job, ending.retry_ms, now)
-            kept = replace(record, checkpoint=tenure.progress.restored)
+            kept = replace(record, checkpoint=held.progress.restored)
             done = finished(kept, ending.state, ending.answer, started, now)
             standing = self.executions.swap(done, record.version)
             if standing is None:
                 return self._settled(done, job, ending.state)
             if not is_held_by(standing, record):
                 self.telemetry.count("finish_fenced")
-                self.telemetry.alarm(
+                self.telemetry.error(
                     "another worker took this execution over", execution=record.id, attempt=record.attempt
                 )
                 live = standing.state is State.RUNNING  # then it is that worker's message by now
-                return replace(_busy(standing, now), why="fenced") if live else Handled(Fate.DELETE, "fenced")
+                return replace(_busy(standing, now), why="fenced") if live else Disposition(Action.ACK, "fenced")
             record = standing
         return CONTENDED
 
     def _put_retry(self, claim: Execution, job: Job, due: int, now: int) -> None:
-        entry = Waiting(claim.tenant, claim.id, claim.attempt + 1, claim.generation, due, job.route, Precision.NORMAL)
+        entry = ExecutionEntry(
+            claim.tenant, claim.id, claim.attempt + 1, claim.generation, due, job.route, Precision.NORMAL
+        )
         self._put(entry, now)
 
-    def _put(self, entry: Waiting, now: int) -> None:
-        Shelf(self.wheel, self.layouts, self.direct).put(entry, now)
+    def _put(self, entry: ExecutionEntry, now: int) -> None:
+        WheelWriter(self.wheel, self.layouts, self.immediate).put(entry, now)
 
 
-def _busy(record: Execution, now: int) -> Handled:
+def _busy(record: Execution, now: int) -> Disposition:
     """Another worker holds the execution: the message comes back when that lease may have ended."""
-    return Handled(Fate.POSTPONE, "busy", max(SECOND_MS, record.lease_until_ms + TAKEOVER_GRACE_MS - now))
+    return Disposition(Action.RETRY_LATER, "busy", max(SECOND_MS, record.lease_until_ms + TAKEOVER_GRACE_MS - now))

@@ -16,7 +16,7 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 
 EXECUTION = "j0000000000000001-1k7x5gjk0-s"
 JOB = "j0000000000000001"
@@ -54,7 +54,7 @@ class Service:
         self.caller = KINDS[kind].make(surroundings())
         self.stub = Stubber(self.caller.client)
         self.stub.activate()
-        self.progress = OpenProgress(SystemClock())
+        self.progress = OpenCallProgress(SystemClock())
 
     def call(self, spec: Mapping[str, Any], attempt: int = 3) -> Answer:
         call = a_call(Target(self.kind, spec), EXECUTION, 1_000, attempt, 60_000, self.progress)

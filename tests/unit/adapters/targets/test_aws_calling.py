@@ -25,7 +25,7 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import STOP_MS
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Call
 
 FINE = Answer(Result.SUCCEEDED, 200)
@@ -70,12 +70,12 @@ def test_a_service_that_is_silent_is_a_time_out() -> None:
 
 
 @pytest.fixture
-def progress() -> OpenProgress:
-    return OpenProgress(SystemClock())
+def progress() -> OpenCallProgress:
+    return OpenCallProgress(SystemClock())
 
 
 @pytest.fixture
-def call(progress: OpenProgress) -> Call:
+def call(progress: OpenCallProgress) -> Call:
     return a_call(Target("sqs", {}), "x", 0, 1, 60_000, progress)
 
 
@@ -98,7 +98,7 @@ def test_an_answer_and_an_error_come_through(call: Call) -> None:
         asked(call, lambda: 1 // 0, 60_000)
 
 
-def test_whoever_is_told_to_end_leaves(call: Call, progress: OpenProgress, silent: Callable[[], Answer]) -> None:
+def test_whoever_is_told_to_end_leaves(call: Call, progress: OpenCallProgress, silent: Callable[[], Answer]) -> None:
     def ask() -> Answer:
         progress.stop(Stop.CANCELLED)
         return silent()
@@ -108,7 +108,7 @@ def test_whoever_is_told_to_end_leaves(call: Call, progress: OpenProgress, silen
 
 
 def test_what_is_answered_soon_after_still_counts(
-    call: Call, progress: OpenProgress, monkeypatch: pytest.MonkeyPatch
+    call: Call, progress: OpenCallProgress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came, waits, in_grace = calling._came, [], threading.Event()
 
@@ -138,7 +138,7 @@ def test_whoever_has_no_time_left_leaves(silent: Callable[[], Answer]) -> None:
 
 
 def test_what_was_told_to_end_says_that_nothing_is_known(
-    call: Call, progress: OpenProgress, silent: Callable[[], Answer], monkeypatch: pytest.MonkeyPatch
+    call: Call, progress: OpenCallProgress, silent: Callable[[], Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calling, "GRACE_MS", 1)
 
@@ -150,7 +150,7 @@ def test_what_was_told_to_end_says_that_nothing_is_known(
     assert (answer.result, "not known" in answer.reason) == (Result.FAILED, True)
 
 
-def test_what_was_told_to_end_before_is_not_begun(call: Call, progress: OpenProgress) -> None:
+def test_what_was_told_to_end_before_is_not_begun(call: Call, progress: OpenCallProgress) -> None:
     progress.stop(Stop.DRAINED)
     begun: list[int] = []
     answer = answered(call, lambda: begun.append(1), lambda _: FINE)

@@ -29,7 +29,7 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import CHECKPOINT_BYTES, COMMAND_GRACE_MS, LOG_BYTES, OUTPUT_BYTES, STATE_LOOK_MS, STOP_MS
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Call
 from tidewheel.wire.targets import MODELS
 
@@ -58,7 +58,7 @@ def python(*lines: str, **more: Any) -> dict[str, Any]:
     return {"command": [sys.executable, "-c", "\n".join(lines)], **more}
 
 
-def a_call(written: dict[str, Any], progress: OpenProgress) -> Call:
+def a_call(written: dict[str, Any], progress: OpenCallProgress) -> Call:
     body = MODELS["command"].model_validate({"kind": "command", "grace": "5s", **written})
     target = Target("command", body.model_dump(mode="json"))
     return Call(target, TENANT, "run-1", NOMINAL_MS, NOMINAL_MS + 40, 3, TIMEOUT_MS, progress)
@@ -347,11 +347,11 @@ from tidewheel.adapters.memory import MemorySecrets
 from tidewheel.adapters.targets.command import make
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.jobs.job import Target
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Call
 
 clock = SystemClock()
-call = Call(Target("command", json.loads(sys.argv[1])), "acme", "run-1", 0, 0, 1, 600_000, OpenProgress(clock))
+call = Call(Target("command", json.loads(sys.argv[1])), "acme", "run-1", 0, 0, 1, 600_000, OpenCallProgress(clock))
 make(Surroundings(MemorySecrets(), (), clock)).call(call)
 """
 
@@ -362,7 +362,7 @@ def test_when_the_worker_is_killed_all_of_them_die(witness: Witness, tmp_path: P
     note = f"open({str(tmp_path / 'place')!r}, 'w').write(os.environ['TIDEWHEEL_STATE_FILE'])"
     hold = HOLD.format(path=witness.path)
     script = python(deaf, hold.replace("w = ", f"{note}; w = "), FORKS.format(how="os.setsid()"), "signal.pause()")
-    spec = a_call(script, OpenProgress(SystemClock())).target.spec
+    spec = a_call(script, OpenCallProgress(SystemClock())).target.spec
     worker = subprocess.Popen([sys.executable, "-c", WORKER, json.dumps(dict(spec))])
     try:
         assert witness.said(2) == b"xx"

@@ -22,7 +22,7 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Call, PortError
 
 URL = "https://example.com/hook?x=1"
@@ -73,7 +73,7 @@ def target(receiver: Receiver) -> Iterator[HttpTarget]:
     made.close()
 
 
-def call(timeout_ms: int = 30_000, progress: OpenProgress | None = None, **spec: Any) -> Call:
+def call(timeout_ms: int = 30_000, progress: OpenCallProgress | None = None, **spec: Any) -> Call:
     full = {"method": "POST", "url": URL, "headers": {}, "body": None} | spec
     execution = IDENTITY["idempotency-key"]
     return a_call(Target("http", full), execution, NOMINAL_MS, 3, timeout_ms, progress)
@@ -241,7 +241,7 @@ def test_one_that_is_coded_otherwise_is_kept_as_it_came(target: HttpTarget, rece
 def test_an_answer_that_swells_is_read_in_small_pieces(target: HttpTarget, receiver: Receiver) -> None:
     content = zlib.compress(bytes(3 * LOG_BYTES), wbits=31)
     sizes: list[int] = []
-    progress = OpenProgress(SystemClock())
+    progress = OpenCallProgress(SystemClock())
     write = progress.write
     progress.write = lambda data: (sizes.append(len(data)), write(data))[1]  # type: ignore[method-assign]
     receiver.answer = lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=_raw(content))
@@ -273,7 +273,7 @@ def test_a_header_that_cannot_be_sent_is_an_answer(target: HttpTarget) -> None:
 
 def log_of(call: Call) -> bytes:
     progress = call.progress
-    assert isinstance(progress, OpenProgress)
+    assert isinstance(progress, OpenCallProgress)
     return progress.take_log(last=True)
 
 
@@ -317,7 +317,7 @@ def test_an_answer_that_does_not_end_in_time_counts_by_its_status_once_its_begin
 
 @pytest.mark.parametrize("answer", [lambda _: _never(), lambda _: httpx.Response(200, content=_drip())])
 def test_a_call_that_is_told_to_end_ends(receiver: Receiver, target: HttpTarget, answer: Handler) -> None:
-    progress = OpenProgress(SystemClock())
+    progress = OpenCallProgress(SystemClock())
 
     def stop(request: httpx.Request) -> Any:
         progress.stop(Stop.CANCELLED)  # on the loop's own thread, while the request is under way
@@ -329,14 +329,14 @@ def test_a_call_that_is_told_to_end_ends(receiver: Receiver, target: HttpTarget,
 
 
 def test_a_call_that_is_told_to_end_before_it_begins_sends_nothing(receiver: Receiver, target: HttpTarget) -> None:
-    progress = OpenProgress(SystemClock())
+    progress = OpenCallProgress(SystemClock())
     progress.stop(Stop.DRAINED)
     receiver.answer = lambda _: _never()
     assert target.call(call(timeout_ms=60_000, progress=progress)).reason == "the call was told to end"
 
 
 def test_an_end_that_comes_too_late_does_no_harm(receiver: Receiver, target: HttpTarget) -> None:
-    progress = OpenProgress(SystemClock())
+    progress = OpenCallProgress(SystemClock())
     assert target.call(call(progress=progress)).result is Result.SUCCEEDED
     progress.stop(Stop.TIMED_OUT)
     assert target.call(call()).result is Result.SUCCEEDED
@@ -477,7 +477,7 @@ def test_secrets_stand_where_the_job_refers_to_them(target: HttpTarget, receiver
     assert receiver.request.headers["authorization"] == "Bearer s3cret"
     assert json.loads(receiver.request.content) == body | {"a": ['pa"ss']}
     progress = made.progress
-    assert isinstance(progress, OpenProgress)
+    assert isinstance(progress, OpenCallProgress)
     clean = 'Bearer *** not in {"a": ["***"], "b": {"secret": "token", "x": 1}, "c": {"secret": 5}}'
     assert progress.cleaned(answer).output == clean
     assert log_of(made) == clean.encode()
@@ -489,7 +489,7 @@ def test_an_answer_that_is_cut_within_a_secret_does_not_show_its_beginning(
     receiver.answer = lambda request: httpx.Response(200, content=b"x" * (OUTPUT_BYTES - 5) + request.content)
     made = call(body={"secret": "token"})
     answer, progress = target.call(made), made.progress
-    assert isinstance(progress, OpenProgress)
+    assert isinstance(progress, OpenCallProgress)
     assert answer.output.endswith("xs3cre")
     assert progress.cleaned(answer).output == "x" * (OUTPUT_BYTES - 5) + "***"
     assert log_of(made) == b"x" * (OUTPUT_BYTES - 5) + b"***"

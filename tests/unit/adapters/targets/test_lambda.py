@@ -18,7 +18,7 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import MAX_TIMEOUT_MS, OUTPUT_BYTES
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Call
 
 SPEC = {"function": "report", "payload": {"deep": [1, None]}}
@@ -55,7 +55,7 @@ def test_a_job_without_payload_sends_none() -> None:
 
 
 def test_secrets_lie_in_the_payload_alone() -> None:
-    progress = OpenProgress(SystemClock())
+    progress = OpenCallProgress(SystemClock())
     payload = {"deep": [{"secret": "token", "prefix": "Bearer "}]}
     call = a_call(Target("lambda", {"function": "report", "payload": payload}), "x", 0, 1, 1_000, progress)
     answer, (_, event, _) = called(Invocation(200, b'{"echo": "s3cret"}'), call)
@@ -91,7 +91,7 @@ def test_how_it_went(went: Invocation, answer: Answer) -> None:
 
 
 def test_the_whole_answer_goes_to_the_log() -> None:
-    progress = OpenProgress(SystemClock())
+    progress = OpenCallProgress(SystemClock())
     called(Invocation(200, b"x" * 999), replace(CALL, progress=progress))
     assert progress.take_log(last=True) == b"x" * 999
 

@@ -19,7 +19,7 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.engine.worker.call_progress import OpenProgress
+from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Call
 
 EXECUTION = "j0000000000000001-1k7x5gjk0-s"
@@ -79,10 +79,10 @@ class Waiter:
 
     states: States = field(default_factory=States)
     clock: SettableClock = field(default_factory=lambda: SettableClock(0))
-    progress: OpenProgress = field(init=False)
+    progress: OpenCallProgress = field(init=False)
 
     def __post_init__(self) -> None:
-        self.progress = OpenProgress(self.clock)
+        self.progress = OpenCallProgress(self.clock)
 
     def call(self, attempt: int = 1, *, wait: bool = True, **spec: Any) -> Answer:
         target = Target("stepfunctions", {"machine": MACHINE, "input": {"a": 1}, "wait": wait, **spec})
@@ -91,7 +91,7 @@ class Waiter:
 
     def next(self, attempt: int, **spec: Any) -> Answer:
         """The call of another attempt, which has what was kept of the last."""
-        self.progress = OpenProgress(self.clock, self.progress.restored)
+        self.progress = OpenCallProgress(self.clock, self.progress.restored)
         return self.call(attempt, **spec)
 
 
@@ -194,7 +194,7 @@ def test_after_a_run_that_failed_comes_one_of_another_name(waiter: Waiter) -> No
 
 def test_without_the_checkpoint_the_same_run_is_found(waiter: Waiter) -> None:
     waiter.states.runs = {FIRST: {"status": "FAILED"}, SECOND: {"status": "RUNNING"}}
-    waiter.progress = OpenProgress(waiter.clock, "what some other target kept")
+    waiter.progress = OpenCallProgress(waiter.clock, "what some other target kept")
     assert waiter.call(5).result is Result.SUCCEEDED
     assert list(waiter.states.runs) == [FIRST, SECOND]
 

@@ -16,7 +16,7 @@ from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
 from tidewheel.domain.jobs.policies import Misfire, Policy
-from tidewheel.domain.recurrence.occurrences import Course, counted
+from tidewheel.domain.recurrence.occurrences import Occurrences, counted
 from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
 from tidewheel.engine.api.ledger import Ledger, Report
 from tidewheel.ports import PortError
@@ -25,8 +25,8 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 SKIP, ALL, COALESCE = Misfire(Policy.SKIP), Misfire(Policy.ALL), Misfire()
 
 
-def course(timing=None, jitter_ms: int = 0, cut_ms: int | None = None) -> Course:
-    return Course(Schedule(timing or every(MINUTE)), jitter_ms, "j", cut_ms)
+def occurrences(timing=None, jitter_ms: int = 0, cut_ms: int | None = None) -> Occurrences:
+    return Occurrences(Schedule(timing or every(MINUTE)), jitter_ms, "j", cut_ms)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_becomes_of_a_minute_job(misfire, late_ms, runs, live, row) -> None
     def at(number: int) -> int:
         return START_MS + number * MINUTE
 
-    verdict = judged(course(), START_MS, misfire, START_MS + late_ms)
+    verdict = judged(occurrences(), START_MS, misfire, START_MS + late_ms)
     assert verdict.late == tuple(map(at, runs))
     assert verdict.live == at(live)
     assert verdict.skipped == (row and (at(row[0]), at(row[1])))
@@ -61,7 +61,7 @@ def test_a_month_of_seconds_is_planned_at_once(timing, policy: Policy) -> None:
     first = timing.next_after(START_MS)
     now = first + 40 * DAY
     began = time.perf_counter()
-    verdict = judged(course(timing), first, Misfire(policy), now)
+    verdict = judged(occurrences(timing), first, Misfire(policy), now)
     assert time.perf_counter() - began < 1
     assert verdict.live is not None
     assert verdict.live >= now - 10_000
@@ -184,14 +184,14 @@ def test_edits_and_pauses_are_no_misfires(policy: Policy) -> None:
     stack = MemoryStack()
     job = stack.create(every(10_000), misfire=Misfire(policy))
     stack.crash_after(65_000)
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
     stack.crash_after(120_000)
-    stack.define.resume(TENANT, job.id)
+    stack.job_service.resume(TENANT, job.id)
     stack.crash_after(95_000)
-    stack.define.edit(TENANT, job.id, lambda _id, _now, before: before)  # type: ignore[arg-type,return-value]
+    stack.job_service.edit(TENANT, job.id, lambda _id, _now, before: before)  # type: ignore[arg-type,return-value]
     stack.turn_for(120_000)
     assert set(complete(stack, job)) == {State.SUCCEEDED}
-    listed = stack.define.history(TENANT, job.id, 100, None).items
+    listed = stack.job_service.history(TENANT, job.id, 100, None).items
     assert all(isinstance(item, Execution) for item in listed)  # what a take-over repeated is outranked
 
 
@@ -201,10 +201,10 @@ def test_what_was_paused_during_an_outage_is_no_misfire_and_what_was_not_is(poli
     job = stack.create(every(10_000), misfire=Misfire(policy))
     stack.crash_after(70_000)
     stack.clock.advance(10 * MINUTE)
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
     paused = stack.clock.now_ms()
     stack.clock.advance(10 * MINUTE)
-    stack.define.resume(TENANT, job.id)
+    stack.job_service.resume(TENANT, job.id)
     resumed = stack.clock.now_ms()
     stack.clock.advance(10 * MINUTE)
     stack.turn_for(100_000)
@@ -259,14 +259,14 @@ def test_a_row_whose_every_instant_ran_is_not_shown() -> None:
 def test_a_lost_execution_is_missing_and_an_unknown_job_is_not_found() -> None:
     stack, job = after_outage(HOUR, every(10_000))
     assert report(stack, job).missing == 0
-    lost = next(iter(stack.world.executions))
-    del stack.world.executions[lost]
+    with_lost_attempt = next(iter(stack.world.executions))
+    del stack.world.executions[with_lost_attempt]
     found = report(stack, job)
     assert found.missing == 1
     assert [line.instant.nominal_ms for line in found.lines if line.state == MISSING] == [
-        ExecutionId.parse(lost[1]).nominal_ms
+        ExecutionId.parse(with_lost_attempt[1]).nominal_ms
     ]
-    stack.define.delete(TENANT, job.id)
+    stack.job_service.delete(TENANT, job.id)
     with pytest.raises(NotFound):
         report(stack, job)
 

@@ -8,11 +8,11 @@ import pytest
 
 from tidewheel.domain.errors import IllegalTransition, Invalid, Unreadable
 from tidewheel.domain.executions import states
-from tidewheel.domain.executions.claiming import Verdict, judge
+from tidewheel.domain.executions.claiming import ClaimVerdict, judge
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import TRANSITIONS, Result, State, is_end
 from tidewheel.domain.executions.transitions import claimed, ended_unrun, finished
-from tidewheel.domain.fleet.lease import Lease, Vigil
+from tidewheel.domain.fleet.lease import Lease, LeaseWatcher
 from tidewheel.domain.ids import ExecutionId, Origin, check_tenant, is_job_id, job_id
 from tidewheel.domain.limits import ATTEMPTS_KEPT, STILL_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.wheel.entries import decode
@@ -46,15 +46,15 @@ def test_nothing_follows_an_end(state: State) -> None:
 
 def test_what_a_message_finds() -> None:
     late = 5_000 + TAKEOVER_GRACE_MS + 1
-    assert judge(None, 1, 0) is Verdict.CLAIM
-    assert judge(record(State.QUEUED, 0), 1, 0) is Verdict.CLAIM
-    assert judge(record(State.QUEUED, 3), 4, 0) is Verdict.CLAIM  # it was redriven
-    assert judge(record(State.QUEUED, 3), 3, 0) is Verdict.OBSOLETE
-    assert judge(record(State.RETRYING, 1), 2, 0) is Verdict.CLAIM
-    assert judge(record(State.RETRYING, 2), 2, 0) is Verdict.OBSOLETE
-    assert judge(record(State.RUNNING), 1, late - 1) is Verdict.BUSY
-    assert judge(record(State.RUNNING), 1, late) is Verdict.TAKE_OVER
-    assert all(judge(record(state), 1, late) is Verdict.OBSOLETE for state in State if is_end(state))
+    assert judge(None, 1, 0) is ClaimVerdict.CLAIM
+    assert judge(record(State.QUEUED, 0), 1, 0) is ClaimVerdict.CLAIM
+    assert judge(record(State.QUEUED, 3), 4, 0) is ClaimVerdict.CLAIM  # it was redriven
+    assert judge(record(State.QUEUED, 3), 3, 0) is ClaimVerdict.OBSOLETE
+    assert judge(record(State.RETRYING, 1), 2, 0) is ClaimVerdict.CLAIM
+    assert judge(record(State.RETRYING, 2), 2, 0) is ClaimVerdict.OBSOLETE
+    assert judge(record(State.RUNNING), 1, late - 1) is ClaimVerdict.BUSY
+    assert judge(record(State.RUNNING), 1, late) is ClaimVerdict.TAKE_OVER
+    assert all(judge(record(state), 1, late) is ClaimVerdict.OBSOLETE for state in State if is_end(state))
 
 
 def test_a_record_keeps_only_its_newest_attempts_and_short_reasons() -> None:
@@ -70,18 +70,18 @@ def test_a_record_keeps_only_its_newest_attempts_and_short_reasons() -> None:
 
 
 def test_a_lease_may_be_taken_when_its_counter_stood_still_while_we_watched() -> None:
-    vigil = Vigil()
+    watcher = LeaseWatcher()
     lease = Lease("a", 1, 7, "v")
-    assert not vigil.stands_still(lease, 0)
-    assert not vigil.stands_still(lease, STILL_MS - 1)
-    assert not vigil.stands_still(Lease("a", 1, 8, "v"), STILL_MS)  # it beat
-    assert not vigil.stands_still(Lease("a", 1, 8, "v"), 2 * STILL_MS - 1)
-    assert vigil.stands_still(Lease("a", 1, 8, "v"), 2 * STILL_MS)
+    assert not watcher.stands_still(lease, 0)
+    assert not watcher.stands_still(lease, STILL_MS - 1)
+    assert not watcher.stands_still(Lease("a", 1, 8, "v"), STILL_MS)  # it beat
+    assert not watcher.stands_still(Lease("a", 1, 8, "v"), 2 * STILL_MS - 1)
+    assert watcher.stands_still(Lease("a", 1, 8, "v"), 2 * STILL_MS)
 
 
 @pytest.mark.parametrize("lease", [None, Lease(None, 3, 0, "v")])
 def test_a_free_lease_may_be_taken_at_once(lease: Lease | None) -> None:
-    assert Vigil().stands_still(lease, 0)
+    assert LeaseWatcher().stands_still(lease, 0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.executions.timeline import Event, Moment, queue_ms, run_ms, timeline
-from tidewheel.domain.executions.transitions import called_off, claimed, ended_unrun, finished, lost, redriven
+from tidewheel.domain.executions.transitions import (
+    cancel_requested,
+    claimed,
+    ended_unrun,
+    finished,
+    redriven,
+    with_lost_attempt,
+)
 from tidewheel.domain.ids import ExecutionId, job_id
 from tidewheel.domain.limits import ATTEMPTS_KEPT
 
@@ -59,7 +66,7 @@ def test_what_came_early_was_dispatched_and_claimed_before_it_was_due() -> None:
 
 def test_retries_losses_handovers_and_a_redrive_are_told_in_turn() -> None:
     record = finished(claim(QUEUED, DUE + 10, DUE + 1), State.RETRYING, FAILED, DUE + 12, DUE + 20)
-    record = lost(claim(record, DUE + 1_000, DUE + 990), DUE + 50_000)
+    record = with_lost_attempt(claim(record, DUE + 1_000, DUE + 990), DUE + 50_000)
     record = claim(replace(record, state=State.RETRYING), DUE + 50_000, None)
     drained = Answer(Result.HANDED_OVER, reason="its worker had to end")
     record = finished(record, State.RETRYING, drained, DUE + 50_001, DUE + 50_100)
@@ -101,13 +108,13 @@ def test_what_ended_without_an_attempt_says_why() -> None:
 
 
 def test_a_lost_last_attempt_is_claimed_once() -> None:
-    gone = lost(claim(QUEUED, DUE + 10, DUE + 1), DUE + 40_000)
+    gone = with_lost_attempt(claim(QUEUED, DUE + 10, DUE + 1), DUE + 40_000)
     dead = ended_unrun(gone, State.DEAD, "the last attempt's worker vanished", DUE + 40_000)
     assert [event for _, event, _ in told(dead)] == ["due", "dispatched", "received", "claimed", "lost", "finished"]
 
 
 def test_a_wish_to_cancel_has_its_time_and_keeps_it() -> None:
-    wished = called_off(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
+    wished = cancel_requested(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
     assert timeline(wished)[-1] == Moment(DUE + 30, Event.CANCEL_REQUESTED, None, "someone cancelled it")
     ended = Answer(Result.CANCELLED, reason="someone cancelled it")
     gone = finished(wished, State.CANCELLED, ended, DUE + 12, DUE + 40)
@@ -121,7 +128,7 @@ def test_a_wish_to_cancel_has_its_time_and_keeps_it() -> None:
 
 
 def test_one_that_succeeded_all_the_same_says_that_it_was_to_be_cancelled() -> None:
-    wished = called_off(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
+    wished = cancel_requested(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
     done = finished(wished, State.SUCCEEDED, DONE, DUE + 12, DUE + 40)
     assert (30, "cancel_requested", None) in told(done)
 
@@ -178,7 +185,7 @@ def histories(draw: st.DrawFn) -> Execution:
         record = claimed(record, record.attempt + 1, "w", later(), sent_ms=sent, received_ms=received)
         match draw(st.sampled_from(["lost", "retry", "dead", "running"])):
             case "lost":
-                record = ended_unrun(lost(record, later()), State.DEAD, "", now)
+                record = ended_unrun(with_lost_attempt(record, later()), State.DEAD, "", now)
             case "retry":
                 record = finished(record, State.RETRYING, FAILED, later(), later())
             case "dead":

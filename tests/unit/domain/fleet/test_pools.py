@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.front import Front
+from tests.support.api_bench import ApiBench
 from tests.support.memory_stack import TENANT, MemoryStack, every
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.fleet import pools
@@ -64,19 +64,19 @@ def test_an_edit_is_held_to_it_and_what_was_stored_before_goes_on() -> None:
     stack = MemoryStack()
     job = stack.create(every(60_000))
     with pytest.raises(Invalid, match="moon"):
-        stack.define.edit(TENANT, job.id, lambda _id, _now, old: replace(old or PLAIN, pool="moon"))
+        stack.job_service.edit(TENANT, job.id, lambda _id, _now, old: replace(old or PLAIN, pool="moon"))
     with pytest.raises(Invalid, match="timeout"):
-        stack.define.edit(TENANT, job.id, lambda _id, _now, old: replace(old or PLAIN, timeout_ms=HOUR_MS))
+        stack.job_service.edit(TENANT, job.id, lambda _id, _now, old: replace(old or PLAIN, timeout_ms=HOUR_MS))
 
 
 def test_the_api_names_field_and_remedy() -> None:
-    front = Front()
-    answer = front.call("POST", "/jobs", JOB | {"pool": "moon"})
+    api_bench = ApiBench()
+    answer = api_bench.call("POST", "/jobs", JOB | {"pool": "moon"})
     assert answer.status == 422
     (problem,) = answer.json["errors"]
     assert problem["field"] == "pool"
     assert "fargate, lambda" in problem["remedy"]
-    (problem,) = front.call("POST", "/jobs", JOB | {"timeout": "1h"}).json["errors"]
+    (problem,) = api_bench.call("POST", "/jobs", JOB | {"timeout": "1h"}).json["errors"]
     assert (problem["field"], "fargate" in problem["remedy"]) == ("timeout", True)
-    made = front.call("POST", "/jobs", JOB | {"timeout": "1h", "pool": "fargate"})
+    made = api_bench.call("POST", "/jobs", JOB | {"timeout": "1h", "pool": "fargate"})
     assert (made.status, made.json["pool"], made.json["timeout"]) == (201, "fargate", "PT1H")

@@ -19,9 +19,9 @@ from tidewheel.domain.fleet.skew import FRESH_MS, QUICK_MS, QUORUM, Deviation, S
 from tidewheel.domain.limits import MAX_RECEIVES, MINUTE_MS, SECOND_MS, SKEW_REFUSED_MS, SKEW_WARNED_MS
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.scheduler.loop import End
-from tidewheel.engine.scheduler.watchdog import Watch
-from tidewheel.engine.worker.consumer import Batch
-from tidewheel.engine.worker.disposition import Fate
+from tidewheel.engine.scheduler.watchdog import Watchdog
+from tidewheel.engine.worker.consumer import Consumer
+from tidewheel.engine.worker.disposition import Action
 from tidewheel.ports import Received
 from tidewheel.wire.message import load
 
@@ -114,7 +114,7 @@ def test_a_clock_that_is_fit_or_in_doubt_is_not_spoken_of() -> None:
     for ahead_ms, sightings in ((900, QUORUM), (90_000, 1)):
         guarded = Guarded(ahead_ms, sightings)
         assert guarded.guard.refusal() == ""
-        assert not guarded.telemetry.alarms
+        assert not guarded.telemetry.errors
         assert not guarded.telemetry.counts
 
 
@@ -125,7 +125,7 @@ def test_it_warns_once_a_minute(ahead_ms: int) -> None:
         guarded.guard.refusal()
         guarded.clock.advance(SECOND_MS)
     assert guarded.telemetry.counts["clock_skew"] == 3
-    assert [fields["deviation_ms"] for _, fields in guarded.telemetry.alarms] == [ahead_ms] * 3
+    assert [fields["deviation_ms"] for _, fields in guarded.telemetry.errors] == [ahead_ms] * 3
 
 
 def test_it_refuses_and_says_why_until_the_clock_is_right() -> None:
@@ -146,9 +146,9 @@ def received(queue: MemoryQueue, times: int = 1) -> Received:
 def test_a_worker_whose_clock_is_off_leaves_its_messages_to_others() -> None:
     stack = MemoryStack()
     guarded = Guarded(8_000)
-    batch = Batch(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), guarded.guard)
+    batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), guarded.guard)
     job = stack.create(None)
-    id = stack.define.run(job.tenant, job.id).id
+    id = stack.job_service.run(job.tenant, job.id).id
     stack.queue.send(ROUTES[0], [Dispatch(job.tenant, id, 1, job.generation, START_MS, recorded=True)])
     message = received(stack.queue)
     assert batch.handle([message]) == [message.id]
@@ -163,12 +163,12 @@ def test_a_worker_whose_clock_is_off_leaves_its_messages_to_others() -> None:
 
 def test_what_is_refused_comes_back_over_a_quarter_of_an_hour_before_the_queue_gives_it_up() -> None:
     stack = MemoryStack()
-    batch = Batch(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), Guarded(-8_000).guard)
+    batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), Guarded(-8_000).guard)
     delays = []
     for times in range(1, MAX_RECEIVES):
-        handled = batch._guarded(Received("m", "r", "not even read", ROUTES[0], times))
-        assert (handled.fate, handled.why) == (Fate.POSTPONE, "clock")
-        delays.append(handled.delay_ms)
+        disposition = batch._guarded(Received("m", "r", "not even read", ROUTES[0], times))
+        assert (disposition.action, disposition.why) == (Action.RETRY_LATER, "clock")
+        delays.append(disposition.delay_ms)
     assert delays == sorted(delays)
     assert delays[0] <= 5 * SECOND_MS
     assert sum(delays) > 15 * MINUTE_MS
@@ -177,9 +177,11 @@ def test_what_is_refused_comes_back_over_a_quarter_of_an_hour_before_the_queue_g
 # --- the scheduler --------------------------------------------------------------------------------------------------
 
 
-def guarded_ticker(stack: MemoryStack, guard: ClockGuard, seat: int = 0, seats: int = 1):
-    ticker = stack.ticker(seat=seat, seats=seats)
-    return type(ticker)(**{name: getattr(ticker, name) for name in ticker.__slots__ if name != "guard"}, guard=guard)
+def guarded_scheduler_loop(stack: MemoryStack, guard: ClockGuard, instance: int = 0, instances: int = 1):
+    scheduler_loop = stack.scheduler_loop(instance=instance, instances=instances)
+    return type(scheduler_loop)(
+        **{name: getattr(scheduler_loop, name) for name in scheduler_loop.__slots__ if name != "guard"}, guard=guard
+    )
 
 
 def test_a_scheduler_whose_clock_is_off_hands_over_and_another_takes_all() -> None:
@@ -190,7 +192,7 @@ def test_a_scheduler_whose_clock_is_off_hands_over_and_another_takes_all() -> No
     for _ in range(8):
         stack.create(every(1_000), end=START_MS + MINUTE_MS)
     fleet.start(1)
-    fleet.outfit = lambda ticker: guarded_ticker(stack, guarded.guard, ticker.seat, 2)
+    fleet.outfit = lambda scheduler_loop: guarded_scheduler_loop(stack, guarded.guard, scheduler_loop.instance, 2)
     sick = fleet.start(0)
     fleet.run_until(START_MS + 20_000)
     assert fleet.holders() == [0, 1, 0, 1]
@@ -201,7 +203,7 @@ def test_a_scheduler_whose_clock_is_off_hands_over_and_another_takes_all() -> No
     lease = stack.control.lease(0)
     assert lease is not None
     assert lease.owner is None
-    assert stack.launcher.launched == 0  # the watchdog will see the empty seat
+    assert stack.launcher.launched == 0  # the watchdog will see the empty instance
     fleet.run_until(START_MS + 2 * MINUTE_MS)
     assert len(stack.effects()) == len(set(stack.effects())) == 8 * 60
 
@@ -210,27 +212,27 @@ def test_while_it_is_off_each_new_one_looks_once_and_takes_nothing() -> None:
     guarded = Guarded(30_000)
     stack = MemoryStack()
     stack.create(every(1_000))
-    watchdog = Watch(stack.control, stack.launcher, stack.clock, stack.telemetry, "v1")
+    watchdog = Watchdog(stack.control, stack.launcher, stack.clock, stack.telemetry, "v1")
     for minute in range(1, 4):
         watchdog.look()
         assert stack.launcher.launched == minute
         before = stack.clock.now_ms()
-        assert guarded_ticker(stack, guarded.guard).run(lambda: 10**9) is End.SKEWED
+        assert guarded_scheduler_loop(stack, guarded.guard).run(lambda: 10**9) is End.SKEWED
         assert stack.clock.now_ms() == before
         assert stack.control.lease(0) is None
         stack.clock.advance(MINUTE_MS)
     guarded.watch.ahead_ms = 0
     until = stack.clock.now_ms() + MINUTE_MS
-    end = guarded_ticker(stack, guarded.guard).run(lambda: until - stack.clock.now_ms())
+    end = guarded_scheduler_loop(stack, guarded.guard).run(lambda: until - stack.clock.now_ms())
     assert end is End.HANDED_OVER
     assert stack.caller.calls
 
 
 @pytest.mark.parametrize("off", [True, False])
-def test_one_strange_answer_has_a_new_scheduler_ask_again_before_it_takes_its_seat(off: bool) -> None:
+def test_one_strange_answer_has_a_new_scheduler_ask_again_before_it_takes_its_instance(off: bool) -> None:
     guarded = Guarded(30_000, 1)
     stack = MemoryStack()
-    steps = guarded_ticker(stack, guarded.guard).steps(lambda: 10**9)
+    steps = guarded_scheduler_loop(stack, guarded.guard).steps(lambda: 10**9)
     next(steps)
     assert stack.control.lease(0) is None
     guarded.watch.sightings, guarded.watch.ahead_ms = (QUORUM, 30_000) if off else (2, 0)

@@ -11,7 +11,7 @@ from tidewheel.adapters.memory import MemoryControl, RecordingTelemetry, Settabl
 from tidewheel.domain.limits import DAY_MS, LAYOUT_FRESH_MS, LAYOUT_NOTICE_MS, MINUTE_MS, SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.wheel.levels import RINGS, Level, Slot, late, place
 from tidewheel.domain.wheel.shard_layout import Layout, Period
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.ports import PortError
 
 GROWN = Layout((Period(0, 4), Period(1_000_000_000, 16)))
@@ -102,7 +102,7 @@ class Counting(MemoryControl):
 
 def test_the_layout_is_read_again_when_it_may_be_old() -> None:
     control, clock = Counting(), SettableClock(START_MS)
-    layouts = Layouts(control, clock, 4)
+    layouts = LayoutCache(control, clock, 4)
     for _ in range(3):
         assert layouts.now() == Layout.first(START_MS, 4)
     clock.advance(LAYOUT_FRESH_MS - 1)
@@ -115,7 +115,7 @@ def test_the_layout_is_read_again_when_it_may_be_old() -> None:
 
 def test_old_knowledge_is_not_used_when_it_cannot_be_renewed() -> None:
     control, clock = MemoryControl(), SettableClock(START_MS)
-    layouts = Layouts(control, clock, 4)
+    layouts = LayoutCache(control, clock, 4)
     layouts.now()
     clock.advance(LAYOUT_FRESH_MS)
 
@@ -130,20 +130,20 @@ def test_old_knowledge_is_not_used_when_it_cannot_be_renewed() -> None:
 
 def test_the_first_process_says_how_many_shards_a_new_deployment_has() -> None:
     control, clock = MemoryControl(), SettableClock(START_MS)
-    assert Layouts(control, clock, 4).now().newest == 4
-    assert Layouts(control, clock, 9).now().newest == 4
+    assert LayoutCache(control, clock, 4).now().newest == 4
+    assert LayoutCache(control, clock, 9).now().newest == 4
 
 
 def test_a_scheduler_announces_what_its_deployment_says_and_asks_again_if_another_change_is_under_way() -> None:
     control, clock, telemetry = MemoryControl(), SettableClock(START_MS), RecordingTelemetry()
-    Layouts(control, clock, 4).adopt(telemetry)
+    LayoutCache(control, clock, 4).adopt(telemetry)
     for shards in (16, 8):
-        Layouts(control, clock, shards).adopt(telemetry)
+        LayoutCache(control, clock, shards).adopt(telemetry)
     layout = control.layout()
     assert layout is not None
     assert [period.shards for period in layout.periods] == [4, 16]
     clock.advance(LAYOUT_NOTICE_MS + MINUTE_MS)
-    Layouts(control, clock, 8).adopt(telemetry)
+    LayoutCache(control, clock, 8).adopt(telemetry)
     layout = control.layout()
     assert layout is not None
     assert [period.shards for period in layout.periods] == [4, 16, 8]

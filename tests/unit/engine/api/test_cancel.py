@@ -16,7 +16,7 @@ from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.ledger import MISSING
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import Result, State, is_end
-from tidewheel.domain.executions.transitions import called_off, claimed, renewed
+from tidewheel.domain.executions.transitions import cancel_requested, claimed, renewed
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Definition, Job
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy, Strategy
@@ -33,7 +33,7 @@ from tidewheel.domain.limits import (
 )
 from tidewheel.domain.recurrence.schedule import At, Schedule
 from tidewheel.engine.api.ledger import Ledger
-from tidewheel.engine.recovery.dead_letter_handler import Letter
+from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.engine.worker.lease_renewer import TICK_MS
 from tidewheel.ports import Call, PortError
 from tidewheel.wire.message import dump
@@ -55,7 +55,7 @@ def cancel(stack: MemoryStack, id: str) -> Execution:
 
 
 def stored(stack: MemoryStack, id: str) -> Execution:
-    return stack.define.execution(TENANT, id)
+    return stack.job_service.execution(TENANT, id)
 
 
 def standing(record: Execution) -> tuple[State, str]:
@@ -84,7 +84,7 @@ def test_a_queued_run_never_starts() -> None:
     stack = MemoryStack()
     stack.workers_up = False
     job, _ = scheduled(stack)
-    queued = stack.define.run(TENANT, job.id)
+    queued = stack.job_service.run(TENANT, job.id)
     assert standing(cancel(stack, queued.id)) == (State.CANCELLED, ASKED)
     stack.workers_up = True
     stack.turn_for(5_000)
@@ -129,7 +129,7 @@ def test_a_deleted_jobs_run_can_be_cancelled_too() -> None:
     job, dispatch = scheduled(stack, overlap=Overlap.QUEUE)
     stack.caller.answers = lambda _call: FAILED
     stack.run.handle(dispatch)
-    stack.define.delete(TENANT, job.id)
+    stack.job_service.delete(TENANT, job.id)
     assert cancel(stack, dispatch.execution).state is State.CANCELLED
 
 
@@ -339,19 +339,19 @@ def test_what_no_schedule_names_is_not_found(id: ExecutionId) -> None:
 
 
 def _paused(stack: MemoryStack, job: Job) -> None:
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
 
 
 def _deleted(stack: MemoryStack, job: Job) -> None:
-    stack.define.delete(TENANT, job.id)
+    stack.job_service.delete(TENANT, job.id)
 
 
 def _rescheduled(stack: MemoryStack, job: Job) -> None:
-    def draft(_id: str, _now: int, existing: Definition | None) -> Definition:
+    def builder(_id: str, _now: int, existing: Definition | None) -> Definition:
         assert existing is not None
         return replace(existing, schedule=Schedule(every(60_000, FIRST_MS + 1)))
 
-    stack.define.edit(TENANT, job.id, draft)
+    stack.job_service.edit(TENANT, job.id, builder)
 
 
 @pytest.mark.parametrize(("act", "before"), [(_paused, True), (_rescheduled, True), (_deleted, False)])
@@ -379,7 +379,7 @@ def test_what_would_have_expired_is_not_found() -> None:
     assert cancel(stack, dispatch.execution).state is State.CANCELLED
 
 
-def test_a_claim_that_comes_first_is_called_off() -> None:
+def test_a_claim_that_comes_first_is_cancel_requested() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     running = claimed(dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)
@@ -414,7 +414,7 @@ def test_the_reconciler_does_not_take_it_for_a_sign_of_life() -> None:
     stack.turn_for(30_000)
     report = Ledger(stack.jobs, stack.executions, stack.clock).of(TENANT, job.id, FIRST_MS, instants[3])
     assert [line.state for line in report.lines if line.state == MISSING] == []
-    assert stack.telemetry.counts["chain_repaired"] == 1
+    assert stack.telemetry.counts["schedule_repaired"] == 1
 
 
 # --- overlap ------------------------------------------------------------------------------------------------
@@ -512,8 +512,8 @@ def test_a_wish_on_the_record_is_no_dead_letter_when_the_queue_gives_up() -> Non
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     running = claimed(dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)
-    stack.executions.swap(called_off(running, ASKED, START_MS), None)
+    stack.executions.swap(cancel_requested(running, ASKED, START_MS), None)
     stack.clock.advance(HOUR_MS)
-    assert stack.undertaker.handle([Letter("m", dump(replace(dispatch, returns=MAX_RETURNS)))]) == []
+    assert stack.dead_letter_handler.handle([DeadLetter("m", dump(replace(dispatch, returns=MAX_RETURNS)))]) == []
     record = stored(stack, dispatch.execution)
-    assert (standing(record), record.death) == ((State.CANCELLED, ASKED), "")
+    assert (standing(record), record.failure_key) == ((State.CANCELLED, ASKED), "")

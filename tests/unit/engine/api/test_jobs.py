@@ -20,7 +20,7 @@ SCHEDULE = Schedule(every(60_000))
 DEFINITION = Definition("job", SCHEDULE, Target("http", {}))
 
 
-def draft(_id: str, _now: int, _existing: Definition | None) -> Definition:
+def builder(_id: str, _now: int, _existing: Definition | None) -> Definition:
     return DEFINITION
 
 
@@ -53,7 +53,7 @@ def test_if_sending_fails_the_wheel_fires_it() -> None:
     stack.queue.send = broken  # type: ignore[method-assign,assignment]
     stack.create(None)
     assert levels(stack) == [Level.LATE]
-    assert stack.telemetry.counts["direct_send_failed"] == 1
+    assert stack.telemetry.counts["immediate_send_failed"] == 1
     stack.queue.send = send  # type: ignore[method-assign]
     stack.turn_for(5_000)
     assert len(stack.caller.calls) == 1
@@ -79,11 +79,11 @@ def test_where_an_entry_rests(ahead_ms: int, level: Level) -> None:
 
 def test_a_repeat_with_the_same_key_returns_the_same_job() -> None:
     stack = MemoryStack()
-    first = stack.define.create(TENANT, draft, "key", "print")
-    again = stack.define.create(TENANT, draft, "key", "print")
+    first = stack.job_service.create(TENANT, builder, "key", "print")
+    again = stack.job_service.create(TENANT, builder, "key", "print")
     assert again == first
     assert len(stack.world.jobs) == 1
-    assert stack.define.create("other", draft, "key", "print").id != first.id
+    assert stack.job_service.create("other", builder, "key", "print").id != first.id
 
 
 def test_a_repeat_is_not_judged_by_what_time_it_is_now() -> None:
@@ -92,58 +92,58 @@ def test_a_repeat_is_not_judged_by_what_time_it_is_now() -> None:
     def once(_id: str, now: int, _existing: Definition | None) -> Definition:
         return replace(DEFINITION, schedule=Schedule(parse_at(START_MS + 5_000, now_ms=now)))
 
-    first = stack.define.create(TENANT, once, "key", "print")
+    first = stack.job_service.create(TENANT, once, "key", "print")
     stack.clock.advance(60_000)
-    assert stack.define.create(TENANT, once, "key", "print") == first
+    assert stack.job_service.create(TENANT, once, "key", "print") == first
 
 
 def test_a_rare_filter_ends_a_request_early_with_a_cursor() -> None:
     stack = MemoryStack()
-    jobs = sorted(stack.define.create(TENANT, draft).id for _ in range(2_100))
-    page = stack.define.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, None)
+    jobs = sorted(stack.job_service.create(TENANT, builder).id for _ in range(2_100))
+    page = stack.job_service.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, None)
     assert (page.items, page.cursor) == ([], jobs[1_999])
-    (found,) = stack.define.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, page.cursor).items
+    (found,) = stack.job_service.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, page.cursor).items
     assert found.id == jobs[-1]
 
 
 def test_a_key_used_for_another_request_is_refused() -> None:
     stack = MemoryStack()
-    stack.define.create(TENANT, draft, "key", "print")
+    stack.job_service.create(TENANT, builder, "key", "print")
     with pytest.raises(Invalid, match="Idempotency-Key"):
-        stack.define.create(TENANT, draft, "key", "another")
+        stack.job_service.create(TENANT, builder, "key", "another")
 
 
 def test_a_key_whose_job_was_deleted_makes_no_second_job() -> None:
     stack = MemoryStack()
-    job = stack.define.create(TENANT, draft, "key", "print")
-    stack.define.delete(TENANT, job.id)
+    job = stack.job_service.create(TENANT, builder, "key", "print")
+    stack.job_service.delete(TENANT, job.id)
     with pytest.raises(Conflict):
-        stack.define.create(TENANT, draft, "key", "print")
+        stack.job_service.create(TENANT, builder, "key", "print")
 
 
 def test_a_run_with_a_key_is_made_once() -> None:
     stack = MemoryStack()
-    job = stack.define.create(TENANT, draft)
-    first = stack.define.run(TENANT, job.id, "key")
+    job = stack.job_service.create(TENANT, builder)
+    first = stack.job_service.run(TENANT, job.id, "key")
     stack.clock.advance(5_000)
-    assert stack.define.run(TENANT, job.id, "key").id == first.id
-    assert stack.define.run(TENANT, job.id).id != first.id
+    assert stack.job_service.run(TENANT, job.id, "key").id == first.id
+    assert stack.job_service.run(TENANT, job.id).id != first.id
     assert Origin.RUN in first.id
 
 
 def test_an_edit_of_an_outdated_generation_is_refused() -> None:
     stack = MemoryStack()
-    job = stack.define.create(TENANT, draft)
-    assert stack.define.edit(TENANT, job.id, named("a"), match=1).generation == 2
+    job = stack.job_service.create(TENANT, builder)
+    assert stack.job_service.edit(TENANT, job.id, named("a"), match=1).generation == 2
     with pytest.raises(Outdated, match="newest is 2"):
-        stack.define.edit(TENANT, job.id, named("b"), match=1)
+        stack.job_service.edit(TENANT, job.id, named("b"), match=1)
     with pytest.raises(Outdated):
-        stack.define.delete(TENANT, job.id, match=1)
+        stack.job_service.delete(TENANT, job.id, match=1)
 
 
 def test_a_race_of_edits_is_tried_again_and_ends() -> None:
     stack = MemoryStack()
-    job = stack.define.create(TENANT, draft)
+    job = stack.job_service.create(TENANT, builder)
     replaced, losses = stack.jobs.replace, []
 
     def beaten(new: Job, expected: int, placed: object) -> bool:
@@ -151,40 +151,40 @@ def test_a_race_of_edits_is_tried_again_and_ends() -> None:
         return len(losses) == 3 and replaced(new, expected, placed)  # type: ignore[arg-type]
 
     stack.jobs.replace = beaten  # type: ignore[method-assign,assignment]
-    assert stack.define.edit(TENANT, job.id, named("a")).generation == 2
+    assert stack.job_service.edit(TENANT, job.id, named("a")).generation == 2
     stack.jobs.replace = lambda *_args: False  # type: ignore[method-assign]
     with pytest.raises(Conflict, match="try again"):
-        stack.define.edit(TENANT, job.id, named("b"))
+        stack.job_service.edit(TENANT, job.id, named("b"))
 
 
 def test_a_scheduled_job_keeps_a_schedule() -> None:
     stack = MemoryStack()
-    job = stack.define.create(TENANT, draft)
+    job = stack.job_service.create(TENANT, builder)
     with pytest.raises(Invalid, match="schedule"):
-        stack.define.edit(TENANT, job.id, lambda *_args: replace(DEFINITION, schedule=None))
+        stack.job_service.edit(TENANT, job.id, lambda *_args: replace(DEFINITION, schedule=None))
 
 
 def test_pausing_twice_changes_nothing() -> None:
     stack = MemoryStack()
-    job = stack.define.create(TENANT, draft)
-    paused = stack.define.pause(TENANT, job.id)
+    job = stack.job_service.create(TENANT, builder)
+    paused = stack.job_service.pause(TENANT, job.id)
     assert (paused.state, paused.generation) == (JobState.PAUSED, 2)
-    assert stack.define.pause(TENANT, job.id) == paused
-    assert stack.define.upcoming(TENANT, job.id, 3) == []
-    assert stack.define.resume(TENANT, job.id).generation == 3
+    assert stack.job_service.pause(TENANT, job.id) == paused
+    assert stack.job_service.upcoming(TENANT, job.id, 3) == []
+    assert stack.job_service.resume(TENANT, job.id).generation == 3
 
 
 def test_the_effective_time_never_goes_back() -> None:
     stack = MemoryStack()
-    job = stack.define.create(TENANT, draft)
+    job = stack.job_service.create(TENANT, builder)
     stack.clock._now_ms -= 5_000
-    assert stack.define.pause(TENANT, job.id).effective_from_ms == job.effective_from_ms
+    assert stack.job_service.pause(TENANT, job.id).effective_from_ms == job.effective_from_ms
 
 
 def test_upcoming_names_nominal_and_due_times() -> None:
     stack = MemoryStack()
     job = stack.create(every(60_000), jitter_ms=10_000)
-    upcoming = stack.define.upcoming(TENANT, job.id, 3)
+    upcoming = stack.job_service.upcoming(TENANT, job.id, 3)
     assert [due.nominal_ms for due in upcoming] == [START_MS, START_MS + 60_000, START_MS + 120_000]
     assert all(0 <= due.due_ms - due.nominal_ms < 10_000 for due in upcoming)
 
@@ -194,21 +194,21 @@ def test_upcoming_begins_with_what_is_due_though_its_nominal_time_is_past() -> N
     job = stack.create(every(DAY_MS), window_ms=DAY_MS)
     due = job.due(START_MS)
     stack.clock.advance(due - START_MS)
-    assert [one.due_ms for one in stack.define.upcoming(TENANT, job.id, 2)] == [due, due + DAY_MS]
+    assert [one.due_ms for one in stack.job_service.upcoming(TENANT, job.id, 2)] == [due, due + DAY_MS]
     stack.clock.advance(1)
-    assert [one.due_ms for one in stack.define.upcoming(TENANT, job.id, 1)] == [due + DAY_MS]
-    stack.define.pause(TENANT, job.id)
-    assert stack.define.upcoming(TENANT, job.id, 2) == []
+    assert [one.due_ms for one in stack.job_service.upcoming(TENANT, job.id, 1)] == [due + DAY_MS]
+    stack.job_service.pause(TENANT, job.id)
+    assert stack.job_service.upcoming(TENANT, job.id, 2) == []
 
 
 def test_a_filtered_list_fills_its_pages() -> None:
     stack = MemoryStack()
-    jobs = [stack.define.create(TENANT, named(str(number))) for number in range(250)]
+    jobs = [stack.job_service.create(TENANT, named(str(number))) for number in range(250)]
     wanted = sorted(job.id for job in jobs if int(job.definition.name) % 10 == 0)
     found: list[str] = []
     after = None
     while True:
-        page = stack.define.listed(TENANT, lambda job, _now: int(job.definition.name) % 10 == 0, 7, after)
+        page = stack.job_service.listed(TENANT, lambda job, _now: int(job.definition.name) % 10 == 0, 7, after)
         found += [job.id for job in page.items]
         if page.cursor is None:
             break
@@ -220,23 +220,23 @@ def test_a_filtered_list_fills_its_pages() -> None:
 @pytest.mark.parametrize("name", ["get", "pause", "resume", "delete", "run"])
 def test_what_is_not_there_is_not_found(name: str) -> None:
     with pytest.raises(NotFound):
-        getattr(MemoryStack().define, name)(TENANT, "j" + "0" * 16)
+        getattr(MemoryStack().job_service, name)(TENANT, "j" + "0" * 16)
 
 
 def test_a_job_of_another_tenant_is_not_found() -> None:
     stack = MemoryStack()
-    job = stack.define.create(TENANT, draft)
+    job = stack.job_service.create(TENANT, builder)
     with pytest.raises(NotFound):
-        stack.define.get("other", job.id)
+        stack.job_service.get("other", job.id)
 
 
 def test_history_is_newest_first_and_paged() -> None:
     stack = MemoryStack()
     job = stack.create(every(5_000), end=START_MS + 30_000)
     stack.turn_for(60_000)
-    first = stack.define.history(TENANT, job.id, 4, None)
-    rest = stack.define.history(TENANT, job.id, 4, first.cursor)
+    first = stack.job_service.history(TENANT, job.id, 4, None)
+    rest = stack.job_service.history(TENANT, job.id, 4, first.cursor)
     times = [execution.nominal_ms for execution in (*first.items, *rest.items)]
     assert times == sorted(range(START_MS, START_MS + 30_000, 5_000), reverse=True)
     with pytest.raises(NotFound):
-        stack.define.history(TENANT, "j" + "0" * 16, 4, None)
+        stack.job_service.history(TENANT, "j" + "0" * 16, 4, None)

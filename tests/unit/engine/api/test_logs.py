@@ -14,11 +14,11 @@ from tidewheel.domain.errors import NotFound
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer, Attempt, Execution
 from tidewheel.domain.executions.states import Result, State
-from tidewheel.domain.executions.transitions import claimed, finished, lost
+from tidewheel.domain.executions.transitions import claimed, finished, with_lost_attempt
 from tidewheel.domain.ids import ExecutionId, job_id
 from tidewheel.domain.limits import OUTPUT_BYTES, RENEW_MS
 from tidewheel.engine.api import logs
-from tidewheel.engine.api.logs import LogBook, LogPage, Place, Source
+from tidewheel.engine.api.logs import LogBook, LogPage, LogPosition, Source
 from tidewheel.ports import Call
 
 ID = str(ExecutionId(job_id(bytes(10)), START_MS))
@@ -34,7 +34,7 @@ def over(state: State = State.SUCCEEDED, answer: Answer = FAILED) -> Execution:
     return finished(begun(), state, answer, START_MS, START_MS + 5)
 
 
-class Shelf:
+class WheelWriter:
     """An execution's record and logs, and the book that reads them."""
 
     def __init__(self, record: Execution | None, *parts: bytes) -> None:
@@ -52,121 +52,123 @@ class Shelf:
         assert standing is not None
         assert self.executions.swap(replace(record, version=standing.version + 1), standing.version) is None
 
-    def read(self, attempt: int | None = None, place: Place | None = None) -> LogPage:
-        return LogBook(self.executions, self.logs).read(TENANT, ID, attempt, place)
+    def read(self, attempt: int | None = None, position: LogPosition | None = None) -> LogPage:
+        return LogBook(self.executions, self.logs).read(TENANT, ID, attempt, position)
 
-    def pages(self, place: Place | None = None) -> list[LogPage]:
-        found = [self.read(place=place)]
-        while found[-1].text and found[-1].place:
-            found.append(self.read(place=found[-1].place))
+    def pages(self, position: LogPosition | None = None) -> list[LogPage]:
+        found = [self.read(position=position)]
+        while found[-1].text and found[-1].position:
+            found.append(self.read(position=found[-1].position))
         return found
 
 
 def test_a_stored_log_is_read_to_its_end() -> None:
-    page = Shelf(over(), b"one\n", b"two\n").read()
+    page = WheelWriter(over(), b"one\n", b"two\n").read()
     assert page == LogPage(1, "one\ntwo\n", Source.STORED, None, complete=True)
 
 
 def test_a_log_that_is_being_written_is_read_as_far_as_it_goes_and_on_from_there() -> None:
-    shelf = Shelf(begun())
-    first = shelf.read()
-    assert first == LogPage(1, "", None, Place(1), complete=False)
-    shelf.store(b"one\n")
-    second = shelf.read(place=first.place)
+    wheel_writer = WheelWriter(begun())
+    first = wheel_writer.read()
+    assert first == LogPage(1, "", None, LogPosition(1), complete=False)
+    wheel_writer.store(b"one\n")
+    second = wheel_writer.read(position=first.position)
     assert (second.text, second.source, second.complete) == ("one\n", Source.STORED, False)
-    again = shelf.read(place=second.place)
-    assert (again.text, again.place) == ("", second.place)
-    shelf.store(b"two\n", first=1)
-    shelf.now(over())
-    assert shelf.read(place=second.place) == LogPage(1, "two\n", Source.STORED, None, complete=True)
+    again = wheel_writer.read(position=second.position)
+    assert (again.text, again.position) == ("", second.position)
+    wheel_writer.store(b"two\n", first=1)
+    wheel_writer.now(over())
+    assert wheel_writer.read(position=second.position) == LogPage(1, "two\n", Source.STORED, None, complete=True)
 
 
 def test_the_end_of_a_log_that_was_read_already_is_empty_and_not_the_inline_answer() -> None:
-    shelf = Shelf(begun(), b"all of it")
-    place = shelf.read().place
-    shelf.now(over())
-    assert shelf.read(place=place) == LogPage(1, "", Source.STORED, None, complete=True)
+    wheel_writer = WheelWriter(begun(), b"all of it")
+    position = wheel_writer.read().position
+    wheel_writer.now(over())
+    assert wheel_writer.read(position=position) == LogPage(1, "", Source.STORED, None, complete=True)
 
 
 def test_a_part_that_was_lost_neither_hides_nor_repeats_what_follows() -> None:
-    shelf = Shelf(begun(), b"zero ")
-    shelf.store(b"two ", first=2)
-    page = shelf.read()
+    wheel_writer = WheelWriter(begun(), b"zero ")
+    wheel_writer.store(b"two ", first=2)
+    page = wheel_writer.read()
     assert page.text == "zero two "
-    shelf.store(b"three", first=3)
-    assert shelf.read(place=page.place).text == "three"
+    wheel_writer.store(b"three", first=3)
+    assert wheel_writer.read(position=page.position).text == "three"
 
 
 def test_a_short_answer_is_the_one_on_the_record() -> None:
-    assert Shelf(over()).read() == LogPage(1, "short answer", Source.INLINE, None, complete=True)
+    assert WheelWriter(over()).read() == LogPage(1, "short answer", Source.INLINE, None, complete=True)
 
 
 def test_the_answer_on_the_record_is_nobody_elses() -> None:
     retried = claimed(over(State.RETRYING), 2, "w", START_MS + 10, received_ms=START_MS + 10)
-    shelf = Shelf(retried)
-    assert shelf.read(1) == LogPage(1, "short answer", Source.INLINE, None, complete=True)
-    assert shelf.read() == LogPage(2, "", None, Place(2), complete=False)
-    vanished = replace(lost(retried, START_MS + 99), state=State.DEAD)
-    shelf.now(vanished)
-    assert shelf.read(2) == LogPage(2, "", None, None, complete=True)
-    assert shelf.read(1).text == "short answer"
+    wheel_writer = WheelWriter(retried)
+    assert wheel_writer.read(1) == LogPage(1, "short answer", Source.INLINE, None, complete=True)
+    assert wheel_writer.read() == LogPage(2, "", None, LogPosition(2), complete=False)
+    vanished = replace(with_lost_attempt(retried, START_MS + 99), state=State.DEAD)
+    wheel_writer.now(vanished)
+    assert wheel_writer.read(2) == LogPage(2, "", None, None, complete=True)
+    assert wheel_writer.read(1).text == "short answer"
     answered = replace(
         vanished, attempts=(*vanished.attempts, Attempt(3, 1, 2, Result.FAILED)), attempt=3, output="new"
     )
-    shelf.now(answered)
-    assert (shelf.read(1).text, shelf.read(1).source) == ("", None)  # it was not kept
-    assert shelf.read(3).text == "new"
+    wheel_writer.now(answered)
+    assert (wheel_writer.read(1).text, wheel_writer.read(1).source) == ("", None)  # it was not kept
+    assert wheel_writer.read(3).text == "new"
 
 
 def test_the_newest_attempt_unless_one_is_named() -> None:
-    shelf = Shelf(replace(begun(), attempt=3), b"first")
-    shelf.store(b"third", attempt=3)
-    assert (shelf.read().attempt, shelf.read().text) == (3, "third")
-    assert shelf.read(1) == LogPage(1, "first", Source.STORED, None, complete=True)  # another has begun: it is over
+    wheel_writer = WheelWriter(replace(begun(), attempt=3), b"first")
+    wheel_writer.store(b"third", attempt=3)
+    assert (wheel_writer.read().attempt, wheel_writer.read().text) == (3, "third")
+    assert wheel_writer.read(1) == LogPage(
+        1, "first", Source.STORED, None, complete=True
+    )  # another has begun: it is over
 
 
 @pytest.mark.parametrize("attempt", [2, 99])
 def test_an_attempt_that_never_began_is_not_found(attempt: int) -> None:
     with pytest.raises(NotFound, match=f"attempt {attempt}"):
-        Shelf(begun()).read(attempt)
+        WheelWriter(begun()).read(attempt)
     with pytest.raises(NotFound, match=f"attempt {attempt}"):
-        Shelf(begun()).read(place=Place(attempt))
+        WheelWriter(begun()).read(position=LogPosition(attempt))
 
 
 def test_an_unknown_execution_is_not_found() -> None:
     with pytest.raises(NotFound, match="execution"):
-        Shelf(None).read()
+        WheelWriter(None).read()
 
 
 @pytest.mark.parametrize(("state", "complete"), [(State.QUEUED, False), (State.CANCELLED, True)])
 def test_before_the_first_attempt_there_is_nothing(state: State, complete: bool) -> None:
     record = Execution(TENANT, ID, state, START_MS, 1)
-    assert Shelf(record).read() == LogPage(0, "", None, None, complete)
+    assert WheelWriter(record).read() == LogPage(0, "", None, None, complete)
 
 
 def test_a_page_ends_at_its_size_within_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOG_PAGE_BYTES", 4)
-    pages = Shelf(over(), b"abcdef", b"ghi").pages()
+    pages = WheelWriter(over(), b"abcdef", b"ghi").pages()
     assert [page.text for page in pages] == ["abcd", "efgh", "i"]
     assert [page.complete for page in pages] == [False, False, True]
 
 
 def test_a_page_holds_so_many_parts_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOG_PAGE_PARTS", 2)
-    pages = Shelf(over(), b"a", b"b", b"c", b"d").pages()
+    pages = WheelWriter(over(), b"a", b"b", b"c", b"d").pages()
     assert [page.text for page in pages] == ["ab", "cd", ""]
     assert pages[-1].complete
 
 
 def test_a_character_in_two_parts_waits_for_its_end() -> None:
     euro = "€".encode()
-    shelf = Shelf(begun(), b"5 " + euro[:1], euro[1:2])
-    page = shelf.read()
+    wheel_writer = WheelWriter(begun(), b"5 " + euro[:1], euro[1:2])
+    page = wheel_writer.read()
     assert page.text == "5 "
-    shelf.store(euro[2:] + b"!", first=2)
-    assert shelf.read(place=page.place).text == "€!"
-    shelf.now(over())
-    assert Shelf(over(), b"5 " + euro[:2]).read().text == "5 \ufffd"  # it never comes
+    wheel_writer.store(euro[2:] + b"!", first=2)
+    assert wheel_writer.read(position=page.position).text == "€!"
+    wheel_writer.now(over())
+    assert WheelWriter(over(), b"5 " + euro[:2]).read().text == "5 \ufffd"  # it never comes
 
 
 PARTS = st.lists(st.binary(min_size=1, max_size=7) | st.text(min_size=1, max_size=4).map(str.encode), max_size=6)
@@ -178,11 +180,11 @@ def test_however_a_log_is_cut_its_pages_are_its_text(parts: list[bytes], size: i
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs, "LOG_PAGE_BYTES", size)
         patch.setattr(logs, "LOG_PAGE_PARTS", count)  # four bytes at least, so that each page goes on
-        shelf = Shelf(begun(), *parts[:seen])
-        early = shelf.pages()
-        shelf.store(*parts[seen:], first=seen)
-        shelf.now(over(answer=replace(FAILED, output="")))
-        late = shelf.pages(early[-1].place)
+        wheel_writer = WheelWriter(begun(), *parts[:seen])
+        early = wheel_writer.pages()
+        wheel_writer.store(*parts[seen:], first=seen)
+        wheel_writer.now(over(answer=replace(FAILED, output="")))
+        late = wheel_writer.pages(early[-1].position)
     assert "".join(page.text for page in (*early, *late)) == b"".join(parts).decode(errors="replace")
     assert late[-1].complete
     assert all(len(page.text.encode(errors="replace")) <= 3 * size for page in (*early, *late))
@@ -198,7 +200,7 @@ def test_what_a_call_writes_can_be_read_while_it_runs_and_afterwards() -> None:
         call.progress.conceal("hunter2")
         call.progress.write("password hunter2, ☂\n".encode())
         stack.clock.advance(RENEW_MS)
-        stack.keeper.tick()
+        stack.lease_renewer.tick()
         seen.append(book.read(TENANT, call.execution))
         call.progress.write(b"done\n")
         return Answer(Result.SUCCEEDED, 0, "done")
@@ -208,7 +210,7 @@ def test_what_a_call_writes_can_be_read_while_it_runs_and_afterwards() -> None:
     (early,) = seen
     assert not early.complete
     assert "password ***" in early.text
-    rest = book.read(TENANT, dispatch.execution, place=early.place)
+    rest = book.read(TENANT, dispatch.execution, position=early.position)
     assert early.text + rest.text == "password ***, ☂\ndone\n"
     assert rest.complete
 

@@ -37,7 +37,7 @@ def dying(stack: MemoryStack, number: int = 1) -> tuple[Job, list[str]]:
     stack.caller.answers = lambda _: FAILED
     stack.turn_for(30_000 + 1_000 * number)
     ids = [str(ExecutionId(job.id, START_MS + 1_000 * (n + 1))) for n in range(number)]
-    assert [stack.define.execution(TENANT, id).state for id in ids] == [State.DEAD] * number
+    assert [stack.job_service.execution(TENANT, id).state for id in ids] == [State.DEAD] * number
     stack.caller.answers = lambda _: OK
     stack.caller.calls.clear()
     return job, ids
@@ -47,12 +47,12 @@ def test_a_redriven_execution_is_the_same_and_its_attempts_go_on_rising() -> Non
     stack = MemoryStack()
     _, (id,) = dying(stack)
     assert redrive(stack, id).ids == [id]
-    queued = stack.define.execution(TENANT, id)
+    queued = stack.job_service.execution(TENANT, id)
     assert (queued.state, queued.attempt, queued.reason) == (State.QUEUED, 2, "redriven; it had ended as dead")
     stack.turn_for(10_000)
     ((_, call),) = stack.caller.calls
     assert (call.execution, call.attempt) == (id, 3)
-    record = stack.define.execution(TENANT, id)
+    record = stack.job_service.execution(TENANT, id)
     assert (record.state, [each.number for each in record.attempts]) == (State.SUCCEEDED, [1, 2, 3])
 
 
@@ -62,7 +62,7 @@ def test_its_budget_is_fresh() -> None:
     redrive(stack, id)
     stack.caller.answers = lambda _: FAILED
     stack.turn_for(60_000)
-    record = stack.define.execution(TENANT, id)
+    record = stack.job_service.execution(TENANT, id)
     assert (record.state, [call.attempt for _, call in stack.caller.calls]) == (State.DEAD, [3, 4])
     assert redrive(stack, id).ids == [id]
 
@@ -78,7 +78,7 @@ def test_a_worker_that_is_lost_counts_against_the_fresh_budget() -> None:
 
     stack.caller.answers = killed
     stack.turn_for(10 * MINUTE_MS)
-    record = stack.define.execution(TENANT, id)
+    record = stack.job_service.execution(TENANT, id)
     assert record.state is State.SUCCEEDED
     assert [each.result for each in record.attempts][-2:] == [Result.LOST, Result.SUCCEEDED]
 
@@ -137,7 +137,7 @@ def test_what_cannot_run_again_is_named_and_hides_no_other() -> None:
     gone = stack.create(every(60_000, START_MS + 10 * MINUTE_MS))
     other = str(ExecutionId(gone.id, START_MS))
     stack.executions.swap(Execution(TENANT, other, State.FAILED, START_MS, 1, attempt=1), None)
-    stack.define.delete(TENANT, gone.id)
+    stack.job_service.delete(TENANT, gone.id)
     nobody = str(ExecutionId(job.id, START_MS))
     done = redrive(stack, nobody, other, id)
     assert (done.ids, done.skipped) == ([id], {nobody: "does not exist", other: "its job was deleted"})
@@ -157,12 +157,12 @@ def test_one_that_was_never_claimed_runs_though_its_job_was_edited_since() -> No
     stack = MemoryStack()
     job = stack.create(every(60_000, START_MS + 60_000))
     blank = Dispatch(TENANT, str(ExecutionId(job.id, START_MS)), 1, 1, START_MS, recorded=False).blank()
-    buried = ended_unrun(blank, State.DEAD, "given up by the queue", START_MS)
-    stack.executions.swap(buried, None)
-    stack.define.pause(TENANT, job.id)
-    assert redrive(stack, buried.id).ids == [buried.id]
+    marked_dead = ended_unrun(blank, State.DEAD, "given up by the queue", START_MS)
+    stack.executions.swap(marked_dead, None)
+    stack.job_service.pause(TENANT, job.id)
+    assert redrive(stack, marked_dead.id).ids == [marked_dead.id]
     stack.turn_for(10_000)
-    assert stack.effects() == [buried.id]
+    assert stack.effects() == [marked_dead.id]
 
 
 @pytest.mark.parametrize("state", State)

@@ -13,7 +13,14 @@ from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import Result, State, is_end
 from tidewheel.domain.executions.transitions import finished
 from tidewheel.domain.jobs.policies import Overlap
-from tidewheel.domain.limits import DAY_MS, LEASE_MS, LOCK_IDLE_MS, LOOK_AGAIN_LEAST_MS, RETENTION_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import (
+    DAY_MS,
+    LEASE_MS,
+    LOCK_IDLE_MS,
+    LOCK_RECHECK_LEAST_MS,
+    RETENTION_MS,
+    TAKEOVER_GRACE_MS,
+)
 from tidewheel.engine.api.ledger import Ledger
 from tidewheel.ports import PortError
 
@@ -126,8 +133,8 @@ def test_a_waiter_looks_again_once_the_holders_lease_is_surely_over() -> None:
     bench.handle(0)
     ((entry,), looked_ms) = seen[1:]  # type: ignore[misc]
     assert bench.record(0).lease_until_ms == START_MS + LEASE_MS
-    assert LEASE_MS + TAKEOVER_GRACE_MS < LOOK_AGAIN_LEAST_MS
-    assert (entry.execution, entry.attempt, entry.due_ms) == (bench.id(1), 1, looked_ms + LOOK_AGAIN_LEAST_MS)
+    assert LEASE_MS + TAKEOVER_GRACE_MS < LOCK_RECHECK_LEAST_MS
+    assert (entry.execution, entry.attempt, entry.due_ms) == (bench.id(1), 1, looked_ms + LOCK_RECHECK_LEAST_MS)
 
 
 def test_a_look_in_vain_costs_no_write_but_that_of_the_next() -> None:
@@ -256,17 +263,17 @@ def test_a_run_by_hand_obeys(policy: Overlap, state: State) -> None:
     ids: list[str] = []
 
     def by_hand() -> None:
-        ids.append(bench.stack.define.run(TENANT, bench.job.id).id)
+        ids.append(bench.stack.job_service.run(TENANT, bench.job.id).id)
         bench.stack.run.handle(Dispatch(TENANT, ids[0], 1, 1, START_MS, recorded=True))
 
     bench.stack.clock.advance(5)
     bench.during(by_hand)
     bench.handle(0)
-    record = bench.stack.define.execution(TENANT, ids[0])
+    record = bench.stack.job_service.execution(TENANT, ids[0])
     assert record.state is state
     assert bench.id(0) in record.reason
     bench.turn_for(5_000)
-    assert is_end(bench.stack.define.execution(TENANT, ids[0]).state)
+    assert is_end(bench.stack.job_service.execution(TENANT, ids[0]).state)
 
 
 @pytest.mark.parametrize("act", ["delete", "pause", "allow", "skip", "replace"])
@@ -279,9 +286,9 @@ def test_whatever_happens_to_the_job_a_waiter_does_not_stand_for_ever(act: str, 
         if act in list(Overlap):
             bench.edit(overlap=Overlap(act))
         elif act == "delete":
-            bench.stack.define.delete(TENANT, bench.job.id)
+            bench.stack.job_service.delete(TENANT, bench.job.id)
         else:
-            bench.stack.define.pause(TENANT, bench.job.id)
+            bench.stack.job_service.pause(TENANT, bench.job.id)
 
     seen = bench.during(lambda: bench.handle(1), change, answer=FAILED)
     bench.handle(0)

@@ -14,13 +14,13 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import Result, State
-from tidewheel.domain.executions.transitions import claimed, parked
+from tidewheel.domain.executions.transitions import claimed, with_wait_reason
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
 from tidewheel.domain.limits import MAX_RETURNS, MINUTE_MS, QUARANTINE_CHARS, TAKEOVER_GRACE_MS
-from tidewheel.engine.recovery.dead_letter_handler import Letter
+from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.ports import PortError
 from tidewheel.wire.message import dump, load
 
@@ -44,7 +44,7 @@ class Bench:
         return replace(dispatch, **changes)  # type: ignore[arg-type]
 
     def bury(self, *bodies: str) -> list[str]:
-        return self.stack.undertaker.handle([Letter(f"m{n}", body) for n, body in enumerate(bodies)])
+        return self.stack.dead_letter_handler.handle([DeadLetter(f"m{n}", body) for n, body in enumerate(bodies)])
 
     def record(self, number: int = 0) -> Execution | None:
         return self.stack.executions.get(TENANT, self.of(number).execution)
@@ -131,8 +131,8 @@ def test_what_was_sent_though_it_was_reported_as_failed_is_sent_twice_and_runs_o
 
 def test_what_a_deleted_job_left_ends_in_a_worker() -> None:
     bench = Bench()
-    bench.store(parked(bench.dispatch.blank(), "waits"))
-    bench.stack.define.delete(TENANT, bench.job.id)
+    bench.store(with_wait_reason(bench.dispatch.blank(), "waits"))
+    bench.stack.job_service.delete(TENANT, bench.job.id)
     assert bench.bury(dump(bench.dispatch)) == []
     bench.stack.clock.sleep(2 * MINUTE_MS)
     record = bench.record()
@@ -184,7 +184,7 @@ def _absent(_: Bench) -> None:
 
 
 def _queued(bench: Bench) -> None:
-    bench.store(parked(bench.dispatch.blank(), "waits"))
+    bench.store(with_wait_reason(bench.dispatch.blank(), "waits"))
 
 
 def _lost(bench: Bench) -> None:
@@ -218,10 +218,10 @@ def test_poison_goes_round_a_bounded_number_of_times() -> None:
     """Its worker dies each time, before the claim."""
     bench = Bench()
     bench.stack.workers_up = False
-    letter, rounds = bench.dispatch, 0
-    while bench.bury(dump(letter)) == [] and bench.sent():
+    dead_letter, rounds = bench.dispatch, 0
+    while bench.bury(dump(dead_letter)) == [] and bench.sent():
         rounds += 1
-        ((letter, delay_ms),) = bench.sent()
+        ((dead_letter, delay_ms),) = bench.sent()
         bench.stack.clock.advance(delay_ms)
         bench.stack.queue._messages.clear()  # delivered ten times, and given up
     record = bench.record()
@@ -242,7 +242,7 @@ def test_others_may_be_faster_than_the_burial() -> None:
 def _locked() -> Bench:
     """A job whose lock an execution holds that no worker can claim, while another waits for it."""
     bench = Bench(overlap=Overlap.QUEUE)
-    waiter = bench.store(parked(bench.of(1).blank(), "waits"))
+    waiter = bench.store(with_wait_reason(bench.of(1).blank(), "waits"))
     bench.stack.locks.swap(Lock(TENANT, bench.job.id, bench.dispatch.execution, waiter.id, 1, DUE_MS))
     return bench
 
@@ -269,11 +269,11 @@ def test_a_burial_that_was_cut_short_passes_the_lock_on_when_its_letter_comes_ba
             raise PortError("locks.swap", new.job, "down")
 
     bench.stack.locks = Down(bench.stack.world)
-    letter = dump(bench.of(0, returns=MAX_RETURNS))
-    assert bench.bury(letter) == ["m0"]
+    dead_letter = dump(bench.of(0, returns=MAX_RETURNS))
+    assert bench.bury(dead_letter) == ["m0"]
     bench.stack.locks = MemoryLocks(bench.stack.world)
     assert _holder(bench) == bench.dispatch.execution
-    assert bench.bury(letter) == []
+    assert bench.bury(dead_letter) == []
     assert _holder(bench) == bench.of(1).execution
 
 
@@ -295,7 +295,7 @@ def test_a_letter_that_would_be_cut_short_stays_in_the_queue() -> None:
     bench = Bench()
     assert bench.bury("x" * (QUARANTINE_CHARS + 1)) == ["m0"]
     assert not bench.stack.world.quarantine
-    assert len(bench.stack.telemetry.alarms) == 1
+    assert len(bench.stack.telemetry.errors) == 1
 
 
 def test_a_record_that_cannot_be_read_is_tried_elsewhere_and_then_set_aside() -> None:

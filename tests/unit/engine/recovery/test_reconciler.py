@@ -11,7 +11,7 @@ from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tests.support.world_examples import a_job
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.ledger import MISSING
-from tidewheel.domain.executions.reconcile import Sweep, done_until, lacking, owed, resumed
+from tidewheel.domain.executions.reconcile import Sweep, done_until, expected, first_missing, resumed
 from tidewheel.domain.fleet.lease import Holding
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import Misfire, Policy
@@ -28,17 +28,17 @@ from tidewheel.domain.limits import (
     RETENTION_MS,
 )
 from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
-from tidewheel.domain.wheel.entries import Chain, Placed
+from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import RINGS, Level, late
 from tidewheel.engine.api.ledger import Ledger
-from tidewheel.engine.recovery.reconciler import Reconcile, Tally
+from tidewheel.engine.recovery.reconciler import Reconciler, Tally
 from tidewheel.ports import Page
 
 MARGIN = RECONCILE_MARGIN_MS
 LATER = 10**15
 
 
-def reconcile(stack: MemoryStack, **changes: object) -> Reconcile:
+def reconcile(stack: MemoryStack, **changes: object) -> Reconciler:
     return replace(stack.reconcile, **changes)
 
 
@@ -73,16 +73,16 @@ def test_the_last_instant_that_was_due_more_than_the_margin_ago_is_owed() -> Non
         a_job(), effective_from_ms=0, definition=replace(a_job().definition, schedule=Schedule(every(MINUTE_MS)))
     )
     now = START_MS + HOUR_MS + 1
-    assert owed(job, LATER, now) == START_MS + HOUR_MS - MARGIN
-    assert owed(job, LATER, now - 1) == START_MS + HOUR_MS - MARGIN - MINUTE_MS
+    assert expected(job, LATER, now) == START_MS + HOUR_MS - MARGIN
+    assert expected(job, LATER, now - 1) == START_MS + HOUR_MS - MARGIN - MINUTE_MS
 
 
 def test_nothing_is_owed_that_the_shard_has_not_handed_on() -> None:
     job = replace(a_job(schedule=Schedule(every(MINUTE_MS))), effective_from_ms=0)
     now = START_MS + DAY_MS
-    assert owed(job, START_MS + 90_000, now) == START_MS + MINUTE_MS
-    assert owed(job, START_MS, now) is None
-    assert owed(job, 0, now) is None
+    assert expected(job, START_MS + 90_000, now) == START_MS + MINUTE_MS
+    assert expected(job, START_MS, now) is None
+    assert expected(job, 0, now) is None
 
 
 @pytest.mark.parametrize("timing", [At(START_MS), Cron("0 0 * * *", "UTC"), Cron("*/7 3 * * 1-5", "Europe/Paris")])
@@ -91,7 +91,7 @@ def test_what_is_owed_is_named_by_the_schedule_and_the_last_of_its_kind(timing: 
     job = replace(a_job(schedule=schedule), effective_from_ms=START_MS - DAY_MS)
     now = START_MS + 6 * DAY_MS
     named = [at for at in schedule.upcoming(START_MS - DAY_MS, 400) if at < now - MARGIN]
-    assert owed(job, LATER, now) == named[-1]
+    assert expected(job, LATER, now) == named[-1]
 
 
 def test_an_instant_whose_spread_puts_it_off_is_not_owed_yet_and_the_one_before_it_is() -> None:
@@ -99,30 +99,30 @@ def test_an_instant_whose_spread_puts_it_off_is_not_owed_yet_and_the_one_before_
     nominal = START_MS + 5 * HOUR_MS
     due = job.due(nominal)
     assert due > nominal
-    assert owed(job, LATER, due + MARGIN) == nominal - HOUR_MS
-    assert owed(job, LATER, due + MARGIN + 1) == nominal
+    assert expected(job, LATER, due + MARGIN) == nominal - HOUR_MS
+    assert expected(job, LATER, due + MARGIN + 1) == nominal
     single = replace(a_job(schedule=Schedule(At(nominal)), jitter_ms=HOUR_MS), effective_from_ms=0)
-    assert owed(single, LATER, single.due(nominal) + MARGIN) is None
+    assert expected(single, LATER, single.due(nominal) + MARGIN) is None
 
 
 def test_generations_own_their_instants_and_ends_end() -> None:
     job = replace(a_job(schedule=Schedule(every(MINUTE_MS), None, START_MS + HOUR_MS)), effective_from_ms=START_MS + 1)
     now = START_MS + DAY_MS
-    assert owed(job, LATER, now) == START_MS + HOUR_MS - MINUTE_MS
-    assert owed(replace(job, effective_from_ms=START_MS + HOUR_MS), LATER, now) is None
+    assert expected(job, LATER, now) == START_MS + HOUR_MS - MINUTE_MS
+    assert expected(replace(job, effective_from_ms=START_MS + HOUR_MS), LATER, now) is None
 
 
 def test_a_paused_job_and_one_without_a_schedule_owe_nothing() -> None:
     job = replace(a_job(), effective_from_ms=0)
     paused = job.edited(job.definition, "paused", 0)  # type: ignore[arg-type]
-    assert owed(paused, LATER, START_MS + DAY_MS) is None
-    assert owed(replace(a_job(schedule=None), effective_from_ms=0), LATER, START_MS + DAY_MS) is None
+    assert expected(paused, LATER, START_MS + DAY_MS) is None
+    assert expected(replace(a_job(schedule=None), effective_from_ms=0), LATER, START_MS + DAY_MS) is None
 
 
 def test_nothing_is_asked_of_a_time_whose_executions_may_have_vanished() -> None:
     job = replace(a_job(schedule=Schedule(At(START_MS))), effective_from_ms=0)
-    assert owed(job, LATER, START_MS + RETENTION_MS - MARGIN) == START_MS
-    assert owed(job, LATER, START_MS + RETENTION_MS - MARGIN + 1) is None
+    assert expected(job, LATER, START_MS + RETENTION_MS - MARGIN) == START_MS
+    assert expected(job, LATER, START_MS + RETENTION_MS - MARGIN + 1) is None
 
 
 def test_a_shard_is_done_up_to_its_lowest_cursor() -> None:
@@ -135,10 +135,12 @@ def test_a_shard_is_done_up_to_its_lowest_cursor() -> None:
 def test_a_chain_is_armed_from_its_first_instant_without_an_account() -> None:
     job = replace(a_job(schedule=Schedule(every(MINUTE_MS))), effective_from_ms=START_MS)
     now, last = START_MS + HOUR_MS, START_MS + 40 * MINUTE_MS
-    assert lacking(job, last, [START_MS + 7 * MINUTE_MS, START_MS + 9 * MINUTE_MS], now) == START_MS + 10 * MINUTE_MS
-    assert lacking(job, last, [], now) == START_MS
-    assert lacking(job, last, [START_MS - MINUTE_MS, last, last + 1], now) == START_MS
-    assert lacking(job, last, [last - MINUTE_MS], now) == last
+    assert (
+        first_missing(job, last, [START_MS + 7 * MINUTE_MS, START_MS + 9 * MINUTE_MS], now) == START_MS + 10 * MINUTE_MS
+    )
+    assert first_missing(job, last, [], now) == START_MS
+    assert first_missing(job, last, [START_MS - MINUTE_MS, last, last + 1], now) == START_MS
+    assert first_missing(job, last, [last - MINUTE_MS], now) == last
 
 
 def test_sweeps_follow_each_other_no_faster_than_they_should() -> None:
@@ -161,8 +163,8 @@ def test_a_broken_chain_is_armed_again_and_each_instant_gets_its_account(policy:
     stack.turn_for(20 * MINUTE_MS)
     assert states(stack, job)[MISSING] > 15
     assert swept(stack) == Tally(looked=2, repaired=1)
-    assert stack.telemetry.counts["chain_repaired"] == 1
-    ((message, fields),) = stack.telemetry.alarms
+    assert stack.telemetry.counts["schedule_repaired"] == 1
+    ((message, fields),) = stack.telemetry.errors
     assert "broken" in message
     assert (fields["tenant"], fields["job"]) == (TENANT, job.id)
     assert START_MS < fields["since"] < fields["nominal"] < stack.clock.now_ms() - MARGIN
@@ -198,7 +200,7 @@ def test_a_job_whose_runs_by_hand_are_many_is_armed_from_its_last_scheduled_one(
     stack.turn_for(3 * MINUTE_MS)
     break_chain(stack, job)
     for _ in range(250):
-        stack.define.run(TENANT, job.id)
+        stack.job_service.run(TENANT, job.id)
         stack.clock.advance(1)
     stack.turn_for(20 * MINUTE_MS)
     assert swept(stack).repaired == 1
@@ -268,7 +270,7 @@ def test_a_busy_queue_hides_a_broken_chain_only_for_a_while() -> None:
     stack.clock.advance(RECONCILE_PATIENCE_MS)
     stack.turn_for(MINUTE_MS)
     assert swept(stack).repaired >= 1
-    assert (TENANT, job.id) in {(fields["tenant"], fields["job"]) for _, fields in stack.telemetry.alarms}
+    assert (TENANT, job.id) in {(fields["tenant"], fields["job"]) for _, fields in stack.telemetry.errors}
 
 
 def test_what_rests_in_the_late_slot_waits_for_its_turn() -> None:
@@ -288,7 +290,7 @@ def test_an_edit_that_came_since_is_left_to_its_own_chain() -> None:
     break_chain(stack, job)
     stack.turn_for(20 * MINUTE_MS)
     stale = stack.jobs.sweep(None, 10)
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
 
     class Stale:
         def __getattr__(self, name: str) -> object:
@@ -313,7 +315,7 @@ def test_a_repaired_chain_beside_a_living_one_becomes_one_with_it(timing: Cron) 
         if one is stack:
             first = job.next_nominal(START_MS + 18 * MINUTE_MS)
             assert first is not None
-            one.wheel.put(Placed(late(0), Chain(TENANT, job.id, 1, first, job.due(first))))
+            one.wheel.put(Placed(late(0), ScheduleEntry(TENANT, job.id, 1, first, job.due(first))))
         one.turn_for(33 * MINUTE_MS)
     assert states(stack, job)[MISSING] == 0
     assert not stack.world.singles[late(0)]
@@ -381,7 +383,7 @@ def test_of_two_runs_at_once_the_slower_ends_after_its_page() -> None:
             return stack.jobs.sweep(after, limit)
 
     reconcile(stack, jobs=Beside()).run()
-    assert "another run goes on with the sweep" in [note for note, _ in stack.telemetry.notes]
+    assert "another run goes on with the sweep" in [note for note, _ in stack.telemetry.infos]
     stack.turn_for(15 * MINUTE_MS)
     assert max(Counter(stack.effects()).values()) == 1
     assert states(stack, job)[MISSING] == 0
@@ -410,4 +412,4 @@ def test_what_cannot_be_read_is_counted_and_alarmed_and_hides_nobody() -> None:
 
     assert reconcile(stack, jobs=Spoilt()).run() == Tally(looked=2, repaired=1)
     assert stack.telemetry.counts["unreadable"] == 2
-    assert len([message for message, _ in stack.telemetry.alarms if message == "cannot be reconciled"]) == 2
+    assert len([message for message, _ in stack.telemetry.errors if message == "cannot be reconciled"]) == 2

@@ -15,7 +15,7 @@ from tidewheel.domain.jobs.policies import Misfire, Policy, RetryPolicy, Strateg
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
 from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
-from tidewheel.domain.wheel.entries import Chain, Placed
+from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot, late
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace
 from tidewheel.domain.wheel.span import Span
@@ -92,7 +92,7 @@ def test_doubled_events_do_no_harm() -> None:
     stack = economical()
     stack.create(every(10_000), end=START_MS + 4 * MINUTE_MS)
     for _ in range(6):
-        first, second = stack.ticker().steps(lambda: 60_000), stack.ticker().steps(lambda: 60_000)
+        first, second = stack.scheduler_loop().steps(lambda: 60_000), stack.scheduler_loop().steps(lambda: 60_000)
         ends: list[End] = []
         for steps in (first, second, first):  # the second comes while the first is at work
             try:
@@ -145,7 +145,7 @@ def test_an_edit_counts_after_the_hand_over() -> None:
     job = stack.create(At(START_MS + 150_000))
     live(stack, 100_000)
     assert sum(stack.queue.depth(route) for route in stack.queue._messages) == 1
-    stack.define.edit(TENANT, job.id, lambda _id, _now, old: _at(old, START_MS + 170_000))
+    stack.job_service.edit(TENANT, job.id, lambda _id, _now, old: _at(old, START_MS + 170_000))
     live(stack, 4 * MINUTE_MS)
     assert stack.caller.nominal == [START_MS + 170_000]
 
@@ -154,7 +154,7 @@ def test_an_edit_that_keeps_the_instant_loses_it_not() -> None:
     stack = economical()
     job = stack.create(At(START_MS + 50_000))
     live(stack, 20_000)
-    stack.define.edit(TENANT, job.id, lambda _id, _now, old: _at(old, START_MS + 50_000))
+    stack.job_service.edit(TENANT, job.id, lambda _id, _now, old: _at(old, START_MS + 50_000))
     live(stack, 2 * MINUTE_MS)
     assert stack.caller.nominal == [START_MS + 50_000]
 
@@ -169,10 +169,10 @@ def test_a_pause_counts_after_the_hand_over_and_a_resumed_job_goes_on() -> None:
     job = stack.create(every(5_000))
     live(stack, 3 * MINUTE_MS)
     paused_ms = stack.clock.now_ms()
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
     live(stack, 2 * MINUTE_MS)
     resumed_ms = stack.clock.now_ms()
-    stack.define.resume(TENANT, job.id)
+    stack.job_service.resume(TENANT, job.id)
     live(stack, 3 * MINUTE_MS)
     assert not [at for at in stack.caller.nominal if paused_ms < at < resumed_ms]
     after = sorted(at for at in stack.caller.nominal if at >= resumed_ms)
@@ -194,7 +194,7 @@ def test_what_the_api_cannot_send_the_next_run_sends(job: At) -> None:
 
     stack.queue.send = broken  # type: ignore[method-assign,assignment]
     stack.create(job, end=START_MS + 100_000, misfire=Misfire(grace_ms=MINUTE_MS))
-    assert stack.telemetry.counts["direct_send_failed"] == 1
+    assert stack.telemetry.counts["immediate_send_failed"] == 1
     stack.queue.send = send  # type: ignore[method-assign]
     live(stack, 4 * MINUTE_MS)
     named = [START_MS + 90_000] if isinstance(job, At) else [*range(START_MS, START_MS + 100_000, 20_000)]
@@ -224,7 +224,7 @@ def test_a_run_that_dies_is_repeated_by_the_next(step: int) -> None:
     stack.create(every(10_000), end=START_MS + 6 * MINUTE_MS)
     stack.create(At(START_MS + 5 * MINUTE_MS))
     live(stack, MINUTE_MS)
-    steps = stack.ticker().steps(lambda: 60_000)
+    steps = stack.scheduler_loop().steps(lambda: 60_000)
     for _ in range(step):
         stack.clock.sleep_until(next(steps, stack.clock.now_ms()))
     steps.close()
@@ -257,7 +257,7 @@ def test_a_straggler_that_came_after_all_bounds_is_found() -> None:
     live(stack, 9 * MINUTE_MS)
     due = START_MS + 10 * MINUTE_MS
     assert Level.MINUTES not in {slot.level for slot, singles in stack.world.singles.items() if singles}
-    straggler = Chain(TENANT, job.id, 1, due, due)
+    straggler = ScheduleEntry(TENANT, job.id, 1, due, due)
     stack.wheel.put(Placed(Slot(Level.MINUTES, due, 0), straggler))
     stack.queue._messages.clear()  # what was handed over of it is gone, to tell the two apart
     live(stack, 3 * MINUTE_MS)
@@ -278,7 +278,7 @@ def test_a_retry_comes_at_its_time(base_ms: int) -> None:
     (first, _), (second, call) = stack.caller.calls
     assert call.attempt == 2
     assert base_ms <= second - first <= base_ms + 1_200
-    assert stack.define.execution(TENANT, call.execution).state is State.SUCCEEDED
+    assert stack.job_service.execution(TENANT, call.execution).state is State.SUCCEEDED
     assert not any(stack.world.singles.values())
 
 
@@ -308,12 +308,12 @@ def test_high_precision_is_refused_with_the_field_and_the_remedy() -> None:
     assert (refused.value.field, "normal" in refused.value.remedy) == ("precision", True)
     job = stack.create(every(60_000))
     with pytest.raises(Invalid, match="economy"):
-        stack.define.edit(
+        stack.job_service.edit(
             TENANT,
             job.id,
             lambda *_: Definition("n", job.definition.schedule, job.definition.target, precision=Precision.HIGH),
         )
-    assert stack.define.get(TENANT, job.id).generation == 1
+    assert stack.job_service.get(TENANT, job.id).generation == 1
 
 
 # --- changes of pace ----------------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_high_precision_jobs_of_before_run_as_normal_ones_and_it_says_so() -> No
     live(stack, 8 * MINUTE_MS)
     assert {*stack.caller.nominal} == {*range(START_MS, START_MS + 8 * MINUTE_MS, 20_000)}
     assert stack.telemetry.counts["high_precision_as_normal"] > 0
-    assert any("high precision" in note for note, _ in stack.telemetry.notes)
+    assert any("high precision" in note for note, _ in stack.telemetry.infos)
 
 
 def test_the_seconds_are_swept_after_a_change_and_left_alone_later() -> None:
@@ -407,20 +407,20 @@ def test_a_writer_puts_nothing_into_the_seconds() -> None:
 
 
 def test_loops_that_still_run_give_way_to_the_economy() -> None:
-    """The holder of its seat yields to the other version; the other one's shards are claimed, and it is fenced."""
+    """The holder of its instance yields to the other version; the other one's shards are claimed, and it is fenced."""
     stack = MemoryStack()
-    fleet = Fleet(stack, seats=2)
+    fleet = Fleet(stack, instances=2)
     stack.create(every(10_000), end=START_MS + 9 * MINUTE_MS, misfire=Misfire(grace_ms=MINUTE_MS))
     loops = [fleet.start(0), fleet.start(1)]
     fleet.run_until(START_MS + 2 * MINUTE_MS)
     changed(stack, ECONOMY)
-    fleet.seats = 1
+    fleet.instances = 1
     for minute in range(2, 12):
         until = START_MS + minute * MINUTE_MS + LIFE_MS
         fleet.start(0, "v1-economy", lambda until=until: until - stack.clock.now_ms())
         for step in range(1, 61):
             fleet.run_until(START_MS + minute * MINUTE_MS + step * 1_000)
     assert not fleet.running
-    assert [fleet.ends[loop] for loop in loops] == [End.HANDED_OVER, "lost"]
+    assert [fleet.ends[loop] for loop in loops] == [End.HANDED_OVER, "fenced"]
     assert {*stack.caller.nominal} == {*range(START_MS, START_MS + 9 * MINUTE_MS, 10_000)}
     once(stack)

@@ -73,7 +73,7 @@ def test_nothing_is_said_of_a_shard_that_is_not_caught_up() -> None:
     stack.create(every(1_000), misfire=Misfire(Policy.ALL, limit=1_000))
     stack.turn_for(MINUTE_MS)
     stack.clock.advance(10 * MINUTE_MS)
-    fleet = Fleet(stack, seats=1)
+    fleet = Fleet(stack, instances=1)
     fleet.start(0)
     marks = set()
     for _ in range(12):

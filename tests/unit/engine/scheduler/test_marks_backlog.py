@@ -62,7 +62,7 @@ def stack() -> MemoryStack:
 
 def owner_in_trouble(stack: MemoryStack) -> Fleet:
     """One that came after the outage, and died."""
-    fleet = Fleet(stack, seats=1)
+    fleet = Fleet(stack, instances=1)
     first = fleet.start(0)
     fleet.run_until(stack.clock.now_ms() + 20_000)
     fleet.kill(first)

@@ -6,19 +6,19 @@ import pytest
 
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.domain.fleet.lease import Holding, heir, is_vacant
+from tidewheel.domain.fleet.lease import Holding, assignee, is_vacant
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.engine.scheduler.loop import End
-from tidewheel.engine.scheduler.watchdog import Watch
+from tidewheel.engine.scheduler.watchdog import Watchdog
 
 FOR_EVER = 10**12
 
 
-def fleet(shards: int = 4, seats: int = 2) -> Fleet:
+def fleet(shards: int = 4, instances: int = 2) -> Fleet:
     stack = MemoryStack(shards)
     stack.layouts.now()
-    return Fleet(stack, seats)
+    return Fleet(stack, instances)
 
 
 def check_all(stack: MemoryStack, interval_ms: int, until_ms: int) -> None:
@@ -33,18 +33,18 @@ def check_all(stack: MemoryStack, interval_ms: int, until_ms: int) -> None:
     assert len(stack.effects()) == len({*stack.effects()})
 
 
-def test_heirs() -> None:
-    assert [heir(shard, 2, {0, 1}) for shard in range(4)] == [0, 1, 0, 1]
-    assert [heir(shard, 3, {0, 2}) for shard in range(6)] == [0, 2, 2, 0, 2, 2]
-    with pytest.raises(ValueError, match="no seat"):
-        heir(0, 2, set())
+def test_assignees() -> None:
+    assert [assignee(shard, 2, {0, 1}) for shard in range(4)] == [0, 1, 0, 1]
+    assert [assignee(shard, 3, {0, 2}) for shard in range(6)] == [0, 2, 2, 0, 2, 2]
+    with pytest.raises(ValueError, match="no instance"):
+        assignee(0, 2, set())
 
 
 def test_vacancy() -> None:
     alive = {1: 7}
     assert is_vacant(None, alive)
     assert is_vacant(Holding(3, None, 7), alive)
-    assert is_vacant(Holding(3, 1, 6), alive)  # a former reign of that seat
+    assert is_vacant(Holding(3, 1, 6), alive)  # a former term of that instance
     assert is_vacant(Holding(3, 0, 7), alive)
     assert not is_vacant(Holding(3, 1, 7), alive)
 
@@ -88,7 +88,7 @@ def test_a_dead_schedulers_shards_fire_again_within_five_seconds(victim: int) ->
     assert died_ms < START_MS + 120_000
 
 
-def test_a_new_scheduler_in_a_dead_ones_seat_gets_its_shards_back() -> None:
+def test_a_new_scheduler_in_a_dead_ones_instance_gets_its_shards_back() -> None:
     both = fleet()
     both.stack.create(every(1_000), end=START_MS + 120_000)
     numbers = [both.start(0), both.start(1)]
@@ -117,7 +117,7 @@ def test_one_that_was_cut_off_comes_back_harmlessly() -> None:
     check_all(both.stack, 1_000, START_MS + 100_000)
 
 
-def test_a_clean_hand_over_of_one_seat_leaves_the_other_alone() -> None:
+def test_a_clean_hand_over_of_one_instance_leaves_the_other_alone() -> None:
     both = fleet()
     both.stack.create(every(1_000), end=START_MS + 120_000)
     deadline = START_MS + 60_000
@@ -133,7 +133,7 @@ def test_a_clean_hand_over_of_one_seat_leaves_the_other_alone() -> None:
     assert before is not None
     now = both.stack.control.holding(1)
     assert now is not None
-    assert now.epoch == before.epoch  # seat 1 never noticed
+    assert now.epoch == before.epoch  # instance 1 never noticed
     both.run_until(START_MS + 150_000)
     check_all(both.stack, 1_000, START_MS + 120_000)
 
@@ -153,18 +153,18 @@ def test_the_whole_fleet_dies_and_comes_back() -> None:
     check_all(both.stack, 60_000, START_MS + 600_000)
 
 
-def test_two_for_one_seat_the_second_is_not_needed() -> None:
-    one = fleet(seats=1)
+def test_two_for_one_instance_the_second_is_not_needed() -> None:
+    one = fleet(instances=1)
     one.start(0)
     second = one.start(0)
     one.run_until(START_MS + 60_000)
     assert one.ends == {second: End.NOT_NEEDED}
 
 
-def test_more_seats_than_shards() -> None:
-    many = fleet(shards=2, seats=3)
-    for seat in range(3):
-        many.start(seat)
+def test_more_instances_than_shards() -> None:
+    many = fleet(shards=2, instances=3)
+    for instance in range(3):
+        many.start(instance)
     many.run_until(START_MS + 10_000)
     assert many.holders() == [0, 1]
 
@@ -174,8 +174,8 @@ def test_the_watchdog_starts_what_is_missing_and_nothing_else() -> None:
     stack, started = both.stack, []
 
     class Launcher:
-        def launch(self, seat: int) -> None:
-            started.append(seat)
+        def launch(self, instance: int) -> None:
+            started.append(instance)
 
     class Clock:
         def now_ms(self) -> int:
@@ -190,7 +190,7 @@ def test_the_watchdog_starts_what_is_missing_and_nothing_else() -> None:
         def sleep_until(self, instant_ms: int) -> None:
             both.run_until(instant_ms)
 
-    watch = Watch(stack.control, Launcher(), Clock(), stack.telemetry, "v1", 2)
+    watch = Watchdog(stack.control, Launcher(), Clock(), stack.telemetry, "v1", 2)
     assert watch.look() == 2
     number = both.start(0)
     both.run_until(START_MS + 10_000)

@@ -48,7 +48,7 @@ def test_without_a_tolerance_nobody_looks() -> None:
 def test_after_three_failures_in_a_row_nobody_calls_and_no_attempt_is_used() -> None:
     bench = Bench()
     until_ms = bench.opened()
-    assert bench.handled(3) == bench.handled(3, recorded=True)
+    assert bench.disposition(3) == bench.disposition(3, recorded=True)
     assert bench.handle(3) == "waiting"
     assert bench.calls == 0
     record = bench.record(3)
@@ -144,7 +144,7 @@ def test_what_is_cancelled_while_it_waits_is_not_called() -> None:
     bench = Bench()
     until_ms = bench.opened()
     bench.handle(3)
-    bench.stack.define.delete(TENANT, bench.job.id)
+    bench.stack.job_service.delete(TENANT, bench.job.id)
     bench.stack.clock.sleep_until(until_ms + CIRCUIT_SPREAD_MS)
     assert bench.handle(3, recorded=True) == "cancelled"
     assert bench.calls == 0
@@ -227,7 +227,7 @@ def test_a_long_probe_is_still_the_only_one() -> None:
     def call(_: Call) -> Answer:
         for _second in range(120):
             bench.stack.clock.advance(SECOND_MS)
-            bench.stack.keeper.tick()
+            bench.stack.lease_renewer.tick()
         seen.append(bench.handle(4))
         return OK
 

@@ -11,32 +11,32 @@ from tests.support.memory_stack import START_MS, TENANT
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import State, Stop
 from tidewheel.domain.executions.transitions import claimed
-from tidewheel.domain.fleet.permit import Place, cap_of, free_numbers
-from tidewheel.domain.limits import CAP_FULL_MS, LEASE_MS, RENEW_MS, SECOND_MS, TAKEOVER_GRACE_MS
-from tidewheel.engine.worker.admission import Pass
+from tidewheel.domain.fleet.permit import Permit, free_numbers, limit_of
+from tidewheel.domain.limits import LEASE_MS, PERMITS_TAKEN_MS, RENEW_MS, SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.engine.worker.admission import Admission
 from tidewheel.ports import Call, PortError
 
 NOW_MS = START_MS
 
 
 @pytest.mark.parametrize(
-    ("caps", "cap"),
+    ("limiter", "cap"),
     [({}, None), ({"*": 50}, 50), ({"*": 50, "acme": 5}, 5), ({"other": 5}, None)],
 )
-def test_whose_cap(caps: dict[str, int], cap: int | None) -> None:
-    assert cap_of(caps, "acme") == cap
+def test_whose_cap(limiter: dict[str, int], cap: int | None) -> None:
+    assert limit_of(limiter, "acme") == cap
 
 
 def test_which_places_are_free() -> None:
     over_ms = NOW_MS - TAKEOVER_GRACE_MS
-    places = [
-        Place("t", 0, "a", NOW_MS),
-        Place("t", 1, "b", over_ms - 1),
-        Place("t", 2, "", 0),
-        Place("t", 3, "c", over_ms),
+    permits = [
+        Permit("t", 0, "a", NOW_MS),
+        Permit("t", 1, "b", over_ms - 1),
+        Permit("t", 2, "", 0),
+        Permit("t", 3, "c", over_ms),
     ]
-    assert list(free_numbers(places, 6, NOW_MS)) == [1, 2, 4, 5]
-    assert list(free_numbers(places, 2, NOW_MS)) == []  # two run, in whichever places
+    assert list(free_numbers(permits, 6, NOW_MS)) == [1, 2, 4, 5]
+    assert list(free_numbers(permits, 2, NOW_MS)) == []  # two run, in whichever places
     assert list(free_numbers([], 3, NOW_MS)) == [0, 1, 2]
 
 
@@ -55,7 +55,7 @@ def inside(bench: Bench, work: Callable[[], object], answer: Answer = OK) -> lis
 def test_without_a_cap_nobody_asks_for_a_place() -> None:
     bench = Bench()
     assert bench.handle(0) == "succeeded"
-    assert (bench.places.asked, bench.world.places) == ([], {})
+    assert (bench.permits.asked, bench.world.permits) == ([], {})
 
 
 def test_one_more_than_the_cap_waits_and_uses_no_attempt() -> None:
@@ -94,7 +94,7 @@ def test_the_place_that_was_left_last_is_taken_again_unseen() -> None:
     bench = Bench(cap=2)
     for number in range(3):
         bench.handle(number)
-    assert bench.places.asked == ["all", "take", "leave", "take", "leave", "take", "leave"]
+    assert bench.permits.asked == ["all", "take", "leave", "take", "leave", "take", "leave"]
 
 
 def test_places_that_are_all_taken_are_not_read_again_within_a_second() -> None:
@@ -104,12 +104,12 @@ def test_places_that_are_all_taken_are_not_read_again_within_a_second() -> None:
     def look() -> None:
         for number in (1, 2):
             bench.handle(number)
-        bench.stack.clock.advance(CAP_FULL_MS)
+        bench.stack.clock.advance(PERMITS_TAKEN_MS)
         bench.handle(3)
 
     inside(bench, look)
     bench.handle(0)
-    assert bench.places.asked == ["all", "take", "all", "all", "leave"]
+    assert bench.permits.asked == ["all", "take", "all", "all", "leave"]
 
 
 @pytest.mark.parametrize("ending", [FAILED, OK])
@@ -169,9 +169,9 @@ def test_a_place_is_left_when_the_store_of_records_fails(monkeypatch: pytest.Mon
 def test_what_waits_for_a_circuit_takes_no_place() -> None:
     bench = Bench(cap=1)
     bench.opened()
-    bench.places.asked.clear()
+    bench.permits.asked.clear()
     assert bench.handle(5) == "waiting"
-    assert bench.places.asked == []
+    assert bench.permits.asked == []
 
 
 def test_a_probe_that_another_is_first_with_leaves_its_place() -> None:
@@ -194,22 +194,22 @@ def test_a_probe_that_another_is_first_with_leaves_its_place() -> None:
 # --- leases ---------------------------------------------------------------------------------------------------
 
 
-def entered(bench: Bench, number: int) -> tuple[Pass, Execution]:
+def entered(bench: Bench, number: int) -> tuple[Admission, Execution]:
     """A worker that took a place and is heard of no more."""
     dispatch = bench.dispatch(number)
     claim = claimed(dispatch.blank(), 1, f"gone{number}", bench.now_ms, received_ms=bench.now_ms)
     made = bench.another().enter(claim, None, dispatch, bench.job)
-    assert isinstance(made, Pass)
+    assert isinstance(made, Admission)
     return made, claim
 
 
 def test_a_crash_keeps_a_place_until_its_lease_is_over_and_no_longer() -> None:
     bench = Bench(cap=1)
     _, claim = entered(bench, 0)
-    assert bench.taken == [Place(TENANT, 0, f"{claim.id}#gone0", claim.lease_until_ms)]
+    assert bench.taken == [Permit(TENANT, 0, f"{claim.id}#gone0", claim.lease_until_ms)]
     bench.stack.clock.sleep_until(claim.lease_until_ms + TAKEOVER_GRACE_MS)
     assert bench.handle(1) == "waiting"
-    bench.stack.clock.advance(CAP_FULL_MS)
+    bench.stack.clock.advance(PERMITS_TAKEN_MS)
     assert bench.handle(1) == "succeeded"
 
 
@@ -219,10 +219,10 @@ def test_a_place_lasts_as_long_as_the_call() -> None:
     def last_long() -> object:
         for _ in range(120):
             bench.stack.clock.advance(SECOND_MS)
-            bench.stack.keeper.tick()
-            (place,), record = bench.taken, bench.record(0)
+            bench.stack.lease_renewer.tick()
+            (permit,), record = bench.taken, bench.record(0)
             assert record is not None
-            assert place.until_ms >= record.lease_until_ms > bench.now_ms
+            assert permit.until_ms >= record.lease_until_ms > bench.now_ms
         return bench.handle(1)
 
     seen = inside(bench, last_long)
@@ -235,15 +235,15 @@ def test_a_place_that_cannot_be_drawn_out_draws_out_no_lease() -> None:
     seen: list[int] = []
 
     def call(_: Call) -> Answer:
-        bench.places.fails = lambda name: PortError("places.hold", "x", "no") if name == "hold" else None
+        bench.permits.fails = lambda name: PortError("places.hold", "x", "no") if name == "hold" else None
         bench.stack.clock.advance(RENEW_MS)
-        bench.stack.keeper.tick()
+        bench.stack.lease_renewer.tick()
         record = bench.record(0)
         assert record is not None
         seen.append(record.version)
-        bench.places.fails = lambda _: None
+        bench.permits.fails = lambda _: None
         bench.stack.clock.advance(SECOND_MS)
-        bench.stack.keeper.tick()
+        bench.stack.lease_renewer.tick()
         record = bench.record(0)
         assert record is not None
         seen.append(record.version)
@@ -259,21 +259,21 @@ def test_a_call_whose_place_another_has_by_now_is_told_to_end() -> None:
     stops: list[Stop | None] = []
 
     def call(call: Call) -> Answer:
-        bench.world.places[TENANT, 0] = Place(TENANT, 0, "another", bench.now_ms + LEASE_MS)
+        bench.world.permits[TENANT, 0] = Permit(TENANT, 0, "another", bench.now_ms + LEASE_MS)
         bench.stack.clock.advance(RENEW_MS)
-        bench.stack.keeper.tick()
+        bench.stack.lease_renewer.tick()
         stops.append(call.progress.stopping)
         return FAILED
 
     bench.answers(call)
     assert bench.handle(0) == "lost"
     assert stops == [Stop.LOST]
-    assert [place.holder for place in bench.taken] == ["another"]
+    assert [permit.holder for permit in bench.taken] == ["another"]
 
 
 def test_a_place_that_cannot_be_left_is_free_when_its_lease_is_over() -> None:
     bench = Bench(cap=1)
-    bench.places.fails = lambda name: PortError("places.leave", "x", "no") if name == "leave" else None
+    bench.permits.fails = lambda name: PortError("places.leave", "x", "no") if name == "leave" else None
     assert bench.handle(0) == "succeeded"
     assert bench.stack.telemetry.counts["place_not_left"] == 1
     bench.stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
@@ -284,19 +284,19 @@ def test_a_lowered_cap_counts_for_what_begins_after_it() -> None:
     bench = Bench(cap=2)
     entered(bench, 0)
     entered(bench, 1)
-    bench.stack.caps = {TENANT: 1}
+    bench.stack.limiter = {TENANT: 1}
     bench.admission = bench.another()
     assert bench.handle(2) == "waiting"
 
 
 def test_takers_that_see_the_same_places_free_share_them_out() -> None:
     bench = Bench(cap=4)
-    stale = list(bench.stack.admission.caps._places.all(TENANT))
+    stale = list(bench.stack.admission.limiter._permits.all(TENANT))
     passes = []
     for number in range(4):
-        bench.places.__dict__["all"] = lambda _tenant: stale  # nobody sees what was taken just now
+        bench.permits.__dict__["all"] = lambda _tenant: stale  # nobody sees what was taken just now
         dispatch = bench.dispatch(number)
         claim = claimed(dispatch.blank(), 1, f"c{number}", bench.now_ms, received_ms=0)
         passes.append(bench.another().enter(claim, None, dispatch, bench.job))
-    got = [one.place.number for one in passes if isinstance(one, Pass) and one.place is not None]
+    got = [one.permit.number for one in passes if isinstance(one, Admission) and one.permit is not None]
     assert len(got) == len(set(got)) >= 3  # three places are tried at most

@@ -14,7 +14,7 @@ from tests.support.overlap_bench import FAILED, OK
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State, Stop
-from tidewheel.domain.executions.transitions import called_off, claimed
+from tidewheel.domain.executions.transitions import cancel_requested, claimed
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
@@ -29,9 +29,9 @@ from tidewheel.domain.limits import (
     STOP_MS,
     TAKEOVER_GRACE_MS,
 )
-from tidewheel.engine.worker.disposition import Fate, Handled
-from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, TICK_MS, Keeper
-from tidewheel.ports import Call, Lost, PortError, Received
+from tidewheel.engine.worker.disposition import Action, Disposition
+from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, TICK_MS, LeaseRenewer
+from tidewheel.ports import Call, Fenced, PortError, Received
 
 DUE_MS = START_MS + 30_000
 RETRY = RetryPolicy(3, Strategy.FIXED, base_ms=20_000, cap_ms=20_000, jitter=0)
@@ -58,16 +58,16 @@ class Bench:
 
         self.stack.executions.swap = noted  # type: ignore[method-assign]
 
-    def handle(self, message: Received | None = None) -> Handled:
+    def handle(self, message: Received | None = None) -> Disposition:
         return self.stack.run.handle(self.dispatch, message)
 
     @property
     def record(self) -> Execution:
-        return self.stack.define.execution(TENANT, self.dispatch.execution)
+        return self.stack.job_service.execution(TENANT, self.dispatch.execution)
 
     @property
     def renewals(self) -> list[int]:
-        """When (ms after the due time) its lease was drawn out."""
+        """When (ms after the due time) its lease was extended."""
         return [at_ms for at_ms, new in self.writes[1:] if new.state is State.RUNNING and not new.cancel]
 
     def failing(self, times: int, *, applied: bool = False, error: type[PortError] = PortError) -> Callable[..., None]:
@@ -97,7 +97,7 @@ def test_a_short_call_is_never_renewed() -> None:
     bench = Bench()
     LongCall(bench.stack, RENEW_MS - TICK_MS)
     assert bench.handle().why == "succeeded"
-    assert (bench.renewals, bench.record.version, bench.stack.keeper.held) == ([], 2, 0)
+    assert (bench.renewals, bench.record.version, bench.stack.lease_renewer.held) == ([], 2, 0)
 
 
 def test_a_long_one_is_renewed_each_ten_seconds() -> None:
@@ -158,10 +158,10 @@ def test_a_renewal_that_comes_after_the_finish_changes_nothing() -> None:
     LongCall(bench.stack, 5_000)
     bench.handle()
     ended = bench.record
-    tenure = bench.stack.keeper.hold(replace(bench.writes[0][1]), bench.job, None, 60_000)
+    held = bench.stack.lease_renewer.hold(replace(bench.writes[0][1]), bench.job, None, 60_000)
     bench.stack.clock.advance(RENEW_MS)
-    bench.stack.keeper.tick()
-    assert (tenure.progress.stopping, bench.record) == (Stop.LOST, ended)
+    bench.stack.lease_renewer.tick()
+    assert (held.progress.stopping, bench.record) == (Stop.LOST, ended)
 
 
 def test_a_renewal_keeps_the_checkpoint() -> None:
@@ -193,10 +193,10 @@ def test_the_next_attempt_goes_on_from_it_and_a_success_forgets_it() -> None:
 def test_a_lease_that_passes_unrenewed_ends_the_call_and_nothing_is_finished() -> None:
     bench = Bench()
     call = LongCall(bench.stack, HOUR_MS, {9_000: bench.failing(10**6)})
-    assert bench.handle() == Handled(Fate.POSTPONE, "lost", TAKEOVER_GRACE_MS)
+    assert bench.handle() == Disposition(Action.RETRY_LATER, "lost", TAKEOVER_GRACE_MS)
     assert (call.stopped, call.took_ms) == (Stop.LOST, LEASE_MS - STOP_MS)
     assert (bench.record.state, bench.record.version) == (State.RUNNING, 1)
-    (alarm,) = bench.stack.telemetry.alarms
+    (alarm,) = bench.stack.telemetry.errors
     assert alarm[0] == "a lease ended before its call did"
 
 
@@ -231,7 +231,7 @@ def test_one_who_was_taken_over_meanwhile_is_told_to_end_and_fenced() -> None:
         successors.append(bench.handle().why)
 
     call = LongCall(bench.stack, HOUR_MS, {1_000: suspended}, deaf=False)
-    assert bench.handle().fate is Fate.POSTPONE  # its own lease tells it
+    assert bench.handle().action is Action.RETRY_LATER  # its own lease tells it
     assert (successors, call.stopped) == (["retrying"], Stop.LOST)
     assert bench.record.attempt == 2
 
@@ -246,8 +246,8 @@ def test_one_that_ends_after_it_was_taken_over_does_not_write(answer: Answer) ->
         bench.stack.world.executions[TENANT, claim.id] = other
 
     call = LongCall(bench.stack, 5_000, {1_000: taken}, answer=answer)
-    handled = bench.handle()  # the message is the other's by now
-    assert (handled.fate, handled.why) == (Fate.POSTPONE, "fenced")
+    disposition = bench.handle()  # the message is the other's by now
+    assert (disposition.action, disposition.why) == (Action.RETRY_LATER, "fenced")
     assert (call.stopped, bench.record.holder, bench.record.attempt) == (None, "other", 2)
 
 
@@ -268,7 +268,7 @@ def test_a_renewal_that_finds_another_or_nobody_ends_the_call(gone: bool) -> Non
 
 def test_a_record_that_vanished_is_no_failed_renewal() -> None:
     bench = Bench()
-    call = LongCall(bench.stack, HOUR_MS, {9_000: bench.failing(1, error=Lost)})
+    call = LongCall(bench.stack, HOUR_MS, {9_000: bench.failing(1, error=Fenced)})
     assert bench.handle().why == "lost"
     assert (call.took_ms, bench.stack.telemetry.counts["renewal_failed"]) == (RENEW_MS, 0)
 
@@ -276,13 +276,13 @@ def test_a_record_that_vanished_is_no_failed_renewal() -> None:
 def test_a_worker_that_was_suspended_between_claim_and_call_does_not_begin() -> None:
     bench = Bench()
     bench.stack.clock.advance(31_000)
-    hold = bench.stack.keeper.hold
+    hold = bench.stack.lease_renewer.hold
 
     def late(*args: object) -> object:
         bench.stack.clock.advance(LEASE_MS)
         return hold(*args)  # type: ignore[arg-type]
 
-    bench.stack.keeper.hold = late  # type: ignore[method-assign,assignment]
+    bench.stack.lease_renewer.hold = late  # type: ignore[method-assign,assignment]
     assert bench.handle().why == "retrying"  # it hands over, in case that its message is gone
     assert bench.stack.caller.calls == []
 
@@ -293,11 +293,11 @@ def test_a_worker_that_was_suspended_between_claim_and_call_does_not_begin() -> 
 def test_a_wish_is_found_by_the_renewal() -> None:
     bench = Bench()
 
-    def wish(_call: Call) -> None:
+    def request(_call: Call) -> None:
         record = bench.record
-        bench.stack.world.executions[TENANT, record.id] = called_off(record, "enough", bench.stack.clock.now_ms())
+        bench.stack.world.executions[TENANT, record.id] = cancel_requested(record, "enough", bench.stack.clock.now_ms())
 
-    call = LongCall(bench.stack, HOUR_MS, {1_000: wish})
+    call = LongCall(bench.stack, HOUR_MS, {1_000: request})
     assert bench.handle().why == "cancelled"
     assert (call.stopped, call.took_ms) == (Stop.CANCELLED, RENEW_MS)
     record = bench.record
@@ -347,7 +347,7 @@ def test_a_worker_that_has_to_end_hands_over_and_no_attempt_is_spent() -> None:
 
     def drain(call: Call) -> None:
         call.progress.checkpoint("page 7")
-        bench.stack.keeper.drain()
+        bench.stack.lease_renewer.drain()
 
     call = LongCall(bench.stack, HOUR_MS, {2_000: drain})
     assert bench.handle().why == "retrying"
@@ -358,7 +358,7 @@ def test_a_worker_that_has_to_end_hands_over_and_no_attempt_is_spent() -> None:
         "page 7",
         0,
     )
-    bench.stack.keeper = bench.stack.fresh_keeper()  # another process
+    bench.stack.lease_renewer = bench.stack.fresh_lease_renewer()  # another process
     seen: list[str] = []
     LongCall(bench.stack, 1_000, {0: lambda call: seen.append(call.progress.restored)})
     bench.stack.turn_for(10_000)
@@ -369,7 +369,7 @@ def test_a_worker_that_has_to_end_hands_over_and_no_attempt_is_spent() -> None:
 
 def test_what_is_yet_to_begin_is_handed_over_without_a_call() -> None:
     bench = Bench()
-    bench.stack.keeper.drain()
+    bench.stack.lease_renewer.drain()
     assert bench.handle().why == "retrying"
     assert bench.stack.caller.calls == []
     assert [attempt.result for attempt in bench.record.attempts] == [Result.HANDED_OVER]
@@ -474,28 +474,28 @@ class _Enough(Exception):
 
 def test_the_watch_waits_until_there_is_something_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
-    keeper, ticks = bench.stack.keeper, []
+    lease_renewer, ticks = bench.stack.lease_renewer, []
     running = claimed(bench.dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)
 
     def ticked() -> None:
-        ticks.append(keeper.held)
+        ticks.append(lease_renewer.held)
 
     def slept(_duration_ms: int) -> None:
         raise _Enough
 
-    keeper.tick = ticked  # type: ignore[method-assign]
+    lease_renewer.tick = ticked  # type: ignore[method-assign]
     bench.stack.clock.sleep = slept  # type: ignore[method-assign]
     ended = threading.Event()
 
     def watch() -> None:
         with pytest.raises(_Enough):
-            keeper.watch()
+            lease_renewer.watch()
         ended.set()
 
-    keeper.release(keeper.hold(running, bench.job, None, SECOND_MS))
+    lease_renewer.release(lease_renewer.hold(running, bench.job, None, SECOND_MS))
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
-    keeper.hold(running, bench.job, None, SECOND_MS)
+    lease_renewer.hold(running, bench.job, None, SECOND_MS)
     assert ended.wait(10)
     thread.join(10)
     assert ticks == [1]
@@ -504,14 +504,14 @@ def test_the_watch_waits_until_there_is_something_to_look_at(monkeypatch: pytest
 def test_letting_go_of_the_last_does_not_blind_the_watch_to_the_next() -> None:
     """Who begins to hold just as the last one lets go is watched, however the two are interleaved."""
     bench = Bench()
-    keeper = bench.stack.keeper
+    lease_renewer = bench.stack.lease_renewer
     running = claimed(bench.dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)
-    first = keeper.hold(running, bench.job, None, MINUTE_MS)
-    clear, begun = keeper._some.clear, threading.Event()
+    first = lease_renewer.hold(running, bench.job, None, MINUTE_MS)
+    clear, begun = lease_renewer._some.clear, threading.Event()
 
     def hold() -> None:
         begun.set()
-        keeper.hold(running, bench.job, None, MINUTE_MS)
+        lease_renewer.hold(running, bench.job, None, MINUTE_MS)
 
     other = threading.Thread(target=hold)
 
@@ -521,10 +521,10 @@ def test_letting_go_of_the_last_does_not_blind_the_watch_to_the_next() -> None:
         other.join(0.05)  # lets it come as far as it can: it must not have put itself down before the clearing
         clear()
 
-    keeper._some.clear = slowly  # type: ignore[method-assign]
-    keeper.release(first)
+    lease_renewer._some.clear = slowly  # type: ignore[method-assign]
+    lease_renewer.release(first)
     other.join(10)
-    assert (keeper.held, keeper._some.is_set()) == (1, True)
+    assert (lease_renewer.held, lease_renewer._some.is_set()) == (1, True)
 
 
 def test_a_renewal_that_is_on_its_way_is_not_begun_twice() -> None:
@@ -536,10 +536,10 @@ def test_a_renewal_that_is_on_its_way_is_not_begun_twice() -> None:
             submitted.append((fn, args))
 
     stack = bench.stack
-    keeper = Keeper(stack.executions, stack.queue, stack.logs, stack.clock, stack.telemetry, Slow())  # type: ignore[arg-type]
+    lease_renewer = LeaseRenewer(stack.executions, stack.queue, stack.logs, stack.clock, stack.telemetry, Slow())  # type: ignore[arg-type]
     running = claimed(bench.dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)
-    keeper.hold(running, bench.job, None, MINUTE_MS)
+    lease_renewer.hold(running, bench.job, None, MINUTE_MS)
     for _ in range(3):
         stack.clock.advance(RENEW_MS // 2)
-        keeper.tick()
+        lease_renewer.tick()
     assert len(submitted) == 1

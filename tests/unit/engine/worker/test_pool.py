@@ -18,12 +18,12 @@ from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.fleet.route import PRIORITIES, Route
 from tidewheel.domain.fleet.skew import Deviation
-from tidewheel.domain.fleet.worker_slots import Slots
+from tidewheel.domain.fleet.worker_slots import WorkerSlots
 from tidewheel.domain.limits import LEASE_MS, SECOND_MS, TAKEOVER_GRACE_MS
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.clock_guard import ClockGuard
-from tidewheel.engine.worker.consumer import Batch
-from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, Keeper
+from tidewheel.engine.worker.consumer import Consumer
+from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, LeaseRenewer
 from tidewheel.engine.worker.pool import HAND_OVER_MS, LISTEN_MS, Pool
 from tidewheel.ports import Call, PortError, Received
 from tidewheel.wire.message import load
@@ -80,11 +80,11 @@ class Bench:
     def fresh(self) -> Pool:
         """Another worker process."""
         stack = self.stack
-        stack.keeper = stack.fresh_keeper()
-        batch = Batch(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), self.guard)  # type: ignore[arg-type]
+        stack.lease_renewer = stack.fresh_lease_renewer()
+        batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), self.guard)  # type: ignore[arg-type]
         return Pool(
             FARGATE,
-            Slots(self.slots),
+            WorkerSlots(self.slots),
             batch,
             self.inbox,  # type: ignore[arg-type]
             stack.clock,
@@ -257,7 +257,7 @@ def test_a_fault_of_ours_leaves_no_priority_unheard() -> None:
     bench.inbox.before = before
     assert bench.pool.run()
     assert set(bench.inbox.listened) == set(PRIORITIES)
-    assert [what for what, _ in bench.stack.telemetry.alarms] == ["a listener met an unexpected fault"] * 2
+    assert [what for what, _ in bench.stack.telemetry.errors] == ["a listener met an unexpected fault"] * 2
 
 
 def test_a_message_that_cannot_be_deleted_comes_again_and_finds_that_all_is_done() -> None:
@@ -317,7 +317,7 @@ def test_what_a_killed_worker_held_is_taken_over_when_its_lease_has_ended() -> N
 # --- the clock ----------------------------------------------------------------------------------------------------
 
 
-class Watch:
+class Watchdog:
     """What is known of the clock."""
 
     def __init__(self, off: bool) -> None:
@@ -329,7 +329,7 @@ class Watch:
 
 def test_a_worker_whose_clock_is_off_takes_nothing_until_it_is_right() -> None:
     bench = Bench()
-    watch, asked = Watch(off=True), []
+    watch, asked = Watchdog(off=True), []
     bench.guard = ClockGuard(watch, bench.stack.clock, bench.stack.telemetry)
     bench.pool = bench.fresh()
     waiting = bench.stack.queue.waiting
@@ -426,7 +426,7 @@ def test_a_call_that_does_not_end_is_given_up_and_said() -> None:
     bench.pool.stop()
     assert not bench.pool.run()
     assert bench.stack.clock.now_ms() >= START_MS + 100_000 + HAND_OVER_MS
-    ((what, fields),) = bench.stack.telemetry.alarms
+    ((what, fields),) = bench.stack.telemetry.errors
     assert (what, fields["left"]) == ("not everything was handed over: leases have to end", 1)
 
 
@@ -443,7 +443,7 @@ def test_a_hand_over_that_cannot_be_written_is_said() -> None:
 
     bench.stack.executions.swap = once  # type: ignore[method-assign,assignment]
     bench.stack.caller.answers = drained
-    bench.stack.clock.pump = lambda: workers.run(1) if bench.stack.keeper._draining else None
+    bench.stack.clock.pump = lambda: workers.run(1) if bench.stack.lease_renewer._draining else None
     assert not bench.pool.run()
 
 
@@ -478,9 +478,11 @@ def test_with_real_threads_calls_run_side_by_side_and_the_last_is_handed_over() 
     stack.caller.answers = answer
     stack.clock = stack.workers_clock = clock  # type: ignore[assignment]
     with ThreadPoolExecutor(4) as workers, ThreadPoolExecutor(4) as listeners:
-        stack.keeper = Keeper(stack.executions, stack.queue, stack.logs, clock, stack.telemetry, InlineExecutor())
-        batch = Batch(stack.run, stack.queue, stack.telemetry, load, InlineExecutor())  # type: ignore[arg-type]
-        pool = Pool(FARGATE, Slots(4), batch, bench.inbox, clock, Backoff(Random(1)), workers, listeners)  # type: ignore[arg-type]
+        stack.lease_renewer = LeaseRenewer(
+            stack.executions, stack.queue, stack.logs, clock, stack.telemetry, InlineExecutor()
+        )
+        batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor())  # type: ignore[arg-type]
+        pool = Pool(FARGATE, WorkerSlots(4), batch, bench.inbox, clock, Backoff(Random(1)), workers, listeners)  # type: ignore[arg-type]
         assert pool.run()
     states = {record.id.partition("-")[0]: record.state for record in bench.records}
     assert states == {jobs[0]: State.RETRYING, jobs[1]: State.SUCCEEDED, jobs[2]: State.SUCCEEDED}

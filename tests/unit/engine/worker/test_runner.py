@@ -17,8 +17,8 @@ from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
 from tidewheel.domain.limits import LEASE_MS, STOP_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.recurrence.schedule import At
-from tidewheel.domain.wheel.entries import Waiting
-from tidewheel.engine.worker.runner import Fate, Handled
+from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.engine.worker.runner import Action, Disposition
 from tidewheel.ports import Call, PortError
 
 
@@ -30,7 +30,7 @@ def scheduled(stack: MemoryStack, **fields: object) -> tuple[Job, Dispatch]:
 
 
 def stored(stack: MemoryStack, dispatch: Dispatch) -> Execution:
-    return stack.define.execution(TENANT, dispatch.execution)
+    return stack.job_service.execution(TENANT, dispatch.execution)
 
 
 def answering(stack: MemoryStack, *answers: Answer) -> None:
@@ -46,7 +46,7 @@ SLOW = Answer(Result.TIMED_OUT, reason="no answer within 1000 ms")
 def test_an_early_message_is_claimed_held_and_called_at_its_due_time() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "succeeded")
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "succeeded")
     ((called_ms, call),) = stack.caller.calls
     assert called_ms == dispatch.due_ms
     assert (call.execution, call.attempt, call.nominal_ms) == (dispatch.execution, 1, START_MS + 30_000)
@@ -60,7 +60,7 @@ def test_a_second_attempt_is_not_early_either() -> None:
     """The first was handed over before the due time, by a worker that had claimed it and had to end."""
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
-    record = replace(dispatch.blank(), state=State.RETRYING, attempt=1, spent=1, version=2)
+    record = replace(dispatch.blank(), state=State.RETRYING, attempt=1, uncounted_attempts=1, version=2)
     stack.world.executions[TENANT, record.id] = record
     stack.clock.sleep_until(dispatch.due_ms - 200)
     assert stack.run.handle(replace(dispatch, attempt=2, recorded=True)).why == "succeeded"
@@ -82,7 +82,7 @@ def test_a_duplicate_of_an_ended_execution_changes_nothing() -> None:
     _, dispatch = scheduled(stack)
     stack.run.handle(dispatch)
     before = stored(stack, dispatch)
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "duplicate")
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "duplicate")
     assert stored(stack, dispatch) == before
     assert len(stack.caller.calls) == 1
 
@@ -90,7 +90,7 @@ def test_a_duplicate_of_an_ended_execution_changes_nothing() -> None:
 def test_a_duplicate_of_a_live_claim_comes_back_when_the_lease_has_ended() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
-    seen: list[Handled] = []
+    seen: list[Disposition] = []
 
     def reentrant(_call: Call) -> Answer:
         seen.append(stack.run.handle(dispatch))
@@ -98,9 +98,9 @@ def test_a_duplicate_of_a_live_claim_comes_back_when_the_lease_has_ended() -> No
 
     stack.caller.answers = reentrant
     stack.run.handle(dispatch)
-    (handled,) = seen
-    assert (handled.fate, handled.why) == (Fate.POSTPONE, "busy")
-    assert handled.delay_ms == LEASE_MS + TAKEOVER_GRACE_MS
+    (disposition,) = seen
+    assert (disposition.action, disposition.why) == (Action.RETRY_LATER, "busy")
+    assert disposition.delay_ms == LEASE_MS + TAKEOVER_GRACE_MS
     assert len(stack.caller.calls) == 1
 
 
@@ -115,9 +115,9 @@ def test_a_vanished_workers_attempt_is_lost_and_the_next_one_begins() -> None:
     with pytest.raises(RuntimeError):
         stack.run.handle(dispatch)
     answering(stack, Answer(Result.SUCCEEDED, 200, "second"))
-    assert stack.run.handle(dispatch).fate is Fate.POSTPONE
+    assert stack.run.handle(dispatch).action is Action.RETRY_LATER
     stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "succeeded")
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "succeeded")
     record = stored(stack, dispatch)
     assert (record.attempt, record.state, record.output) == (2, State.SUCCEEDED, "second")
     assert [attempt.result for attempt in record.attempts] == [Result.LOST, Result.SUCCEEDED]
@@ -143,7 +143,7 @@ def test_a_worker_that_froze_until_its_lease_was_over_hands_over_instead_of_call
     _, dispatch = scheduled(stack)
     stack.clock.advance(30_000)
     freezing(stack, LEASE_MS - STOP_MS)
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "retrying")
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "retrying")
     assert not stack.caller.calls
     record = stored(stack, dispatch)
     assert (record.tries, [attempt.result for attempt in record.attempts]) == (0, [Result.HANDED_OVER])
@@ -175,7 +175,7 @@ def test_a_fenced_worker_leaves_the_message_to_the_one_that_has_the_execution() 
         return Answer(Result.SUCCEEDED, output="late")
 
     stack.caller.answers = slow
-    assert stack.run.handle(dispatch) == Handled(Fate.POSTPONE, "fenced", LEASE_MS + TAKEOVER_GRACE_MS)
+    assert stack.run.handle(dispatch) == Disposition(Action.RETRY_LATER, "fenced", LEASE_MS + TAKEOVER_GRACE_MS)
 
 
 def test_a_message_past_its_deadline_finds_the_attempt_that_another_lost() -> None:
@@ -185,7 +185,7 @@ def test_a_message_past_its_deadline_finds_the_attempt_that_another_lost() -> No
     with pytest.raises(RuntimeError):
         stack.run.handle(dispatch)
     stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "timed_out")
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "timed_out")
     assert [attempt.result for attempt in stored(stack, dispatch).attempts] == [Result.LOST]
 
 
@@ -196,7 +196,7 @@ def test_the_last_attempt_lost_ends_dead() -> None:
     with pytest.raises(RuntimeError):
         stack.run.handle(dispatch)
     stack.clock.advance(10**6)
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "dead")
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "dead")
     assert stored(stack, dispatch).attempts[-1].result is Result.LOST
     assert len(stack.caller.calls) == 1
 
@@ -260,7 +260,7 @@ def test_a_retry_waits_on_the_wheel_for_its_delay(strategy: Strategy) -> None:
     assert all(called >= wanted for called, wanted in zip(times[1:], due, strict=True))
     assert all(called - wanted < 1_200 for called, wanted in zip(times[1:], due, strict=True))
     assert [call.attempt for _, call in stack.caller.calls] == [1, 2, 3, 4]
-    record = stack.define.execution(TENANT, call.execution)
+    record = stack.job_service.execution(TENANT, call.execution)
     assert record.state is State.DEAD
     assert len(record.attempts) == 4
     assert not any(stack.world.singles.values())
@@ -276,7 +276,7 @@ def test_how_it_ends(answer: Answer, attempts: int, state: State) -> None:
     stack.caller.answers = lambda _call: answer
     stack.turn_for(60_000)
     assert len(stack.caller.calls) == attempts
-    assert stack.define.execution(TENANT, stack.caller.calls[0][1].execution).state is state
+    assert stack.job_service.execution(TENANT, stack.caller.calls[0][1].execution).state is state
 
 
 def test_the_retry_entry_is_durable_before_the_finish_is_written() -> None:
@@ -338,8 +338,8 @@ def test_an_old_attempts_duplicate_is_obsolete_while_a_retry_waits() -> None:
     _, dispatch = scheduled(stack)
     answering(stack, FAILED)
     stack.run.handle(dispatch)
-    assert stack.run.handle(replace(dispatch, recorded=True)) == Handled(Fate.DELETE, "duplicate")
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "duplicate")
+    assert stack.run.handle(replace(dispatch, recorded=True)) == Disposition(Action.ACK, "duplicate")
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "duplicate")
 
 
 # --- edits --------------------------------------------------------------------------------------------------
@@ -353,8 +353,8 @@ def renamed(_id: str, _now: int, existing: Definition | None) -> Definition:
 def test_an_occurrence_past_an_edit_is_not_run_under_its_old_generation() -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack)
-    stack.define.edit(TENANT, job.id, renamed)
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "unwanted")
+    stack.job_service.edit(TENANT, job.id, renamed)
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "unwanted")
     assert not stack.caller.calls
     assert stack.run.handle(replace(dispatch, generation=2)).why == "succeeded"
 
@@ -366,11 +366,11 @@ def test_a_pause_counts_while_an_early_message_is_held() -> None:
 
     def paused_meanwhile(instant_ms: int) -> None:
         if not stack.world.executions and stack.jobs.get(TENANT, job.id).generation == 1:
-            stack.define.pause(TENANT, job.id)
+            stack.job_service.pause(TENANT, job.id)
         sleep_until(instant_ms)
 
     stack.clock.sleep_until = paused_meanwhile  # type: ignore[method-assign]
-    assert stack.run.handle(dispatch) == Handled(Fate.DELETE, "unwanted")
+    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "unwanted")
     assert not stack.caller.calls
 
 
@@ -378,9 +378,9 @@ def test_an_occurrence_before_an_edit_still_runs() -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack)
     stack.clock.advance(40_000)
-    stack.define.edit(TENANT, job.id, renamed)
+    stack.job_service.edit(TENANT, job.id, renamed)
     stack.clock.advance(100)
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
     assert stack.run.handle(dispatch).why == "succeeded"
 
 
@@ -388,9 +388,9 @@ def test_an_occurrence_between_two_edits_is_judged_by_the_first() -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack)
     stack.clock.advance(10_000)
-    stack.define.edit(TENANT, job.id, renamed)  # in force from before the occurrence
+    stack.job_service.edit(TENANT, job.id, renamed)  # in force from before the occurrence
     stack.clock.advance(40_000)
-    stack.define.pause(TENANT, job.id)  # in force from after it
+    stack.job_service.pause(TENANT, job.id)  # in force from after it
     assert stack.run.handle(dispatch).why == "unwanted"
     assert stack.run.handle(replace(dispatch, generation=2)).why == "succeeded"
 
@@ -400,8 +400,8 @@ def test_a_waiting_retry_survives_an_edit_and_a_pause() -> None:
     job, dispatch = scheduled(stack)
     answering(stack, FAILED, Answer(Result.SUCCEEDED))
     stack.run.handle(dispatch)
-    stack.define.edit(TENANT, job.id, renamed)
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.edit(TENANT, job.id, renamed)
+    stack.job_service.pause(TENANT, job.id)
     stack.turn_for(30_000)
     assert stored(stack, dispatch).state is State.SUCCEEDED
 
@@ -411,7 +411,7 @@ def test_a_deleted_jobs_waiting_retry_ends_as_cancelled() -> None:
     job, dispatch = scheduled(stack)
     answering(stack, FAILED)
     stack.run.handle(dispatch)
-    stack.define.delete(TENANT, job.id)
+    stack.job_service.delete(TENANT, job.id)
     stack.turn_for(30_000)
     record = stored(stack, dispatch)
     assert record.state is State.CANCELLED
@@ -428,9 +428,9 @@ def test_a_begun_occurrence_whose_worker_vanished_is_settled_whatever_became_of_
         stack.run.handle(dispatch)
     if act == "edit":
         stack.clock._now_ms = START_MS  # the edit's effective time lies before the occurrence
-        stack.define.edit(TENANT, job.id, renamed)
+        stack.job_service.edit(TENANT, job.id, renamed)
     else:
-        stack.define.delete(TENANT, job.id)
+        stack.job_service.delete(TENANT, job.id)
     assert stack.run.handle(dispatch).why == "busy"
     stack.clock.advance(10**6)
     answering(stack, Answer(Result.SUCCEEDED))
@@ -444,17 +444,17 @@ def test_a_run_by_hand_is_named_by_no_generation() -> None:
     stack = MemoryStack()
     job, _ = scheduled(stack)
     stack.workers_up = False
-    queued = stack.define.run(TENANT, job.id)
-    stack.define.pause(TENANT, job.id)
+    queued = stack.job_service.run(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
     stack.workers_up = True
     stack.turn_for(5_000)
-    assert stack.define.execution(TENANT, queued.id).state is State.SUCCEEDED
+    assert stack.job_service.execution(TENANT, queued.id).state is State.SUCCEEDED
 
 
 def test_a_message_newer_than_the_record_that_was_read_makes_it_read_again() -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack)
-    stack.define.edit(TENANT, job.id, renamed)
+    stack.job_service.edit(TENANT, job.id, renamed)
     get = stack.jobs.get
 
     def stale(tenant: str, id: str, *, consistent: bool = False) -> Job | None:
@@ -478,5 +478,5 @@ def test_a_waiting_entry_says_all_that_its_message_needs() -> None:
     answering(stack, FAILED)
     stack.run.handle(dispatch)
     entries = [entry for slot in list(stack.world.singles) for entry in stack.wheel.load(slot).singles.values()]
-    (retry,) = [entry for entry in entries if isinstance(entry, Waiting)]
+    (retry,) = [entry for entry in entries if isinstance(entry, ExecutionEntry)]
     assert (retry.attempt, retry.execution, retry.route.priority) == (2, dispatch.execution, "critical")

@@ -20,7 +20,7 @@ from localstack.watch.code import Code
 from localstack.watch.files import LOOK_MS
 from localstack.watch.functions import UNHEARD_MS, Unanswered
 from localstack.watch.main import Renewal
-from localstack.watch.watcher import Means, Watcher
+from localstack.watch.watcher import WatchContext, Watcher
 from tidewheel.adapters.memory.settable import SettableClock
 from tidewheel.names import Function
 
@@ -66,7 +66,7 @@ class Scene:
 
     def watching(self):
         wake, renew = (lambda name=name: self.calls.append(name) for name in ("wake", "renew"))
-        watcher = Watcher(Means(self.root, self.code, self.functions, self.clock, wake, renew))
+        watcher = Watcher(WatchContext(self.root, self.code, self.functions, self.clock, wake, renew))
         watcher.catch_up()
         self.calls.clear()
         return watcher

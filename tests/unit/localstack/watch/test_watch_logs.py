@@ -114,8 +114,8 @@ class TestShown:
         assert [one.text for one in shown(event(self.AT, "a\n  b\n"))] == ["02:32:36.393 a", "02:32:36.393   b"]
 
     def test_of_a_json_line_the_gist_is_shown(self):
-        line = {"level": "INFO", "location": "note:31", "message": "turning", "service": "s", "seat": 1, "of": [2]}
-        assert list(shown(event(self.AT, json.dumps(line)))) == [Shown("02:32:36.393 INFO turning seat=1 of=[2]")]
+        line = {"level": "INFO", "location": "note:31", "message": "turning", "service": "s", "instance": 1, "of": [2]}
+        assert list(shown(event(self.AT, json.dumps(line)))) == [Shown("02:32:36.393 INFO turning instance=1 of=[2]")]
 
     def test_an_error_is_red_and_shows_where_it_came_from(self):
         line = {"level": "ERROR", "message": "went wrong", "exception": "Traceback\n  File x\nValueError: 1"}

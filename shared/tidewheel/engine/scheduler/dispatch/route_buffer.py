@@ -20,7 +20,7 @@ SLACK_MS = max(cadence.every_ms - cadence.early_ms for cadence in CADENCES.value
 """By its tier's cadence a firing is released less than this after its due time."""
 
 
-class Waiting(NamedTuple):
+class PendingDispatch(NamedTuple):
     """A firing that has not been accepted; sorts by its release. A tuple, since there may be very many.
 
     Args:
@@ -54,7 +54,7 @@ class Waiting(NamedTuple):
         return self.firing.dispatch.due_ms <= self.release_ms - SLACK_MS
 
 
-class DueTimes:
+class DueTimeBag:
     """A bag of due times (ms) whose lowest is known at any time."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class DueTimes:
 
 
 @dataclass(slots=True)
-class Lane:
+class RouteBuffer:
     """The firings of one route, by the time of their release.
 
     A route that refused a whole request is *shut*: nothing of it is sent but, when its time is up, one batch as a
@@ -94,29 +94,29 @@ class Lane:
         probing: Whether one is under way.
     """
 
-    strays: DueTimes
+    strays: DueTimeBag
     failures: int = 0
     shut_until_ms: int = 0
     probing: bool = False
-    _heap: list[Waiting] = field(default_factory=list)
+    _heap: list[PendingDispatch] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
     def add(self, firing: Firing, sent: Sent, kept: Kept, release_ms: int) -> None:
         """Takes an occurrence in that may be sent from ``release_ms`` on."""
-        self._push(Waiting(release_ms, next(self._order), firing, sent, kept))
+        self._push(PendingDispatch(release_ms, next(self._order), firing, sent, kept))
 
-    def again(self, waiting: Waiting, release_ms: int) -> None:
+    def again(self, pending: PendingDispatch, release_ms: int) -> None:
         """Takes one in again that was refused."""
-        self._push(waiting._replace(release_ms=release_ms, order=next(self._order), tries=waiting.tries + 1))
+        self._push(pending._replace(release_ms=release_ms, order=next(self._order), tries=pending.tries + 1))
 
-    def join(self, waiting: Waiting) -> None:
+    def join(self, pending: PendingDispatch) -> None:
         """Takes one over from another lane, as it is."""
-        self._push(waiting._replace(order=next(self._order)))
+        self._push(pending._replace(order=next(self._order)))
 
-    def _push(self, waiting: Waiting) -> None:
-        if waiting.strays:
-            self.strays.add(waiting.due_ms)
-        heapq.heappush(self._heap, waiting)
+    def _push(self, pending: PendingDispatch) -> None:
+        if pending.strays:
+            self.strays.add(pending.due_ms)
+        heapq.heappush(self._heap, pending)
 
     @property
     def release_ms(self) -> int | None:
@@ -128,15 +128,15 @@ class Lane:
         shut = self.failures and (self.probing or now_ms < self.shut_until_ms)
         return not shut and bool(self._heap) and self._heap[0].release_ms <= now_ms
 
-    def take(self, most: int, now_ms: int) -> list[Waiting]:
+    def take(self, most: int, now_ms: int) -> list[PendingDispatch]:
         """Takes out up to ``most`` that may be sent by now; those no longer kept are dropped on the way."""
-        taken: list[Waiting] = []
+        taken: list[PendingDispatch] = []
         while len(taken) < most and self._heap and self._heap[0].release_ms <= now_ms:
-            waiting = heapq.heappop(self._heap)
-            if waiting.strays:
-                self.strays.remove(waiting.due_ms)
-            if waiting.kept():
-                taken.append(waiting)
+            pending = heapq.heappop(self._heap)
+            if pending.strays:
+                self.strays.remove(pending.due_ms)
+            if pending.kept():
+                taken.append(pending)
         return taken
 
     def opens(self) -> None:

@@ -47,4 +47,4 @@ class Accountant:
             telemetry.count("misfired", 1 if count is None else count, reason=row.reason)
 
         window.accounting += 1
-        self._shard.errands.start(work, done)
+        self._shard.background.start(work, done)

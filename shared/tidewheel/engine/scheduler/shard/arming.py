@@ -11,7 +11,7 @@ from tidewheel.domain.limits import PACK_ENTRIES
 from tidewheel.domain.wheel.entries import Entry, Placed, pack_key
 from tidewheel.domain.wheel.levels import ARMED, MINUTES, Level, Slot, late
 from tidewheel.domain.wheel.pace import LOOP, Pace
-from tidewheel.domain.wheel.ring_cursor import Track
+from tidewheel.domain.wheel.ring_cursor import RingCursor
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.window import Window
 
@@ -26,9 +26,9 @@ Arm = tuple[Window, Entry]
 class Armer:
     """Writes what the owner of a shard arms. A slot is not loaded while a write into it is under way."""
 
-    def __init__(self, shard: Shard, tracks: Mapping[Level, Track], pace: Pace = LOOP) -> None:
+    def __init__(self, shard: Shard, ring_cursors: Mapping[Level, RingCursor], pace: Pace = LOOP) -> None:
         self._shard = shard
-        self._tracks = tracks
+        self._ring_cursors = ring_cursors
         self._pace = pace
         self._sequence = itertools.count()
 
@@ -38,7 +38,7 @@ class Armer:
 
     def _target(self, due_ms: int) -> Slot | None:
         for ring in ARMED:
-            if self._tracks[ring.level].takes(due_ms):
+            if self._ring_cursors[ring.level].takes(due_ms):
                 return Slot(ring.level, ring.start_of(due_ms), self._shard.number)
         return None
 
@@ -72,7 +72,7 @@ class Armer:
         merged: defaultdict[Slot, list[Arm]] = defaultdict(list)
         for slot, together in targets.items():
             due_ms = together[0][1].due_ms
-            alone = len(together) == 1 and slot.level in _SKIPPED and self._tracks[Level.MINUTES].takes(due_ms)
+            alone = len(together) == 1 and slot.level in _SKIPPED and self._ring_cursors[Level.MINUTES].takes(due_ms)
             merged[Slot(Level.MINUTES, MINUTES.start_of(due_ms), slot.shard) if alone else slot].extend(together)
         return merged
 
@@ -92,12 +92,12 @@ class Armer:
     def _put_pack(self, slot: Slot, arms: Sequence[Arm]) -> None:
         key = pack_key(self._shard.number, self._shard.epoch, next(self._sequence))
         entries = [entry for _, entry in arms]
-        track = self._tracks[slot.level]
-        track.arm_begins(slot.start_ms)
+        ring_cursor = self._ring_cursors[slot.level]
+        ring_cursor.arm_begins(slot.start_ms)
         self._write(
             [window for window, _ in arms],
             lambda: self._shard.stores.wheel.put_pack(slot, key, entries),
-            lambda: track.arm_ends(slot.start_ms),
+            lambda: ring_cursor.arm_ends(slot.start_ms),
         )
 
     def _write(self, windows: Sequence[Window], work: Callable[[], None], ended: Callable[[], None]) -> None:
@@ -109,4 +109,4 @@ class Armer:
 
         for window in windows:
             window.arming += 1
-        self._shard.errands.start(work, done)
+        self._shard.background.start(work, done)

@@ -51,7 +51,7 @@ class LateSlot:
         live = self._shard.layouts.latest.may_hold(self._slot, now_ms)
         self._due_ms = now_ms + (LATE_EVERY_MS if live else _LATE_OF_OLD_EVERY_MS)
         in_hand, stores = frozenset(self._known), self._shard.stores
-        self._shard.errands.start(
+        self._shard.background.start(
             lambda: resolve(stores.jobs, whole(stores.wheel, self._slot, SINGLES).without(in_hand)), self._took
         )
 
@@ -81,7 +81,7 @@ class LateSlot:
             for key in keys:
                 self._known[key] = self._begun
 
-        self._shard.errands.start(lambda: self._shard.stores.wheel.remove(self._slot, keys), done)
+        self._shard.background.start(lambda: self._shard.stores.wheel.remove(self._slot, keys), done)
 
 
 def _one_by_one(load: Load) -> Iterator[tuple[str, Load]]:

@@ -11,7 +11,7 @@ from itertools import islice
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.limits import JOBS_AT_ONCE, LOADED_AT_ONCE
-from tidewheel.domain.wheel.entries import Chain
+from tidewheel.domain.wheel.entries import ScheduleEntry
 from tidewheel.domain.wheel.expansion import needs_history
 from tidewheel.domain.wheel.levels import CASCADES, Slot
 from tidewheel.domain.wheel.load import Load
@@ -20,7 +20,7 @@ from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.window import Window
 from tidewheel.ports import JobKey, Jobs
 
-Chains = Mapping[JobKey, Sequence[Chain]]
+Chains = Mapping[JobKey, Sequence[ScheduleEntry]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Loaded:
     history: Mapping[JobKey, Mapping[int, Generation]] = field(default_factory=dict)
     unreadable: Mapping[JobKey, Unreadable] = field(default_factory=dict)
 
-    def trouble(self, entry: Chain) -> Unreadable | None:
+    def trouble(self, entry: ScheduleEntry) -> Unreadable | None:
         """Why an entry cannot be planned, if it cannot. A damaged generation row hinders those alone that need one."""
         key = (entry.tenant, entry.job)
         job = self.jobs.get(key)
@@ -93,9 +93,11 @@ class Loader:
         def work() -> tuple[Load, Loaded | None]:
             load = stores.wheel.load(slot, span)
             fresh = load.without(reading.known)
-            chains = _chains(slot, fresh)
-            small = load.rest is None and len(chains) <= JOBS_AT_ONCE  # as most slots are: one errand does it all
-            return fresh, _records(stores.jobs, fresh, chains) if small else None
+            schedule_entries = _chains(slot, fresh)
+            small = (
+                load.rest is None and len(schedule_entries) <= JOBS_AT_ONCE
+            )  # as most slots are: one background call does it all
+            return fresh, _records(stores.jobs, fresh, schedule_entries) if small else None
 
         def done(answer: tuple[Load, Loaded | None]) -> None:
             load, loaded = answer
@@ -109,7 +111,7 @@ class Loader:
             self._step_ends(reading)
 
         self._step_begins(reading)
-        self._shard.errands.start(work, done)
+        self._shard.background.start(work, done)
 
     def _resolve(self, reading: _Reading, load: Load) -> None:
         """Reads the records of a portion, in batches side by side; the last one to come has it planned."""
@@ -127,7 +129,7 @@ class Loader:
 
         self._step_begins(reading)
         for group in groups:
-            self._shard.errands.start(partial(_records, self._shard.stores.jobs, Load(), group), done)
+            self._shard.background.start(partial(_records, self._shard.stores.jobs, Load(), group), done)
 
     def _take(self, reading: _Reading, loaded: Loaded) -> None:
         if len(loaded.load):
@@ -159,12 +161,12 @@ def resolve(jobs: Jobs, load: Load) -> Loaded:
     return _records(jobs, load, _by_job(load))
 
 
-def _records(jobs: Jobs, load: Load, chains: Chains) -> Loaded:
-    found = jobs.batch(chains) if chains else {}
+def _records(jobs: Jobs, load: Load, schedule_entries: Chains) -> Loaded:
+    found = jobs.batch(schedule_entries) if schedule_entries else {}
     records: dict[JobKey, Job] = {}
     history: dict[JobKey, Mapping[int, Generation]] = {}
     unreadable: dict[JobKey, Unreadable] = {}
-    for key, entries in chains.items():
+    for key, entries in schedule_entries.items():
         record = found.get(key)
         newest = max(entry.generation for entry in entries)
         if record is None or (isinstance(record, Job) and record.generation < newest):
@@ -193,18 +195,18 @@ def _chains(slot: Slot, load: Load) -> Chains:
     return {} if slot.level in CASCADES else _by_job(load)
 
 
-def _by_job(load: Load) -> dict[JobKey, list[Chain]]:
-    grouped: defaultdict[JobKey, list[Chain]] = defaultdict(list)
+def _by_job(load: Load) -> dict[JobKey, list[ScheduleEntry]]:
+    grouped: defaultdict[JobKey, list[ScheduleEntry]] = defaultdict(list)
     for entries in (load.singles.values(), *load.packs.values()):
         for entry in entries:
-            if isinstance(entry, Chain):
+            if isinstance(entry, ScheduleEntry):
                 grouped[entry.tenant, entry.job].append(entry)
     return grouped
 
 
-def _grouped(chains: Chains) -> list[Chains]:
+def _grouped(schedule_entries: Chains) -> list[Chains]:
     """The jobs in groups of as many as one request reads."""
-    left = iter(chains.items())
+    left = iter(schedule_entries.items())
     groups: list[Chains] = []
     while group := dict(islice(left, JOBS_AT_ONCE)):
         groups.append(group)

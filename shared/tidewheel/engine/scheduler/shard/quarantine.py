@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidewheel.domain.executions.misfire import Missed, Reason
-from tidewheel.domain.wheel.entries import Chain, encode
+from tidewheel.domain.wheel.entries import ScheduleEntry, encode
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.loading import Loaded
@@ -30,9 +30,18 @@ class Quarantine:
         """
         for bad in loaded.load.damaged:
             self._put(window, Quarantined(window.slot, bad.key, bad.text, "wheel entry", bad.problem, now_ms))
-        for item, chain in _of_unreadable_jobs(window, loaded, now_ms):
-            at = chain.nominal_ms
-            row = Missed(chain.tenant, chain.job, chain.generation, at, at, 1, Reason.QUARANTINED, now_ms)
+        for item, schedule_entry in _of_unreadable_jobs(window, loaded, now_ms):
+            at = schedule_entry.nominal_ms
+            row = Missed(
+                schedule_entry.tenant,
+                schedule_entry.job,
+                schedule_entry.generation,
+                at,
+                at,
+                1,
+                Reason.QUARANTINED,
+                now_ms,
+            )
             self._put(window, item, row)
 
     def _put(self, window: Window, item: Quarantined, row: Missed | None = None) -> None:
@@ -48,15 +57,15 @@ class Quarantine:
             telemetry.count("quarantined", what=item.what)
             place = {"partition": item.partition, "key": item.id}
             origin = {"slot": item.slot.key, "lay_under": item.key}
-            telemetry.alarm("set aside in quarantine", what=item.what, problem=item.problem, **place, **origin)
+            telemetry.error("set aside in quarantine", what=item.what, problem=item.problem, **place, **origin)
 
         window.accounting += 1
-        self._shard.errands.start(work, done)
+        self._shard.background.start(work, done)
 
 
-def _of_unreadable_jobs(window: Window, loaded: Loaded, now_ms: int) -> Iterator[tuple[Quarantined, Chain]]:
+def _of_unreadable_jobs(window: Window, loaded: Loaded, now_ms: int) -> Iterator[tuple[Quarantined, ScheduleEntry]]:
     if not loaded.unreadable:
         return
     for key, entry in loaded.load.entries:
-        if isinstance(entry, Chain) and (error := loaded.trouble(entry)) is not None:
+        if isinstance(entry, ScheduleEntry) and (error := loaded.trouble(entry)) is not None:
             yield Quarantined(window.slot, key, encode(entry), error.what, str(error), now_ms), entry

@@ -7,7 +7,7 @@ from functools import partial
 
 from tidewheel.domain.limits import MINUTE_MS, REMOVED_AT_ONCE
 from tidewheel.domain.wheel.levels import CASCADES, Level
-from tidewheel.domain.wheel.ring_cursor import Track
+from tidewheel.domain.wheel.ring_cursor import RingCursor
 from tidewheel.domain.wheel.span import SINGLES
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.loading import Loader
@@ -18,10 +18,10 @@ class Retirer:
     """The end of a slot's life: read its singles once more, move the cursor durably, delete the singles."""
 
     def __init__(
-        self, shard: Shard, tracks: Mapping[Level, Track], loader: Loader, stored: Mapping[Level, int]
+        self, shard: Shard, ring_cursors: Mapping[Level, RingCursor], loader: Loader, stored: Mapping[Level, int]
     ) -> None:
         self._shard = shard
-        self._tracks = tracks
+        self._ring_cursors = ring_cursors
         self._loader = loader
         self._windows: dict[Window, None] = {}
         self._retired: list[Window] = []
@@ -54,7 +54,7 @@ class Retirer:
             else:
                 del self._windows[window]
                 self._retired.append(window)
-                self._tracks[window.slot.level].retired(window.slot.start_ms)
+                self._ring_cursors[window.slot.level].retired(window.slot.start_ms)
 
         self._loader.read(window, SINGLES, frozenset(window.known), ended)
 
@@ -80,16 +80,16 @@ class Retirer:
                 self._remove(window)
 
         shard = self._shard
-        shard.errands.start(lambda: shard.stores.control.advance(shard.number, shard.epoch, cursors), done)
+        shard.background.start(lambda: shard.stores.control.advance(shard.number, shard.epoch, cursors), done)
 
     def _remove(self, window: Window) -> None:
         keys = sorted(window.singles)
         for start in range(0, len(keys), REMOVED_AT_ONCE):
             work = partial(self._shard.stores.wheel.remove, window.slot, keys[start : start + REMOVED_AT_ONCE])
-            self._shard.errands.start(work, lambda _: None)
+            self._shard.background.start(work, lambda _: None)
 
     def _cursors(self) -> Mapping[Level, int]:
-        return {level: track.cursor_ms for level, track in self._tracks.items()}
+        return {level: ring_cursor.cursor_ms for level, ring_cursor in self._ring_cursors.items()}
 
     def waits(self, now_ms: int) -> bool:
         """Whether all that is in hand is done, and only waits for its slots' time to be over."""

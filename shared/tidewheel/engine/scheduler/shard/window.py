@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tidewheel.domain.wheel.entries import Chain
+from tidewheel.domain.wheel.entries import ScheduleEntry
 from tidewheel.domain.wheel.levels import Slot
 
 
@@ -28,7 +28,7 @@ class Window:
     ends_ms: int
     singles: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
-    chains: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    schedule_entries: dict[tuple[str, str, int], int] = field(default_factory=dict)
     unsent: int = 0
     arming: int = 0
     accounting: int = 0
@@ -39,11 +39,11 @@ class Window:
         """Whether everything that it stands for has been handed on durably."""
         return not (self.unsent or self.arming or self.accounting or self.reading)
 
-    def is_new(self, entry: Chain) -> bool:
+    def is_new(self, entry: ScheduleEntry) -> bool:
         """Whether the entry is no double of one in hand: the earlier of two covers the later."""
         key = (entry.tenant, entry.job, entry.generation)
-        seen = self.chains.get(key)
+        seen = self.schedule_entries.get(key)
         if seen is not None and seen <= entry.nominal_ms:
             return False
-        self.chains[key] = entry.nominal_ms
+        self.schedule_entries[key] = entry.nominal_ms
         return True

@@ -117,14 +117,14 @@ def test_a_long_retry_waits_on_a_coarse_level_and_comes_back() -> None:
         stack.crash_after(100_000)
     (first, _), (second, call) = stack.caller.calls
     assert second - first >= 5 * HOUR_MS
-    assert stack.define.execution(TENANT, call.execution).state is State.SUCCEEDED
+    assert stack.job_service.execution(TENANT, call.execution).state is State.SUCCEEDED
 
 
 def test_an_edit_makes_an_entry_of_a_coarse_slot_evaporate() -> None:
     stack = MemoryStack(shards=1)
     job = stack.create(At(START_MS + 3 * DAY_MS))
     stack.crash_after(5_000)
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
     skip_to(stack, START_MS + 3 * DAY_MS - HOUR_MS)
     stack.turn_for(2 * HOUR_MS // 6)
     skip_to(stack, START_MS + 3 * DAY_MS - 5 * MINUTE_MS)

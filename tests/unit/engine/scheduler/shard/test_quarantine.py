@@ -28,7 +28,7 @@ def minute_of(stack: MemoryStack) -> Slot:
 
 
 def alarms(stack: MemoryStack) -> list[dict[str, Any]]:
-    return [fields for message, fields in stack.telemetry.alarms if message == "set aside in quarantine"]
+    return [fields for message, fields in stack.telemetry.errors if message == "set aside in quarantine"]
 
 
 def test_a_bad_single_is_set_aside_and_removed_with_the_others() -> None:
@@ -160,7 +160,7 @@ def test_an_entry_of_a_job_that_cannot_be_read_is_accounted_for() -> None:
     ledger = Ledger(stack.jobs, stack.executions, stack.clock).of(TENANT, bad.id, START_MS, DUE_MS + 61_000)
     lines = [(line.state, line.reason) for line in ledger.lines]
     assert lines == [("skipped", "quarantined"), (MISSING, "")]  # the chain is broken until somebody mends it
-    stack.define.edit(TENANT, bad.id, lambda *_: bad.definition)
+    stack.job_service.edit(TENANT, bad.id, lambda *_: bad.definition)
     stack.turn_for(130_000)
     assert bad.id in {call.execution.partition("-")[0] for _, call in stack.caller.calls}
 
@@ -169,7 +169,7 @@ def test_an_entry_whose_history_cannot_be_read_is_set_aside_for_that() -> None:
     stack = MemoryStack(shards=1)
     job = stack.create(every(20 * SECOND_MS, DUE_MS))
     stack.clock.advance(5_000)
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
     slot = minute_of(stack)
     (text,) = stack.world.singles[slot].values()
     stack.world.jobs[TENANT, job.id] = stack.world.jobs[TENANT, job.id].edited(
@@ -194,7 +194,7 @@ def test_a_straggler_that_cannot_be_read_is_found_by_the_second_read() -> None:
             stack.world.singles[slot][BAD] = "nonsense"
         return START_MS + 180_000 - stack.clock.now_ms()
 
-    stack.ticker().run(remaining)
+    stack.scheduler_loop().run(remaining)
     assert len(stack.world.quarantine) == len(alarms(stack)) == 1
     assert not stack.world.singles[slot]
 
@@ -204,7 +204,7 @@ def test_a_bad_row_of_an_older_generation_does_not_break_the_chain_of_the_newest
 ) -> None:
     stack = MemoryStack(shards=1)
     job = stack.create(every(10_000, START_MS + 90_000))
-    edited = stack.define.edit(TENANT, job.id, lambda _id, _now, existing: existing)  # type: ignore[arg-type,return-value]
+    edited = stack.job_service.edit(TENANT, job.id, lambda _id, _now, existing: existing)  # type: ignore[arg-type,return-value]
     assert edited.generation == 2
 
     def damaged(tenant: str, id: str, first: int) -> Any:

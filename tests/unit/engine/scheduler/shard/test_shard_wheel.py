@@ -13,10 +13,10 @@ from tidewheel.domain.jobs.job import Definition
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
-from tidewheel.domain.wheel.entries import Chain, Placed
+from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot
 from tidewheel.engine.scheduler.loop import End
-from tidewheel.ports import Lost, PortError
+from tidewheel.ports import Fenced, PortError
 
 
 @pytest.mark.parametrize("ahead_ms", [500, 3_000, 14_000, 20_000, 61_000, 200_000])
@@ -28,7 +28,7 @@ def test_a_one_time_job_fires_once_and_never_early(ahead_ms: int, precision: Pre
     ((called_ms, call),) = stack.caller.calls
     assert call.nominal_ms == START_MS + ahead_ms
     assert called_ms >= call.due_ms
-    assert stack.define.execution(TENANT, call.execution).state is State.SUCCEEDED
+    assert stack.job_service.execution(TENANT, call.execution).state is State.SUCCEEDED
     assert job.id in call.execution
 
 
@@ -163,9 +163,9 @@ def test_a_suspended_process_catches_up() -> None:
             stack.clock._now_ms += 3_600_000
         return until - stack.clock.now_ms() + 6_000
 
-    ticker = stack.ticker()
-    object.__setattr__(ticker, "clock", _Suspendable(stack.clock))
-    ticker.run(remaining)
+    scheduler_loop = stack.scheduler_loop()
+    object.__setattr__(scheduler_loop, "clock", _Suspendable(stack.clock))
+    scheduler_loop.run(remaining)
     assert {*stack.caller.nominal} == {*range(START_MS, START_MS + 7_200_000, 60_000)}
 
 
@@ -204,7 +204,7 @@ def test_a_scheduler_calls_its_successor_and_yields_to_it() -> None:
             seen.append(left)
         return left
 
-    assert stack.ticker().run(remaining) is End.HANDED_OVER
+    assert stack.scheduler_loop().run(remaining) is End.HANDED_OVER
     assert stack.launcher.launched == 1
     assert min(seen) > 15_000
     assert stack.clock.now_ms() < until - 10_000  # it did not wait for the last call
@@ -223,7 +223,7 @@ def test_a_candidate_of_the_same_version_displaces_nobody_before_the_deadline() 
             stack.control.stand(lease, "v1")
         return until - stack.clock.now_ms()
 
-    stack.ticker().run(remaining)
+    stack.scheduler_loop().run(remaining)
     assert stack.clock.now_ms() >= until - 21_000
 
 
@@ -236,7 +236,7 @@ def test_newer_code_displaces_older_code_at_once() -> None:
             stack.control.stand(lease, "v2")
         return 10**9
 
-    assert stack.ticker("v1").run(remaining) is End.HANDED_OVER
+    assert stack.scheduler_loop("v1").run(remaining) is End.HANDED_OVER
     assert stack.clock.now_ms() < START_MS + 15_000
 
 
@@ -249,8 +249,8 @@ def test_a_scheduler_that_was_cut_off_is_fenced() -> None:
             stack.control.take(lease, "thief", "v1")
         return 10**9
 
-    with pytest.raises(Lost):
-        stack.ticker().run(remaining)
+    with pytest.raises(Fenced):
+        stack.scheduler_loop().run(remaining)
 
 
 class _Deaf(MemoryControl):
@@ -263,7 +263,7 @@ class _Deaf(MemoryControl):
 def test_a_scheduler_that_cannot_renew_lets_go() -> None:
     stack = MemoryStack()
     stack.control = _Deaf()
-    assert stack.ticker().run(lambda: 10**9) is End.LET_GO
+    assert stack.scheduler_loop().run(lambda: 10**9) is End.LET_GO
     assert stack.clock.now_ms() - START_MS < 4_000
 
 
@@ -274,10 +274,10 @@ def test_a_paused_job_fires_no_more_and_a_resumed_one_goes_on() -> None:
     stack = MemoryStack()
     job = stack.create(every(2_000))
     stack.crash_after(60_500)
-    stack.define.pause(TENANT, job.id)
+    stack.job_service.pause(TENANT, job.id)
     paused_ms = stack.clock.now_ms()
     stack.crash_after(60_000)
-    stack.define.resume(TENANT, job.id)
+    stack.job_service.resume(TENANT, job.id)
     resumed_ms = stack.clock.now_ms()
     stack.turn_for(60_000)
     assert not [nominal for nominal in stack.caller.nominal if paused_ms <= nominal < resumed_ms]
@@ -297,7 +297,7 @@ def test_an_edited_schedule_takes_over_at_its_effective_time_without_a_gap_or_a_
         assert existing is not None
         return Definition(existing.name, Schedule(every(1_000, START_MS + 500)), existing.target)
 
-    stack.define.edit(TENANT, job.id, faster)
+    stack.job_service.edit(TENANT, job.id, faster)
     stack.turn_for(60_000)
     before = [nominal for nominal in stack.caller.nominal if nominal < cut_ms]
     after = [nominal for nominal in stack.caller.nominal if nominal >= cut_ms]
@@ -310,12 +310,12 @@ def test_a_deleted_job_is_dropped_silently() -> None:
     stack = MemoryStack()
     job = stack.create(every(2_000))
     stack.crash_after(30_000)
-    stack.define.delete(TENANT, job.id)
+    stack.job_service.delete(TENANT, job.id)
     deleted_ms = stack.clock.now_ms()
     stack.turn_for(120_000)
     assert max(stack.caller.nominal) < deleted_ms
     assert stack.telemetry.counts["dropped[reason=deleted]"] > 0
-    assert not stack.telemetry.alarms
+    assert not stack.telemetry.errors
 
 
 # --- what goes wrong outside --------------------------------------------------------------------------------
@@ -388,10 +388,10 @@ def test_a_write_that_came_after_its_slot_was_loaded_is_found_by_the_second_read
     def remaining() -> int:
         if not written and stack.clock.now_ms() >= START_MS + 30_000:
             written.append(True)
-            entry = Chain(TENANT, job.id, 1, START_MS + 50_000, START_MS + 50_000)
+            entry = ScheduleEntry(TENANT, job.id, 1, START_MS + 50_000, START_MS + 50_000)
             stack.wheel.put(Placed(Slot(Level.MINUTES, START_MS, shard_of(TENANT, job.id, 1)), entry))
         return START_MS + 120_000 - stack.clock.now_ms()
 
-    stack.ticker().run(remaining)
+    stack.scheduler_loop().run(remaining)
     assert stack.caller.nominal == [START_MS + 50_000]
     assert stack.telemetry.counts["stragglers"] == 1

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import boto3
 
 from tests.support.billing import Bill
-from tests.support.calls import a_keeper, an_admission
+from tests.support.calls import a_lease_renewer, an_admission
 from tests.support.tables import drop_tables, make_tables
 from tests.support.world import Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job
@@ -17,9 +17,9 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.engine.common.shard_layout import Layouts
-from tidewheel.engine.worker.admission import Admission
-from tidewheel.engine.worker.runner import Run
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.worker.admission import AdmissionControl
+from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call
 
 Cost = tuple[float, float, float]
@@ -28,7 +28,7 @@ Cost = tuple[float, float, float]
 OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "", "HTTP 500")
 
 
-class Till:
+class BilledWorker:
     """A worker whose every message has its price.
 
     Args:
@@ -43,14 +43,14 @@ class Till:
         self.bill = Bill()
         self.bill.watch(cloud.dynamodb)
         self.answer: Callable[[], Answer] = lambda: OK
-        self.layouts = Layouts(self.backend.control, self.clock, 1)
+        self.layouts = LayoutCache(self.backend.control, self.clock, 1)
         self.layouts.now()
         self._apart_ms = apart_ms
         self.starts(an_admission(self.backend.executions, self.clock, self.telemetry))
 
-    def starts(self, admission: Admission) -> None:
+    def starts(self, admission: AdmissionControl) -> None:
         """Another worker process."""
-        self.run = Run(
+        self.run = Runner(
             self.backend.jobs,
             self.backend.executions,
             self.backend.wheel,
@@ -60,7 +60,7 @@ class Till:
             self.telemetry,
             self.layouts,
             self.backend.locks,
-            a_keeper(self.backend.executions, self.clock, self.telemetry),
+            a_lease_renewer(self.backend.executions, self.clock, self.telemetry),
             admission,
         )
 
@@ -78,9 +78,9 @@ class Till:
         id = str(ExecutionId(self.made.id, nominal))
         self.clock.sleep_until(nominal)
         before = self._spent()
-        handled = self.run.handle(Dispatch(TENANT, id, attempt, 1, nominal, recorded=recorded))
+        disposition = self.run.handle(Dispatch(TENANT, id, attempt, 1, nominal, recorded=recorded))
         spent = self._spent()
-        return handled.why, tuple(round(now - then, 1) for now, then in zip(spent, before, strict=True))  # type: ignore[return-value]
+        return disposition.why, tuple(round(now - then, 1) for now, then in zip(spent, before, strict=True))  # type: ignore[return-value]
 
     def _spent(self) -> Cost:
         reads = sum(units for (table, _), units in self.bill.reads.items() if table == "executions")
@@ -88,11 +88,11 @@ class Till:
 
 
 @contextmanager
-def till_at(endpoint: str, apart_ms: int) -> Iterator[Till]:
+def billed_worker_at(endpoint: str, apart_ms: int) -> Iterator[BilledWorker]:
     """One on a local cloud, with tables of its own for so long."""
     dynamodb, sqs = (boto3.client(kind, endpoint_url=endpoint) for kind in ("dynamodb", "sqs"))
     tables = make_tables(dynamodb)
     try:
-        yield Till(Cloud(dynamodb, sqs, tables), apart_ms)
+        yield BilledWorker(Cloud(dynamodb, sqs, tables), apart_ms)
     finally:
         drop_tables(dynamodb, tables)

@@ -23,8 +23,8 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
-from tidewheel.engine.api.jobs import Define
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.api.jobs import JobService
+from tidewheel.engine.common.shard_layout import LayoutCache
 
 NOW_MS = 1_763_657_220_000  # 2025-11-20T16:47:00Z
 EVENTS = Path(__file__).parents[1] / "functions" / "events"
@@ -65,10 +65,10 @@ def event(
     return made
 
 
-def memory_flow(clock: SettableClock) -> Define:
+def memory_flow(clock: SettableClock) -> JobService:
     """The real flow on stores in memory."""
     world = World()
-    return Define(
+    return JobService(
         jobs=MemoryJobs(world),
         executions=MemoryExecutions(world),
         wheel=MemoryWheel(world),
@@ -76,7 +76,7 @@ def memory_flow(clock: SettableClock) -> Define:
         clock=clock,
         entropy=CountedEntropy(),
         telemetry=RecordingTelemetry(),
-        layouts=Layouts(MemoryControl(), clock, 4),
+        layouts=LayoutCache(MemoryControl(), clock, 4),
         logs=MemoryLogs(),
         locks=MemoryLocks(world),
         circuits=MemoryCircuits(world),
@@ -94,7 +94,7 @@ class Answer:
 
 
 @dataclass
-class Front:
+class ApiBench:
     """The API on memory."""
 
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW_MS))

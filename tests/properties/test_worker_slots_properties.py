@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidewheel.domain.fleet.route import PRIORITIES
-from tidewheel.domain.fleet.worker_slots import Slots, Turn
+from tidewheel.domain.fleet.worker_slots import Turn, WorkerSlots
 
 CRITICAL, HIGH, NORMAL, LOW = PRIORITIES
 counts = st.integers(1, 20)
@@ -21,7 +21,7 @@ class Worker:
     """Queues of which it is known at once what waits, and runs that end in the order they began."""
 
     def __init__(self, count: int, waiting: Mapping[str, int] | None = None) -> None:
-        self.slots = Slots(count)
+        self.slots = WorkerSlots(count)
         self.waiting = Counter(waiting or {})
         self.running: deque[str] = deque()
         self.started: list[str] = []
@@ -121,7 +121,7 @@ def test_with_one_slot_the_higher_goes_first_always() -> None:
 
 @pytest.mark.parametrize(("count", "reserved"), [(1, 0), (3, 0), (4, 1), (8, 1), (15, 1), (16, 2), (64, 8)])
 def test_a_share_is_reserved_where_there_are_enough(count: int, reserved: int) -> None:
-    slots, held = Slots(count), dict.fromkeys(PRIORITIES, 0)
+    slots, held = WorkerSlots(count), dict.fromkeys(PRIORITIES, 0)
     assert slots.reserved == reserved
     assert slots.turn(held, [CRITICAL, LOW]) == Turn(HIGH, count - reserved)
     assert slots.turn({**held, NORMAL: count - reserved}, []) == (Turn(CRITICAL, reserved) if reserved else None)

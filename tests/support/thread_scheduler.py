@@ -14,7 +14,7 @@ class _Over(BaseException):
     """The simulation ends: a thread that sleeps does not wake any more."""
 
 
-class Loom(SettableClock):
+class ThreadScheduler(SettableClock):
     """A clock that many threads sleep by, and the only one who wakes them; the order never changes between runs."""
 
     def __init__(self, now_ms: int) -> None:

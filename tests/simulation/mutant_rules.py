@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation.planted_wheel import everywhere
+from tests.simulation.mutant_wheel import everywhere
 from tidewheel.domain.executions import misfire, overlap
 from tidewheel.domain.executions.misfire import Reason
 from tidewheel.domain.executions.overlap import Move, Step
@@ -15,16 +15,16 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Generation
 from tidewheel.domain.wheel import expansion
 from tidewheel.domain.wheel.expansion import Drop, Expansion
-from tidewheel.engine.worker.runner import Fate, Handled, Run
+from tidewheel.engine.worker.runner import Action, Disposition, Runner
 
 
 def older_chain_dropped(patch: pytest.MonkeyPatch) -> None:
     real = expansion.expand
 
-    def bug(chain, job, *rest, **more):
-        if job is not None and chain.generation < job.generation:
+    def bug(schedule_entry, job, *rest, **more):
+        if job is not None and schedule_entry.generation < job.generation:
             return Expansion(drop=Drop.SUPERSEDED)
-        return real(chain, job, *rest, **more)
+        return real(schedule_entry, job, *rest, **more)
 
     everywhere(patch, real, bug)
 
@@ -32,33 +32,33 @@ def older_chain_dropped(patch: pytest.MonkeyPatch) -> None:
 def judged_by_due_time(patch: pytest.MonkeyPatch) -> None:
     real = expansion.expand
 
-    def bug(chain, job, history, *rest, **more):
-        if job is not None and chain.generation < job.generation:
-            following = history.get(chain.generation + 1, job)
-            if chain.due_ms >= following.effective_from_ms:
+    def bug(schedule_entry, job, history, *rest, **more):
+        if job is not None and schedule_entry.generation < job.generation:
+            following = history.get(schedule_entry.generation + 1, job)
+            if schedule_entry.due_ms >= following.effective_from_ms:
                 return Expansion(drop=Drop.SUPERSEDED)
-        return real(chain, job, history, *rest, **more)
+        return real(schedule_entry, job, history, *rest, **more)
 
-    judge = Run._superseded
+    judge = Runner._superseded
 
     def worker_bug(run, dispatch, job):
         older = dispatch.generation < job.generation
         return judge(run, dispatch, job) or (older and dispatch.due_ms >= job.effective_from_ms)
 
     everywhere(patch, real, bug)
-    patch.setattr(Run, "_superseded", worker_bug)
+    patch.setattr(Runner, "_superseded", worker_bug)
 
 
 def generations_unchecked(patch: pytest.MonkeyPatch) -> None:
     """A chain whose generation was superseded goes on for ever, beside the one that took its place."""
     real = expansion.expand
 
-    def bug(chain, job, history, *rest, **more):
-        if job is not None and chain.generation < job.generation:
-            own = history.get(chain.generation) or Generation.of(job)
+    def bug(schedule_entry, job, history, *rest, **more):
+        if job is not None and schedule_entry.generation < job.generation:
+            own = history.get(schedule_entry.generation) or Generation.of(job)
             definition = replace(job.definition, schedule=own.schedule, jitter_ms=own.jitter_ms)
-            job = replace(job, generation=chain.generation, state=own.state, definition=definition)
-        return real(chain, job, history, *rest, **more)
+            job = replace(job, generation=schedule_entry.generation, state=own.state, definition=definition)
+        return real(schedule_entry, job, history, *rest, **more)
 
     everywhere(patch, real, bug)
 
@@ -66,43 +66,43 @@ def generations_unchecked(patch: pytest.MonkeyPatch) -> None:
 def generations_unchecked_anywhere(patch: pytest.MonkeyPatch) -> None:
     """And the worker runs whatever it is sent."""
     generations_unchecked(patch)
-    patch.setattr(Run, "_superseded", lambda run, dispatch, job: False)
+    patch.setattr(Runner, "_superseded", lambda run, dispatch, job: False)
 
 
 def coalesced_into_the_newest(patch: pytest.MonkeyPatch) -> None:
     """The run that stands for what was missed gets the last missed instant: a repeat finds another one last."""
     real = misfire.judged
 
-    def bug(course, first_ms, policy, now_ms):
-        found = real(course, first_ms, policy, now_ms)
+    def bug(occurrences, first_ms, policy, now_ms):
+        found = real(occurrences, first_ms, policy, now_ms)
         if found.reason is not Reason.COALESCED or found.skipped is None:
             return found
         last = found.skipped[1]
-        return replace(found, late=(last,), skipped=(first_ms, course.last_before(last, first_ms)))
+        return replace(found, late=(last,), skipped=(first_ms, occurrences.last_before(last, first_ms)))
 
     everywhere(patch, real, bug)
 
 
 def duplicate_of_a_live_claim_deleted(patch: pytest.MonkeyPatch) -> None:
-    real = Run.handle
+    real = Runner.handle
 
     def bug(run, dispatch, message=None):
-        handled = real(run, dispatch, message)
-        return Handled(Fate.DELETE, handled.why) if handled.why == "busy" else handled
+        disposition = real(run, dispatch, message)
+        return Disposition(Action.ACK, disposition.why) if disposition.why == "busy" else disposition
 
-    patch.setattr(Run, "handle", bug)
+    patch.setattr(Runner, "handle", bug)
 
 
 def edit_drops_a_waiting_retry(patch: pytest.MonkeyPatch) -> None:
-    real = Run.handle
+    real = Runner.handle
 
     def bug(run, dispatch, message=None):
         job = run.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job)
         if dispatch.attempt > 1 and job is not None and dispatch.generation < job.generation:
-            return Handled(Fate.DELETE, "superseded")
+            return Disposition(Action.ACK, "superseded")
         return real(run, dispatch, message)
 
-    patch.setattr(Run, "handle", bug)
+    patch.setattr(Runner, "handle", bug)
 
 
 def locks_taken_by_force(patch: pytest.MonkeyPatch) -> None:

@@ -23,13 +23,13 @@ class Process(Protocol):
     frozen_until_ms: int
 
 
-class Strand:
+class CooperativeThread:
     """One thread of a process. It runs only while whoever resumed it waits."""
 
-    def __init__(self, loom: Loom, process: Process, body: Callable[[], None]) -> None:
+    def __init__(self, scheduler: CooperativeScheduler, process: Process, body: Callable[[], None]) -> None:
         self.process = process
         self.done = False
-        self._loom = loom
+        self._scheduler = scheduler
         self._body = body
         self._go = threading.Semaphore(0)
         self._turn = 0
@@ -43,10 +43,10 @@ class Strand:
         except Killed:
             pass
         except BaseException as error:  # noqa: BLE001 - a fault of the engine or the test; it must not pass unseen
-            self._loom.faults.append(repr(error))
+            self._scheduler.failures.append(repr(error))
         finally:
             self.done = True
-            self._loom.back.release()
+            self._scheduler.back.release()
 
     def begin(self, at_ms: int) -> None:
         """Runs from the instant on."""
@@ -56,12 +56,12 @@ class Strand:
     def wake_at(self, at_ms: int) -> None:
         """Goes on at the instant, whatever it waited for."""
         self._turn += 1
-        self._loom.push(at_ms, self, self._turn)
+        self._scheduler.push(at_ms, self, self._turn)
 
     def wait_until(self, at_ms: int) -> None:
         """Lets others run; called by the strand itself."""
         self.wake_at(at_ms)
-        self._loom.back.release()
+        self._scheduler.back.release()
         self._go.acquire()
         if self.process.dead:
             raise Killed
@@ -70,10 +70,10 @@ class Strand:
         """Lets it run until it waits or ends."""
         if self.done or turn not in {None, self._turn}:
             return
-        before, self._loom.current = self._loom.current, self
+        before, self._scheduler.current = self._scheduler.current, self
         self._go.release()
-        self._loom.back.acquire()
-        self._loom.current = before
+        self._scheduler.back.acquire()
+        self._scheduler.current = before
 
     @property
     def turn(self) -> int:
@@ -81,18 +81,18 @@ class Strand:
         return self._turn
 
 
-class Loom:
+class CooperativeScheduler:
     """What is to happen, in the order of its time."""
 
     def __init__(self) -> None:
         self.back = threading.Semaphore(0)
-        self.current: Strand | None = None
-        self.faults: list[str] = []
-        self._heap: list[tuple[int, int, Strand, int]] = []
+        self.current: CooperativeThread | None = None
+        self.failures: list[str] = []
+        self._heap: list[tuple[int, int, CooperativeThread, int]] = []
         self._order = itertools.count()
 
-    def push(self, at_ms: int, strand: Strand, turn: int) -> None:
-        heapq.heappush(self._heap, (at_ms, next(self._order), strand, turn))
+    def push(self, at_ms: int, thread: CooperativeThread, turn: int) -> None:
+        heapq.heappush(self._heap, (at_ms, next(self._order), thread, turn))
 
     def next_ms(self) -> int:
         """When something happens next."""
@@ -100,10 +100,10 @@ class Loom:
 
     def run_next(self) -> None:
         """Lets the next strand run; one of a frozen process waits until it thaws."""
-        at_ms, _, strand, turn = heapq.heappop(self._heap)
-        if strand.done or turn != strand.turn:
+        at_ms, _, thread, turn = heapq.heappop(self._heap)
+        if thread.done or turn != thread.turn:
             return
-        if strand.process.frozen_until_ms > at_ms and not strand.process.dead:
-            strand.wake_at(strand.process.frozen_until_ms)
+        if thread.process.frozen_until_ms > at_ms and not thread.process.dead:
+            thread.wake_at(thread.process.frozen_until_ms)
             return
-        strand.resume(turn)
+        thread.resume(turn)

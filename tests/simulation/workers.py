@@ -8,8 +8,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.strands import Killed, Loom, Strand
-from tests.simulation.weather import Weather
+from tests.simulation.cooperative import CooperativeScheduler, CooperativeThread, Killed
+from tests.simulation.faults import Faults
 from tests.simulation.witness import Visit, Witness
 from tests.support.calls import an_admission
 from tests.support.fleet import Skewed
@@ -19,10 +19,10 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.limits import LEASE_MS, SECOND_MS, SKEW_MS, STOP_MS, TAKEOVER_GRACE_MS
-from tidewheel.engine.common.immediate_dispatch import Direct
-from tidewheel.engine.worker.consumer import Batch
-from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, TICK_MS, Keeper
-from tidewheel.engine.worker.runner import Run
+from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
+from tidewheel.engine.worker.consumer import Consumer
+from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, TICK_MS, LeaseRenewer
+from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, PortError, Received
 from tidewheel.wire.message import load
 
@@ -37,11 +37,11 @@ _CUTS_MS = (5_000, LEASE_MS + TAKEOVER_GRACE_MS + 8_000)
 _FREEZES_MS = (1_500, 8_000, LEASE_MS, LEASE_MS + TAKEOVER_GRACE_MS + 3_000, 80_000)
 
 
-class StrandClock(Skewed):
+class CooperativeClock(Skewed):
     """A worker's clock: off by its skew; who sleeps lets the others go on."""
 
     def __init__(self, worker: Worker, ahead_ms: int) -> None:
-        super().__init__(worker.crew.stack.clock, ahead_ms)
+        super().__init__(worker.workers.stack.clock, ahead_ms)
         self._worker = worker
 
     def sleep_until(self, instant_ms: int) -> None:
@@ -60,27 +60,27 @@ class Stepped:
 
     def __getattr__(self, name: str):
         operation, worker = getattr(self._store, name), self._worker
-        weather, rate = worker.crew.weather, worker.crew.rate
+        faults, rate = worker.workers.faults, worker.workers.rate
 
         def call(*args: Any, **kwargs: Any) -> Any:
             worker.step()
-            if worker.cut_until_ms > worker.crew.now_ms:
+            if worker.cut_until_ms > worker.workers.now_ms:
                 raise PortError(name, "-", "nobody answers")
-            if weather.strikes("store failed a worker", rate):
-                worker.troubled_ms = max(worker.troubled_ms, worker.crew.now_ms)
+            if faults.strikes("store failed a worker", rate):
+                worker.troubled_ms = max(worker.troubled_ms, worker.workers.now_ms)
                 raise PortError(name, "-", "refused")
             result = operation(*args, **kwargs)
             worker.step()
-            if weather.strikes("applied, then failed a worker", rate):
-                worker.troubled_ms = max(worker.troubled_ms, worker.crew.now_ms)
+            if faults.strikes("applied, then failed a worker", rate):
+                worker.troubled_ms = max(worker.troubled_ms, worker.workers.now_ms)
                 raise PortError(name, "-", "applied, then reported as failed")
             return result
 
         return call
 
 
-class StrandExecutor(Executor):
-    """Runs each errand on a strand of its own."""
+class CooperativeExecutor(Executor):
+    """Runs each background call on a strand of its own."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -93,22 +93,24 @@ class StrandExecutor(Executor):
 class Worker:
     """A process that takes messages, until it is drained or killed."""
 
-    def __init__(self, crew: Crew, number: int) -> None:
-        self.crew, self.number = crew, number
+    def __init__(self, workers: Workers, number: int) -> None:
+        self.workers, self.number = workers, number
         self.dead = self.draining = False
         self.frozen_until_ms = 0
         self.cut_until_ms = 0
         self.troubled_ms = 0
-        self.strands: list[Strand] = []
-        self.stack = stack = crew.stack
+        self.strands: list[CooperativeThread] = []
+        self.stack = stack = workers.stack
         most = SKEW_MS // 2
-        skew_ms = crew.chance.choice((-most, crew.chance.randrange(-most, most + 1), most))
-        self.clock = clock = StrandClock(self, skew_ms)
-        executions = Stepped(crew.witness.watch(stack.executions), self)
+        skew_ms = workers.chance.choice((-most, workers.chance.randrange(-most, most + 1), most))
+        self.clock = clock = CooperativeClock(self, skew_ms)
+        executions = Stepped(workers.witness.watch(stack.executions), self)
         self.queue = queue = Stepped(stack.queue, self)
         wheel = Stepped(stack.wheel, self)
-        self.keeper = Keeper(executions, queue, stack.logs, clock, stack.telemetry, StrandExecutor(self))
-        run = Run(
+        self.lease_renewer = LeaseRenewer(
+            executions, queue, stack.logs, clock, stack.telemetry, CooperativeExecutor(self)
+        )
+        run = Runner(
             Stepped(stack.jobs, self),
             executions,
             wheel,
@@ -117,63 +119,63 @@ class Worker:
             stack.entropy,
             stack.telemetry,
             stack.layouts,
-            Stepped(crew.history.plain_locks, self),
-            self.keeper,
+            Stepped(workers.history.plain_locks, self),
+            self.lease_renewer,
             an_admission(executions, clock, stack.telemetry),
-            Direct(queue, wheel, clock, stack.telemetry, stack.pace),
+            ImmediateDispatch(queue, wheel, clock, stack.telemetry, stack.pace),
         )
-        self.batch = Batch(run, queue, stack.telemetry, load, InlineExecutor())
+        self.batch = Consumer(run, queue, stack.telemetry, load, InlineExecutor())
         self.busy = 0
 
     # --- its steps ----------------------------------------------------------------------------------------
 
     def wait_until(self, true_ms: int) -> None:
-        strand = self.crew.loom.current
-        assert strand is not None
-        strand.wait_until(true_ms)
+        thread = self.workers.scheduler.current
+        assert thread is not None
+        thread.wait_until(true_ms)
 
     def step(self) -> None:
         """A point at which a process may die, freeze or be held up."""
         if self.dead:
             raise Killed
-        weather, now = self.crew.weather, self.crew.now_ms
-        if weather.strikes("worker killed at a step", self.crew.kills):
+        faults, now = self.workers.faults, self.workers.now_ms
+        if faults.strikes("worker killed at a step", self.workers.kills):
             self.kill()
             raise Killed
-        if weather.strikes("worker froze at a step", self.crew.freezes):
-            self.freeze(self.crew.chance.choice(_FREEZES_MS))
+        if faults.strikes("worker froze at a step", self.workers.freezes):
+            self.freeze(self.workers.chance.choice(_FREEZES_MS))
             self.wait_until(self.frozen_until_ms)
-        elif weather.strikes("store lagged", self.crew.lags):
-            lag_ms = self.crew.chance.randrange(_USUAL_LAG_MS, CALL_BOUND_MS // 2)
+        elif faults.strikes("store lagged", self.workers.lags):
+            lag_ms = self.workers.chance.randrange(_USUAL_LAG_MS, CALL_BOUND_MS // 2)
             self.troubled_ms = max(self.troubled_ms, now + lag_ms)
             self.wait_until(now + lag_ms)
-        elif self.crew.chance.random() < 0.3:
-            self.wait_until(now + self.crew.chance.randrange(1, _USUAL_LAG_MS))
+        elif self.workers.chance.random() < 0.3:
+            self.wait_until(now + self.workers.chance.randrange(1, _USUAL_LAG_MS))
 
     def freeze(self, duration_ms: int) -> None:
-        more = self.crew.chance.randrange(2 * TICK_MS)  # whichever of its threads comes first
-        self.frozen_until_ms = max(self.frozen_until_ms, self.crew.now_ms + duration_ms + more)
+        more = self.workers.chance.randrange(2 * TICK_MS)  # whichever of its threads comes first
+        self.frozen_until_ms = max(self.frozen_until_ms, self.workers.now_ms + duration_ms + more)
 
     def cut(self, duration_ms: int) -> None:
         """Nothing reaches its stores for a while."""
-        self.cut_until_ms = max(self.cut_until_ms, self.crew.now_ms + duration_ms)
+        self.cut_until_ms = max(self.cut_until_ms, self.workers.now_ms + duration_ms)
         self.troubled_ms = max(self.troubled_ms, self.cut_until_ms)
 
     def kill(self) -> None:
         self.dead = True
 
     def spawn(self, body: Callable[[], None]) -> None:
-        strand = Strand(self.crew.loom, self, body)
-        self.strands.append(strand)
-        strand.begin(self.crew.now_ms)
+        thread = CooperativeThread(self.workers.scheduler, self, body)
+        self.strands.append(thread)
+        thread.begin(self.workers.now_ms)
 
     # --- its work -----------------------------------------------------------------------------------------
 
     def beat(self) -> None:
         """What its loops do four times a second: the keeper ticks, and messages are taken while there is room."""
-        if self.dead or self.frozen_until_ms > self.crew.now_ms:
+        if self.dead or self.frozen_until_ms > self.workers.now_ms:
             return
-        self.keeper.tick()
+        self.lease_renewer.tick()
         if self.draining:
             self.dead = self.busy == 0
             return
@@ -198,7 +200,7 @@ class Worker:
 
     def drain(self) -> None:
         self.draining = True
-        self.keeper.drain()
+        self.lease_renewer.drain()
 
 
 @dataclass
@@ -220,45 +222,45 @@ class Target:
         self._worker = worker
 
     def call(self, call: Call) -> Answer:
-        worker, crew = self._worker, self._worker.crew
-        plan = crew.plan()
-        begun_ms = crew.now_ms
-        visit = crew.witness.enter(call, worker)
-        crew.stack.caller.calls.append((worker.clock.now_ms(), replace(call, progress=None)))
-        strand = crew.loom.current
-        call.progress.on_stop(lambda: strand.wake_at(crew.now_ms + plan.reacts_ms))
+        worker, workers = self._worker, self._worker.workers
+        plan = workers.plan()
+        begun_ms = workers.now_ms
+        visit = workers.witness.enter(call, worker)
+        workers.stack.caller.calls.append((worker.clock.now_ms(), replace(call, progress=None)))
+        thread = workers.scheduler.current
+        call.progress.on_stop(lambda: thread.wake_at(workers.now_ms + plan.reacts_ms))
         try:
             stop = self._go_on(call, plan, begun_ms, visit)
         finally:
-            crew.witness.leave(visit, worker)
+            workers.witness.leave(visit, worker)
         if stop is not None:
             return Answer(Result.FAILED, reason="ended")
         if plan.duration_ms >= call.timeout_ms:
             return Answer(Result.TIMED_OUT, reason="no answer")
         if plan.answer.result is Result.SUCCEEDED:
-            crew.witness.effect(call)
+            workers.witness.effect(call)
         return plan.answer
 
     def _go_on(self, call: Call, plan: Plan, begun_ms: int, visit: Visit) -> Stop | None:
-        crew, worker = self._worker.crew, self._worker
+        workers, worker = self._worker.workers, self._worker
         end_ms = begun_ms + min(plan.duration_ms, call.timeout_ms)
         count = int(call.progress.restored or 0)
-        while crew.now_ms < end_ms:
+        while workers.now_ms < end_ms:
             if call.progress.stopping is None:
-                worker.wait_until(min(end_ms, crew.now_ms + plan.every_ms))
+                worker.wait_until(min(end_ms, workers.now_ms + plan.every_ms))
             else:
-                worker.wait_until(crew.now_ms + plan.reacts_ms)
+                worker.wait_until(workers.now_ms + plan.reacts_ms)
             if call.progress.stopping is not None:
                 return call.progress.stopping
-            if not plan.silent and crew.now_ms < end_ms:
+            if not plan.silent and workers.now_ms < end_ms:
                 count += 1
                 call.progress.checkpoint(str(count))
-                visit.kept, visit.beat_ms = count, crew.now_ms
+                visit.kept, visit.beat_ms = count, workers.now_ms
         return None
 
 
 @dataclass
-class Crew:
+class Workers:
     """The workers of a deployment.
 
     Args:
@@ -286,7 +288,7 @@ class Crew:
     ends: float = 0.05
     short: float = 0.6
     doubles: float = 0.05
-    loom: Loom = field(default_factory=Loom)
+    scheduler: CooperativeScheduler = field(default_factory=CooperativeScheduler)
     workers: list[Worker] = field(default_factory=list)
     _count: int = 0
     _doubled: set[str] = field(default_factory=set)
@@ -294,7 +296,7 @@ class Crew:
 
     def __post_init__(self) -> None:
         self.stack: MemoryStack = self.history.stack
-        self.weather: Weather = self.history.weather
+        self.faults: Faults = self.history.faults
         self.chance = self.history.hands
         self.witness = Witness(self)
 
@@ -304,18 +306,18 @@ class Crew:
 
     def plan(self) -> Plan:
         """What the target of a call does."""
-        chance, stormy = self.chance, self.weather.stormy
+        chance, stormy = self.chance, self.faults.stormy
         kind = chance.random()
         longest = 1_500 if kind < self.short or not stormy else 15_000 if kind < (1 + self.short) / 2 else 100_000
         answer = Answer(Result.SUCCEEDED, 200, "ok")
-        if self.weather.strikes("target failed", 0.15):
+        if self.faults.strikes("target failed", 0.15):
             answer = Answer(Result.FAILED, 500, "", "HTTP 500")
-        elif self.weather.strikes("target refused", 0.03):
+        elif self.faults.strikes("target refused", 0.03):
             answer = Answer(Result.FAILED, 404, "", "HTTP 404", retryable=False)
         return Plan(
             chance.randrange(1, longest),
             answer,
-            self.weather.strikes("target fell silent", 0.1),
+            self.faults.strikes("target fell silent", 0.1),
             chance.choice((700, 2_500)),
             chance.randrange(0, STOP_MS),
         )
@@ -323,23 +325,23 @@ class Crew:
     # --- time ---------------------------------------------------------------------------------------------
 
     def next_ms(self) -> int:
-        return min(self.loom.next_ms(), self._beat_ms)
+        return min(self.scheduler.next_ms(), self._beat_ms)
 
     def run_next(self) -> None:
         """What happens next; the clock shows its time."""
-        if self._beat_ms <= self.loom.next_ms():
+        if self._beat_ms <= self.scheduler.next_ms():
             self._beat_ms = self.now_ms + TICK_MS
             for worker in self.workers:
                 worker.beat()
             self._bury()
             return
-        self.loom.run_next()
+        self.scheduler.run_next()
 
     def _bury(self) -> None:
         for worker in [worker for worker in self.workers if worker.dead]:
             self.workers.remove(worker)
-            for strand in worker.strands:
-                strand.resume()
+            for thread in worker.strands:
+                thread.resume()
 
     def fill(self) -> None:
         """Replaces those that are gone, or are going."""
@@ -350,13 +352,13 @@ class Crew:
     def strike(self) -> None:
         """What befalls whole processes between two looks."""
         for worker in list(self.workers):
-            if self.weather.strikes("worker killed", self.ends):
+            if self.faults.strikes("worker killed", self.ends):
                 worker.kill()
-            elif self.weather.strikes("worker froze", self.chills):
+            elif self.faults.strikes("worker froze", self.chills):
                 worker.freeze(self.chance.choice(_FREEZES_MS))
-            elif self.weather.strikes("worker cut off", self.cuts):
+            elif self.faults.strikes("worker cut off", self.cuts):
                 worker.cut(self.chance.choice(_CUTS_MS))
-            elif self.weather.strikes("worker drained", self.ends):
+            elif self.faults.strikes("worker drained", self.ends):
                 worker.drain()
         self._double()
 
@@ -364,7 +366,7 @@ class Crew:
         """The queue delivers messages twice: somebody else gets them as well."""
         for route in ROUTES:
             for message in list(self.stack.queue._messages.get(route, {}).values()):
-                if message.body not in self._doubled and self.weather.strikes("message doubled", self.doubles):
+                if message.body not in self._doubled and self.faults.strikes("message doubled", self.doubles):
                     self._doubled.add(message.body)
                     self.stack.queue.send(route, [message.dispatch])
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.limits import WRITE_BOUND_MS
-from tidewheel.engine.common.shard_layout import Layouts
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.ports import PortError
 
 SLOW_BUT_ALIVE = 0.9, 1_600
@@ -21,7 +21,7 @@ _USUAL_LAG_MS = 60
 
 
 @dataclass
-class Weather:
+class Faults:
     """What goes wrong, how often; and a count of what did."""
 
     rng: random.Random
@@ -65,25 +65,25 @@ class Landing:
 class LaggingExecutor(Executor):
     """Runs work a little later in virtual time, even if whoever asked for it is dead by then."""
 
-    def __init__(self, clock: SettableClock, weather: Weather) -> None:
+    def __init__(self, clock: SettableClock, faults: Faults) -> None:
         self._clock = clock
-        self._weather = weather
-        self.slow = weather.rng.choice([(0.02, WRITE_BOUND_MS), (0.3, WRITE_BOUND_MS), SLOW_BUT_ALIVE])
+        self._faults = faults
+        self.slow = faults.rng.choice([(0.02, WRITE_BOUND_MS), (0.3, WRITE_BOUND_MS), SLOW_BUT_ALIVE])
         self._heap: list[tuple[int, int, Landing, Callable[[], object]]] = []
         self._order = itertools.count()
 
     def submit(self, work):
         landing = Landing()
-        lag = int(self._weather.rng.random() * _USUAL_LAG_MS)
+        lag = int(self._faults.rng.random() * _USUAL_LAG_MS)
         often, longest = self.slow
-        if self._weather.strikes("lag", often):
-            lag = self._weather.rng.randrange(_USUAL_LAG_MS, longest)
+        if self._faults.strikes("lag", often):
+            lag = self._faults.rng.randrange(_USUAL_LAG_MS, longest)
         heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), landing, work))
         return landing
 
     def bury(self) -> None:
         """The processes are gone: some of what they had begun was not on its way yet."""
-        self._heap = [work for work in self._heap if not self._weather.strikes("died with its process", 0.5)]
+        self._heap = [work for work in self._heap if not self._faults.strikes("died with its process", 0.5)]
         heapq.heapify(self._heap)
 
     def run_due(self) -> None:
@@ -95,17 +95,17 @@ class LaggingExecutor(Executor):
 class Faulty:
     """A store whose calls fail: before they are applied, or after."""
 
-    def __init__(self, store: object, weather: Weather, rate: float) -> None:
-        self._store, self._weather, self._rate = store, weather, rate
+    def __init__(self, store: object, faults: Faults, rate: float) -> None:
+        self._store, self._faults, self._rate = store, faults, rate
 
     def __getattr__(self, name: str):
         operation = getattr(self._store, name)
 
         def call(*args, **kwargs):
-            if self._weather.strikes("failed", self._rate):
+            if self._faults.strikes("failed", self._rate):
                 raise PortError(name, "-", "refused")
             result = operation(*args, **kwargs)
-            if self._weather.strikes("applied, then failed", self._rate):
+            if self._faults.strikes("applied, then failed", self._rate):
                 raise PortError(name, "-", "applied, then reported as failed")
             return result
 
@@ -115,11 +115,11 @@ class Faulty:
 class Choosy:
     """A queue that takes a part of a batch."""
 
-    def __init__(self, queue: MemoryQueue, weather: Weather, rate: float) -> None:
-        self._queue, self._weather, self._rate = queue, weather, rate
+    def __init__(self, queue: MemoryQueue, faults: Faults, rate: float) -> None:
+        self._queue, self._faults, self._rate = queue, faults, rate
 
     def send(self, route, dispatches, delays_s=()):
-        taken = [not self._weather.strikes("partly refused", self._rate) for _ in dispatches]
+        taken = [not self._faults.strikes("partly refused", self._rate) for _ in dispatches]
         self._queue.send(route, [*itertools.compress(dispatches, taken)], [*itertools.compress(delays_s, taken)])
         return taken
 
@@ -128,7 +128,7 @@ class Choosy:
 class Behind:
     """What an API that is behind knows of the shards."""
 
-    layouts: Layouts
+    layouts: LayoutCache
     clock: SettableClock
 
     def shard_of(self, tenant: str, job: str) -> int:

@@ -11,14 +11,14 @@ import pytest
 from tidewheel.adapters.memory import MemoryControl, MemoryWheel
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.wheel import entries
-from tidewheel.domain.wheel.entries import Chain, Placed
+from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Ring
 from tidewheel.domain.wheel.load import Load
-from tidewheel.domain.wheel.ring_cursor import Track
+from tidewheel.domain.wheel.ring_cursor import RingCursor
 from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES
-from tidewheel.engine.scheduler import loop as ticker
-from tidewheel.engine.scheduler.dispatch.dispatcher import Hopper
+from tidewheel.engine.scheduler import loop as scheduler_loop
+from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.shard.arming import Armer
 from tidewheel.engine.scheduler.shard.late_slot import LateSlot
 from tidewheel.engine.scheduler.shard.retiring import Retirer
@@ -44,13 +44,13 @@ def retired_before_the_arm_is_durable(patch: pytest.MonkeyPatch) -> None:
 
 
 def loaded_while_an_arm_is_in_flight(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Track, "arm_begins", lambda track, slot_ms: None)
-    patch.setattr(Track, "arm_ends", lambda track, slot_ms: None)
+    patch.setattr(RingCursor, "arm_begins", lambda ring_cursor, slot_ms: None)
+    patch.setattr(RingCursor, "arm_ends", lambda ring_cursor, slot_ms: None)
 
 
 def cursor_before_the_slot_is_done(patch: pytest.MonkeyPatch) -> None:
-    real = Track.cursor_ms.fget  # type: ignore[attr-defined]
-    patch.setattr(Track, "cursor_ms", property(lambda track: real(replace(track, open_slots=set()))))
+    real = RingCursor.cursor_ms.fget  # type: ignore[attr-defined]
+    patch.setattr(RingCursor, "cursor_ms", property(lambda ring_cursor: real(replace(ring_cursor, open_slots=set()))))
 
 
 def retired_before_the_account_is_durable(patch: pytest.MonkeyPatch) -> None:
@@ -96,9 +96,11 @@ class _Trusting:
 
 
 def partial_failures_taken_for_success(patch: pytest.MonkeyPatch) -> None:
-    real = Hopper.__init__
+    real = Dispatcher.__init__
     patch.setattr(
-        Hopper, "__init__", lambda hopper, queue, *rest, **more: real(hopper, _Trusting(queue), *rest, **more)
+        Dispatcher,
+        "__init__",
+        lambda dispatcher, queue, *rest, **more: real(dispatcher, _Trusting(queue), *rest, **more),
     )
 
 
@@ -127,16 +129,16 @@ def packs_overwritten(patch: pytest.MonkeyPatch) -> None:
 
 def arms_share_keys_with_edits(patch: pytest.MonkeyPatch) -> None:
     """What is armed lies by itself, under a key that does not hold the generation: an edit has the same."""
-    patch.setattr(Chain, "ref", property(lambda chain: "o"))
+    patch.setattr(ScheduleEntry, "ref", property(lambda schedule_entry: "o"))
 
     def put_single(armer, slot, arms):
-        shard, track = armer._shard, armer._tracks[slot.level]
+        shard, ring_cursor = armer._shard, armer._ring_cursors[slot.level]
         for window, entry in arms:
-            track.arm_begins(slot.start_ms)
+            ring_cursor.arm_begins(slot.start_ms)
             armer._write(
                 [window],
                 lambda entry=entry: shard.stores.wheel.put(Placed(slot, entry)),
-                lambda: track.arm_ends(slot.start_ms),
+                lambda: ring_cursor.arm_ends(slot.start_ms),
             )
 
     patch.setattr(Armer, "_put_pack", put_single)
@@ -167,8 +169,8 @@ def late_planned_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def nobody_lets_go(patch: pytest.MonkeyPatch) -> None:
-    """A scheduler whose heartbeat stood still goes on, whoever took its seat meanwhile."""
-    patch.setattr(ticker, "LET_GO_MS", 1 << 60)
+    """A scheduler whose heartbeat stood still goes on, whoever took its instance meanwhile."""
+    patch.setattr(scheduler_loop, "LET_GO_MS", 1 << 60)
     patch.setattr(MemoryControl, "renew", lambda control, lease, *_: replace(lease, counter=lease.counter + 1))
 
 
@@ -189,7 +191,7 @@ def old_shards_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def marks_beyond_what_is_sent(patch: pytest.MonkeyPatch) -> None:
     """A heartbeat says that all is handed on up to now, whatever is still on its way."""
-    patch.setattr(Hopper, "handed_over_ms", lambda hopper, now_ms: now_ms)
+    patch.setattr(Dispatcher, "handed_over_ms", lambda dispatcher, now_ms: now_ms)
 
 
 def marks_beyond_what_is_planned(patch: pytest.MonkeyPatch) -> None:
