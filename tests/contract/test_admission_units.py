@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.billing import FAILED, OK, BilledWorker, billed_worker_at
+from tests.support.billed_worker import FAILED, OK, BilledWorker, billed_worker_at
 from tests.support.world_examples import NOW_MS, TENANT
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.fleet.permit import Permit

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.billing import FAILED, OK, BilledWorker, Cost, billed_worker_at
+from tests.support.billed_worker import FAILED, OK, BilledWorker, Cost, billed_worker_at
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import MINUTE_MS

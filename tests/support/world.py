@@ -82,7 +82,7 @@ class Backend:
     executions: Executions
     locks: Locks
     circuits: Circuits
-    places: Permits
+    permits: Permits
     wheel: Wheel
     control: Control
     queue: Queue
