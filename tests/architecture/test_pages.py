@@ -17,6 +17,8 @@ from tidewheel.cli.main import app
 
 DOCS = ROOT / "shared" / "docs"
 README_LINES = 120
+PACKAGE_ROOMS = ("domain", "ports", "engine", "adapters", "wire", "client", "cli", "wiring")
+TREE_ROOMS = ("functions", "infra", "localstack", "shared", "tests")
 PAGES_IN_TREE = pages()
 IDS = [str(page.relative_to(ROOT)) for page in PAGES_IN_TREE]
 
@@ -75,6 +77,25 @@ def _is_command(words: list[str]) -> bool:
 def _options(command: Any) -> Iterator[str]:
     for parameter in command.params:
         yield from parameter.opts
+
+
+@pytest.mark.parametrize("page", PAGES_IN_TREE, ids=IDS)
+def test_modules_that_a_page_names_exist(page: Path) -> None:
+    assert list(unknown_modules(page.read_text(encoding="utf-8"), ROOT)) == []
+
+
+def unknown_modules(text: str, root: Path) -> Iterator[str]:
+    """What a page names, in code, as a file or folder of the tree, and that is not there."""
+    tops = "|".join((*PACKAGE_ROOMS, *TREE_ROOMS))
+    for name in re.findall(rf"`((?:{tops})/[\w/.]+)`", text):
+        base = root / "shared" / "tidewheel" if name.partition("/")[0] in PACKAGE_ROOMS else root
+        if not any((base / one).exists() for one in (name, f"{name}.py")):
+            yield name
+
+
+def test_an_unknown_module_is_found() -> None:
+    text = "`domain/limits`, `engine/nowhere`, `tests/unit`, `shared/docs/gone.md`, domain/nothing, `wire/x.<kind>`"
+    assert list(unknown_modules(text, ROOT)) == ["engine/nowhere", "shared/docs/gone.md"]
 
 
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
