@@ -29,7 +29,7 @@ BACKLOG_PER_TASK = SLOTS
 CPU, MEMORY_MIB = 512, 1024
 LEFT_OUT = [
     *("*", "!pyproject.toml", "!uv.lock", "!README.md", "!shared", "!infra"),
-    *("infra/*", "!infra/Dockerfile", "**/__pycache__"),
+    *("shared/docs", "shared/README.md", "infra/*", "!infra/Dockerfile", "**/__pycache__"),
 ]
 """Of the repository; the image's digest, and so a new deployment of the tasks, follows from the rest."""
 _Policy = scaling.CfnScalingPolicy
