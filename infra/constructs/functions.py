@@ -48,7 +48,7 @@ class ServiceFunction(Construct):
         shape: Shape,
         environment: Mapping[str, str],
     ) -> None:
-        super().__init__(scope, role.capitalize())
+        super().__init__(scope, "".join(word.capitalize() for word in role.split("_")))
         self._logs = log_group(self, "Logs", names.log_group(config.physical(role)))
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], self._logs.log_group_arn)
