@@ -1,7 +1,7 @@
 """Which files have been saved: told by looking at them again and again.
 
 Looking works on every file system, those of containers and of the network included, and needs no library. It costs
-2 ms for the few hundred files that matter.
+less than 1 ms for the few hundred files that matter; paths stay text until a file has changed, or it would cost twice.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ QUIET_MS = 90
 State = tuple[int, int, int]
 """When a file was modified (ns), its size, and its number in the file system: another one when it was replaced."""
 
-Snapshot = Mapping[Path, State]
+Snapshot = Mapping[str, State]
+"""By the path of the file."""
 
 
 def snapshot(places: Iterable[Path]) -> Snapshot:
     """The state of these files, and of all below these folders that could be shipped. What is not there is left out."""
-    found: dict[Path, State] = {}
+    found: dict[str, State] = {}
     for place in places:
-        found.update(_below(place) if place.is_dir() else _of(place))
+        found.update(_below(str(place)) if place.is_dir() else _of(str(place)))
     return found
 
 
-def _of(file: Path) -> Iterator[tuple[Path, State]]:
+def _of(file: str) -> Iterator[tuple[str, State]]:
     try:
-        status = file.stat()
+        status = os.stat(file)  # noqa: PTH116 - a Path for each file at each look doubles the cost of looking
     except FileNotFoundError:
         return
     yield file, (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def _below(folder: Path) -> Iterator[tuple[Path, State]]:
+def _below(folder: str) -> Iterator[tuple[str, State]]:
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:  # it went while we looked
@@ -45,16 +46,15 @@ def _below(folder: Path) -> Iterator[tuple[Path, State]]:
     for entry in entries:
         if entry.name.startswith((".", "__pycache__")):
             continue
-        path = folder / entry.name
         if entry.is_dir():
-            yield from _below(path)
-        elif path.suffix != ".pyc":
-            yield from _of(path)
+            yield from _below(entry.path)
+        elif not entry.name.endswith(".pyc"):
+            yield from _of(entry.path)
 
 
 def changed(before: Snapshot, after: Snapshot) -> frozenset[Path]:
     """The files that are new, gone or different."""
-    return frozenset(path for path in {*before, *after} if before.get(path) != after.get(path))
+    return frozenset(Path(path) for path in {*before, *after} if before.get(path) != after.get(path))
 
 
 class Settling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,9 @@ def folder(tmp_path):
 def test_files_of_all_depths_are_seen_and_single_files_too(folder, tmp_path):
     (tmp_path / "lock").write_text("")
     assert set(snapshot([folder, tmp_path / "lock"])) == {
-        folder / "one.py",
-        folder / "deep" / "two.py",
-        tmp_path / "lock",
+        str(folder / "one.py"),
+        str(folder / "deep" / "two.py"),
+        str(tmp_path / "lock"),
     }
 
 
@@ -36,7 +37,7 @@ def test_what_no_function_ships_is_not_looked_at(folder, name):
 
 def test_what_is_not_there_is_left_out(folder, tmp_path):
     (folder / "gone.py").symlink_to(tmp_path / "nowhere")
-    assert set(snapshot([folder, tmp_path / "nothing"])) == {folder / "one.py", folder / "deep" / "two.py"}
+    assert set(snapshot([folder, tmp_path / "nothing"])) == {str(folder / "one.py"), str(folder / "deep" / "two.py")}
 
 
 def test_new_gone_written_and_replaced_files_are_changes(folder):
@@ -65,14 +66,14 @@ class TestSettling:
         settling = Settling(self.A)
         assert settling.see(self.B, 1_000)[0] == frozenset()
         assert settling.see(self.B, 1_000 + QUIET_MS - 1)[0] == frozenset()
-        assert settling.see(self.B, 1_000 + QUIET_MS) == (frozenset("a"), 1_000)
+        assert settling.see(self.B, 1_000 + QUIET_MS) == ({Path("a")}, 1_000)
         assert settling.see(self.B, 9_000)[0] == frozenset()
 
     def test_who_goes_on_writing_is_awaited(self):
         settling = Settling(self.A)
         for step in range(5):
             assert settling.see({"a": (2 + step, 1, 1)}, step * (QUIET_MS - 1))[0] == frozenset()
-        assert settling.see({"a": (6, 1, 1)}, 5 * QUIET_MS) == (frozenset("a"), 0)
+        assert settling.see({"a": (6, 1, 1)}, 5 * QUIET_MS) == ({Path("a")}, 0)
 
     def test_what_was_taken_back_meanwhile_is_no_change(self):
         settling = Settling(self.A)
@@ -80,4 +81,4 @@ class TestSettling:
         settling.see(self.A, 10)
         assert settling.see(self.A, 10 + QUIET_MS)[0] == frozenset()
         assert settling.see(self.B, 5_000)[0] == frozenset()
-        assert settling.see(self.B, 5_000 + QUIET_MS) == (frozenset("a"), 5_000)
+        assert settling.see(self.B, 5_000 + QUIET_MS) == ({Path("a")}, 5_000)
