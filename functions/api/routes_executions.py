@@ -39,9 +39,7 @@ def cancel(request: Request) -> Response[str]:
     """Cancels an execution; 202 while its worker has yet to end it. A repeat changes nothing."""
     _ = request.key
     id, job_service = request.execution, request.job_service
-    flow = Cancel(
-        job_service.jobs, job_service.executions, job_service.overlap_lock, job_service.clock, job_service.telemetry
-    )
+    flow = Cancel(job_service.jobs, job_service.executions, job_service.ends, job_service.clock, job_service.telemetry)
     record = flow.run(request.tenant, id, read_cancel(request.document(optional=True)).reason)
     return answered(execution_answer(record), 200 if is_end(record.state) else 202)
 

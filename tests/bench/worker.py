@@ -12,6 +12,7 @@ from tests.support.billing import Bill
 from tests.support.billing_bench import Target
 from tests.support.calls import a_lease_renewer, an_admission
 from tests.support.engines import ministack
+from tests.support.runners import a_runner
 from tests.support.tables import drop_queues, drop_tables, make_queues, make_tables
 from tests.support.world import Backend, Cloud, cloud_backend, memory
 from tests.support.world_examples import NOW_MS, ROUTE, TENANT, a_job
@@ -22,14 +23,13 @@ from tidewheel.domain.limits import SECOND_MS
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
-from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import SEND_BATCH, Received
 from tidewheel.wire.message import dump, load
 
 
 def _batch(backend: Backend, clock: SettableClock) -> Consumer:
     telemetry = RecordingTelemetry()
-    run = Runner(
+    run = a_runner(
         jobs=backend.jobs,
         executions=backend.executions,
         wheel=backend.wheel,
@@ -40,7 +40,7 @@ def _batch(backend: Backend, clock: SettableClock) -> Consumer:
         layouts=LayoutCache(backend.control, clock, 1),
         locks=backend.locks,
         lease_renewer=a_lease_renewer(backend.executions, clock, telemetry),
-        admission=an_admission(backend.executions, clock, telemetry, backend.circuits),
+        admission=an_admission(clock, telemetry, backend.circuits),
     )
     return Consumer(run, backend.queue, telemetry, load)
 

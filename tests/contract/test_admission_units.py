@@ -12,7 +12,6 @@ from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
@@ -34,8 +33,7 @@ def starts(billing: BilledWorker, cap: int | None = None) -> None:
     backend, clock, telemetry = billing.backend, billing.clock, billing.telemetry
     breaker = CircuitBreaker(backend.circuits, clock, telemetry, Tolerance(failures=2))
     limiter = ConcurrencyLimiter(backend.permits, clock, telemetry, {} if cap is None else {TENANT: cap})
-    put = WheelWriter(backend.wheel, billing.layouts).put
-    billing.starts(AdmissionControl(backend.executions, breaker, limiter, clock, telemetry, put))
+    billing.starts(AdmissionControl(breaker, limiter))
 
 
 @pytest.mark.ministack

@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.calls import a_lease_renewer, an_admission
 from tests.support.polling import until
+from tests.support.runners import a_runner
 from tests.support.world import Backend, ministack_world
 from tests.support.world_examples import ROUTE, TENANT, a_job, schedule_entry
 from tidewheel.adapters.aws.records import read_execution
@@ -34,7 +35,6 @@ from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.engine.worker.consumer import Consumer
-from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, Fenced, PortError, Received
 from tidewheel.wire.message import load
 
@@ -133,7 +133,7 @@ class Race:
         """A worker's loop, as Lambda's poller has it: receive, run, delete what does not have to come back."""
         cloud, backend = self.backend.cloud, self.backend
         assert cloud is not None
-        flow = Runner(
+        flow = a_runner(
             backend.jobs,
             backend.executions,
             backend.wheel,
@@ -144,7 +144,7 @@ class Race:
             self.layouts,
             backend.locks,
             a_lease_renewer(backend.executions, self.clock, self.worked),
-            an_admission(backend.executions, self.clock, self.worked),
+            an_admission(self.clock, self.worked),
         )
         batch, url = Consumer(flow, backend.queue, self.worked, load), cloud.urls[ROUTE]
         while not self.over.is_set():

@@ -13,6 +13,7 @@ import pytest
 from functions.worker import handler as worker
 from tests.support.calls import a_lease_renewer, an_admission
 from tests.support.run_settings import WORKER_ENVIRONMENT
+from tests.support.runners import a_runner
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.memory import (
     CountedEntropy,
@@ -34,7 +35,6 @@ from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.worker import consumer as batch
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
-from tidewheel.engine.worker.runner import Runner
 from tidewheel.names import Env
 from tidewheel.ports import Call, PortError
 from tidewheel.settings import SettingsError
@@ -108,7 +108,7 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         monkeypatch.setenv(name, value)
     world, telemetry, clock = World(), Counting(seen), SettableClock(NOW_MS)
     executions = MemoryExecutions(world)
-    run = Runner(
+    run = a_runner(
         jobs=MemoryJobs(world),
         executions=executions,
         wheel=MemoryWheel(world),
@@ -119,7 +119,7 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         layouts=LayoutCache(MemoryControl(), clock, 4),
         locks=MemoryLocks(world),
         lease_renewer=a_lease_renewer(executions, clock, telemetry),
-        admission=an_admission(executions, clock, telemetry),
+        admission=an_admission(clock, telemetry),
     )
     for number in range(1, CALLERS + 1):
         run.jobs.create(a_job(number), None, None)

@@ -206,7 +206,7 @@ def test_the_api(either: Either) -> None:
     again = job_service.run(TENANT, job)
     job_service.locks.swap(Lock(TENANT, job, again.id, waiter, 1, START_MS))
     cancel = Cancel(
-        job_service.jobs, job_service.executions, job_service.overlap_lock, job_service.clock, job_service.telemetry
+        job_service.jobs, job_service.executions, job_service.ends, job_service.clock, job_service.telemetry
     )
     assert cancel.run(TENANT, again.id).state is State.CANCELLED  # and calls the one that waits
     job_service.listed(TENANT, lambda *_: True, 5, None)
@@ -244,9 +244,9 @@ def test_the_worker(either: Either) -> None:
     deployment.job_service.pause(TENANT, job)
     deployment.clock.advance(60_000)
     deployment.job_service.resume(TENANT, job)
-    run = deployment.batch.run
-    fails = Fails(cast(Callers, run.callers).surroundings.secrets)
-    batch = replace(deployment.batch, run=replace(run, callers={"http": fails}))
+    runner = deployment.batch.runner
+    fails = Fails(cast(Callers, runner.calls.callers).surroundings.secrets)
+    batch = replace(deployment.batch, runner=replace(runner, calls=replace(runner.calls, callers={"http": fails})))
     deployment.used.clear()
     dispatches = [
         Dispatch(TENANT, str(ExecutionId(job, START_MS + 5_000 * n)), 1, generation, START_MS, recorded=recorded)

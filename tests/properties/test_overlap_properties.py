@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.overlap import Lock, Move, decide, displaces_holder, look_again_ms, waits
+from tidewheel.domain.executions.overlap import Lock, Move, choose_move, displaces_holder, lock_recheck_ms, waits
 from tidewheel.domain.executions.states import State, is_end
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.policies import Overlap
@@ -49,7 +49,7 @@ def test_each_move_has_its_ground(scene: tuple[Lock, str, Overlap, State | None,
     rival = lock.waiter if lock.waiter != me and waits(waiter) else ""
     replaces = policy is Overlap.REPLACE
 
-    step = decide(lock, me, policy, holder, waiter, NOW_MS)
+    step = choose_move(lock, me, policy, holder, waiter, NOW_MS)
 
     match step.move:
         case Move.TAKE:
@@ -99,7 +99,7 @@ def test_a_waiter_looks_again_neither_too_soon_nor_too_late(state: State | None,
     holder = record(IDS[0], state)
     if holder is not None:
         holder = replace(holder, lease_until_ms=NOW_MS + lease_ms)
-    assert LOCK_RECHECK_LEAST_MS <= look_again_ms(holder, NOW_MS) - NOW_MS <= LOCK_RECHECK_MOST_MS
+    assert LOCK_RECHECK_LEAST_MS <= lock_recheck_ms(holder, NOW_MS) - NOW_MS <= LOCK_RECHECK_MOST_MS
 
 
 @given(locks, st.sampled_from(["", *IDS]))

@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation.mutant_wheel import everywhere
-from tidewheel.domain.executions import misfire, overlap
+from tidewheel.domain.executions import decide, misfire, overlap
 from tidewheel.domain.executions.misfire import Reason
-from tidewheel.domain.executions.overlap import Move, Step
+from tidewheel.domain.executions.overlap import LockMove, Move
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.jobs.job import Generation
+from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.wheel import expansion
 from tidewheel.domain.wheel.expansion import Drop, Expansion
-from tidewheel.engine.worker.runner import Action, Disposition, Runner
+from tidewheel.engine.worker.disposition import Action, Disposition
+from tidewheel.engine.worker.runner import Runner
 
 
 def older_chain_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -39,14 +40,15 @@ def judged_by_due_time(patch: pytest.MonkeyPatch) -> None:
                 return Expansion(drop=Drop.SUPERSEDED)
         return real(schedule_entry, job, history, *rest, **more)
 
-    judge = Runner._superseded
+    judge = decide.is_superseded
 
-    def worker_bug(run, dispatch, job):
-        older = dispatch.generation < job.generation
-        return judge(run, dispatch, job) or (older and dispatch.due_ms >= job.effective_from_ms)
+    def worker_bug(facts):
+        dispatch, job = facts.dispatch, facts.job
+        older = isinstance(job, Job) and dispatch.generation < job.generation
+        return (older and dispatch.due_ms >= job.effective_from_ms) or judge(facts)
 
     everywhere(patch, real, bug)
-    patch.setattr(Runner, "_superseded", worker_bug)
+    everywhere(patch, judge, worker_bug)
 
 
 def generations_unchecked(patch: pytest.MonkeyPatch) -> None:
@@ -66,7 +68,7 @@ def generations_unchecked(patch: pytest.MonkeyPatch) -> None:
 def generations_unchecked_anywhere(patch: pytest.MonkeyPatch) -> None:
     """And the worker runs whatever it is sent."""
     generations_unchecked(patch)
-    patch.setattr(Runner, "_superseded", lambda run, dispatch, job: False)
+    everywhere(patch, decide.is_superseded, lambda facts: False)
 
 
 def coalesced_into_the_newest(patch: pytest.MonkeyPatch) -> None:
@@ -97,7 +99,7 @@ def edit_drops_a_waiting_retry(patch: pytest.MonkeyPatch) -> None:
     real = Runner.handle
 
     def bug(run, dispatch, message=None):
-        job = run.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job)
+        job = run.reader.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job)
         if dispatch.attempt > 1 and job is not None and dispatch.generation < job.generation:
             return Disposition(Action.ACK, "superseded")
         return real(run, dispatch, message)
@@ -107,15 +109,15 @@ def edit_drops_a_waiting_retry(patch: pytest.MonkeyPatch) -> None:
 
 def locks_taken_by_force(patch: pytest.MonkeyPatch) -> None:
     """Whoever wants a job's lock takes it."""
-    everywhere(patch, overlap.decide, lambda *_: Step(Move.TAKE))
+    everywhere(patch, overlap.choose_move, lambda *_: LockMove(Move.TAKE))
 
 
 def retries_let_go_of_the_lock(patch: pytest.MonkeyPatch) -> None:
     """An execution that waits for its retry counts as over."""
-    real = overlap.decide
+    real = overlap.choose_move
 
     def bug(lock, execution, policy, holder, *rest):
         over = holder is not None and holder.state is State.RETRYING
-        return Step(Move.TAKE) if over else real(lock, execution, policy, holder, *rest)
+        return LockMove(Move.TAKE) if over else real(lock, execution, policy, holder, *rest)
 
     everywhere(patch, real, bug)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.simulation.mutant_wheel import everywhere
 from tests.simulation.mutants import Mutant
 from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
-from tidewheel.domain.executions import execution
+from tidewheel.domain.executions import claiming, transitions
 from tidewheel.domain.executions.states import State, Stop
+from tidewheel.domain.executions.steps import Finish
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.engine.worker import runner as run
 from tidewheel.engine.worker.call_progress import OpenCallProgress
+from tidewheel.engine.worker.calling import TargetCalls
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import PortError
+
+
+def _performed(patch: pytest.MonkeyPatch, step: type, mutant: Any) -> None:
+    """Has the worker perform a step otherwise."""
+    patch.setitem(Runner._PERFORM, step, mutant)
 
 
 def renewed_without_a_condition(patch: pytest.MonkeyPatch) -> None:
@@ -38,7 +44,7 @@ def renewed_without_a_condition(patch: pytest.MonkeyPatch) -> None:
 
 def taken_over_by_a_clock_a_minute_ahead(patch: pytest.MonkeyPatch) -> None:
     """As nobody may whose clock is off by more than five seconds."""
-    real = execution.judge
+    real = claiming.judge
     everywhere(patch, real, lambda record, attempt, now_ms: real(record, attempt, now_ms + MINUTE_MS))
 
 
@@ -49,16 +55,15 @@ def calls_go_on_without_a_lease(patch: pytest.MonkeyPatch) -> None:
 
 
 def finished_before_the_retry_entry(patch: pytest.MonkeyPatch) -> None:
-    put, settled, pending = Runner._put_retry, Runner._settled, {}
-    patch.setattr(Runner, "_put_retry", lambda _self, *entry: pending.update({threading.get_ident(): entry}))
+    real = Runner._finish
 
-    def mutant(self, record, *rest):
-        entry = pending.pop(threading.get_ident(), None)
-        if entry is not None and record is not None and record.state is State.RETRYING:
-            put(self, *entry)
-        return settled(self, record, *rest)
+    def mutant(self, step, handling):
+        disposition = real(self, replace(step, retry=None), handling)
+        if step.retry is not None and disposition is not None:
+            self.wheel_writer.put(step.retry)
+        return disposition
 
-    patch.setattr(Runner, "_settled", mutant)
+    _performed(patch, Finish, mutant)
 
 
 def deleted_before_the_finish(patch: pytest.MonkeyPatch) -> None:
@@ -74,23 +79,24 @@ def deleted_before_the_finish(patch: pytest.MonkeyPatch) -> None:
 
 def handed_over_without_the_checkpoint(patch: pytest.MonkeyPatch) -> None:
     """What was kept since the last renewal is forgotten when a worker has to end."""
-    real = Runner._finish
+    real = TargetCalls.call
 
-    def mutant(self, held, *rest):
-        if held.progress.stopping is Stop.DRAINED:
-            held.progress._restored = held.record.checkpoint
-        return real(self, held, *rest)
+    def mutant(self, *rest):
+        record, called = real(self, *rest)
+        if called.stop is Stop.DRAINED:
+            called = replace(called, checkpoint=record.checkpoint)
+        return record, called
 
-    patch.setattr(Runner, "_finish", mutant)
+    patch.setattr(TargetCalls, "call", mutant)
 
 
 def finished_without_a_fence(patch: pytest.MonkeyPatch) -> None:
     """Whoever finishes an execution finishes it, whoever has it by now."""
-    patch.setattr(run, "is_held_by", lambda standing, _claim: standing.state is State.RUNNING)
+    everywhere(patch, claiming.is_held_by, lambda standing, _claim: standing.state is State.RUNNING)
 
 
 def lost_attempts_uncounted(patch: pytest.MonkeyPatch) -> None:
-    real = execution.with_lost_attempt
+    real = transitions.with_lost_attempt
 
     def mutant(record, now_ms):
         found = real(record, now_ms)
@@ -100,7 +106,7 @@ def lost_attempts_uncounted(patch: pytest.MonkeyPatch) -> None:
 
 
 def cancel_forgotten_at_take_over(patch: pytest.MonkeyPatch) -> None:
-    real = execution.with_lost_attempt
+    real = transitions.with_lost_attempt
     everywhere(patch, real, lambda record, now_ms: replace(real(record, now_ms), cancel=""))
 
 
@@ -127,7 +133,7 @@ def called_with_a_lease_that_is_over(patch: pytest.MonkeyPatch) -> None:
 
 
 def retries_with_the_number_of_the_attempt_before(patch: pytest.MonkeyPatch) -> None:
-    real = execution.claimed
+    real = transitions.claimed
 
     def mutant(record, attempt, *rest, **more):
         return real(record, max(1, attempt - (record.state is State.RETRYING)), *rest, **more)

@@ -14,6 +14,7 @@ from tests.simulation.witness import Visit, Witness
 from tests.support.calls import an_admission
 from tests.support.fleet import Skewed
 from tests.support.memory_stack import MemoryStack
+from tests.support.runners import a_runner
 from tidewheel.adapters.memory import InlineExecutor
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
@@ -22,7 +23,6 @@ from tidewheel.domain.limits import LEASE_MS, SECOND_MS, SKEW_MS, STOP_MS, TAKEO
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, TICK_MS, LeaseRenewer
-from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, PortError, Received
 from tidewheel.wire.message import load
 
@@ -110,7 +110,7 @@ class Worker:
         self.lease_renewer = LeaseRenewer(
             executions, queue, stack.logs, clock, stack.telemetry, CooperativeExecutor(self)
         )
-        run = Runner(
+        run = a_runner(
             Stepped(stack.jobs, self),
             executions,
             wheel,
@@ -121,7 +121,7 @@ class Worker:
             stack.layouts,
             Stepped(workers.history.plain_locks, self),
             self.lease_renewer,
-            an_admission(executions, clock, stack.telemetry),
+            an_admission(clock, stack.telemetry),
             ImmediateDispatch(queue, wheel, clock, stack.telemetry, stack.pace),
         )
         self.batch = Consumer(run, queue, stack.telemetry, load, InlineExecutor())

@@ -9,6 +9,7 @@ import boto3
 
 from tests.support.billing import Bill
 from tests.support.calls import a_lease_renewer, an_admission
+from tests.support.runners import a_runner
 from tests.support.tables import drop_tables, make_tables
 from tests.support.world import Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job
@@ -19,7 +20,6 @@ from tidewheel.domain.executions.states import Result
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.worker.admission import AdmissionControl
-from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call
 
 Cost = tuple[float, float, float]
@@ -46,11 +46,11 @@ class BilledWorker:
         self.layouts = LayoutCache(self.backend.control, self.clock, 1)
         self.layouts.now()
         self._apart_ms = apart_ms
-        self.starts(an_admission(self.backend.executions, self.clock, self.telemetry))
+        self.starts(an_admission(self.clock, self.telemetry))
 
     def starts(self, admission: AdmissionControl) -> None:
         """Another worker process."""
-        self.run = Runner(
+        self.run = a_runner(
             self.backend.jobs,
             self.backend.executions,
             self.backend.wheel,

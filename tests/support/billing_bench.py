@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.billing import Bill
 from tests.support.calls import a_lease_renewer, an_admission
+from tests.support.runners import a_runner
 from tests.support.world import Backend
 from tests.support.world_examples import TENANT, a_job, schedule_entry
 from tidewheel.adapters.memory import CountedEntropy, InlineExecutor, RecordingTelemetry, SettableClock
@@ -20,7 +21,7 @@ from tidewheel.domain.wheel.levels import place
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.loop import SchedulerLoop
-from tidewheel.engine.worker.runner import Action, Runner
+from tidewheel.engine.worker.runner import Action
 from tidewheel.ports import Call, Queue
 from tidewheel.wire.message import load
 
@@ -124,7 +125,7 @@ class Bench:
         """Takes messages until none are left, as a worker that answers at once."""
         cloud = self.backend.cloud
         assert cloud is not None
-        run = Runner(
+        run = a_runner(
             jobs=self.backend.jobs,
             executions=self.backend.executions,
             wheel=self.backend.wheel,
@@ -135,7 +136,7 @@ class Bench:
             layouts=self.layouts,
             locks=self.backend.locks,
             lease_renewer=a_lease_renewer(self.backend.executions, self.clock, self.telemetry),
-            admission=an_admission(self.backend.executions, self.clock, self.telemetry, self.backend.circuits),
+            admission=an_admission(self.clock, self.telemetry, self.backend.circuits),
         )
         for url in cloud.urls.values():
             while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):

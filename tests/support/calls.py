@@ -19,7 +19,6 @@ from tidewheel.adapters.memory import (
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.jobs.job import Target
-from tidewheel.domain.wheel.entries import ExecutionEntry
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
@@ -57,19 +56,9 @@ def a_lease_renewer(executions: Executions, clock: Clock, telemetry: Telemetry) 
 
 
 def an_admission(
-    executions: Executions,
-    clock: Clock,
-    telemetry: Telemetry,
-    circuits: Circuits | None = None,
-    tolerance: Tolerance = TOLERANCE,
+    clock: Clock, telemetry: Telemetry, circuits: Circuits | None = None, tolerance: Tolerance = TOLERANCE
 ) -> AdmissionControl:
-    """The admission of a worker where nobody has a cap, and nothing ever has to wait."""
+    """The admission of a worker where nobody has a limit."""
     world = World()
     breaker = CircuitBreaker(circuits or MemoryCircuits(world), clock, telemetry, tolerance)
-
-    def put(entry: ExecutionEntry, now_ms: int) -> None:
-        raise AssertionError(f"{entry} was to wait at {now_ms}")
-
-    return AdmissionControl(
-        executions, breaker, ConcurrencyLimiter(MemoryPermits(world), clock, telemetry, {}), clock, telemetry, put
-    )
+    return AdmissionControl(breaker, ConcurrencyLimiter(MemoryPermits(world), clock, telemetry, {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.support.runners import a_runner
 from tidewheel.adapters.memory import (
     CountedEntropy,
     InlineExecutor,
@@ -35,7 +36,7 @@ from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
-from tidewheel.engine.ends.overlap_lock import OverlapLock
+from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
 from tidewheel.engine.recovery.reconciler import Reconciler
 from tidewheel.engine.scheduler.context import Stores
@@ -48,6 +49,7 @@ from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, Clock, Locks, Received
 from tidewheel.wire.message import load
+from tidewheel.wiring.ends import end_handler
 
 START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
 TENANT = "default"
@@ -164,7 +166,7 @@ class MemoryStack:
 
     @property
     def run(self) -> Runner:
-        return Runner(
+        return a_runner(
             self.jobs,
             self.executions,
             self.wheel,
@@ -186,30 +188,28 @@ class MemoryStack:
     def fresh_admission(self) -> AdmissionControl:
         """What a worker process that starts now knows of targets and tenants: nothing yet."""
         return AdmissionControl(
-            self.executions,
             CircuitBreaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
             ConcurrencyLimiter(MemoryPermits(self.world), self.clock, self.telemetry, self.limiter),
-            self.clock,
-            self.telemetry,
-            self.wheel_writer.put,
         )
 
     @property
     def wheel_writer(self) -> WheelWriter:
-        return WheelWriter(
-            self.wheel, self.layouts, ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace)
-        )
+        immediate = ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace)
+        return WheelWriter(self.wheel, self.layouts, self.clock, immediate)
+
+    @property
+    def ends(self) -> EndHandler:
+        return end_handler(self.executions, self.locks, self.clock, self.wheel_writer)
 
     @property
     def dead_letter_handler(self) -> DeadLetterHandler:
-        overlap_lock = OverlapLock(self.executions, self.locks, self.clock, self.telemetry, self.wheel_writer.put)
         return DeadLetterHandler(
-            self.jobs, self.executions, self.wheel, self.queue, self.clock, self.telemetry, overlap_lock, load
+            self.jobs, self.executions, self.wheel, self.queue, self.clock, self.telemetry, self.ends, load
         )
 
     @property
     def cancel(self) -> Cancel:
-        return Cancel(self.jobs, self.executions, self.job_service.overlap_lock, self.clock, self.telemetry)
+        return Cancel(self.jobs, self.executions, self.ends, self.clock, self.telemetry)
 
     @property
     def reconcile(self) -> Reconciler:

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPermits
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.wheel.entries import ExecutionEntry
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
-from tidewheel.ports import Clock, Executions, Telemetry
+from tidewheel.ports import Clock, Telemetry
 from tidewheel.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def admission(
-    client: DynamoDBClient,
-    settings: WorkerSettings,
-    executions: Executions,
-    clock: Clock,
-    telemetry: Telemetry,
-    put: Callable[[ExecutionEntry, int], None],
-) -> AdmissionControl:
-    """Makes it; ``put`` puts an entry on the wheel, given now (ms)."""
-    table, tolerance = (
-        settings.executions_table,
-        Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS),
-    )
+def admission(client: DynamoDBClient, settings: WorkerSettings, clock: Clock, telemetry: Telemetry) -> AdmissionControl:
+    """Makes it."""
+    table = settings.executions_table
+    tolerance = Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS)
     breaker = CircuitBreaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
     limiter = ConcurrencyLimiter(DynamoPermits(client, table), clock, telemetry, settings.tenant_concurrency)
-    return AdmissionControl(executions, breaker, limiter, clock, telemetry, put)
+    return AdmissionControl(breaker, limiter)

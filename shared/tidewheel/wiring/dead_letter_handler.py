@@ -13,11 +13,11 @@ from tidewheel.adapters.clock import SystemClock
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
-from tidewheel.engine.ends.overlap_lock import OverlapLock
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
 from tidewheel.names import Function
 from tidewheel.settings import RunSettings
 from tidewheel.wire.message import load
+from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.stores import jobs
 
 
@@ -28,10 +28,9 @@ def dead_letter_handler(settings: RunSettings) -> DeadLetterHandler:
     executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
     layouts = LayoutCache(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
-    wheel_writer = WheelWriter(wheel, layouts, ImmediateDispatch(queue, wheel, clock, telemetry, settings.pace))
-    overlap_lock = OverlapLock(
-        executions, DynamoLocks(dynamodb, settings.executions_table), clock, telemetry, wheel_writer.put
-    )
+    immediate = ImmediateDispatch(queue, wheel, clock, telemetry, settings.pace)
+    locks = DynamoLocks(dynamodb, settings.executions_table)
+    ends = end_handler(executions, locks, clock, WheelWriter(wheel, layouts, clock, immediate))
     return DeadLetterHandler(
-        jobs(dynamodb, settings.jobs_table), executions, wheel, queue, clock, telemetry, overlap_lock, load
+        jobs(dynamodb, settings.jobs_table), executions, wheel, queue, clock, telemetry, ends, load
     )

@@ -20,8 +20,10 @@ from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.worker.calling import TargetCalls
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
+from tidewheel.engine.worker.reading import FactReader
 from tidewheel.engine.worker.runner import Runner
 from tidewheel.names import Function
 from tidewheel.ports import SEND_BATCH, Telemetry
@@ -29,6 +31,7 @@ from tidewheel.settings import WorkerSettings
 from tidewheel.wire.message import load
 from tidewheel.wiring.admission import admission
 from tidewheel.wiring.callers import Callers, found
+from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.stores import all_jobs
 
 
@@ -40,7 +43,7 @@ def batch(settings: WorkerSettings) -> Consumer:
 
 
 def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
-    """Makes the flow with its clients and its keeper."""
+    """Makes the flow with its clients and its lease renewer."""
     clock = SystemClock()
     dates = Dates(clock)
     dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
@@ -49,23 +52,22 @@ def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
     logs = S3Logs(settings.logs_bucket, clients.s3)
     secrets = SecretsManager(clients.secretsmanager, settings.deployment, clock)
     lease_renewer = LeaseRenewer(executions, queue, logs, clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
-    Thread(target=lease_renewer.watch, name="keeper", daemon=True).start()
+    Thread(target=lease_renewer.watch, name="lease-renewer", daemon=True).start()
     layouts = LayoutCache(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
     immediate = ImmediateDispatch(queue, wheel, clock, telemetry, settings.pace)
-    run = Runner(
-        jobs=all_jobs(dynamodb, settings),
+    wheel_writer = WheelWriter(wheel, layouts, clock, immediate)
+    ends = end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, wheel_writer)
+    callers = Callers(Surroundings(secrets, settings.allowed_networks, clock), found())
+    runner = Runner(
+        reader=FactReader(all_jobs(dynamodb, settings), executions, ends.overlap_lock),
         executions=executions,
-        wheel=wheel,
-        callers=Callers(Surroundings(secrets, settings.allowed_networks, clock), found()),
+        wheel_writer=wheel_writer,
+        overlap_lock=ends.overlap_lock,
+        ends=ends,
+        admission=admission(dynamodb, settings, clock, telemetry),
+        calls=TargetCalls(callers, lease_renewer, clock),
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,
-        layouts=layouts,
-        locks=DynamoLocks(dynamodb, settings.executions_table),
-        lease_renewer=lease_renewer,
-        admission=admission(
-            dynamodb, settings, executions, clock, telemetry, WheelWriter(wheel, layouts, immediate).put
-        ),
-        immediate=immediate,
     )
-    return Consumer(run, queue, telemetry, load, guard=ClockGuard(dates, clock, telemetry))
+    return Consumer(runner, queue, telemetry, load, guard=ClockGuard(dates, clock, telemetry))

@@ -71,7 +71,7 @@ class Move(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LockMove:
     """A move, and the reason that stands in the record which it writes, for people."""
 
     move: Move
@@ -83,9 +83,9 @@ def waits(record: Execution | None) -> bool:
     return record is not None and record.state is State.QUEUED
 
 
-def decide(
+def choose_move(
     lock: Lock, execution: str, policy: Overlap, holder: Execution | None, waiter: Execution | None, now_ms: int
-) -> Step:
+) -> LockMove:
     """What an execution does that has not begun and does not hold the lock.
 
     Args:
@@ -99,27 +99,27 @@ def decide(
     rival = lock.waiter if lock.waiter != execution and waits(waiter) else ""
     replaces = policy is Overlap.REPLACE
     if not lock.holder or (holder is not None and is_end(holder.state)):
-        return Step(Move.TRANSFER if rival and not (replaces and rival < execution) else Move.TAKE)
+        return LockMove(Move.TRANSFER if rival and not (replaces and rival < execution) else Move.TAKE)
     if not _begun(holder) and now_ms > lock.written_ms + LOCK_IDLE_MS:
-        return Step(Move.EVICT_STALE, "its turn had come an hour ago, and no worker had begun it")
+        return LockMove(Move.EVICT_STALE, "its turn had come an hour ago, and no worker had begun it")
     if replaces:
         return _replacing(execution, lock.holder, rival, busy=holder is not None and holder.state is State.RUNNING)
     if rival:
-        return Step(Move.SKIP, f"{lock.holder} was not over, and {rival} waited already")
+        return LockMove(Move.SKIP, f"{lock.holder} was not over, and {rival} waited already")
     if policy is Overlap.SKIP:
-        return Step(Move.SKIP, f"{lock.holder} was not over")
-    return Step(Move.WAIT, _waits_for(lock.holder))
+        return LockMove(Move.SKIP, f"{lock.holder} was not over")
+    return LockMove(Move.WAIT, _waits_for(lock.holder))
 
 
 def _begun(holder: Execution | None) -> bool:
     return holder is not None and holder.state is not State.QUEUED
 
 
-def _replacing(execution: str, holder: str, rival: str, *, busy: bool) -> Step:
+def _replacing(execution: str, holder: str, rival: str, *, busy: bool) -> LockMove:
     newest = max(holder, rival)
     if newest > execution:
-        return Step(Move.CANCEL_SELF, replaced_by(newest))
-    return Step(Move.WAIT, _waits_for(holder)) if busy else Step(Move.CANCEL_HOLDER, replaced_by(execution))
+        return LockMove(Move.CANCEL_SELF, replaced_by(newest))
+    return LockMove(Move.WAIT, _waits_for(holder)) if busy else LockMove(Move.CANCEL_HOLDER, replaced_by(execution))
 
 
 def _waits_for(holder: str) -> str:
@@ -136,7 +136,7 @@ def displaces_holder(lock: Lock, holder: Execution, waiter: Execution | None) ->
     return lock.holder == holder.id and lock.waiter > holder.id and waits(waiter)
 
 
-def look_again_ms(holder: Execution | None, now_ms: int) -> int:
+def lock_recheck_ms(holder: Execution | None, now_ms: int) -> int:
     """When (ms) a waiter looks whether the lock became free without its being told.
 
     A worker that vanished tells nobody. Hence once its lease is over; but not so often that waiting would cost much.

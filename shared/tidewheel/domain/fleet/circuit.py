@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
-from tidewheel.domain.fleet.recheck import look_again_ms
+from tidewheel.domain.fleet.recheck import recheck_ms
 from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import CIRCUIT_SPREAD_MS, MINUTE_MS, RETENTION_MS, TAKEOVER_GRACE_MS
@@ -187,7 +187,7 @@ class Circuit:
         """
         if now_ms < self.open_until_ms:
             return self.open_until_ms + stable_hash(execution) % CIRCUIT_SPREAD_MS
-        return look_again_ms(execution, self.open_until_ms, now_ms, _LONGEST_LOOK_MS)
+        return recheck_ms(execution, self.open_until_ms, now_ms, _LONGEST_LOOK_MS)
 
     def expires_ms(self) -> int:
         """When the row may vanish (ms)."""

@@ -6,7 +6,7 @@ from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.limits import SECOND_MS
 
 
-def look_again_ms(execution: str, since_ms: int, now_ms: int, longest_ms: int) -> int:
+def recheck_ms(execution: str, since_ms: int, now_ms: int, longest_ms: int) -> int:
     """When (ms) an execution looks again that waits for something without a time of its own.
 
     In 2 to 4 s at first, and the later the longer it has waited, up to ``longest_ms``: six times in the first half

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.wheel.levels import (
     Slot,
@@ -40,6 +42,13 @@ class ExecutionEntry:
     due_ms: int
     route: Route
     precision: Precision
+
+    @classmethod
+    def of(
+        cls, record: Execution, job: Job, attempt: int, due_ms: int, precision: Precision = Precision.NORMAL
+    ) -> ExecutionEntry:
+        """The entry that brings an attempt of an execution at a time (ms)."""
+        return cls(record.tenant, record.id, attempt, record.generation, due_ms, job.route, precision)
 
     @property
     def job(self) -> str:

@@ -17,7 +17,7 @@ from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import cancel_requested, ended_unrun
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import RETENTION_MS
-from tidewheel.engine.ends.overlap_lock import OverlapLock
+from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.ports import Clock, Executions, Jobs, Telemetry
 
 _TRIES = 6
@@ -30,7 +30,7 @@ class Cancel:
 
     jobs: Jobs
     executions: Executions
-    overlap_lock: OverlapLock
+    ends: EndHandler
     clock: Clock
     telemetry: Telemetry
 
@@ -90,7 +90,7 @@ class Cancel:
         """Passes its job's lock on if it has ended with it; also if a request before did not come to that."""
         if record.state is State.CANCELLED:
             job = self.jobs.get(record.tenant, record.job, consistent=True)
-            if job is not None and not self.overlap_lock.settle(record, job):
+            if not self.ends.settle(record, job):
                 raise _contended(record.id)
         return record
 

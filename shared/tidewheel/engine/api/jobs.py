@@ -23,6 +23,7 @@ from tidewheel.engine.api.lists import filtered, report_unreadable
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.ends.overlap_lock import OverlapLock
 from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Page, Queue, Telemetry, Wheel
 
@@ -63,11 +64,12 @@ class JobService:
     pools: Collection[str] = POOLS
 
     @property
-    def overlap_lock(self) -> OverlapLock:
-        """The gate of jobs whose runs may not overlap."""
+    def ends(self) -> EndHandler:
+        """What follows an execution's end."""
         immediate = ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace)
-        wheel_writer = WheelWriter(self.wheel, self.layouts, immediate)
-        return OverlapLock(self.executions, self.locks, self.clock, self.telemetry, wheel_writer.put)
+        wheel_writer = WheelWriter(self.wheel, self.layouts, self.clock, immediate)
+        overlap_lock = OverlapLock(self.executions, self.locks, self.clock, wheel_writer.put)
+        return EndHandler(self.executions, overlap_lock, (overlap_lock,))
 
     def create(self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "") -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.

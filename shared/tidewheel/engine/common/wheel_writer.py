@@ -8,25 +8,26 @@ from tidewheel.domain.wheel.entries import ExecutionEntry, Placed
 from tidewheel.domain.wheel.pace import LOOP
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
-from tidewheel.ports import Wheel
+from tidewheel.ports import Clock, Wheel
 
 
 @dataclass(frozen=True, slots=True)
 class WheelWriter:
-    """Takes entries of writers that own no shard; without ``direct`` at the pace of the loop."""
+    """Takes entries of writers that own no shard; without ``immediate`` at the pace of the loop."""
 
     wheel: Wheel
     layouts: LayoutCache
+    clock: Clock
     immediate: ImmediateDispatch | None = None
 
-    def put(self, entry: ExecutionEntry, now_ms: int) -> None:
-        """Puts an entry on the wheel, or sends it at once.
+    def put(self, entry: ExecutionEntry) -> None:
+        """Puts an entry on the wheel, or sends it at once. Its slot is chosen by the time at which the write begins.
 
         Raises:
             PortError: It may lie there or not.
         """
-        if self.immediate is not None and self.immediate.retry(entry, now_ms):
+        if self.immediate is not None and self.immediate.retry(entry, self.clock.now_ms()):
             return
         pace = self.immediate.pace if self.immediate is not None else LOOP
         shard = self.layouts.shard_of(entry.tenant, entry.job)
-        self.wheel.put(Placed(pace.place(entry.due_ms, now_ms, shard), entry))
+        self.wheel.put(Placed(pace.place(entry.due_ms, self.clock.now_ms(), shard), entry))

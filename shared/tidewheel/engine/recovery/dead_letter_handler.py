@@ -29,7 +29,7 @@ from tidewheel.domain.limits import (
 )
 from tidewheel.domain.wheel.levels import late
 from tidewheel.domain.wheel.quarantine import Quarantined
-from tidewheel.engine.ends.overlap_lock import OverlapLock
+from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.ports import Clock, Executions, Jobs, PortError, Queue, Telemetry, Wheel
 
 _ANY_ROUTE = Route("lambda", "normal")
@@ -65,7 +65,7 @@ class DeadLetterHandler:
     queue: Queue
     clock: Clock
     telemetry: Telemetry
-    overlap_lock: OverlapLock
+    ends: EndHandler
     read: Callable[[str], Dispatch]
 
     def handle(self, dead_letters: Sequence[DeadLetter]) -> list[str]:
@@ -108,7 +108,7 @@ class DeadLetterHandler:
         now = self.clock.now_ms()
         match judge(record, dispatch.attempt, now):
             case ClaimVerdict.OBSOLETE:
-                return self._settled(record, job), "over"
+                return self.ends.settle(record, job), "over"
             case ClaimVerdict.BUSY:
                 return False, "busy"
             case verdict if dispatch.returns >= MAX_RETURNS:
@@ -138,11 +138,7 @@ class DeadLetterHandler:
         if self.executions.swap(ended, ended.version - 1 or None) is not None:
             return False, "contended"
         self.telemetry.error("an execution ends as dead", execution=ended.id, reason=ended.reason)
-        return self._settled(ended, job), "buried"
-
-    def _settled(self, record: Execution | None, job: Job | None) -> bool:
-        """Whether all that follows from the record is done; else the letter must come back."""
-        return record is None or job is None or self.overlap_lock.settle(record, job)
+        return self.ends.settle(ended, job), "buried"
 
     def _set_aside(self, dead_letter: DeadLetter, error: Unreadable) -> tuple[bool, str]:
         """Keeps a letter that cannot be understood where people find it; one that does not fit stays in the queue."""

@@ -1,6 +1,6 @@
-"""Caps: no more of a tenant's executions run at once than its cap allows. Each that runs has a place.
+"""Caps: no more of a tenant's executions run at once than its limit allows. Each that runs has a place.
 
-The cap is hard: a place is taken by a conditional write, under a lease that ends no sooner than the execution's own. A
+The limit is hard: a place is taken by a conditional write, under a lease that ends no sooner than the execution's own. A
 worker that vanishes keeps its place until then, and one that freezes for longer than its lease may, until it is
 stopped, run beside whoever has its place by then.
 """
@@ -26,7 +26,7 @@ class ConcurrencyLimiter:
         places: Where the places are.
         clock: Time.
         telemetry: Counts.
-        caps: How many executions may run at once, by tenant, or ``place.EVERYONE``; who has no cap needs no place.
+        caps: How many executions may run at once, by tenant, or ``place.EVERYONE``; who has no limit needs no place.
     """
 
     def __init__(self, permits: Permits, clock: Clock, telemetry: Telemetry, limiter: Mapping[str, int]) -> None:
@@ -37,12 +37,12 @@ class ConcurrencyLimiter:
         self._left: defaultdict[str, list[int]] = defaultdict(list)  # by this process, which may take them again unseen
         self._full_until_ms: dict[str, int] = {}
 
-    def cap(self, tenant: str) -> int | None:
+    def limit(self, tenant: str) -> int | None:
         """How many of a tenant's executions may run at once; None: any number."""
         return limit_of(self._caps, tenant)
 
     def take(self, tenant: str, claim: str, until_ms: int) -> Permit | None:
-        """Takes a place of a tenant that has a cap; None if all are taken.
+        """Takes a place of a tenant that has a limit; None if all are taken.
 
         Args:
             tenant: Whose.
@@ -52,13 +52,13 @@ class ConcurrencyLimiter:
         Raises:
             PortError: A place may have been taken; it is free again when the lease is over.
         """
-        cap = self.cap(tenant)
-        assert cap is not None
-        if permit := self._first(self._remembered(tenant, cap), tenant, claim, until_ms):
+        limit = self.limit(tenant)
+        assert limit is not None
+        if permit := self._first(self._remembered(tenant, limit), tenant, claim, until_ms):
             return permit
         if self._clock.monotonic_ms() < self._full_until_ms.get(tenant, 0):
             return None
-        free = list(free_numbers(self._permits.all(tenant), cap, self._clock.now_ms()))
+        free = list(free_numbers(self._permits.all(tenant), limit, self._clock.now_ms()))
         start = stable_hash(claim) % len(free) if free else 0
         if permit := self._first([*free[start:], *free[:start]][:_TRIES], tenant, claim, until_ms):
             return permit
@@ -66,13 +66,13 @@ class ConcurrencyLimiter:
             self._full_until_ms[tenant] = self._clock.monotonic_ms() + PERMITS_TAKEN_MS
         return None
 
-    def _remembered(self, tenant: str, cap: int) -> Iterator[int]:
+    def _remembered(self, tenant: str, limit: int) -> Iterator[int]:
         """The place that this process left last: likely nobody has it."""
         try:
             number = self._left[tenant].pop()
         except IndexError:
             return
-        if number < cap:
+        if number < limit:
             yield number
 
     def _first(self, numbers: Iterable[int], tenant: str, claim: str, until_ms: int) -> Permit | None:

@@ -27,14 +27,14 @@ class Consumer:
     """The worker's side of a queue.
 
     Args:
-        run: The flow of one message.
+        runner: Handles one message.
         queue: Where messages are postponed.
         telemetry: Counts.
         read: Takes a message's body apart; raises ``DomainError``.
         guard: Says whether this machine's clock is fit for it; while it is not, every message is left to others.
     """
 
-    run: Runner
+    runner: Runner
     queue: Queue
     telemetry: Telemetry
     read: Callable[[str], Dispatch]
@@ -82,9 +82,9 @@ class Consumer:
         """One bad message must not keep its neighbours from being deleted, whatever is wrong with it."""
         if self.guard is not None and self.guard.refusal():
             self.telemetry.count("handled", outcome="clock")
-            return Disposition(Action.RETRY_LATER, "clock", _again_ms(message))
+            return Disposition.retry_later("clock", _again_ms(message))
         try:
-            return self.run.handle(self.read(message.body), message)
+            return self.runner.handle(self.read(message.body), message)
         except (PortError, DomainError) as error:
             problem = type(error).__name__
             self.telemetry.error("a message comes back", message_id=message.id, problem=str(error))
@@ -92,7 +92,7 @@ class Consumer:
             problem = type(error).__name__
             self.telemetry.error("a message met an unexpected fault", message_id=message.id, problem=str(error))
         self.telemetry.count("message_failed", problem=problem)
-        return Disposition(Action.RETRY_LATER, "failed", _again_ms(message))
+        return Disposition.retry_later("failed", _again_ms(message))
 
     def _retry_later(self, message: Received, delay_ms: int) -> None:
         """Brings a message back sooner than its visibility time-out would; if that fails, it comes then."""

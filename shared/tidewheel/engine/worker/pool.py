@@ -275,7 +275,7 @@ class Pool:
         self._wait(self._drain_ms, lambda: self._signals > 1)
         if self._running:
             self._telemetry.info("the worker hands over", pool=self._pool, running=self._running)
-            self._batch.run.lease_renewer.drain()
+            self._batch.runner.drain()
             self._wait(HAND_OVER_MS, lambda: False)
         left = self._running + self._unfinished
         if left:

@@ -7,7 +7,7 @@ import pytest
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.circuit import Circuit, Phase, Sign, Tolerance, circuit_key, sign
-from tidewheel.domain.fleet.recheck import look_again_ms
+from tidewheel.domain.fleet.recheck import recheck_ms
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import CIRCUIT_SPREAD_MS, MINUTE_MS, SECOND_MS, TAKEOVER_GRACE_MS
 
@@ -158,7 +158,7 @@ def looks(execution: str, duration_ms: int) -> list[int]:
     """The delays between looks for a place, beginning with the due time."""
     at, found = NOW_MS, []
     while at < NOW_MS + duration_ms:
-        following = look_again_ms(execution, NOW_MS, at, 30 * SECOND_MS)
+        following = recheck_ms(execution, NOW_MS, at, 30 * SECOND_MS)
         found.append(following - at)
         at = following
     return found
@@ -175,9 +175,9 @@ def test_whoever_looks_again_and_again_does_so_ever_more_slowly(execution: str) 
 
 
 def test_messages_of_one_execution_come_to_the_same_time() -> None:
-    within_two_seconds = {look_again_ms("a", NOW_MS, NOW_MS + n, 30 * SECOND_MS) for n in range(0, 2_000, 10)}
+    within_two_seconds = {recheck_ms("a", NOW_MS, NOW_MS + n, 30 * SECOND_MS) for n in range(0, 2_000, 10)}
     assert len(within_two_seconds) <= 2
-    assert len({look_again_ms(f"x{n}", NOW_MS, NOW_MS, 30 * SECOND_MS) for n in range(100)}) > 90
+    assert len({recheck_ms(f"x{n}", NOW_MS, NOW_MS, 30 * SECOND_MS) for n in range(100)}) > 90
 
 
 def test_the_row_outlives_what_it_says() -> None:

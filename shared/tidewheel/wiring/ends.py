@@ -1,0 +1,14 @@
+"""What follows an execution's end, for every function that may write one."""
+
+from __future__ import annotations
+
+from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.ends.handler import EndHandler
+from tidewheel.engine.ends.overlap_lock import OverlapLock
+from tidewheel.ports import Clock, Executions, Locks
+
+
+def end_handler(executions: Executions, locks: Locks, clock: Clock, wheel_writer: WheelWriter) -> EndHandler:
+    """Makes the handler with all its followers. A new follower is added here, and nowhere else."""
+    overlap_lock = OverlapLock(executions, locks, clock, wheel_writer.put)
+    return EndHandler(executions, overlap_lock, (overlap_lock,))
