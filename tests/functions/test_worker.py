@@ -122,7 +122,7 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         admission=an_admission(clock, telemetry),
     )
     for number in range(1, CALLERS + 1):
-        run.jobs.create(a_job(number), None, None)
+        run.reader.jobs.create(a_job(number), None, None)
     made = Consumer(run, seen, telemetry, load)
     worker._settings.cache_clear()
     monkeypatch.setattr(worker, "_batch", lambda: made)
@@ -270,8 +270,8 @@ def test_the_real_wiring_reaches_nobody_before_the_first_message(monkeypatch: py
     worker._batch.cache_clear()
     made = worker._batch()
     assert worker._batch() is made
-    assert {"http", "lambda"} <= set(made.run.callers)
+    assert {"http", "lambda"} <= set(made.runner.calls.callers)
     assert {str(route): url for route, url in made.queue.urls.items()} == QUEUES
-    made.run.callers["http"].close()
+    made.runner.calls.callers["http"].close()
     worker._batch.cache_clear()
     worker._settings.cache_clear()

@@ -16,7 +16,7 @@ from tidewheel.ports import Caller, Clock, Entropy, Executions, Jobs, Locks, Tel
 from tidewheel.wiring.ends import end_handler
 
 
-def a_runner(
+def a_runner(  # noqa: PLR0917 - as many parts as a worker has
     jobs: Jobs,
     executions: Executions,
     wheel: Wheel,

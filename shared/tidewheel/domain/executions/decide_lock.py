@@ -84,10 +84,9 @@ def _move(facts: Facts, job: Job, lock: Lock, now_ms: int) -> Step:
             return TransferLock(lock.given(waiter.id, now_ms), waiter)
         case Move.WAIT:
             return _wait(facts, job, lock, chosen, now_ms)
-        case Move.SKIP:
-            return End(ended_unrun(facts.before, State.SKIPPED, chosen.reason, now_ms), lock_settled=True)
-        case Move.CANCEL_SELF:
-            return End(ended_unrun(facts.before, State.CANCELLED, chosen.reason, now_ms), lock_settled=True)
+        case Move.SKIP | Move.CANCEL_SELF:
+            state = State.SKIPPED if chosen.move is Move.SKIP else State.CANCELLED
+            return End(ended_unrun(facts.before, state, chosen.reason, now_ms), lock_settled=True)
         case Move.CANCEL_HOLDER | Move.EVICT_STALE:
             before = holder or _not_begun(lock.holder, job)
             return EndHolder(ended_unrun(before, State.CANCELLED, chosen.reason, now_ms), chosen.move)

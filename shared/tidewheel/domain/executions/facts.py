@@ -60,8 +60,8 @@ class LockFacts:
     """
 
     lock: Lock | Unread = UNREAD
-    holder: Execution | None | Unread = UNREAD
-    waiter: Execution | None | Unread = UNREAD
+    holder: Execution | Unread | None = UNREAD
+    waiter: Execution | Unread | None = UNREAD
     written: bool = False
     awaited: bool = False
 
@@ -91,11 +91,11 @@ class Facts:
     received_ms: int
     sent_ms: int | None
     claim_name: str
-    job: Job | None | Unread = UNREAD
-    following: Generation | None | Unread = UNREAD
-    record: Execution | None | Unread = UNREAD
+    job: Job | Unread | None = UNREAD
+    following: Generation | Unread | None = UNREAD
+    record: Execution | Unread | None = UNREAD
     locks: LockFacts = LockFacts()
-    circuit: Circuit | None | Unread = UNREAD
+    circuit: Circuit | Unread | None = UNREAD
     probing: bool = False
     limit: int | None = None
     permit: Permit | Unknown = UNREAD

@@ -86,4 +86,7 @@ class EndHandler:
 
     def handle(self, ended: ExecutionEnded) -> bool:
         """Hands an end to every follower, also if one of them is not done; whether all are."""
-        return all([follower.follow(ended) for follower in self.followers])
+        done = True
+        for follower in self.followers:
+            done = follower.follow(ended) and done
+        return done

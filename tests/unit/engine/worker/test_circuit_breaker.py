@@ -18,6 +18,7 @@ from tidewheel.domain.limits import (
     CIRCUIT_FRESH_MS,
     CIRCUIT_SPREAD_MS,
     HOUR_MS,
+    LEASE_MS,
     MINUTE_MS,
     SECOND_MS,
     TAKEOVER_GRACE_MS,
@@ -101,13 +102,12 @@ def test_a_crash_between_record_and_entry_is_made_good() -> None:
     def crash(*_: object) -> None:
         raise PortError("wheel.put", "x", "no answer")
 
-    whole = bench.admission
-    bench.admission = replace(whole, put=crash)
-    with pytest.raises(PortError):
-        bench.handle(3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench.stack.wheel, "put", crash)
+        with pytest.raises(PortError):
+            bench.handle(3)
     record = bench.record(3)
     assert record is not None
-    bench.admission = whole
     assert bench.handle(3) == "waiting"
     assert bench.record(3) == record
     assert len(bench.entries(3)) == 1
@@ -211,11 +211,13 @@ def test_a_probe_that_says_nothing_makes_way_for_the_next() -> None:
 def test_a_probe_whose_worker_vanished_makes_way_when_its_lease_is_over() -> None:
     bench = Bench()
     bench.stack.clock.sleep_until(bench.opened())
-    dispatch = bench.dispatch(3)
-    claim = claimed(dispatch.blank(), 1, "gone", bench.now_ms, received_ms=bench.now_ms)
-    bench.another().enter(claim, None, dispatch, bench.job)  # and nothing more is heard of it
+    until_ms = bench.now_ms + LEASE_MS
+    gone = bench.another().open(TENANT, "gone")
+    circuit = gone.circuit(bench.job)
+    assert circuit is not None
+    assert gone.probe(circuit, until_ms) is None  # and nothing more is heard of it
     assert bench.handle(4) == "waiting"
-    bench.stack.clock.sleep_until(claim.lease_until_ms + TAKEOVER_GRACE_MS + 1)
+    bench.stack.clock.sleep_until(until_ms + TAKEOVER_GRACE_MS + 1)
     assert bench.handle(4, recorded=True) == "succeeded"
 
 

@@ -87,7 +87,7 @@ def test_as_many_as_the_cap_run_at_once() -> None:
     bench.answers(nest)
     bench.handle(0)
     assert (most[0], bench.calls, bench.taken) == (3, 3, [])
-    assert bench.stack.telemetry.counts["waiting[reason=cap]"] == 1
+    assert bench.stack.telemetry.counts["waiting[reason=permit]"] == 1
 
 
 def test_the_place_that_was_left_last_is_taken_again_unseen() -> None:
@@ -198,8 +198,8 @@ def entered(bench: Bench, number: int) -> tuple[Admission, Execution]:
     """A worker that took a place and is heard of no more."""
     dispatch = bench.dispatch(number)
     claim = claimed(dispatch.blank(), 1, f"gone{number}", bench.now_ms, received_ms=bench.now_ms)
-    made = bench.another().enter(claim, None, dispatch, bench.job)
-    assert isinstance(made, Admission)
+    made = bench.another().open(TENANT, f"{claim.id}#{claim.holder}")
+    assert made.take_permit(claim.lease_until_ms) is not None
     return made, claim
 
 
@@ -292,11 +292,9 @@ def test_a_lowered_cap_counts_for_what_begins_after_it() -> None:
 def test_takers_that_see_the_same_places_free_share_them_out() -> None:
     bench = Bench(cap=4)
     stale = list(bench.stack.admission.limiter._permits.all(TENANT))
-    passes = []
+    got = []
     for number in range(4):
         bench.permits.__dict__["all"] = lambda _tenant: stale  # nobody sees what was taken just now
-        dispatch = bench.dispatch(number)
-        claim = claimed(dispatch.blank(), 1, f"c{number}", bench.now_ms, received_ms=0)
-        passes.append(bench.another().enter(claim, None, dispatch, bench.job))
-    got = [one.permit.number for one in passes if isinstance(one, Admission) and one.permit is not None]
+        permit = bench.another().open(TENANT, f"c{number}").take_permit(bench.now_ms + LEASE_MS)
+        got += [permit.number] if permit else []
     assert len(got) == len(set(got)) >= 3  # three places are tried at most

@@ -18,7 +18,7 @@ from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
 from tidewheel.domain.limits import LEASE_MS, STOP_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.recurrence.schedule import At
 from tidewheel.domain.wheel.entries import ExecutionEntry
-from tidewheel.engine.worker.runner import Action, Disposition
+from tidewheel.engine.worker.disposition import Action, Disposition
 from tidewheel.ports import Call, PortError
 
 
@@ -467,7 +467,7 @@ def test_a_message_newer_than_the_record_that_was_read_makes_it_read_again() -> 
 def test_an_unknown_target_kind_fails_without_a_retry() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
-    flow = replace(stack.run, callers={})
+    flow = replace(stack.run, calls=replace(stack.run.calls, callers={}))
     assert flow.handle(dispatch).why == "failed"
     assert "http" in stored(stack, dispatch).reason
 
