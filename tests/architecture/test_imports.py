@@ -70,7 +70,7 @@ MUTANTS_BY_RULE = {
         (f"{T}/adapters/targets/plant_p.py", "botocore"),
         ("functions/worker/plant_q.py", "boto3"),
     ],
-    "memory and targets do without AWS": [(f"{T}/adapters/memory/plant_r.py", "tidewheel.adapters.aws.wheel")],
+    "memory and targets do without AWS": [(f"{T}/adapters/memory/plant_r.py", "tidewheel.adapters.aws.dynamodb.wheel")],
     "functions never import each other": [("functions/api/plant_s.py", "functions.worker.handler")],
     "infra knows names and settings alone": [
         ("infra/plant_t.py", "tidewheel.domain.limits"),

@@ -15,7 +15,7 @@ from tidewheel.domain.fleet.lease import Lease
 from tidewheel.domain.fleet.route import PRIORITIES
 from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
 from tidewheel.engine.scheduler.watchdog import Watchdog
-from tidewheel.ports import Control
+from tidewheel.ports import LeaseStore
 
 _MINUTES = 730 * 60  # AWS counts 730 hours a month
 _BEATS = 60  # of a scheduler in a minute, a write unit each
@@ -53,14 +53,14 @@ rules (free), logs, storage and backups."""
 class _Beaten(SettableClock):
     """Time in which a scheduler's heart beats, as seen by a watchdog that happens to come right after a beat."""
 
-    def __init__(self, control: Control, lease: Lease) -> None:
+    def __init__(self, leases: LeaseStore, lease: Lease) -> None:
         super().__init__(NOW_MS)
-        self._control, self._lease = control, lease
+        self._leases, self._lease = leases, lease
 
     def sleep(self, duration_ms: int) -> None:
         super().sleep(duration_ms)
         if (self.now_ms() - NOW_MS) % HEARTBEAT_MS == 0:
-            self._control.renew(self._lease)
+            self._leases.renew(self._lease)
 
 
 def _units(bench: Bench) -> dict[str, float]:
@@ -69,13 +69,13 @@ def _units(bench: Bench) -> dict[str, float]:
 
 def _looked(bench: Bench) -> dict[str, float]:
     """One look of the watchdog, its heartbeats' writes apart."""
-    control, clock = bench.backend.control, SettableClock(NOW_MS)
-    seen = control.lease()
-    lease = control.take(seen, "bench", "v1")
+    leases, clock = bench.backend.leases, SettableClock(NOW_MS)
+    seen = leases.lease()
+    lease = leases.take(seen, "bench", "v1")
     assert lease is not None
-    clock = _Beaten(control, lease)
+    clock = _Beaten(leases, lease)
     bench.bill.clear()
-    assert not Watchdog(control, NoLauncher(), clock, RecordingTelemetry(), "v1").look()
+    assert not Watchdog(leases, NoLauncher(), clock, RecordingTelemetry(), "v1").look()
     return {"read_units": sum(bench.bill.reads.values()), "seconds": (clock.now_ms() - NOW_MS) / SECOND_MS}
 
 

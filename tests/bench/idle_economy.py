@@ -43,8 +43,8 @@ class _Leaping(SystemClock):
 
 
 def _run(backend: Backend, clock: Clock, executor: Executor, shards: int) -> None:
-    layouts = LayoutCache(backend.control, clock, shards)
-    stores = Stores(backend.wheel, backend.jobs, backend.control, backend.executions)
+    layouts = LayoutCache(backend.layouts, clock, shards)
+    stores = Stores(backend.wheel, backend.jobs, backend.executions, backend.leases, backend.ownership)
     telemetry = RecordingTelemetry()
     scheduler_loop = SchedulerLoop(
         stores, backend.queue, NoLauncher(), clock, telemetry, executor, layouts, "bench", "v1", pace=ECONOMY
@@ -65,7 +65,7 @@ def counted(endpoint: str, shards: int) -> dict[str, float]:
     """What one of an hour's runs is billed on average."""
     with billed(endpoint, NOW_MS, shards) as bench:
         clock = SettableClock(NOW_MS)
-        bench.backend.control.turned_at(ECONOMY.name, NOW_MS - CHANGEOVER_MS)
+        bench.backend.leases.pace_since(ECONOMY.name, NOW_MS - CHANGEOVER_MS)
         _run(bench.backend, clock, InlineExecutor(), shards)
         bench.bill.clear()
         for _ in range(_RUNS):
@@ -79,7 +79,7 @@ def timed(endpoint: str, shards: int) -> dict[str, Any]:
     dynamodb, sqs = (boto3.client(kind, endpoint_url=endpoint) for kind in ("dynamodb", "sqs"))
     cloud = Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs))
     backend, clock, took = cloud_backend("ministack", cloud), _Leaping(), []
-    backend.control.turned_at(ECONOMY.name, clock.now_ms() - CHANGEOVER_MS)
+    backend.leases.pace_since(ECONOMY.name, clock.now_ms() - CHANGEOVER_MS)
     with ThreadPoolExecutor(_THREADS) as executor:
         for _ in range(_TIMED + 1):
             begin = time.perf_counter()

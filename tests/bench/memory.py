@@ -99,7 +99,10 @@ def weigh(entries: int) -> int:
     clock, wheel = SettableClock(NOW_MS), Nowhere(entries)
     world = World()
     control = MemoryControl()
-    stores, layouts = Stores(wheel, Records(world), control, MemoryExecutions(world)), LayoutCache(control, clock, 1)
+    stores, layouts = (
+        Stores(wheel, Records(world), MemoryExecutions(world), control, control),
+        LayoutCache(control, clock, 1),
+    )
     telemetry = RecordingTelemetry()
     scheduler_loop = SchedulerLoop(
         stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), layouts, "bench", "v1"

@@ -68,11 +68,11 @@ def _live_through(bench: Bench, due_ms: int) -> None:
     bench.turn(0, bench.clock.now_ms() + SECOND_MS)  # from here on there are cursors, by which one can leap
     for begin, end in _spans(due_ms, bench.clock.now_ms()):
         bench.clock.advance(max(0, begin - bench.clock.now_ms()))
-        control, now = bench.backend.control, bench.clock.now_ms()
+        ownership, now = bench.backend.ownership, bench.clock.now_ms()
         for shard in range(bench.shards):
-            holding = control.holding(shard)
+            holding = ownership.holding(shard)
             assert holding is not None
-            control.advance(shard, holding.epoch, {Level.MINUTES: now, Level.SECONDS: now})
+            ownership.advance(shard, holding.epoch, {Level.MINUTES: now, Level.SECONDS: now})
         bench.turn(0, end)
 
 

@@ -37,7 +37,7 @@ def _batch(backend: Backend, clock: SettableClock) -> Consumer:
         clock=clock,
         entropy=CountedEntropy(),
         telemetry=telemetry,
-        layouts=LayoutCache(backend.control, clock, 1),
+        layouts=LayoutCache(backend.layouts, clock, 1),
         locks=backend.locks,
         lease_renewer=a_lease_renewer(backend.executions, clock, telemetry),
         admission=an_admission(clock, telemetry, backend.circuits),

@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
-from tidewheel.adapters.aws.admission import circuit_item, circuit_row, permit_item, permit_row
+from tidewheel.adapters.aws.dynamodb.circuits import circuit_item, circuit_key
+from tidewheel.adapters.aws.dynamodb.permits import permit_item, permit_key
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.fleet.circuit import Circuit, Sign, Tolerance
 from tidewheel.domain.fleet.permit import Permit
@@ -190,7 +191,7 @@ def test_damaged_rows_say_so(backend: Backend) -> None:
     backend.circuits.swap(failed(FRESH))
     backend.permits.take(permit(0), NOW_MS)
     table = backend.cloud.tables.executions
-    for key, name in ((circuit_row(TENANT, KEY), "fa"), (permit_row(TENANT, 0), "un")):
+    for key, name in ((circuit_key(TENANT, KEY), "fa"), (permit_key(TENANT, 0), "un")):
         backend.cloud.dynamodb.update_item(TableName=table, Key=key, UpdateExpression=f"REMOVE {name}")
     with pytest.raises(Unreadable, match=KEY):
         backend.circuits.get(TENANT, KEY)

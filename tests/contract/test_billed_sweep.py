@@ -43,20 +43,21 @@ def test_a_sweep_reads_less_than_a_unit_for_each_job(world: tuple[Backend, Bill]
     assert midnight is not None
     for number in range(JOBS):
         _ran(backend, a_job(number, schedule=DAILY), midnight)
-    assert backend.control.claim(0, None, 0, 1) is not None
+    assert backend.ownership.claim(0, None, 0, 1) is not None
     clock = SettableClock(midnight + 20 * MINUTE_MS)
-    backend.control.establish(Layout.first(NOW_MS, 1))
-    backend.control.advance(0, 1, dict.fromkeys((ring.level for ring in RINGS), midnight + DAY_MS))
+    backend.layouts.establish(Layout.first(NOW_MS, 1))
+    backend.ownership.advance(0, 1, dict.fromkeys((ring.level for ring in RINGS), midnight + DAY_MS))
     bill.clear()
     tally = Reconciler(
         backend.jobs,
         backend.executions,
         backend.wheel,
-        backend.control,
+        backend.sweeps,
+        backend.ownership,
         backend.queue,
         clock,
         RecordingTelemetry(),
-        LayoutCache(backend.control, clock, 1),
+        LayoutCache(backend.layouts, clock, 1),
     ).run()
     assert (tally.looked, tally.repaired) == (JOBS, 0)
     for line in bill.lines(JOBS):

@@ -9,7 +9,7 @@ from tests.support.billing import Bill
 from tests.support.tables import drop_tables, make_tables
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
-from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import State
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution, full_execution, some_id
-from tidewheel.adapters.aws.records import execution_key
+from tidewheel.adapters.aws.dynamodb.execution_items import execution_key
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed, Reason

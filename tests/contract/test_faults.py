@@ -23,11 +23,12 @@ from tests.support.world_examples import (
     minute,
     schedule_entry,
 )
-from tidewheel.adapters.aws import clients, dynamo
+from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.dynamodb import calls
+from tidewheel.adapters.aws.dynamodb.job_items import job_item, job_key
 from tidewheel.adapters.aws.functions import LambdaLauncher
-from tidewheel.adapters.aws.logs import key_of
-from tidewheel.adapters.aws.records import job_item, job_key
 from tidewheel.adapters.memory import SettableClock
+from tidewheel.domain import keys as keys_of
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.fleet.lease import Lease
@@ -64,20 +65,20 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [schedule_entry(JOB)]),
     "wheel.remove": lambda world: world.wheel.remove(minute(), KEYS),
     "wheel.quarantine": lambda world: world.wheel.quarantine(Quarantined(minute(), "e#1", "x", "w", "p", NOW_MS)),
-    "control.lease": lambda world: world.control.lease(),
-    "control.layout": lambda world: world.control.layout(),
-    "control.establish": lambda world: world.control.establish(Layout.first(NOW_MS, 1)),
-    "control.reshape": lambda world: world.control.reshape(Layout.first(NOW_MS, 1), Layout.first(NOW_MS, 2)),
-    "control.stand": lambda world: world.control.stand(LEASE, "v2"),
-    "control.take": lambda world: world.control.take(LEASE, "two", "v1"),
-    "control.renew": lambda world: world.control.renew(LEASE),
-    "control.release": lambda world: world.control.release(LEASE),
-    "control.holding": lambda world: world.control.holding(0),
-    "control.claim": lambda world: world.control.claim(0, None, 0, 1),
-    "control.vacate": lambda world: world.control.vacate(0, 1),
-    "control.sweep": lambda world: world.control.sweep(),
-    "control.move_sweep": lambda world: world.control.move_sweep(None, Sweep(NOW_MS)),
-    "control.advance": lambda world: world.control.advance(0, 1, {Level.MINUTES: 0}),
+    "leases.lease": lambda world: world.leases.lease(),
+    "layouts.layout": lambda world: world.layouts.layout(),
+    "layouts.establish": lambda world: world.layouts.establish(Layout.first(NOW_MS, 1)),
+    "layouts.reshape": lambda world: world.layouts.reshape(Layout.first(NOW_MS, 1), Layout.first(NOW_MS, 2)),
+    "leases.announce": lambda world: world.leases.announce(LEASE, "v2"),
+    "leases.take": lambda world: world.leases.take(LEASE, "two", "v1"),
+    "leases.renew": lambda world: world.leases.renew(LEASE),
+    "leases.release": lambda world: world.leases.release(LEASE),
+    "ownership.holding": lambda world: world.ownership.holding(0),
+    "ownership.claim": lambda world: world.ownership.claim(0, None, 0, 1),
+    "ownership.vacate": lambda world: world.ownership.vacate(0, 1),
+    "sweeps.sweep": lambda world: world.sweeps.sweep(),
+    "sweeps.move_sweep": lambda world: world.sweeps.move_sweep(None, Sweep(NOW_MS)),
+    "ownership.advance": lambda world: world.ownership.advance(0, 1, {Level.MINUTES: 0}),
 }
 SQS_CALLS: dict[str, Callable[[Backend], object]] = {
     "queue.send": lambda world: world.queue.send(ROUTE, [dispatch()]),
@@ -136,8 +137,8 @@ class Pauses(SettableClock):
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The pauses between tries, each as long as it may be."""
     clock = Pauses()
-    monkeypatch.setattr(dynamo, "_CLOCK", clock)
-    monkeypatch.setattr(dynamo, "_jitter_ms", lambda longest_ms: longest_ms)
+    monkeypatch.setattr(calls, "_CLOCK", clock)
+    monkeypatch.setattr(calls, "_jitter_ms", lambda longest_ms: longest_ms)
     return clock.taken
 
 
@@ -226,7 +227,7 @@ def test_s3_has_a_word_of_its_own_for_throttling(world: Backend, stub: dict[str,
 
 
 def test_a_part_that_cannot_be_fetched(world: Backend, stub: dict[str, Stubber]) -> None:
-    key = key_of(TENANT, execution(JOB).id, 1, 0)
+    key = keys_of.log_part(keys_of.log_prefix(TENANT, execution(JOB).id, 1), 0)
     stub["s3"].add_response("list_objects_v2", {"Contents": [{"Key": key}]})
     failing(stub, "logs.read", "AccessDenied")
     with pytest.raises(PortError, match=f"logs.read {key}"):
@@ -292,7 +293,7 @@ def test_a_removal_begins_nothing_that_could_outlast_the_bound_of_a_write(
 ) -> None:
     """Calls that are slow, though they succeed: the last one to begin may still take as long as a call can."""
     began: list[int] = []
-    clock = dynamo._CLOCK
+    clock = calls._CLOCK
 
     def slow(**_: Any) -> None:
         began.append(clock.monotonic_ms())

@@ -13,12 +13,13 @@ from tests.support.later import Later
 from tests.support.memory_stack import START_MS, MemoryStack
 from tests.support.world import Backend, memory, moto
 from tests.support.world_examples import NOW_MS, a_job, minute, schedule_entry
-from tidewheel.adapters.aws.wheel import single_item
+from tidewheel.adapters.aws.dynamodb.wheel import single_item
 from tidewheel.adapters.memory import MemoryJobs, RecordingTelemetry, SettableClock, World
+from tidewheel.domain import keys
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, JOBS_AT_ONCE, LOADED_AT_ONCE
 from tidewheel.domain.recurrence.schedule import At
-from tidewheel.domain.wheel.entries import Entry, Placed, pack_key
+from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.levels import Level, Slot
 from tidewheel.domain.wheel.load import Load
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES, Span
@@ -73,7 +74,7 @@ class Reading:
         self, backend: Backend, slot: Slot = SLOT, span: Span = EVERYTHING, known: frozenset[str] = frozenset()
     ):
         self.wheel, self.jobs = Counted(backend.wheel), Records()
-        stores = Stores(self.wheel, self.jobs, backend.control, backend.executions)  # type: ignore[arg-type]
+        stores = Stores(self.wheel, self.jobs, backend.executions, backend.leases, backend.ownership)  # type: ignore[arg-type]
         clock, telemetry = SettableClock(NOW_MS), RecordingTelemetry()
         self.executor = Later()
         self.background = BackgroundIO(self.executor, clock, telemetry, Backoff(Random(0)))
@@ -81,7 +82,7 @@ class Reading:
         self.taken: list[Loaded] = []
         self.pages_then: list[int] = []
         self.ended: list[int] = []
-        layouts = LayoutCache(backend.control, clock, 1)
+        layouts = LayoutCache(backend.layouts, clock, 1)
         loader = Loader(Shard(0, 1, stores, self.background, telemetry, clock, layouts), self._take)
         loader.read(self.window, span, known, self.ended.append)
 
@@ -122,7 +123,7 @@ def put(backend: Backend, entries: Sequence[Entry], slot: Slot = SLOT) -> None:
 def fill(backend: Backend, slot: Slot = SLOT) -> None:
     put(backend, SINGLE, slot)
     for start in range(0, len(PACKED), 300):
-        backend.wheel.put_pack(slot, pack_key(0, 1, start), PACKED[start : start + 300])
+        backend.wheel.put_pack(slot, keys.pack_sort(0, 1, start), PACKED[start : start + 300])
 
 
 def test_a_huge_slot_is_planned_page_by_page_while_it_is_read(backend: Backend) -> None:
@@ -178,7 +179,7 @@ def test_a_slot_whose_entries_are_all_due_at_once(backend: Backend) -> None:
 def test_a_normal_slot_is_one_background_call_with_one_request_for_each_table(backend: Backend, count: int) -> None:
     put(backend, SINGLE[: count // 2])
     if count:
-        backend.wheel.put_pack(SLOT, pack_key(0, 1, 0), PACKED[: count - count // 2])
+        backend.wheel.put_pack(SLOT, keys.pack_sort(0, 1, 0), PACKED[: count - count // 2])
     reading = Reading(backend)
     reading.step()
     assert not reading.executor.waiting

@@ -8,7 +8,9 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, schedule_entry, some_id
-from tidewheel.adapters.aws.records import generation_sort, job_key
+from tidewheel.adapters.aws.dynamodb.items import item_key
+from tidewheel.adapters.aws.dynamodb.job_items import job_key
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.jobs.job import Generation, Job, JobState
 from tidewheel.domain.limits import MINUTE_MS
@@ -21,6 +23,11 @@ def stored(backend: Backend, count: int, tenant: str = TENANT) -> list[Job]:
     for job in jobs:
         assert backend.jobs.create(job, None, None)
     return jobs
+
+
+def generation_key(job: str) -> dict[str, Any]:
+    """The key of a job's first generation row."""
+    return item_key(keys.job_partition(TENANT, job), keys.generation_sort(1))
 
 
 def damage(backend: Backend, key: dict[str, Any], name: str = "d", value: str = "{") -> None:
@@ -104,7 +111,7 @@ def test_an_unreadable_record_is_a_value_in_a_batch_and_raised_by_get(backend: B
 @pytest.mark.needs("damage")
 def test_an_unreadable_generation_is_raised(backend: Backend) -> None:
     (job,) = stored(backend, 1)
-    damage(backend, job_key(TENANT, job.id, generation_sort(1)), "s", '{"sometimes": 1}')
+    damage(backend, generation_key(job.id), "s", '{"sometimes": 1}')
     with pytest.raises(Unreadable, match=job.id):
         backend.jobs.generations(TENANT, job.id, 1)
 
@@ -114,7 +121,7 @@ def test_an_unreadable_generation_stops_nobody_elses_entry(backend: Backend) -> 
     """The scheduler would end with anything that is no ``PortError``."""
     bad, good = stored(backend, 2)
     backend.jobs.replace(bad.edited(bad.definition, bad.state, NOW_MS + MINUTE_MS), 1, None)
-    damage(backend, job_key(TENANT, bad.id, generation_sort(1)), "s", "{")
+    damage(backend, generation_key(bad.id), "s", "{")
     loaded = resolve(backend.jobs, Load(packs={"p#1": [schedule_entry(bad), schedule_entry(good)]}))
     assert list(loaded.unreadable) == [(TENANT, bad.id)]
     assert loaded.jobs[TENANT, good.id] == good

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
-from tidewheel.adapters.aws.locks import lock_item, lock_key
+from tidewheel.adapters.aws.dynamodb.locks import lock_item, lock_key
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.overlap import Lock

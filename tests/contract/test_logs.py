@@ -8,11 +8,13 @@ import pytest
 
 from tests.support.world import Backend, Cloud
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
-from tidewheel.adapters.aws.logs import S3Logs, key_of
+from tidewheel.adapters.aws.logs import S3Logs
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 
 JOB = a_job()
 ONE, OTHER = execution(JOB).id, execution(JOB, NOW_MS + 1).id
+PREFIX = keys.log_prefix(TENANT, ONE, 1)
 
 
 def read(backend: Backend, first: int = 0, *, attempt: int = 1) -> list[tuple[int, bytes]]:
@@ -98,7 +100,7 @@ def test_a_part_that_expires_meanwhile_is_left_out(paged: tuple[S3Logs, _Pages])
     logs, pages = paged
     for number in range(2):
         logs.append(TENANT, ONE, 1, number, b"x")
-    pages.gone = key_of(TENANT, ONE, 1, 0)
+    pages.gone = keys.log_part(PREFIX, 0)
     assert list(logs.read(TENANT, ONE, 1)) == [(1, b"x")]
 
 
@@ -118,7 +120,7 @@ def test_a_damaged_part_names_its_key(backend: Backend, body: bytes) -> None:
     cloud = backend.cloud
     if cloud is None:
         pytest.skip("memory: it keeps objects, which cannot be damaged")
-    cloud.s3.put_object(Bucket=cloud.bucket, Key=key_of(TENANT, ONE, 1, 3), Body=body)
+    cloud.s3.put_object(Bucket=cloud.bucket, Key=keys.log_part(PREFIX, 3), Body=body)
     with pytest.raises(Unreadable, match=r"001/00003\.gz"):
         read(backend)
 
@@ -127,7 +129,7 @@ def test_a_foreign_object_is_not_taken_for_a_part(backend: Backend) -> None:
     cloud = backend.cloud
     if cloud is None:
         pytest.skip("memory: it has no objects")
-    key = key_of(TENANT, ONE, 1, 0).replace("00000.gz", "notes.gz")
+    key = keys.log_part(PREFIX, 0).replace("00000.gz", "notes.gz")
     cloud.s3.put_object(Bucket=cloud.bucket, Key=key, Body=gzip.compress(b"x"))
     with pytest.raises(Unreadable, match="notes"):
         read(backend)

@@ -22,7 +22,7 @@ from tests.support.polling import until
 from tests.support.runners import a_runner
 from tests.support.world import Backend, ministack_world
 from tests.support.world_examples import ROUTE, TENANT, a_job, schedule_entry
-from tidewheel.adapters.aws.records import read_execution
+from tidewheel.adapters.aws.dynamodb.execution_items import read_execution
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.memory import RecordingTelemetry
 from tidewheel.domain.executions.execution import Answer, Execution
@@ -66,7 +66,7 @@ class Race:
 
     @property
     def layouts(self) -> LayoutCache:
-        return LayoutCache(self.backend.control, self.clock, SHARDS)
+        return LayoutCache(self.backend.layouts, self.clock, SHARDS)
 
     # --- the entries --------------------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class Race:
         backend = self.backend
         with ThreadPoolExecutor(16) as executor:
             scheduler_loop = SchedulerLoop(
-                Stores(backend.wheel, backend.jobs, backend.control, backend.executions),
+                Stores(backend.wheel, backend.jobs, backend.executions, backend.leases, backend.ownership),
                 backend.queue,
                 self,
                 self.clock,

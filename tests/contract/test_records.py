@@ -23,14 +23,8 @@ from tests.support.world_examples import (
     minute,
     schedule_entry,
 )
-from tidewheel.adapters.aws.records import (
-    execution_item,
-    generation_item,
-    job_item,
-    read_execution,
-    read_generation,
-    read_job,
-)
+from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, read_execution
+from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item, read_generation, read_job
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Attempt, Execution
 from tidewheel.domain.executions.states import Result, State

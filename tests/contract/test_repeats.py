@@ -87,20 +87,20 @@ def test_the_wheel_keeps_one_of_each(backend: Backend) -> None:
 
 
 def test_a_lease_is_taken_once(backend: Backend) -> None:
-    lease = repeated(backend, lambda: backend.control.take(None, "one", "v1"))
+    lease = repeated(backend, lambda: backend.leases.take(None, "one", "v1"))
     assert lease == Lease("one", 1, 0, "v1")
-    assert repeated(backend, lambda: backend.control.stand(lease, "v2")) is True
-    assert repeated(backend, lambda: backend.control.renew(lease)).epoch == 1
-    repeated(backend, lambda: backend.control.release(lease))
-    seen = backend.control.lease()
-    assert repeated(backend, lambda: backend.control.take(seen, "two", "v1")) == Lease("two", 2, 0, "v1")
+    assert repeated(backend, lambda: backend.leases.announce(lease, "v2")) is True
+    assert repeated(backend, lambda: backend.leases.renew(lease)).epoch == 1
+    repeated(backend, lambda: backend.leases.release(lease))
+    seen = backend.leases.lease()
+    assert repeated(backend, lambda: backend.leases.take(seen, "two", "v1")) == Lease("two", 2, 0, "v1")
 
 
 def test_cursors_move_once(backend: Backend) -> None:
-    assert repeated(backend, lambda: backend.control.claim(3, None, 0, 1)) == Holding(1, 0, 1)
-    repeated(backend, lambda: backend.control.advance(3, 1, {Level.MINUTES: NOW_MS}))
-    repeated(backend, lambda: backend.control.vacate(3, 1))
+    assert repeated(backend, lambda: backend.ownership.claim(3, None, 0, 1)) == Holding(1, 0, 1)
+    repeated(backend, lambda: backend.ownership.advance(3, 1, {Level.MINUTES: NOW_MS}))
+    repeated(backend, lambda: backend.ownership.vacate(3, 1))
     vacant = Holding(1, None, 1, {Level.MINUTES: NOW_MS})
-    assert backend.control.holding(3) == vacant
-    claimed = repeated(backend, lambda: backend.control.claim(3, vacant, 1, 4))
+    assert backend.ownership.holding(3) == vacant
+    claimed = repeated(backend, lambda: backend.ownership.claim(3, vacant, 1, 4))
     assert claimed == Holding(2, 1, 4, {Level.MINUTES: NOW_MS})

@@ -37,6 +37,7 @@ class Bench:
             stack.executions,
             stack.wheel,
             stack.control,
+            stack.control,
             stack.queue,
             stack.clock,
             self.telemetry,

@@ -58,7 +58,7 @@ class Bench:
     def scheduler_loop(self, settings: SchedulerSettings, owner: str, instance: int) -> SchedulerLoop:
         world = World()
         return SchedulerLoop(
-            stores=Stores(MemoryWheel(world), MemoryJobs(world), self.control, MemoryExecutions(world)),
+            stores=Stores(MemoryWheel(world), MemoryJobs(world), MemoryExecutions(world), self.control, self.control),
             queue=MemoryQueue(self.clock),
             launcher=self,
             clock=self.clock,

@@ -14,7 +14,7 @@ from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY, DEAD_LETTE
 from tests.support.memory_stack import START_MS, PumpedClock, every
 from tests.support.tables import make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.memory import InlineExecutor
 from tidewheel.domain.executions.dispatch import Dispatch
@@ -102,7 +102,7 @@ class Deployment:
         control = {"control_table": self.tables.control}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
         job_service = api.job_service(RunSettings(**stores))
-        layouts = LayoutCache(job_service.layouts.control, self.clock, 1)
+        layouts = LayoutCache(job_service.layouts.store, self.clock, 1)
         self.job_service = replace(job_service, clock=self.clock, layouts=layouts)
         began = {"circuit_failures": 5, "circuit_open": 600, "tenant_concurrency": {TENANT: 9}}
         self.batch = worker.batch(WorkerSettings(**stores, **began, deployment="tidewheel", allowed_networks=()))
@@ -110,7 +110,7 @@ class Deployment:
         scheduler_loop = scheduler.scheduler_loop(
             SchedulerSettings(**scheduler_loop_settings, **control, **version, shards=1), "owner", 0
         )
-        layouts = LayoutCache(scheduler_loop.layouts.control, self.clock, 1)  # as another process knows it
+        layouts = LayoutCache(scheduler_loop.layouts.store, self.clock, 1)  # as another process knows it
         self.scheduler_loop = replace(scheduler_loop, clock=self.clock, executor=InlineExecutor(), layouts=layouts)
         self.reconcile = replace(reconciler.reconcile(RunSettings(**stores)), clock=self.clock)
         self.dead_letter_handler = replace(
@@ -261,11 +261,11 @@ def test_the_worker(either: Either) -> None:
 def test_the_watchdog(deployment: Deployment) -> None:
     deployment.used.clear()
     deployment.job_service.clock.sleep(1)
-    lease = deployment.watch.control.take(None, "owner", "v")
+    lease = deployment.watch.leases.take(None, "owner", "v")
     assert lease is not None
     deployment.used.clear()
     beats = deployment.clock.sleep
-    deployment.clock.sleep = lambda ms: (deployment.scheduler_loop.stores.control.renew(lease), beats(ms))  # type: ignore[method-assign,assignment]
+    deployment.clock.sleep = lambda ms: (deployment.scheduler_loop.stores.leases.renew(lease), beats(ms))  # type: ignore[method-assign,assignment]
     assert deployment.watch.look() == 0
     assert deployment.used - {("UpdateItem", deployment.tables.control)} == _granted("watchdog", deployment)
 
@@ -273,10 +273,10 @@ def test_the_watchdog(deployment: Deployment) -> None:
 def test_the_reconciler(deployment: Deployment) -> None:
     at = START_MS + 10 * MINUTE_MS  # nobody turns the wheel, and yet its cursors pass
     deployment.job_service.create(TENANT, deployment.builder(Schedule(At(at))))
-    control = deployment.scheduler_loop.stores.control
-    assert control.claim(0, None, 0, 1) is not None
+    ownership = deployment.scheduler_loop.stores.ownership
+    assert ownership.claim(0, None, 0, 1) is not None
     deployment.clock.advance(HOUR_MS)
-    control.advance(0, 1, {ring.level: deployment.clock.now_ms() for ring in RINGS})
+    ownership.advance(0, 1, {ring.level: deployment.clock.now_ms() for ring in RINGS})
     deployment.used.clear()
     assert deployment.reconcile.run().repaired == 1
     higher = deployment.urls[ROUTES[1]].rpartition("/")[2]  # what is late may wait there

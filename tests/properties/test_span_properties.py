@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.world_examples import NOW_MS
-from tidewheel.domain.wheel.entries import pack_key
+from tidewheel.domain import keys
 from tidewheel.domain.wheel.levels import RINGS, Slot, late
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES, Span, side_by_side
 
@@ -16,7 +16,7 @@ _SLOTS = [Slot(ring.level, ring.start_of(NOW_MS), 0) for ring in RINGS] + [late(
 _WIDEST_MS = max(ring.slot_ms for ring in RINGS)
 _dues = st.integers(-2_000, 70_000) | st.integers(0, _WIDEST_MS)
 _singles = st.builds(lambda due, job: f"e#{NOW_MS - 60_000 + due:013d}#acme#{job}#o1", _dues, st.sampled_from("abc"))
-_packs = st.builds(pack_key, st.integers(0, 20), st.integers(1, 9), st.integers(0, 500))
+_packs = st.builds(keys.pack_sort, st.integers(0, 20), st.integers(1, 9), st.integers(0, 500))
 _odd = st.sampled_from(["?", "e", "e#", "e#bad", "e#1", "e#²", "p#bad", "z", "☂"])
 
 

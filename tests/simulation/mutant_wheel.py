@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tidewheel.adapters.memory import MemoryControl, MemoryWheel
+from tidewheel.domain import keys
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.wheel import entries
 from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Ring
 from tidewheel.domain.wheel.load import Load
@@ -124,7 +124,7 @@ def read_only_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def packs_overwritten(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, entries.pack_key, lambda source, epoch, sequence: f"p#{source:04d}#{sequence:08d}")
+    everywhere(patch, keys.pack_sort, lambda source, epoch, sequence: f"p#{source:04d}#{sequence:08d}")
 
 
 def arms_share_keys_with_edits(patch: pytest.MonkeyPatch) -> None:

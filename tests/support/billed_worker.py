@@ -43,7 +43,7 @@ class BilledWorker:
         self.bill = Bill()
         self.bill.watch(cloud.dynamodb)
         self.answer: Callable[[], Answer] = lambda: OK
-        self.layouts = LayoutCache(self.backend.control, self.clock, 1)
+        self.layouts = LayoutCache(self.backend.layouts, self.clock, 1)
         self.layouts.now()
         self._apart_ms = apart_ms
         self.starts(an_admission(self.clock, self.telemetry))

@@ -72,7 +72,7 @@ class Bench:
         self.telemetry = RecordingTelemetry()
         self._queue = queue
         self.shards = shards
-        self.layouts = LayoutCache(backend.control, self.clock, shards)
+        self.layouts = LayoutCache(backend.layouts, self.clock, shards)
         self._window = (0, 0)
         self._sent = 0
         self._before = 0
@@ -93,7 +93,7 @@ class Bench:
         """Turns the wheel until after ``to_ms``; the answer is the bill of what lies between."""
         self._window = from_ms, to_ms
         scheduler_loop = SchedulerLoop(
-            Stores(self.backend.wheel, self.backend.jobs, self.backend.control, self.backend.executions),
+            self._stores(),
             self._queue or self.backend.queue,
             NoLauncher(),
             self.clock,
@@ -106,6 +106,10 @@ class Bench:
         scheduler_loop.run(lambda: to_ms + 1_000 - self.clock.now_ms() + _YIELD_MS)
         assert not self.telemetry.errors
         return self.account
+
+    def _stores(self) -> Stores:
+        one = self.backend
+        return Stores(one.wheel, one.jobs, one.executions, one.leases, one.ownership)
 
     def _pump(self) -> None:
         now, (begin, end) = self.clock.now_ms(), self._window

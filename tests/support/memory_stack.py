@@ -218,6 +218,7 @@ class MemoryStack:
             self.executions,
             self.wheel,
             self.control,
+            self.control,
             self.queue,
             self.clock,
             self.telemetry,
@@ -226,7 +227,7 @@ class MemoryStack:
 
     def scheduler_loop(self, version: str = "v1", instance: int = 0, instances: int = 1) -> SchedulerLoop:
         self._owners += 1
-        stores = Stores(self.wheel, self.jobs, self.control, self.executions)
+        stores = Stores(self.wheel, self.jobs, self.executions, self.control, self.control)
         return SchedulerLoop(
             stores,
             self.queue,

@@ -13,14 +13,19 @@ from moto import mock_aws
 
 from tests.support.tables import Tables, drop_bucket, drop_queues, drop_tables, make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPermits
-from tidewheel.adapters.aws.control import DynamoControl
-from tidewheel.adapters.aws.executions import DynamoExecutions
-from tidewheel.adapters.aws.jobs import DynamoJobs
-from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
+from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
+from tidewheel.adapters.aws.dynamodb.control.leases import DynamoLeases
+from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
+from tidewheel.adapters.aws.dynamodb.control.sweeps import DynamoSweeps
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
+from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
+from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
+from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
-from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.memory import (
     MemoryCircuits,
     MemoryControl,
@@ -35,7 +40,20 @@ from tidewheel.adapters.memory import (
     World,
 )
 from tidewheel.domain.fleet.route import Route
-from tidewheel.ports import Circuits, Control, Executions, Jobs, Locks, Logs, Permits, Queue, Wheel
+from tidewheel.ports import (
+    Circuits,
+    Executions,
+    Jobs,
+    LayoutStore,
+    LeaseStore,
+    Locks,
+    Logs,
+    Permits,
+    Queue,
+    ShardOwnership,
+    SweepStore,
+    Wheel,
+)
 
 LACKS: Mapping[str, Mapping[str, str]] = {
     "memory": {
@@ -84,7 +102,10 @@ class Backend:
     circuits: Circuits
     permits: Permits
     wheel: Wheel
-    control: Control
+    layouts: LayoutStore
+    leases: LeaseStore
+    ownership: ShardOwnership
+    sweeps: SweepStore
     queue: Queue
     logs: Logs
     receive: Callable[[Route], Received]
@@ -106,6 +127,7 @@ def clients_at(endpoint: str) -> tuple[Any, Any, Any]:
 def cloud_backend(name: str, cloud: Cloud) -> Backend:
     """The AWS adapters over raw clients."""
     tables, dynamodb = cloud.tables, cloud.dynamodb
+    control = ControlTable(dynamodb, tables.control)
 
     def receive(route: Route) -> Received:
         answer = cloud.sqs.receive_message(
@@ -121,7 +143,10 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoCircuits(dynamodb, tables.executions),
         DynamoPermits(dynamodb, tables.executions),
         DynamoWheel(dynamodb, tables.wheel),
-        DynamoControl(dynamodb, tables.control),
+        DynamoLayouts(control),
+        DynamoLeases(control),
+        DynamoOwnership(control),
+        DynamoSweeps(control),
         SqsQueue(cloud.sqs, cloud.urls),
         S3Logs(cloud.bucket, lambda: cloud.s3),
         receive,
@@ -132,7 +157,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
 @contextmanager
 def memory() -> Iterator[Backend]:
     """Everything in memory."""
-    world, queue = World(), MemoryQueue(SettableClock(1_795_000_000_000), visibility_ms=0)
+    world, control, queue = World(), MemoryControl(), MemoryQueue(SettableClock(1_795_000_000_000), visibility_ms=0)
     yield Backend(
         "memory",
         MemoryJobs(world),
@@ -141,7 +166,10 @@ def memory() -> Iterator[Backend]:
         MemoryCircuits(world),
         MemoryPermits(world),
         MemoryWheel(world),
-        MemoryControl(),
+        control,
+        control,
+        control,
+        control,
         queue,
         MemoryLogs(),
         lambda route: [(message.receipt, message.body) for message in queue.take(route)],

@@ -1,14 +1,18 @@
-"""What the engine needs of the world. The docstrings are the contracts that every adapter is tested against.
+"""What the engine needs of the outside. The docstrings are the contracts that every adapter is tested against.
 
-All times are milliseconds since the Unix epoch, UTC. Adapters raise ``PortError`` or one of its kin for what
-went wrong outside; whoever sees one knows only that the call may or may not have been applied.
+All times are milliseconds since the Unix epoch, UTC. Adapters raise ``PortError`` or a subclass of it for failures
+outside; unless the subclass says otherwise, the call may have been applied. "Strongly consistent" reads see every
+write that was acknowledged before the read began.
 """
 
+from tidewheel.ports.admission import Circuits, Permits
+from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets
+from tidewheel.ports.coordination import LayoutStore, LeaseStore, ShardOwnership, SweepStore
 from tidewheel.ports.errors import Fenced, PortError, Throttled
-from tidewheel.ports.stores import Circuits, ExecutionKey, Executions, JobKey, Jobs, Locks, Page, Permits
-from tidewheel.ports.surroundings import Clock, ClockWatch, Entropy, Launcher, Telemetry
-from tidewheel.ports.turning import Control, Wheel
-from tidewheel.ports.work import SEND_BATCH, Call, Caller, CallProgress, Logs, Queue, Received, Secrets
+from tidewheel.ports.queue import SEND_BATCH, Queue, Received
+from tidewheel.ports.records import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
+from tidewheel.ports.runtime import Clock, ClockWatch, Entropy, Launcher, Telemetry
+from tidewheel.ports.wheel import Wheel
 
 __all__ = [
     "SEND_BATCH",
@@ -18,7 +22,6 @@ __all__ = [
     "Circuits",
     "Clock",
     "ClockWatch",
-    "Control",
     "Entropy",
     "ExecutionKey",
     "Executions",
@@ -26,6 +29,8 @@ __all__ = [
     "JobKey",
     "Jobs",
     "Launcher",
+    "LayoutStore",
+    "LeaseStore",
     "Locks",
     "Logs",
     "Page",
@@ -34,6 +39,8 @@ __all__ = [
     "Queue",
     "Received",
     "Secrets",
+    "ShardOwnership",
+    "SweepStore",
     "Telemetry",
     "Throttled",
     "Wheel",

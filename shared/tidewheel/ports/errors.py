@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class PortError(Exception):
-    """Base of what adapters raise. The call may or may not have been applied, unless a subclass says so.
+    """Base of what adapters raise. The call may have been applied, unless a subclass says otherwise.
 
     Args:
         operation: What was tried, such as ``wheel.load``.
@@ -20,8 +20,8 @@ class PortError(Exception):
 
 
 class Throttled(PortError):
-    """The service asked to come back later. The try that it refused was not applied; one before it may have been."""
+    """The service is too busy. The try that it refused was not applied; an earlier try may have been."""
 
 
 class Fenced(PortError):
-    """A conditional write found another owner or epoch: the caller holds the lease no more."""
+    """A conditional write found another owner or epoch: the caller no longer holds the lease, shard or record."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidewheel.adapters.aws.admission import DynamoCircuits, DynamoPermits
+from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
+from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.engine.worker.admission import AdmissionControl

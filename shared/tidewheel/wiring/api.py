@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.admission import DynamoCircuits
-from tidewheel.adapters.aws.control import DynamoControl
-from tidewheel.adapters.aws.executions import DynamoExecutions
-from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
+from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
+from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
-from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.common.shard_layout import LayoutCache
@@ -30,7 +31,7 @@ def job_service(settings: RunSettings) -> JobService:
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=PowertoolsTelemetry(Function.API),
-        layouts=LayoutCache(DynamoControl(dynamodb, settings.control_table), clock, settings.shards),
+        layouts=LayoutCache(DynamoLayouts(ControlTable(dynamodb, settings.control_table)), clock, settings.shards),
         logs=S3Logs(settings.logs_bucket, clients.s3),
         locks=DynamoLocks(dynamodb, settings.executions_table),
         circuits=DynamoCircuits(dynamodb, settings.executions_table),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.control import DynamoControl
-from tidewheel.adapters.aws.executions import DynamoExecutions
-from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
+from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
-from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
@@ -27,7 +28,7 @@ def dead_letter_handler(settings: RunSettings) -> DeadLetterHandler:
     telemetry = PowertoolsTelemetry(Function.DEAD_LETTER_HANDLER)
     executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
-    layouts = LayoutCache(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
+    layouts = LayoutCache(DynamoLayouts(ControlTable(dynamodb, settings.control_table)), clock, settings.shards)
     immediate = ImmediateDispatch(queue, wheel, clock, telemetry, settings.pace)
     locks = DynamoLocks(dynamodb, settings.executions_table)
     ends = end_handler(executions, locks, clock, WheelWriter(wheel, layouts, clock, immediate))

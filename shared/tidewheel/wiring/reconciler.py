@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.control import DynamoControl
-from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
+from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
+from tidewheel.adapters.aws.dynamodb.control.sweeps import DynamoSweeps
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
+from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
-from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.recovery.reconciler import Reconciler
@@ -19,14 +22,15 @@ from tidewheel.wiring.stores import jobs
 def reconcile(settings: RunSettings) -> Reconciler:
     """Makes the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
-    control = DynamoControl(dynamodb, settings.control_table)
+    control = ControlTable(dynamodb, settings.control_table)
     return Reconciler(
         jobs=jobs(dynamodb, settings.jobs_table),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
         wheel=DynamoWheel(dynamodb, settings.wheel_table),
-        control=control,
+        sweeps=DynamoSweeps(control),
+        ownership=DynamoOwnership(control),
         queue=SqsQueue(clients.sqs(), settings.queues),
         clock=clock,
         telemetry=PowertoolsTelemetry(Function.RECONCILER),
-        layouts=LayoutCache(control, clock, settings.shards),
+        layouts=LayoutCache(DynamoLayouts(control), clock, settings.shards),
     )

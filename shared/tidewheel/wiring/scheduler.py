@@ -5,13 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.dates import Dates
-from tidewheel.adapters.aws.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
+from tidewheel.adapters.aws.dynamodb.control.leases import DynamoLeases
+from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
+from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
-from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.common.shard_layout import LayoutCache
@@ -37,20 +40,21 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
     clock = SystemClock()
     dates = Dates(clock)
     dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
-    control, telemetry = DynamoControl(dynamodb, settings.control_table), PowertoolsTelemetry(Function.SCHEDULER)
+    control, telemetry = ControlTable(dynamodb, settings.control_table), PowertoolsTelemetry(Function.SCHEDULER)
     return SchedulerLoop(
         stores=Stores(
             wheel=DynamoWheel(dynamodb, settings.wheel_table),
             jobs=jobs(dynamodb, settings.jobs_table),
-            control=control,
             executions=DynamoExecutions(dynamodb, settings.executions_table),
+            leases=DynamoLeases(control),
+            ownership=DynamoOwnership(control),
         ),
         queue=SqsQueue(sqs, settings.queues),
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
         clock=clock,
         telemetry=telemetry,
         executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="background call"),
-        layouts=LayoutCache(control, clock, settings.shards),
+        layouts=LayoutCache(DynamoLayouts(control), clock, settings.shards),
         owner=owner,
         version=settings.code_version,
         instance=instance if settings.pace.loops else 0,

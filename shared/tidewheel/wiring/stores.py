@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tzdata
 
-from tidewheel.adapters.aws.jobs import DynamoJobs
+from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.settings import RunSettings
 
 if TYPE_CHECKING:

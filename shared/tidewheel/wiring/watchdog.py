@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.control import DynamoControl
+from tidewheel.adapters.aws.dynamodb.control.leases import DynamoLeases
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock
@@ -15,7 +16,7 @@ from tidewheel.settings import WatchdogSettings
 def watch(settings: WatchdogSettings) -> Watchdog:
     """Makes the flow with its clients."""
     return Watchdog(
-        control=DynamoControl(clients.dynamodb(), settings.control_table),
+        leases=DynamoLeases(ControlTable(clients.dynamodb(), settings.control_table)),
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
         clock=SystemClock(),
         telemetry=PowertoolsTelemetry(Function.WATCHDOG),

@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.control import DynamoControl
 from tidewheel.adapters.aws.dates import Dates
-from tidewheel.adapters.aws.executions import DynamoExecutions
-from tidewheel.adapters.aws.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
+from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.secrets import SecretsManager
-from tidewheel.adapters.aws.wheel import DynamoWheel
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.engine.common.clock_guard import ClockGuard
@@ -53,7 +54,7 @@ def batch_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
     secrets = SecretsManager(clients.secretsmanager, settings.deployment, clock)
     lease_renewer = LeaseRenewer(executions, queue, logs, clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
     Thread(target=lease_renewer.watch, name="lease-renewer", daemon=True).start()
-    layouts = LayoutCache(DynamoControl(dynamodb, settings.control_table), clock, settings.shards)
+    layouts = LayoutCache(DynamoLayouts(ControlTable(dynamodb, settings.control_table)), clock, settings.shards)
     immediate = ImmediateDispatch(queue, wheel, clock, telemetry, settings.pace)
     wheel_writer = WheelWriter(wheel, layouts, clock, immediate)
     ends = end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, wheel_writer)

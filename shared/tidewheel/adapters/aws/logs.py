@@ -1,4 +1,4 @@
-"""Logs in S3: one compressed object for each part, under a key that follows from what it is a part of."""
+"""Logs in S3: one compressed object for each part of an attempt's log."""
 
 from __future__ import annotations
 
@@ -10,25 +10,14 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import OnDemand, code_of, translated
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.ids import ExecutionId
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _LEVEL = 6
 """Of compression: the highest takes several times as long, for a per cent or two."""
-_SUFFIX = ".gz"
-
-
-def prefix(tenant: str, execution: str, attempt: int) -> str:
-    """What the keys of an attempt's parts begin with."""
-    return f"{tenant}/{ExecutionId.parse(execution).job}/{execution}/{attempt:03d}/"
-
-
-def key_of(tenant: str, execution: str, attempt: int, part: int) -> str:
-    """A part's key; keys sort as the parts' numbers do."""
-    return f"{prefix(tenant, execution, attempt)}{part:05d}{_SUFFIX}"
 
 
 class S3Logs:
@@ -45,23 +34,23 @@ class S3Logs:
 
     def append(self, tenant: str, execution: str, attempt: int, part: int, data: bytes) -> None:
         """See ``ports.Logs``."""
-        key = key_of(tenant, execution, attempt, part)
+        key = keys.log_part(keys.log_prefix(tenant, execution, attempt), part)
         body = gzip.compress(data, _LEVEL, mtime=0)  # without the time a repeat stores the same
         with translated("logs.append", key):
             self._s3().put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/gzip")
 
     def read(self, tenant: str, execution: str, attempt: int, first: int = 0) -> Iterator[tuple[int, bytes]]:
         """See ``ports.Logs``."""
-        beginning = prefix(tenant, execution, attempt)
-        after = key_of(tenant, execution, attempt, first - 1) if first else beginning
+        prefix = keys.log_prefix(tenant, execution, attempt)
+        after = keys.log_part(prefix, first - 1) if first else prefix
         while True:
-            with translated("logs.read", beginning):
-                page = self._s3().list_objects_v2(Bucket=self._bucket, Prefix=beginning, StartAfter=after)
+            with translated("logs.read", prefix):
+                page = self._s3().list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after)
             for item in page.get("Contents", ()):
                 after = item["Key"]
                 data = self._part(after)
                 if data is not None:
-                    yield _number(beginning, after), data
+                    yield keys.parse_log_part(prefix, after), data
             if not page.get("IsTruncated"):
                 return
 
@@ -78,10 +67,3 @@ class S3Logs:
             return gzip.decompress(body)
         except (OSError, EOFError, zlib.error) as error:
             raise Unreadable("part of a log", key, str(error)) from error
-
-
-def _number(beginning: str, key: str) -> int:
-    text = key.removeprefix(beginning).removesuffix(_SUFFIX)
-    if not text.isdecimal():
-        raise Unreadable("part of a log", key, "its name is not a part's number")
-    return int(text)

@@ -1,9 +1,12 @@
-"""Every port in memory: complete, held to the same contract suite as the rest; for tests and simulations."""
+"""Every port in memory, for tests and simulations; the contract tests cover it as they cover AWS."""
 
-from tidewheel.adapters.memory.admission import MemoryCircuits, MemoryPermits
+from tidewheel.adapters.memory.circuits import MemoryCircuits
 from tidewheel.adapters.memory.control import MemoryControl
+from tidewheel.adapters.memory.executions import MemoryExecutions
+from tidewheel.adapters.memory.jobs import MemoryJobs
 from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.logs import MemoryLogs
+from tidewheel.adapters.memory.permits import MemoryPermits
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
 from tidewheel.adapters.memory.secrets import MemorySecrets
 from tidewheel.adapters.memory.settable import (
@@ -13,7 +16,8 @@ from tidewheel.adapters.memory.settable import (
     SettableClock,
     SettableWatch,
 )
-from tidewheel.adapters.memory.stores import MemoryExecutions, MemoryJobs, MemoryWheel, World
+from tidewheel.adapters.memory.wheel import MemoryWheel
+from tidewheel.adapters.memory.world import World
 
 __all__ = [
     "CountedEntropy",

@@ -1,4 +1,4 @@
-"""The leases and the cursors in memory."""
+"""What schedulers and reconcilers coordinate by, in memory: layout, leases, shard ownership, sweep."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ from tidewheel.ports import Fenced
 
 @dataclass(slots=True)
 class MemoryControl:
-    """``ports.Control`` in memory."""
+    """``ports.LayoutStore``, ``ports.LeaseStore``, ``ports.ShardOwnership`` and ``ports.SweepStore`` in memory."""
 
     _leases: dict[int, Lease] = field(default_factory=dict)
     _holdings: dict[int, Holding] = field(default_factory=dict)
     _layout: Layout | None = None
     _sweep: Sweep | None = None
-    _turned: tuple[str, int] | None = None
+    _pace: tuple[str, int] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def layout(self) -> Layout | None:
-        """See ``ports.Control``."""
+        """See ``ports.LayoutStore``."""
         return self._layout
 
     def establish(self, layout: Layout) -> Layout:
-        """See ``ports.Control``."""
+        """See ``ports.LayoutStore``."""
         with self._lock:
             if self._layout is None:
                 self._layout = layout
             return self._layout
 
     def reshape(self, seen: Layout, new: Layout) -> bool:
-        """See ``ports.Control``."""
+        """See ``ports.LayoutStore``."""
         with self._lock:
             if self._layout is None or self._layout not in (seen, new):
                 return False
             self._layout = new
             return True
 
-    def turned_at(self, pace: str, now_ms: int) -> int:
-        """See ``ports.Control``."""
+    def pace_since(self, pace: str, now_ms: int) -> int:
+        """See ``ports.LeaseStore``."""
         with self._lock:
-            if self._turned is None or self._turned[0] != pace:
-                self._turned = (pace, now_ms)
-            return self._turned[1]
+            if self._pace is None or self._pace[0] != pace:
+                self._pace = (pace, now_ms)
+            return self._pace[1]
 
     def lease(self, instance: int = 0) -> Lease | None:
-        """See ``ports.Control``."""
+        """See ``ports.LeaseStore``."""
         return self._leases.get(instance)
 
-    def stand(self, seen: Lease, candidate: str) -> bool:
-        """See ``ports.Control``."""
+    def announce(self, seen: Lease, candidate: str) -> bool:
+        """See ``ports.LeaseStore``."""
         with self._lock:
             now = self._leases.get(seen.instance)
             if now is None or now.epoch != seen.epoch:
@@ -64,7 +64,7 @@ class MemoryControl:
             return True
 
     def take(self, seen: Lease | None, owner: str, version: str, instance: int = 0) -> Lease | None:
-        """See ``ports.Control``."""
+        """See ``ports.LeaseStore``."""
         with self._lock:
             now = self._leases.get(instance)
             if now is not None and (now.owner, now.epoch) == (owner, (seen.epoch if seen else 0) + 1):
@@ -78,27 +78,27 @@ class MemoryControl:
             return self._leases[instance]
 
     def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
-        """See ``ports.Control``."""
+        """See ``ports.LeaseStore``."""
         with self._lock:
             now = self._leases.get(lease.instance)
             if now is None or (now.epoch, now.owner) != (lease.epoch, lease.owner):
-                raise Fenced("control.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
+                raise Fenced("leases.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
             self._leases[lease.instance] = replace(now, counter=now.counter + 1, mark=mark or now.mark)
             return self._leases[lease.instance]
 
     def release(self, lease: Lease) -> None:
-        """See ``ports.Control``."""
+        """See ``ports.LeaseStore``."""
         with self._lock:
             now = self._leases.get(lease.instance)
             if now is not None and now.epoch == lease.epoch:
                 self._leases[lease.instance] = replace(now, owner=None, candidate=None)
 
     def holding(self, shard: int) -> Holding | None:
-        """See ``ports.Control``."""
+        """See ``ports.ShardOwnership``."""
         return self._holdings.get(shard)
 
     def claim(self, shard: int, seen: Holding | None, instance: int, term: int, handed_ms: int = 0) -> Holding | None:
-        """See ``ports.Control``."""
+        """See ``ports.ShardOwnership``."""
         with self._lock:
             now = self._holdings.get(shard)
             epoch = (seen.epoch if seen else 0) + 1
@@ -112,26 +112,26 @@ class MemoryControl:
             return self._holdings[shard]
 
     def vacate(self, shard: int, epoch: int, handed_ms: int = 0) -> None:
-        """See ``ports.Control``."""
+        """See ``ports.ShardOwnership``."""
         with self._lock:
             now = self._holdings.get(shard)
             if now is not None and now.epoch == epoch:
                 self._holdings[shard] = replace(now, instance=None, handed_ms=handed_ms)
 
     def advance(self, shard: int, epoch: int, cursors: Mapping[Level, int]) -> None:
-        """See ``ports.Control``."""
+        """See ``ports.ShardOwnership``."""
         with self._lock:
             now = self._holdings.get(shard)
             if now is None or now.epoch != epoch:
-                raise Fenced("control.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
+                raise Fenced("ownership.advance", f"shard {shard}", f"it is not held under epoch {epoch}")
             self._holdings[shard] = replace(now, cursors={**now.cursors, **cursors})
 
     def sweep(self) -> Sweep | None:
-        """See ``ports.Control``."""
+        """See ``ports.SweepStore``."""
         return self._sweep
 
     def move_sweep(self, seen: Sweep | None, new: Sweep) -> bool:
-        """See ``ports.Control``."""
+        """See ``ports.SweepStore``."""
         with self._lock:
             if self._sweep not in (seen, new):
                 return False

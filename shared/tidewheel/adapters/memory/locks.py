@@ -1,8 +1,8 @@
-"""The locks of jobs whose runs may not overlap, in memory."""
+"""Overlap locks in memory."""
 
 from __future__ import annotations
 
-from tidewheel.adapters.memory.stores import World
+from tidewheel.adapters.memory.world import World
 from tidewheel.domain.executions.overlap import Lock
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tidewheel.domain import keys
 from tidewheel.domain.executions.states import DEAD_LETTERS, Result, State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.limits import (
@@ -142,7 +143,7 @@ class Execution:
         """Its place in the list of dead letters, by when it ended; empty if it is none."""
         if self.state not in DEAD_LETTERS or self.finished_ms is None:
             return ""
-        return f"{self.finished_ms:013d}#{self.id}"
+        return keys.failure_sort(self.finished_ms, self.id)
 
     def expires_ms(self) -> int:
         """When the record may vanish (ms)."""

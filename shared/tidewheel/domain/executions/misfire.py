@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tidewheel.domain.ids import is_job_id, text_of_nominal
+from tidewheel.domain import keys
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.limits import RETENTION_MS
 from tidewheel.domain.recurrence.occurrences import Occurrences
@@ -50,17 +50,11 @@ class Missed:
     @property
     def id(self) -> str:
         """Its key among the job's executions: sorts by the first instant, and is no execution's id."""
-        return f"{self.job}-{text_of_nominal(self.from_ms)}-m{text_of_nominal(self.until_ms)}"
+        return keys.missed_sort(self.job, self.from_ms, self.until_ms)
 
     def expires_ms(self) -> int:
         """When the row may vanish (ms)."""
         return max(self.until_ms, self.noted_ms) + RETENTION_MS
-
-
-def is_missed_id(text: str) -> bool:
-    """Whether the text has the form of a ledger row's id."""
-    job, _, rest = text.partition("-")
-    return is_job_id(job) and rest.partition("-")[2][:1] == "m"
 
 
 @dataclass(frozen=True, slots=True)

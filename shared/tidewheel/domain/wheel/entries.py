@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.fleet.route import Route
@@ -66,7 +67,7 @@ Entry = ScheduleEntry | ExecutionEntry
 
 def single_key(entry: Entry) -> str:
     """Sort key of an entry that lies by itself: ordered by due time, unique to its writer's purpose."""
-    return f"e#{entry.due_ms:013d}#{entry.tenant}#{entry.job}#{entry.ref}"
+    return keys.single_sort(entry.due_ms, entry.tenant, entry.job, entry.ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,6 @@ class Placed:
     def key(self) -> str:
         """Sort key of the single."""
         return single_key(self.entry)
-
-
-SINGLE_PREFIX = "e#"
-
-
-def pack_key(source: int, epoch: int, sequence: int) -> str:
-    """Sort key of a pack: source shard, epoch and sequence make it unique, so that none is overwritten."""
-    return f"p#{source:04d}#{epoch:08d}#{sequence:08d}"
 
 
 def encode(entry: Entry) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tidewheel.domain import keys
 from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
 
 
@@ -82,7 +83,7 @@ class Slot:
     @property
     def key(self) -> str:
         """The partition key."""
-        return f"{self.level}#{self.start_ms // SECOND_MS}#{self.shard:04d}"
+        return keys.slot_partition(self.level, self.start_ms, self.shard)
 
 
 def late(shard: int) -> Slot:

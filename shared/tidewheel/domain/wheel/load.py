@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.wheel.entries import SINGLE_PREFIX, Entry, decode
+from tidewheel.domain.wheel.entries import Entry, decode
 from tidewheel.domain.wheel.span import Span
 
 
@@ -54,7 +55,7 @@ class Load:
                 except Unreadable as error:
                     damaged.append(Damaged(key, line, error.problem))
                     continue
-                if key.startswith(SINGLE_PREFIX):
+                if keys.is_single_sort(key):
                     singles[key] = entry
                 else:
                     packs.setdefault(key, []).append(entry)
@@ -76,7 +77,7 @@ class Load:
     @property
     def removable(self) -> set[str]:
         """The keys of all singles, also of those that are no entries: packs expire by themselves."""
-        return {*self.singles, *(bad.key for bad in self.damaged if bad.key.startswith(SINGLE_PREFIX))}
+        return {*self.singles, *(bad.key for bad in self.damaged if keys.is_single_sort(bad.key))}
 
     def __len__(self) -> int:
         return len(self.singles) + sum(map(len, self.packs.values())) + len(self.damaged)

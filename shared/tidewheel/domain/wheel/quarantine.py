@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
+from tidewheel.domain import keys
 from tidewheel.domain.limits import QUARANTINE_RETENTION_MS
 from tidewheel.domain.wheel.levels import Slot
 
@@ -33,13 +33,12 @@ class Quarantined:
     @property
     def partition(self) -> str:
         """Where it is kept: a place of each shard that is no slot."""
-        return f"quarantine#{self.slot.shard:04d}"
+        return keys.quarantine_partition(self.slot.shard)
 
     @property
     def id(self) -> str:
         """Its key there. Whoever finds the same again, after a crash, overwrites it."""
-        digest = blake2b(f"{self.key}\n{self.text}".encode(errors="replace"), digest_size=10).hexdigest()
-        return f"{self.slot.key}#{digest}"
+        return keys.quarantine_sort(self.slot.key, self.key, self.text)
 
     def expires_ms(self) -> int:
         """When it may vanish (ms)."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tidewheel.domain.wheel.entries import SINGLE_PREFIX
+from tidewheel.domain import keys
 from tidewheel.domain.wheel.levels import RINGS, Slot
 
 _WIDTHS = {ring.level: ring.slot_ms for ring in RINGS}
@@ -22,10 +22,8 @@ class Span:
     after: str | None = None
 
 
-_END = "\U0010ffff"
-_SINGLES_END = SINGLE_PREFIX[:-1] + chr(ord(SINGLE_PREFIX[-1]) + 1)  # the next text that does not begin so
-EVERYTHING = Span(" ", _END)
-SINGLES = Span(SINGLE_PREFIX, _SINGLES_END)
+EVERYTHING = Span(keys.FIRST, keys.SLOT_END)
+SINGLES = Span(keys.SINGLES_FROM, keys.SINGLES_END)
 
 
 def side_by_side(slot: Slot, rest: Span) -> Sequence[Span]:
@@ -38,20 +36,12 @@ def side_by_side(slot: Slot, rest: Span) -> Sequence[Span]:
         slot: The slot.
         rest: What is left of ``EVERYTHING`` or ``SINGLES``.
     """
-    due_ms, width = _due_of(rest.after), _WIDTHS.get(slot.level)
+    due_ms, width = keys.due_of_single(rest.after or keys.FIRST), _WIDTHS.get(slot.level)
     if due_ms is None or width is None or not 0 <= due_ms - slot.start_ms < width:
         return [rest]
     left = slot.start_ms + width - due_ms
     count = min(_MOST_WINDOWS, -(-left // max(1, due_ms - slot.start_ms)))
-    edges = [f"{SINGLE_PREFIX}{due_ms + left * n // count:013d}" for n in range(count)] + [_SINGLES_END]
+    edges = [keys.single_bound(due_ms + left * n // count) for n in range(count)] + [keys.SINGLES_END]
     windows = [Span(first, last) for first, last in pairwise(edges)]
     windows[0] = replace(windows[0], after=rest.after)
-    return windows if rest.last <= _SINGLES_END else [*windows, Span(_SINGLES_END, rest.last)]
-
-
-def _due_of(key: str | None) -> int | None:
-    """The due time (ms) that a single's key names; None of another key."""
-    if key is None or not key.startswith(SINGLE_PREFIX):
-        return None
-    digits = key.removeprefix(SINGLE_PREFIX).partition("#")[0]
-    return int(digits) if digits.isascii() and digits.isdecimal() else None
+    return windows if rest.last <= keys.SINGLES_END else [*windows, Span(keys.SINGLES_END, rest.last)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Invalid, NotFound
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import MISSING, LedgerEntry, accounted, named
-from tidewheel.domain.ids import ExecutionId, Origin, text_of_nominal
+from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MAX_LEDGER, RETENTION_MS
 from tidewheel.ports import Clock, Executions, Jobs
@@ -67,8 +68,8 @@ class Ledger:
     def _executions(self, job: Job, from_ms: int, until_ms: int) -> dict[int, Execution]:
         """The runs that the schedule named, by nominal time; read backwards, page by page."""
         found: dict[int, Execution] = {}
-        before: str | None = f"{job.id}-{text_of_nominal(until_ms)}"
-        begin = f"{job.id}-{text_of_nominal(from_ms)}"
+        before: str | None = keys.execution_bound(job.id, until_ms)
+        begin = keys.execution_bound(job.id, from_ms)
         while before is not None and before > begin:
             page = self.executions.list(job.tenant, job.id, _PAGE, before)
             for item in page.items:

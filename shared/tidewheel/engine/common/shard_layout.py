@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tidewheel.domain.limits import LAYOUT_FRESH_MS
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.ports import Clock, Control, Telemetry
+from tidewheel.ports import Clock, LayoutStore, Telemetry
 
 
 @dataclass(slots=True)
@@ -14,12 +14,12 @@ class LayoutCache:
     """Knows on which shard a job's entries lie.
 
     Args:
-        control: Where the layout is kept.
+        store: Where the layout is kept.
         clock: Time.
         shards: How many shards a new deployment begins with.
     """
 
-    control: Control
+    store: LayoutStore
     clock: Clock
     shards: int
     _known: tuple[int, Layout] | None = field(default=None)
@@ -33,7 +33,7 @@ class LayoutCache:
         known, monotonic = self._known, self.clock.monotonic_ms()
         if known is not None and monotonic - known[0] < LAYOUT_FRESH_MS:
             return known[1]
-        layout = self.control.layout() or self.control.establish(Layout.first(self.clock.now_ms(), self.shards))
+        layout = self.store.layout() or self.store.establish(Layout.first(self.clock.now_ms(), self.shards))
         self._known = (monotonic, layout)
         return layout
 
@@ -63,6 +63,6 @@ class LayoutCache:
         if layout.newest == self.shards or layout.is_changing(now):
             return
         new = layout.reshaped(self.shards, now)
-        if self.control.reshape(layout, new):
+        if self.store.reshape(layout, new):
             telemetry.info("resharding", before=layout.newest, after=new.newest, from_ms=new.periods[-1].from_ms)
             self._known = (self.clock.monotonic_ms(), new)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.reconcile import done_until, expected, first_missing, resumed
 from tidewheel.domain.fleet.route import Route, ladder
-from tidewheel.domain.ids import ExecutionId, Origin, text_of_nominal
+from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import (
     RECONCILE_PAGE,
@@ -27,7 +28,7 @@ from tidewheel.domain.wheel.levels import late
 from tidewheel.domain.wheel.span import SINGLES
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.slot_reader import whole
-from tidewheel.ports import Clock, Control, Executions, JobKey, Jobs, Page, Queue, Telemetry, Wheel
+from tidewheel.ports import Clock, Executions, JobKey, Jobs, Page, Queue, ShardOwnership, SweepStore, Telemetry, Wheel
 
 _HISTORY_PAGES = 10
 """Pages of a broken job's history that are looked through for its last account."""
@@ -48,7 +49,8 @@ class Reconciler:
     jobs: Jobs
     executions: Executions
     wheel: Wheel
-    control: Control
+    sweeps: SweepStore
+    ownership: ShardOwnership
     queue: Queue
     clock: Clock
     telemetry: Telemetry
@@ -62,14 +64,14 @@ class Reconciler:
         """
         until = self.clock.monotonic_ms() + RECONCILE_RUN_MS
         tally, look = Tally(), _Look(self)
-        before = self.control.sweep()
+        before = self.sweeps.sweep()
         sweep = resumed(before, self.clock.now_ms())
         while sweep is not None and not sweep.over and self.clock.monotonic_ms() < until:
             next_ms = self.clock.monotonic_ms() + RECONCILE_PAGE_MS
             page = self.jobs.sweep(sweep.after, RECONCILE_PAGE)
             tally = Tally(tally.looked + len(page.items), tally.repaired + look.over(page))
             sweep = replace(sweep, after=page.cursor or "", over=page.cursor is None)
-            if not self.control.move_sweep(before, sweep):
+            if not self.sweeps.move_sweep(before, sweep):
                 self.telemetry.info("another run goes on with the sweep")
                 break
             before = sweep
@@ -108,7 +110,7 @@ class _Look:
     def _done_below(self, job: Job) -> int:
         homes = self._homes(job)
         for shard in homes - self._done_until.keys():
-            self._done_until[shard] = done_until(self.flow.control.holding(shard))
+            self._done_until[shard] = done_until(self.flow.ownership.holding(shard))
         return min(self._done_until[shard] for shard in homes)
 
     def _judge(self, job: Job, nominal_ms: int, now: int) -> bool:
@@ -163,8 +165,8 @@ class _Look:
         executions = self.flow.executions
         oldest = max(job.effective_from_ms, now - RETENTION_MS)
         rows = [row.until_ms for row in executions.missed(job.tenant, job.id, oldest, nominal_ms)]
-        before: str | None = f"{job.id}-{text_of_nominal(nominal_ms)}"
-        begin = f"{job.id}-{text_of_nominal(oldest)}"
+        before: str | None = keys.execution_bound(job.id, nominal_ms)
+        begin = keys.execution_bound(job.id, oldest)
         seen: list[int] = []
         for _ in range(_HISTORY_PAGES):
             page = executions.list(job.tenant, job.id, RECONCILE_PAGE, before)

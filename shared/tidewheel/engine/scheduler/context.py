@@ -9,17 +9,18 @@ from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.background_io import BackgroundIO
-from tidewheel.ports import Clock, Control, Executions, Jobs, Telemetry, Wheel
+from tidewheel.ports import Clock, Executions, Jobs, LeaseStore, ShardOwnership, Telemetry, Wheel
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What turning reads and writes."""
+    """What a scheduler reads and writes."""
 
     wheel: Wheel
     jobs: Jobs
-    control: Control
     executions: Executions
+    leases: LeaseStore
+    ownership: ShardOwnership
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from tidewheel.domain.fleet.skew import Standing
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.scheduler.watchdog import _LOOK_EVERY_MS
-from tidewheel.ports import Clock, Control
+from tidewheel.ports import Clock, LeaseStore
 
 PATIENCE_MS = 30_000
 """How long a candidate waits for the holder to yield or to fall silent."""
 
 
 def take_lease(
-    control: Control, clock: Clock, owner: str, version: str, instance: int, guard: ClockGuard | None = None
+    leases: LeaseStore, clock: Clock, owner: str, version: str, instance: int, guard: ClockGuard | None = None
 ) -> Generator[int, None, Lease | None]:
     """Waits until an instance's lease is free, released or silent, and takes it; yields the time of the next look.
 
@@ -28,7 +28,7 @@ def take_lease(
     stood_for = None
     until = clock.monotonic_ms() + PATIENCE_MS
     while clock.monotonic_ms() < until:
-        seen = control.lease(instance)
+        seen = leases.lease(instance)
         match guard.standing if guard else Standing.FIT:
             case Standing.OFF:
                 return None
@@ -36,9 +36,9 @@ def take_lease(
                 yield clock.now_ms() + SECOND_MS
                 continue
         if watcher.stands_still(seen, clock.monotonic_ms()):
-            return control.take(seen, owner, version, instance)
+            return leases.take(seen, owner, version, instance)
         if seen is not None and seen.epoch != stood_for:
-            control.stand(seen, version)
+            leases.announce(seen, version)
             stood_for = seen.epoch
         yield clock.now_ms() + _LOOK_EVERY_MS
     return None

@@ -94,7 +94,7 @@ class SchedulerLoop:
     def steps(self, remaining_ms: Callable[[], int]) -> Steps:
         """The same step by step: yields the instant (ms) until which there is nothing to do."""
         lease = yield from take_lease(
-            self.stores.control, self.clock, self.owner, self.version, self.instance, self.guard
+            self.stores.leases, self.clock, self.owner, self.version, self.instance, self.guard
         )
         if lease is None:
             return End.SKEWED if self.is_off() else End.NOT_NEEDED
@@ -180,8 +180,8 @@ class _Term:
             self._lease = lease
 
         mark = self._assignment.mark(self._clock.now_ms())
-        control = self._scheduler_loop.stores.control
-        self._background.start(lambda: control.renew(self._lease, mark if mark.shards else None), done)
+        leases = self._scheduler_loop.stores.leases
+        self._background.start(lambda: leases.renew(self._lease, mark if mark.shards else None), done)
 
     def _report(self, monotonic: int) -> None:
         """Hands on what was counted; and says how many shards there are to be, in case that was changed."""
@@ -209,4 +209,4 @@ class _Term:
             self._background.collect()
             self._heartbeat(self._clock.monotonic_ms())
             yield self._clock.now_ms() + _YIELD_TICK_MS
-        self._scheduler_loop.stores.control.release(self._lease)
+        self._scheduler_loop.stores.leases.release(self._lease)

@@ -81,13 +81,13 @@ class ShardAssignment:
             return
         self._looking = True
         self._look_ms = monotonic + LOOK_MS
-        control, now_ms = self.context.stores.control, self.context.clock.now_ms()
+        leases, now_ms = self.context.stores.leases, self.context.clock.now_ms()
 
         def work() -> Mapping[int, Lease | None]:
             self.context.layouts.now()
             if self._since_ms is None:
-                self._since_ms = control.turned_at(self.context.pace.name, now_ms)
-            return {instance: control.lease(instance) for instance in self._watchers}
+                self._since_ms = leases.pace_since(self.context.pace.name, now_ms)
+            return {instance: leases.lease(instance) for instance in self._watchers}
 
         def done(leases: Mapping[int, Lease | None]) -> None:
             self._looking = False
@@ -114,16 +114,16 @@ class ShardAssignment:
             self._claim(shard)
 
     def _claim(self, shard: int) -> None:
-        control, lease = self.context.stores.control, self.lease
+        ownership, lease = self.context.stores.ownership, self.lease
         others = {instance: term for instance, term in self._alive.items() if instance != lease.instance}
         handed_ms = max(mark.of(shard) for mark in self._marks.values())
         self._claiming.add(shard)
 
         def work() -> Holding | None:
-            seen = control.holding(shard)
+            seen = ownership.holding(shard)
             if not is_vacant(seen, others):
                 return None
-            return control.claim(shard, seen, lease.instance, lease.epoch, handed_ms)
+            return ownership.claim(shard, seen, lease.instance, lease.epoch, handed_ms)
 
         def done(holding: Holding | None) -> None:
             self._claiming.discard(shard)
@@ -174,8 +174,8 @@ class ShardAssignment:
             handed_ms = max(held.handed_ms, self.mark(self.context.clock.now_ms()).of(number))
             del self._held[number]
             held.wheel.closed = True
-            control, epoch = self.context.stores.control, held.shard.epoch
-            self._background.start(lambda: control.vacate(number, epoch, handed_ms), lambda _: None)
+            ownership, epoch = self.context.stores.ownership, held.shard.epoch
+            self._background.start(lambda: ownership.vacate(number, epoch, handed_ms), lambda _: None)
 
     def leave_all(self, now_ms: int) -> bool:
         """Gives everything up, step by step; true once all is vacated."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tidewheel.domain.fleet.lease import Lease, LeaseWatcher
 from tidewheel.domain.limits import STILL_MS
-from tidewheel.ports import Clock, Control, Launcher, Telemetry
+from tidewheel.ports import Clock, Launcher, LeaseStore, Telemetry
 
 _LOOK_EVERY_MS = 100
 
@@ -15,7 +15,7 @@ _LOOK_EVERY_MS = 100
 class Watchdog:
     """The watchdog's flow: starts a scheduler for each instance that is empty, or whose holder runs older code."""
 
-    control: Control
+    leases: LeaseStore
     launcher: Launcher
     clock: Clock
     telemetry: Telemetry
@@ -31,7 +31,7 @@ class Watchdog:
             How many schedulers were started.
         """
         watchers = {instance: LeaseWatcher() for instance in range(self.instances)}
-        first = {instance: self.control.lease(instance) for instance in watchers}
+        first = {instance: self.leases.lease(instance) for instance in watchers}
         until = self.clock.monotonic_ms() + STILL_MS + 2 * _LOOK_EVERY_MS
         started = 0
         while watchers:
@@ -47,7 +47,7 @@ class Watchdog:
 
     def _judge(self, instance: int, watcher: LeaseWatcher, first: Lease | None, *, over: bool) -> bool | None:
         """Whether an instance needed a scheduler; None if that cannot be told yet."""
-        lease = self.control.lease(instance)
+        lease = self.leases.lease(instance)
         if lease is None or watcher.stands_still(lease, self.clock.monotonic_ms()) or over:
             return self._start(instance, "no scheduler is alive")
         if lease.version != self.version:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from tidewheel.domain import keys
 from tidewheel.domain.executions.claiming import is_held_by
 from tidewheel.domain.executions.decide import decide
 from tidewheel.domain.executions.dispatch import Dispatch
@@ -125,7 +126,7 @@ class Runner:
         if dispatch.attempt == 1:
             self.clock.sleep_until(dispatch.due_ms - CLAIM_EARLY_MS)
         name = nonce(self.entropy.bytes(5))
-        with self.admission.open(dispatch.tenant, f"{dispatch.execution}#{name}") as admission:
+        with self.admission.open(dispatch.tenant, keys.claim_name(dispatch.execution, name)) as admission:
             facts = Facts(dispatch, received_ms, sent_ms, name, limit=admission.limit)
             disposition = self._handle(_Handling(facts, message, admission))
         self.telemetry.count("handled", outcome=disposition.why)

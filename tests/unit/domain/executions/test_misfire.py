@@ -7,11 +7,12 @@ import time
 import pytest
 
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.adapters.aws.records import job_item, read_job
+from tidewheel.adapters.aws.dynamodb.job_items import job_item, read_job
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Invalid, NotFound
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import MISSING, PENDING, Instant, accounted, named, standing
-from tidewheel.domain.executions.misfire import Missed, Reason, is_missed_id, judged
+from tidewheel.domain.executions.misfire import Missed, Reason, judged
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
@@ -75,8 +76,8 @@ def test_a_row_is_no_execution_and_sorts_with_them() -> None:
     row = Missed(TENANT, "j" + "0" * 16, 1, START_MS, START_MS + 5, 2, Reason.SKIPPED, START_MS)
     before, after = (str(ExecutionId(row.job, START_MS + ms)) for ms in (-1, 1))
     assert before < row.id < after
-    assert is_missed_id(row.id)
-    assert not is_missed_id(after)
+    assert keys.is_missed_sort(row.id)
+    assert not keys.is_missed_sort(after)
 
 
 def test_a_record_of_an_older_release_has_the_default_policy() -> None:

@@ -123,7 +123,7 @@ def test_old_knowledge_is_not_used_when_it_cannot_be_renewed() -> None:
         def layout(self) -> Layout | None:
             raise PortError("control.layout", "layout", "down")
 
-    layouts.control = Down()
+    layouts.store = Down()
     with pytest.raises(PortError):
         layouts.shard_of(TENANT, "j")
 

@@ -6,9 +6,10 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+from tidewheel.domain import keys
 from tidewheel.domain.ids import shard_of
 from tidewheel.domain.limits import PACK_ENTRIES
-from tidewheel.domain.wheel.entries import Entry, Placed, pack_key
+from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.levels import ARMED, MINUTES, Level, Slot, late
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.domain.wheel.ring_cursor import RingCursor
@@ -90,7 +91,7 @@ class Armer:
         self._write([window], lambda: self._shard.stores.wheel.put(placed), lambda: None)
 
     def _put_pack(self, slot: Slot, arms: Sequence[Arm]) -> None:
-        key = pack_key(self._shard.number, self._shard.epoch, next(self._sequence))
+        key = keys.pack_sort(self._shard.number, self._shard.epoch, next(self._sequence))
         entries = [entry for _, entry in arms]
         ring_cursor = self._ring_cursors[slot.level]
         ring_cursor.arm_begins(slot.start_ms)

@@ -80,7 +80,7 @@ class Retirer:
                 self._remove(window)
 
         shard = self._shard
-        shard.background.start(lambda: shard.stores.control.advance(shard.number, shard.epoch, cursors), done)
+        shard.background.start(lambda: shard.stores.ownership.advance(shard.number, shard.epoch, cursors), done)
 
     def _remove(self, window: Window) -> None:
         keys = sorted(window.singles)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.ledger import MISSING
 from tidewheel.domain.executions.misfire import Reason
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.recurrence.schedule import At
-from tidewheel.domain.wheel.entries import pack_key
 from tidewheel.domain.wheel.levels import HOURS, Level, Slot, late
 from tidewheel.engine.api.ledger import Ledger
 from tidewheel.ports import PortError
@@ -52,11 +52,14 @@ def test_a_bad_line_of_a_pack_is_set_aside_and_its_neighbours_fire() -> None:
     stack.create(At(DUE_MS))
     slot = minute_of(stack)
     (text,) = stack.world.singles.pop(slot).values()
-    stack.world.packs[slot][pack_key(0, 9, 0)] = ("o|broken", text, "?")
+    stack.world.packs[slot][keys.pack_sort(0, 9, 0)] = ("o|broken", text, "?")
     stack.turn_for(160_000)
     assert stack.caller.nominal == [DUE_MS]
     items = stack.world.quarantine.values()
-    assert {(item.key, item.text) for item in items} == {(pack_key(0, 9, 0), "o|broken"), (pack_key(0, 9, 0), "?")}
+    assert {(item.key, item.text) for item in items} == {
+        (keys.pack_sort(0, 9, 0), "o|broken"),
+        (keys.pack_sort(0, 9, 0), "?"),
+    }
     assert stack.telemetry.counts["quarantined"] == len(alarms(stack)) == 2
 
 
@@ -216,7 +219,7 @@ def test_a_bad_row_of_an_older_generation_does_not_break_the_chain_of_the_newest
     old = next(text for text in stack.world.singles[slot].values() if text.split("|")[3] == "1")
     fields = old.split("|")
     fields[4] = str(job.created_ms - 1)
-    stack.world.packs[slot][pack_key(0, 9, 0)] = ("|".join(fields),)
+    stack.world.packs[slot][keys.pack_sort(0, 9, 0)] = ("|".join(fields),)
     stack.turn_for(160_000)
     assert stack.caller.nominal[:4] == [START_MS + 90_000 + n * 10_000 for n in range(4)]
     assert [item.what for item in stack.world.quarantine.values()] == ["generation"]

@@ -200,7 +200,7 @@ def test_a_scheduler_calls_its_successor_and_yields_to_it() -> None:
         left = until - stack.clock.now_ms()
         lease = stack.control.lease()
         if stack.launcher.launched and lease is not None and lease.candidate is None:
-            assert stack.control.stand(lease, "v1")
+            assert stack.control.announce(lease, "v1")
             seen.append(left)
         return left
 
@@ -220,7 +220,7 @@ def test_a_candidate_of_the_same_version_displaces_nobody_before_the_deadline() 
     def remaining() -> int:
         lease = stack.control.lease()
         if lease is not None and lease.candidate is None:
-            stack.control.stand(lease, "v1")
+            stack.control.announce(lease, "v1")
         return until - stack.clock.now_ms()
 
     stack.scheduler_loop().run(remaining)
@@ -233,7 +233,7 @@ def test_newer_code_displaces_older_code_at_once() -> None:
     def remaining() -> int:
         lease = stack.control.lease()
         if stack.clock.now_ms() > START_MS + 10_000 and lease is not None and lease.candidate is None:
-            stack.control.stand(lease, "v2")
+            stack.control.announce(lease, "v2")
         return 10**9
 
     assert stack.scheduler_loop("v1").run(remaining) is End.HANDED_OVER

@@ -1,4 +1,4 @@
-"""The locks of jobs whose runs may not overlap, in DynamoDB: one row each, beside the job's executions."""
+"""Overlap locks in DynamoDB: one item for each job whose runs may not overlap, beside its executions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamo import Item, get_text, number, swap, text, without_nones
-from tidewheel.adapters.aws.records import execution_key, reading, ttl
+from tidewheel.adapters.aws.dynamodb.calls import swap
+from tidewheel.adapters.aws.dynamodb.items import (
+    Item,
+    NewItem,
+    get_text,
+    item_key,
+    number,
+    optional_text,
+    reading,
+    ttl,
+    without_nones,
+)
+from tidewheel.domain import keys
 from tidewheel.domain.executions.overlap import Lock
 
 if TYPE_CHECKING:
@@ -35,18 +46,18 @@ class DynamoLocks:
         return None if standing == new else standing
 
 
-def lock_key(tenant: str, job: str) -> dict[str, dict[str, str]]:
-    """Key of a job's lock: behind its executions and its ledger's rows, where no list reaches."""
-    return execution_key(tenant, job, f"{job}~lock")
+def lock_key(tenant: str, job: str) -> NewItem:
+    """The key of a job's lock."""
+    return item_key(keys.job_partition(tenant, job), keys.lock_sort(job))
 
 
-def lock_item(lock: Lock) -> dict[str, dict[str, str]]:
+def lock_item(lock: Lock) -> NewItem:
     """A lock as an item."""
     return without_nones(
         {
             **lock_key(lock.tenant, lock.job),
-            "ho": text(lock.holder) if lock.holder else None,
-            "wa": text(lock.waiter) if lock.waiter else None,
+            "ho": optional_text(lock.holder),
+            "wa": optional_text(lock.waiter),
             "ver": number(lock.version),
             "wr": number(lock.written_ms),
             "ttl": ttl(lock.expires_ms()),
@@ -60,11 +71,11 @@ def read_lock(item: Item) -> Lock:
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return reading("lock", item, lambda: _read_lock(item))
+    return reading("lock", item, _read_lock)
 
 
 def _read_lock(item: Item) -> Lock:
-    tenant, _, job = item["pk"]["S"].partition("#")
+    tenant, job = keys.parse_job_partition(item["pk"]["S"])
     return Lock(
         tenant,
         job,

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamo import Item, number, text, write_all
+from tidewheel.adapters.aws.dynamodb.calls import write_all
+from tidewheel.adapters.aws.dynamodb.items import Item, NewItem, item_key, number, text
+from tidewheel.domain import keys
 from tidewheel.domain.limits import LOADED_AT_ONCE, QUARANTINE_CHARS, REASON_CHARS, SECOND_MS, SLOT_RETENTION_MS
-from tidewheel.domain.wheel.entries import SINGLE_PREFIX, Entry, Placed, encode
+from tidewheel.domain.wheel.entries import Entry, Placed, encode
 from tidewheel.domain.wheel.levels import Level, Slot
 from tidewheel.domain.wheel.load import Load
 from tidewheel.domain.wheel.quarantine import Quarantined
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 _SEPARATOR = "\n"
 
 
-def single_item(placed: Placed) -> dict[str, dict[str, str]]:
+def single_item(placed: Placed) -> NewItem:
     """A single as an item. One that its slot's owner died before deleting expires, but for those that are late."""
     slot = placed.slot
-    item = {"pk": text(slot.key), "sk": text(placed.key), "v": text(encode(placed.entry))}
+    item = {**item_key(slot.key, placed.key), "v": text(encode(placed.entry))}
     return item if slot.level is Level.LATE else {**item, "ttl": _expiry(slot)}
 
 
@@ -44,7 +46,7 @@ class DynamoWheel:
         """See ``ports.Wheel``. DynamoDB ends a page earlier where it has read a megabyte."""
         start: dict[str, Any] = {}
         if span.after is not None:
-            start["ExclusiveStartKey"] = {"pk": text(slot.key), "sk": text(span.after)}
+            start["ExclusiveStartKey"] = item_key(slot.key, span.after)
         with translated("wheel.load", slot.key):
             page = self.client.query(
                 TableName=self.table,
@@ -69,20 +71,19 @@ class DynamoWheel:
     def put_pack(self, slot: Slot, key: str, entries: Sequence[Entry]) -> None:
         """See ``ports.Wheel``. Packs expire by themselves; nobody pays for their deletion."""
         body = _SEPARATOR.join(encode(entry) for entry in entries)
-        item = {"pk": text(slot.key), "sk": text(key), "v": text(body), "ttl": _expiry(slot)}
+        item = {**item_key(slot.key, key), "v": text(body), "ttl": _expiry(slot)}
         with translated("wheel.put_pack", slot.key):
             self.client.put_item(TableName=self.table, Item=item)
 
-    def remove(self, slot: Slot, keys: Sequence[str]) -> None:
+    def remove(self, slot: Slot, sorts: Sequence[str]) -> None:
         """See ``ports.Wheel``."""
-        requests = [{"DeleteRequest": {"Key": {"pk": text(slot.key), "sk": text(key)}}} for key in keys]
+        requests = [{"DeleteRequest": {"Key": item_key(slot.key, sort)}} for sort in sorts]
         write_all(self.client, "wheel.remove", self.table, requests)
 
     def quarantine(self, item: Quarantined) -> None:
         """See ``ports.Wheel``."""
         kept = {
-            "pk": text(item.partition),
-            "sk": text(item.id),
+            **item_key(item.partition, item.id),
             "sl": text(item.slot.key),
             "k": text(item.key),
             "v": text(item.text[:QUARANTINE_CHARS]),
@@ -101,4 +102,4 @@ def _lines(item: Item) -> tuple[str, list[str]]:
     body = item.get("v", {}).get("S")
     if body is None:
         return key, [json.dumps(item, default=repr, sort_keys=True)]
-    return key, [body] if key.startswith(SINGLE_PREFIX) else body.split(_SEPARATOR)
+    return key, [body] if keys.is_single_sort(key) else body.split(_SEPARATOR)

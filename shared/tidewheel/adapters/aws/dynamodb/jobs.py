@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamo import number, pages, read_all, text, transact
-from tidewheel.adapters.aws.records import (
-    execution_item,
-    generation_item,
-    generation_sort,
-    job_item,
-    job_key,
-    read_generation,
-    read_job,
-    read_page,
-    ttl,
-)
-from tidewheel.adapters.aws.wheel import single_item
+from tidewheel.adapters.aws.dynamodb.calls import pages, read_all, transact
+from tidewheel.adapters.aws.dynamodb.execution_items import execution_item
+from tidewheel.adapters.aws.dynamodb.items import item_key, number, read_page, text, ttl
+from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item, job_key, read_generation, read_job
+from tidewheel.adapters.aws.dynamodb.wheel import single_item
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
@@ -88,9 +80,8 @@ class DynamoJobs:
         """See ``ports.Jobs``. A key is remembered for a day."""
         items = [self._put_execution(queued), *self._put_single(placed)]
         if key:
-            digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
             row = {
-                **job_key(queued.tenant, queued.job, f"key#{digest}"),
+                **item_key(keys.job_partition(queued.tenant, queued.job), keys.idempotency_sort(key)),
                 "x": text(queued.id),
                 "ttl": ttl(queued.due_ms + DAY_MS),
             }
@@ -135,29 +126,30 @@ class DynamoJobs:
             answer = self.client.get_item(TableName=self.jobs_table, Key=job_key(tenant, id), ConsistentRead=consistent)
         return read_job(answer["Item"]) if "Item" in answer else None
 
-    def batch(self, keys: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
+    def batch(self, wanted: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
         """See ``ports.Jobs``."""
-        wanted = [job_key(*key) for key in dict.fromkeys(keys)]  # BatchGetItem refuses doubles
+        once = [job_key(*key) for key in dict.fromkeys(wanted)]  # BatchGetItem refuses doubles
         found: dict[JobKey, Job | Unreadable] = {}
-        for item in read_all(self.client, "jobs.batch", self.jobs_table, wanted):
-            tenant, _, job = item["pk"]["S"].partition("#")
+        for item in read_all(self.client, "jobs.batch", self.jobs_table, once):
+            key = keys.parse_job_partition(item["pk"]["S"])
             try:
-                found[tenant, job] = read_job(item)
+                found[key] = read_job(item)
             except Unreadable as error:
-                found[tenant, job] = error
+                found[key] = error
         return found
 
     def generations(self, tenant: str, id: str, first: int) -> Mapping[int, Generation]:
         """See ``ports.Jobs``."""
+        low, high = keys.generation_range(first)
         rows = pages(
             self.client,
             "jobs.generations",
             TableName=self.jobs_table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
             ExpressionAttributeValues={
-                ":pk": text(f"{tenant}#{id}"),
-                ":first": text(generation_sort(first)),
-                ":last": text("gen#~"),
+                ":pk": text(keys.job_partition(tenant, id)),
+                ":low": text(low),
+                ":high": text(high),
             },
             ConsistentRead=True,
         )
@@ -165,7 +157,7 @@ class DynamoJobs:
 
     def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:
         """See ``ports.Jobs``."""
-        values: dict[str, Any] = {":tenant": text(tenant), ":after": text(after or " ")}
+        values: dict[str, Any] = {":tenant": text(tenant), ":after": text(after or keys.FIRST)}
         with translated("jobs.list", tenant):
             page = self.client.query(
                 TableName=self.jobs_table,
@@ -184,10 +176,10 @@ class DynamoJobs:
         """
         start: dict[str, Any] = {}
         if after:
-            tenant, _, job = after.partition("/")
+            tenant, job = keys.parse_job_cursor(after)
             start = {"ExclusiveStartKey": {"tenant": text(tenant), "job": text(job), **job_key(tenant, job)}}
         with translated("jobs.sweep", self.jobs_table):
             page = self.client.scan(TableName=self.jobs_table, IndexName=JOBS_BY_TENANT_INDEX, Limit=limit, **start)
         last = page.get("LastEvaluatedKey")
         found = read_page(page, "job", read_job)
-        return replace(found, cursor=f"{last['tenant']['S']}/{last['job']['S']}" if last else None)
+        return replace(found, cursor=keys.job_cursor(last["tenant"]["S"], last["job"]["S"]) if last else None)

@@ -1,4 +1,4 @@
-"""What surrounds the flows: time, chance, counters, and who starts schedulers."""
+"""What the process runs on: clock, randomness, telemetry, and the launcher of schedulers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClockWatch(Protocol):
     """Compares the wall clock with what others say the time is; it asks nobody for that purpose."""
 
     def deviation(self) -> Deviation:
-        """How far the clock is surely off, by what was heard lately."""
+        """How far the clock is off for certain, by what was heard lately."""
 
 
 class Entropy(Protocol):
@@ -38,23 +38,23 @@ class Entropy(Protocol):
 
 
 class Telemetry(Protocol):
-    """Counts and remarks for the people who run this."""
+    """Metrics and log events for operators."""
 
     def count(self, name: str, value: int = 1, **dimensions: str) -> None:
         """Adds to a metric."""
 
     def info(self, message: str, **fields: object) -> None:
-        """Logs something of interest."""
+        """Writes a log event of level info."""
 
     def error(self, message: str, **fields: object) -> None:
-        """Logs something that someone should look at, with the current exception if there is one."""
+        """Writes a log event of level error, with the current exception if there is one."""
 
     def flush(self) -> None:
-        """Hands on what was counted so far."""
+        """Sends the metrics that were counted so far."""
 
 
 class Launcher(Protocol):
     """Starts schedulers."""
 
     def launch(self, instance: int) -> None:
-        """Starts one for an instance in the background; whether it is needed, it finds out by itself."""
+        """Starts one for an instance in the background. It ends at once if the instance has a live scheduler."""

@@ -1,4 +1,4 @@
-"""What the DynamoDB stores share: attribute values, pages, batches, transactions."""
+"""What the stores ask of DynamoDB: every page of a query, full batches, conditional puts, transactions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CALL_BOUND_MS, CONDITION_FAILED, code_of, translated
+from tidewheel.adapters.aws.dynamodb.items import Item, number
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import JOBS_AT_ONCE, WRITE_BOUND_MS
 from tidewheel.ports import Clock, Fenced, Throttled
@@ -16,36 +17,10 @@ from tidewheel.ports import Clock, Fenced, Throttled
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-Item = Mapping[str, Any]
 _WRITE_BATCH = 25  # items in one BatchWriteItem (Amazon DynamoDB quotas)
 _SETBACKS = 5  # batches in a row that are not done in full, before the caller is told
 _PAUSE_MS = 50
 _CLOCK: Clock = SystemClock()  # DynamoDB's own back-off, below the engine's clock
-
-
-def text(value: str) -> dict[str, str]:
-    """A string attribute."""
-    return {"S": value}
-
-
-def number(value: int) -> dict[str, str]:
-    """A number attribute."""
-    return {"N": str(value)}
-
-
-def without_nones(item: Mapping[str, dict[str, str] | None]) -> dict[str, dict[str, str]]:
-    """The item without its absent attributes."""
-    return {name: value for name, value in item.items() if value is not None}
-
-
-def get_text(item: Item, name: str, default: str = "") -> str:
-    """A string attribute's value, or the default."""
-    return str(item[name]["S"]) if name in item else default
-
-
-def get_number(item: Item, name: str) -> int | None:
-    """A number attribute's value, or None."""
-    return int(item[name]["N"]) if name in item else None
 
 
 def pages(client: DynamoDBClient, operation: str, **query: Any) -> Iterator[Item]:
@@ -142,7 +117,7 @@ def swap(
         failed had written it.
 
     Raises:
-        Lost: No item is there although one was expected.
+        Fenced: No item is there although one was expected.
     """
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
     if expected is not None:

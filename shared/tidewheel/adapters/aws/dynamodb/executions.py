@@ -8,18 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamo import pages, read_all, swap, text
-from tidewheel.adapters.aws.records import (
-    execution_item,
-    execution_key,
-    missed_from,
-    missed_item,
-    missed_sort,
-    read_execution,
-    read_listed,
-    read_missed,
-    read_page,
-)
+from tidewheel.adapters.aws.dynamodb.calls import pages, read_all, swap
+from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, execution_key, read_execution
+from tidewheel.adapters.aws.dynamodb.items import read_page, text
+from tidewheel.adapters.aws.dynamodb.ledger_items import missed_item, read_listed, read_missed
+from tidewheel.domain import keys
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.ids import ExecutionId
@@ -44,11 +37,11 @@ class DynamoExecutions:
             answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
         return read_execution(answer["Item"]) if "Item" in answer else None
 
-    def present(self, keys: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
+    def present(self, wanted: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
         """See ``ports.Executions``."""
-        wanted = {(tenant, id): execution_key(tenant, ExecutionId.parse(id).job, id) for tenant, id in keys}
-        items = read_all(self.client, "executions.present", self.table, list(wanted.values()))
-        return {(item["pk"]["S"].partition("#")[0], item["sk"]["S"]) for item in items}
+        once = {(tenant, id): execution_key(tenant, ExecutionId.parse(id).job, id) for tenant, id in wanted}
+        items = read_all(self.client, "executions.present", self.table, list(once.values()))
+        return {(keys.parse_job_partition(item["pk"]["S"])[0], item["sk"]["S"]) for item in items}
 
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """See ``ports.Executions``."""
@@ -59,20 +52,21 @@ class DynamoExecutions:
     def account(self, row: Missed) -> None:
         """See ``ports.Executions``. The copy that lists show is written last: what they show, the ledger knows."""
         with translated("executions.account", row.id):
-            for sort in (missed_sort(row), row.id):
+            for sort in (keys.missed_by_end_sort(row.job, row.from_ms, row.until_ms), row.id):
                 self.client.put_item(TableName=self.table, Item=missed_item(row, sort))
 
     def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
         """See ``ports.Executions``."""
+        low, high = keys.missed_by_end_range(job, from_ms)
         items = pages(
             self.client,
             "executions.missed",
             TableName=self.table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
             ExpressionAttributeValues={
-                ":pk": text(f"{tenant}#{job}"),
-                ":first": text(missed_from(job, from_ms)),
-                ":last": text(f"{job}/~"),
+                ":pk": text(keys.job_partition(tenant, job)),
+                ":low": text(low),
+                ":high": text(high),
             },
             ConsistentRead=True,
         )
@@ -80,11 +74,12 @@ class DynamoExecutions:
 
     def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
         """See ``ports.Executions``."""
+        partition, bound = keys.job_partition(tenant, job), before or keys.execution_range(job)[1]
         with translated("executions.list", job):
             page = self.client.query(
                 TableName=self.table,
                 KeyConditionExpression="pk = :pk AND sk < :before",
-                ExpressionAttributeValues={":pk": text(f"{tenant}#{job}"), ":before": text(before or f"{job}-~")},
+                ExpressionAttributeValues={":pk": text(partition), ":before": text(bound)},
                 ScanIndexForward=False,
                 Limit=limit,
                 ConsistentRead=True,
@@ -98,7 +93,7 @@ class DynamoExecutions:
                 TableName=self.table,
                 IndexName=EXECUTIONS_BY_FAILURE_INDEX,
                 KeyConditionExpression="dt = :tenant AND de < :before",
-                ExpressionAttributeValues={":tenant": text(tenant), ":before": text(before or "~")},
+                ExpressionAttributeValues={":tenant": text(tenant), ":before": text(before or keys.LAST)},
                 ScanIndexForward=False,
                 Limit=limit,
             )

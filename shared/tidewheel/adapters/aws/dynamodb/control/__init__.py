@@ -1,0 +1,1 @@
+"""The Control table: the shard layout, leases, shard ownership and the sweep, a module each."""

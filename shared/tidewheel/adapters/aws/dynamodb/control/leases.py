@@ -1,0 +1,88 @@
+"""The leases of scheduler instances, and the pace of the wheel, in DynamoDB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidewheel.adapters.aws.dynamodb.control.table import ABSENT, ControlTable
+from tidewheel.adapters.aws.dynamodb.items import Item, get_number, get_text, number, text
+from tidewheel.domain import keys
+from tidewheel.domain.fleet.lease import Lease, Mark
+from tidewheel.ports import Fenced
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoLeases:
+    """``ports.LeaseStore`` on the Control table."""
+
+    table: ControlTable
+
+    def lease(self, instance: int = 0) -> Lease | None:
+        """See ``ports.LeaseStore``."""
+        item = self.table.get("leases.lease", keys.lease_partition(instance))
+        return _read(item) if item else None
+
+    def announce(self, seen: Lease, candidate: str) -> bool:
+        """See ``ports.LeaseStore``."""
+        values = {":ep": number(seen.epoch), ":ca": text(candidate)}
+        stored, _ = self.table.update(
+            "leases.announce", keys.lease_partition(seen.instance), "SET ca = :ca", "ep = :ep", values
+        )
+        return stored is not None
+
+    def take(self, seen: Lease | None, owner: str, version: str, instance: int = 0) -> Lease | None:
+        """See ``ports.LeaseStore``."""
+        epoch = (seen.epoch if seen else 0) + 1
+        values = {":next": number(epoch), ":ow": text(owner), ":ve": text(version), ":zero": number(0)}
+        condition = ABSENT
+        if seen is not None:
+            condition = "ep = :ep AND co = :co"
+            values |= {":ep": number(seen.epoch), ":co": number(seen.counter)}
+        change = "SET ep = :next, ow = :ow, ve = :ve, co = :zero REMOVE ca"
+        stored, standing = self.table.update("leases.take", keys.lease_partition(instance), change, condition, values)
+        lease = stored or standing
+        if lease is None:
+            return None
+        found = _read(lease)
+        # A try that was applied but reported as failed left our own name: then the lease is ours.
+        return found if (found.owner, found.epoch) == (owner, epoch) else None
+
+    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
+        """See ``ports.LeaseStore``."""
+        values = {":ep": number(lease.epoch), ":ow": text(lease.owner or ""), ":one": number(1)}
+        key, change = keys.lease_partition(lease.instance), "SET co = co + :one"
+        if mark:
+            change += ", ha = :ha, hs = :hs"
+            values |= {":ha": number(mark.until_ms), ":hs": text(",".join(map(str, sorted(mark.shards))))}
+        stored, _ = self.table.update("leases.renew", key, change, "ep = :ep AND ow = :ow", values)
+        if stored is None:
+            raise Fenced("leases.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
+        return _read(stored)
+
+    def release(self, lease: Lease) -> None:
+        """See ``ports.LeaseStore``."""
+        values = {":ep": number(lease.epoch)}
+        self.table.update("leases.release", keys.lease_partition(lease.instance), "REMOVE ow, ca", "ep = :ep", values)
+
+    def pace_since(self, pace: str, now_ms: int) -> int:
+        """See ``ports.LeaseStore``."""
+        known = self.table.get("leases.pace_since", keys.PACE)
+        if known and get_text(known, "pa") == pace:
+            return int(known["at"]["N"])
+        condition, names = "attribute_not_exists(pk) OR pa <> :pa", {"#at": "at"}
+        values = {":pa": text(pace), ":at": number(now_ms)}
+        change = "SET pa = :pa, #at = :at"
+        stored, standing = self.table.update("leases.pace_since", keys.PACE, change, condition, values, names)
+        return int((stored or standing or {})["at"]["N"])
+
+
+def _read(item: Item) -> Lease:
+    return Lease(
+        owner=get_text(item, "ow") or None,
+        epoch=int(item["ep"]["N"]),
+        counter=int(item["co"]["N"]),
+        version=get_text(item, "ve"),
+        candidate=get_text(item, "ca") or None,
+        instance=keys.parse_lease_partition(item["pk"]["S"]),
+        mark=Mark(get_number(item, "ha") or 0, frozenset(map(int, filter(None, get_text(item, "hs").split(","))))),
+    )

@@ -1,0 +1,83 @@
+"""The Control table itself: one item read as of now, one item changed on a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
+from tidewheel.adapters.aws.dynamodb.items import Item, text
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ABSENT = "attribute_not_exists(pk)"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlTable:
+    """One table for the four stores of this package.
+
+    Args:
+        client: DynamoDB.
+        name: Physical name.
+    """
+
+    client: DynamoDBClient
+    name: str
+
+    def get(self, operation: str, partition: str) -> Item | None:
+        """An item, as of now; None if there is none.
+
+        Args:
+            operation: What is tried, such as ``leases.lease``.
+            partition: The item's key.
+        """
+        with translated(operation, partition):
+            key = {"pk": text(partition)}
+            return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
+
+    def update(
+        self,
+        operation: str,
+        partition: str,
+        change: str,
+        condition: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> tuple[Item | None, Item | None]:
+        """Changes an item if it meets the condition.
+
+        Args:
+            operation: What is tried, such as ``leases.take``.
+            partition: The item's key.
+            change: The update expression.
+            condition: The condition expression.
+            values: The values of both expressions, by placeholder.
+            names: The attribute names of both expressions, by placeholder, or None.
+
+        Returns:
+            The item as written and None; or None and the item that did not meet the condition, if there is one.
+        """
+        extra: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+        with translated(operation, partition):
+            try:
+                answer = self.client.update_item(
+                    TableName=self.name,
+                    Key={"pk": text(partition)},
+                    UpdateExpression=change,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **extra,
+                )
+            except ClientError as error:
+                if code_of(error) != CONDITION_FAILED:
+                    raise
+                standing: Any = error.response.get("Item")
+                return None, standing
+        return answer["Attributes"], None

@@ -1,0 +1,126 @@
+"""Executions as items of the Executions table, and back. Short names: DynamoDB bills by the kilobyte."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tidewheel.adapters.aws.dynamodb.items import (
+    Item,
+    NewItem,
+    document,
+    get_number,
+    get_text,
+    item_key,
+    number,
+    optional_number,
+    optional_text,
+    reading,
+    text,
+    ttl,
+    without_nones,
+)
+from tidewheel.domain import keys
+from tidewheel.domain.executions.execution import Attempt, Execution
+from tidewheel.domain.executions.states import Result, State
+
+
+def execution_key(tenant: str, job: str, id: str) -> NewItem:
+    """Key of an execution's record."""
+    return item_key(keys.job_partition(tenant, job), id)
+
+
+def execution_item(execution: Execution) -> NewItem:
+    """An execution's record. That of a dead letter alone has the keys of the index that lists those."""
+    return without_nones(
+        {
+            **execution_key(execution.tenant, execution.job, execution.id),
+            "st": text(execution.state),
+            "due": number(execution.due_ms),
+            "gen": number(execution.generation),
+            "ver": number(execution.version),
+            "at": number(execution.attempt),
+            "ho": optional_text(execution.holder),
+            "lu": number(execution.lease_until_ms),
+            "cl": optional_number(execution.claimed_ms),
+            "sa": optional_number(execution.started_ms),
+            "fi": optional_number(execution.finished_ms),
+            "la": optional_number(execution.lateness_ms),
+            "o": optional_text(execution.output),
+            "r": optional_text(execution.reason),
+            "h": document([_attempt_row(attempt) for attempt in execution.attempts]) if execution.attempts else None,
+            "sp": number(execution.uncounted_attempts) if execution.uncounted_attempts else None,
+            "rd": optional_number(execution.redriven_ms),
+            "ca": optional_text(execution.cancel),
+            "ct": optional_number(execution.cancel_ms),
+            "cp": optional_text(execution.checkpoint),
+            "se": optional_number(execution.sent_ms),
+            "re": optional_number(execution.received_ms),
+            "dt": text(execution.tenant) if execution.failure_key else None,
+            "de": optional_text(execution.failure_key),
+            "ttl": ttl(execution.expires_ms()),
+        }
+    )
+
+
+def _attempt_row(attempt: Attempt) -> list[Any]:
+    """Its account; what is empty at the end is left out."""
+    account = [attempt.number, attempt.started_ms, attempt.finished_ms, attempt.result, attempt.status]
+    if attempt.reason or attempt.received_ms is not None:
+        account.append(attempt.reason)
+    if attempt.received_ms is not None:  # how long before its start: short numbers
+        sent = None if attempt.sent_ms is None else attempt.started_ms - attempt.sent_ms
+        account += [attempt.started_ms - attempt.received_ms, sent]
+    return account
+
+
+def _read_attempt(row: list[Any]) -> Attempt:
+    number_, started, finished, result, status, *rest = row
+    reason, received, sent = [*rest, *[None] * 3][:3]
+    return Attempt(
+        number_,
+        started,
+        finished,
+        Result(result),
+        status,
+        reason or "",
+        None if sent is None else started - sent,
+        None if received is None else started - received,
+    )
+
+
+def read_execution(item: Item) -> Execution:
+    """The inverse of ``execution_item``.
+
+    Raises:
+        Unreadable: Another version's record, or a damaged one.
+    """
+    return reading("execution", item, _read_execution)
+
+
+def _read_execution(item: Item) -> Execution:
+    return Execution(
+        tenant=keys.parse_job_partition(item["pk"]["S"])[0],
+        id=item["sk"]["S"],
+        state=State(item["st"]["S"]),
+        due_ms=int(item["due"]["N"]),
+        generation=int(item["gen"]["N"]),
+        version=int(item["ver"]["N"]),
+        attempt=int(item["at"]["N"]),
+        holder=get_text(item, "ho"),
+        lease_until_ms=int(item["lu"]["N"]),
+        claimed_ms=get_number(item, "cl"),
+        started_ms=get_number(item, "sa"),
+        finished_ms=get_number(item, "fi"),
+        lateness_ms=get_number(item, "la"),
+        output=get_text(item, "o"),
+        reason=get_text(item, "r"),
+        attempts=tuple(_read_attempt(row) for row in json.loads(get_text(item, "h", "[]"))),
+        uncounted_attempts=get_number(item, "sp") or 0,
+        redriven_ms=get_number(item, "rd"),
+        cancel=get_text(item, "ca"),
+        cancel_ms=get_number(item, "ct"),
+        checkpoint=get_text(item, "cp"),
+        sent_ms=get_number(item, "se"),
+        received_ms=get_number(item, "re"),
+    )

@@ -1,0 +1,111 @@
+"""Permits in DynamoDB: items of the Executions table, in a partition for each tenant that is no job's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
+from tidewheel.adapters.aws.dynamodb.calls import pages
+from tidewheel.adapters.aws.dynamodb.items import (
+    Item,
+    NewItem,
+    get_text,
+    item_key,
+    number,
+    optional_text,
+    reading,
+    text,
+    ttl,
+    without_nones,
+)
+from tidewheel.domain import keys
+from tidewheel.domain.fleet.permit import Permit, open_before_ms
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_OWN = "ho = :ho"
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoPermits:
+    """``ports.Permits`` on the Executions table: a unit for each write, and half of one for 4 KB that are read."""
+
+    client: DynamoDBClient
+    table: str
+
+    def all(self, tenant: str) -> Sequence[Permit]:
+        """See ``ports.Permits``."""
+        query: dict[str, Any] = {
+            "TableName": self.table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": text(keys.permit_partition(tenant))},
+        }
+        return [read_permit(item) for item in pages(self.client, "permits.all", **query)]
+
+    def take(self, permit: Permit, now_ms: int) -> bool:
+        """See ``ports.Permits``. A permit that was left has the lease 0, which is long over."""
+        condition = f"attribute_not_exists(pk) OR {_OWN} OR un < :un"
+        return self._put(
+            "permits.take", permit_item(permit), permit, condition, {":un": number(open_before_ms(now_ms))}
+        )
+
+    def hold(self, permit: Permit) -> bool:
+        """See ``ports.Permits``."""
+        return self._put("permits.hold", permit_item(permit), permit, _OWN)
+
+    def leave(self, permit: Permit) -> None:
+        """See ``ports.Permits``."""
+        self._put("permits.leave", permit_item(permit.left()), permit, _OWN)
+
+    def _put(
+        self, operation: str, item: Item, permit: Permit, condition: str, values: Mapping[str, Any] | None = None
+    ) -> bool:
+        with translated(operation, permit.tenant):
+            try:
+                self.client.put_item(
+                    TableName=self.table,
+                    Item=item,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues={":ho": text(permit.holder), **(values or {})},
+                )
+            except ClientError as error:
+                if code_of(error) != CONDITION_FAILED:
+                    raise
+                return False
+        return True
+
+
+def permit_key(tenant: str, permit: int) -> NewItem:
+    """The key of a permit."""
+    return item_key(keys.permit_partition(tenant), keys.permit_sort(permit))
+
+
+def permit_item(permit: Permit) -> NewItem:
+    """A permit as an item. One that was left is kept: a tenant has as many as its limit, and no more."""
+    return without_nones(
+        {
+            **permit_key(permit.tenant, permit.number),
+            "ho": optional_text(permit.holder),
+            "un": number(permit.until_ms),
+            "ttl": ttl(permit.expires_ms()) if permit.holder else None,
+        }
+    )
+
+
+def read_permit(item: Item) -> Permit:
+    """The inverse of ``permit_item``.
+
+    Raises:
+        Unreadable: Another version's row, or a damaged one.
+    """
+    return reading("permit", item, _read_permit)
+
+
+def _read_permit(item: Item) -> Permit:
+    tenant = keys.parse_permit_partition(item["pk"]["S"])
+    return Permit(tenant, keys.parse_permit_sort(item["sk"]["S"]), get_text(item, "ho"), int(item["un"]["N"]))

@@ -1,0 +1,111 @@
+"""Jobs in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tidewheel.adapters.memory.world import World
+from tidewheel.domain import keys
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.wheel.entries import Placed
+from tidewheel.ports import JobKey, Page
+
+
+class MemoryJobs:
+    """``ports.Jobs`` in memory. Plain reads are as fresh as consistent ones."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+        """See ``ports.Jobs``."""
+        world, key = self._world, (job.tenant, job.id)
+        with world.lock:
+            if key in world.generations:
+                return False
+            self._write(job)
+            world.place(placed)
+            if queued is not None:
+                world.executions[queued.tenant, queued.id] = queued
+        return True
+
+    def _write(self, job: Job) -> None:
+        key = (job.tenant, job.id)
+        self._world.jobs[key] = job
+        self._world.generations.setdefault(key, {})[job.generation] = Generation.of(job)
+
+    def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            if not self._stands(job, expected):
+                return False
+            self._write(job)
+            self._world.place(placed)
+        return True
+
+    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+        """See ``ports.Jobs``."""
+        key = (job.tenant, job.id)
+        with self._world.lock:
+            if not self._stands(job, expected):
+                return False
+            del self._world.jobs[key]
+            self._world.generations[key][last.number] = last
+        return True
+
+    def _stands(self, job: Job, expected: int) -> bool:
+        stored = self._world.jobs.get((job.tenant, job.id))
+        return stored is not None and stored.generation == expected
+
+    def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            slot = (queued.tenant, queued.job, key)
+            if key and slot in self._world.idempotency:
+                return self._world.idempotency[slot]
+            if key:
+                self._world.idempotency[slot] = queued.id
+            self._world.executions[queued.tenant, queued.id] = queued
+            self._world.place(placed)
+        return None
+
+    def requeue(self, placed: Placed, queued: Execution) -> bool:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            standing = self._world.executions.get((queued.tenant, queued.id))
+            if standing is None or standing.version != queued.version - 1:
+                return False
+            self._world.executions[queued.tenant, queued.id] = queued
+            self._world.place(placed)
+        return True
+
+    def get(self, tenant: str, id: str, *, consistent: bool = False) -> Job | None:  # noqa: ARG002 - always is
+        """See ``ports.Jobs``."""
+        return self._world.jobs.get((tenant, id))
+
+    def batch(self, wanted: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
+        """See ``ports.Jobs``."""
+        return {key: self._world.jobs[key] for key in wanted if key in self._world.jobs}
+
+    def generations(self, tenant: str, id: str, first: int) -> Mapping[int, Generation]:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            rows = self._world.generations.get((tenant, id), {})
+            return {number: row for number, row in sorted(rows.items()) if number >= first}
+
+    def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            ids = sorted(id for owner, id in self._world.jobs if owner == tenant and id > (after or ""))
+            return Page(
+                [self._world.jobs[tenant, id] for id in ids[:limit]], ids[limit - 1] if len(ids) > limit else None
+            )
+
+    def sweep(self, after: str | None, limit: int) -> Page[Job]:
+        """See ``ports.Jobs``."""
+        with self._world.lock:
+            left = sorted(key for key in self._world.jobs if keys.job_cursor(*key) > (after or ""))
+            found = [self._world.jobs[key] for key in left[:limit]]
+            return Page(found, keys.job_cursor(*left[limit - 1]) if len(left) > limit else None)

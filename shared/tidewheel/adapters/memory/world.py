@@ -1,0 +1,63 @@
+"""What the stores in memory share. One lock makes each write that spans several of them atomic."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.misfire import Missed
+from tidewheel.domain.executions.overlap import Lock
+from tidewheel.domain.fleet.circuit import Circuit
+from tidewheel.domain.fleet.permit import Permit
+from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.wheel.entries import Placed, encode
+from tidewheel.domain.wheel.levels import Slot
+from tidewheel.domain.wheel.quarantine import Quarantined
+from tidewheel.ports import Fenced, JobKey
+
+V = TypeVar("V", Execution, Lock, Circuit)
+
+
+@dataclass(slots=True)
+class World:
+    """The items of all stores, by kind."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    jobs: dict[JobKey, Job] = field(default_factory=dict)
+    generations: dict[JobKey, dict[int, Generation]] = field(default_factory=dict)
+    idempotency: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    executions: dict[tuple[str, str], Execution] = field(default_factory=dict)
+    missed: dict[tuple[str, str], Missed] = field(default_factory=dict)
+    locks: dict[JobKey, Lock] = field(default_factory=dict)
+    circuits: dict[tuple[str, str], Circuit] = field(default_factory=dict)
+    permits: dict[tuple[str, int], Permit] = field(default_factory=dict)
+    singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
+    quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)
+
+    def place(self, placed: Placed | None) -> None:
+        """Puts a single into its slot; nothing for None."""
+        if placed is not None:
+            self.singles[placed.slot][placed.key] = encode(placed.entry)
+
+    def swap(
+        self, rows: dict[tuple[str, str], V], key: tuple[str, str], new: V, expected: int | None, operation: str
+    ) -> V | None:
+        """Replaces the expected version of a row (None: if there is none), as the ports' ``swap`` do.
+
+        Returns:
+            None if it was written, else the row that is stored.
+        """
+        with self.lock:
+            standing = rows.get(key)
+            if standing == new:
+                return None
+            if standing is None and expected is not None:
+                raise Fenced(operation, key[1], "the row is gone")
+            if standing is not None and standing.version != expected:
+                return standing
+            rows[key] = new
+        return None

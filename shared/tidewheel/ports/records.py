@@ -1,0 +1,156 @@
+"""The records of jobs and executions, and the overlap locks beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.misfire import Missed
+from tidewheel.domain.executions.overlap import Lock
+from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.wheel.entries import Placed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list.
+
+    Args:
+        items: At most as many as asked for.
+        cursor: The id after which to go on, or None at the end. A last page may be empty.
+        unreadable: What of this part could not be read; the rest is in ``items``.
+    """
+
+    items: Sequence[T]
+    cursor: str | None = None
+    unreadable: Sequence[Unreadable] = ()
+
+
+JobKey = tuple[str, str]
+"""Tenant and job id."""
+ExecutionKey = tuple[str, str]
+"""Tenant and execution id."""
+
+
+class Jobs(Protocol):
+    """Jobs and their generation rows. Each write is one transaction: all of it is stored, or nothing."""
+
+    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+        """Stores a new job, its first generation row, its wheel entry and its queued execution.
+
+        Returns:
+            False, with nothing written, if the id is (or once was) taken.
+        """
+
+    def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
+        """Stores the next generation of a job, its generation row and its wheel entry.
+
+        Returns:
+            False, with nothing written, unless the stored generation is ``expected``.
+        """
+
+    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+        """Removes a job's record and stores the generation row that ends its history.
+
+        Returns:
+            False, with nothing written, unless the stored generation is ``expected``.
+        """
+
+    def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
+        """Stores a queued execution with its wheel entry, under an idempotency key unless that is empty.
+
+        Returns:
+            None if it was stored; else, with nothing written, the id of the execution that the same key created before.
+        """
+
+    def requeue(self, placed: Placed, queued: Execution) -> bool:
+        """Stores an execution that is to run again, with its wheel entry.
+
+        Returns:
+            False, with nothing written, unless the stored version is one below ``queued.version``.
+        """
+
+    def get(self, tenant: str, id: str, *, consistent: bool = False) -> Job | None:
+        """One job, or None. Strongly consistent if asked for; else it may be some seconds old."""
+
+    def batch(self, wanted: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
+        """Many jobs, each possibly some seconds old; those that do not exist are left out."""
+
+    def generations(self, tenant: str, id: str, first: int) -> Mapping[int, Generation]:
+        """Generation rows from ``first`` on, by number, strongly consistent."""
+
+    def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:
+        """A tenant's jobs with ids above ``after``, by id, possibly some seconds old."""
+
+    def sweep(self, after: str | None, limit: int) -> Page[Job]:
+        """A page of the jobs of all tenants, possibly some seconds old; what exists throughout the sweep comes once.
+
+        Args:
+            after: The last page's cursor, or None to begin.
+            limit: How many at most.
+        """
+
+
+class Executions(Protocol):
+    """The records that decide what ran."""
+
+    def get(self, tenant: str, id: str) -> Execution | None:
+        """One execution, strongly consistent, or None."""
+
+    def present(self, wanted: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
+        """Which of many executions have a record, readable or not; a record of the last seconds may be overlooked."""
+
+    def swap(self, new: Execution, expected: int | None) -> Execution | None:
+        """Writes ``new`` if the stored version is ``expected`` (None: if there is no record).
+
+        Repeating a write that was applied, though it was reported as failed, succeeds.
+
+        Returns:
+            None if it was written, else the record that is stored.
+
+        Raises:
+            Fenced: No record is stored although one was expected.
+        """
+
+    def account(self, row: Missed) -> None:
+        """Stores a ledger row; one of the same job and range is overwritten."""
+
+    def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
+        """A job's executions and ledger rows with ids below ``before``, newest nominal time first."""
+
+    def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:
+        """A tenant's dead letters, those that ended last first; the list may lag by some seconds.
+
+        Args:
+            tenant: Whose.
+            limit: How many at most.
+            before: The last page's cursor, which is the ``failure_key`` of its last item, or None to begin.
+        """
+
+    def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
+        """A job's ledger rows whose ranges hold any instant (ms) of [from, until]."""
+
+
+class Locks(Protocol):
+    """Overlap locks: one for each job whose runs may not overlap."""
+
+    def get(self, tenant: str, job: str) -> Lock | None:
+        """A job's lock, strongly consistent; None if nobody took it lately."""
+
+    def swap(self, new: Lock) -> Lock | None:
+        """Writes ``new`` if the stored version is one below its own (0: if none is stored).
+
+        Repeating a write that was applied, though it was reported as failed, succeeds.
+
+        Returns:
+            None if it was written, else the lock that is stored.
+
+        Raises:
+            Fenced: No lock is stored although one was expected.
+        """
