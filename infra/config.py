@@ -10,6 +10,7 @@ from enum import StrEnum
 from ipaddress import ip_network
 
 from tidewheel import names, settings
+from tidewheel.wire.targets import MODELS
 
 ReadContext = Callable[[str], object]
 """Answers the value of a context key, or None."""
@@ -43,8 +44,6 @@ _POOL = re.compile(names.POOL_PATTERN, re.ASCII)
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 _FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
-_CLUSTER = re.compile(r"arn:[a-z-]+:rds:[a-z0-9-]+:\d{12}:cluster:[A-Za-z][A-Za-z0-9-]{0,62}", re.ASCII)
-_FUNCTION_PATTERN = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+")
 
 
 class Target(StrEnum):
@@ -64,14 +63,17 @@ class ContextError(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """The answers to every question that the app asks of the person who deploys it."""
+    """The answers to every question that the app asks of the person who deploys it.
+
+    ``listed`` holds, by context key, the ARNs that are given for the kinds of target which ask for them.
+    """
 
     target: Target
     deployment: str
     shards: int
     schedulers: int
     authorizer_arn: str | None
-    target_functions: tuple[str, ...]
+    listed: Mapping[str, tuple[str, ...]]
     economy: bool = False
     containers: bool = False
     scheduler_memory: int = SCHEDULER_MEMORY_MB
@@ -80,7 +82,6 @@ class Config:
     tenant_concurrency: str = "{}"
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
-    sql_clusters: tuple[str, ...] = ()
     fargate: bool = False
     fargate_tasks: tuple[int, int] = FARGATE_TASKS
     fargate_vpc: str | None = None
@@ -124,13 +125,12 @@ class Config:
             shards=_number(read, "shards", ECONOMY_SHARDS if economy else DEFAULT_SHARDS[target]),
             schedulers=_number(read, "schedulers", 1 if economy else DEFAULT_SCHEDULERS),
             authorizer_arn=_matching(read, "authorizer_arn", _FUNCTION, "the ARN of a Lambda function"),
-            target_functions=_all_matching(read, "target_functions", _FUNCTION_PATTERN, "ARNs of Lambda functions"),
+            listed=_listed_targets(read),
             economy=economy,
             containers=_flag(read, "containers"),
             allowed_networks=_networks(read, LOCAL_NETWORKS if target is Target.LOCAL else "none"),
             scheduler_memory=_number(read, "scheduler_memory", ECONOMY_MEMORY_MB if economy else SCHEDULER_MEMORY_MB),
             pools=_pools(read),
-            sql_clusters=_all_matching(read, "sql_clusters", _CLUSTER, "ARNs of Aurora clusters"),
             fargate=_flag(read, "fargate"),
             fargate_tasks=_tasks(read),
             fargate_vpc=_matching(read, "fargate_vpc", _VPC, "the id of a VPC, as in vpc-0123456789abcdef0"),
@@ -228,6 +228,12 @@ def _all_matching(read: ReadContext, key: str, pattern: re.Pattern[str], noun: s
         if not pattern.fullmatch(part):
             raise ContextError(key, f"must be {noun}, not {part!r}")
     return parts
+
+
+def _listed_targets(read: ReadContext) -> dict[str, tuple[str, ...]]:
+    """What jobs may call, where a kind of target has it listed."""
+    lists = [model.LISTED for model in MODELS.values() if model.LISTED]
+    return {one.key: _all_matching(read, one.key, re.compile(one.pattern, re.ASCII), one.noun) for one in lists}
 
 
 def _tasks(read: ReadContext) -> tuple[int, int]:

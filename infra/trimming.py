@@ -5,10 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-AWS_SERVICES = frozenset(
-    {"dynamodb", "events", "lambda", "rds-data", "s3", "secretsmanager", "sns", "sqs", "stepfunctions", "sts"}
-)
-"""The services whose descriptions the functions ship; botocore brings some four hundred of them."""
+from tidewheel.wire.targets import MODELS
+
+OWN_SERVICES = frozenset({"dynamodb", "lambda", "s3", "secretsmanager", "sqs", "sts"})
+"""What Tidewheel itself calls, as boto3 names it."""
+
+AWS_SERVICES = OWN_SERVICES.union(*(model.SERVICES for model in MODELS.values()))
+"""The services whose descriptions the functions ship: Tidewheel's own, and those that the kinds of target declare;
+botocore brings some four hundred."""
 
 JUNK_FOLDERS = frozenset({"__pycache__", "tests", "examples"})
 INSTALLER_FILES = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})

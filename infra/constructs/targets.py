@@ -1,27 +1,20 @@
-"""What a pool's workers may call for jobs.
+"""What a pool's workers may call for jobs: the rights that the kinds of target declare.
 
 Jobs are defined after the deployment, so this is agreed by name: ``<deployment>-target-*``, in the deployment's own
-account and region. Databases have no such names; they are listed when it is deployed.
+account and region. What has no such names is listed when Tidewheel is deployed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from aws_cdk import ArnFormat
 
 from infra.constructs.arns import Arns
 from tidewheel.names import Function
+from tidewheel.wire.targets import MODELS
 
 ROLE = "target-*"
-
-_BY_NAME = "Jobs are defined after the deployment: what they may call is agreed by name."
-_BY_RDS = "What RDS manages or its query editor made has these names; which clusters it opens is a list."
-_SECRETS = ("rds-db-credentials/*", "rds!cluster-*")
-
-Right = tuple[list[str], list[str]]
-"""Actions, and the ARNs that they are allowed on."""
 
 
 class Grantee(Protocol):
@@ -32,40 +25,25 @@ class Grantee(Protocol):
 
 
 def allow_targets(grantee: Grantee, arns: Arns) -> None:
-    """Allows every kind of target that AWS has a say in."""
-    for reason, rights in ((_BY_NAME, [*_functions(arns), *_named(arns)]), (_BY_RDS, list(_databases(arns)))):
-        for actions, resources in rights:
-            grantee.allow(actions, *resources)
+    """Allows every kind of target what its model declares; and, on the local cloud, the sample function."""
+    for model in MODELS.values():
+        listed = arns.config.listed.get(model.LISTED.key, ()) if model.LISTED else ()
+        if model.LISTED and model.LISTED.required and not listed:
+            continue
+        for right in model.RIGHTS:
+            service = right.actions[0].partition(":")[0]
+            resources = [_arn(arns, service, resource) for resource in right.granted(listed)]
+            grantee.allow(list(right.actions), *resources)
             for resource in resources:
                 if "*" in resource:
-                    grantee.acknowledge_pattern(resource, reason)
-
-
-def _functions(arns: Arns) -> Iterator[Right]:
-    named = list(arns.config.target_functions) or [arns.function(ROLE)]
+                    grantee.acknowledge_pattern(resource, right.reason)
     if arns.config.local:
-        named.append(arns.function(Function.ECHO))
-    yield ["lambda:InvokeFunction"], named
+        grantee.allow(["lambda:InvokeFunction"], arns.function(Function.ECHO))
 
 
-def _named(arns: Arns) -> Iterator[Right]:
-    yield ["sqs:GetQueueUrl", "sqs:SendMessage"], [_arn(arns, "sqs")]
-    yield ["sns:Publish"], [_arn(arns, "sns")]
-    yield ["events:PutEvents"], [_arn(arns, "events", "event-bus", ArnFormat.SLASH_RESOURCE_NAME)]
-    yield ["states:StartExecution"], [_arn(arns, "states", "stateMachine", ArnFormat.COLON_RESOURCE_NAME)]
-    runs = _arn(arns, "states", "execution", ArnFormat.COLON_RESOURCE_NAME)
-    yield ["states:DescribeExecution", "states:StopExecution"], [runs]
-
-
-def _arn(arns: Arns, service: str, resource: str = "", form: ArnFormat = ArnFormat.NO_RESOURCE_NAME) -> str:
-    name = arns.config.physical(ROLE)
-    if form is ArnFormat.NO_RESOURCE_NAME:
-        return arns.stack.format_arn(service=service, resource=name, arn_format=form)
-    return arns.stack.format_arn(service=service, resource=resource, resource_name=name, arn_format=form)
-
-
-def _databases(arns: Arns) -> Iterator[Right]:
-    """The Data API reads the secret that a job names with the rights of whoever asks it."""
-    if arns.config.sql_clusters:
-        yield ["rds-data:ExecuteStatement"], list(arns.config.sql_clusters)
-        yield ["secretsmanager:GetSecretValue"], [arns.secret(pattern) for pattern in _SECRETS]
+def _arn(arns: Arns, service: str, resource: str) -> str:
+    """The ARN, given it, or what follows the account in it."""
+    if resource.startswith("arn:"):
+        return resource
+    named = resource.format(target=arns.config.physical(ROLE))
+    return arns.stack.format_arn(service=service, resource=named, arn_format=ArnFormat.NO_RESOURCE_NAME)

@@ -15,6 +15,7 @@ from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
+from tidewheel.wire.targets import circuit_key
 
 PLAIN = (2, 0, 0)
 """Claim and finish."""
@@ -33,7 +34,7 @@ def starts(billing: BilledWorker, cap: int | None = None) -> None:
     backend, clock, telemetry = billing.backend, billing.clock, billing.telemetry
     breaker = CircuitBreaker(backend.circuits, clock, telemetry, Tolerance(failures=2))
     limiter = ConcurrencyLimiter(backend.permits, clock, telemetry, {} if cap is None else {TENANT: cap})
-    billing.starts(AdmissionControl(breaker, limiter))
+    billing.starts(AdmissionControl(breaker, limiter, circuit_key))
 
 
 @pytest.mark.ministack

@@ -20,6 +20,7 @@ from infra.assets import (
 from infra.trimming import AWS_SERVICES, trim
 from tests.support.calls import surroundings
 from tidewheel.names import Function
+from tidewheel.wire.targets import MODELS
 from tidewheel.wiring.callers import found
 
 FILES = {
@@ -281,14 +282,19 @@ def test_what_uv_complains_about_is_told_in_one_line(tmp_path):
         run(["pip", "install"])
 
 
-def test_every_service_that_a_target_needs_is_shipped(monkeypatch):
-    asked = set()
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_target_kind_declares_the_services_that_it_makes_clients_of(kind, monkeypatch):
+    asked, made_when_called = set(), {"lambda": {"lambda"}}
 
     def client(service, config):
         asked.add(service)
 
     monkeypatch.setattr(boto3, "client", client)
-    for make in found().values():
-        caller = make(surroundings())
-        getattr(caller, "close", int)()
-    assert {"sqs", "sns", "events", "stepfunctions", "rds-data"} <= asked <= AWS_SERVICES
+    caller = found()[kind](surroundings())
+    getattr(caller, "close", int)()
+    assert asked == MODELS[kind].SERVICES - made_when_called.get(kind, set())
+
+
+def test_what_the_functions_ship_of_boto3_is_what_is_used():
+    wanted = {"dynamodb", "lambda", "s3", "secretsmanager", "sqs", "sts"}
+    assert wanted | {"sns", "events", "stepfunctions", "rds-data"} == AWS_SERVICES

@@ -7,6 +7,8 @@ from infra.config import Config, ContextError, Target
 
 AUTHORIZER = "arn:aws:lambda:us-east-1:111122223333:function:authorizer"
 
+NOTHING_LISTED = {"target_functions": (), "sql_clusters": ()}
+
 
 def _read(**context):
     return Config.from_context(context.get)
@@ -14,14 +16,16 @@ def _read(**context):
 
 def test_defaults_of_an_account():
     config = _read(authorizer_arn=AUTHORIZER)
-    assert config == Config(Target.AWS, "tidewheel", 16, 2, AUTHORIZER, ())
+    assert config == Config(Target.AWS, "tidewheel", 16, 2, AUTHORIZER, NOTHING_LISTED)
     assert not config.local
     assert config.allowed_networks == "none"
 
 
 def test_defaults_of_a_laptop():
     config = _read(target="local")
-    assert config == Config(Target.LOCAL, "tidewheel", 4, 2, None, (), allowed_networks="127.0.0.0/8,::1/128")
+    assert config == Config(
+        Target.LOCAL, "tidewheel", 4, 2, None, NOTHING_LISTED, allowed_networks="127.0.0.0/8,::1/128"
+    )
     assert config.local
 
 
@@ -34,7 +38,9 @@ def test_functions_in_containers():
 
 def test_defaults_of_an_economy():
     config = _read(authorizer_arn=AUTHORIZER, economy="true")
-    assert config == Config(Target.AWS, "tidewheel", 2, 1, AUTHORIZER, (), economy=True, scheduler_memory=512)
+    assert config == Config(
+        Target.AWS, "tidewheel", 2, 1, AUTHORIZER, NOTHING_LISTED, economy=True, scheduler_memory=512
+    )
     assert (config.pace, _read(target="local", economy=False).pace) == ("economy", "loop")
     assert _read(target="local", economy=True, shards="16").shards == 16
 
@@ -44,7 +50,7 @@ def test_everything_can_be_given():
     config = _read(target="local", deployment="team-a", shards="32", target_functions=targets)
     assert config.physical("jobs") == "team-a-jobs"
     assert config.shards == 32
-    assert config.target_functions == tuple(targets.split(", "))
+    assert config.listed["target_functions"] == tuple(targets.split(", "))
     assert config == _read(target="local", deployment="team-a", shards=32, target_functions=targets.split(", "))
 
 

@@ -25,6 +25,7 @@ from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.ports import Call, Circuits, Clock, Executions, Telemetry
+from tidewheel.wire.targets import circuit_key
 
 TENANT = "acme"
 TOLERANCE = Tolerance()
@@ -61,4 +62,4 @@ def an_admission(
     """The admission of a worker where nobody has a limit."""
     world = World()
     breaker = CircuitBreaker(circuits or MemoryCircuits(world), clock, telemetry, tolerance)
-    return AdmissionControl(breaker, ConcurrencyLimiter(MemoryPermits(world), clock, telemetry, {}))
+    return AdmissionControl(breaker, ConcurrencyLimiter(MemoryPermits(world), clock, telemetry, {}), circuit_key)

@@ -49,6 +49,7 @@ from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, Clock, Locks, Received
 from tidewheel.wire.message import load
+from tidewheel.wire.targets import circuit_key
 from tidewheel.wiring.ends import end_handler
 
 START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
@@ -190,6 +191,7 @@ class MemoryStack:
         return AdmissionControl(
             CircuitBreaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
             ConcurrencyLimiter(MemoryPermits(self.world), self.clock, self.telemetry, self.limiter),
+            circuit_key,
         )
 
     @property

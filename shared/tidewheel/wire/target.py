@@ -1,9 +1,10 @@
-"""What the kinds of target on the wire have in common: their base, and checks of URLs and headers."""
+"""What the kinds of target on the wire have in common: their base, what they declare, checks of URLs and headers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -31,13 +32,82 @@ class SecretValue(Model):
     prefix: Annotated[str, Field(max_length=256, description="What stands before it, such as `Bearer `.")] = ""
 
 
+BY_NAME = "Jobs are defined after the deployment: what they may call is agreed by name."
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list of ARNs, given when Tidewheel is deployed, of what targets of a kind may call.
+
+    Args:
+        key: The key of the CDK context that holds it.
+        pattern: What each ARN must match as a whole, as a regular expression.
+        noun: What the ARNs are, for people.
+        required: Whether the kind is allowed nothing unless something is listed.
+    """
+
+    key: str
+    pattern: str
+    noun: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What IAM must allow a worker so that it can call targets of a kind.
+
+    Args:
+        actions: IAM actions of one service, such as ``sqs:SendMessage``.
+        resources: What follows ``arn:<partition>:<service>:<region>:<account>:`` in the ARNs that they are allowed on.
+            ``{target}`` stands for ``<deployment>-target-*``, the names that are agreed for what jobs call.
+        listed: Whether the ARNs that are listed for the kind take the place of these, if any are.
+        reason: Why a pattern among the resources is as narrow as it can be, for the report of cdk-nag.
+    """
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] = ()
+    listed: bool = False
+    reason: str = BY_NAME
+
+    def granted(self, listed: Sequence[str]) -> Sequence[str]:
+        """The resources, given the ARNs that are listed for the kind."""
+        return listed if self.listed and listed else self.resources
+
+
 class TargetModel(Model):
-    """The base of the models in ``wire.targets``: ``kind`` tells them apart, as a ``Literal`` of one text."""
+    """The base of the models in ``wire.targets``: ``kind`` tells them apart, as a ``Literal`` of one text.
+
+    The class variables declare what others have to know of the kind, so that nobody else lists the kinds.
+    """
 
     LONG_RUNNING: ClassVar[bool] = False
     """Whether only long-running workers can call it: those of any pool but ``lambda``."""
 
+    PARTY: ClassVar[str] = ""
+    """The field that names whom it calls. Calls of one party share a circuit; empty: it calls nobody, and has none."""
+
+    SERVICES: ClassVar[frozenset[str]] = frozenset()
+    """The AWS services, as boto3 names them, that its adapter makes clients of; the functions ship those alone."""
+
+    RIGHTS: ClassVar[tuple[Right, ...]] = ()
+    """What every worker is allowed for its sake."""
+
+    LISTED: ClassVar[Listed | None] = None
+    """The list of what it may call, if whoever deploys Tidewheel can give one."""
+
     kind: str
+
+    @classmethod
+    def party(cls, spec: Mapping[str, Any]) -> str:
+        """Whose failures count together with those of this target; empty if no failure of it counts.
+
+        It is asked for before each attempt, so it reads the stored spec as it is and validates nothing.
+
+        Args:
+            spec: A target of this kind in its JSON form.
+        """
+        named = spec.get(cls.PARTY)
+        return named if isinstance(named, str) else ""
 
     def summary(self) -> str:
         """The target in a few words, for lists."""

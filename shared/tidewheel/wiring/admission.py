@@ -13,6 +13,7 @@ from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.ports import Clock, Telemetry
 from tidewheel.settings import WorkerSettings
+from tidewheel.wire.targets import circuit_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,4 +25,4 @@ def admission(client: DynamoDBClient, settings: WorkerSettings, clock: Clock, te
     tolerance = Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS)
     breaker = CircuitBreaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
     limiter = ConcurrencyLimiter(DynamoPermits(client, table), clock, telemetry, settings.tenant_concurrency)
-    return AdmissionControl(breaker, limiter)
+    return AdmissionControl(breaker, limiter, circuit_key)

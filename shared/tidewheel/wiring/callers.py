@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 
 from tidewheel.adapters import targets
 from tidewheel.adapters.aws import targets as aws_targets
 from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.discovery import modules_of
 from tidewheel.ports import Caller
 
 Make = Callable[[Surroundings], Caller]
@@ -20,8 +19,7 @@ def found() -> Mapping[str, Make]:
     """How callers are made, by kind."""
     makers: dict[str, Make] = {}
     for package in (targets, aws_targets):
-        for one in pkgutil.iter_modules(package.__path__):
-            module = import_module(f"{package.__name__}.{one.name}")
+        for module in modules_of(package.__name__):
             kind = getattr(module, "KIND", None)  # helpers have none
             if kind in makers:
                 raise TypeError(f"two adapters are of the kind {kind}")

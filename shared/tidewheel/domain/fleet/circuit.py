@@ -6,53 +6,20 @@ half-open when that time is over, and exactly one, the probe, calls. How the pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.recheck import recheck_ms
 from tidewheel.domain.ids import stable_hash
-from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import CIRCUIT_SPREAD_MS, MINUTE_MS, RETENTION_MS, TAKEOVER_GRACE_MS
 
-_NAMED_BY: Mapping[str, str] = {
-    "http": "url",
-    "lambda": "function",
-    "sqs": "queue",
-    "sns": "topic",
-    "eventbridge": "bus",
-    "stepfunctions": "machine",
-    "sql": "cluster",
-}
-"""The field of each kind's spec that says whom it calls. A kind that is not here has no circuit: ``python`` and
-``command`` call nobody."""
-_PORTS = {"http": 80, "https": 443}
 _LONGEST_LOOK_MS = MINUTE_MS
 _SAYS_NOTHING = frozenset({Stop.CANCELLED, Stop.DRAINED, Stop.LOST})
 _THE_CALLERS_FAULT, _ITS_OWN_FAULT = range(400, 500), range(500, 600)
 """Classes of HTTP statuses (RFC 9110, 15)."""
-
-
-def circuit_key(target: Target) -> str:
-    """Whose failures count together: ``http:host:port``, ``lambda:function``, ...; empty if there is no such party."""
-    named = target.spec.get(_NAMED_BY.get(target.kind, ""))
-    if not isinstance(named, str):
-        return ""
-    party = _host(named) if target.kind == "http" else named
-    return f"{target.kind}:{party}" if party else ""
-
-
-def _host(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme)
-    except ValueError:
-        return ""
-    return f"{parts.hostname}:{port}" if parts.hostname and port else ""
 
 
 class Sign(StrEnum):

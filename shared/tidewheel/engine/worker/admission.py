@@ -5,15 +5,16 @@ Whether it is admitted, or has to wait, is decided in ``domain/executions/admiss
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Stop
-from tidewheel.domain.fleet.circuit import Circuit, circuit_key, sign
+from tidewheel.domain.fleet.circuit import Circuit, sign
 from tidewheel.domain.fleet.permit import Permit
-from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.jobs.job import Job, Target
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 
@@ -25,10 +26,12 @@ class AdmissionControl:
     Args:
         breaker: The circuits.
         limiter: The tenants' permits.
+        circuit_key: The key of a target's circuit; empty if it has none.
     """
 
     breaker: CircuitBreaker
     limiter: ConcurrencyLimiter
+    circuit_key: Callable[[Target], str] = field(repr=False)
 
     def open(self, tenant: str, claim: str) -> Admission:
         """What an execution will have while it runs: nothing yet.
@@ -76,7 +79,7 @@ class Admission:
             PortError: It could not be read.
         """
         breaker = self.control.breaker
-        self.circuit_key = circuit_key(job.definition.target) if breaker.watches else ""
+        self.circuit_key = self.control.circuit_key(job.definition.target) if breaker.watches else ""
         return breaker.circuit(self.tenant, self.circuit_key) if self.circuit_key else None
 
     def take_permit(self, until_ms: int) -> Permit | None:

@@ -1,33 +1,35 @@
-"""What an attempt calls, on the wire; the JSON form is also what a job's record keeps as its target's spec.
+"""What an attempt calls, on the wire. The JSON form of a model is also the spec that a job's record keeps.
 
-Each module here is one kind: a ``TargetModel`` whose ``kind`` is a ``Literal``. A module is all that a new one needs.
+Each module here is one kind: a ``TargetModel`` whose ``kind`` is a ``Literal``. Its model and its adapter (a module in
+``adapters/targets`` or ``adapters/aws/targets``) are all that a new kind needs: the model also declares what the
+circuit breaker and the deployment have to know of it (see ``TargetModel``).
 """
 
 from __future__ import annotations
 
-import pkgutil
-from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Union, get_args
 
 from pydantic import Field
 
+from tidewheel.domain.discovery import classes_of, modules_of
+from tidewheel.domain.jobs.job import Target
 from tidewheel.wire.target import TargetModel
 
 
-def _of(module: ModuleType) -> type[TargetModel]:
-    own = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, TargetModel) and value.__module__ == module.__name__
-    ]
-    (model,) = [value for value in own if get_args(value.model_fields["kind"].annotation)]
+def _kind_of(model: type[TargetModel]) -> str:
+    """The text of its ``Literal``; empty for a part of a model, which has none."""
+    return str(*get_args(model.model_fields["kind"].annotation))
+
+
+def _model_of(module: ModuleType) -> type[TargetModel]:
+    (model,) = [found for found in classes_of(module, TargetModel) if _kind_of(found)]
     return model
 
 
-_FOUND = [_of(import_module(f"{__name__}.{found.name}")) for found in pkgutil.iter_modules(__path__)]
+_FOUND = [_model_of(module) for module in modules_of(__name__)]
 
-MODELS = {get_args(model.model_fields["kind"].annotation)[0]: model for model in _FOUND}
+MODELS = {_kind_of(model): model for model in _FOUND}
 """The models by kind."""
 
 if len(MODELS) < len(_FOUND):
@@ -38,3 +40,14 @@ if TYPE_CHECKING:
 else:
     TargetBody = Annotated[Union[tuple(_FOUND)], Field(discriminator="kind")]  # noqa: UP007 - the parts are found
     """One of the targets, told apart by ``kind``."""
+
+
+def circuit_key(target: Target) -> str:
+    """The key of a target's circuit: ``<kind>:<party>``, as in ``http:example.com:443``.
+
+    Targets with one key share a circuit. Empty if the target has none: it calls no party, or is of a kind that this
+    release does not know.
+    """
+    model = MODELS.get(target.kind)
+    party = model.party(target.spec) if model else ""
+    return f"{target.kind}:{party}" if party else ""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import TargetModel, check_secrets
+from tidewheel.wire.target import Listed, Right, TargetModel, check_secrets
 
 _NAME = r"[A-Za-z0-9_-]{1,64}"
 _LAMBDA = re.compile(
@@ -30,6 +30,13 @@ class LambdaTarget(TargetModel):
 
     Any value within the payload may be `{"secret": "<name>"}` with `key` and `prefix` if need be.
     """
+
+    PARTY = "function"
+    SERVICES = frozenset({"lambda"})
+    RIGHTS = (Right(("lambda:InvokeFunction",), ("function:{target}",), listed=True),)
+    LISTED = Listed(
+        "target_functions", r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+", "ARNs of Lambda functions"
+    )
 
     kind: Literal["lambda"]
     function: Annotated[str, Field(max_length=256, examples=["my-function"]), AfterValidator(_check_function)]

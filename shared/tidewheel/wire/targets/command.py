@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
@@ -75,7 +75,7 @@ class CommandTarget(TargetModel):
     Its exit status says how it went: 0 is a success. What it prints is the run's log.
     """
 
-    LONG_RUNNING: ClassVar[bool] = True
+    LONG_RUNNING = True
 
     kind: Literal["command"]
     shell: bool = False

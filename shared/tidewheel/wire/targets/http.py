@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -18,6 +20,18 @@ from tidewheel.wire.target import (
     check_url,
 )
 
+_PORTS = {"http": 80, "https": 443}
+
+
+def _host(url: str) -> str:
+    """``host:port`` of a URL; empty for a text that is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}" if parts.hostname and port else ""
+
 
 class HttpTarget(TargetModel):
     """An HTTP request.
@@ -25,6 +39,8 @@ class HttpTarget(TargetModel):
     A string body is sent as it is, any other as JSON; null or none sends no body. The value of a header, and
     any value within the body, may be `{"secret": "<name>"}` with `key` and `prefix` if need be.
     """
+
+    PARTY = "url"
 
     kind: Literal["http"]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] = "POST"
@@ -44,6 +60,11 @@ class HttpTarget(TargetModel):
             description="How many redirects are followed. Credentials never follow to another origin.",
         ),
     ] = 0
+
+    @classmethod
+    def party(cls, spec: Mapping[str, Any]) -> str:
+        """The URL's host and port: whatever is behind them fails together."""
+        return _host(super().party(spec))
 
     def summary(self) -> str:
         """Method and URL."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -29,7 +29,7 @@ def _check_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
 class PythonTarget(TargetModel):
     """A function that a worker has imported, registered by `tidewheel.tasks.task`, called with keyword arguments."""
 
-    LONG_RUNNING: ClassVar[bool] = True  # Lambda's workers have only what was deployed, and import no tasks
+    LONG_RUNNING = True  # Lambda's workers have only what was deployed, and import no tasks
 
     kind: Literal["python"]
     function: Annotated[str, Field(max_length=128, examples=["reports.daily"]), AfterValidator(_check_function)]

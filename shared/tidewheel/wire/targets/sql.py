@@ -10,12 +10,16 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tidewheel.wire.arns import arn_of
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import TargetModel
+from tidewheel.wire.target import Listed, Right, TargetModel
 
 MAX_SQL = 65_536
 """Amazon RDS Data Service API, ExecuteStatement."""
 _CLUSTER = "arn:aws:rds:eu-west-1:111122223333:cluster:orders"
 _SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:rds-db-credentials/orders-AbCdEf"  # noqa: S105 - its name
+_SECRETS = ("secret:rds-db-credentials/*", "secret:rds!cluster-*")
+"""The names of the secrets that RDS manages, or that its query editor made. The Data API reads the secret that a job
+names with the rights of whoever calls it."""
+_BY_RDS = "What RDS manages or its query editor made has these names; which clusters it opens is a list."
 _cluster = arn_of("rds", r"cluster:[A-Za-z][A-Za-z0-9-]{0,62}", "an Aurora cluster", _CLUSTER)
 _secret = arn_of("secretsmanager", r"secret:[A-Za-z0-9/_+=.@!-]{1,519}", "a secret in Secrets Manager", _SECRET)
 _NAME = re.compile(r"(?!tidewheel_)[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
@@ -55,6 +59,19 @@ class SqlTarget(TargetModel):
 
     A statement may mention `:tidewheel_execution`, `:tidewheel_token` and `:tidewheel_nominal_ms` without more.
     """
+
+    PARTY = "cluster"
+    SERVICES = frozenset({"rds-data"})
+    RIGHTS = (
+        Right(("rds-data:ExecuteStatement",), listed=True),
+        Right(("secretsmanager:GetSecretValue",), _SECRETS, reason=_BY_RDS),
+    )
+    LISTED = Listed(
+        "sql_clusters",
+        r"arn:[a-z-]+:rds:[a-z0-9-]+:\d{12}:cluster:[A-Za-z][A-Za-z0-9-]{0,62}",
+        "ARNs of Aurora clusters",
+        required=True,
+    )
 
     kind: Literal["sql"]
     cluster: Annotated[str, Field(examples=[_CLUSTER]), AfterValidator(_cluster)]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import check_queue
 from tidewheel.wire.payload import Attributes, Group, MessageBody
-from tidewheel.wire.target import TargetModel
+from tidewheel.wire.target import Right, TargetModel
 
 
 class SqsTarget(TargetModel):
@@ -16,6 +16,10 @@ class SqsTarget(TargetModel):
 
     The queue is named by its name, ARN or URL. A string body is sent as it is, any other as JSON.
     """
+
+    PARTY = "queue"
+    SERVICES = frozenset({"sqs"})
+    RIGHTS = (Right(("sqs:GetQueueUrl", "sqs:SendMessage"), ("{target}",)),)
 
     kind: Literal["sqs"]
     queue: Annotated[str, Field(max_length=256, examples=["tidewheel-target-orders"]), AfterValidator(check_queue)]

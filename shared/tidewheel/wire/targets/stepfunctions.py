@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import arn_of
 from tidewheel.wire.payload import JsonPayload
-from tidewheel.wire.target import TargetModel
+from tidewheel.wire.target import Right, TargetModel
 
 _EXAMPLE = "arn:aws:states:eu-west-1:111122223333:stateMachine:tidewheel-target-report"
 _machine = arn_of("states", r"stateMachine:[A-Za-z0-9_-]{1,80}(?::[A-Za-z0-9._-]{1,80})?", "a state machine", _EXAMPLE)
@@ -20,6 +20,13 @@ class StepFunctionsTarget(TargetModel):
     The run is named after the execution. With `wait` the attempt lasts until the run ends, and ends as it does; that
     needs a standard workflow.
     """
+
+    PARTY = "machine"
+    SERVICES = frozenset({"stepfunctions"})
+    RIGHTS = (
+        Right(("states:StartExecution",), ("stateMachine:{target}",)),
+        Right(("states:DescribeExecution", "states:StopExecution"), ("execution:{target}",)),
+    )
 
     kind: Literal["stepfunctions"]
     machine: Annotated[str, Field(examples=[_EXAMPLE]), AfterValidator(_machine)]

@@ -6,10 +6,11 @@ import pytest
 
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
-from tidewheel.domain.fleet.circuit import Circuit, Phase, Sign, Tolerance, circuit_key, sign
+from tidewheel.domain.fleet.circuit import Circuit, Phase, Sign, Tolerance, sign
 from tidewheel.domain.fleet.recheck import recheck_ms
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import CIRCUIT_SPREAD_MS, MINUTE_MS, SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.wire.targets import circuit_key
 
 NOW_MS = 1_795_000_000_000
 BORNE = Tolerance(failures=3, open_ms=10 * MINUTE_MS)
