@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from tidewheel.domain.errors import Invalid, NotFound, Unreadable
 from tidewheel.domain.ids import DEFAULT_TENANT, ExecutionId, is_job_id
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
-from tidewheel.domain.recurrence.schedule import reached
+from tidewheel.domain.recurrence.timing import reached
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.wire.operations import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY, Operation
 from tidewheel.wire.problem import FieldProblem

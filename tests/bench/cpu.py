@@ -17,7 +17,8 @@ from tests.support.world_examples import NOW_MS, a_job
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.domain.recurrence.schedule import Every, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.every import Every
 
 _BEGIN_MS = NOW_MS + 2 * MINUTE_MS + MINUTE_MS // 2
 _TOP = 14

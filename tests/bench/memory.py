@@ -27,7 +27,8 @@ from tidewheel.adapters.memory import (
 from tidewheel.domain.ids import _decode32
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import MINUTE_MS, PACK_ENTRIES, SECOND_MS
-from tidewheel.domain.recurrence.schedule import Every, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.entries import decode, encode
 from tidewheel.domain.wheel.levels import Level, Slot
 from tidewheel.domain.wheel.load import Load

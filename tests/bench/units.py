@@ -15,7 +15,10 @@ from tests.support.world import Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, a_job
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
+from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.levels import BEYOND, CASCADES, RINGS, Level
 
 _HALF_MS = MINUTE_MS // 2

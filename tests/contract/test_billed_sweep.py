@@ -16,7 +16,8 @@ from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, RECONCILE_PAGE
-from tidewheel.domain.recurrence.schedule import Cron, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.engine.common.shard_layout import LayoutCache

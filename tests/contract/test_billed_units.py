@@ -15,7 +15,8 @@ from tests.support.world_examples import NOW_MS, a_job
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import LAYOUT_FRESH_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.recurrence.schedule import Every, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.every import Every
 
 BASE = "control"
 """The table of heartbeats and cursors: a load of its own, the same with or without jobs."""

@@ -18,7 +18,7 @@ from tidewheel.adapters.memory import MemoryJobs, RecordingTelemetry, SettableCl
 from tidewheel.domain import keys
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, JOBS_AT_ONCE, LOADED_AT_ONCE
-from tidewheel.domain.recurrence.schedule import At
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.levels import Level, Slot
 from tidewheel.domain.wheel.load import Load

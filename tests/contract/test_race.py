@@ -28,7 +28,8 @@ from tidewheel.adapters.memory import RecordingTelemetry
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import place
 from tidewheel.engine.common.shard_layout import LayoutCache

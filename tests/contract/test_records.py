@@ -39,7 +39,8 @@ from tidewheel.domain.limits import (
     SECOND_MS,
     SLOT_RETENTION_MS,
 )
-from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import late
 

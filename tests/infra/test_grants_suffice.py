@@ -27,7 +27,8 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Target
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
 from tidewheel.domain.limits import HOUR_MS, MAX_RETURNS, MINUTE_MS
-from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace
 from tidewheel.engine.api.cancel import Cancel

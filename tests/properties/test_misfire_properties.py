@@ -9,8 +9,11 @@ from tidewheel.domain.executions.misfire import Reason, judged
 from tidewheel.domain.ids import ExecutionId, job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
 from tidewheel.domain.jobs.policies import Misfire, Policy
-from tidewheel.domain.recurrence.occurrences import Occurrences, counted
-from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.recurrence.occurrences import Occurrences
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
+from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.entries import ScheduleEntry
 from tidewheel.domain.wheel.expansion import Expansion, expand
 
@@ -68,7 +71,7 @@ def test_what_was_missed_runs_or_lies_in_the_one_row(plan: tuple[Occurrences, in
     assert (verdict.skipped is not None) == bool(row)
     if verdict.skipped:
         assert verdict.skipped == (row[0], row[-1])
-        assert counted(occurrences.schedule, *verdict.skipped) == len(row)
+        assert occurrences.schedule.timing.count_between(*verdict.skipped) == len(row)
     assert verdict.live == (occurrences.after(missed[-1]) if missed else first)
     match misfire.policy:
         case Policy.COALESCE:

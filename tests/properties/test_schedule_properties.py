@@ -12,16 +12,10 @@ from hypothesis import strategies as st
 
 from tidewheel.domain.ids import job_id
 from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
-from tidewheel.domain.recurrence.schedule import (
-    At,
-    Cron,
-    Every,
-    Schedule,
-    due_of,
-    from_document,
-    parse_cron,
-    to_document,
-)
+from tidewheel.domain.recurrence.schedule import Schedule, due_of, from_document, to_document
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron, parse_cron
+from tidewheel.domain.recurrence.timings.every import Every
 
 FAR = 4_102_444_800_000  # 2100
 EXPRESSIONS = [

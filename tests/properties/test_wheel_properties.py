@@ -12,7 +12,8 @@ from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Tar
 from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import CADENCES, Precision, release_ms
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.recurrence.schedule import Every, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.entries import ExecutionEntry, Placed, ScheduleEntry, decode, encode, single_key
 from tidewheel.domain.wheel.expansion import Drop, expand
 from tidewheel.domain.wheel.levels import MINUTES, RINGS, SECONDS, Level, Slot, place

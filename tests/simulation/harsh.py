@@ -13,7 +13,9 @@ from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.job import Definition
 from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.levels import MINUTES
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.ports import Call

@@ -22,7 +22,9 @@ from tidewheel.domain.jobs.job import Definition, Job, Target
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.levels import BEYOND, DAYS, HOURS
 from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.engine.api.jobs import JobService

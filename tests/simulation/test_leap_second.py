@@ -19,7 +19,8 @@ from tidewheel.domain.executions.states import State
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.recurrence.schedule import At, Cron
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 
 LEAP_MS = round(datetime(2027, 1, 1, tzinfo=UTC).timestamp()) * SECOND_MS
 """The midnight before which a second is inserted."""

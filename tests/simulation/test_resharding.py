@@ -13,7 +13,7 @@ from tests.support.memory_stack import START_MS, MemoryStack, every
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.recurrence.schedule import At
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import RINGS, Level, Slot
 
 AHEAD_MS = 400 * DAY_MS

@@ -18,7 +18,9 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition
 from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import ATTEMPTS_KEPT
-from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.ports import PortError
 
 STORMY_MS = 90_000

@@ -29,7 +29,10 @@ from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.jobs.job import Definition, Job, Target
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
+from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.jobs import JobService

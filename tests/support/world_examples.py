@@ -16,7 +16,10 @@ from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import MINUTE_MS
-from tidewheel.domain.recurrence.schedule import At, Cron, Every, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
+from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.entries import ExecutionEntry, Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot, late
 

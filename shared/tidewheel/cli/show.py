@@ -13,8 +13,7 @@ from rich.text import Text
 from tidewheel.wire.circuit import CircuitList
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import JobAnswer, JobList, Upcoming
-from tidewheel.wire.schedule import AtSchedule, CronSchedule, EverySchedule
-from tidewheel.wire.values import format_duration
+from tidewheel.wire.values import format_duration, local_time
 
 _STYLES = {
     "active": "green",
@@ -42,12 +41,8 @@ def _text(value: object) -> Text:
 
 
 def time(value: datetime | None) -> str:
-    """``2026-11-20 17:47:00.250 +01:00`` where that is the local time; without ms where there are none."""
-    if value is None:
-        return "-"
-    local = value.astimezone()
-    text = local.isoformat(sep=" ", timespec="milliseconds" if local.microsecond else "seconds")
-    return f"{text[:-6]} {text[-6:]}"
+    """The time in local time, or a dash if there is none."""
+    return "-" if value is None else local_time(value)
 
 
 def _rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -76,15 +71,7 @@ def _page(table: Table, count: int, what: str, cursor: str | None) -> Renderable
 
 
 def _schedule(job: JobAnswer) -> str:
-    match job.schedule:
-        case AtSchedule(at=at):
-            return f"at {time(at)}"
-        case EverySchedule(every=every):
-            return f"every {format_duration(every)}"
-        case CronSchedule(cron=cron, timezone=timezone):
-            return f"{cron} ({timezone})"
-        case None:
-            return "now"
+    return job.schedule.summary() if job.schedule else "now"
 
 
 def jobs(page: JobList) -> RenderableType:

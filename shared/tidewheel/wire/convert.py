@@ -17,11 +17,11 @@ from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs import job as jobs
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.domain.recurrence import schedule as schedules
-from tidewheel.wire import schedule as wire
+from tidewheel.domain.recurrence.schedule import Schedule, schedule_of
 from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
 from tidewheel.wire.job import JobAnswer, JobBody, MisfireBody, RetryBody
 from tidewheel.wire.reading import merged, read_job
+from tidewheel.wire.schedules import body_of
 from tidewheel.wire.target import TargetModel
 from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import duration, from_ms, to_ms
@@ -92,38 +92,17 @@ def _window_ms(body: JobBody) -> int:
     return to_ms(body.window)
 
 
-def _schedule(
-    body: JobBody, job_id: str, now_ms: int, existing: schedules.Schedule | None
-) -> schedules.Schedule | None:
+def _schedule(body: JobBody, job_id: str, now_ms: int, existing: Schedule | None) -> Schedule | None:
     """The schedule; the existing one if it is the same, even where a new one would be refused as past."""
     if body.schedule is None:
         return None
     start_ms, end_ms = _optional_ms(body.start), _optional_ms(body.end)
     before = existing.timing if existing else None
-    timing = _timing(body.schedule, job_id, now_ms, before)
-    if existing == schedules.Schedule(timing, start_ms, end_ms):
+    timing = body.schedule.timing(job_id, now_ms, before)
+    if existing == Schedule(timing, start_ms, end_ms):
         return existing
-    if isinstance(timing, schedules.At):
-        timing = schedules.parse_at(timing.at_ms, now_ms=now_ms)
-    return schedules.schedule_of(timing, start_ms, end_ms, from_ms=now_ms)
-
-
-def _timing(
-    body: wire.AtSchedule | wire.EverySchedule | wire.CronSchedule,
-    job_id: str,
-    now_ms: int,
-    before: schedules.Timing | None,
-) -> schedules.Timing:
-    match body:
-        case wire.AtSchedule(at=at):
-            return schedules.At(to_ms(at))
-        case wire.EverySchedule(every=every, anchor=anchor):
-            interval_ms = to_ms(every)
-            if anchor is None and isinstance(before, schedules.Every) and before.interval_ms == interval_ms:
-                return before
-            return schedules.parse_every(interval_ms, now_ms if anchor is None else to_ms(anchor))
-        case wire.CronSchedule(cron=cron, timezone=timezone):
-            return schedules.parse_cron(cron, timezone, salt=job_id)
+    timing.check_new(now_ms)
+    return schedule_of(timing, start_ms, end_ms, from_ms=now_ms)
 
 
 def _optional_ms(value: datetime | None) -> int | None:
@@ -160,7 +139,7 @@ def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
     schedule, retry, misfire = definition.schedule, definition.retry, definition.misfire
     return {
         "name": definition.name,
-        "schedule": _schedule_body(schedule.timing) if schedule else None,
+        "schedule": body_of(schedule.timing) if schedule else None,
         "target": _target(definition.target, job_id),
         "priority": definition.priority,
         "precision": definition.precision.value,
@@ -184,16 +163,6 @@ def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
         "end": _optional_time(schedule.end_ms if schedule else None),
         "tags": dict(definition.tags),
     }
-
-
-def _schedule_body(timing: schedules.Timing) -> wire.AtSchedule | wire.EverySchedule | wire.CronSchedule:
-    match timing:
-        case schedules.At(at_ms):
-            return wire.AtSchedule(at=from_ms(at_ms))
-        case schedules.Every(interval_ms, anchor_ms):
-            return wire.EverySchedule(every=duration(interval_ms), anchor=from_ms(anchor_ms))
-        case schedules.Cron(expression, zone):
-            return wire.CronSchedule(cron=expression, timezone=zone)
 
 
 def _target(target: jobs.Target, job_id: str) -> TargetModel:

@@ -12,7 +12,7 @@ from tidewheel.domain import limits
 from tidewheel.domain.fleet.route import LAMBDA_POOL, POOL_PATTERN
 from tidewheel.domain.jobs.policies import CAUSES
 from tidewheel.wire.model import Model, printable, refusal, shown
-from tidewheel.wire.schedule import ScheduleBody
+from tidewheel.wire.schedules import ScheduleBody
 from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import Instant, bounded
 

@@ -10,23 +10,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from tidewheel.domain.errors import Invalid
 from tidewheel.domain.fleet.route import LAMBDA_POOL
-from tidewheel.domain.recurrence import schedule as schedules
-from tidewheel.wire import schedule
+from tidewheel.wire import schedules, targets
 from tidewheel.wire.job import JobBody, MisfireBody, RetryBody
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.refused import Malformed, Refused, of_domain, of_validation
-from tidewheel.wire.targets import MODELS
 
 _OBJECTS: dict[str, type[BaseModel]] = {
     "": JobBody,
     "retry": RetryBody,
     "misfire": MisfireBody,
-    "schedule.at": schedule.AtSchedule,
-    "schedule.every": schedule.EverySchedule,
-    "schedule.cron": schedule.CronSchedule,
-    **{f"target.{kind}": model for kind, model in MODELS.items()},
+    **{f"schedule.{kind}": model for kind, model in schedules.MODELS.items()},
+    **{f"target.{kind}": model for kind, model in targets.MODELS.items()},
 }
 _FIELDS = {path: tuple(model.model_fields) for path, model in _OBJECTS.items()}
 
@@ -74,31 +69,19 @@ def read_job(document: Mapping[str, Any]) -> JobBody:
     except ValidationError as error:
         errors = of_validation(error, _FIELDS)
     found = {error.field for error in errors}
-    errors += tuple(one for one in (*_timing_errors(document), *_pool_errors(body)) if one.field not in found)
+    errors += tuple(one for one in (*_schedule_errors(document), *_pool_errors(body)) if one.field not in found)
     if body is None or errors:
         raise Refused(errors)
     return body
 
 
-def _timing_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
-    """What the domain refuses of an expression and, apart from it, of a time zone."""
+def _schedule_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
+    """What the schedule's kind refuses of it, apart from what single fields show."""
     written = document.get("schedule")
-    if not isinstance(written, Mapping) or schedule.kind_of(written) != "cron":
+    kind = schedules.kind_of(written)
+    if kind is None:
         return _bound_errors(document)
-    expression, zone = written["cron"], written.get("timezone", "UTC")
-    errors: tuple[FieldProblem, ...] = ()
-    for tried in ((expression, "UTC"), ("* * * * *", zone)):
-        if all(isinstance(part, str) and part for part in tried):
-            errors += _cron_errors(*tried)
-    return errors
-
-
-def _cron_errors(expression: str, zone: str) -> tuple[FieldProblem, ...]:
-    try:
-        schedules.parse_cron(expression, zone, salt="")
-    except Invalid as error:
-        return of_domain(error)
-    return ()
+    return tuple(problem for error in schedules.MODELS[kind].refusals(written or {}) for problem in of_domain(error))
 
 
 def _bound_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:

@@ -10,10 +10,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tidewheel.domain.errors import Invalid
+from tidewheel.wire import schedules, targets
 from tidewheel.wire.model import shown
 from tidewheel.wire.problem import FieldProblem
-from tidewheel.wire.schedule import KINDS
-from tidewheel.wire.targets import MODELS
 
 
 class Malformed(Exception):
@@ -126,10 +125,10 @@ _WORDS = {
 }
 _UNNAMED = {
     "schedule": (
-        f"must have exactly one of {', '.join(KINDS)}",
+        f"must have exactly one of {', '.join(schedules.MODELS)}",
         "in a merge patch write null for those that go; leave the schedule out to run now",
     ),
-    "target.kind": ("is missing", f"use one of {', '.join(MODELS)}"),
+    "target.kind": ("is missing", f"use one of {', '.join(targets.MODELS)}"),
 }
 
 

@@ -1,53 +1,53 @@
-"""A schedule on the wire: exactly one of ``at``, ``every`` and ``cron``."""
+"""What the kinds of schedule on the wire have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Annotated, Any
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
 
-from pydantic import Discriminator, Field, Tag
-
-from tidewheel.domain.limits import DAY_MS, SECOND_MS
+from tidewheel.domain.errors import Invalid
+from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.wire.model import Model
-from tidewheel.wire.values import Instant, bounded
-
-MAX_INTERVAL_MS = 36_500 * DAY_MS
-KINDS = ("at", "every", "cron")
-"""The field that makes a schedule what it is."""
 
 
-class AtSchedule(Model):
-    """One instant."""
+class ScheduleModel(Model):
+    """The base of the models in ``wire.schedules``."""
 
-    at: Instant
+    KIND: ClassVar[str]
+    """The field that makes a schedule one of this kind: no other kind has it."""
 
+    TIMING: ClassVar[type[Timing]]
+    """The class in ``domain.recurrence.timings`` that it stands for."""
 
-class EverySchedule(Model):
-    """An interval, counted from its anchor: the instants are anchor + n x interval."""
+    @abstractmethod
+    def timing(self, job_id: str, now_ms: int, before: Timing | None) -> Timing:
+        """What it stands for.
 
-    every: Annotated[timedelta, *bounded(SECOND_MS, MAX_INTERVAL_MS)]
-    anchor: Instant | None = Field(None, description="The job's creation unless given.")
+        Args:
+            job_id: The job whose schedule it is to be.
+            now_ms: The time of the request (ms).
+            before: What the job has now, if it has a schedule; what the body leaves open may stay as it is there.
 
+        Raises:
+            Invalid: It stands for nothing that a job may have.
+        """
 
-class CronSchedule(Model):
-    """A cron expression in a time zone."""
+    @classmethod
+    @abstractmethod
+    def of(cls, timing: Any) -> Self:
+        """The inverse of ``timing``, given an instance of ``TIMING``."""
 
-    cron: Annotated[str, Field(min_length=1, max_length=256, examples=["0 9 * * 1-5"])]
-    timezone: Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"])] = "UTC"
+    @abstractmethod
+    def summary(self) -> str:
+        """The schedule in a few words, for lists."""
 
+    @classmethod
+    def refusals(cls, written: Mapping[str, Any]) -> Iterable[Invalid]:
+        """What is wrong with a schedule of this kind that no single field shows, and that does not depend on the time.
 
-def kind_of(value: Any) -> str | None:
-    """Which of the three it is; None where it names none or several."""
-    if isinstance(value, Mapping):
-        named = [kind for kind in KINDS if value.get(kind) is not None]
-    else:
-        named = [kind for kind in KINDS if hasattr(value, kind)]
-    return named[0] if len(named) == 1 else None
-
-
-ScheduleBody = Annotated[
-    Annotated[AtSchedule, Tag("at")] | Annotated[EverySchedule, Tag("every")] | Annotated[CronSchedule, Tag("cron")],
-    Discriminator(kind_of),
-]
-"""One of the three forms."""
+        Args:
+            written: The JSON object as it was sent; its fields may be of any type.
+        """
+        del written
+        return ()

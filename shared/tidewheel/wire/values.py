@@ -82,6 +82,13 @@ def format_instant(value: datetime) -> str:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def local_time(value: datetime) -> str:
+    """The instant for people, in local time: ``2026-11-20 17:47:00.250 +01:00``; without ms where there are none."""
+    local = value.astimezone()
+    text = local.isoformat(sep=" ", timespec="milliseconds" if local.microsecond else "seconds")
+    return f"{text[:-6]} {text[-6:]}"
+
+
 def parse_duration(value: object) -> timedelta:
     """Reads an ISO 8601 duration without years and months, or a short one; or takes a ``timedelta``."""
     if isinstance(value, timedelta) and value >= timedelta():

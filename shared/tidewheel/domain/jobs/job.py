@@ -12,7 +12,7 @@ from tidewheel.domain.jobs.policies import Misfire, Overlap, RetryPolicy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import RETENTION_MS
 from tidewheel.domain.recurrence.occurrences import Occurrences
-from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
 
 
 class JobState(StrEnum):
@@ -148,9 +148,9 @@ class Job:
         schedule = self.definition.schedule
         if schedule is None:
             return self.updated_ms + RETENTION_MS
-        last = schedule.timing.at_ms if isinstance(schedule.timing, At) else schedule.end_ms
+        last_ms = schedule.last_ms
         spread_ms = self.definition.jitter_ms + self.definition.window_ms
-        return None if last is None else max(last, self.updated_ms) + spread_ms + RETENTION_MS
+        return None if last_ms is None else max(last_ms, self.updated_ms) + spread_ms + RETENTION_MS
 
     def edited(self, definition: Definition, state: JobState, now_ms: int) -> Job:
         """The next generation, in force for nominal times from ``now_ms`` on."""

@@ -10,57 +10,10 @@ from dataclasses import dataclass
 
 from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.ids import stable_hash
-from tidewheel.domain.recurrence.cron import Cron, parse_cron
-from tidewheel.domain.recurrence.cron_columns import BadExpression
-from tidewheel.domain.recurrence.cron_fields import read
-from tidewheel.domain.recurrence.zones import HORIZON_S, known_zone
+from tidewheel.domain.recurrence.timing import Timing, stored_int, unreadable
+from tidewheel.domain.recurrence.timings import TIMINGS
 
-__all__ = [
-    "At",
-    "Cron",
-    "Every",
-    "Schedule",
-    "Timing",
-    "due_of",
-    "from_document",
-    "parse_at",
-    "parse_cron",
-    "parse_every",
-    "reached",
-    "schedule_of",
-    "to_document",
-]
-
-_HORIZON_MS = HORIZON_S * 1000
-_SHORTEST_MS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """One instant, ms."""
-
-    at_ms: int
-
-    def next_after(self, after_ms: int) -> int | None:
-        """The instant, if it is strictly after ``after_ms``."""
-        return self.at_ms if self.at_ms > after_ms else None
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """The instants anchor + n x interval, n >= 0, ms: the first is the anchor itself."""
-
-    interval_ms: int
-    anchor_ms: int
-
-    def next_after(self, after_ms: int) -> int | None:
-        """The first instant strictly after ``after_ms`` and before the horizon."""
-        n = max(0, (after_ms - self.anchor_ms) // self.interval_ms + 1)
-        found = self.anchor_ms + n * self.interval_ms
-        return found if found < _HORIZON_MS else None
-
-
-Timing = At | Every | Cron
+_BOUNDS = ("start", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +51,13 @@ class Schedule:
     @property
     def repeats(self) -> bool:
         """Whether it may name more than one instant."""
-        return not isinstance(self.timing, At)
+        return self.timing.repeats
 
-
-def parse_at(at_ms: int, *, now_ms: int, field: str = "schedule.at") -> At:
-    """One instant that is not past.
-
-    Raises:
-        Invalid: On ``field``, for an instant before ``now_ms`` or after the year 2999.
-    """
-    if at_ms < now_ms:
-        raise Invalid(field, f"the instant is {now_ms - at_ms} ms in the past", "leave the schedule out to run now")
-    reached(at_ms, field=field)
-    return At(at_ms)
-
-
-def parse_every(interval_ms: int, anchor_ms: int, *, field: str = "schedule.every") -> Every:
-    """An interval of a second or more, counted from an anchor that may be past or future.
-
-    Raises:
-        Invalid: On ``field``, for a shorter interval or an anchor outside 1970 to 2999.
-    """
-    if interval_ms < _SHORTEST_MS:
-        raise Invalid(field, f"an interval of {interval_ms} ms is too short", "use one second or more")
-    reached(anchor_ms, field=field)
-    return Every(interval_ms, anchor_ms)
+    @property
+    def last_ms(self) -> int | None:
+        """A time (ms) after which it names no instant, or None if it goes on for ever."""
+        known = [bound for bound in (self.timing.last_ms, self.end_ms) if bound is not None]
+        return min(known, default=None)
 
 
 def schedule_of(timing: Timing, start_ms: int | None, end_ms: int | None, *, from_ms: int) -> Schedule:
@@ -175,16 +110,8 @@ def _place_in(window_ms: int, salt: str) -> int:
 
 def to_document(schedule: Schedule) -> dict[str, object]:
     """The schedule as a small document of strings and ints; ``from_document`` reads it back."""
-    timing = schedule.timing
-    document: dict[str, object]
-    if isinstance(timing, At):
-        document = {"at": timing.at_ms}
-    elif isinstance(timing, Every):
-        document = {"every": timing.interval_ms, "anchor": timing.anchor_ms}
-    else:
-        document = {"cron": timing.expression, "zone": timing.zone}
-    bounds = {"start": schedule.start_ms, "end": schedule.end_ms}
-    return document | {name: bound for name, bound in bounds.items() if bound is not None}
+    bounds = dict(zip(_BOUNDS, (schedule.start_ms, schedule.end_ms), strict=True))
+    return schedule.timing.to_document() | {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def from_document(document: Mapping[str, object]) -> Schedule:
@@ -196,62 +123,15 @@ def from_document(document: Mapping[str, object]) -> Schedule:
     """
     if not isinstance(document, Mapping):
         raise Unreadable("schedule", repr(document)[:80], "it is not a document")
-    bounds = {"start", "end"}
-    start_ms, end_ms = (_int(document, name) if name in document else None for name in ("start", "end"))
-    match sorted(str(name) for name in document.keys() - bounds):
-        case ["at"]:
-            timing: Timing = At(_int(document, "at"))
-        case ["anchor", "every"]:
-            timing = Every(_int(document, "every", least=_SHORTEST_MS), _int(document, "anchor"))
-        case ["cron", "zone"]:
-            timing = _stored_cron(document)
-        case names:
-            raise _unreadable(document, f"no timing has the fields {names}")
-    return Schedule(timing, start_ms, end_ms)
-
-
-def reached(instant_ms: int, *, field: str) -> int:
-    """The instant (ms), if schedules reach it.
-
-    Raises:
-        Invalid: On ``field``, for one outside 1970 to 2999.
-    """
-    if not 0 <= instant_ms < _HORIZON_MS:
-        raise Invalid(field, f"{instant_ms} ms since 1970 is out of reach", "use an instant from 1970 to 2999")
-    return instant_ms
+    start_ms, end_ms = (stored_int(document, name) if name in document else None for name in _BOUNDS)
+    fields = frozenset(document) - frozenset(_BOUNDS)
+    timing = TIMINGS.get(fields)
+    if timing is None:
+        raise unreadable(document, f"no timing has the fields {sorted(map(str, fields))}")
+    return Schedule(timing.from_document(document), start_ms, end_ms)
 
 
 def _never(schedule: Schedule, from_ms: int) -> Invalid:
     if schedule.end_ms is not None and Schedule(schedule.timing, schedule.start_ms).first_from(from_ms) is not None:
         return Invalid("end", "no instant of the schedule comes before the end", "move the end, or leave it out")
-    match schedule.timing:
-        case At(at_ms):
-            return Invalid("schedule.at", f"{at_ms} is past or before the start", "move it, or move the start")
-        case Every(interval_ms):
-            return Invalid("schedule.every", f"{interval_ms} ms from the anchor is out of reach", "shorten it")
-        case Cron(expression):
-            return Invalid("schedule.cron", f"{expression!r} names no instant", "name a day that comes")
-
-
-def _stored_cron(document: Mapping[str, object]) -> Cron:
-    expression, zone = document["cron"], document["zone"]
-    if not isinstance(expression, str) or not isinstance(zone, str):
-        raise _unreadable(document, "cron and zone must be strings")
-    if known_zone(zone) is None:
-        raise _unreadable(document, f"{zone!r} is not a known time zone here")
-    try:
-        read(expression)
-    except BadExpression as refused:
-        raise _unreadable(document, refused.problem) from refused
-    return Cron(expression, zone)
-
-
-def _int(document: Mapping[str, object], name: str, least: int | None = None) -> int:
-    value = document[name]
-    if not isinstance(value, int) or isinstance(value, bool) or (least is not None and value < least):
-        raise _unreadable(document, f"{name} is {value!r}")
-    return value
-
-
-def _unreadable(document: Mapping[str, object], problem: str) -> Unreadable:
-    return Unreadable("schedule", repr(dict(document))[:80], problem)
+    return schedule.timing.none_left()

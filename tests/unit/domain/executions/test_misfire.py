@@ -17,8 +17,10 @@ from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
 from tidewheel.domain.jobs.policies import Misfire, Policy
-from tidewheel.domain.recurrence.occurrences import Occurrences, counted
-from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.recurrence.occurrences import Occurrences
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.engine.api.ledger import Ledger, Report
 from tidewheel.ports import PortError
 
@@ -68,7 +70,7 @@ def test_a_month_of_seconds_is_planned_at_once(timing, policy: Policy) -> None:
     assert verdict.live >= now - 10_000
     assert len(verdict.late) == {Policy.COALESCE: 1, Policy.ALL: 100, Policy.SKIP: 0}[policy]
     assert verdict.skipped is not None
-    count = counted(Schedule(timing), *verdict.skipped)
+    count = timing.count_between(*verdict.skipped)
     assert count is None if isinstance(timing, Cron) else count > 3_000_000
 
 

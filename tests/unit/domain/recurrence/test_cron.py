@@ -10,8 +10,8 @@ import pytest
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence import cron as cron_module
 from tidewheel.domain.recurrence import zones
-from tidewheel.domain.recurrence.cron import Cron, parse_cron
 from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.cron import Cron, parse_cron
 from tidewheel.domain.recurrence.zones import HORIZON_S, known_zone
 
 

@@ -7,18 +7,10 @@ from typing import Any
 import pytest
 
 from tidewheel.domain.errors import Invalid, Unreadable
-from tidewheel.domain.recurrence.schedule import (
-    At,
-    Cron,
-    Every,
-    Schedule,
-    due_of,
-    from_document,
-    parse_at,
-    parse_every,
-    schedule_of,
-    to_document,
-)
+from tidewheel.domain.recurrence.schedule import Schedule, due_of, from_document, schedule_of, to_document
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
+from tidewheel.domain.recurrence.timings.every import Every, parse_every
 
 NOW = 1_767_225_600_000  # 2026-01-01T00:00Z
 DAY = 86_400_000
@@ -74,15 +66,15 @@ def test_upcoming_takes_no_more_than_asked() -> None:
 
 
 def test_a_past_instant_is_refused_and_the_present_is_not() -> None:
-    assert parse_at(NOW, now_ms=NOW) == At(NOW)
+    At(NOW).check_new(NOW)
     with pytest.raises(Invalid, match="leave the schedule out to run now") as refused:
-        parse_at(NOW - 1, now_ms=NOW)
+        At(NOW - 1).check_new(NOW)
     assert refused.value.field == "schedule.at"
 
 
 def test_what_is_out_of_reach_is_refused() -> None:
     with pytest.raises(Invalid, match="out of reach"):
-        parse_at(10**15, now_ms=NOW)
+        At(10**15).check_new(NOW)
     with pytest.raises(Invalid, match="out of reach"):
         parse_every(1000, -1)
 

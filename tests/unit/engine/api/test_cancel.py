@@ -31,7 +31,8 @@ from tidewheel.domain.limits import (
     RETENTION_MS,
     TAKEOVER_GRACE_MS,
 )
-from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.engine.api.ledger import Ledger
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.engine.worker.lease_renewer import TICK_MS

@@ -12,7 +12,8 @@ from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import Origin
 from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, RETENTION_MS
-from tidewheel.domain.recurrence.schedule import At, Schedule, parse_at
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.ports import PortError
 
@@ -90,7 +91,9 @@ def test_a_repeat_is_not_judged_by_what_time_it_is_now() -> None:
     stack = MemoryStack()
 
     def once(_id: str, now: int, _existing: Definition | None) -> Definition:
-        return replace(DEFINITION, schedule=Schedule(parse_at(START_MS + 5_000, now_ms=now)))
+        soon = At(START_MS + 5_000)
+        soon.check_new(now)
+        return replace(DEFINITION, schedule=Schedule(soon))
 
     first = stack.job_service.create(TENANT, once, "key", "print")
     stack.clock.advance(60_000)

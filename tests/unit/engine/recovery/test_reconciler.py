@@ -27,7 +27,9 @@ from tidewheel.domain.limits import (
     RECONCILE_SWEEP_MS,
     RETENTION_MS,
 )
-from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import RINGS, Level, late
 from tidewheel.engine.api.ledger import Ledger

@@ -14,7 +14,9 @@ from tidewheel.domain.jobs.job import Definition
 from tidewheel.domain.jobs.policies import Misfire, Policy, RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
-from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot, late
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace

@@ -10,7 +10,7 @@ from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, MemoryStack
 from tidewheel.adapters.memory import MemoryControl, MemoryWheel
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
-from tidewheel.domain.recurrence.schedule import At
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.span import EVERYTHING
 from tidewheel.ports import PortError

@@ -16,7 +16,7 @@ from tidewheel.domain.jobs.job import Definition, Job
 from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
 from tidewheel.domain.limits import LEASE_MS, STOP_MS, TAKEOVER_GRACE_MS
-from tidewheel.domain.recurrence.schedule import At
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.entries import ExecutionEntry
 from tidewheel.engine.worker.disposition import Action, Disposition
 from tidewheel.ports import Call, PortError

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tidewheel.domain.limits import CATCH_UP_STEP_MS
-from tidewheel.domain.recurrence.occurrences import counted
 from tidewheel.domain.wheel.expansion import Expansion, Firing
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.window import Window
@@ -38,7 +37,7 @@ class Accountant:
         telemetry, executions = self._shard.telemetry, self._shard.stores.executions
 
         def work() -> int | None:
-            count = counted(names, row.from_ms, row.until_ms)
+            count = names.timing.count_between(row.from_ms, row.until_ms)
             executions.account(replace(row, count=count))
             return count
 

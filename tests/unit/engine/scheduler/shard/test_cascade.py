@@ -11,7 +11,8 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS
-from tidewheel.domain.recurrence.schedule import At, Cron
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.levels import BEYOND, DAYS, HOURS, RINGS, Level
 
 

@@ -12,7 +12,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.ledger import MISSING
 from tidewheel.domain.executions.misfire import Reason
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.recurrence.schedule import At
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import HOURS, Level, Slot, late
 from tidewheel.engine.api.ledger import Ledger
 from tidewheel.ports import PortError

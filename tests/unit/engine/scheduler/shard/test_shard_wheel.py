@@ -12,7 +12,9 @@ from tidewheel.domain.ids import ExecutionId, shard_of
 from tidewheel.domain.jobs.job import Definition
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.domain.recurrence.schedule import At, Cron, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot
 from tidewheel.engine.scheduler.loop import End

@@ -14,29 +14,34 @@ What joins days, and what a change of the zone's offset does to a wall time, is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import Self
 
 from croniter import CroniterBadDateError, croniter
 
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.cron_columns import DAY, WEEKDAY, BadExpression, Column
 from tidewheel.domain.recurrence.cron_fields import Fields, Values, read, resolve
-from tidewheel.domain.recurrence.zones import HORIZON_S, Stretch, require_zone, stretch_at
+from tidewheel.domain.recurrence.timing import Timing, unreadable
+from tidewheel.domain.recurrence.zones import HORIZON_S, Stretch, known_zone, require_zone, stretch_at
 
 _PROBE = 946_684_800  # 2000: every day that exists at all comes within the 50 years that croniter searches
 
 
 @dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Timing):
     """Instants named by a cron expression.
 
     Attributes:
         expression: Five fields, or six with seconds first; no alias and no H is left, blanks are single.
         zone: IANA name of the time zone whose walls the expression means.
     """
+
+    FIELDS = frozenset({"cron", "zone"})
 
     expression: str
     zone: str
@@ -45,6 +50,28 @@ class Cron:
         """The first instant (ms) strictly after ``after_ms``, from 1970 to the horizon, or None."""
         found = _next_instant(self.expression, self.zone, after_ms // 1000)
         return None if found is None else found * 1000
+
+    def to_document(self) -> dict[str, object]:
+        """``{"cron": expression, "zone": name}``."""
+        return {"cron": self.expression, "zone": self.zone}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object]) -> Self:
+        """See ``Timing.from_document``."""
+        expression, zone = document["cron"], document["zone"]
+        if not isinstance(expression, str) or not isinstance(zone, str):
+            raise unreadable(document, "cron and zone must be strings")
+        if known_zone(zone) is None:
+            raise unreadable(document, f"{zone!r} is not a known time zone here")
+        try:
+            read(expression)
+        except BadExpression as refused:
+            raise unreadable(document, refused.problem) from refused
+        return cls(expression, zone)
+
+    def none_left(self) -> Invalid:
+        """See ``Timing.none_left``."""
+        return Invalid("schedule.cron", f"{self.expression!r} names no instant", "name a day that comes")
 
 
 def parse_cron(
