@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from tidewheel.domain.errors import Invalid
-from tidewheel.domain.recurrence import cron as cron_module
 from tidewheel.domain.recurrence import zones
 from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings import cron as cron_module
 from tidewheel.domain.recurrence.timings.cron import Cron, parse_cron
 from tidewheel.domain.recurrence.zones import HORIZON_S, known_zone
 
