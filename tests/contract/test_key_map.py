@@ -31,7 +31,8 @@ from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.fleet.lease import Mark
 from tidewheel.domain.fleet.permit import Permit
-from tidewheel.domain.recurrence.schedule import At, Schedule
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.quarantine import Quarantined
