@@ -1,4 +1,4 @@
-"""The application: powertools' resolver, with one route for each operation of the table."""
+"""The application: powertools' resolver with one route for each operation."""
 
 from __future__ import annotations
 
@@ -6,50 +6,36 @@ from collections.abc import Callable
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from functions.api import answers, problems, routes_circuits, routes_dead_letters, routes_executions, routes_jobs
+from functions.api import problems, routes
 from functions.api.request import Request
-from tidewheel.engine.api.jobs import JobService
-from tidewheel.wire.operations import OPERATIONS, Operation
+from functions.api.serving import Handler, bound
+from tidewheel.engine.api.services import ApiServices
+from tidewheel.wire.endpoints import OPERATIONS
+from tidewheel.wire.found import values_in
 
-ROUTES: dict[str, Callable[[Request], Response[str]]] = {
-    "createJob": routes_jobs.create,
-    "listJobs": routes_jobs.listed,
-    "getJob": routes_jobs.get,
-    "replaceJob": routes_jobs.replace,
-    "editJob": routes_jobs.edit,
-    "deleteJob": routes_jobs.delete,
-    "pauseJob": routes_jobs.pause,
-    "resumeJob": routes_jobs.resume,
-    "runJob": routes_jobs.run,
-    "upcoming": routes_jobs.upcoming,
-    "listExecutions": routes_executions.listed,
-    "ledger": routes_executions.ledger,
-    "getExecution": routes_executions.get,
-    "logs": routes_executions.logs,
-    "cancelExecution": routes_executions.cancel,
-    "listDeadLetters": routes_dead_letters.listed,
-    "redriveDeadLetters": routes_dead_letters.redrive,
-    "listCircuits": routes_circuits.listed,
-    "health": answers.health,
-    "openapi": answers.openapi,
-}
+HANDLERS = bound(OPERATIONS, values_in(routes.__name__, routes.__path__, Handler))
+"""The handlers by the id of their operation; a handler that is missing fails the import."""
 
 
-def resolver(flow: Callable[[], JobService]) -> APIGatewayRestResolver:
-    """The API over a flow, which is asked for when the first request needs it."""
+def resolver(services: Callable[[], ApiServices]) -> APIGatewayRestResolver:
+    """The API.
+
+    Args:
+        services: Gives the services; called by the first request that needs them.
+    """
     app = APIGatewayRestResolver()
 
-    def route(operation: Operation) -> Callable[..., Response[str]]:
+    def route(handler: Handler) -> Callable[..., Response[str]]:
         def serve(**path: str) -> Response[str]:
-            request = Request(app.current_event, operation, path, flow)
-            _ = request.query  # refuses unknown parameters, whatever the operation reads of it
-            return ROUTES[operation.id](request)
+            request = Request(app.current_event, handler.operation, path, services)
+            _ = request.query  # refuses unknown parameters, whatever the handler reads of it
+            return handler.serve(request)
 
         return serve
 
-    for operation in OPERATIONS:
-        rule = operation.path.replace("{", "<").replace("}", ">")
-        app.route(rule, method=operation.method)(route(operation))
+    for handler in HANDLERS.values():
+        rule = handler.operation.path.replace("{", "<").replace("}", ">")
+        app.route(rule, method=handler.operation.method)(route(handler))
     app.exception_handler(Exception)(lambda error: problems.failed(error, app.current_event))
     app.not_found(lambda _error: problems.unknown(app.current_event))
     return app

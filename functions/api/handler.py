@@ -7,26 +7,26 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from functions.api.app import resolver
-from tidewheel.engine.api.jobs import JobService
-from tidewheel.settings import RunSettings
-from tidewheel.wiring.api import job_service
+from tidewheel.engine.api.services import ApiServices
+from tidewheel.settings import ApiSettings
+from tidewheel.wiring.api import api_services
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @cache
-def _flow() -> JobService:
-    """Built by the first event that needs it, so that importing makes no client and reads no environment."""
-    return job_service(RunSettings.from_env(os.environ))
+def _services() -> ApiServices:
+    """Built by the first event that needs them, so that the import makes no client and reads no environment."""
+    return api_services(ApiSettings.from_env(os.environ))
 
 
-_app = resolver(_flow)
+_app = resolver(_services)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers a REST API proxy event."""
     answer = _app.resolve(event, context)
-    if _flow.cache_info().currsize:
-        _flow().telemetry.flush()
+    if _services.cache_info().currsize:
+        _services().flush()
     return answer

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from functions.api.request import TooLarge
 from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
 from tidewheel.ports import PortError, Throttled
-from tidewheel.wire.operations import OPERATIONS
+from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, problem
 from tidewheel.wire.refused import Malformed, of_domain
 
@@ -22,12 +22,12 @@ _log = Logger(service="api")
 
 
 def request_id(event: APIGatewayProxyEvent) -> str:
-    """The request's id, as its caller and the access log know it."""
+    """The request's id, as its caller and the access log see it."""
     return str((event.get("requestContext") or {}).get("requestId") or "unknown")
 
 
 def failed(error: Exception, event: APIGatewayProxyEvent) -> Response[str]:
-    """The answer to a request that failed. What is our fault is logged, and not told."""
+    """The answer to a request that failed. A fault of the service is logged and not described to the caller."""
     kind, detail, errors = _told(error)
     if isinstance(error, PortError):
         _log.warning("a store or queue failed", request_id=request_id(event), error=str(error))
@@ -38,7 +38,7 @@ def failed(error: Exception, event: APIGatewayProxyEvent) -> Response[str]:
 
 
 def unknown(event: APIGatewayProxyEvent) -> Response[str]:
-    """The answer to a request that is no operation."""
+    """The answer to a request that matches no operation."""
     path: str = event["path"]
     allowed = sorted(operation.method for operation in OPERATIONS if operation.matches(path))
     if not allowed:

@@ -1,9 +1,8 @@
-"""What the routes read of a proxy event; everything that a caller wrote is checked here."""
+"""What handlers read of a proxy event; everything that a caller wrote is checked here."""
 
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,14 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic_core import PydanticCustomError
 
+from functions.api.cursors import position
 from tidewheel.domain.errors import Invalid, NotFound, Unreadable
 from tidewheel.domain.ids import DEFAULT_TENANT, ExecutionId, is_job_id
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
-from tidewheel.engine.api.jobs import JobService
-from tidewheel.wire.operations import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY, Operation
+from tidewheel.engine.api.services import ApiServices
+from tidewheel.wire.operation import Operation
+from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.reading import read_object
 from tidewheel.wire.refused import Malformed, Refused
@@ -29,14 +30,14 @@ _ETAG = re.compile(r'"(\d{1,12})"', re.ASCII)
 
 
 class TooLarge(Exception):
-    """A body of more bytes than ``limits.MAX_JOB_BYTES``."""
+    """The body has more bytes than ``limits.MAX_JOB_BYTES``."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"the body has {size} bytes, and {MAX_JOB_BYTES} are allowed")
 
 
 def tenant_of(_event: APIGatewayProxyEvent) -> str:
-    """The tenant that a request acts for: one, until requests say who makes them."""
+    """The tenant of a request. There is one tenant, until requests say who makes them."""
     return DEFAULT_TENANT
 
 
@@ -46,24 +47,24 @@ class Request:
 
     Args:
         event: What API Gateway sent.
-        operation: Which one it is.
+        operation: The operation that was asked for.
         path: The values of the path's parameters.
-        flow: Gives the flow; asked only by routes that need it.
+        make_services: Gives the services; called only if the handler needs them.
     """
 
     event: APIGatewayProxyEvent
-    operation: Operation
+    operation: Operation[Any]
     path: Mapping[str, str]
-    flow: Callable[[], JobService]
+    make_services: Callable[[], ApiServices]
 
     @property
-    def job_service(self) -> JobService:
-        """The flow."""
-        return self.flow()
+    def services(self) -> ApiServices:
+        """The services, one for each resource."""
+        return self.make_services()
 
     @property
     def tenant(self) -> str:
-        """Whose things it is about."""
+        """The tenant on whose behalf it is made."""
         return tenant_of(self.event)
 
     @property
@@ -71,7 +72,7 @@ class Request:
         """The job's id.
 
         Raises:
-            NotFound: The path's id is that of no job.
+            NotFound: The id in the path is not the id of a job.
         """
         if not is_job_id(self.path["id"]):
             raise NotFound("job", self.tenant, self.path["id"])
@@ -82,7 +83,7 @@ class Request:
         """The execution's id.
 
         Raises:
-            NotFound: The path's id is that of no execution.
+            NotFound: The id in the path is not the id of an execution.
         """
         try:
             return str(ExecutionId.parse(self.path["id"]))
@@ -91,10 +92,10 @@ class Request:
 
     @cached_property
     def query(self) -> Mapping[str, Sequence[str]]:
-        """The query's parameters.
+        """The query parameters.
 
         Raises:
-            Refused: Some are not the operation's: a misspelt filter must not list everything.
+            Refused: Some are unknown to the operation: a misspelt filter must not list everything.
         """
         given = self.event.resolved_query_string_parameters
         known = self.operation.takes("query")
@@ -107,7 +108,7 @@ class Request:
         return given
 
     def one(self, name: str) -> str | None:
-        """A query parameter that may be given once.
+        """The value of a query parameter that may be given once, or None.
 
         Raises:
             Invalid: It is given several times.
@@ -118,10 +119,10 @@ class Request:
         return values[0] if values else None
 
     def whole(self, name: str, default: int, most: int) -> int:
-        """A query parameter that is a whole number of 1 or more.
+        """The value of a query parameter that is a whole number from 1 to ``most``.
 
         Raises:
-            Invalid: It is none, or more than the most.
+            Invalid: It is not such a number.
         """
         text = self.one(name)
         if text is None:
@@ -131,10 +132,10 @@ class Request:
         return int(text)
 
     def instant(self, name: str) -> int | None:
-        """A query parameter that is a time, in ms since the epoch.
+        """The value of a query parameter that is a time, in ms since the epoch; None if it is not given.
 
         Raises:
-            Invalid: It is none, or lies outside 1970 to 2999.
+            Invalid: It is not a time, or lies outside 1970 to 2999.
         """
         text = self.one(name)
         if text is None:
@@ -151,7 +152,7 @@ class Request:
         return self.whole("limit", DEFAULT_PAGE, MAX_PAGE)
 
     def header(self, name: str) -> str | None:
-        """A header, whatever the case of its name."""
+        """The value of a header, whatever the case of its name; None if it is not given."""
         wanted = name.lower()
         found = (value for key, value in (self.event.get("headers") or {}).items() if key.lower() == wanted)
         return next(found, None)
@@ -161,7 +162,7 @@ class Request:
         """The idempotency key, or empty.
 
         Raises:
-            Invalid: It cannot be one.
+            Invalid: It cannot be used as one.
         """
         key = self.header(IDEMPOTENCY_KEY)
         if key is not None and not _KEY.fullmatch(key):
@@ -174,7 +175,7 @@ class Request:
         """The generation that ``If-Match`` names, or None for whichever is newest.
 
         Raises:
-            Invalid: It is no ETag of a job.
+            Invalid: It is not the ETag of a job.
         """
         text = self.header(IF_MATCH)
         if text is None or text.strip() == "*":
@@ -187,11 +188,11 @@ class Request:
         return int(found[1])
 
     def document(self, *, optional: bool = False) -> dict[str, Any]:
-        """The JSON object in the body; an empty one for no body, if that is optional.
+        """The JSON object in the body; an empty one for an empty body if ``optional``.
 
         Raises:
-            Malformed: There is none.
-            TooLarge: The body is.
+            Malformed: The body is not a JSON object.
+            TooLarge: The body is too large.
         """
         raw = self._raw()
         if len(raw) > MAX_JOB_BYTES:
@@ -208,37 +209,10 @@ class Request:
             raise Malformed("the body is not base64, though it is marked so", "send one JSON object") from error
 
     def position(self, kind: str) -> str | None:
-        """Where the cursor says to go on in a list, or None for its beginning.
+        """The position in a list from which the ``cursor`` parameter goes on, or None for the list's beginning.
 
         Raises:
             Invalid: The cursor is not one of this list.
         """
         text = self.one("cursor")
         return None if text is None else position(text, kind)
-
-
-def cursor(kind: str, position: str | None) -> str | None:
-    """An opaque cursor for a position in a list of a kind."""
-    if position is None:
-        return None
-    return base64.urlsafe_b64encode(json.dumps([kind, position]).encode()).decode().rstrip("=")
-
-
-def position(text: str, kind: str) -> str:
-    """The position that a cursor of a kind of list stands for.
-
-    Raises:
-        Invalid: It is not one of this list.
-    """
-    try:
-        match json.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))):
-            case [str(found), str(place)] if found == kind and text == cursor(kind, place):
-                return place
-    except (ValueError, RecursionError) as error:
-        raise foreign_cursor() from error
-    raise foreign_cursor()
-
-
-def foreign_cursor() -> Invalid:
-    """What a cursor is refused with that this list never gave."""
-    return Invalid("cursor", "is not one of this list", "use the cursor of this list's last page, as it was")

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter, DeadLetterHandler
-from tidewheel.settings import RunSettings
+from tidewheel.settings import DeadLetterHandlerSettings
 from tidewheel.wiring.dead_letter_handler import dead_letter_handler
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @cache
 def _flow() -> DeadLetterHandler:
-    return dead_letter_handler(RunSettings.from_env(os.environ))
+    return dead_letter_handler(DeadLetterHandlerSettings.from_env(os.environ))
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, list[dict[str, str]]]:

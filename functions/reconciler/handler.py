@@ -6,8 +6,8 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.settings import RunSettings
-from tidewheel.wiring.reconciler import reconcile
+from tidewheel.settings import ReconcilerSettings
+from tidewheel.wiring.reconciler import reconciler
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """One run; the answer says how many jobs it looked at, and how many chains it armed again."""
-    flow = reconcile(RunSettings.from_env(os.environ))
+    flow = reconciler(ReconcilerSettings.from_env(os.environ))
     try:
         return asdict(flow.run())
     finally:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.settings import WatchdogSettings
-from tidewheel.wiring.watchdog import watch
+from tidewheel.wiring.watchdog import watchdog
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Looks once; the answer says how many schedulers were started."""
-    flow = watch(WatchdogSettings.from_env(os.environ))
+    flow = watchdog(WatchdogSettings.from_env(os.environ))
     started = flow.look()
     flow.telemetry.flush()
     return {"started": started}

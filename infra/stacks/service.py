@@ -125,7 +125,7 @@ class ServiceStack(Stack):
         )
 
     def _api(self) -> ServiceFunction:
-        api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.RunSettings)
+        api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.ApiSettings)
         api.allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"],
             self._arns.table(Table.JOBS),
@@ -204,7 +204,7 @@ class ServiceStack(Stack):
     def _dead_letter_handler(self) -> ServiceFunction:
         """The handler of the dead-letter queue; what it cannot see to now comes back with that queue's visibility."""
         dead_letter_handler = self._function(
-            Function.DEAD_LETTER_HANDLER, Shape(512, seconds=60, loops=True), settings.RunSettings
+            Function.DEAD_LETTER_HANDLER, Shape(512, seconds=60, loops=True), settings.DeadLetterHandlerSettings
         )
         dead_letter_handler.allow(["dynamodb:GetItem"], self._arns.table(Table.JOBS))
         dead_letter_handler.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
@@ -248,7 +248,7 @@ class ServiceStack(Stack):
         self._woken(woken, "EveryMinute", description, Duration.minutes(1))
 
     def _reconciler(self) -> ServiceFunction:
-        reconciler = self._function(Function.RECONCILER, Shape(memory=512, seconds=295), settings.RunSettings)
+        reconciler = self._function(Function.RECONCILER, Shape(memory=512, seconds=295), settings.ReconcilerSettings)
         reconciler.invoke_once()
         reconciler.allow(["dynamodb:Scan"], self._arns.jobs_by_tenant())
         reconciler.allow(["dynamodb:GetItem"], self._arns.table(Table.JOBS))

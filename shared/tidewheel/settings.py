@@ -1,4 +1,7 @@
-"""One frozen settings class per function, read from the environment and failing by the missing name."""
+"""The settings of each function: one frozen class for each, read from the environment.
+
+A variable that is missing or malformed fails the start by its name.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ def _number(environ: Mapping[str, str], variable: Env) -> int:
 
 
 def tenant_concurrency(text: str) -> Mapping[str, int]:
-    """Reads how many executions may run at once, by tenant.
+    """Parses how many executions may run at once, by tenant.
 
     Raises:
         ValueError: It is malformed; the message says what it must be.
@@ -56,15 +59,17 @@ def tenant_concurrency(text: str) -> Mapping[str, int]:
         raise ValueError(f"must be a JSON object of numbers by tenant ({error})") from error
     if not isinstance(document, dict):
         raise ValueError(f"must be a JSON object of numbers by tenant, not {text!r}")  # noqa: TRY004 - a text is amiss
-    for tenant, cap in document.items():
+    for tenant, limit in document.items():
         if tenant != EVERYONE and not is_tenant(tenant):
             raise ValueError(f"names {tenant!r}, which is no tenant; the others are {EVERYONE!r}")
-        if type(cap) is not int or not 1 <= cap <= MAX_TENANT_CONCURRENCY:
-            raise ValueError(f"gives {tenant!r} {cap!r}, which is not a whole number of 1 to {MAX_TENANT_CONCURRENCY}")
+        if type(limit) is not int or not 1 <= limit <= MAX_TENANT_CONCURRENCY:
+            raise ValueError(
+                f"gives {tenant!r} {limit!r}, which is not a whole number of 1 to {MAX_TENANT_CONCURRENCY}"
+            )
     return document
 
 
-def _caps(environ: Mapping[str, str], variable: Env) -> Mapping[str, int]:
+def _tenant_concurrency(environ: Mapping[str, str], variable: Env) -> Mapping[str, int]:
     try:
         return tenant_concurrency(_text(environ, variable))
     except ValueError as error:
@@ -105,12 +110,12 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.ALLOWED_NETWORKS: _networks,
     Env.CIRCUIT_FAILURES: _number,
     Env.CIRCUIT_OPEN: _positive,
-    Env.TENANT_CONCURRENCY: _caps,
+    Env.TENANT_CONCURRENCY: _tenant_concurrency,
 }
 
 
 class _FromEnvironment:
-    """Reads a settings class: each field from the variable of its name."""
+    """The base of the settings classes: each field is read from the variable of its name."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -126,8 +131,14 @@ class _FromEnvironment:
 
 
 @dataclass(frozen=True)
-class RunSettings(_FromEnvironment):
-    """What the API and the reconciler need: stores, queues, a new wheel's shards, the pace, the logs."""
+class StoreSettings(_FromEnvironment):
+    """What every function that reads or writes the wheel needs.
+
+    Args:
+        jobs_table: A table's name, as the three that follow.
+        queues: The URLs of the queues by route.
+        shards: How many shards a new wheel has.
+    """
 
     jobs_table: str
     wheel_table: str
@@ -135,22 +146,53 @@ class RunSettings(_FromEnvironment):
     control_table: str
     queues: Mapping[Route, str]
     shards: int
+
+
+@dataclass(frozen=True)
+class ApiSettings(StoreSettings):
+    """What the API needs.
+
+    Args:
+        pace: How often the wheel is turned.
+        logs_bucket: Where the logs of attempts are read.
+    """
+
     pace: Pace
     logs_bucket: str
 
 
 @dataclass(frozen=True)
-class WorkerSettings(RunSettings):
-    """What a worker needs besides: whose secrets it reads, whom http targets may call, and who may begin.
+class ReconcilerSettings(StoreSettings):
+    """What the reconciler needs."""
+
+
+@dataclass(frozen=True)
+class DeadLetterHandlerSettings(StoreSettings):
+    """What the handler of the dead-letter queue needs.
 
     Args:
+        pace: How often the wheel is turned.
+    """
+
+    pace: Pace
+
+
+@dataclass(frozen=True)
+class WorkerSettings(StoreSettings):
+    """What a worker of any pool needs.
+
+    Args:
+        pace: How often the wheel is turned.
+        logs_bucket: Where the logs of attempts are written.
         deployment: The prefix of the names of secrets.
         allowed_networks: What http targets may have besides public addresses.
-        circuit_failures: So many in a row open a target's circuit; 0: none does.
-        circuit_open: For how many seconds.
+        circuit_failures: So many failures in a row open a target's circuit; 0: none does.
+        circuit_open: For how many seconds a circuit stays open.
         tenant_concurrency: How many executions run at once, by tenant; ``*`` stands for those who are not named.
     """
 
+    pace: Pace
+    logs_bucket: str
     deployment: str
     allowed_networks: tuple[Network, ...]
     circuit_failures: int
@@ -159,15 +201,16 @@ class WorkerSettings(RunSettings):
 
 
 @dataclass(frozen=True)
-class SchedulerSettings(_FromEnvironment):
-    """What the scheduler needs."""
+class SchedulerSettings(StoreSettings):
+    """What a scheduler needs.
 
-    jobs_table: str
-    wheel_table: str
-    executions_table: str
-    control_table: str
-    queues: Mapping[Route, str]
-    shards: int
+    Args:
+        pace: How often the wheel is turned.
+        scheduler_function: The name of its own function, which it starts again.
+        code_version: A scheduler whose code is of another version hands over at once.
+        schedulers: How many run at the same time.
+    """
+
     pace: Pace
     scheduler_function: str
     code_version: str
@@ -176,7 +219,14 @@ class SchedulerSettings(_FromEnvironment):
 
 @dataclass(frozen=True)
 class WatchdogSettings(_FromEnvironment):
-    """What the watchdog needs."""
+    """What the watchdog needs.
+
+    Args:
+        control_table: Where it sees which schedulers are alive.
+        scheduler_function: The function that it starts.
+        code_version: The version of the code that is to run.
+        schedulers: How many are to run at the same time.
+    """
 
     control_table: str
     scheduler_function: str

@@ -6,8 +6,9 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from openapi_spec_validator import validate
 
 from functions.api import problems
-from functions.api.app import ROUTES, resolver
-from functions.api.request import cursor, tenant_of
+from functions.api.app import HANDLERS, resolver
+from functions.api.cursors import cursor
+from functions.api.request import tenant_of
 from tests.support.api_bench import EVERY_JOB, HTTP_JOB, NOW_MS, ApiBench, Context, event, recorded
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
@@ -16,8 +17,8 @@ from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import MAX_JOB_BYTES
 from tidewheel.domain.wheel.pace import ECONOMY
 from tidewheel.ports import PortError, Throttled
+from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.openapi import document
-from tidewheel.wire.operations import OPERATIONS
 from tidewheel.wire.problem import KINDS
 from tidewheel.wire.values import parse_instant, to_ms
 
@@ -194,7 +195,7 @@ def missed(api_bench, reason=Reason.SKIPPED):
     """A row for the first three instants after the creation, five minutes apart."""
     at = NOW_MS + 300_000
     row = Missed("default", FIRST, 1, at, at + 600_000, 3, reason, at + 900_000)
-    api_bench.flow.executions.account(row)
+    api_bench.ports.executions.account(row)
     return row
 
 
@@ -346,8 +347,8 @@ def test_a_queued_run_is_cancelled(api_bench):
 def test_a_running_one_is_asked_to_end(api_bench):
     created(api_bench)
     id = api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"]
-    queued = api_bench.flow.execution("default", id)
-    api_bench.flow.executions.swap(claimed(queued, 1, "w", NOW_MS, received_ms=NOW_MS), 1)
+    queued = api_bench.services().executions.get("default", id)
+    api_bench.ports.executions.swap(claimed(queued, 1, "w", NOW_MS, received_ms=NOW_MS), 1)
     answer = api_bench.call("POST", f"/executions/{id}/cancel", {})
     assert (answer.status, answer.json["state"], answer.json["cancel_requested"]) == (
         202,
@@ -379,8 +380,8 @@ def test_an_occurrence_to_come_is_cancelled(api_bench):
 def test_what_has_ended_is_not_cancelled(api_bench):
     created(api_bench)
     id = api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"]
-    queued = api_bench.flow.execution("default", id)
-    api_bench.flow.executions.swap(ended_unrun(queued, State.DEAD, "given up", NOW_MS), 1)
+    queued = api_bench.services().executions.get("default", id)
+    api_bench.ports.executions.swap(ended_unrun(queued, State.DEAD, "given up", NOW_MS), 1)
     answer = refused(api_bench.call("POST", f"/executions/{id}/cancel"), 409)
     assert "it has ended as dead" in answer.json["detail"]
 
@@ -412,13 +413,13 @@ def test_unknown_routes_and_methods(api_bench):
     refused(api_bench.call("POST", f"/executions/{FIRST}"), 405)
 
 
-def test_health_needs_no_flow():
+def test_health_needs_no_services():
     answer = resolver(lambda: pytest.fail("built"))
     assert json.loads(answer.resolve(event("GET", "/v1/health"), Context())["body"])["status"] == "ok"
 
 
 class Failing:
-    """A flow that cannot be built, or whose every call fails."""
+    """Services that cannot be built, or whose every call fails."""
 
     def __init__(self, error):
         self.error = error
@@ -440,7 +441,7 @@ def test_what_is_our_fault_is_not_told(api_bench, error, status, retry_after, mo
     logged = []
     monkeypatch.setattr(problems._log, "error", lambda message, **fields: logged.append(fields))
     monkeypatch.setattr(problems._log, "warning", lambda message, **fields: logged.append(fields))
-    api_bench.flow = Failing(error)
+    monkeypatch.setattr(api_bench, "app", resolver(lambda: Failing(error)))
     answer = refused(api_bench.call("GET", f"/jobs/{FIRST}"), status)
     assert "secret" not in answer.text
     assert answer.headers.get("Retry-After") == retry_after
@@ -462,7 +463,7 @@ def test_the_document_and_the_resolver_know_the_same_routes(api_bench):
     routes = (*api_bench.app._static_routes, *api_bench.app._dynamic_routes)
     resolved = {(route.method, route.path.replace("<", "{").replace(">", "}")) for route in routes}
     assert described == resolved == {(one.method, one.path) for one in OPERATIONS}
-    assert {one.id for one in OPERATIONS} == ROUTES.keys()
+    assert {one.id for one in OPERATIONS} == HANDLERS.keys()
 
 
 def test_every_example_of_the_document_is_accepted(api_bench):
@@ -474,7 +475,7 @@ def test_every_example_of_the_document_is_accepted(api_bench):
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_high_precision_is_refused_in_economy_mode(api_bench, method):
     made = api_bench.call("POST", "/jobs", EVERY_JOB).json
-    api_bench.flow = replace(api_bench.flow, pace=ECONOMY)
+    api_bench.ports = replace(api_bench.ports, pace=ECONOMY)
     path = "/jobs" if method == "POST" else f"/jobs/{made['id']}"
     body = {"precision": "high"} if method == "PATCH" else {**EVERY_JOB, "precision": "high"}
     answer = api_bench.call(method, path, body)

@@ -22,7 +22,7 @@ def api_bench() -> ApiBench:
 
 def put(api_bench: ApiBench, key: str, tenant: str = DEFAULT_TENANT, **fields: int) -> None:
     row = Circuit(tenant, key, version=1, written_ms=NOW_MS - 1_000, **fields)
-    assert api_bench.flow.circuits.swap(row) is None
+    assert api_bench.ports.circuits.swap(row) is None
 
 
 def listed(api_bench: ApiBench, **query: str) -> tuple[list[dict[str, Any]], str | None]:
@@ -59,7 +59,7 @@ def test_one_that_works_again_is_closed(api_bench: ApiBench) -> None:
 
 def test_a_probe_makes_it_no_less_half_open(api_bench: ApiBench) -> None:
     row = Circuit(DEFAULT_TENANT, "sqs:q", 5, NOW_MS - 1, "x#claim", NOW_MS + 30_000, 1, NOW_MS, NOW_MS)
-    api_bench.flow.circuits.swap(row)
+    api_bench.ports.circuits.swap(row)
     (one,), _ = listed(api_bench)
     assert one["state"] == "half_open"
 
@@ -84,14 +84,14 @@ def test_what_cannot_be_meant_is_refused(api_bench: ApiBench, name: str, value: 
 def test_a_row_that_cannot_be_read_hides_no_other(api_bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Unreadable("circuit", "http:a:80", "it is damaged")
     sound = Circuit(DEFAULT_TENANT, "http:b:80", 1, version=1, written_ms=NOW_MS, since_ms=NOW_MS)
-    monkeypatch.setattr(api_bench.flow.circuits, "list", lambda *_: Page([sound], None, [broken]))
+    monkeypatch.setattr(api_bench.ports.circuits, "list", lambda *_: Page([sound], None, [broken]))
     assert [one["party"] for one in listed(api_bench)[0]] == ["http:b:80"]
-    assert api_bench.flow.telemetry.counts["unreadable"] == 1  # type: ignore[attr-defined]
+    assert api_bench.ports.telemetry.counts["unreadable"] == 1  # type: ignore[attr-defined]
 
 
 def test_a_store_that_fails_is_said_to(api_bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_: object) -> None:
         raise PortError("circuits.list", DEFAULT_TENANT, "down")
 
-    monkeypatch.setattr(api_bench.flow.circuits, "list", down)
+    monkeypatch.setattr(api_bench.ports.circuits, "list", down)
     assert api_bench.call("GET", "/circuits").status == 503

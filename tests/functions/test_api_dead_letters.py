@@ -25,7 +25,7 @@ def dead(api_bench: ApiBench, job: str, number: int, state: State = State.DEAD) 
     """An execution that ended; the higher its number, the later."""
     id = str(ExecutionId(job, NOW_MS + 300_000 * number))
     record = Execution("default", id, state, NOW_MS, 1, attempt=3, finished_ms=NOW_MS + number, reason="HTTP 503")
-    api_bench.flow.executions.swap(record, None)
+    api_bench.ports.executions.swap(record, None)
     return id
 
 

@@ -5,31 +5,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.api import handler
-from tests.support.api_bench import NOW_MS, ApiBench, Context, event, memory_flow, recorded
+from tests.support.api_bench import NOW_MS, ApiBench, Context, event, memory_ports, recorded
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.names import Env
+from tidewheel.wiring.api_services import services_of
 
 
 def test_the_handler_answers_without_settings_what_needs_none(monkeypatch):
     for variable in Env:
         monkeypatch.delenv(variable, raising=False)
-    handler._flow.cache_clear()
+    handler._services.cache_clear()
     assert handler.handler(event("GET", "/v1/health"), Context())["statusCode"] == 200
     answer = handler.handler(recorded("get"), Context())
     assert answer["statusCode"] == 500
     assert "TIDEWHEEL" not in answer["body"]
 
 
-def test_the_flow_is_built_once_and_its_counts_are_handed_on(monkeypatch):
+def test_the_services_are_built_once_and_their_counts_are_handed_on(monkeypatch):
     built, flushed = [], []
 
     @cache
-    def flow():
-        built.append(memory_flow(SettableClock(NOW_MS)))
+    def services():
+        built.append(services_of(memory_ports(SettableClock(NOW_MS))))
         return built[-1]
 
-    monkeypatch.setattr(handler, "_flow", flow)
-    monkeypatch.setattr(handler, "_app", handler.resolver(flow))
+    monkeypatch.setattr(handler, "_services", services)
+    monkeypatch.setattr(handler, "_app", handler.resolver(services))
     monkeypatch.setattr(RecordingTelemetry, "flush", lambda telemetry: flushed.append(id(telemetry)))
     assert handler.handler(recorded("create"), Context())["statusCode"] == 201
     assert handler.handler(recorded("unknown_route"), Context())["statusCode"] == 404

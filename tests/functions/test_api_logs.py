@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from functions.api.request import cursor
+from functions.api.cursors import cursor
 from tests.support.api_bench import EVERY_JOB, NOW_MS, Answer, ApiBench
 from tidewheel.domain.executions import execution, transitions
 from tidewheel.domain.executions.execution import Execution
@@ -30,14 +30,14 @@ def running(api_bench: ApiBench) -> Execution:
     job = str(api_bench.call("POST", "/jobs", EVERY_JOB).json["id"])
     queued = Execution(TENANT, str(ExecutionId(job, NOW_MS)), State.QUEUED, NOW_MS, 1, version=0)
     record = transitions.claimed(queued, 1, "w", NOW_MS + 5, sent_ms=NOW_MS + 1, received_ms=NOW_MS + 4)
-    api_bench.flow.executions.swap(record, None)
+    api_bench.ports.executions.swap(record, None)
     return record
 
 
 def ended(api_bench: ApiBench, record: Execution, output: str = "short") -> None:
     answer = execution.Answer(Result.SUCCEEDED, 200, output)
     done = transitions.finished(record, State.SUCCEEDED, answer, NOW_MS + 7, NOW_MS + 40)
-    assert api_bench.flow.executions.swap(done, record.version) is None
+    assert api_bench.ports.executions.swap(done, record.version) is None
 
 
 def log(api_bench: ApiBench, record: Execution, **query: str) -> Answer:
@@ -52,12 +52,12 @@ def refused(answer: Answer, status: int, field: str = "") -> None:
 
 
 def test_a_log_is_read_while_it_grows_and_to_its_end(api_bench: ApiBench, running: Execution) -> None:
-    api_bench.flow.logs.append(TENANT, running.id, 1, 0, "one ☂\n".encode())
+    api_bench.ports.logs.append(TENANT, running.id, 1, 0, "one ☂\n".encode())
     first = log(api_bench, running)
     assert first.status == 200
     assert (first.json["attempt"], first.json["text"], first.json["source"]) == (1, "one ☂\n", "stored")
     assert first.json["complete"] is False
-    api_bench.flow.logs.append(TENANT, running.id, 1, 1, b"two\n")
+    api_bench.ports.logs.append(TENANT, running.id, 1, 1, b"two\n")
     ended(api_bench, running)
     rest = log(api_bench, running, cursor=first.json["cursor"])
     expected = {"attempt": 1, "text": "two\n", "source": "stored", "cursor": None, "complete": True}
@@ -72,13 +72,13 @@ def test_a_short_answer_is_the_records(api_bench: ApiBench, running: Execution) 
 
 
 def test_a_cursor_goes_on_with_its_attempt_though_another_has_begun(api_bench: ApiBench, running: Execution) -> None:
-    api_bench.flow.logs.append(TENANT, running.id, 1, 0, b"first ")
+    api_bench.ports.logs.append(TENANT, running.id, 1, 0, b"first ")
     place = log(api_bench, running).json["cursor"]
-    api_bench.flow.logs.append(TENANT, running.id, 1, 1, b"attempt")
+    api_bench.ports.logs.append(TENANT, running.id, 1, 1, b"attempt")
     next_one = transitions.claimed(
         transitions.with_lost_attempt(running, NOW_MS + 9), 2, "v", NOW_MS + 9, received_ms=NOW_MS + 9
     )
-    api_bench.flow.executions.swap(next_one, running.version)
+    api_bench.ports.executions.swap(next_one, running.version)
     assert log(api_bench, running).json["attempt"] == 2
     assert log(api_bench, running, cursor=place).json["text"] == "attempt"
     assert log(api_bench, running, cursor=place, attempt="1").json["text"] == "attempt"
@@ -113,7 +113,7 @@ def test_other_parameters_are_refused(api_bench: ApiBench, running: Execution) -
 
 def test_the_worst_page_fits_an_answer_of_lambda(api_bench: ApiBench, running: Execution) -> None:
     """Six characters for each byte in the answer's JSON, and that once more in the proxy's."""
-    api_bench.flow.logs.append(TENANT, running.id, 1, 0, bytes(logs.LOG_PAGE_BYTES + 1))
+    api_bench.ports.logs.append(TENANT, running.id, 1, 0, bytes(logs.LOG_PAGE_BYTES + 1))
     answer = log(api_bench, running)
     assert len(answer.json["text"]) == logs.LOG_PAGE_BYTES
     assert len(answer.text) + answer.text.count("\\") < 6_000_000
@@ -138,7 +138,7 @@ def test_an_execution_shows_its_timeline(api_bench: ApiBench, running: Execution
 
 
 def test_one_that_is_cancel_requested_says_so(api_bench: ApiBench, running: Execution) -> None:
-    api_bench.flow.executions.swap(transitions.cancel_requested(running, "by its owner", NOW_MS + 7), running.version)
+    api_bench.ports.executions.swap(transitions.cancel_requested(running, "by its owner", NOW_MS + 7), running.version)
     shown: Any = api_bench.call("GET", f"/executions/{running.id}").json
     assert shown["cancel_requested"] == "by its owner"
     request = {"at": "2025-11-20T16:47:00.007Z", "event": "cancel_requested", "attempt": None, "detail": "by its owner"}

@@ -10,7 +10,7 @@ import pytest
 
 from functions.dead_letter_handler import handler as dead_letter_handler
 from tests.support.memory_stack import MemoryStack
-from tests.support.run_settings import ENVIRONMENT, Flushed
+from tests.support.run_settings import DEAD_LETTER_HANDLER_ENVIRONMENT, Flushed
 from tidewheel.names import Env
 from tidewheel.ports import PortError
 from tidewheel.settings import SettingsError
@@ -41,9 +41,9 @@ def test_what_could_not_be_kept_comes_back_alone(stack: MemoryStack) -> None:
     assert dead_letter_handler.handler(POISON, None) == {"batchItemFailures": [{"itemIdentifier": kept}]}
 
 
-@pytest.mark.parametrize("missing", ENVIRONMENT)
+@pytest.mark.parametrize("missing", DEAD_LETTER_HANDLER_ENVIRONMENT)
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, missing: Env) -> None:
-    for name, value in ENVIRONMENT.items():
+    for name, value in DEAD_LETTER_HANDLER_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(missing)
     dead_letter_handler._flow.cache_clear()
@@ -52,7 +52,7 @@ def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, missing: En
 
 
 def test_the_real_wiring_reaches_nobody_before_the_first_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
+    for name, value in DEAD_LETTER_HANDLER_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     dead_letter_handler._flow.cache_clear()
     assert dead_letter_handler._flow() is dead_letter_handler._flow()

@@ -1,4 +1,4 @@
-"""The reconciler's handler: one run of the sweep, its counts handed on whatever happens."""
+"""The reconciler's handler: one run of the sweep, whose counts are flushed even if it fails."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 from functions.reconciler import handler as reconciler
 from tests.support.memory_stack import MemoryStack, every
-from tests.support.run_settings import ENVIRONMENT, Flushed
+from tests.support.run_settings import RECONCILER_ENVIRONMENT, Flushed
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.engine.recovery.reconciler import Reconciler
 from tidewheel.names import Env
 from tidewheel.ports import Page, PortError
-from tidewheel.settings import RunSettings, SettingsError
+from tidewheel.settings import ReconcilerSettings, SettingsError
 
 EVENT: dict[str, Any] = json.loads((Path(__file__).parent / "events" / "eventbridge_minute.json").read_text())
 
@@ -27,10 +27,10 @@ class Bench:
     def __init__(self) -> None:
         self.stack = MemoryStack(shards=1)
         self.stack.telemetry = self.telemetry = Flushed()
-        self.settings: RunSettings | None = None
+        self.settings: ReconcilerSettings | None = None
         self.jobs: Any = self.stack.jobs
 
-    def reconcile(self, settings: RunSettings) -> Reconciler:
+    def reconcile(self, settings: ReconcilerSettings) -> Reconciler:
         self.settings, stack = settings, self.stack
         return Reconciler(
             self.jobs,
@@ -48,9 +48,9 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench()
-    for name, value in ENVIRONMENT.items():
+    for name, value in RECONCILER_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(reconciler, "reconcile", bench.reconcile)
+    monkeypatch.setattr(reconciler, "reconciler", bench.reconcile)
     return bench
 
 
@@ -87,7 +87,7 @@ def test_a_store_that_fails_ends_the_run_and_the_next_looks_at_the_same_page(ben
     assert reconciler.handler(EVENT, None) == {"looked": 1, "repaired": 0}
 
 
-@pytest.mark.parametrize("missing", ENVIRONMENT)
+@pytest.mark.parametrize("missing", RECONCILER_ENVIRONMENT)
 def test_a_missing_setting_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch, missing: Env) -> None:
     monkeypatch.delenv(missing)
     with pytest.raises(SettingsError, match=missing):

@@ -66,7 +66,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench()
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(watchdog, "watch", bench.watch)
+    monkeypatch.setattr(watchdog, "watchdog", bench.watch)
     return bench
 
 

@@ -9,12 +9,12 @@ from tidewheel.domain import limits
 from tidewheel.domain.wheel.pace import ECONOMY
 
 READS = {
-    "api": settings.RunSettings,
+    "api": settings.ApiSettings,
     "worker": settings.WorkerSettings,
     "scheduler": settings.SchedulerSettings,
     "watchdog": settings.WatchdogSettings,
-    "reconciler": settings.RunSettings,
-    "dead_letter_handler": settings.RunSettings,
+    "reconciler": settings.ReconcilerSettings,
+    "dead_letter_handler": settings.DeadLetterHandlerSettings,
 }
 LONG_RUNNING = ("api", "reconciler", "scheduler", "dead_letter_handler", "watchdog", "worker")
 

@@ -31,17 +31,20 @@ from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace
-from tidewheel.engine.api.cancel import Cancel
-from tidewheel.engine.api.dead_letters import DeadLetters
-from tidewheel.engine.api.ledger import Ledger
-from tidewheel.engine.api.logs import LogBook
-from tidewheel.engine.api.redrive import Redrive
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.ports import Call, Received, Secrets
-from tidewheel.settings import RunSettings, SchedulerSettings, WatchdogSettings, WorkerSettings
+from tidewheel.settings import (
+    ApiSettings,
+    DeadLetterHandlerSettings,
+    ReconcilerSettings,
+    SchedulerSettings,
+    WatchdogSettings,
+    WorkerSettings,
+)
 from tidewheel.wire.message import dump
 from tidewheel.wiring import api, dead_letter_handler, reconciler, scheduler, watchdog, worker
+from tidewheel.wiring.api_services import services_of
 from tidewheel.wiring.callers import Callers
 
 BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the worker's event source mapping's own calls
@@ -98,26 +101,33 @@ class Deployment:
             "wheel_table": self.tables.wheel,
             "executions_table": self.tables.executions,
         }
-        stores = {**self.names, "queues": self.urls, "shards": 1, "pace": pace, "control_table": self.tables.control}
-        stores["logs_bucket"] = self.bucket
+        stores = {**self.names, "queues": self.urls, "shards": 1, "control_table": self.tables.control}
         control = {"control_table": self.tables.control}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
-        job_service = api.job_service(RunSettings(**stores))
-        layouts = LayoutCache(job_service.layouts.store, self.clock, 1)
-        self.job_service = replace(job_service, clock=self.clock, layouts=layouts)
+        api_ports = api.ports_of(ApiSettings(**stores, pace=pace, logs_bucket=self.bucket))
+        layouts = LayoutCache(api_ports.layouts.store, self.clock, 1)
+        self.api_ports = replace(api_ports, clock=self.clock, layouts=layouts)
+        self.api = services_of(self.api_ports)
+        self.job_service, self.executions = self.api.jobs, self.api_ports.executions
         began = {"circuit_failures": 5, "circuit_open": 600, "tenant_concurrency": {TENANT: 9}}
-        self.batch = worker.batch(WorkerSettings(**stores, **began, deployment="tidewheel", allowed_networks=()))
-        scheduler_loop_settings = {**self.names, "queues": self.urls, "pace": pace}
-        scheduler_loop = scheduler.scheduler_loop(
-            SchedulerSettings(**scheduler_loop_settings, **control, **version, shards=1), "owner", 0
+        self.batch = worker.batch(
+            WorkerSettings(
+                **stores,
+                **began,
+                pace=pace,
+                logs_bucket=self.bucket,
+                deployment="tidewheel",
+                allowed_networks=(),
+            )
         )
+        scheduler_loop = scheduler.scheduler_loop(SchedulerSettings(**stores, **version, pace=pace), "owner", 0)
         layouts = LayoutCache(scheduler_loop.layouts.store, self.clock, 1)  # as another process knows it
         self.scheduler_loop = replace(scheduler_loop, clock=self.clock, executor=InlineExecutor(), layouts=layouts)
-        self.reconcile = replace(reconciler.reconcile(RunSettings(**stores)), clock=self.clock)
+        self.reconcile = replace(reconciler.reconciler(ReconcilerSettings(**stores)), clock=self.clock)
         self.dead_letter_handler = replace(
-            dead_letter_handler.dead_letter_handler(RunSettings(**stores)), clock=self.clock
+            dead_letter_handler.dead_letter_handler(DeadLetterHandlerSettings(**stores, pace=pace)), clock=self.clock
         )
-        self.watch = replace(watchdog.watch(WatchdogSettings(**control, **version)), clock=self.clock)
+        self.watch = replace(watchdog.watchdog(WatchdogSettings(**control, **version)), clock=self.clock)
 
     def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         self.used |= set(_actions(model.name, params))
@@ -182,34 +192,27 @@ def _granted(
 
 def test_the_api(either: Either) -> None:
     deployment, allowed = either
-    job_service, table = deployment.job_service, deployment.tables.control
+    services, table = deployment.api, deployment.tables.control
+    job_service, executions, store = services.jobs, services.executions, deployment.executions
     job_service.create(TENANT, deployment.builder(None), "key", "print")
     job = deployment.job()
     job_service.edit(TENANT, job, deployment.builder(Schedule(At(START_MS + 10**6))))
     job_service.pause(TENANT, job)
-    execution = job_service.run(TENANT, job, "key")
-    job_service.execution(TENANT, execution.id)
-    job_service.history(TENANT, job, 5, None)
-    Ledger(job_service.jobs, job_service.executions, deployment.clock).of(TENANT, job, None, None)
-    dead = replace(
-        ended_unrun(job_service.execution(TENANT, execution.id), State.DEAD, "given up", START_MS), attempt=1
-    )
-    job_service.executions.swap(dead, 1)
+    execution = executions.run(TENANT, job, "key")
+    executions.get(TENANT, execution.id)
+    executions.history(TENANT, job, 5, None)
+    services.ledger.report(TENANT, job, None, None)
+    dead = replace(ended_unrun(executions.get(TENANT, execution.id), State.DEAD, "given up", START_MS), attempt=1)
+    store.swap(dead, 1)
     S3Logs(deployment.bucket, lambda: boto3.client("s3")).append(TENANT, dead.id, 1, 0, b"what its worker wrote")
-    assert LogBook(job_service.executions, job_service.logs).read(TENANT, dead.id).text == "what its worker wrote"
-    redrive = Redrive(job_service.jobs, job_service.clock, job_service.telemetry, job_service.layouts, job_service.pace)
-    assert redrive.run([(dead.id, dead)], 1).ids == [dead.id]
-    DeadLetters(job_service.executions, job_service.telemetry).listed(TENANT, job, 5, None)
+    assert services.logs.read(TENANT, dead.id).text == "what its worker wrote"
+    assert services.dead_letters.redrive(TENANT, [dead.id], 1, 0).ids == [dead.id]
+    services.dead_letters.listed(TENANT, job, 5, None)
     waiter = str(ExecutionId(job, START_MS + 10**6))
-    job_service.executions.swap(
-        with_wait_reason(Dispatch(TENANT, waiter, 1, 2, START_MS, recorded=False).blank(), "waits"), None
-    )
-    again = job_service.run(TENANT, job)
-    job_service.locks.swap(Lock(TENANT, job, again.id, waiter, 1, START_MS))
-    cancel = Cancel(
-        job_service.jobs, job_service.executions, job_service.ends, job_service.clock, job_service.telemetry
-    )
-    assert cancel.run(TENANT, again.id).state is State.CANCELLED  # and calls the one that waits
+    store.swap(with_wait_reason(Dispatch(TENANT, waiter, 1, 2, START_MS, recorded=False).blank(), "waits"), None)
+    again = executions.run(TENANT, job)
+    deployment.api_ports.locks.swap(Lock(TENANT, job, again.id, waiter, 1, START_MS))
+    assert executions.cancel(TENANT, again.id).state is State.CANCELLED  # and calls the one that waits
     job_service.listed(TENANT, lambda *_: True, 5, None)
     job_service.delete(TENANT, job)
     assert deployment.used == _granted("api", deployment, allowed)
@@ -261,7 +264,7 @@ def test_the_worker(either: Either) -> None:
 
 def test_the_watchdog(deployment: Deployment) -> None:
     deployment.used.clear()
-    deployment.job_service.clock.sleep(1)
+    deployment.api_ports.clock.sleep(1)
     lease = deployment.watch.leases.take(None, "owner", "v")
     assert lease is not None
     deployment.used.clear()
@@ -289,7 +292,7 @@ def test_the_dead_letter_handler(deployment: Deployment) -> None:
     running, waiter = (Dispatch(TENANT, str(ExecutionId(job, at + n)), 1, 1, at, recorded=False) for n in (0, 5_000))
     locks = DynamoLocks(clients.dynamodb(), deployment.tables.executions)
     locks.swap(Lock(TENANT, job, running.execution, waiter.execution, 1, at))
-    deployment.job_service.executions.swap(with_wait_reason(waiter.blank(), "waits"), None)
+    deployment.executions.swap(with_wait_reason(waiter.blank(), "waits"), None)
     deployment.used.clear()
     bodies = [dump(replace(running, returns=MAX_RETURNS)), dump(waiter), "nonsense"]
     assert deployment.dead_letter_handler.handle([DeadLetter(str(n), body) for n, body in enumerate(bodies)]) == []
@@ -299,7 +302,7 @@ def test_the_dead_letter_handler(deployment: Deployment) -> None:
 def test_the_scheduler_in_economy_mode(economy: Deployment) -> None:
     economy.job_service.create(TENANT, economy.builder(Schedule(At(START_MS + 600_000))))  # lies in a slot, as a single
     economy.scheduled(400_000)
-    economy.job_service.run(TENANT, economy.job())
+    economy.api.executions.run(TENANT, economy.job())
     economy.used.clear()
     for _ in range(12):
         until = economy.clock.now_ms() + 60_000

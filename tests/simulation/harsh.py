@@ -17,8 +17,8 @@ from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.levels import MINUTES
-from tidewheel.engine.api.jobs import JobService
 from tidewheel.ports import Call
+from tidewheel.wiring.api_services import ApiPorts
 
 
 class Harsh(History):
@@ -92,7 +92,7 @@ class Retouch(Harsh):
         if self.stack.clock.now_ms() % MINUTES.slot_ms < MINUTES.slot_ms - MINUTES.lead_ms:
             return
         try:
-            self._edited(self._job_service().edit(TENANT, self.rng.choice(self.ids), _retouched))
+            self._edited(self._api().jobs.edit(TENANT, self.rng.choice(self.ids), _retouched))
         except NotFound:
             return
 
@@ -142,10 +142,10 @@ class Undead(Harsh):
 class Sluggish(Harsh):
     """Users' writes that take longer than any may, though not so long that their slot is over."""
 
-    def _job_service(self) -> JobService:
+    def _api_ports(self) -> ApiPorts:
         longest = WRITE_BOUND_MS + 2 * SKEW_MS + SECOND_MS // 2
         slow = Slow(self.stack.clock, self.rng.randrange(WRITE_BOUND_MS + SKEW_MS, longest))
-        return replace(super()._job_service(), clock=slow, layouts=Behind(self.stack.layouts, slow))
+        return replace(super()._api_ports(), clock=slow, layouts=Behind(self.stack.layouts, slow))
 
 
 class Contended(History):

@@ -27,10 +27,11 @@ from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.levels import BEYOND, DAYS, HOURS
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.ports import Call, PortError
+from tidewheel.wiring.api_services import ApiPorts, services_of
 
 STORMY_MS = 240_000
 CALM_MS = 420_000
@@ -160,13 +161,16 @@ class History:
 
     # --- what users do ------------------------------------------------------------------------------------
 
-    def _job_service(self) -> JobService:
+    def _api_ports(self) -> ApiPorts:
         control, earliest_ms = self.stack.control, self.stack.clock.now_ms() - WRITE_BOUND_MS - SKEW_MS
         if control.layout() is None:
             control.establish(Layout.first(earliest_ms, self.stack.shards))
         behind = self.rng.randrange(0, WRITE_BOUND_MS + SKEW_MS) if self.faults.strikes("slow write", 0.3) else 0
         slow = Slow(self.stack.clock, behind)
-        return replace(self.stack.job_service, clock=slow, layouts=Behind(self.stack.layouts, slow))
+        return replace(self.stack.api_ports, clock=slow, layouts=Behind(self.stack.layouts, slow))
+
+    def _api(self) -> ApiServices:
+        return services_of(self._api_ports())
 
     def _schedule(self, now: int) -> Schedule:
         timing = self.rng.choice(
@@ -201,7 +205,7 @@ class History:
         return policy
 
     def _create(self) -> None:
-        self.ids.append(self._job_service().create(TENANT, self._builder).id)
+        self.ids.append(self._api().jobs.create(TENANT, self._builder).id)
 
     def _edited(self, job: Job) -> None:
         """Notes when an edit really became durable: until then the older generation rightly went on."""
@@ -209,17 +213,17 @@ class History:
 
     def _act(self) -> None:
         id = self.rng.choice(self.ids)
-        job_service = self._job_service()
+        api = self._api()
         actions: list[Callable[[], object]] = [
             self._create,
-            lambda: self._edited(job_service.edit(TENANT, id, self._builder)),
-            lambda: self._edited(job_service.pause(TENANT, id)),
-            lambda: self._edited(job_service.resume(TENANT, id)),
-            lambda: job_service.run(TENANT, id),
+            lambda: self._edited(api.jobs.edit(TENANT, id, self._builder)),
+            lambda: self._edited(api.jobs.pause(TENANT, id)),
+            lambda: self._edited(api.jobs.resume(TENANT, id)),
+            lambda: api.executions.run(TENANT, id),
         ]
         try:
             if self.rng.random() < 0.05:
-                job_service.delete(TENANT, id)
+                api.jobs.delete(TENANT, id)
                 self.deleted.add(id)
             else:
                 self.rng.choice(actions)()

@@ -11,7 +11,7 @@ from tests.support.memory_stack import TENANT
 from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.limits import MINUTE_MS, RECONCILE_MARGIN_MS
 from tidewheel.domain.wheel.entries import ScheduleEntry, decode
-from tidewheel.engine.api.ledger import Ledger
+from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.recovery.reconciler import Tally
 
 _HISTORIES = 20
@@ -103,8 +103,8 @@ class Sabotaged(Swept):
         return isinstance(entry, ScheduleEntry) and entry.job in self.lost
 
     def _missing(self) -> int:
-        ledger = Ledger(self.stack.jobs, self.stack.executions, self.stack.clock)
-        return sum(ledger.of(TENANT, id, None, None).missing for id in self.lost)
+        ledger = LedgerService(self.stack.jobs, self.stack.executions, self.stack.clock)
+        return sum(ledger.report(TENANT, id, None, None).missing for id in self.lost)
 
 
 def test_broken_chains_are_healed_and_the_ledger_becomes_complete() -> None:

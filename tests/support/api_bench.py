@@ -1,4 +1,4 @@
-"""The front's test bench: the API over a flow in memory, driven by proxy events or as an httpx transport."""
+"""The API bench: the API over services in memory, driven by proxy events or as an httpx transport."""
 
 import copy
 import json
@@ -23,8 +23,9 @@ from tidewheel.adapters.memory import (
     SettableClock,
     World,
 )
-from tidewheel.engine.api.jobs import JobService
+from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.wiring.api_services import ApiPorts, services_of
 
 NOW_MS = 1_763_657_220_000  # 2025-11-20T16:47:00Z
 EVENTS = Path(__file__).parents[1] / "functions" / "events"
@@ -65,10 +66,10 @@ def event(
     return made
 
 
-def memory_flow(clock: SettableClock) -> JobService:
-    """The real flow on stores in memory."""
+def memory_ports(clock: SettableClock) -> ApiPorts:
+    """What the services are built from, in memory."""
     world = World()
-    return JobService(
+    return ApiPorts(
         jobs=MemoryJobs(world),
         executions=MemoryExecutions(world),
         wheel=MemoryWheel(world),
@@ -100,8 +101,12 @@ class ApiBench:
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW_MS))
 
     def __post_init__(self) -> None:
-        self.flow = memory_flow(self.clock)
-        self.app = resolver(lambda: self.flow)
+        self.ports = memory_ports(self.clock)
+        self.app = resolver(self.services)
+
+    def services(self) -> ApiServices:
+        """The services over the ports as they are now."""
+        return services_of(self.ports)
 
     def send(self, proxy_event: dict[str, Any]) -> Answer:
         """Sends an event."""

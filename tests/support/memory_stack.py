@@ -35,7 +35,9 @@ from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.api.cancel import Cancel
+from tidewheel.engine.api.executions import ExecutionService
 from tidewheel.engine.api.jobs import JobService
+from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
@@ -53,6 +55,7 @@ from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, Clock, Locks, Received
 from tidewheel.wire.message import load
 from tidewheel.wire.targets import circuit_key
+from tidewheel.wiring.api_services import ApiPorts, services_of
 from tidewheel.wiring.ends import end_handler
 
 START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
@@ -152,8 +155,8 @@ class MemoryStack:
         return LayoutCache(self.control, self.clock, self.shards)
 
     @property
-    def job_service(self) -> JobService:
-        return JobService(
+    def api_ports(self) -> ApiPorts:
+        return ApiPorts(
             self.jobs,
             self.executions,
             self.wheel,
@@ -167,6 +170,18 @@ class MemoryStack:
             MemoryCircuits(self.world),
             self.pace,
         )
+
+    @property
+    def api(self) -> ApiServices:
+        return services_of(self.api_ports)
+
+    @property
+    def job_service(self) -> JobService:
+        return self.api.jobs
+
+    @property
+    def execution_service(self) -> ExecutionService:
+        return self.api.executions
 
     @property
     def run(self) -> Runner:
@@ -214,7 +229,7 @@ class MemoryStack:
 
     @property
     def cancel(self) -> Cancel:
-        return Cancel(self.jobs, self.executions, self.ends, self.clock, self.telemetry)
+        return self.execution_service.canceller
 
     @property
     def reconcile(self) -> Reconciler:

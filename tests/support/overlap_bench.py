@@ -80,7 +80,7 @@ class Bench:
         self.stack.caller.answers = called
 
     def record(self, number: int) -> Execution:
-        return self.stack.job_service.execution(TENANT, self.id(number))
+        return self.stack.execution_service.get(TENANT, self.id(number))
 
     def state(self, number: int) -> tuple[State, str]:
         record = self.record(number)

@@ -1,4 +1,4 @@
-"""The environment of the functions that read ``RunSettings``, and a telemetry that counts its flushes."""
+"""The environments of the functions on the wheel, by variable; and a telemetry that counts how often it was flushed."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ import json
 from tidewheel.adapters.memory import RecordingTelemetry
 from tidewheel.names import Env
 
-ENVIRONMENT = {
+RECONCILER_ENVIRONMENT = {
     Env.JOBS_TABLE: "jobs",
     Env.WHEEL_TABLE: "wheel",
     Env.EXECUTIONS_TABLE: "executions",
     Env.CONTROL_TABLE: "control",
-    Env.LOGS_BUCKET: "logs",
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "1",
-    Env.PACE: "loop",
 }
+DEAD_LETTER_HANDLER_ENVIRONMENT = {**RECONCILER_ENVIRONMENT, Env.PACE: "loop"}
 WORKER_ENVIRONMENT = {
-    **ENVIRONMENT,
+    **DEAD_LETTER_HANDLER_ENVIRONMENT,
+    Env.LOGS_BUCKET: "logs",
     Env.DEPLOYMENT: "tidewheel",
     Env.ALLOWED_NETWORKS: "none",
     Env.CIRCUIT_FAILURES: "5",
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: "{}",
 }
-"""And of a worker, which reads ``WorkerSettings``."""
 
 
 class Flushed(RecordingTelemetry):
-    """Counts how often it was asked to hand on its counts."""
+    """Counts how often it was flushed."""
 
     flushes = 0
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import httpx
 from pydantic import ValidationError
 
 from tidewheel.client.errors import Unreachable, of_response, unreadable
-from tidewheel.wire.model import Model
-from tidewheel.wire.operations import IDEMPOTENCY_KEY
-
-M = TypeVar("M", bound=Model)
-Query = Mapping[str, str | int | Sequence[str] | None]
+from tidewheel.client.requests import Values, parts_of
+from tidewheel.wire.operation import A, Operation
+from tidewheel.wire.parameters import IDEMPOTENCY_KEY
 
 TRIES = 4
 FIRST_PAUSE_S = 0.2
@@ -24,7 +22,7 @@ _BUSY = frozenset({429, 502, 503, 504})
 
 
 def pause(seconds: float) -> None:
-    """Waits. A test passes something faster."""
+    """Waits so many seconds. Tests pass another function."""
     Event().wait(seconds)
 
 
@@ -32,9 +30,9 @@ class Connection:
     """Sends requests and reads answers.
 
     Args:
-        http: What carries them; it knows the base URL.
-        wait: Waits for some seconds between tries.
-        heard: Is told the text of every answer that fulfilled its request.
+        http: The HTTP client, with the base URL.
+        wait: Waits between two tries (s).
+        heard: Called with the text of every successful answer.
     """
 
     def __init__(self, http: httpx.Client, wait: Callable[[float], None], heard: Callable[[str], None]) -> None:
@@ -42,38 +40,34 @@ class Connection:
         self._wait = wait
         self._heard = heard
 
-    def read(self, model: type[M], method: str, path: str, **rest: Any) -> M:
-        """Sends a request and reads its answer; fields that a newer release added are passed over.
+    def call(self, operation: Operation[A], values: Values, body: Mapping[str, Any] | None) -> A:
+        """Sends a request of an operation and reads its answer; fields that a newer release added are ignored.
 
         Raises:
             ApiError: The request was not fulfilled.
         """
-        response = self.send(method, path, **rest)
+        response = self.send(operation, values, body)
+        model = operation.model
+        if model is None:
+            return cast("A", None)
         try:
-            return model.model_validate_json(response.content, extra="ignore")
+            return cast("A", model.model_validate_json(response.content, extra="ignore"))
         except ValidationError as error:
             raise unreadable(response, error) from error
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        """Sends a request, again where it got no answer or the service was busy.
+    def send(self, operation: Operation[Any], values: Values, body: Mapping[str, Any] | None) -> httpx.Response:
+        """Sends a request of an operation, again where it got no answer or the service was busy.
 
-        Every method but POST may be repeated as it is; a POST carries an idempotency key, so it may too.
+        Every method but POST may be repeated as it is; a POST carries an idempotency key, so it may be as well.
 
         Raises:
             ApiError: The request was not fulfilled.
+            TypeError: The operation takes other parameters.
         """
-        own = {IDEMPOTENCY_KEY: secrets.token_urlsafe(16)} if method == "POST" else {}
-        params = {name: value for name, value in (query or {}).items() if value is not None}
+        own = {IDEMPOTENCY_KEY: secrets.token_urlsafe(16)} if operation.method == "POST" else {}
+        parts = parts_of(operation, values)
         request = self._http.build_request(
-            method, path, params=params or None, json=body, headers={**own, **(headers or {})}
+            operation.method, parts.path, params=parts.query or None, json=body, headers={**own, **parts.headers}
         )
         response = self._tried(request)
         if response.is_success:
@@ -102,7 +96,7 @@ class Connection:
 
 
 def _pause_s(tries: int, asked: str) -> float:
-    """Twice as long each time, and not the same for all clients; or what the service asked for."""
+    """How long to wait (s): what the service asked for, or twice as long each time, with jitter."""
     if asked.isdecimal():
         return min(float(asked), LONGEST_PAUSE_S)
     grown = min(FIRST_PAUSE_S * (1 << (tries - 1)), LONGEST_PAUSE_S)

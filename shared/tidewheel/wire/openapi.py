@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the models and the table of operations."""
+"""The OpenAPI 3.1 document, generated from the operations and their models."""
 
 from __future__ import annotations
 
@@ -8,59 +8,21 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.cancel import CancelBody
-from tidewheel.wire.circuit import CircuitList
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
-from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
+from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.model import Model
-from tidewheel.wire.operations import OPERATIONS, Operation, Parameter
+from tidewheel.wire.operation import Operation
+from tidewheel.wire.parameters import Parameter
 from tidewheel.wire.problem import KINDS, MEDIA_TYPE, Problem, problem
-from tidewheel.wire.redrive import RedriveAnswer, RedriveBody
 
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 _REF = "#/components/schemas/{model}"
-_MODELS: tuple[tuple[type[Model], JsonSchemaMode], ...] = (
-    *((model, "validation") for model in (JobBody, RedriveBody, CancelBody)),
-    *((model, "serialization") for model in (JobAnswer, JobList, Upcoming, ExecutionAnswer, ExecutionList)),
-    *((model, "serialization") for model in (LedgerAnswer, LogAnswer, RedriveAnswer, CircuitList, Health, Problem)),
-)
-_JOB_EXAMPLES: dict[str, dict[str, Any]] = {
-    "weekdays": {
-        "name": "daily_report",
-        "schedule": {"cron": "0 9 * * 1-5", "timezone": "Europe/Paris"},
-        "target": {"kind": "http", "method": "POST", "url": "https://example.com/hook", "body": {"a": 1}},
-        "retry": {"max_attempts": 5, "base": "2s"},
-    },
-    "every": {
-        "name": "heartbeat",
-        "schedule": {"every": "PT30S"},
-        "target": {"kind": "lambda", "function": "my-function", "payload": {"beat": True}},
-        "precision": "high",
-    },
-    "now": {"name": "once", "target": {"kind": "http", "url": "https://example.com/hook"}},
-}
-_PATCH_EXAMPLES: dict[str, dict[str, Any]] = {
-    "timeout": {"timeout": "PT5M"},
-    "reschedule": {"schedule": {"at": "2026-11-20T16:47:00Z", "cron": None, "timezone": None}},
-}
-_REDRIVE_EXAMPLES: dict[str, dict[str, Any]] = {
-    "everything": {"all": True, "rate": 50},
-    "of one job": {"job": "j0123456789abcdef"},
-}
-_CANCEL_EXAMPLES: dict[str, dict[str, Any]] = {"because": {"reason": "wrong recipients"}}
-_BODY_EXAMPLES = {
-    "createJob": _JOB_EXAMPLES,
-    "replaceJob": _JOB_EXAMPLES,
-    "redriveDeadLetters": _REDRIVE_EXAMPLES,
-    "cancelExecution": _CANCEL_EXAMPLES,
-}
 
 
 @cache
 def document() -> dict[str, Any]:
-    """The document; the same object each time, so it must not be changed."""
-    refs, definitions = models_json_schema(_MODELS, ref_template=_REF)
+    """The document. It is the same object each time, so it must not be changed."""
+    refs, definitions = models_json_schema(_models(), ref_template=_REF)
     schemas = {model.__name__: schema for (model, _), schema in refs.items()}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
@@ -83,7 +45,15 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+def _models() -> list[tuple[type[Model], JsonSchemaMode]]:
+    """The models of all bodies, as they are read, and of all answers, as they are written."""
+    bodies = dict.fromkeys(one.body for one in OPERATIONS if one.body is not None)
+    answers = dict.fromkeys(one.model for one in OPERATIONS if one.model is not None and one.model is not Model)
+    written: list[type[Model]] = [*answers, Problem]
+    return [*((model, "validation") for model in bodies), *((model, "serialization") for model in written)]
+
+
+def _operation(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
@@ -113,21 +83,21 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _body(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
+def _body(operation: Operation[Any], schema: dict[str, Any]) -> dict[str, Any]:
     if operation.patch:
         written = {"type": "object", "description": "Any part of a job's body; null removes a field (RFC 7396)."}
-        return {_MERGE_PATCH: {"schema": written, "examples": _examples(_PATCH_EXAMPLES)}}
-    return {_JSON: {"schema": schema, "examples": _examples(_BODY_EXAMPLES[operation.id])}}
+        return {_MERGE_PATCH: {"schema": written, "examples": _examples(operation)}}
+    return {_JSON: {"schema": schema, "examples": _examples(operation)}}
 
 
-def _examples(values: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {name: {"value": value} for name, value in values.items()}
+def _examples(operation: Operation[Any]) -> dict[str, Any]:
+    return {name: {"value": value} for name, value in operation.examples.items()}
 
 
-def _answer(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+def _answer(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": operation.summary}
-    if operation.answer:
-        content = schemas.get(operation.answer.__name__, {"type": "object"})
+    if operation.model:
+        content = schemas.get(operation.model.__name__, {"type": "object"})
         answer["content"] = {_JSON: {"schema": content}}
     if operation.headers:
         answer["headers"] = {

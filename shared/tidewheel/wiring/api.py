@@ -1,11 +1,9 @@
-"""The API's flow on AWS."""
+"""The API's services on AWS."""
 
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
-from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
-from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
@@ -13,17 +11,22 @@ from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
-from tidewheel.engine.api.jobs import JobService
-from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.api.services import ApiServices
 from tidewheel.names import Function
-from tidewheel.settings import RunSettings
-from tidewheel.wiring.stores import all_jobs
+from tidewheel.settings import ApiSettings
+from tidewheel.wiring.api_services import ApiPorts, services_of
+from tidewheel.wiring.stores import all_jobs, layout_cache
 
 
-def job_service(settings: RunSettings) -> JobService:
-    """Makes the flow with its clients."""
+def api_services(settings: ApiSettings) -> ApiServices:
+    """Builds the services with their clients."""
+    return services_of(ports_of(settings))
+
+
+def ports_of(settings: ApiSettings) -> ApiPorts:
+    """Builds the adapters with their clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
-    return JobService(
+    return ApiPorts(
         jobs=all_jobs(dynamodb, settings),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
         wheel=DynamoWheel(dynamodb, settings.wheel_table),
@@ -31,7 +34,7 @@ def job_service(settings: RunSettings) -> JobService:
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=PowertoolsTelemetry(Function.API),
-        layouts=LayoutCache(DynamoLayouts(ControlTable(dynamodb, settings.control_table)), clock, settings.shards),
+        layouts=layout_cache(dynamodb, settings, clock),
         logs=S3Logs(settings.logs_bucket, clients.s3),
         locks=DynamoLocks(dynamodb, settings.executions_table),
         circuits=DynamoCircuits(dynamodb, settings.executions_table),

@@ -16,13 +16,13 @@ from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
 from tidewheel.names import Function
-from tidewheel.settings import RunSettings
+from tidewheel.settings import DeadLetterHandlerSettings
 from tidewheel.wire.message import load
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.stores import jobs
 
 
-def dead_letter_handler(settings: RunSettings) -> DeadLetterHandler:
+def dead_letter_handler(settings: DeadLetterHandlerSettings) -> DeadLetterHandler:
     """Makes the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
     telemetry = PowertoolsTelemetry(Function.DEAD_LETTER_HANDLER)

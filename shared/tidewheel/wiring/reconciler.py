@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
 from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
 from tidewheel.adapters.aws.dynamodb.control.sweeps import DynamoSweeps
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
@@ -12,15 +11,14 @@ from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.recovery.reconciler import Reconciler
 from tidewheel.names import Function
-from tidewheel.settings import RunSettings
-from tidewheel.wiring.stores import jobs
+from tidewheel.settings import ReconcilerSettings
+from tidewheel.wiring.stores import jobs, layout_cache
 
 
-def reconcile(settings: RunSettings) -> Reconciler:
-    """Makes the flow with its clients."""
+def reconciler(settings: ReconcilerSettings) -> Reconciler:
+    """Builds the flow with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
     control = ControlTable(dynamodb, settings.control_table)
     return Reconciler(
@@ -32,5 +30,5 @@ def reconcile(settings: RunSettings) -> Reconciler:
         queue=SqsQueue(clients.sqs(), settings.queues),
         clock=clock,
         telemetry=PowertoolsTelemetry(Function.RECONCILER),
-        layouts=LayoutCache(DynamoLayouts(control), clock, settings.shards),
+        layouts=layout_cache(dynamodb, settings, clock),
     )

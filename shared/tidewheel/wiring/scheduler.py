@@ -1,4 +1,4 @@
-"""The scheduler_loop on AWS."""
+"""The scheduler on AWS."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dates import Dates
-from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
 from tidewheel.adapters.aws.dynamodb.control.leases import DynamoLeases
 from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
@@ -17,25 +16,25 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.engine.common.clock_guard import ClockGuard
-from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.dispatch.dispatcher import MOST_IN_FLIGHT
 from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.names import Function
 from tidewheel.settings import SchedulerSettings
-from tidewheel.wiring.stores import jobs
+from tidewheel.wiring.stores import jobs, layout_cache
 
 _THREADS = MOST_IN_FLIGHT + 32
-"""A queue that answers nobody holds every batch for seconds; heartbeats and loads still have threads of theirs."""
+"""Every batch in flight may wait seconds for a queue that does not answer; 32 threads are left for heartbeats and
+loads."""
 
 
 def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> SchedulerLoop:
-    """Makes one scheduler with its clients.
+    """Builds one scheduler with its clients.
 
     Args:
-        settings: What the environment says.
+        settings: The function's settings.
         owner: A name for this run that no other run has.
-        instance: Which instance it is to take; where nobody loops, there is one.
+        instance: Which scheduler instance it is to be; in economy mode there is one, 0.
     """
     clock = SystemClock()
     dates = Dates(clock)
@@ -54,7 +53,7 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
         clock=clock,
         telemetry=telemetry,
         executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="background call"),
-        layouts=LayoutCache(DynamoLayouts(control), clock, settings.shards),
+        layouts=layout_cache(dynamodb, settings, clock),
         owner=owner,
         version=settings.code_version,
         instance=instance if settings.pace.loops else 0,

@@ -1,4 +1,4 @@
-"""The stores that several functions build alike."""
+"""The parts that several functions build alike."""
 
 from __future__ import annotations
 
@@ -7,23 +7,32 @@ from typing import TYPE_CHECKING
 
 import tzdata
 
+from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
-from tidewheel.settings import RunSettings
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.ports import Clock
+from tidewheel.settings import StoreSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def jobs(client: DynamoDBClient, jobs_table: str, wheel_table: str = "", executions_table: str = "") -> DynamoJobs:
-    """The Jobs store; who only reads jobs needs no other table's name.
+    """The Jobs store; a flow that only reads jobs names no other table.
 
-    From here on the process takes its time zones from the locked ``tzdata`` package alone, never from the
-    operating system: every function then agrees on what a schedule names, and generations say by which version.
+    From here on the process reads time zones from the locked ``tzdata`` package alone, never from the operating
+    system, so that all functions agree on the instants of a schedule. Generations record the package's version.
     """
     zoneinfo.reset_tzpath(to=())
     return DynamoJobs(client, jobs_table, wheel_table, executions_table, zones=tzdata.IANA_VERSION)
 
 
-def all_jobs(client: DynamoDBClient, settings: RunSettings) -> DynamoJobs:
-    """The Jobs store with the tables that its transactions reach."""
+def all_jobs(client: DynamoDBClient, settings: StoreSettings) -> DynamoJobs:
+    """The Jobs store with the tables that its transactions write to."""
     return jobs(client, settings.jobs_table, settings.wheel_table, settings.executions_table)
+
+
+def layout_cache(client: DynamoDBClient, settings: StoreSettings, clock: Clock) -> LayoutCache:
+    """What the process knows of the shard layout; it is read when it is first needed."""
+    return LayoutCache(DynamoLayouts(ControlTable(client, settings.control_table)), clock, settings.shards)

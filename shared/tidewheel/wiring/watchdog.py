@@ -13,8 +13,8 @@ from tidewheel.names import Function
 from tidewheel.settings import WatchdogSettings
 
 
-def watch(settings: WatchdogSettings) -> Watchdog:
-    """Makes the flow with its clients."""
+def watchdog(settings: WatchdogSettings) -> Watchdog:
+    """Builds the flow with its clients."""
     return Watchdog(
         leases=DynamoLeases(ControlTable(clients.dynamodb(), settings.control_table)),
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),

@@ -326,7 +326,7 @@ def test_the_ledger_is_a_table_whose_status_tells_whether_it_is_complete(run, ap
     empty = done(run("ledger", id))
     assert "No instants" in empty
     row = Missed("default", id, 1, NOW_MS, NOW_MS + 300_000, 2, Reason.COALESCED, NOW_MS)
-    api_bench.flow.executions.account(row)
+    api_bench.ports.executions.account(row)
     api_bench.clock.advance(400_000)
     assert done(run("ledger", id)).count("coalesced") == 2
     assert f"coalesced: 2 to {time(from_ms(NOW_MS + 300_000))}" in done(run("executions", "list", id))
@@ -347,7 +347,7 @@ def test_dead_letters_are_listed(run, api_bench):
     assert "No executions" in done(run("dead-letters", "list"))
     execution = str(ExecutionId(id, NOW_MS))
     record = Execution("default", execution, State.DEAD, NOW_MS, 1, attempt=3, finished_ms=NOW_MS, reason="HTTP 503")
-    api_bench.flow.executions.swap(record, None)
+    api_bench.ports.executions.swap(record, None)
     shown = done(run("dead-letters", "list", "--job", id))
     assert execution in shown
     assert "HTTP 503" in shown
@@ -356,8 +356,8 @@ def test_dead_letters_are_listed(run, api_bench):
 
 def test_circuits_are_listed(run, api_bench):
     assert "No parties that failed lately" in done(run("circuits"))
-    api_bench.flow.circuits.swap(failing("http:api.example.com:443", NOW_MS + 600_000))
-    api_bench.flow.circuits.swap(failing("lambda:report", 0))
+    api_bench.ports.circuits.swap(failing("http:api.example.com:443", NOW_MS + 600_000))
+    api_bench.ports.circuits.swap(failing("lambda:report", 0))
     shown = done(run("circuits"))
     assert "http:api.example.com:443" in shown
     assert time(from_ms(NOW_MS + 600_000)) in shown
@@ -376,7 +376,7 @@ def test_dead_letters_are_redriven(run, api_bench):
     for number in range(101):
         ids.append(str(ExecutionId(id, NOW_MS + number)))
         record = Execution("default", ids[-1], State.DEAD, NOW_MS, 1, attempt=3, finished_ms=NOW_MS + number)
-        api_bench.flow.executions.swap(record, None)
+        api_bench.ports.executions.swap(record, None)
     assert "1 redriven" in done(run("dead-letters", "redrive", ids[0]))
     again = run("dead-letters", "redrive", ids[0])
     assert (again.exit_code, again.stdout) == (0, "0 redriven\n")

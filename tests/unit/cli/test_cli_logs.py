@@ -41,7 +41,7 @@ class Stage:
         self._keep(replace(self.record, version=1), None)
 
     def _keep(self, record: Execution, before: int | None) -> None:
-        assert self.api_bench.flow.executions.swap(record, before) is None
+        assert self.api_bench.ports.executions.swap(record, before) is None
         self.record = record
 
     def claim(self) -> None:
@@ -52,7 +52,7 @@ class Stage:
         self._keep(transitions.finished(self.record, state, answer, NOW_MS, NOW_MS + 9), self.record.version)
 
     def write(self, part: int, data: bytes) -> None:
-        self.api_bench.flow.logs.append(TENANT, self.record.id, self.record.attempt, part, data)
+        self.api_bench.ports.logs.append(TENANT, self.record.id, self.record.attempt, part, data)
 
     def wait(self, seconds: float) -> None:
         assert self.steps, "it waits for nothing"

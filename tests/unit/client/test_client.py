@@ -4,7 +4,8 @@ import pytest
 from tests.support.api_bench import EVERY_JOB, HTTP_JOB, ApiBench
 from tidewheel.client import ApiError, Client, Unreachable
 from tidewheel.client.connection import TRIES
-from tidewheel.wire.job import Health, JobBody
+from tidewheel.wire.endpoints.jobs import GET_JOB, REPLACE_JOB
+from tidewheel.wire.job import JobBody
 
 URL = "https://api.example/prod"
 
@@ -70,13 +71,36 @@ def test_an_error_carries_the_problem(api):
     assert [one.field for one in error.value.problem.errors] == ["name", "target.url"]
 
 
-def test_a_create_is_repeated_under_one_key():
-    good = httpx.Response(200, json={"status": "ok", "version": "v1"})
+def test_a_create_is_repeated_under_one_key(api_bench):
+    good = httpx.Response(201, text=api_bench.call("POST", "/jobs", HTTP_JOB).text)
     waits = []
     client, seen = scripted(httpx.ConnectError("refused"), httpx.Response(503), good, waits=waits)
-    client._api.read(Health, "POST", "/v1/jobs", body=HTTP_JOB)
+    client.create_job(HTTP_JOB)
     keys = {request.headers["Idempotency-Key"] for request in seen}
     assert (len(seen), len(keys), len(waits)) == (3, 1, 2)
+
+
+def test_a_value_goes_where_its_operation_declares_it():
+    client, seen = scripted(httpx.Response(404))
+    with pytest.raises(ApiError):
+        client.call(REPLACE_JOB, {"id": "a/b c", "If-Match": '"3"'}, HTTP_JOB)
+    assert (seen[0].method, seen[0].url.raw_path) == ("PUT", b"/prod/v1/jobs/a%2Fb%20c")
+    assert seen[0].headers["If-Match"] == '"3"'
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "the operation getJob needs a value for id"),
+        ({"id": None}, "the operation getJob needs a value for id"),
+        ({"id": "j", "count": 3}, "the operation getJob has no parameter count"),
+    ],
+)
+def test_a_call_with_other_parameters_is_never_sent(values, message):
+    client, seen = scripted()
+    with pytest.raises(TypeError, match=message):
+        client.call(GET_JOB, values)
+    assert seen == []
 
 
 def test_each_post_has_its_own_key_unless_one_is_given():

@@ -11,7 +11,15 @@ import pytest
 from tidewheel.domain.fleet.route import ROUTES, Route
 from tidewheel.domain.wheel.pace import ECONOMY
 from tidewheel.names import Env
-from tidewheel.settings import RunSettings, SchedulerSettings, SettingsError, WatchdogSettings, WorkerSettings
+from tidewheel.settings import (
+    ApiSettings,
+    DeadLetterHandlerSettings,
+    ReconcilerSettings,
+    SchedulerSettings,
+    SettingsError,
+    WatchdogSettings,
+    WorkerSettings,
+)
 
 EVERYTHING = {
     Env.JOBS_TABLE: "t-jobs",
@@ -31,7 +39,21 @@ EVERYTHING = {
     Env.DEPLOYMENT: "t",
     Env.ALLOWED_NETWORKS: "10.0.0.0/8, fd00::/8",
 }
-CLASSES = [RunSettings, WorkerSettings, SchedulerSettings, WatchdogSettings]
+CLASSES = [
+    ApiSettings,
+    DeadLetterHandlerSettings,
+    ReconcilerSettings,
+    SchedulerSettings,
+    WatchdogSettings,
+    WorkerSettings,
+]
+Kind = type[
+    ApiSettings | DeadLetterHandlerSettings | ReconcilerSettings | SchedulerSettings | WatchdogSettings | WorkerSettings
+]
+
+
+URLS = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
+STORES = ("t-jobs", "t-wheel", "t-executions", "t-control", URLS, 16)
 
 
 def environ(**changes: str) -> dict[str, str]:
@@ -39,9 +61,12 @@ def environ(**changes: str) -> dict[str, str]:
 
 
 def test_what_the_api_needs() -> None:
-    read = RunSettings.from_env(environ())
-    urls = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
-    assert read == RunSettings("t-jobs", "t-wheel", "t-executions", "t-control", urls, 16, ECONOMY, "t-logs")
+    assert ApiSettings.from_env(environ()) == ApiSettings(*STORES, ECONOMY, "t-logs")
+
+
+def test_what_the_reconciler_and_the_dead_letter_handler_need() -> None:
+    assert ReconcilerSettings.from_env(environ()) == ReconcilerSettings(*STORES)
+    assert DeadLetterHandlerSettings.from_env(environ()) == DeadLetterHandlerSettings(*STORES, ECONOMY)
 
 
 def test_what_the_workers_need() -> None:
@@ -94,9 +119,7 @@ def test_what_the_watchdog_needs() -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name.upper()) for kind in CLASSES for field in fields(kind)])
 @pytest.mark.parametrize("value", [None, ""])
-def test_what_is_missing_or_empty_is_named(
-    kind: type[RunSettings | WorkerSettings | SchedulerSettings | WatchdogSettings], name: str, value: str | None
-) -> None:
+def test_what_is_missing_or_empty_is_named(kind: Kind, name: str, value: str | None) -> None:
     variable = Env[name]
     given = environ()
     del given[variable]
@@ -109,7 +132,7 @@ def test_what_is_missing_or_empty_is_named(
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_nothing_else_is_asked_for(
-    kind: type[RunSettings | WorkerSettings | SchedulerSettings | WatchdogSettings],
+    kind: Kind,
 ) -> None:
     own = {Env[field.name.upper()] for field in fields(kind)}
     assert kind.from_env({name: value for name, value in environ().items() if name in own})
@@ -118,13 +141,13 @@ def test_nothing_else_is_asked_for(
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "four", " 4", "0x10"])
 def test_shards_are_a_whole_number_of_one_or_more(value: str) -> None:
     with pytest.raises(SettingsError, match=Env.SHARDS):
-        RunSettings.from_env(environ(**{Env.SHARDS: value}))
+        ReconcilerSettings.from_env(environ(**{Env.SHARDS: value}))
 
 
 @pytest.mark.parametrize("value", ["{", "[]", "null", "7", '"x"', "{}", '{"nodash": "u"}'])
 def test_queues_are_urls_by_route(value: str) -> None:
     with pytest.raises(SettingsError, match=Env.QUEUES):
-        RunSettings.from_env(environ(**{Env.QUEUES: value}))
+        ReconcilerSettings.from_env(environ(**{Env.QUEUES: value}))
 
 
 def test_settings_are_frozen() -> None:

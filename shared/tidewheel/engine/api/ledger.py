@@ -1,4 +1,4 @@
-"""The ledger's flow: reads what a job's schedule was and what became of it, and compares."""
+"""The ledger of a job: every instant that its schedule named, with the account of what became of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain import keys
-from tidewheel.domain.errors import Invalid, NotFound
+from tidewheel.domain.errors import Invalid
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import MISSING, LedgerEntry, accounted, named
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MAX_LEDGER, RETENTION_MS
+from tidewheel.engine.api.lookup import existing_job
 from tidewheel.ports import Clock, Executions, Jobs
 
 _PAGE = 1_000
@@ -19,7 +20,7 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The accounts of a stretch of time, [from, until) in ms."""
+    """The accounts of the instants in [from_ms, until_ms), in ms since the epoch."""
 
     from_ms: int
     until_ms: int
@@ -27,36 +28,36 @@ class Report:
 
     @property
     def missing(self) -> int:
-        """How many instants lack an account."""
+        """How many instants have no account."""
         return sum(line.state == MISSING for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
-    """Accounts for the instants of jobs."""
+class LedgerService:
+    """Compares what a job's generations named with what is recorded."""
 
     jobs: Jobs
     executions: Executions
     clock: Clock
 
-    def of(self, tenant: str, id: str, from_ms: int | None, until_ms: int | None) -> Report:
+    def report(self, tenant: str, id: str, from_ms: int | None, until_ms: int | None) -> Report:
         """How each instant of a job is accounted for.
 
         Args:
             tenant: Whose.
             id: The job.
-            from_ms: Where to begin (ms); None for a day before the end, or the job's creation.
-            until_ms: Where to end (ms), exclusive; None for now.
+            from_ms: Where to begin (ms since the epoch); None for a day before the end, or the job's creation if
+                that is later.
+            until_ms: Where to end (ms since the epoch), exclusive; None for now.
 
         Raises:
             NotFound: There is no such job.
-            Invalid: The time is no time, reaches further back than executions are kept, or holds more than
+            Invalid: The range is empty, begins before executions are kept, or holds more than
                 ``limits.MAX_LEDGER`` instants.
+            PortError: A store failed.
         """
         now = self.clock.now_ms()
-        job = self.jobs.get(tenant, id, consistent=True)
-        if job is None:
-            raise NotFound("job", tenant, id)
+        job = existing_job(self.jobs, tenant, id)
         start, until = _bounds(job, from_ms, until_ms, now)
         generations = self.jobs.generations(tenant, id, 1).values()
         instants = named(generations, id, start, until, MAX_LEDGER)
@@ -66,7 +67,7 @@ class Ledger:
         return Report(start, until, accounted(instants, self._executions(job, start, until), rows, now))
 
     def _executions(self, job: Job, from_ms: int, until_ms: int) -> dict[int, Execution]:
-        """The runs that the schedule named, by nominal time; read backwards, page by page."""
+        """The executions of scheduled occurrences by nominal time (ms), read page by page, the newest first."""
         found: dict[int, Execution] = {}
         before: str | None = keys.execution_bound(job.id, until_ms)
         begin = keys.execution_bound(job.id, from_ms)

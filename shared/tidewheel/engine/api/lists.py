@@ -1,4 +1,4 @@
-"""Lists that are read page by page."""
+"""Lists that are read from a store page by page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tidewheel.ports import Page, Telemetry
 
 T = TypeVar("T")
 _PAGES = 20
-"""Pages that one request looks through."""
+"""The most pages of the store that one request reads."""
 
 
 def filtered(
@@ -20,18 +20,18 @@ def filtered(
     after: str | None,
     telemetry: Telemetry,
 ) -> Page[T]:
-    """What ``wanted`` keeps of a list, in its order.
+    """The items of a list for which ``wanted`` holds, in the list's order.
 
-    As many as the limit, unless the list ends or so many others lie between that one request would take
-    too long: then the page is shorter, and its cursor goes on.
+    The page has ``limit`` items unless the list ends, or ``_PAGES`` pages of the store held too few: then it is
+    shorter, and its cursor goes on.
 
     Args:
-        fetch: Reads a page after a cursor.
-        wanted: What is kept.
+        fetch: Reads the page after a cursor.
+        wanted: Whether an item is kept.
         position: The cursor that goes on after an item.
-        limit: How many at most.
-        after: Where to go on, or None to begin.
-        telemetry: Told of what cannot be read.
+        limit: How many items at most.
+        after: The cursor to go on from, or None to begin.
+        telemetry: Told of items that cannot be read.
     """
     found: list[T] = []
     for _ in range(_PAGES):
@@ -50,7 +50,7 @@ def filtered(
 
 
 def report_unreadable(page: Page[Any], telemetry: Telemetry) -> None:
-    """What cannot be read hides nothing else of a list; someone should look at it."""
+    """Counts and logs the items of a page that cannot be read; the others are listed all the same."""
     for error in page.unreadable:
         telemetry.count("unreadable")
         telemetry.error("left out of a list", error=str(error))

@@ -1,4 +1,4 @@
-"""The logs of attempts, page by page, while they are written and afterwards."""
+"""The logs of attempts, read page by page, while they are written and afterwards."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from tidewheel.domain.errors import NotFound
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import Result, State, is_end
 from tidewheel.domain.limits import LOG_PAGE_BYTES, LOG_PAGE_PARTS
+from tidewheel.engine.api.lookup import existing_execution
 from tidewheel.ports import Executions, Logs
 
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """Where reading goes on: an attempt, a part of its log, and how many bytes of that part were read."""
+    """Where reading goes on: an attempt, a part of its log, and an offset in that part (bytes)."""
 
     attempt: int
     part: int = 0
@@ -23,10 +24,10 @@ class LogPosition:
 
 
 class Source(StrEnum):
-    """Where a text comes from."""
+    """Where the text of a page comes from."""
 
-    STORED = "stored"  # from the log, which is whole
-    INLINE = "inline"  # from the execution's record: an answer that was too short to be stored beside it
+    STORED = "stored"  # the complete log
+    INLINE = "inline"  # the execution's record, which holds answers that are too short for a log of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class LogPage:
         attempt: The attempt's number; 0 if none has begun.
         text: The piece.
         source: Where it comes from; None if nothing was written, is stored yet, or was kept.
-        place: Where to go on; None if nothing follows.
+        position: Where to go on; None if nothing follows.
         complete: Whether the attempt is over and its log was read to the end.
     """
 
@@ -49,8 +50,8 @@ class LogPage:
 
 
 @dataclass(frozen=True, slots=True)
-class LogBook:
-    """Reads logs."""
+class LogService:
+    """Reads the logs of attempts."""
 
     executions: Executions
     logs: Logs
@@ -61,16 +62,15 @@ class LogBook:
         Args:
             tenant: Whose.
             id: The execution.
-            attempt: Which attempt; None for the place's, or the newest.
+            attempt: Which attempt; None for that of the position, or for the newest.
             position: Where to go on; None for the beginning.
 
         Raises:
             NotFound: There is no such execution or attempt.
             PortError: A store failed.
         """
-        record = self.executions.get(tenant, id)  # before the log: if it says that the attempt is over, all is stored
-        if record is None:
-            raise NotFound("execution", tenant, id)
+        # read before the log: if the record says that the attempt is over, the log is complete
+        record = existing_execution(self.executions, tenant, id)
         number = position.attempt if position else record.attempt if attempt is None else attempt
         if number == 0 and attempt is None:
             return LogPage(0, "", None, None, _is_over(record, 0))
@@ -94,11 +94,11 @@ class LogBook:
 
 
 class _Reading:
-    """What is gathered for one page."""
+    """Gathers one page."""
 
     def __init__(self, start: LogPosition) -> None:
         self._start = start
-        self._pieces: list[tuple[LogPosition, bytes]] = []  # each with the place of its first byte
+        self._pieces: list[tuple[LogPosition, bytes]] = []  # each with the position of its first byte
         self._size = 0
         self._end = start
         self.parts = 0
@@ -123,7 +123,7 @@ class _Reading:
         return text, self._before(len(decoder.getstate()[0]))
 
     def _before(self, count: int) -> LogPosition:
-        """The place so many bytes before the end."""
+        """The position ``count`` bytes before the end."""
         position = self._end
         for first, piece in reversed(self._pieces):
             if not count:

@@ -1,4 +1,4 @@
-"""Redrive: dead letters run again, spread at a rate. The same execution, so that its idempotency key stays."""
+"""Redrive: dead letters run again at a set rate. They keep their execution id, and with it their idempotency key."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from tidewheel.ports import Clock, Jobs, Telemetry
 
 @dataclass(slots=True)
 class Redriven:
-    """What became of a request.
+    """What became of the records of one request.
 
     Args:
-        until_ms: When the next one would start; who goes on with more passes it on, so that the rate holds.
+        until_ms: When one more would start (ms since the epoch); a following request passes it as ``after_ms``, so
+            that the rate holds across both.
         ids: The executions that run again.
-        skipped: Those that do not, with the reason.
+        skipped: Those that do not, each with the reason.
     """
 
     until_ms: int
@@ -34,7 +35,7 @@ class Redriven:
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """The flow. Record and wheel entry are written at once, or not at all: a repeat finds what was done."""
+    """The flow. A record and its wheel entry are written in one transaction, so a repeat runs none twice."""
 
     jobs: Jobs
     clock: Clock
@@ -43,15 +44,15 @@ class Redrive:
     pace: Pace
 
     def run(self, records: Iterable[tuple[str, Execution | None]], rate: int, after_ms: int = 0) -> Redriven:
-        """Has dead letters run again.
+        """Runs dead letters again.
 
         Args:
             records: Ids with the records as they were read; None for one that does not exist.
             rate: How many start in a second.
-            after_ms: When the first starts (ms), unless that is past.
+            after_ms: When the first starts (ms since the epoch), unless that is past.
 
         Raises:
-            PortError: A store failed; those before it run again.
+            PortError: A store failed; the records before that one run again.
         """
         done = Redriven(max(self.clock.now_ms(), after_ms))
         jobs: dict[tuple[str, str], Job | None] = {}
@@ -67,7 +68,7 @@ class Redrive:
         return done
 
     def _again(self, record: Execution | None, jobs: dict[tuple[str, str], Job | None], due_ms: int) -> str:
-        """Why one does not run again; empty if it does."""
+        """Why a record does not run again; empty if it does."""
         if record is None:
             return "does not exist"
         if record.state not in DEAD_LETTERS:

@@ -1,4 +1,4 @@
-"""Caps: no more of a tenant's executions run at once than its limit allows. Each that runs has a place.
+"""The concurrency limiter: no more of a tenant's executions run at once than its limit. Each that runs has a permit.
 
 The limit is hard: a place is taken by a conditional write, under a lease that ends no sooner than the execution's own. A
 worker that vanishes keeps its place until then, and one that freezes for longer than its lease may, until it is

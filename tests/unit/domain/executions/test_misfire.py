@@ -21,7 +21,7 @@ from tidewheel.domain.recurrence.occurrences import Occurrences
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
-from tidewheel.engine.api.ledger import Ledger, Report
+from tidewheel.engine.api.ledger import LedgerService, Report
 from tidewheel.ports import PortError
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -95,7 +95,7 @@ def test_a_record_of_an_older_release_has_the_default_policy() -> None:
 
 
 def report(stack: MemoryStack, job: Job, from_ms: int | None = None) -> Report:
-    return Ledger(stack.jobs, stack.executions, stack.clock).of(TENANT, job.id, from_ms, None)
+    return LedgerService(stack.jobs, stack.executions, stack.clock).report(TENANT, job.id, from_ms, None)
 
 
 def complete(stack: MemoryStack, job: Job) -> list[str]:
@@ -194,7 +194,7 @@ def test_edits_and_pauses_are_no_misfires(policy: Policy) -> None:
     stack.job_service.edit(TENANT, job.id, lambda _id, _now, before: before)  # type: ignore[arg-type,return-value]
     stack.turn_for(120_000)
     assert set(complete(stack, job)) == {State.SUCCEEDED}
-    listed = stack.job_service.history(TENANT, job.id, 100, None).items
+    listed = stack.execution_service.history(TENANT, job.id, 100, None).items
     assert all(isinstance(item, Execution) for item in listed)  # what a take-over repeated is outranked
 
 

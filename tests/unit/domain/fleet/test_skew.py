@@ -148,7 +148,7 @@ def test_a_worker_whose_clock_is_off_leaves_its_messages_to_others() -> None:
     guarded = Guarded(8_000)
     batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), guarded.guard)
     job = stack.create(None)
-    id = stack.job_service.run(job.tenant, job.id).id
+    id = stack.execution_service.run(job.tenant, job.id).id
     stack.queue.send(ROUTES[0], [Dispatch(job.tenant, id, 1, job.generation, START_MS, recorded=True)])
     message = received(stack.queue)
     assert batch.handle([message]) == [message.id]

@@ -33,7 +33,7 @@ from tidewheel.domain.limits import (
 )
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
-from tidewheel.engine.api.ledger import Ledger
+from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.engine.worker.lease_renewer import TICK_MS
 from tidewheel.ports import Call, PortError
@@ -56,7 +56,7 @@ def cancel(stack: MemoryStack, id: str) -> Execution:
 
 
 def stored(stack: MemoryStack, id: str) -> Execution:
-    return stack.job_service.execution(TENANT, id)
+    return stack.execution_service.get(TENANT, id)
 
 
 def standing(record: Execution) -> tuple[State, str]:
@@ -85,7 +85,7 @@ def test_a_queued_run_never_starts() -> None:
     stack = MemoryStack()
     stack.workers_up = False
     job, _ = scheduled(stack)
-    queued = stack.job_service.run(TENANT, job.id)
+    queued = stack.execution_service.run(TENANT, job.id)
     assert standing(cancel(stack, queued.id)) == (State.CANCELLED, ASKED)
     stack.workers_up = True
     stack.turn_for(5_000)
@@ -291,7 +291,7 @@ def test_an_occurrence_to_come_does_not_run_and_the_others_do() -> None:
     stack.turn_for(200_000)
     third = str(ExecutionId(job.id, FIRST_MS + 120_000))
     assert stack.effects() == [dispatch.execution, third]
-    lines = Ledger(stack.jobs, stack.executions, stack.clock).of(TENANT, job.id, None, None).lines
+    lines = LedgerService(stack.jobs, stack.executions, stack.clock).report(TENANT, job.id, None, None).lines
     assert [line.state for line in lines] == [State.SUCCEEDED, State.CANCELLED, State.SUCCEEDED]
 
 
@@ -413,7 +413,7 @@ def test_the_reconciler_does_not_take_it_for_a_sign_of_life() -> None:
     stack.turn_for(4 * 60_000 + 15 * 60_000)
     stack.reconcile.run()
     stack.turn_for(30_000)
-    report = Ledger(stack.jobs, stack.executions, stack.clock).of(TENANT, job.id, FIRST_MS, instants[3])
+    report = LedgerService(stack.jobs, stack.executions, stack.clock).report(TENANT, job.id, FIRST_MS, instants[3])
     assert [line.state for line in report.lines if line.state == MISSING] == []
     assert stack.telemetry.counts["schedule_repaired"] == 1
 

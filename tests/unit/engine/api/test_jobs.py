@@ -127,10 +127,10 @@ def test_a_key_whose_job_was_deleted_makes_no_second_job() -> None:
 def test_a_run_with_a_key_is_made_once() -> None:
     stack = MemoryStack()
     job = stack.job_service.create(TENANT, builder)
-    first = stack.job_service.run(TENANT, job.id, "key")
+    first = stack.execution_service.run(TENANT, job.id, "key")
     stack.clock.advance(5_000)
-    assert stack.job_service.run(TENANT, job.id, "key").id == first.id
-    assert stack.job_service.run(TENANT, job.id).id != first.id
+    assert stack.execution_service.run(TENANT, job.id, "key").id == first.id
+    assert stack.execution_service.run(TENANT, job.id).id != first.id
     assert Origin.RUN in first.id
 
 
@@ -220,10 +220,15 @@ def test_a_filtered_list_fills_its_pages() -> None:
     assert found == wanted
 
 
-@pytest.mark.parametrize("name", ["get", "pause", "resume", "delete", "run"])
+@pytest.mark.parametrize("name", ["get", "pause", "resume", "delete"])
 def test_what_is_not_there_is_not_found(name: str) -> None:
     with pytest.raises(NotFound):
         getattr(MemoryStack().job_service, name)(TENANT, "j" + "0" * 16)
+
+
+def test_a_job_that_is_not_there_is_not_run() -> None:
+    with pytest.raises(NotFound):
+        MemoryStack().execution_service.run(TENANT, "j" + "0" * 16)
 
 
 def test_a_job_of_another_tenant_is_not_found() -> None:
@@ -237,9 +242,9 @@ def test_history_is_newest_first_and_paged() -> None:
     stack = MemoryStack()
     job = stack.create(every(5_000), end=START_MS + 30_000)
     stack.turn_for(60_000)
-    first = stack.job_service.history(TENANT, job.id, 4, None)
-    rest = stack.job_service.history(TENANT, job.id, 4, first.cursor)
+    first = stack.execution_service.history(TENANT, job.id, 4, None)
+    rest = stack.execution_service.history(TENANT, job.id, 4, first.cursor)
     times = [execution.nominal_ms for execution in (*first.items, *rest.items)]
     assert times == sorted(range(START_MS, START_MS + 30_000, 5_000), reverse=True)
     with pytest.raises(NotFound):
-        stack.job_service.history(TENANT, "j" + "0" * 16, 4, None)
+        stack.execution_service.history(TENANT, "j" + "0" * 16, 4, None)

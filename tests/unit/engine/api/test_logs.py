@@ -18,7 +18,7 @@ from tidewheel.domain.executions.transitions import claimed, finished, with_lost
 from tidewheel.domain.ids import ExecutionId, job_id
 from tidewheel.domain.limits import OUTPUT_BYTES, RENEW_MS
 from tidewheel.engine.api import logs
-from tidewheel.engine.api.logs import LogBook, LogPage, LogPosition, Source
+from tidewheel.engine.api.logs import LogPage, LogPosition, LogService, Source
 from tidewheel.ports import Call
 
 ID = str(ExecutionId(job_id(bytes(10)), START_MS))
@@ -53,7 +53,7 @@ class WheelWriter:
         assert self.executions.swap(replace(record, version=standing.version + 1), standing.version) is None
 
     def read(self, attempt: int | None = None, position: LogPosition | None = None) -> LogPage:
-        return LogBook(self.executions, self.logs).read(TENANT, ID, attempt, position)
+        return LogService(self.executions, self.logs).read(TENANT, ID, attempt, position)
 
     def pages(self, position: LogPosition | None = None) -> list[LogPage]:
         found = [self.read(position=position)]
@@ -194,7 +194,7 @@ def test_what_a_call_writes_can_be_read_while_it_runs_and_afterwards() -> None:
     stack = MemoryStack()
     job = stack.create(every(60_000, START_MS + 30_000), timeout_ms=60_000)
     dispatch = Dispatch(TENANT, str(ExecutionId(job.id, START_MS + 30_000)), 1, 1, START_MS + 30_000, recorded=False)
-    book, seen = LogBook(stack.executions, stack.logs), []
+    book, seen = LogService(stack.executions, stack.logs), []
 
     def answers(call: Call) -> Answer:
         call.progress.conceal("hunter2")
@@ -230,7 +230,7 @@ def test_a_short_answer_is_not_stored_beside_its_record() -> None:
     for due in (START_MS + 30_000, START_MS + 90_000):
         dispatch = Dispatch(TENANT, str(ExecutionId(job.id, due)), 1, 1, due, recorded=False)
         stack.run.handle(dispatch)
-        pages.append(LogBook(stack.executions, stack.logs).read(TENANT, dispatch.execution))
+        pages.append(LogService(stack.executions, stack.logs).read(TENANT, dispatch.execution))
     assert [(page.source, len(page.text)) for page in pages] == [
         (Source.INLINE, OUTPUT_BYTES),
         (Source.STORED, OUTPUT_BYTES + 1),

@@ -37,7 +37,7 @@ def dying(stack: MemoryStack, number: int = 1) -> tuple[Job, list[str]]:
     stack.caller.answers = lambda _: FAILED
     stack.turn_for(30_000 + 1_000 * number)
     ids = [str(ExecutionId(job.id, START_MS + 1_000 * (n + 1))) for n in range(number)]
-    assert [stack.job_service.execution(TENANT, id).state for id in ids] == [State.DEAD] * number
+    assert [stack.execution_service.get(TENANT, id).state for id in ids] == [State.DEAD] * number
     stack.caller.answers = lambda _: OK
     stack.caller.calls.clear()
     return job, ids
@@ -47,12 +47,12 @@ def test_a_redriven_execution_is_the_same_and_its_attempts_go_on_rising() -> Non
     stack = MemoryStack()
     _, (id,) = dying(stack)
     assert redrive(stack, id).ids == [id]
-    queued = stack.job_service.execution(TENANT, id)
+    queued = stack.execution_service.get(TENANT, id)
     assert (queued.state, queued.attempt, queued.reason) == (State.QUEUED, 2, "redriven; it had ended as dead")
     stack.turn_for(10_000)
     ((_, call),) = stack.caller.calls
     assert (call.execution, call.attempt) == (id, 3)
-    record = stack.job_service.execution(TENANT, id)
+    record = stack.execution_service.get(TENANT, id)
     assert (record.state, [each.number for each in record.attempts]) == (State.SUCCEEDED, [1, 2, 3])
 
 
@@ -62,7 +62,7 @@ def test_its_budget_is_fresh() -> None:
     redrive(stack, id)
     stack.caller.answers = lambda _: FAILED
     stack.turn_for(60_000)
-    record = stack.job_service.execution(TENANT, id)
+    record = stack.execution_service.get(TENANT, id)
     assert (record.state, [call.attempt for _, call in stack.caller.calls]) == (State.DEAD, [3, 4])
     assert redrive(stack, id).ids == [id]
 
@@ -78,7 +78,7 @@ def test_a_worker_that_is_lost_counts_against_the_fresh_budget() -> None:
 
     stack.caller.answers = killed
     stack.turn_for(10 * MINUTE_MS)
-    record = stack.job_service.execution(TENANT, id)
+    record = stack.execution_service.get(TENANT, id)
     assert record.state is State.SUCCEEDED
     assert [each.result for each in record.attempts][-2:] == [Result.LOST, Result.SUCCEEDED]
 

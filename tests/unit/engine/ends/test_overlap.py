@@ -21,7 +21,7 @@ from tidewheel.domain.limits import (
     RETENTION_MS,
     TAKEOVER_GRACE_MS,
 )
-from tidewheel.engine.api.ledger import Ledger
+from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.ports import PortError
 
 # --- skip ---------------------------------------------------------------------------------------------------
@@ -59,8 +59,8 @@ def test_the_ledger_says_why_a_run_was_left_out() -> None:
     bench.during(lambda: bench.handle(1))
     bench.handle(0)
     bench.stack.clock.advance(STEP_MS)
-    ledger = Ledger(bench.stack.jobs, bench.stack.executions, bench.stack.clock)
-    lines = ledger.of(TENANT, bench.job.id, START_MS, None).lines
+    ledger = LedgerService(bench.stack.jobs, bench.stack.executions, bench.stack.clock)
+    lines = ledger.report(TENANT, bench.job.id, START_MS, None).lines
     assert (lines[1].state, lines[1].reason) == ("skipped", f"{bench.id(0)} was not over")
 
 
@@ -263,17 +263,17 @@ def test_a_run_by_hand_obeys(policy: Overlap, state: State) -> None:
     ids: list[str] = []
 
     def by_hand() -> None:
-        ids.append(bench.stack.job_service.run(TENANT, bench.job.id).id)
+        ids.append(bench.stack.execution_service.run(TENANT, bench.job.id).id)
         bench.stack.run.handle(Dispatch(TENANT, ids[0], 1, 1, START_MS, recorded=True))
 
     bench.stack.clock.advance(5)
     bench.during(by_hand)
     bench.handle(0)
-    record = bench.stack.job_service.execution(TENANT, ids[0])
+    record = bench.stack.execution_service.get(TENANT, ids[0])
     assert record.state is state
     assert bench.id(0) in record.reason
     bench.turn_for(5_000)
-    assert is_end(bench.stack.job_service.execution(TENANT, ids[0]).state)
+    assert is_end(bench.stack.execution_service.get(TENANT, ids[0]).state)
 
 
 @pytest.mark.parametrize("act", ["delete", "pause", "allow", "skip", "replace"])

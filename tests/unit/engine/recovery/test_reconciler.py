@@ -32,7 +32,7 @@ from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import RINGS, Level, late
-from tidewheel.engine.api.ledger import Ledger
+from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.recovery.reconciler import Reconciler, Tally
 from tidewheel.ports import Page
 
@@ -63,8 +63,8 @@ def break_chain(stack: MemoryStack, job: Job) -> None:
 
 def states(stack: MemoryStack, job: Job, until_ms: int | None = None) -> Counter[str]:
     until = stack.clock.now_ms() - 20_000 if until_ms is None else until_ms
-    ledger = Ledger(stack.jobs, stack.executions, stack.clock)
-    return Counter(str(line.state) for line in ledger.of(TENANT, job.id, job.created_ms, until).lines)
+    ledger = LedgerService(stack.jobs, stack.executions, stack.clock)
+    return Counter(str(line.state) for line in ledger.report(TENANT, job.id, job.created_ms, until).lines)
 
 
 # --- what is owed -----------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_a_job_whose_runs_by_hand_are_many_is_armed_from_its_last_scheduled_one(
     stack.turn_for(3 * MINUTE_MS)
     break_chain(stack, job)
     for _ in range(250):
-        stack.job_service.run(TENANT, job.id)
+        stack.execution_service.run(TENANT, job.id)
         stack.clock.advance(1)
     stack.turn_for(20 * MINUTE_MS)
     assert swept(stack).repaired == 1

@@ -280,7 +280,7 @@ def test_a_retry_comes_at_its_time(base_ms: int) -> None:
     (first, _), (second, call) = stack.caller.calls
     assert call.attempt == 2
     assert base_ms <= second - first <= base_ms + 1_200
-    assert stack.job_service.execution(TENANT, call.execution).state is State.SUCCEEDED
+    assert stack.execution_service.get(TENANT, call.execution).state is State.SUCCEEDED
     assert not any(stack.world.singles.values())
 
 

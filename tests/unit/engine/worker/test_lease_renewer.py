@@ -63,7 +63,7 @@ class Bench:
 
     @property
     def record(self) -> Execution:
-        return self.stack.job_service.execution(TENANT, self.dispatch.execution)
+        return self.stack.execution_service.get(TENANT, self.dispatch.execution)
 
     @property
     def renewals(self) -> list[int]:

@@ -30,7 +30,7 @@ def scheduled(stack: MemoryStack, **fields: object) -> tuple[Job, Dispatch]:
 
 
 def stored(stack: MemoryStack, dispatch: Dispatch) -> Execution:
-    return stack.job_service.execution(TENANT, dispatch.execution)
+    return stack.execution_service.get(TENANT, dispatch.execution)
 
 
 def answering(stack: MemoryStack, *answers: Answer) -> None:
@@ -260,7 +260,7 @@ def test_a_retry_waits_on_the_wheel_for_its_delay(strategy: Strategy) -> None:
     assert all(called >= wanted for called, wanted in zip(times[1:], due, strict=True))
     assert all(called - wanted < 1_200 for called, wanted in zip(times[1:], due, strict=True))
     assert [call.attempt for _, call in stack.caller.calls] == [1, 2, 3, 4]
-    record = stack.job_service.execution(TENANT, call.execution)
+    record = stack.execution_service.get(TENANT, call.execution)
     assert record.state is State.DEAD
     assert len(record.attempts) == 4
     assert not any(stack.world.singles.values())
@@ -276,7 +276,7 @@ def test_how_it_ends(answer: Answer, attempts: int, state: State) -> None:
     stack.caller.answers = lambda _call: answer
     stack.turn_for(60_000)
     assert len(stack.caller.calls) == attempts
-    assert stack.job_service.execution(TENANT, stack.caller.calls[0][1].execution).state is state
+    assert stack.execution_service.get(TENANT, stack.caller.calls[0][1].execution).state is state
 
 
 def test_the_retry_entry_is_durable_before_the_finish_is_written() -> None:
@@ -444,11 +444,11 @@ def test_a_run_by_hand_is_named_by_no_generation() -> None:
     stack = MemoryStack()
     job, _ = scheduled(stack)
     stack.workers_up = False
-    queued = stack.job_service.run(TENANT, job.id)
+    queued = stack.execution_service.run(TENANT, job.id)
     stack.job_service.pause(TENANT, job.id)
     stack.workers_up = True
     stack.turn_for(5_000)
-    assert stack.job_service.execution(TENANT, queued.id).state is State.SUCCEEDED
+    assert stack.execution_service.get(TENANT, queued.id).state is State.SUCCEEDED
 
 
 def test_a_message_newer_than_the_record_that_was_read_makes_it_read_again() -> None:

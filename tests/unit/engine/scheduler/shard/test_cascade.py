@@ -118,7 +118,7 @@ def test_a_long_retry_waits_on_a_coarse_level_and_comes_back() -> None:
         stack.crash_after(100_000)
     (first, _), (second, call) = stack.caller.calls
     assert second - first >= 5 * HOUR_MS
-    assert stack.job_service.execution(TENANT, call.execution).state is State.SUCCEEDED
+    assert stack.execution_service.get(TENANT, call.execution).state is State.SUCCEEDED
 
 
 def test_an_edit_makes_an_entry_of_a_coarse_slot_evaporate() -> None:

@@ -14,7 +14,7 @@ from tidewheel.domain.executions.misfire import Reason
 from tidewheel.domain.limits import HOUR_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import HOURS, Level, Slot, late
-from tidewheel.engine.api.ledger import Ledger
+from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.ports import PortError
 
 DUE_MS = START_MS + 100_000  # in a minute that is still to be loaded
@@ -160,7 +160,7 @@ def test_an_entry_of_a_job_that_cannot_be_read_is_accounted_for() -> None:
     assert (row.job, row.from_ms, row.until_ms, row.count) == (bad.id, DUE_MS, DUE_MS, 1)
     assert row.reason is Reason.QUARANTINED
     stack.jobs.batch, stack.jobs.get = kept  # type: ignore[method-assign]
-    ledger = Ledger(stack.jobs, stack.executions, stack.clock).of(TENANT, bad.id, START_MS, DUE_MS + 61_000)
+    ledger = LedgerService(stack.jobs, stack.executions, stack.clock).report(TENANT, bad.id, START_MS, DUE_MS + 61_000)
     lines = [(line.state, line.reason) for line in ledger.lines]
     assert lines == [("skipped", "quarantined"), (MISSING, "")]  # the chain is broken until somebody mends it
     stack.job_service.edit(TENANT, bad.id, lambda *_: bad.definition)

@@ -30,7 +30,7 @@ def test_a_one_time_job_fires_once_and_never_early(ahead_ms: int, precision: Pre
     ((called_ms, call),) = stack.caller.calls
     assert call.nominal_ms == START_MS + ahead_ms
     assert called_ms >= call.due_ms
-    assert stack.job_service.execution(TENANT, call.execution).state is State.SUCCEEDED
+    assert stack.execution_service.get(TENANT, call.execution).state is State.SUCCEEDED
     assert job.id in call.execution
 
 

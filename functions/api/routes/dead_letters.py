@@ -1,0 +1,68 @@
+"""Serves the operations on dead letters."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.api.answers import answered
+from functions.api.cursors import cursor, position
+from functions.api.request import Request
+from functions.api.serving import serves
+from tidewheel.domain.errors import Invalid, Unreadable
+from tidewheel.domain.ids import ExecutionId, is_job_id
+from tidewheel.engine.api.redrive import Redriven
+from tidewheel.wire.convert import execution_answer
+from tidewheel.wire.endpoints.dead_letters import LIST_DEAD_LETTERS, REDRIVE_DEAD_LETTERS
+from tidewheel.wire.execution import ExecutionList
+from tidewheel.wire.redrive import RedriveAnswer, RedriveBody, Skipped, read_redrive
+from tidewheel.wire.values import from_ms, to_ms
+
+
+@serves(LIST_DEAD_LETTERS)
+def list_dead_letters(request: Request) -> Response[str]:
+    """A page of dead letters, the last to end first. The cursors of one job's are valid for that job alone."""
+    job, limit = _job(request.one("job")), request.limit
+    kind = _kind(job)
+    page = request.services.dead_letters.listed(request.tenant, job, limit, request.position(kind))
+    items = tuple(map(execution_answer, page.items))
+    return answered(ExecutionList(items=items, cursor=cursor(kind, page.cursor)))
+
+
+@serves(REDRIVE_DEAD_LETTERS)
+def redrive_dead_letters(request: Request) -> Response[str]:
+    """Runs up to a page of dead letters again; a request for the next page passes the answer's cursor and time."""
+    done, rest = _redriven(request, read_redrive(request.document()))
+    skipped = tuple(Skipped(id=id, reason=reason) for id, reason in done.skipped.items())
+    until = from_ms(done.until_ms)
+    return answered(RedriveAnswer(redriven=tuple(done.ids), skipped=skipped, until=until, cursor=rest), 202)
+
+
+def _redriven(request: Request, body: RedriveBody) -> tuple[Redriven, str | None]:
+    """What became of the dead letters that a body names, and the cursor of those that follow."""
+    letters, tenant = request.services.dead_letters, request.tenant
+    after_ms = to_ms(body.after) if body.after else 0
+    if body.ids is not None:
+        return letters.redrive(tenant, map(_execution, body.ids), body.rate, after_ms), None
+    job = _job(body.job)
+    before = None if body.cursor is None else position(body.cursor, _kind(job))
+    done, rest = letters.redrive_page(tenant, job, before, body.rate, after_ms)
+    return done, cursor(_kind(job), rest)
+
+
+def _kind(job: str) -> str:
+    return f"dead-letters/{job}"
+
+
+def _job(text: str | None) -> str:
+    """A job's id, or empty for all jobs."""
+    if text is not None and not is_job_id(text):
+        raise Invalid("job", f"{text[:40]!r} is not the id of a job", "use an id as the list of jobs shows it")
+    return text or ""
+
+
+def _execution(text: str) -> str:
+    try:
+        return str(ExecutionId.parse(text))
+    except Unreadable as error:
+        problem = f"{text[:60]!r} is not the id of an execution"
+        raise Invalid("ids", problem, "use ids as the list of dead letters shows them") from error

@@ -1,0 +1,131 @@
+"""Serves the operations on jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.api.answers import answered
+from functions.api.cursors import cursor, foreign_cursor
+from functions.api.request import Request
+from functions.api.serving import serves
+from tidewheel.domain.errors import Invalid
+from tidewheel.domain.ids import is_job_id
+from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.limits import MAX_UPCOMING
+from tidewheel.wire.convert import builder_of, job_answer, patched
+from tidewheel.wire.endpoints.jobs import (
+    CREATE_JOB,
+    DEFAULT_UPCOMING,
+    DELETE_JOB,
+    EDIT_JOB,
+    GET_JOB,
+    LIST_JOBS,
+    LIST_UPCOMING,
+    PAUSE_JOB,
+    REPLACE_JOB,
+    RESUME_JOB,
+    STATES,
+)
+from tidewheel.wire.job import JobList, Occurrence, Upcoming
+from tidewheel.wire.reading import fingerprint, read_job
+from tidewheel.wire.values import from_ms
+
+_KIND = "jobs"
+
+
+def _answered(request: Request, job: Job, status: int = 200, location: str | None = None) -> Response[str]:
+    headers = {"ETag": f'"{job.generation}"'} | ({"Location": location} if location else {})
+    return answered(job_answer(job, request.services.now_ms()), status, headers)
+
+
+@serves(CREATE_JOB)
+def create_job(request: Request) -> Response[str]:
+    """Creates a job; a repeat under the same key gets 201 again, and the job as it stands now."""
+    document, key = request.document(), request.key
+    builder = builder_of(read_job(document))
+    job = request.services.jobs.create(request.tenant, builder, key, fingerprint(document))
+    return _answered(request, job, 201, f"jobs/{job.id}")
+
+
+@serves(LIST_JOBS)
+def list_jobs(request: Request) -> Response[str]:
+    """A page of jobs, ordered by id."""
+    wanted, limit, after = _wanted(request), request.limit, request.position(_KIND)
+    if after is not None and not is_job_id(after):
+        raise foreign_cursor()
+    page = request.services.jobs.listed(request.tenant, wanted, limit, after)
+    now_ms = request.services.now_ms()
+    items = tuple(job_answer(job, now_ms) for job in page.items)
+    return answered(JobList(items=items, cursor=cursor(_KIND, page.cursor)))
+
+
+def _wanted(request: Request) -> Callable[[Job, int], bool]:
+    state = request.one("state")
+    if state is not None and state not in STATES:
+        raise Invalid("state", f"{state[:40]!r} is not a state of a job", f"use {', '.join(STATES)}")
+    tags = _tags(request.query.get("tag", ()))
+
+    def wanted(job: Job, now_ms: int) -> bool:
+        tagged = all(job.definition.tags.get(name) == value for name, value in tags)
+        return tagged and (state is None or job.state_at(now_ms) == state)
+
+    return wanted
+
+
+def _tags(texts: Sequence[str]) -> list[tuple[str, str]]:
+    for text in texts:
+        if ":" not in text[1:]:
+            raise Invalid("tag", f"{text[:40]!r} is not key:value", "write the key, a colon and the value")
+    return [(name, value) for name, _, value in (text.partition(":") for text in texts)]
+
+
+@serves(GET_JOB)
+def get_job(request: Request) -> Response[str]:
+    """Reads a job."""
+    return _answered(request, request.services.jobs.get(request.tenant, request.job))
+
+
+@serves(REPLACE_JOB)
+def replace_job(request: Request) -> Response[str]:
+    """Gives a job a whole new definition."""
+    id, match, body = request.job, request.match, read_job(request.document())
+    return _answered(request, request.services.jobs.edit(request.tenant, id, builder_of(body), match))
+
+
+@serves(EDIT_JOB)
+def edit_job(request: Request) -> Response[str]:
+    """Changes parts of a job's definition; they are merged into what is in force when it is written."""
+    id, match, patch = request.job, request.match, request.document()
+    return _answered(request, request.services.jobs.edit(request.tenant, id, patched(patch), match))
+
+
+@serves(DELETE_JOB)
+def delete_job(request: Request) -> Response[str]:
+    """Deletes a job."""
+    request.services.jobs.delete(request.tenant, request.job, request.match)
+    return Response(204, body="")  # a null body is no body to every gateway
+
+
+@serves(PAUSE_JOB)
+def pause_job(request: Request) -> Response[str]:
+    """Pauses a job. A repeat changes nothing."""
+    _ = request.key  # only checked: a repeat is safe without it
+    return _answered(request, request.services.jobs.pause(request.tenant, request.job))
+
+
+@serves(RESUME_JOB)
+def resume_job(request: Request) -> Response[str]:
+    """Resumes a job. A repeat changes nothing."""
+    _ = request.key  # only checked: a repeat is safe without it
+    return _answered(request, request.services.jobs.resume(request.tenant, request.job))
+
+
+@serves(LIST_UPCOMING)
+def list_upcoming(request: Request) -> Response[str]:
+    """The next occurrences of a job."""
+    count = request.whole("count", DEFAULT_UPCOMING, MAX_UPCOMING)
+    dues = request.services.jobs.upcoming(request.tenant, request.job, count)
+    items = tuple(Occurrence(nominal_at=from_ms(due.nominal_ms), due_at=from_ms(due.due_ms)) for due in dues)
+    return answered(Upcoming(items=items))

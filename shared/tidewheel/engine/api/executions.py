@@ -1,0 +1,80 @@
+"""Executions: requested, read, listed and cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.ledger import standing
+from tidewheel.domain.executions.misfire import Missed
+from tidewheel.engine.api.cancel import Cancel
+from tidewheel.engine.api.first_entry import FirstEntry
+from tidewheel.engine.api.lists import report_unreadable
+from tidewheel.engine.api.lookup import existing_execution, existing_job
+from tidewheel.ports import Clock, Executions, Jobs, Page, Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionService:
+    """What users do with executions. Every method raises ``PortError`` when a store fails.
+
+    Args:
+        jobs: The store of jobs; it writes a requested execution and its entry in one transaction.
+        executions: The store of executions.
+        first_entry: Makes the entry of a requested execution.
+        canceller: The flow that cancels.
+        clock: Time.
+        telemetry: Told of records that cannot be read.
+    """
+
+    jobs: Jobs
+    executions: Executions
+    first_entry: FirstEntry
+    canceller: Cancel
+    clock: Clock
+    telemetry: Telemetry
+
+    def run(self, tenant: str, job: str, key: str = "") -> Execution:
+        """Runs a job now, beside its schedule, paused or not.
+
+        Args:
+            tenant: Whose it is.
+            job: The job's id.
+            key: The idempotency key, or empty.
+
+        Returns:
+            The queued execution, or the one that the same idempotency key made before, as it stands now.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        now = self.clock.now_ms()
+        found = existing_job(self.jobs, tenant, job)
+        placed, queued = self.first_entry.of_run(found, now)
+        before = self.jobs.enqueue(placed, queued, key)
+        if before is not None:
+            return self.get(tenant, before)
+        self.first_entry.send_if_due(found, placed, now)
+        return queued
+
+    def get(self, tenant: str, id: str) -> Execution:
+        """One execution. Raises ``NotFound``."""
+        return existing_execution(self.executions, tenant, id)
+
+    def history(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
+        """A page of a job's executions and of its ranges that did not run, newest nominal time first.
+
+        Those of a deleted job are found, too, until their time to live ends.
+
+        Raises:
+            NotFound: There is no such job, and nothing is left of it.
+        """
+        page = self.executions.list(tenant, job, limit, before)
+        report_unreadable(page, self.telemetry)
+        if not (page.items or page.unreadable) and before is None:
+            existing_job(self.jobs, tenant, job)
+        return replace(page, items=standing(page.items))
+
+    def cancel(self, tenant: str, id: str, why: str = "") -> Execution:
+        """Cancels an execution, or an occurrence to come: see ``Cancel.run``."""
+        return self.canceller.run(tenant, id, why)

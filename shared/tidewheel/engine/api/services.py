@@ -1,0 +1,38 @@
+"""The API's services, one for each resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tidewheel.engine.api.circuits import CircuitService
+from tidewheel.engine.api.dead_letters import DeadLetterService
+from tidewheel.engine.api.executions import ExecutionService
+from tidewheel.engine.api.jobs import JobService
+from tidewheel.engine.api.ledger import LedgerService
+from tidewheel.engine.api.logs import LogService
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """What the routes call.
+
+    Args:
+        jobs: Jobs.
+        executions: Executions.
+        dead_letters: Dead letters.
+        circuits: Circuits.
+        ledger: The ledger of a job.
+        logs: The logs of attempts.
+        now_ms: The instant as of which an answer describes what it holds (ms since the epoch).
+        flush: Hands on the counts that were gathered; called once after each request.
+    """
+
+    jobs: JobService
+    executions: ExecutionService
+    dead_letters: DeadLetterService
+    circuits: CircuitService
+    ledger: LedgerService
+    logs: LogService
+    now_ms: Callable[[], int]
+    flush: Callable[[], None]

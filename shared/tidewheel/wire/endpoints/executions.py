@@ -1,0 +1,58 @@
+"""The operations on executions."""
+
+from __future__ import annotations
+
+from tidewheel.wire import VERSION
+from tidewheel.wire.cancel import CancelBody
+from tidewheel.wire.execution import ExecutionAnswer, ExecutionList
+from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
+from tidewheel.wire.parameters import CURSOR, EXECUTION_ID, JOB_ID, KEY, LIMIT, LOCATION
+
+_EXECUTION = f"/{VERSION}/executions/{{id}}"
+_STILL_RUNNING = "It is running: its worker ends it within about ten seconds, unless it succeeds first."
+
+RUN_JOB = Operation(
+    id="runJob",
+    method="POST",
+    path=f"/{VERSION}/jobs/{{id}}/run",
+    summary="Run a job now, beside its schedule",
+    status=202,
+    answer=ExecutionAnswer,
+    parameters=(JOB_ID, KEY),
+    headers=(LOCATION,),
+    problems=ACTION_PROBLEMS,
+)
+LIST_EXECUTIONS = Operation(
+    id="listExecutions",
+    method="GET",
+    path=f"/{VERSION}/jobs/{{id}}/executions",
+    summary="A job's executions, newest first",
+    status=200,
+    answer=ExecutionList,
+    parameters=(JOB_ID, LIMIT, CURSOR),
+    problems=READ_PROBLEMS,
+)
+GET_EXECUTION = Operation(
+    id="getExecution",
+    method="GET",
+    path=_EXECUTION,
+    summary="Read an execution",
+    status=200,
+    answer=ExecutionAnswer,
+    parameters=(EXECUTION_ID,),
+    problems=READ_PROBLEMS,
+)
+CANCEL_EXECUTION = Operation(
+    id="cancelExecution",
+    method="POST",
+    path=f"{_EXECUTION}/cancel",
+    summary="Cancel an execution, or an occurrence to come",
+    status=200,
+    answer=ExecutionAnswer,
+    body=CancelBody,
+    examples={"because": {"reason": "wrong recipients"}},
+    optional=True,
+    parameters=(EXECUTION_ID, KEY),
+    also=((202, _STILL_RUNNING),),
+    problems=("malformed", "too-large", *ACTION_PROBLEMS),
+)

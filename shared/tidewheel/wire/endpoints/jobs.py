@@ -1,0 +1,151 @@
+"""The operations on jobs."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Any
+
+from tidewheel.domain.limits import MAX_UPCOMING
+from tidewheel.wire import VERSION
+from tidewheel.wire.job import JobAnswer, JobBody, JobList, Upcoming
+from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
+from tidewheel.wire.parameters import CURSOR, ETAG, JOB_ID, KEY, LIMIT, LOCATION, MATCH, TEXT, Parameter, whole_number
+
+DEFAULT_UPCOMING = 10
+STATES = ("active", "paused", "completed")
+
+_JOBS = f"/{VERSION}/jobs"
+_JOB = f"{_JOBS}/{{id}}"
+_STATE = Parameter("state", "query", "Only jobs in this state.", {"type": "string", "enum": list(STATES)})
+_TAG = Parameter(
+    "tag",
+    "query",
+    "Only jobs with this tag, as `key:value`; given several times, with all of them.",
+    {"type": "array", "items": TEXT, "examples": [["team:billing"]]},
+)
+_COUNT = Parameter("count", "query", "Instants, at most.", whole_number(1, MAX_UPCOMING, DEFAULT_UPCOMING))
+_WRITE_PROBLEMS = ("malformed", "too-large", "invalid", "conflict", "unavailable")
+_EDIT_PROBLEMS = (*_WRITE_PROBLEMS, "not-found", "outdated")
+_JOB_EXAMPLES: dict[str, dict[str, Any]] = {
+    "weekdays": {
+        "name": "daily_report",
+        "schedule": {"cron": "0 9 * * 1-5", "timezone": "Europe/Paris"},
+        "target": {"kind": "http", "method": "POST", "url": "https://example.com/hook", "body": {"a": 1}},
+        "retry": {"max_attempts": 5, "base": "2s"},
+    },
+    "every": {
+        "name": "heartbeat",
+        "schedule": {"every": "PT30S"},
+        "target": {"kind": "lambda", "function": "my-function", "payload": {"beat": True}},
+        "precision": "high",
+    },
+    "now": {"name": "once", "target": {"kind": "http", "url": "https://example.com/hook"}},
+}
+_PATCH_EXAMPLES: dict[str, dict[str, Any]] = {
+    "timeout": {"timeout": "PT5M"},
+    "reschedule": {"schedule": {"at": "2026-11-20T16:47:00Z", "cron": None, "timezone": None}},
+}
+
+CREATE_JOB = Operation(
+    id="createJob",
+    method="POST",
+    path=_JOBS,
+    summary="Create a job",
+    status=201,
+    answer=JobAnswer,
+    body=JobBody,
+    examples=_JOB_EXAMPLES,
+    parameters=(KEY,),
+    headers=(LOCATION, ETAG),
+    problems=_WRITE_PROBLEMS,
+)
+LIST_JOBS = Operation(
+    id="listJobs",
+    method="GET",
+    path=_JOBS,
+    summary="List jobs, by id",
+    status=200,
+    answer=JobList,
+    parameters=(_STATE, _TAG, LIMIT, CURSOR),
+    problems=("invalid", "unavailable"),
+)
+GET_JOB = Operation(
+    id="getJob",
+    method="GET",
+    path=_JOB,
+    summary="Read a job",
+    status=200,
+    answer=JobAnswer,
+    parameters=(JOB_ID,),
+    headers=(ETAG,),
+    problems=READ_PROBLEMS,
+)
+REPLACE_JOB = Operation(
+    id="replaceJob",
+    method="PUT",
+    path=_JOB,
+    summary="Give a job a new definition",
+    status=200,
+    answer=JobAnswer,
+    body=JobBody,
+    examples=_JOB_EXAMPLES,
+    parameters=(JOB_ID, MATCH),
+    headers=(ETAG,),
+    problems=_EDIT_PROBLEMS,
+)
+EDIT_JOB = Operation(
+    id="editJob",
+    method="PATCH",
+    path=_JOB,
+    summary="Change a job's definition by a JSON merge patch",
+    status=200,
+    answer=JobAnswer,
+    body=JobBody,
+    examples=_PATCH_EXAMPLES,
+    patch=True,
+    parameters=(JOB_ID, MATCH),
+    headers=(ETAG,),
+    problems=_EDIT_PROBLEMS,
+)
+DELETE_JOB = Operation(
+    id="deleteJob",
+    method="DELETE",
+    path=_JOB,
+    summary="Delete a job; its executions stay",
+    status=204,
+    answer=NoneType,
+    parameters=(JOB_ID, MATCH),
+    problems=(*ACTION_PROBLEMS, "outdated"),
+)
+PAUSE_JOB = Operation(
+    id="pauseJob",
+    method="POST",
+    path=f"{_JOB}/pause",
+    summary="Stop a job from firing",
+    status=200,
+    answer=JobAnswer,
+    parameters=(JOB_ID, KEY),
+    headers=(ETAG,),
+    problems=ACTION_PROBLEMS,
+)
+RESUME_JOB = Operation(
+    id="resumeJob",
+    method="POST",
+    path=f"{_JOB}/resume",
+    summary="Let a paused job fire again",
+    status=200,
+    answer=JobAnswer,
+    parameters=(JOB_ID, KEY),
+    headers=(ETAG,),
+    problems=ACTION_PROBLEMS,
+)
+LIST_UPCOMING = Operation(
+    id="upcoming",
+    method="GET",
+    path=f"{_JOB}/upcoming",
+    summary="The next instants of a job",
+    status=200,
+    answer=Upcoming,
+    parameters=(JOB_ID, _COUNT),
+    problems=READ_PROBLEMS,
+)

@@ -1,0 +1,71 @@
+"""An operation of the HTTP API: one declaration from which its route, its documentation and its client call follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from tidewheel.wire.model import Model
+from tidewheel.wire.parameters import Parameter, Place
+
+A = TypeVar("A", bound=Model | None)
+"""The model of an operation's answer; None for an empty answer."""
+
+READ_PROBLEMS = ("not-found", "invalid", "unavailable")
+"""The kinds of problems that reading one thing may answer."""
+
+ACTION_PROBLEMS = ("not-found", "conflict", "invalid", "unavailable")
+"""The kinds of problems that an action on one thing may answer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation(Generic[A]):
+    """One method of one path.
+
+    Args:
+        id: Its name in the OpenAPI document, which no other operation has.
+        method: In upper case.
+        path: With the names of path parameters in braces.
+        summary: What it does, in one line.
+        status: The HTTP status of a successful answer.
+        answer: The model of the answer; ``Model`` for any JSON object, ``NoneType`` for an empty answer.
+        body: The model of the request's body; None if it has none.
+        examples: Examples of the body, by name.
+        optional: Whether the body may be left out.
+        patch: Whether the body is a JSON merge patch of that model.
+        parameters: All parameters.
+        headers: The names of the answer's headers, each with what it holds.
+        also: Further statuses of a successful answer, each with what it means.
+        problems: Kinds of ``problem.KINDS`` besides ``internal``, which every operation may answer.
+    """
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    status: int
+    answer: type[A]
+    body: type[Model] | None = None
+    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    optional: bool = False
+    patch: bool = False
+    parameters: tuple[Parameter, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    also: tuple[tuple[int, str], ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> type[Model] | None:
+        """The model of a successful answer; None if the answer is empty."""
+        return self.answer if issubclass(self.answer, Model) else None
+
+    def matches(self, path: str) -> bool:
+        """Whether a request's path is one of this operation's."""
+        mine, theirs = self.path.split("/"), path.split("/")
+        pairs = zip(mine, theirs, strict=False)
+        return len(mine) == len(theirs) and all(one == two or (one[:1] == "{" and two) for one, two in pairs)
+
+    def takes(self, place: Place) -> frozenset[str]:
+        """The names of its parameters in one part of a request."""
+        return frozenset(parameter.name for parameter in self.parameters if parameter.where == place)

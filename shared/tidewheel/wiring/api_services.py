@@ -1,0 +1,76 @@
+"""The API's services, built from whatever implements their ports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from tidewheel.domain.fleet.route import POOLS
+from tidewheel.domain.wheel.pace import LOOP, Pace
+from tidewheel.engine.api.cancel import Cancel
+from tidewheel.engine.api.circuits import CircuitService
+from tidewheel.engine.api.dead_letters import DeadLetterService
+from tidewheel.engine.api.executions import ExecutionService
+from tidewheel.engine.api.first_entry import FirstEntry
+from tidewheel.engine.api.jobs import JobService
+from tidewheel.engine.api.ledger import LedgerService
+from tidewheel.engine.api.logs import LogService
+from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.api.services import ApiServices
+from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Queue, Telemetry, Wheel
+from tidewheel.wiring.ends import end_handler
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPorts:
+    """What the services are built from; on AWS by ``wiring.api``, in tests from memory.
+
+    Args:
+        pace: How often the wheel is turned; it decides what has to be sent at once.
+        pools: The names of the pools that have workers.
+    """
+
+    jobs: Jobs
+    executions: Executions
+    wheel: Wheel
+    queue: Queue
+    clock: Clock
+    entropy: Entropy
+    telemetry: Telemetry
+    layouts: LayoutCache
+    logs: Logs
+    locks: Locks
+    circuits: Circuits
+    pace: Pace = LOOP
+    pools: Collection[str] = POOLS
+
+
+def services_of(ports: ApiPorts) -> ApiServices:
+    """Builds the services; what several of them need is built once."""
+    immediate = ImmediateDispatch(ports.queue, ports.wheel, ports.clock, ports.telemetry, ports.pace)
+    first_entry = FirstEntry(ports.layouts, ports.entropy, immediate, ports.pace)
+    canceller, redriver = _canceller(ports, immediate), _redriver(ports)
+    jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
+    return ApiServices(
+        jobs=JobService(jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools),
+        executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry),
+        dead_letters=DeadLetterService(executions, redriver, telemetry),
+        circuits=CircuitService(ports.circuits, telemetry),
+        ledger=LedgerService(jobs, executions, clock),
+        logs=LogService(executions, ports.logs),
+        now_ms=clock.now_ms,
+        flush=telemetry.flush,
+    )
+
+
+def _canceller(ports: ApiPorts, immediate: ImmediateDispatch) -> Cancel:
+    wheel_writer = WheelWriter(ports.wheel, ports.layouts, ports.clock, immediate)
+    ends = end_handler(ports.executions, ports.locks, ports.clock, wheel_writer)
+    return Cancel(ports.jobs, ports.executions, ends, ports.clock, ports.telemetry)
+
+
+def _redriver(ports: ApiPorts) -> Redrive:
+    return Redrive(ports.jobs, ports.clock, ports.telemetry, ports.layouts, ports.pace)
