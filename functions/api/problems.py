@@ -28,7 +28,7 @@ def request_id(event: APIGatewayProxyEvent) -> str:
 
 def failed(error: Exception, event: APIGatewayProxyEvent) -> Response[str]:
     """The answer to a request that failed. A fault of the service is logged and not described to the caller."""
-    kind, detail, errors = _told(error)
+    kind, detail, errors = _described(error)
     if isinstance(error, PortError):
         _log.warning("a store or queue failed", request_id=request_id(event), error=str(error))
     elif kind == "internal":
@@ -47,48 +47,48 @@ def unknown(event: APIGatewayProxyEvent) -> Response[str]:
     return _answer("method-not-allowed", detail, event, headers={"Allow": ", ".join(allowed)})
 
 
-_Told = tuple[str, str, tuple[FieldProblem, ...]]
+_Description = tuple[str, str, tuple[FieldProblem, ...]]
 
 
 @singledispatch
-def _told(_error: Exception) -> _Told:
+def _described(_error: Exception) -> _Description:
     return "internal", "the request could not be served; its id names it in the log", ()
 
 
-@_told.register
-def _(error: Invalid) -> _Told:
+@_described.register
+def _(error: Invalid) -> _Description:
     errors = of_domain(error)
     return "invalid", "; ".join(f"{one.field}: {one.problem}" for one in errors), errors
 
 
-@_told.register
-def _(error: Malformed) -> _Told:
+@_described.register
+def _(error: Malformed) -> _Description:
     return "malformed", error.problem, (FieldProblem(field="body", problem=error.problem, remedy=error.remedy),)
 
 
-@_told.register
-def _(error: TooLarge) -> _Told:
+@_described.register
+def _(error: TooLarge) -> _Description:
     remedy = "send less, or a reference to where the payload is"
     return "too-large", str(error), (FieldProblem(field="body", problem=str(error), remedy=remedy),)
 
 
-@_told.register
-def _(error: NotFound) -> _Told:
+@_described.register
+def _(error: NotFound) -> _Description:
     return "not-found", f"{error.kind} {error.id} does not exist", ()
 
 
-@_told.register
-def _(error: Conflict) -> _Told:
+@_described.register
+def _(error: Conflict) -> _Description:
     return "conflict", str(error), ()
 
 
-@_told.register
-def _(error: Outdated) -> _Told:
+@_described.register
+def _(error: Outdated) -> _Description:
     return "outdated", str(error), (FieldProblem(field="If-Match", problem=error.problem, remedy=error.remedy),)
 
 
-@_told.register
-def _(_error: PortError) -> _Told:
+@_described.register
+def _(_error: PortError) -> _Description:
     return "unavailable", "a store or queue did not answer in time; try again, with the same Idempotency-Key", ()
 
 

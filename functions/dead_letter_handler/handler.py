@@ -1,4 +1,4 @@
-"""The dead_letter_handler: a batch of the dead-letter queue, each message seen to by itself."""
+"""The handler of the dead-letter queue: one batch, each message handled by itself."""
 
 from __future__ import annotations
 

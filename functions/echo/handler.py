@@ -1,4 +1,4 @@
-"""A sample lambda target for the local cloud: it answers with what it was asked."""
+"""A sample lambda target for the local cloud: it returns its event."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def handler(event: Any, _context: object) -> dict[str, Any]:
-    """Answers the event itself, so that a demo and a test can see what a job's target receives."""
+    """Returns the event, so that the demo and tests see what a job's target receives."""
     return {"echo": event}

@@ -1,4 +1,4 @@
-"""The reconciler: EventBridge calls it every few minutes; it goes on with the sweep over all jobs."""
+"""The reconciler: EventBridge calls it every few minutes, and each run continues the sweep over all jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """One run; the answer says how many jobs it looked at, and how many chains it armed again."""
+    """One run; the answer says how many jobs it checked, and for how many it put an entry back on the wheel."""
     flow = reconciler(ReconcilerSettings.from_env(os.environ))
     try:
         return asdict(flow.run())

@@ -1,4 +1,4 @@
-"""The scheduler: one invocation holds the lease and turns the wheel until shortly before Lambda ends it."""
+"""The scheduler: one invocation holds a lease and turns the wheel until shortly before Lambda ends it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
-    """Runs one scheduler; the answer says why it stopped. Invoked asynchronously, so it is for the log alone."""
+    """Runs one scheduler; the answer says why it stopped. The call is asynchronous: only the log shows the answer."""
     scheduler = scheduler_loop(
         SchedulerSettings.from_env(os.environ), context.aws_request_id, int(event.get("instance", 0))
     )
     try:
         return {"end": scheduler.run(context.get_remaining_time_in_millis)}
     finally:
-        scheduler.executor.shutdown(wait=False, cancel_futures=True)  # Lambda keeps the process for the next one
+        scheduler.executor.shutdown(wait=False, cancel_futures=True)  # Lambda keeps the process for the next invocation

@@ -1,4 +1,4 @@
-"""The watchdog: EventBridge calls it every minute; it starts a scheduler if none is alive."""
+"""The watchdog: EventBridge calls it every minute; it starts the schedulers that are missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Looks once; the answer says how many schedulers were started."""
+    """Checks once; the answer says how many schedulers were started."""
     flow = watchdog(WatchdogSettings.from_env(os.environ))
     started = flow.look()
     flow.telemetry.flush()

@@ -1,4 +1,4 @@
-"""The Lambda worker: one batch of a queue, its messages side by side."""
+"""The worker on Lambda: one batch of a queue, its messages handled in parallel."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _received(record: dict[str, Any]) -> Received:
 
 
 def _route(queue: str) -> Route:
-    """The route of a queue's name: the one whose URL ends in it."""
+    """The route whose queue has this name."""
     for route, url in _settings().queues.items():
         if url.rpartition("/")[2] == queue:
             return route

@@ -1,1 +1,1 @@
-"""The command line, over the client alone."""
+"""The command line; it uses the client alone."""

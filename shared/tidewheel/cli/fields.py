@@ -1,4 +1,4 @@
-"""A job's fields as options: one set for ``jobs create`` and ``jobs edit``."""
+"""The options for a job's fields, shared by ``jobs create`` and ``jobs edit``."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def _options(
     misfire_grace: Annotated[str | None, _option(_HOW, "How late is not missed yet: 10s.")] = None,
     misfire_limit: Annotated[int | None, _option(_HOW, "Missed runs at most, under all.")] = None,
 ) -> None:
-    """Names the options; never called."""
+    """Declares the options; it is never called."""
 
 
 def with_fields(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options of a job's fields; it receives those that were given as ``fields``."""
+    """Adds the options for a job's fields to a command, which receives the given ones as ``fields``."""
     own = inspect.signature(command).parameters
     shared = inspect.signature(_options).parameters
 
@@ -86,7 +86,7 @@ def with_fields(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The document of a job with the options' fields put in."""
+    """A job's document, changed by the options that were given."""
     plain = {"name", "start", "end", "priority", "precision", "jitter", "window", "timeout", "overlap"}
     plain |= {"pool", "deadline", "heartbeat"}
     result = dict(document) | {name: value for name, value in fields.items() if name in plain}
@@ -101,7 +101,7 @@ def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
 
 
 def _schedule(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A new kind replaces the schedule; the details of the same kind stay unless they are given."""
+    """The schedule. One of another kind replaces it; of the same kind, details stay unless they are given."""
     kinds = [kind for kind in ("at", "every", "cron") if kind in fields]
     kept = dict(before) if all(kind in before for kind in kinds) else {}
     return kept | {name: fields[name] for name in (*kinds, "anchor", "timezone") if name in fields}
@@ -162,12 +162,12 @@ def _value(text: str) -> Any:
 
 
 def read_file(path: str) -> tuple[dict[str, Any], int | None]:
-    """A job's document from a file, or from stdin for ``-``.
+    """Reads a job's document from a file, or from stdin for ``-``.
 
-    What ``jobs show --json`` wrote is fine: what the API sets is left out.
+    A file that ``jobs show --json`` wrote is accepted: the fields that the API sets are left out.
 
     Returns:
-        The document, and the generation that it was read with, if it says so.
+        The document, and the generation that it names, if it names one.
     """
     try:
         document = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
@@ -182,6 +182,6 @@ def read_file(path: str) -> tuple[dict[str, Any], int | None]:
 
 
 def writable(job: JobAnswer) -> dict[str, Any]:
-    """The document that the owner of a job can write."""
+    """The part of a job's document that its owner writes."""
     document = job.model_dump(mode="json", include=set(JobBody.model_fields))
     return {name: value for name, value in document.items() if value is not None}

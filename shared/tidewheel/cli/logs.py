@@ -12,7 +12,7 @@ from tidewheel.cli.session import Session, session
 from tidewheel.wire.execution import ExecutionAnswer, LogAnswer
 
 POLL_S = 2.0
-"""How often a log that is followed is looked at."""
+"""Seconds between two requests for a log that is followed."""
 _GOING_ON = {"queued", "running", "retrying"}
 
 
@@ -34,7 +34,7 @@ def logs(
 
 
 def _follow(here: Session, id: str, attempt: int | None) -> ExecutionAnswer:
-    """Prints this attempt and those that follow it; gives the execution as it ended."""
+    """Prints the log of this attempt and of those that follow it; returns the execution as it ended."""
     while True:
         number = _attempt(here, id, attempt, follow=True)
         found, _ = here.ask(lambda api: api.execution(id))
@@ -47,7 +47,10 @@ def _follow(here: Session, id: str, attempt: int | None) -> ExecutionAnswer:
 
 
 def _attempt(here: Session, id: str, attempt: int | None, *, follow: bool) -> int:
-    """Prints an attempt's log, as it is now or until it is over, then at the end of a line; gives its number."""
+    """Prints an attempt's log, as it is now or until the attempt is over; returns the attempt's number.
+
+    A followed log is ended with a line break.
+    """
     cursor, in_line = None, False
     while True:
         page = _page(here, id, attempt, cursor)
@@ -71,7 +74,7 @@ def _to_terminal() -> bool:
 
 
 def _shown(text: str) -> str:
-    """What a terminal would obey is shown there, not sent; a file or a pipe gets the text as it is."""
+    """The text without control characters for a terminal, which would obey them; unchanged for a file or a pipe."""
     if not _to_terminal():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text)

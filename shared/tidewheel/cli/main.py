@@ -15,7 +15,7 @@ from tidewheel.client import ApiError
 
 
 class _Root(TyperGroup):
-    """Says in words what an API refused, whichever command asked."""
+    """Prints the error of any command that the API refused."""
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Which deployment a command talks to, and how its answer reaches the user."""
+"""Finds the deployment that a command talks to, calls it, and prints the answer."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _connect(url: str, token: str | None, heard: Callable[[str], None]) -> Clien
 
 
 def fail(line: str, code: int) -> typer.Exit:
-    """Says why on stderr; raise what it returns."""
+    """Prints a line on stderr; the caller raises what it returns."""
     typer.echo(line, err=True)
     return typer.Exit(code)
 
 
 def find_outputs(start: Path) -> dict[str, Any] | None:
-    """What the local cloud wrote about itself, looked for from a folder upwards."""
+    """The outputs file of the local cloud, searched for in a folder and its parents; None if there is none."""
     for folder in (start, *start.parents):
         path = folder / OUTPUTS
         if path.is_file():
@@ -56,13 +56,13 @@ def _read_outputs(path: Path) -> dict[str, Any]:
 
 @dataclass
 class Session:
-    """One invocation.
+    """One invocation of the command line.
 
     Args:
         url: The value of ``--url``, if given.
-        connect: Makes the client; tests give their own.
-        folder: Where the search for the local cloud begins.
-        wait: Waits some seconds.
+        connect: Makes the client; replaced in tests.
+        folder: Where the search for the local cloud's outputs begins.
+        wait: Waits so many seconds.
     """
 
     url: str | None = None
@@ -71,7 +71,11 @@ class Session:
     wait: Callable[[float], None] = pause
 
     def outputs(self) -> dict[str, Any]:
-        """What is known about the deployment; ``api_url`` at least, or the command ends."""
+        """The deployment's outputs, at least ``api_url``.
+
+        Raises:
+            typer.Exit: No deployment is known.
+        """
         given = self.url or os.environ.get(URL_VARIABLE)
         found = {"api_url": given} if given else find_outputs(self.folder)
         if not found or not isinstance(found.get("api_url"), str):
@@ -79,7 +83,7 @@ class Session:
         return found
 
     def ask(self, call: Callable[[Client], T]) -> tuple[T, str]:
-        """Makes a call; gives its answer, as a value and as the text that the API sent."""
+        """Makes a call; returns its answer as a value, and as the text that the API sent."""
         texts: list[str] = []
         token = os.environ.get(TOKEN_VARIABLE) or None
         with self.connect(self.outputs()["api_url"], token, texts.append) as client:
@@ -87,7 +91,7 @@ class Session:
         return value, texts[-1] if texts else ""
 
     def show(self, call: Callable[[Client], T], render: Callable[[T], RenderableType], *, as_json: bool) -> None:
-        """Makes a call and prints its answer: as the API sent it, or for people."""
+        """Makes a call and prints its answer: as the JSON that the API sent, or as a table."""
         value, text = self.ask(call)
         if as_json:
             typer.echo(text)
@@ -96,7 +100,7 @@ class Session:
 
 
 def write(renderable: RenderableType) -> None:
-    """Prints for people."""
+    """Prints a table or text."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDE)

@@ -35,7 +35,7 @@ _STYLES = {
 
 
 def _text(value: object) -> Text:
-    """A cell. What a terminal would obey (a target's answer is anyone's text) is shown, not sent."""
+    """A cell. Control characters, which may come from a target's answer, are replaced: a terminal would obey them."""
     plain = "-" if value is None or value == "" else str(value)
     return Text("".join(c if c.isprintable() else "·" for c in plain), style=_STYLES.get(plain, ""))
 
@@ -55,7 +55,7 @@ def _rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Table:
-    """One thing, a line for each of its facts."""
+    """A table of two columns: names and values."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -114,7 +114,7 @@ def job(found: JobAnswer) -> RenderableType:
 
 
 def upcoming(found: Upcoming) -> RenderableType:
-    """The next instants; the last column says how far each lies behind the one before it."""
+    """The next occurrences; the last column is the time since the one before."""
     before: datetime | None = None
     rows = []
     for one in found.items:
@@ -142,7 +142,7 @@ def circuits(page: CircuitList) -> RenderableType:
 
 
 def _why(one: ExecutionAnswer) -> str:
-    """The reason; of a range, with what it holds."""
+    """The reason; for a range, with how many instants it holds and up to when."""
     if one.until is None:
         return one.reason
     return f"{one.reason}: {one.count or 'over 10000'} to {time(one.until)}"
@@ -202,7 +202,7 @@ def execution(found: ExecutionAnswer) -> RenderableType:
 
 
 def _timeline(found: ExecutionAnswer) -> RenderableType:
-    """What happened; the second column says how long after the due time, or before it."""
+    """The timeline; the second column is the time after the due time, or before it."""
     rows = [
         (time(one.at), _offset(one.at - found.due_at), one.event.replace("_", " "), one.attempt, one.detail)
         for one in found.timeline

@@ -1,4 +1,4 @@
-"""The SDK: the HTTP API as typed methods; and in ``effects`` what targets need to have each effect once."""
+"""The SDK: the HTTP API as typed methods, and in ``effects`` the helpers for targets with exactly-once effects."""
 
 from tidewheel.client.client import Client
 from tidewheel.client.effects import Delivery, put_if_newer, put_once, run_once

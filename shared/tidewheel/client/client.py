@@ -1,4 +1,4 @@
-"""The HTTP API as typed methods. Jobs and executions are the models of ``tidewheel.wire``."""
+"""The HTTP API as typed methods; bodies and answers are the models of ``tidewheel.wire``."""
 
 from __future__ import annotations
 

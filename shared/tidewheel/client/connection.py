@@ -1,4 +1,4 @@
-"""One request to the API, repeated where that is safe."""
+"""Sends requests to the API, and repeats them where that is safe."""
 
 from __future__ import annotations
 
@@ -87,10 +87,12 @@ class Connection:
                 self._wait(_pause_s(tries, ""))
                 continue
             if unanswered and request.method == "DELETE" and response.status_code == httpx.codes.NOT_FOUND:
-                return httpx.Response(httpx.codes.NO_CONTENT, request=request)  # an earlier try deleted it
+                return httpx.Response(
+                    httpx.codes.NO_CONTENT, request=request
+                )  # an earlier try deleted it
             if response.status_code not in _BUSY or tries == TRIES:
                 return response
-            unanswered = True  # a store that failed may have applied it all the same
+            unanswered = True  # a store that failed may have applied the request all the same
             self._wait(_pause_s(tries, response.headers.get("Retry-After", "")))
         raise AssertionError("the last try returns or raises")
 

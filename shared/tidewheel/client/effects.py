@@ -1,4 +1,4 @@
-"""What a target does with an execution's id and token, so that a repeated delivery has no second effect.
+"""Helpers for targets: with an execution's id and fencing token, a repeated delivery has no second effect.
 
 Tidewheel calls a target at least once. A Lambda target that keeps its effects in DynamoDB may say::
 
@@ -8,12 +8,12 @@ Tidewheel calls a target at least once. A Lambda target that keeps its effects i
         delivery = Delivery.from_event(event)
         # the effect is the item: one write, done once
         put_once(table, delivery, {"customer": "c1", "cents": 1200})
-        # the effect is elsewhere: not done again once it is stored that it was
+        # the effect is elsewhere: it is not repeated once its result is stored
         receipt = run_once(receipts, delivery, lambda: send_mail(key=delivery.execution))
-        # a state that every run brings up to date: never overwritten by an older run or attempt
+        # a state that every run updates: an older run or attempt never overwrites it
         put_if_newer(states, delivery, {"customer": "c1", "balance": 0})
 
-Nothing here imports the AWS SDK: a table is whatever has the two methods of ``Table``.
+This module does not import the AWS SDK: a table is any object with the two methods of ``Table``.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 RANK = "tidewheel"
-"""The attribute in which items say by which attempt they were written."""
+"""The attribute of an item that names the attempt which wrote it."""
 _RESULT = "result"
 _DIGITS = 10
 
 
 class NotDelivered(ValueError):
-    """What was given does not say which execution it is: Tidewheel did not send it, or not all of it was passed on."""
+    """The input does not name an execution: Tidewheel did not send it, or not all of it was passed on."""
 
 
 class Superseded(Exception):
-    """A newer attempt of the execution has begun: this one must have no effect any more."""
+    """A newer attempt of the execution has started; this one must have no further effect."""
 
 
 class Table(Protocol):
@@ -49,13 +49,13 @@ class Table(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Which attempt of which execution a call is.
+    """The attempt and the execution that a call belongs to.
 
     Args:
-        execution: The execution's id: the same however often it is tried, so the idempotency key.
-        token: The fencing token: a later attempt of the same execution has a higher one.
-        nominal_ms: The instant that the schedule named (ms since the epoch).
-        due_ms: When it was due (ms).
+        execution: The execution's id. All its attempts have the same, so it is the idempotency key.
+        token: The fencing token. A later attempt of the same execution has a higher one.
+        nominal_ms: The nominal time (ms since the epoch).
+        due_ms: The due time (ms since the epoch).
     """
 
     execution: str
@@ -65,21 +65,21 @@ class Delivery:
 
     @property
     def rank(self) -> str:
-        """Its place among all attempts of all executions of its job: of two, the greater text is the newer one."""
+        """A text that orders all attempts of all executions of a job: the greater of two is the newer one."""
         return f"{self.execution}#{self.token:0{_DIGITS}d}"
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> Self:
-        """Of an HTTP request, whatever the case of its headers' names.
+        """From the headers of an HTTP request, whatever the case of their names.
 
         Raises:
-            NotDelivered: The headers are not Tidewheel's.
+            NotDelivered: Tidewheel's headers are missing.
         """
         return cls._named(headers, "idempotency-key")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Of a command: ``os.environ``.
+        """From the environment of a command: ``os.environ``.
 
         Raises:
             NotDelivered: Tidewheel did not start it.
@@ -88,16 +88,16 @@ class Delivery:
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> Self:
-        """Of a message's attributes, as boto3 receives them, or as Lambda passes on those of SQS and SNS.
+        """From a message's attributes, as boto3 receives them, or as Lambda passes on those of SQS and SNS.
 
         Raises:
-            NotDelivered: The attributes are not Tidewheel's; to receive them, they have to be asked for.
+            NotDelivered: Tidewheel's attributes are missing; a receiver has to ask SQS for them.
         """
         return cls._named({name: _text(value) for name, value in attributes.items()}, "tidewheel-execution")
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
-        """Of a Lambda function's event, or one of EventBridge.
+        """From a Lambda function's event, or an event of EventBridge.
 
         Raises:
             NotDelivered: The event is not Tidewheel's.
@@ -129,7 +129,7 @@ class Delivery:
 
 
 def _text(attribute: Any) -> str:
-    """An attribute's value: of SQS by boto3, of SQS by Lambda, or of SNS."""
+    """An attribute's value in the form of SQS by boto3, of SQS by Lambda, or of SNS."""
     if not isinstance(attribute, Mapping):
         return str(attribute)
     found = (attribute[name] for name in ("StringValue", "stringValue", "Value") if attribute.get(name) is not None)
@@ -137,16 +137,16 @@ def _text(attribute: Any) -> str:
 
 
 def put_once(table: Table, delivery: Delivery, item: Mapping[str, Any], *, key: str = "execution") -> bool:
-    """Stores an effect that is an item, unless another attempt of the execution has stored it.
+    """Stores an item that is itself the effect, unless another attempt of the execution has stored it.
 
     Args:
-        table: Where to.
-        delivery: The attempt that asks.
+        table: The table.
+        delivery: The attempt that writes.
         item: The item without its partition key.
         key: The table's partition key, a string; it becomes the execution's id.
 
     Returns:
-        Whether it is this attempt's item that is stored, now or by a repeat of the same write.
+        Whether the stored item is this attempt's; also after a repeat of the same write.
     """
     return _put(
         table,
@@ -158,13 +158,13 @@ def put_once(table: Table, delivery: Delivery, item: Mapping[str, Any], *, key: 
 
 
 def put_if_newer(table: Table, delivery: Delivery, item: Mapping[str, Any], *, attribute: str = RANK) -> bool:
-    """Stores an item unless what is stored under its key was written by a newer attempt, or a newer run of the job.
+    """Stores an item unless a newer attempt, or a newer run of the job, wrote the item with that key.
 
     Args:
-        table: Where to.
-        delivery: The attempt that asks. Only runs of one job can be told apart by age.
+        table: The table.
+        delivery: The attempt that writes. Only runs of one job can be compared by age.
         item: The item with its key.
-        attribute: Where the item says who wrote it; an item without it is older than all.
+        attribute: The attribute that names the attempt; an item without it counts as older than all.
 
     Returns:
         Whether it was stored.
@@ -174,23 +174,23 @@ def put_if_newer(table: Table, delivery: Delivery, item: Mapping[str, Any], *, a
 
 
 def run_once(table: Table, delivery: Delivery, effect: Callable[[], Any], *, key: str = "execution") -> Any:
-    """Has an effect, unless it is stored that the execution has had it, and stores what came of it.
+    """Calls ``effect`` and stores its result, unless a result of this execution is stored already.
 
-    That it begins is stored before, so that an attempt which was outrun by a newer one has no effect any more. One
-    that died after its effect, and before that was stored, is repeated by the next attempt: no store can tell. Where
-    the effect's own service takes an idempotency key, give it ``delivery.execution``.
+    The start of the attempt is stored first, so that an attempt which a newer one has overtaken has no effect. If an
+    attempt dies after its effect and before the result is stored, the next attempt repeats the effect: no store can
+    prevent that. If the service that has the effect takes an idempotency key, give it ``delivery.execution``.
 
     Args:
-        table: Where that is stored; it has a partition key alone.
+        table: The table for results; it has a partition key and no sort key.
         delivery: The attempt that asks.
-        effect: Has it, and returns something that is JSON.
+        effect: Has the effect and returns a JSON value.
         key: The table's partition key, a string; it becomes the execution's id.
 
     Returns:
-        What the effect returned, now or at an attempt before.
+        What the effect returned, now or in an earlier attempt.
 
     Raises:
-        Superseded: A newer attempt has begun, before or while this one had its effect.
+        Superseded: A newer attempt has started, before or while this one had its effect.
     """
     names = {"#key": key, "#rank": RANK, "#result": _RESULT}
     began = {key: delivery.execution, RANK: delivery.rank}
@@ -207,7 +207,7 @@ def run_once(table: Table, delivery: Delivery, effect: Callable[[], Any], *, key
 
 
 def _superseded(delivery: Delivery) -> Superseded:
-    return Superseded(f"attempt {delivery.token} of {delivery.execution} was outrun by a newer one")
+    return Superseded(f"attempt {delivery.token} of {delivery.execution} was overtaken by a newer one")
 
 
 def _put(table: Table, item: Mapping[str, Any], condition: str, names: Mapping[str, str], delivery: Delivery) -> bool:
@@ -227,6 +227,6 @@ def _put(table: Table, item: Mapping[str, Any], condition: str, names: Mapping[s
 
 
 def _code(error: Exception) -> str:
-    """The service's code of an error of the AWS SDK, else empty."""
+    """The service's code of an error of the AWS SDK; empty for any other error."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, Mapping) else ""

@@ -1,4 +1,4 @@
-"""What the client raises."""
+"""The errors that the client raises."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tidewheel.wire.problem import Problem
 
 
 class ApiError(Exception):
-    """A request that the API did not fulfil.
+    """The API did not fulfil a request.
 
     Args:
-        problem: The problem document; one is made up where the answer holds none (a gateway's, for example).
+        problem: The problem document. Where the answer has none, as a gateway's, the client makes one up.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -27,12 +27,12 @@ class ApiError(Exception):
 
 
 class Unreachable(ApiError):
-    """No answer came, however often it was tried; the request may or may not have been fulfilled.
+    """No try got an answer; the request may or may not have been fulfilled.
 
     Args:
         method: Of the request.
         url: Of the request.
-        cause: What the connection said.
+        cause: The error of the last try.
     """
 
     def __init__(self, method: str, url: str, cause: Exception) -> None:
@@ -41,7 +41,7 @@ class Unreachable(ApiError):
 
 
 def of_response(response: httpx.Response) -> ApiError:
-    """The error that an answer of 300 or more stands for."""
+    """The error for an answer whose status is 300 or more."""
     try:
         return ApiError(Problem.model_validate_json(response.content, extra="ignore"))
     except ValidationError:
@@ -52,7 +52,7 @@ def of_response(response: httpx.Response) -> ApiError:
 
 
 def unreadable(response: httpx.Response, error: ValidationError) -> ApiError:
-    """The error of an answer that is not what this release of the client knows."""
+    """The error for an answer that this release of the client cannot read."""
     detail = f"{response.url} answered what this client does not know ({error.error_count()} errors): update it"
     return ApiError(_made_up(response.status_code, "Unknown answer", detail, "unknown"))
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: bodies and answers of the HTTP API, its operations, and the queue's messages."""
+"""What is sent between processes: the operations of the HTTP API with their models, and the queue's messages."""
 
 VERSION = "v1"
-"""The API's version: the first segment of every path. A change that breaks a reader is a new one."""
+"""The API's version, the first segment of every path. A change that breaks a client gets a new version."""

@@ -1,4 +1,4 @@
-"""The names that AWS gives to what jobs call: how they are written, and what is wrong with one that is not."""
+"""Checks the names by which jobs refer to AWS resources: ARNs, and names and URLs of queues."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _QUEUES = [
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Where a queue lies.
+    """The account and region of a queue.
 
     Args:
         name: Its name.
-        account: Whose it is; empty for the worker's own account.
-        region: Where it is; empty for the worker's own region.
+        account: The id of its account; empty for the worker's own.
+        region: Its region; empty for the worker's own.
     """
 
     name: str
@@ -36,10 +36,10 @@ class QueuePlace:
 
 
 def queue_place(queue: str) -> QueuePlace:
-    """The place that a queue's name, ARN or URL says.
+    """Parses a queue's name, ARN or URL.
 
     Raises:
-        PydanticCustomError: It is none of them.
+        PydanticCustomError: It is none of the three.
     """
     for form in _QUEUES:
         if found := form.fullmatch(queue):
@@ -50,13 +50,13 @@ def queue_place(queue: str) -> QueuePlace:
 
 
 def check_queue(queue: str) -> str:
-    """The queue, if it is one."""
+    """A validator: the text, if it is a queue's name, ARN or URL."""
     queue_place(queue)
     return queue
 
 
 def arn_of(service: str, resource: str, noun: str, example: str) -> Callable[[str], str]:
-    """A check of ARNs.
+    """A validator of ARNs.
 
     Args:
         service: The service's name in the ARN.

@@ -1,4 +1,4 @@
-"""A cancellation on the wire."""
+"""The body of a request to cancel an execution."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class CancelBody(Model):
 
 
 def read_cancel(document: Mapping[str, Any]) -> CancelBody:
-    """The cancellation that a document asks for.
+    """Reads the body of a request to cancel.
 
     Raises:
-        Refused: With its offending fields.
+        Refused: Names the offending fields.
     """
     try:
         return CancelBody.model_validate(document)

@@ -1,4 +1,4 @@
-"""Between the wire and the domain: drafts of definitions, and answers."""
+"""Conversions between wire and domain: from bodies to definitions, from records to answers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ _ORIGINS = {Origin.SCHEDULE: "schedule", Origin.RUN: "run", Origin.BACKFILL: "ba
 
 
 def builder_of(body: JobBody) -> DefinitionBuilder:
-    """The draft of a whole body. It raises ``Invalid`` where the time of the request condemns the schedule."""
+    """A builder of the definition that a whole body describes.
+
+    It raises ``Invalid`` for a schedule that can be refused only at the time of the request, such as a past one.
+    """
 
     def builder(job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
         return _definition(body, job_id, now_ms, existing)
@@ -43,7 +46,7 @@ def builder_of(body: JobBody) -> DefinitionBuilder:
 
 
 def patched(patch: Mapping[str, Any]) -> DefinitionBuilder:
-    """The draft of a merge patch on whatever is in force. It raises ``Refused`` for what the result may not be."""
+    """A builder of the definition in force with a JSON merge patch applied. It raises ``Refused`` for a bad result."""
 
     def builder(job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
         before = {} if existing is None else document_of(existing, job_id)
@@ -53,7 +56,7 @@ def patched(patch: Mapping[str, Any]) -> DefinitionBuilder:
 
 
 def document_of(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
-    """A job's writable document, as JSON. Nulls are left out, as a merge patch sees them."""
+    """The part of a job's document that its owner writes, as JSON without nulls: what a merge patch applies to."""
     body = JobBody.model_validate(_written(definition, job_id))
     return body.model_dump(mode="json", exclude_none=True) | {"target": body.target.model_dump(mode="json")}
 
@@ -114,10 +117,10 @@ def _optional_time(value_ms: int | None) -> datetime | None:
 
 
 def job_answer(job: jobs.Job, now_ms: int) -> JobAnswer:
-    """A job as of now (ms).
+    """A job's answer as of ``now_ms`` (ms since the epoch).
 
     Raises:
-        Unreadable: Its stored target is none that this release knows.
+        Unreadable: Its stored target is of a kind that this release does not know.
     """
     nominal_ms = job.next_due(now_ms)
     return JobAnswer.model_validate(
@@ -135,7 +138,7 @@ def job_answer(job: jobs.Job, now_ms: int) -> JobAnswer:
 
 
 def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
-    """The fields of a job's body, as values."""
+    """The fields of a job's body, not yet validated."""
     schedule, retry, misfire = definition.schedule, definition.retry, definition.misfire
     return {
         "name": definition.name,
@@ -173,7 +176,7 @@ def _target(target: jobs.Target, job_id: str) -> TargetModel:
 
 
 def execution_answer(execution: Execution) -> ExecutionAnswer:
-    """An execution as it stands."""
+    """An execution's answer."""
     id = ExecutionId.parse(execution.id)
     return ExecutionAnswer.model_validate(
         {
@@ -200,7 +203,7 @@ def execution_answer(execution: Execution) -> ExecutionAnswer:
 
 
 def listed_answer(item: Execution | Missed) -> ExecutionAnswer:
-    """An item of a job's history: an execution, or a range of instants that did not run."""
+    """The answer for an item of a job's history: an execution, or a range of instants that did not run."""
     return execution_answer(item) if isinstance(item, Execution) else _missed_answer(item)
 
 
@@ -228,7 +231,7 @@ def _missed_answer(row: Missed) -> ExecutionAnswer:
 
 
 def ledger_answer(lines: Sequence[LedgerEntry], start_ms: int, end_ms: int) -> LedgerAnswer:
-    """The accounts of the instants of [start, end), ms."""
+    """The accounts of the instants in [start_ms, end_ms), in ms since the epoch."""
     items = tuple(
         LedgerLine.model_validate(
             {

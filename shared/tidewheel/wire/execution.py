@@ -1,4 +1,4 @@
-"""An execution on the wire."""
+"""The answers about executions, their logs and the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job on the wire: what its owner writes, and what the API answers."""
+"""A job as its owner writes it, and as the API answers it."""
 
 from __future__ import annotations
 

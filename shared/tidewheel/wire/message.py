@@ -1,4 +1,4 @@
-"""The queue message: one attempt, with short keys, since SQS bills by size and every run pays for it."""
+"""The queue's message: one attempt. Its keys are short because SQS bills by size and every run pays for it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _construct = _Message.model_construct
 
 
 def dump(dispatch: Dispatch) -> str:
-    """The dispatch as a message body."""
+    """A dispatch as the body of a message."""
     message = _construct(
         v=VERSION,
         t=dispatch.tenant,
@@ -48,10 +48,10 @@ def dump(dispatch: Dispatch) -> str:
 
 
 def load(text: str) -> Dispatch:
-    """The inverse of ``dump``.
+    """The dispatch in the body of a message.
 
     Raises:
-        Unreadable: The text is no message of this version.
+        Unreadable: The text is not a message of this version.
     """
     try:
         message = _validate(text)

@@ -1,4 +1,4 @@
-"""The base of all wire models, and how they refuse."""
+"""The base of all wire models, and the errors of their validators."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pydantic_core import PydanticCustomError
 
 
 class Model(BaseModel):
-    """Frozen, exact about types, and without fields that it does not know: a misspelt one must not be lost.
+    """Frozen and strict about types. Unknown fields are refused, so that a misspelt one is not silently ignored.
 
-    A reader of answers that may come from a newer release passes ``extra="ignore"`` when it validates.
+    A client, whose service may be of a newer release, validates with ``extra="ignore"``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def refusal(problem: str, remedy: str) -> PydanticCustomError:
-    """What a validator raises: the two halves of what a user reads.
+    """The error that a validator raises.
 
     Args:
         problem: What is wrong, with the value, as a sentence without a full stop.
@@ -26,13 +26,13 @@ def refusal(problem: str, remedy: str) -> PydanticCustomError:
 
 
 def shown(value: object, length: int = 60) -> str:
-    """A value as a message shows it: on one line, and cut off where it is long."""
+    """A value for an error message: on one line, cut off after ``length`` characters."""
     text = repr(value)
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def printable(text: str) -> str:
-    """The text, if it is one printable line; to be used as a validator."""
+    """A validator: the text, if it is one printable line."""
     if not text.isprintable():
         raise refusal(f"{shown(text)} holds a control character", "use printable characters on one line")
     return text

@@ -1,4 +1,4 @@
-"""What messages, events and inputs have in common on the wire."""
+"""The parts that targets share which send a payload: messages, events and inputs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tidewheel.domain.jobs.secret import references_in
 from tidewheel.wire.model import refusal, shown
 
 MAX_PAYLOAD_BYTES = 256 * 1024
-"""The most that SNS, EventBridge and Step Functions take (their quotas: a message, an entry, an input); so much every
-SQS queue takes, too."""
+"""Bytes: the quotas of SNS for a message, of EventBridge for an entry and of Step Functions for an input; every SQS queue
+takes as much."""
 
 RESERVED_BYTES = 1024
-"""Of it for what says which execution a payload comes from: some 400 bytes."""
+"""Bytes of it that are kept free for the fields that name the execution; they take about 400."""
 
 MAX_ATTRIBUTES = 5
-"""Of the ten that a message may have (Amazon SQS message quotas), five say which execution it comes from."""
+"""A message may have ten (Amazon SQS message quotas); five of them name the execution."""
 
 _UNCARRIED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE = re.compile(r"(?!aws\.|amazon\.|tidewheel)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*", re.ASCII | re.IGNORECASE)
@@ -33,14 +33,14 @@ def text_of(payload: Any) -> str:
 
 
 def check_size(*texts: str) -> None:
-    """Refuses what is too long together, as it is sent."""
+    """Refuses texts that are too long together as they are sent."""
     size, most = sum(len(text.encode()) for text in texts), MAX_PAYLOAD_BYTES - RESERVED_BYTES
     if size > most:
         raise refusal(f"takes {size} bytes when it is sent", f"send {most} bytes or fewer, such as a link to the rest")
 
 
 def check_plain(payload: Any) -> None:
-    """Refuses references to secrets, which are revealed to http and lambda targets alone: here they would be stored."""
+    """Refuses references to secrets. They are revealed to http and lambda targets alone; here they would be stored."""
     for reference in references_in(payload):
         raise refusal(
             f"the secret {shown(reference.name)} would be stored", "let whoever receives this read it instead"
@@ -69,7 +69,7 @@ def _check_json(payload: Any) -> Any:
 
 
 def _check_attributes(attributes: dict[str, str]) -> dict[str, str]:
-    """Values stay out of the messages: they may be secrets."""
+    """Checks names and values. Error messages leave values out, since they may be secrets."""
     for name, value in attributes.items():
         if len(name) > _MAX_NAME or not _ATTRIBUTE.fullmatch(name):
             remedy = "use A-Z a-z 0-9 _ - and single dots inside, and begin with neither AWS., Amazon. nor Tidewheel"
@@ -85,7 +85,7 @@ def _check_group(group: str) -> str:
 
 
 def _check_together(attributes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-    """Body and attributes count together, those with their names and types."""
+    """Body and attributes count together, the attributes with their names and types."""
     body = text_of(info.data.get("body"))  # absent if it was refused itself
     check_size(body, *(f"{name}String{value}" for name, value in attributes.items()))
     return attributes

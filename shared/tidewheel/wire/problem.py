@@ -1,4 +1,4 @@
-"""What the API answers when it refuses: problem details (RFC 9457)."""
+"""The API's error answers: problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,14 @@ KINDS: dict[str, tuple[int, str]] = {
 
 
 def problem(kind: str, detail: str, request: str, errors: tuple[FieldProblem, ...] = ()) -> Problem:
-    """A problem document of one of ``KINDS``, for the request of an id."""
+    """A problem document.
+
+    Args:
+        kind: One of ``KINDS``.
+        detail: What happened, in a sentence.
+        request: The request's id.
+        errors: The offending fields.
+    """
     status, title = KINDS[kind]
     return Problem(
         type=_TYPE + kind,

@@ -1,4 +1,4 @@
-"""From a request's bytes to a job's body: everything that can be refused without knowing the time."""
+"""Reads a request's bytes as a job's body; refuses everything that can be refused without knowing the time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body.
 
     Raises:
-        Malformed: It is no JSON, or no object.
+        Malformed: It is not JSON, or not an object.
     """
     try:
         document = from_json(raw, allow_inf_nan=False)
@@ -43,16 +43,16 @@ def read_object(raw: bytes) -> dict[str, Any]:
 
 
 def canonical(document: Any) -> str:
-    """The document as text that does not depend on how it was written.
+    """The document as JSON text in one canonical form: sorted keys, no spaces.
 
     Raises:
-        ValueError: It holds a number that JSON cannot (1e999 is read as infinity).
+        ValueError: It holds a number that JSON cannot hold (1e999 is read as infinity).
     """
     return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:
-    """Tells a repeated request from another one."""
+    """A hash of the document; a repeated request has the same one."""
     return hashlib.blake2b(canonical(document).encode(), digest_size=16).hexdigest()
 
 
@@ -60,7 +60,7 @@ def read_job(document: Mapping[str, Any]) -> JobBody:
     """The job that a document describes.
 
     Raises:
-        Refused: With all its offending fields, except those that only the time of the request condemns.
+        Refused: Names all offending fields, except those that can be refused only at the time of the request.
     """
     body: JobBody | None = None
     errors: tuple[FieldProblem, ...] = ()
@@ -85,7 +85,7 @@ def _schedule_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
 
 
 def _bound_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
-    """What makes sense only with a schedule."""
+    """Fields that are given and make sense only with a schedule."""
     if document.get("schedule") is not None:
         return ()
     given = [name for name in ("start", "end") if document.get(name) is not None]
@@ -94,7 +94,7 @@ def _bound_errors(document: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
 
 
 def _pool_errors(body: JobBody | None) -> tuple[FieldProblem, ...]:
-    """What needs workers that stay."""
+    """A target that the pool cannot run because it needs a long-running worker."""
     if body is None or body.pool != LAMBDA_POOL or not body.target.LONG_RUNNING:
         return ()
     problem = f"the pool {LAMBDA_POOL} cannot run a target of the kind {body.target.kind}"
@@ -117,7 +117,7 @@ def merged(document: Any, patch: Any) -> Any:
 def difference(before: Any, after: Any) -> Any:
     """A merge patch that leads from one document to another.
 
-    It cannot say null inside an object: whoever needs that compares ``merged`` with what they wanted.
+    A merge patch cannot set a field to null. A caller to whom that matters compares ``merged`` with ``after``.
     """
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         return after

@@ -1,4 +1,4 @@
-"""A redrive of dead letters on the wire."""
+"""The body and the answer of a request to run dead letters again."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class RedriveAnswer(Model):
 
 
 def read_redrive(document: Mapping[str, Any]) -> RedriveBody:
-    """The redrive that a document asks for.
+    """Reads the body of a request to redrive.
 
     Raises:
-        Refused: With its offending fields.
+        Refused: Names the offending fields.
     """
     try:
         body = RedriveBody.model_validate(document)

@@ -1,4 +1,4 @@
-"""What cannot be accepted of a request, all of it at once, in words that a person can act on."""
+"""The errors for a request that is refused: every offending field at once, each with a remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tidewheel.wire.problem import FieldProblem
 
 
 class Malformed(Exception):
-    """A body that is no JSON object at all.
+    """The body is not a JSON object.
 
     Args:
         problem: What is wrong, as a sentence without a full stop.
@@ -30,7 +30,7 @@ class Malformed(Exception):
 
 
 class Refused(Invalid):
-    """One or more fields that cannot be accepted; as an ``Invalid`` it is the first of them.
+    """One or more fields are refused. Where only one ``Invalid`` is shown, it is the first of them.
 
     Args:
         errors: All of them, in the order of the document.
@@ -61,7 +61,7 @@ def of_validation(error: ValidationError, fields: Mapping[str, Iterable[str]]) -
 
 
 def _path(error: ErrorDetails) -> str:
-    """The path as the user wrote it: without the tags by which unions are told apart."""
+    """The path as the user wrote it: without pydantic's tags of unions."""
     parts = [str(part) for part in error["loc"] if part != "[key]"]
     if parts[0] in {"schedule", "target"}:
         del parts[1:2]

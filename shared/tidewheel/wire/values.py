@@ -1,4 +1,4 @@
-"""Times and durations: as text outside, as aware ``datetime`` (UTC, whole ms) and ``timedelta`` inside."""
+"""Times and durations: text on the wire, aware ``datetime`` (UTC, whole ms) and ``timedelta`` in models."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _DURATION_REMEDY = "write it as ISO 8601 in days, hours, minutes and seconds (PT
 
 
 def from_ms(instant_ms: int) -> datetime:
-    """The instant, given in ms since the epoch."""
+    """The time (UTC) that is so many ms after the epoch."""
     return _EPOCH + timedelta(milliseconds=instant_ms)
 
 
 def duration(ms: int) -> timedelta:
-    """The duration of some ms."""
+    """The duration of so many ms."""
     return timedelta(milliseconds=ms)
 
 
 def to_ms(value: datetime | timedelta) -> int:
-    """Ms since the epoch, or of a duration; what lies between two is rounded up, since nothing starts early."""
+    """Ms since the epoch, or ms of a duration. Fractions are rounded up, since nothing may start early."""
     return -((_EPOCH - value if isinstance(value, datetime) else -value) // _MS)
 
 
 def parse_instant(value: object) -> datetime:
-    """Reads RFC 3339 with any offset, or takes an aware ``datetime``; gives UTC in whole ms."""
+    """Parses RFC 3339 with any offset, or takes an aware ``datetime``; returns UTC in whole ms."""
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise refusal(f"{value.isoformat()} has no UTC offset", _TIME_REMEDY)
@@ -78,7 +78,7 @@ def _instant(found: re.Match[str]) -> datetime:
 
 
 def format_instant(value: datetime) -> str:
-    """The instant as the API writes it: ``2026-11-20T16:47:00.000Z``."""
+    """The time as the API writes it: ``2026-11-20T16:47:00.000Z``."""
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
@@ -90,7 +90,7 @@ def local_time(value: datetime) -> str:
 
 
 def parse_duration(value: object) -> timedelta:
-    """Reads an ISO 8601 duration without years and months, or a short one; or takes a ``timedelta``."""
+    """Parses an ISO 8601 duration without years and months, or a short one; or takes a ``timedelta``."""
     if isinstance(value, timedelta) and value >= timedelta():
         return timedelta(milliseconds=to_ms(value))
     found = (_ISO.fullmatch(value) or _SHORT.fullmatch(value)) if isinstance(value, str) else None
@@ -135,7 +135,7 @@ _DURATION_SCHEMA = {
 
 
 def bounded(low_ms: int, high_ms: int) -> tuple[Any, ...]:
-    """What annotates a ``timedelta`` field that must lie within bounds (ms, inclusive)."""
+    """Annotations of a ``timedelta`` field that must lie within bounds (ms, inclusive)."""
     return (
         BeforeValidator(_between(low_ms, high_ms)),
         PlainSerializer(format_duration, return_type=str, when_used="json"),

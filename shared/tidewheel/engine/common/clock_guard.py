@@ -1,4 +1,4 @@
-"""The clock's guard: a machine whose clock is off says so; one whose clock is far off takes no work."""
+"""Guards against a machine's clock that is wrong: a small deviation is reported, a large one stops the work."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tidewheel.ports import Clock, ClockWatch, Telemetry
 
 
 class ClockGuard:
-    """One per process.
+    """There is one in each process.
 
-    A loop that stops asking while it is refused hears no newer answers: it should ask for something small now and
-    then, so that a clock which was set right is found to be so.
+    The deviation is measured from the answers of AWS. A loop that is refused work must therefore still make a small
+    call now and then: otherwise it never learns that the clock was corrected.
 
     Args:
-        watch: What is known of the clock.
-        clock: Says when it was last warned of.
-        telemetry: Gets ``clock_skew`` and a warning, once a minute at most.
+        watch: Measures the deviation.
+        clock: Limits the warnings to one a minute.
+        telemetry: Gets the count ``clock_skew`` and the warning.
     """
 
     def __init__(self, watch: ClockWatch, clock: Clock, telemetry: Telemetry) -> None:
@@ -30,7 +30,7 @@ class ClockGuard:
 
     @property
     def standing(self) -> Standing:
-        """What may be said of the clock now."""
+        """How far the clock is to be trusted now; a deviation is reported, at most once a minute."""
         deviation = self._watch.deviation()
         standing = deviation.standing
         if standing in {Standing.WARNED, Standing.OFF}:
@@ -38,7 +38,7 @@ class ClockGuard:
         return standing
 
     def refusal(self) -> str:
-        """Why no work may be taken now, for people; empty if it may."""
+        """Why no work may be taken now, as a text for people; empty if it may."""
         if self.standing is not Standing.OFF:
             return ""
         return f"this machine's clock is {self._watch.deviation()}"

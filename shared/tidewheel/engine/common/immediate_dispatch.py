@@ -1,4 +1,7 @@
-"""ImmediateDispatch: what is due too soon for the wheel goes to the queue at once, with a delay where nobody loops."""
+"""Immediate dispatch: what is due too soon for the wheel goes to the queue at once.
+
+In economy mode no scheduler loops between its runs; there, messages get a delay and may lie further ahead.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,15 @@ from tidewheel.ports import SEND_BATCH, Clock, PortError, Queue, Telemetry, Whee
 
 @dataclass(frozen=True, slots=True)
 class ImmediateDispatch:
-    """Sends for a writer whose entry is on the wheel already: what fails, the wheel does."""
+    """Sends what an entry stands for that is already on the wheel. If that fails, the wheel sends it later.
+
+    Args:
+        queue: Where to.
+        wheel: Where the entry lies; it is removed once it is sent.
+        clock: Time.
+        telemetry: Counts what could not be sent.
+        pace: How often the wheel is turned.
+    """
 
     queue: Queue
     wheel: Wheel
@@ -25,7 +36,13 @@ class ImmediateDispatch:
     pace: Pace = LOOP
 
     def hand_over(self, job: Job, placed: Placed, now_ms: int) -> None:
-        """Sends what a job's first entry (placed at ``now_ms``) stands for, as far as it is due too soon."""
+        """Sends what a job's first entry stands for, as far as it is due too soon for the wheel.
+
+        Args:
+            job: The job.
+            placed: Its entry, which is stored.
+            now_ms: When the entry's slot was chosen (ms since the epoch).
+        """
         entry = placed.entry
         try:
             if isinstance(entry, ExecutionEntry):
@@ -40,10 +57,14 @@ class ImmediateDispatch:
             self.telemetry.error("the wheel will fire what could not be sent at once", error=str(error))
 
     def retry(self, entry: ExecutionEntry, now_ms: int) -> bool:
-        """Sends the next attempt of an execution that its worker is about to finish, if no slot takes it in time.
+        """Sends an execution's next attempt if no scheduler would load its slot in time.
+
+        Args:
+            entry: The attempt.
+            now_ms: The time (ms since the epoch).
 
         Returns:
-            Whether the queue has accepted it. If not, its entry must be put on the wheel.
+            Whether the queue has accepted it. If not, the entry must be put on the wheel.
         """
         if self.pace.loops or self.pace.place(entry.due_ms, now_ms, 0).level is not Level.LATE:
             return False
@@ -55,10 +76,10 @@ class ImmediateDispatch:
             return False
 
     def _ahead_of_the_wheel(self, job: Job, schedule_entry: ScheduleEntry, placed: Placed, now_ms: int) -> None:
-        """Sends a chain's occurrences up to the first that a slot takes, and puts the chain there.
+        """Sends a job's occurrences up to the first one whose slot will be loaded in time, and puts an entry there.
 
-        Until that is durable the entry stays where the next run finds it; what it would send again is dropped by
-        the workers.
+        The old entry stays until the new one is stored. If the process dies in between, the next run sends the same
+        occurrences again, and the workers drop them.
         """
         shard = placed.slot.shard
         nominal_ms: int | None = schedule_entry.nominal_ms
@@ -78,7 +99,7 @@ class ImmediateDispatch:
         if following is not None:
             slot = self.pace.place(following.due_ms, self.clock.now_ms(), shard)
             if slot == late(shard):
-                return  # sending took so long that its slot may be loaded by now
+                return  # sending took so long that its slot may have been loaded by now
             self.wheel.put(Placed(slot, following))
         self.wheel.remove(placed.slot, [placed.key])
 

@@ -1,4 +1,4 @@
-"""The layout as a process knows it: read again often enough that no change of it takes effect unseen."""
+"""The shard layout as a process knows it: read again often enough to see each change before it takes effect."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tidewheel.ports import Clock, LayoutStore, Telemetry
 
 @dataclass(slots=True)
 class LayoutCache:
-    """Knows on which shard a job's entries lie.
+    """Finds the shard on which a job's entries lie.
 
     Args:
         store: Where the layout is kept.
         clock: Time.
-        shards: How many shards a new deployment begins with.
+        shards: How many shards this deployment is to have.
     """
 
     store: LayoutStore
@@ -39,12 +39,12 @@ class LayoutCache:
 
     @property
     def latest(self) -> Layout:
-        """The layout as it was read last, without a look outside; ``now`` must have been called."""
+        """The layout as it was last read; ``now`` must have been called before."""
         assert self._known is not None
         return self._known[1]
 
     def shard_of(self, tenant: str, job: str) -> int:
-        """The shard on which a job's entry is to be put now.
+        """The shard on which a job's new entry is put now.
 
         Raises:
             PortError: The layout could not be read.
@@ -52,9 +52,9 @@ class LayoutCache:
         return self.now().shard_of(tenant, job, self.clock.now_ms())
 
     def adopt(self, telemetry: Telemetry) -> None:
-        """Announces the deployment's number of shards, if it is another than the newest one.
+        """Announces the deployment's number of shards if it differs from the newest one.
 
-        One that was announced before and has not taken effect yet comes first; then it is asked for again.
+        While an announced change has not taken effect yet, nothing is done: the caller asks again later.
 
         Raises:
             PortError: The layout could not be read or written.

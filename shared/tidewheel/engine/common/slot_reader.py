@@ -1,4 +1,4 @@
-"""Reads a whole span of a slot."""
+"""Reads a slot page after page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from tidewheel.ports import Wheel
 
 
 def whole(wheel: Wheel, slot: Slot, span: Span) -> Load:
-    """A span of a slot to its end, page after page."""
+    """Everything that lies in a span of a slot.
+
+    Raises:
+        PortError: The wheel could not be read.
+    """
     load = wheel.load(slot, span)
     singles, packs, damaged = dict(load.singles), dict(load.packs), list(load.damaged)
     while load.rest is not None:

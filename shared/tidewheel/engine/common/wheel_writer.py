@@ -1,4 +1,4 @@
-"""Where a worker leaves what has to wait: a slot of the wheel, or the queue if no slot would be loaded in time."""
+"""Puts an execution's next attempt on the wheel, or into the queue if no scheduler would load its slot in time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from tidewheel.ports import Clock, Wheel
 
 @dataclass(frozen=True, slots=True)
 class WheelWriter:
-    """Takes entries of writers that own no shard; without ``immediate`` at the pace of the loop."""
+    """For writers that own no shard.
+
+    Args:
+        wheel: Where entries lie.
+        layouts: Finds their shard.
+        clock: Time.
+        immediate: Sends what is due too soon; None where schedulers loop, whose wheel takes everything.
+    """
 
     wheel: Wheel
     layouts: LayoutCache
@@ -23,8 +30,11 @@ class WheelWriter:
     def put(self, entry: ExecutionEntry) -> None:
         """Puts an entry on the wheel, or sends it at once. Its slot is chosen by the time at which the write begins.
 
+        Args:
+            entry: The entry.
+
         Raises:
-            PortError: It may lie there or not.
+            PortError: A call failed; the entry may be stored or not.
         """
         if self.immediate is not None and self.immediate.retry(entry, self.clock.now_ms()):
             return
