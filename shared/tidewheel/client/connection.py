@@ -87,9 +87,7 @@ class Connection:
                 self._wait(_pause_s(tries, ""))
                 continue
             if unanswered and request.method == "DELETE" and response.status_code == httpx.codes.NOT_FOUND:
-                return httpx.Response(
-                    httpx.codes.NO_CONTENT, request=request
-                )  # an earlier try deleted it
+                return httpx.Response(httpx.codes.NO_CONTENT, request=request)  # an earlier try deleted it
             if response.status_code not in _BUSY or tries == TRIES:
                 return response
             unanswered = True  # a store that failed may have applied the request all the same

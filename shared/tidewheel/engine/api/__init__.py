@@ -1,0 +1,1 @@
+"""The flows of the HTTP API: one service for each resource."""
