@@ -72,9 +72,13 @@ MUTANTS_BY_RULE = {
     ],
     "memory and targets do without AWS": [(f"{T}/adapters/memory/plant_r.py", "tidewheel.adapters.aws.dynamodb.wheel")],
     "functions never import each other": [("functions/api/plant_s.py", "functions.worker.handler")],
+    "the API's handlers call services, never ports": [
+        ("functions/api/routes/plant_x.py", "tidewheel.ports"),
+        ("functions/api/routes/plant_y.py", "tidewheel.wiring.api"),
+    ],
     "infra knows names, settings and what target kinds declare": [
         ("infra/plant_t.py", "tidewheel.domain.limits"),
-        ("infra/plant_x.py", "tidewheel.wire.job"),
+        ("infra/plant_z.py", "tidewheel.wire.job"),
         ("infra/plant_u.py", "functions.worker.handler"),
     ],
     "the local cloud, its demo and its bench are users: client, wire and the clock": [

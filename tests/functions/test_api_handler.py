@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from functions.api import handler
 from tests.support.api_bench import NOW_MS, ApiBench, Context, event, memory_ports, recorded
+from tests.support.run_settings import DEAD_LETTER_HANDLER_ENVIRONMENT
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.names import Env
 from tidewheel.wiring.api_services import services_of
@@ -35,6 +36,18 @@ def test_the_services_are_built_once_and_their_counts_are_handed_on(monkeypatch)
     assert handler.handler(recorded("create"), Context())["statusCode"] == 201
     assert handler.handler(recorded("unknown_route"), Context())["statusCode"] == 404
     assert (len(built), len(flushed)) == (1, 2)
+
+
+def test_the_real_wiring_reaches_nobody_before_the_first_request(monkeypatch):
+    environment = {**DEAD_LETTER_HANDLER_ENVIRONMENT, Env.LOGS_BUCKET: "logs"}
+    for variable in Env:
+        monkeypatch.delenv(variable, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    handler._services.cache_clear()
+    assert handler._services() is handler._services()
+    assert handler._services().jobs.pools == {"lambda"}
+    handler._services.cache_clear()
 
 
 JSON = st.recursive(

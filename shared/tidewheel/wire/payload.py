@@ -12,8 +12,8 @@ from tidewheel.domain.jobs.secret import references_in
 from tidewheel.wire.model import refusal, shown
 
 MAX_PAYLOAD_BYTES = 256 * 1024
-"""Bytes: the quota of SNS for a message, of EventBridge for an entry and of Step Functions for an input. All SQS queues
-take as much."""
+"""Bytes: the quota of SNS for a message, of EventBridge for an entry and of Step Functions for an input. SQS takes as
+much."""
 
 RESERVED_BYTES = 1024
 """Bytes of it that are kept free for the fields that name the execution; they take about 400."""

@@ -1,8 +1,8 @@
 """No more of a tenant's executions run at once than its limit allows: each that runs has one of its permits.
 
 The limit is hard. A permit is taken by a conditional write, under a lease that ends no sooner than the execution's own.
-If a worker vanishes, its permit is free again when that lease is over. A worker that is frozen for longer than its lease
-may, until it is stopped, run beside whoever has its permit by then.
+If a worker vanishes, its permit is free again when that lease is over. A worker that is frozen for longer than that may
+run, until it is stopped, beside whoever has its permit by then.
 """
 
 from __future__ import annotations
