@@ -27,8 +27,9 @@ from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.context import Shard, Stores
-from tidewheel.engine.scheduler.shard.loading import Loaded, Loader
-from tidewheel.engine.scheduler.shard.window import Window
+from tidewheel.engine.scheduler.shard.loading import Loader
+from tidewheel.engine.scheduler.shard.records import Loaded
+from tidewheel.engine.scheduler.shard.window import Window, WindowState
 
 SLOT = minute()
 SINGLE = [schedule_entry(a_job(n), NOW_MS + n * 11) for n in range(5_200)]
@@ -88,7 +89,7 @@ class Reading:
 
     def _take(self, window: Window, loaded: Loaded) -> None:
         assert window is self.window
-        assert not window.done
+        assert window.state is WindowState.LOADING
         self.taken.append(loaded)
         self.pages_then.append(len(self.wheel.pages))
 
@@ -98,7 +99,7 @@ class Reading:
 
     def finish(self) -> None:
         while self.executor.waiting:
-            assert not self.window.done
+            assert self.window.state is WindowState.LOADING
             assert not self.ended
             self.step()
 
@@ -133,7 +134,7 @@ def test_a_huge_slot_is_planned_page_by_page_while_it_is_read(backend: Backend) 
     assert len(reading.executor.waiting) >= 4 + LOADED_AT_ONCE // JOBS_AT_ONCE  # windows, packs, and the first records
     reading.finish()
     assert reading.ended == [len(SINGLE) + len(PACKED)]
-    assert reading.window.done
+    assert reading.window.state is WindowState.SETTLED
     assert Counter(reading.entries) == Counter([*SINGLE, *PACKED])
     assert max(reading.wheel.pages) <= LOADED_AT_ONCE
     assert len(reading.wheel.pages) >= 6
@@ -183,7 +184,7 @@ def test_a_normal_slot_is_one_background_call_with_one_request_for_each_table(ba
     reading = Reading(backend)
     reading.step()
     assert not reading.executor.waiting
-    assert reading.window.done
+    assert reading.window.state is WindowState.SETTLED
     assert reading.ended == [count]
     assert len(reading.entries) == count
     assert len(reading.wheel.pages) == 1

@@ -15,7 +15,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.jobs.job import Generation, Job, JobState
 from tidewheel.domain.limits import MINUTE_MS
 from tidewheel.domain.wheel.load import Load
-from tidewheel.engine.scheduler.shard.loading import resolve
+from tidewheel.engine.scheduler.shard.records import resolve
 
 
 def stored(backend: Backend, count: int, tenant: str = TENANT) -> list[Job]:

@@ -118,7 +118,7 @@ def test_a_track_opens_every_slot_once_and_its_cursor_passes_none_that_is_open(
                 ring_cursor.opened(slot)
                 opened.append(slot)
                 assert not ring_cursor.takes(slot)
-        assert all(ring_cursor.cursor_ms <= slot for slot in ring_cursor.open_slots)
+        assert all(ring_cursor.low_water_ms <= slot for slot in ring_cursor.open_slots)
     assert len(opened) == len(set(opened))
     expected = range(start - 5 * 60_000, ring_cursor.live_ms, 60_000)
     assert sorted(opened) == [slot for slot in expected if slot in set(opened)]
@@ -212,5 +212,5 @@ def test_a_cursor_is_resumed_where_it_stands_and_never_moved_back(ahead: int, of
     """A coarse slot is done before its time begins: its cursor lies ahead of the clock."""
     start = NOW - NOW % 60_000
     ring_cursor = RingCursor.resume(MINUTES, start + ahead * 60_000, start + offset)
-    assert ring_cursor.cursor_ms == start + ahead * 60_000
+    assert ring_cursor.low_water_ms == start + ahead * 60_000
     assert (ring_cursor.due_backlog() is None) == (ahead >= 0)

@@ -23,7 +23,7 @@ from tidewheel.engine.scheduler.shard.arming import Armer
 from tidewheel.engine.scheduler.shard.late_slot import LateSlot
 from tidewheel.engine.scheduler.shard.retiring import Retirer
 from tidewheel.engine.scheduler.shard.wheel import ShardWheel
-from tidewheel.engine.scheduler.shard.window import Window
+from tidewheel.engine.scheduler.shard.window import Obligation, Window, WindowState
 
 
 def everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
@@ -39,8 +39,17 @@ def everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
         patch.setattr(module, name, bug)
 
 
+def _waits_only_for(patch: pytest.MonkeyPatch, *obligations: Obligation) -> None:
+    """A window that was read counts as settled when nothing of these kinds is open, whatever else is."""
+
+    def bug(window: Window) -> WindowState:
+        return WindowState.SENDING if any(map(window.owes, obligations)) else WindowState.SETTLED
+
+    patch.setattr(Window, "_awaited", bug)
+
+
 def retired_before_the_arm_is_durable(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.reading)))
+    _waits_only_for(patch, Obligation.SEND)
 
 
 def loaded_while_an_arm_is_in_flight(patch: pytest.MonkeyPatch) -> None:
@@ -49,12 +58,14 @@ def loaded_while_an_arm_is_in_flight(patch: pytest.MonkeyPatch) -> None:
 
 
 def cursor_before_the_slot_is_done(patch: pytest.MonkeyPatch) -> None:
-    real = RingCursor.cursor_ms.fget  # type: ignore[attr-defined]
-    patch.setattr(RingCursor, "cursor_ms", property(lambda ring_cursor: real(replace(ring_cursor, open_slots=set()))))
+    real = RingCursor.low_water_ms.fget  # type: ignore[attr-defined]
+    patch.setattr(
+        RingCursor, "low_water_ms", property(lambda ring_cursor: real(replace(ring_cursor, open_slots=set())))
+    )
 
 
 def retired_before_the_account_is_durable(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Window, "done", property(lambda window: not (window.unsent or window.arming or window.reading)))
+    _waits_only_for(patch, Obligation.SEND, Obligation.ARM)
 
 
 def deleted_before_the_cursor(patch: pytest.MonkeyPatch) -> None:
@@ -62,7 +73,7 @@ def deleted_before_the_cursor(patch: pytest.MonkeyPatch) -> None:
     real = Retirer._store_cursors
 
     def bug(retirer, *, draining):
-        for window in retirer._retired:
+        for window in retirer._passed:
             retirer._remove(window)
             window.singles.clear()
         real(retirer, draining=draining)
@@ -132,7 +143,7 @@ def arms_share_keys_with_edits(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ScheduleEntry, "ref", property(lambda schedule_entry: "o"))
 
     def put_single(armer, slot, arms):
-        shard, ring_cursor = armer._shard, armer._ring_cursors[slot.level]
+        shard, ring_cursor = armer._shard, armer._cursors[slot.level]
         for window, entry in arms:
             ring_cursor.arm_begins(slot.start_ms)
             armer._write(

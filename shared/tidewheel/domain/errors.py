@@ -62,11 +62,17 @@ class Outdated(Conflict):
 
 
 class IllegalTransition(DomainError):
-    """An execution was asked to move between two states that the state table does not join."""
+    """Something was asked to move between two states that its state table does not join.
 
-    def __init__(self, execution: str, before: str, after: str) -> None:
-        super().__init__(f"execution {execution} cannot go from {before} to {after}")
-        self.execution = execution
+    Args:
+        subject: What, with its id, such as ``execution <id>``.
+        before: The state that it is in.
+        after: The state, or the step, that was asked for.
+    """
+
+    def __init__(self, subject: str, before: str, after: str) -> None:
+        super().__init__(f"{subject} cannot go from {before} to {after}")
+        self.subject = subject
         self.before = before
         self.after = after
 

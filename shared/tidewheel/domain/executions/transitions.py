@@ -17,7 +17,7 @@ from tidewheel.domain.limits import (
 
 def _step(before: Execution, after: Execution) -> Execution:
     if after.state not in TRANSITIONS[before.state]:
-        raise IllegalTransition(before.id, before.state, after.state)
+        raise IllegalTransition(f"execution {before.id}", before.state, after.state)
     return replace(after, version=before.version + 1, attempts=after.attempts[-ATTEMPTS_KEPT:])
 
 

@@ -51,7 +51,7 @@ class Expansion:
         firings: The occurrences that fire from memory, in order.
         late: Those that fire as well, but are so late that what is due now goes before them; in order.
         missed: The range of those that will not run, its instants not yet counted; None if all run.
-        names: The schedule by which they can be counted.
+        schedule: The schedule by which they can be counted.
         arm: The entry for the first occurrence after them, or None at the end of the chain.
         drop: Why there is nothing, if there is nothing.
     """
@@ -59,7 +59,7 @@ class Expansion:
     firings: tuple[Firing, ...] = ()
     late: tuple[Firing, ...] = ()
     missed: Missed | None = None
-    names: Schedule | None = None
+    schedule: Schedule | None = None
     arm: ScheduleEntry | None = None
     drop: Drop | None = None
 

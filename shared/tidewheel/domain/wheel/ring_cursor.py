@@ -80,7 +80,7 @@ class RingCursor:
         self.open_slots.discard(slot_ms)
 
     @property
-    def cursor_ms(self) -> int:
+    def low_water_ms(self) -> int:
         """The low-water mark: everything below is sent and armed."""
         behind = self.backlog_ms if self.backlog_ms < self.live_from_ms else self.live_ms
         return min(behind, *self.open_slots) if self.open_slots else behind

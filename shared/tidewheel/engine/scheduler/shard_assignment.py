@@ -71,7 +71,7 @@ class ShardAssignment:
     @property
     def through(self) -> bool:
         """Whether each shard is in hand, and nothing is left in it that could be handed over by now."""
-        return self._mine == self._held.keys() != set() and all(held.wheel.through for held in self._held.values())
+        return self._mine == self._held.keys() != set() and all(held.wheel.is_through for held in self._held.values())
 
     # --- who is alive -------------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class ShardAssignment:
         held = self._held[number]
         if held.leaving_ms is None:
             held.leaving_ms, held.wheel.draining = monotonic, True
-        elif held.wheel.settled or monotonic - held.leaving_ms > _DRAIN_MS:
+        elif held.wheel.is_durable or monotonic - held.leaving_ms > _DRAIN_MS:
             handed_ms = max(held.handed_ms, self.mark(self.context.clock.now_ms()).of(number))
             del self._held[number]
             held.wheel.closed = True

@@ -1,4 +1,4 @@
-"""Account: what will not run is written to the ledger; what runs long after its time is paced behind what is live."""
+"""Account: what will not run goes to the ledger, and what runs long after its time is paced behind what is due now."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from dataclasses import replace
 from tidewheel.domain.limits import CATCH_UP_STEP_MS
 from tidewheel.domain.wheel.expansion import Expansion, Firing
 from tidewheel.engine.scheduler.context import Shard
-from tidewheel.engine.scheduler.shard.window import Window
+from tidewheel.engine.scheduler.shard.window import Obligation, Window
 
 
 class Accountant:
-    """Sees to one shard's misfires."""
+    """Deals with the misfires of one shard."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
         self._free_ms = 0
 
     def paced(self, firings: Iterable[Firing], now_ms: int) -> Iterator[Firing]:
-        """The firings with the times (from ``now_ms`` on) of their turns; their windows stay open until then."""
+        """Late firings, each with a release time (ms since the epoch) of its own, from ``now_ms`` on."""
         for firing in firings:
-            turn_ms = max(now_ms, self._free_ms)
-            self._free_ms = turn_ms + CATCH_UP_STEP_MS
+            release_ms = max(now_ms, self._free_ms)
+            self._free_ms = release_ms + CATCH_UP_STEP_MS
             self._shard.telemetry.count("caught_up")
-            yield replace(firing, release_ms=turn_ms)
+            yield replace(firing, release_ms=release_ms)
 
     def account(self, window: Window, plan: Expansion) -> None:
-        """Writes the row of what was missed; the window stays open until it is durable.
+        """Writes the ledger row of what was missed; the window stays open until it is durable.
 
-        A cron's instants are counted beside the loop, which must not stop for that.
+        The missed instants of a cron schedule are counted in the background, since that may take long.
         """
-        row, names = plan.missed, plan.names
-        if row is None or names is None:
+        row, schedule = plan.missed, plan.schedule
+        if row is None or schedule is None:
             return
         telemetry, executions = self._shard.telemetry, self._shard.stores.executions
 
         def work() -> int | None:
-            count = names.timing.count_between(row.from_ms, row.until_ms)
+            count = schedule.timing.count_between(row.from_ms, row.until_ms)
             executions.account(replace(row, count=count))
             return count
 
         def done(count: int | None) -> None:
-            window.accounting -= 1
+            window.settles(Obligation.ACCOUNT)
             telemetry.count("misfired", 1 if count is None else count, reason=row.reason)
 
-        window.accounting += 1
+        window.opens(Obligation.ACCOUNT)
         self._shard.background.start(work, done)

@@ -1,4 +1,4 @@
-"""Arm: what comes next goes into the coarsest slot that is still to be loaded, in packs."""
+"""Arm: the entry of what comes next goes into the coarsest slot that is not loaded yet, in packs."""
 
 from __future__ import annotations
 
@@ -14,40 +14,44 @@ from tidewheel.domain.wheel.levels import ARMED, MINUTES, Level, Slot, late
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.domain.wheel.ring_cursor import RingCursor
 from tidewheel.engine.scheduler.context import Shard
-from tidewheel.engine.scheduler.shard.window import Window
+from tidewheel.engine.scheduler.shard.window import Obligation, Window
 
 _SKIPPED = frozenset({Level.HOURS, Level.DAYS})
-"""Levels that an entry without company need not rest in. What is beyond them stays there: how far ahead the slots
-below may hold something is bounded (``domain/layout``)."""
+"""Levels that a lone entry need not rest in. One that belongs beyond them stays there: ``domain/wheel/shard_layout``
+relies on a bound of how far ahead the slots below hold anything."""
 
 Arm = tuple[Window, Entry]
 """An entry to be armed, and the window that stays open until that is durable."""
 
 
 class Armer:
-    """Writes what the owner of a shard arms. A slot is not loaded while a write into it is under way."""
+    """Writes what the owner of a shard arms. A slot is not loaded while a write into it is in flight."""
 
-    def __init__(self, shard: Shard, ring_cursors: Mapping[Level, RingCursor], pace: Pace = LOOP) -> None:
+    def __init__(self, shard: Shard, cursors: Mapping[Level, RingCursor], pace: Pace = LOOP) -> None:
         self._shard = shard
-        self._ring_cursors = ring_cursors
+        self._cursors = cursors
         self._pace = pace
         self._sequence = itertools.count()
 
     def takes(self, due_ms: int) -> bool:
-        """Whether some slot for that due time is still to be loaded."""
+        """Whether a slot for that due time (ms since the epoch) is still to be loaded."""
         return self._target(due_ms) is not None
 
     def _target(self, due_ms: int) -> Slot | None:
         for ring in ARMED:
-            if self._ring_cursors[ring.level].takes(due_ms):
+            if self._cursors[ring.level].takes(due_ms):
                 return Slot(ring.level, ring.start_of(due_ms), self._shard.number)
         return None
 
     def arm(self, arms: Sequence[Arm], now_ms: int) -> None:
         """Writes packs, one or more for each slot that entries go to.
 
-        What every slot is loaded for already goes to the late slot, by itself; what belongs to another shard by
-        now goes there, by itself and with the margins of a stranger.
+        An entry whose slots are all loaded already goes to the late slot as a single. One that belongs to another
+        shard by now goes there as a single, placed with the margins of a writer who does not own the shard.
+
+        Args:
+            arms: The entries with their windows.
+            now_ms: The time (ms since the epoch), by which the number of shards is known.
         """
         targets: defaultdict[Slot, list[Arm]] = defaultdict(list)
         shards = self._shard.layouts.latest.shards_at(now_ms)
@@ -65,20 +69,20 @@ class Armer:
                 self._put_pack(slot, together[start : start + PACK_ENTRIES])
 
     def _merged(self, targets: Mapping[Slot, Sequence[Arm]]) -> Mapping[Slot, Sequence[Arm]]:
-        """An entry that would lie alone in an hour's or a day's pack goes straight to its minute.
+        """Sends an entry that would lie alone in the pack of an hour or a day straight to its minute.
 
-        A pack of one costs as much as a step further down, and the minute spares the steps between: the whole way of
-        a lone job is one write.
+        A pack of one entry costs as much there as on a finer level, and each level left out saves a write: all that
+        a lone job costs on its way is one.
         """
         merged: defaultdict[Slot, list[Arm]] = defaultdict(list)
         for slot, together in targets.items():
             due_ms = together[0][1].due_ms
-            alone = len(together) == 1 and slot.level in _SKIPPED and self._ring_cursors[Level.MINUTES].takes(due_ms)
+            alone = len(together) == 1 and slot.level in _SKIPPED and self._cursors[Level.MINUTES].takes(due_ms)
             merged[Slot(Level.MINUTES, MINUTES.start_of(due_ms), slot.shard) if alone else slot].extend(together)
         return merged
 
     def _put_elsewhere(self, window: Window, entry: Entry, shard: int) -> None:
-        """Each try is placed by its own time: a slot that took the entry a try ago may be loaded by now."""
+        """Chooses the slot anew for each try: the one that was right a try ago may be loaded by now."""
         wheel, clock = self._shard.stores.wheel, self._shard.clock
 
         def work() -> None:
@@ -93,21 +97,21 @@ class Armer:
     def _put_pack(self, slot: Slot, arms: Sequence[Arm]) -> None:
         key = keys.pack_sort(self._shard.number, self._shard.epoch, next(self._sequence))
         entries = [entry for _, entry in arms]
-        ring_cursor = self._ring_cursors[slot.level]
-        ring_cursor.arm_begins(slot.start_ms)
+        cursor = self._cursors[slot.level]
+        cursor.arm_begins(slot.start_ms)
         self._write(
             [window for window, _ in arms],
             lambda: self._shard.stores.wheel.put_pack(slot, key, entries),
-            lambda: ring_cursor.arm_ends(slot.start_ms),
+            lambda: cursor.arm_ends(slot.start_ms),
         )
 
     def _write(self, windows: Sequence[Window], work: Callable[[], None], ended: Callable[[], None]) -> None:
         def done(_: None) -> None:
             for window in windows:
-                window.arming -= 1
+                window.settles(Obligation.ARM)
             ended()
             self._shard.telemetry.count("armed", len(windows))
 
         for window in windows:
-            window.arming += 1
+            window.opens(Obligation.ARM)
         self._shard.background.start(work, done)

@@ -1,4 +1,4 @@
-"""Quarantine: what cannot be understood is set aside durably before its slot is passed, and stops nobody."""
+"""Quarantine: what cannot be understood is set aside durably before its slot is passed, so that it holds up nobody."""
 
 from __future__ import annotations
 
@@ -8,40 +8,31 @@ from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.wheel.entries import ScheduleEntry, encode
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.engine.scheduler.context import Shard
-from tidewheel.engine.scheduler.shard.loading import Loaded
-from tidewheel.engine.scheduler.shard.window import Window
+from tidewheel.engine.scheduler.shard.records import Loaded
+from tidewheel.engine.scheduler.shard.window import Obligation, Window
 
 
 class Quarantine:
-    """Sets aside what one shard cannot read."""
+    """Sets aside what cannot be read of one shard."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
 
     def take(self, window: Window, loaded: Loaded, now_ms: int) -> None:
-        """Writes what is bad in a load to where people find it; the window stays open until that is durable.
+        """Sets aside what is unreadable in a load; the window stays open until that is durable.
 
-        An entry whose job cannot be read is known by job and instant: that is accounted for on the ledger.
+        Of an entry whose job cannot be read, the job's id and the nominal time are known: it gets a ledger row.
 
         Args:
-            window: What was loaded.
-            loaded: The load.
-            now_ms: The time.
+            window: For which the load was read.
+            loaded: The load with its records.
+            now_ms: The time (ms since the epoch), noted as that of the discovery.
         """
         for bad in loaded.load.damaged:
             self._put(window, Quarantined(window.slot, bad.key, bad.text, "wheel entry", bad.problem, now_ms))
-        for item, schedule_entry in _of_unreadable_jobs(window, loaded, now_ms):
-            at = schedule_entry.nominal_ms
-            row = Missed(
-                schedule_entry.tenant,
-                schedule_entry.job,
-                schedule_entry.generation,
-                at,
-                at,
-                1,
-                Reason.QUARANTINED,
-                now_ms,
-            )
+        for item, entry in _of_unreadable_jobs(window, loaded, now_ms):
+            at_ms = entry.nominal_ms
+            row = Missed(entry.tenant, entry.job, entry.generation, at_ms, at_ms, 1, Reason.QUARANTINED, now_ms)
             self._put(window, item, row)
 
     def _put(self, window: Window, item: Quarantined, row: Missed | None = None) -> None:
@@ -53,13 +44,13 @@ class Quarantine:
                 stores.executions.account(row)
 
         def done(_: None) -> None:
-            window.accounting -= 1
+            window.settles(Obligation.ACCOUNT)
             telemetry.count("quarantined", what=item.what)
             place = {"partition": item.partition, "key": item.id}
             origin = {"slot": item.slot.key, "lay_under": item.key}
             telemetry.error("set aside in quarantine", what=item.what, problem=item.problem, **place, **origin)
 
-        window.accounting += 1
+        window.opens(Obligation.ACCOUNT)
         self._shard.background.start(work, done)
 
 
@@ -67,5 +58,5 @@ def _of_unreadable_jobs(window: Window, loaded: Loaded, now_ms: int) -> Iterator
     if not loaded.unreadable:
         return
     for key, entry in loaded.load.entries:
-        if isinstance(entry, ScheduleEntry) and (error := loaded.trouble(entry)) is not None:
+        if isinstance(entry, ScheduleEntry) and (error := loaded.problem(entry)) is not None:
             yield Quarantined(window.slot, key, encode(entry), error.what, str(error), now_ms), entry
