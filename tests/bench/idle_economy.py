@@ -21,7 +21,9 @@ from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
 from tidewheel.domain.wheel.pace import CHANGEOVER_MS, ECONOMY
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import LAST_CALL_MS, End, SchedulerLoop
+from tidewheel.engine.scheduler.handover import LAST_CALL_MS
+from tidewheel.engine.scheduler.loop import SchedulerLoop
+from tidewheel.engine.scheduler.term import End
 from tidewheel.ports import Clock
 
 _RUNS = 60

@@ -110,8 +110,8 @@ def weigh(entries: int) -> int:
     )
     scheduler_loop.run(lambda: NOW_MS + MINUTE_MS + 30 * SECOND_MS - clock.now_ms())
     assert not telemetry.errors
-    assert telemetry.counts["armed"] == entries
-    assert telemetry.counts["dispatched"] == 0
+    assert telemetry.counts["entry_armed"] == entries
+    assert telemetry.counts["execution_dispatched"] == 0
     return peak()
 
 

@@ -84,9 +84,9 @@ def _daily(bench: Bench) -> None:
     bench.create([a_job(n, schedule=Schedule(Cron("0 9 * * *", "UTC"))) for n in range(_MANY)])
     _live_through(bench, _NINE_MS)
     bench.bill.clear()
-    before = bench.telemetry.counts["dispatched"]
+    before = bench.telemetry.counts["execution_dispatched"]
     _live_through(bench, _NINE_MS + DAY_MS)
-    bench.fires = bench.telemetry.counts["dispatched"] - before
+    bench.fires = bench.telemetry.counts["execution_dispatched"] - before
     bench.account = bench.bill
 
 
@@ -96,7 +96,7 @@ def _one_time(count: int) -> Callable[[Bench], None]:
         bench.create([a_job(n, schedule=Schedule(At(due))) for n in range(count)])
         bench.bill.clear()
         _live_through(bench, due)
-        bench.fires = bench.telemetry.counts["dispatched"]
+        bench.fires = bench.telemetry.counts["execution_dispatched"]
         bench.account = bench.bill
 
     return live

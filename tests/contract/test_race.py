@@ -118,7 +118,7 @@ class Race:
     def _remaining(self, owner: str) -> int:
         """Asked between two ticks. The first to have sent a sixth of all dies there."""
         with self._deciding:
-            if not self.killed and self.dispatched[owner].counts["dispatched"] > ENTRIES // 6:
+            if not self.killed and self.dispatched[owner].counts["execution_dispatched"] > ENTRIES // 6:
                 self.killed.append(owner)
                 raise Killed
         return 0 if self.over.is_set() else _ENDLESS_MS
@@ -205,4 +205,4 @@ def test_nothing_is_lost_and_nothing_is_claimed_twice(ministack_endpoint: str) -
     assert {record.id for record in records} == owed
     assert {(record.state, len(record.attempts)) for record in records} == {(State.SUCCEEDED, 1)}
     assert len(race.killed) == 1
-    assert all(telemetry.counts["dispatched"] for telemetry in race.dispatched.values())
+    assert all(telemetry.counts["execution_dispatched"] for telemetry in race.dispatched.values())

@@ -23,7 +23,8 @@ from tidewheel.adapters.memory import (
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import LAST_CALL_MS, SchedulerLoop
+from tidewheel.engine.scheduler.handover import LAST_CALL_MS
+from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.names import Env
 from tidewheel.settings import SchedulerSettings, SettingsError
 from tidewheel.wiring.scheduler import scheduler_loop as real_scheduler_loop

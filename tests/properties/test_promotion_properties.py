@@ -129,7 +129,7 @@ def test_late_work_fills_batches_as_work_on_time_does() -> None:
         sender.add(low, NOW_MS, NOW_MS)
     sender.tick()
     assert sender.queue.requests == 100 // SEND_BATCH
-    assert sender.telemetry.counts["promoted[route=lambda-normal]"] == 50
+    assert sender.telemetry.counts["execution_promoted[route=lambda-normal]"] == 50
 
 
 def test_what_a_queue_refused_for_minutes_leaves_by_the_next() -> None:

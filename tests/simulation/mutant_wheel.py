@@ -17,7 +17,7 @@ from tidewheel.domain.wheel.load import Load
 from tidewheel.domain.wheel.ring_cursor import RingCursor
 from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES
-from tidewheel.engine.scheduler import loop as scheduler_loop
+from tidewheel.engine.scheduler import heartbeat
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.shard.arming import Armer
 from tidewheel.engine.scheduler.shard.late_slot import LateSlot
@@ -181,7 +181,7 @@ def late_planned_alone(patch: pytest.MonkeyPatch) -> None:
 
 def nobody_lets_go(patch: pytest.MonkeyPatch) -> None:
     """A scheduler whose heartbeat stood still goes on, whoever took its instance meanwhile."""
-    patch.setattr(scheduler_loop, "LET_GO_MS", 1 << 60)
+    patch.setattr(heartbeat, "LET_GO_MS", 1 << 60)
     patch.setattr(MemoryControl, "renew", lambda control, lease, *_: replace(lease, counter=lease.counter + 1))
 
 

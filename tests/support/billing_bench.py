@@ -116,13 +116,13 @@ class Bench:
         if now == begin:
             self.bill.clear()
             self.at_window()
-            self._before = self.telemetry.counts["dispatched"]
+            self._before = self.telemetry.counts["execution_dispatched"]
         if now == end:
             self.account = copy.deepcopy(self.bill)
             self.at_window()
-            self.fires = self.telemetry.counts["dispatched"] - self._before
-        if self._queue is None and self.telemetry.counts["dispatched"] > self._sent:
-            self._sent = self.telemetry.counts["dispatched"]
+            self.fires = self.telemetry.counts["execution_dispatched"] - self._before
+        if self._queue is None and self.telemetry.counts["execution_dispatched"] > self._sent:
+            self._sent = self.telemetry.counts["execution_dispatched"]
             self._work()
 
     def _work(self) -> None:

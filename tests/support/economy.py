@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.support.memory_stack import START_MS, MemoryStack
 from tidewheel.domain.limits import MINUTE_MS
 from tidewheel.domain.wheel.pace import ECONOMY
-from tidewheel.engine.scheduler.loop import End
+from tidewheel.engine.scheduler.term import End
 
 LIFE_MS = 60_000
 """Of one invocation."""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tests.support.memory_stack import MemoryStack
-from tidewheel.engine.scheduler.loop import End, SchedulerLoop, Steps
+from tidewheel.engine.scheduler.loop import SchedulerLoop
+from tidewheel.engine.scheduler.term import End, Steps
 from tidewheel.ports import Clock, Fenced, PortError
 
 FOR_EVER = 10**12

@@ -45,7 +45,8 @@ from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
 from tidewheel.engine.recovery.reconciler import Reconciler
 from tidewheel.engine.scheduler.context import Stores
-from tidewheel.engine.scheduler.loop import End, SchedulerLoop
+from tidewheel.engine.scheduler.loop import SchedulerLoop
+from tidewheel.engine.scheduler.term import End
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter

@@ -1,4 +1,4 @@
-"""I/O beside the loop: background calls run on other threads; their results are delivered on the loop's thread."""
+"""I/O beside the loop: calls run on other threads, and their results are delivered on the loop's thread."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class BackgroundIO:
-    """Runs work that may fail outside until it succeeds; every kind of it can be repeated without harm.
+    """Runs calls until they succeed; each of them must be harmless to repeat.
 
-    A ``PortError`` is counted and the call is tried again, later each time (see ``Backoff``). ``Fenced`` and any error
-    that is no ``PortError`` end the loop: ``collect`` raises them.
+    A call that raises a ``PortError`` is counted and tried again, later each time (see ``Backoff``). ``Fenced``, and
+    any error that is no ``PortError``, end the loop: ``collect`` raises them.
     """
 
     def __init__(self, executor: Executor, clock: Clock, telemetry: Telemetry, backoff: Backoff) -> None:
@@ -26,40 +26,55 @@ class BackgroundIO:
         self._clock = clock
         self._telemetry = telemetry
         self._backoff = backoff
-        self._flying: dict[Future[Any], tuple[Callable[[], Any], Callable[[Any], None], int]] = {}
+        self._running: dict[Future[Any], tuple[Callable[[], Any], Callable[[Any], None], int]] = {}
         self._waiting: list[tuple[int, int, Callable[[], Any], Callable[[Any], None], int]] = []
         self._order = itertools.count()
 
     def start(self, work: Callable[[], T], done: Callable[[T], None], *, tries: int = 0) -> None:
-        """Begins ``work`` on another thread; ``done`` gets its result on the thread that collects."""
-        self._flying[self._executor.submit(work)] = (work, done, tries)
+        """Begins ``work`` on another thread; ``done`` gets its result on the thread that collects.
+
+        Args:
+            work: The call.
+            done: Takes its result.
+            tries: How often it has failed already.
+        """
+        self._running[self._executor.submit(work)] = (work, done, tries)
 
     def collect(self) -> None:
-        """Delivers what has finished since the last call and starts again what has waited long enough."""
+        """Delivers what has finished since the last call, and starts again what has waited long enough.
+
+        Raises:
+            Fenced: Another owner has taken over.
+        """
         now = self._clock.monotonic_ms()
         while self._waiting and self._waiting[0][0] <= now:
             _, _, work, done, tries = heapq.heappop(self._waiting)
             self.start(work, done, tries=tries)
-        for future in [future for future in self._flying if future.done()]:
-            work, done, tries = self._flying.pop(future)
+        for future in [future for future in self._running if future.done()]:
+            work, done, tries = self._running.pop(future)
             try:
                 result = future.result()
             except Fenced:
                 raise
             except PortError as error:
-                self._again(work, done, tries, error, now)
+                self._try_again(work, done, tries, error, now)
             else:
                 done(result)
 
-    def _again(
+    def _try_again(
         self, work: Callable[[], Any], done: Callable[[Any], None], tries: int, error: PortError, now: int
     ) -> None:
         delay = self._backoff.delay_ms(tries)
         self._telemetry.count("background_io_failed", operation=error.operation)
-        self._telemetry.info("will try again", operation=error.operation, problem=str(error), delay_ms=delay)
+        self._telemetry.info(
+            "background I/O failed and will be tried again",
+            operation=error.operation,
+            problem=str(error),
+            delay_ms=delay,
+        )
         heapq.heappush(self._waiting, (now + delay, next(self._order), work, done, tries + 1))
 
     @property
     def busy(self) -> int:
-        """How many background calls are under way or waiting to be tried again."""
-        return len(self._flying) + len(self._waiting)
+        """How many calls are running or waiting to be tried again."""
+        return len(self._running) + len(self._waiting)

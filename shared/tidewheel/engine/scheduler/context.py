@@ -1,4 +1,4 @@
-"""What a scheduler and the owner of a shard work with."""
+"""What a scheduler, and the owner of a shard, work with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tidewheel.ports import Clock, Executions, Jobs, LeaseStore, ShardOwnership,
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What a scheduler reads and writes."""
+    """The stores that a scheduler reads and writes."""
 
     wheel: Wheel
     jobs: Jobs
@@ -25,7 +25,17 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard that is held under an epoch, with what its owner works with."""
+    """A shard that is held, with what its owner works with.
+
+    Args:
+        number: Which shard.
+        epoch: The fencing token under which it is held.
+        stores: What is read and written.
+        background: The shard's own background calls.
+        telemetry: Counts and log events.
+        clock: Time.
+        layouts: How many shards are in force, by time.
+    """
 
     number: int
     epoch: int
@@ -38,7 +48,17 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class SchedulerContext:
-    """What a scheduler works with."""
+    """What a scheduler works with during a term.
+
+    Args:
+        stores: What is read and written.
+        clock: Time.
+        telemetry: Counts and log events.
+        executor: Runs background calls.
+        layouts: How many shards are in force, by time.
+        backoff: How long to wait before a failed call is tried again.
+        pace: Whether the scheduler loops, or runs briefly each minute.
+    """
 
     stores: Stores
     clock: Clock
@@ -49,5 +69,9 @@ class SchedulerContext:
     pace: Pace = LOOP
 
     def background(self) -> BackgroundIO:
-        """A set of background calls of its own."""
+        """A new set of background calls: whoever makes it collects their results."""
         return BackgroundIO(self.executor, self.clock, self.telemetry, self.backoff)
+
+    def shard(self, number: int, epoch: int) -> Shard:
+        """A shard that was claimed under an epoch, with background calls of its own."""
+        return Shard(number, epoch, self.stores, self.background(), self.telemetry, self.clock, self.layouts)

@@ -1,4 +1,4 @@
-"""How a scheduler comes to hold a lease."""
+"""Election: how a scheduler comes to hold the lease of an instance."""
 
 from __future__ import annotations
 
@@ -8,21 +8,33 @@ from tidewheel.domain.fleet.lease import Lease, LeaseWatcher
 from tidewheel.domain.fleet.skew import Standing
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.engine.common.clock_guard import ClockGuard
-from tidewheel.engine.scheduler.watchdog import _LOOK_EVERY_MS
 from tidewheel.ports import Clock, LeaseStore
 
 PATIENCE_MS = 30_000
 """How long a candidate waits for the holder to yield or to fall silent."""
+LOOK_EVERY_MS = 100
+"""How often a lease is read that somebody waits for."""
 
 
 def take_lease(
     leases: LeaseStore, clock: Clock, owner: str, version: str, instance: int, guard: ClockGuard | None = None
 ) -> Generator[int, None, Lease | None]:
-    """Waits until an instance's lease is free, released or silent, and takes it; yields the time of the next look.
+    """Waits until an instance's lease is free, released or silent, and takes it.
+
+    Args:
+        leases: Holds the lease.
+        clock: Time.
+        owner: The unique name of the scheduler that wants it.
+        version: Its code version.
+        instance: Which instance.
+        guard: Says whether this machine's clock is fit to schedule by; None trusts it.
+
+    Yields:
+        The time (ms since the epoch) of the next look.
 
     Returns:
-        The lease, or None when the holder lives and does not yield, or another candidate was faster, or this
-        machine's clock is off.
+        The lease. None if the holder lives and does not yield, if another candidate was faster, or if this machine's
+        clock is off.
     """
     watcher = LeaseWatcher()
     stood_for = None
@@ -40,5 +52,5 @@ def take_lease(
         if seen is not None and seen.epoch != stood_for:
             leases.announce(seen, version)
             stood_for = seen.epoch
-        yield clock.now_ms() + _LOOK_EVERY_MS
+        yield clock.now_ms() + LOOK_EVERY_MS
     return None

@@ -1,4 +1,4 @@
-"""Recover: how a scheduler comes to hold the wheel, and how a missing one is noticed."""
+"""The watchdog: notices within a minute that an instance has no scheduler, and starts one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from dataclasses import dataclass
 
 from tidewheel.domain.fleet.lease import Lease, LeaseWatcher
 from tidewheel.domain.limits import STILL_MS
+from tidewheel.engine.scheduler.election import LOOK_EVERY_MS
 from tidewheel.ports import Clock, Launcher, LeaseStore, Telemetry
-
-_LOOK_EVERY_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Watchdog:
-    """The watchdog's flow: starts a scheduler for each instance that is empty, or whose holder runs older code."""
+    """Starts a scheduler for each instance that has none, or whose holder runs older code.
+
+    Args:
+        leases: Holds the leases.
+        launcher: Starts schedulers.
+        clock: Time.
+        telemetry: Counts and log events.
+        version: The deployed code version.
+        instances: How many instances there are.
+    """
 
     leases: LeaseStore
     launcher: Launcher
@@ -32,21 +40,21 @@ class Watchdog:
         """
         watchers = {instance: LeaseWatcher() for instance in range(self.instances)}
         first = {instance: self.leases.lease(instance) for instance in watchers}
-        until = self.clock.monotonic_ms() + STILL_MS + 2 * _LOOK_EVERY_MS
+        until = self.clock.monotonic_ms() + STILL_MS + 2 * LOOK_EVERY_MS
         started = 0
         while watchers:
             over = self.clock.monotonic_ms() >= until
             for instance, watcher in list(watchers.items()):
-                needed = self._judge(instance, watcher, first[instance], over=over)
+                needed = self._start_if_needed(instance, watcher, first[instance], over=over)
                 if needed is not None:
                     del watchers[instance]
                     started += needed
             if watchers:
-                self.clock.sleep(_LOOK_EVERY_MS)
+                self.clock.sleep(LOOK_EVERY_MS)
         return started
 
-    def _judge(self, instance: int, watcher: LeaseWatcher, first: Lease | None, *, over: bool) -> bool | None:
-        """Whether an instance needed a scheduler; None if that cannot be told yet."""
+    def _start_if_needed(self, instance: int, watcher: LeaseWatcher, first: Lease | None, *, over: bool) -> bool | None:
+        """Whether an instance needed a scheduler, which is started then; None if that cannot be told yet."""
         lease = self.leases.lease(instance)
         if lease is None or watcher.stands_still(lease, self.clock.monotonic_ms()) or over:
             return self._start(instance, "no scheduler is alive")

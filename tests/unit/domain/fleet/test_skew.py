@@ -18,7 +18,7 @@ from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.fleet.skew import FRESH_MS, QUICK_MS, QUORUM, Deviation, Sighting, Standing, deviation, sighted
 from tidewheel.domain.limits import MAX_RECEIVES, MINUTE_MS, SECOND_MS, SKEW_REFUSED_MS, SKEW_WARNED_MS
 from tidewheel.engine.common.clock_guard import ClockGuard
-from tidewheel.engine.scheduler.loop import End
+from tidewheel.engine.scheduler.term import End
 from tidewheel.engine.scheduler.watchdog import Watchdog
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.disposition import Action

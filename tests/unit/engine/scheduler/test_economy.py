@@ -21,7 +21,7 @@ from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot, late
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace
 from tidewheel.domain.wheel.span import Span
-from tidewheel.engine.scheduler.loop import End
+from tidewheel.engine.scheduler.term import End
 from tidewheel.ports import PortError
 
 TIERS = [Precision.NORMAL, Precision.LOW]

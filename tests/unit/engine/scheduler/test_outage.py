@@ -53,7 +53,7 @@ def test_a_queue_that_is_down_is_asked_seldom_and_then_given_everything_once() -
     assert max(gaps) <= 5_000 + 2 * 100
     resumed = min(called for called, call in stack.caller.calls if called >= UP_MS)
     assert resumed - UP_MS <= 5_000 + 2 * 100
-    assert stack.telemetry.counts["route_shut"] == len(outage.tried)
+    assert stack.telemetry.counts["route_closed"] == len(outage.tried)
     assert not stack.world.missed  # what was loaded in time fires late, whatever its grace
     assert {answer.state for answer in stack.world.executions.values()} == {State.SUCCEEDED}
     assert len(jobs) == 5

@@ -9,7 +9,7 @@ from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.domain.fleet.lease import Holding, assignee, is_vacant
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.engine.scheduler.loop import End
+from tidewheel.engine.scheduler.term import End
 from tidewheel.engine.scheduler.watchdog import Watchdog
 
 FOR_EVER = 10**12
@@ -113,7 +113,7 @@ def test_one_that_was_cut_off_comes_back_harmlessly() -> None:
     both.run_until(START_MS + 34_000)
     assert both.holders() == [0, 0, 0, 0]
     both.run_until(START_MS + 130_000)
-    assert both.ends[numbers[1]] in {End.LET_GO, "lost"}
+    assert both.ends[numbers[1]] in {End.LET_GO, "fenced"}
     check_all(both.stack, 1_000, START_MS + 100_000)
 
 

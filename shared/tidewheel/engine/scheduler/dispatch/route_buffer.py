@@ -1,4 +1,4 @@
-"""A lane: what waits for one queue, and whether that queue takes anything at present."""
+"""A route's buffer: the occurrences that wait for one queue, and whether that queue takes anything at present."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tidewheel.domain.jobs.precision import CADENCES
 from tidewheel.domain.wheel.expansion import Firing
 
 Sent = Callable[[], None]
-Kept = Callable[[], bool]
+IsHeld = Callable[[], bool]
 
 SLACK_MS = max(cadence.every_ms - cadence.early_ms for cadence in CADENCES.values())
-"""By its tier's cadence a firing is released less than this after its due time."""
+"""A firing whose release follows from its tier's cadence is released less than this (ms) after its due time."""
 
 
 class PendingDispatch(NamedTuple):
-    """A firing that has not been accepted; sorts by its release. A tuple, since there may be very many.
+    """A firing that no queue has accepted yet; sorts by its release. A tuple, since there may be very many.
 
     Args:
-        release_ms: From when it may be sent: its own time, or later if it was refused.
-        order: Tells apart what is released at once.
-        firing: What it is.
-        sent: Is called when it is accepted.
-        kept: Says whether it is still this scheduler's to send.
+        release_ms: From when (ms since the epoch) it may be sent: its own time, or later if it was refused.
+        order: Tells apart what is released at the same time.
+        firing: What is to be sent.
+        sent: Is called when the queue has accepted it.
+        is_held: Says whether its shard is still held by this scheduler.
         tries: How often it was refused.
     """
 
@@ -36,26 +36,26 @@ class PendingDispatch(NamedTuple):
     order: int
     firing: Firing
     sent: Sent
-    kept: Kept
+    is_held: IsHeld
     tries: int = 0
 
     @property
     def due_ms(self) -> int:
-        """Its due time (ms)."""
+        """Its due time (ms since the epoch)."""
         return self.firing.dispatch.due_ms
 
     def route(self, now_ms: int) -> Route:
-        """By which route it leaves, if it leaves now (ms), or when it is released."""
+        """The route by which it is sent at a time (ms since the epoch), or when it is released, if that is later."""
         return promoted(self.firing.route, max(now_ms, self.firing.release_ms) - self.due_ms)
 
     @property
-    def strays(self) -> bool:
-        """Whether it is released so late after its due time that this cannot be told from the time of release."""
+    def is_delayed(self) -> bool:
+        """Whether it is released so long after its due time that the release tells nothing of that."""
         return self.firing.dispatch.due_ms <= self.release_ms - SLACK_MS
 
 
 class DueTimeBag:
-    """A bag of due times (ms) whose lowest is known at any time."""
+    """Due times (ms since the epoch), the same one possibly several times, of which the lowest is known at any time."""
 
     def __init__(self) -> None:
         self._heap: list[int] = []
@@ -84,66 +84,66 @@ class DueTimeBag:
 class RouteBuffer:
     """The firings of one route, by the time of their release.
 
-    A route that refused a whole request is *shut*: nothing of it is sent but, when its time is up, one batch as a
-    probe. The first success opens it again.
+    A route that refused a whole request is *closed*: of all that waits for it only one batch is sent as a probe, after
+    a while. The first success opens it again.
 
     Args:
-        strays: Where the due times are noted of what is released long after them.
+        delayed: Where the due times are noted of what is released long after them.
         failures: Requests refused in a row, those that were sent side by side counted as one.
-        shut_until_ms: When the next probe may leave (ms).
-        probing: Whether one is under way.
+        closed_until_ms: When the next probe may be sent (ms since the epoch).
+        probing: Whether one is in flight.
     """
 
-    strays: DueTimeBag
+    delayed: DueTimeBag
     failures: int = 0
-    shut_until_ms: int = 0
+    closed_until_ms: int = 0
     probing: bool = False
     _heap: list[PendingDispatch] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
-    def add(self, firing: Firing, sent: Sent, kept: Kept, release_ms: int) -> None:
-        """Takes an occurrence in that may be sent from ``release_ms`` on."""
-        self._push(PendingDispatch(release_ms, next(self._order), firing, sent, kept))
+    def add(self, firing: Firing, sent: Sent, is_held: IsHeld, release_ms: int) -> None:
+        """Takes in an occurrence that may be sent from ``release_ms`` (ms since the epoch) on."""
+        self._push(PendingDispatch(release_ms, next(self._order), firing, sent, is_held))
 
-    def again(self, pending: PendingDispatch, release_ms: int) -> None:
-        """Takes one in again that was refused."""
+    def add_refused(self, pending: PendingDispatch, release_ms: int) -> None:
+        """Takes in one again that was refused; it may be sent from ``release_ms`` (ms since the epoch) on."""
         self._push(pending._replace(release_ms=release_ms, order=next(self._order), tries=pending.tries + 1))
 
-    def join(self, pending: PendingDispatch) -> None:
-        """Takes one over from another lane, as it is."""
+    def add_promoted(self, pending: PendingDispatch) -> None:
+        """Takes in one that came from another route, as it is."""
         self._push(pending._replace(order=next(self._order)))
 
     def _push(self, pending: PendingDispatch) -> None:
-        if pending.strays:
-            self.strays.add(pending.due_ms)
+        if pending.is_delayed:
+            self.delayed.add(pending.due_ms)
         heapq.heappush(self._heap, pending)
 
     @property
     def release_ms(self) -> int | None:
-        """When the first one may be sent (ms); None if none waits."""
+        """When the first one may be sent (ms since the epoch); None if none waits."""
         return self._heap[0].release_ms if self._heap else None
 
     def is_ready(self, now_ms: int) -> bool:
-        """Whether something may be sent by now."""
-        shut = self.failures and (self.probing or now_ms < self.shut_until_ms)
-        return not shut and bool(self._heap) and self._heap[0].release_ms <= now_ms
+        """Whether something may be sent by now (ms since the epoch)."""
+        closed = self.failures and (self.probing or now_ms < self.closed_until_ms)
+        return not closed and bool(self._heap) and self._heap[0].release_ms <= now_ms
 
     def take(self, most: int, now_ms: int) -> list[PendingDispatch]:
-        """Takes out up to ``most`` that may be sent by now; those no longer kept are dropped on the way."""
+        """Takes out up to ``most`` that may be sent by now (ms since the epoch), and drops those no longer held."""
         taken: list[PendingDispatch] = []
         while len(taken) < most and self._heap and self._heap[0].release_ms <= now_ms:
             pending = heapq.heappop(self._heap)
-            if pending.strays:
-                self.strays.remove(pending.due_ms)
-            if pending.kept():
+            if pending.is_delayed:
+                self.delayed.remove(pending.due_ms)
+            if pending.is_held():
                 taken.append(pending)
         return taken
 
-    def opens(self) -> None:
-        """Notes a success."""
+    def open(self) -> None:
+        """Notes that the queue accepted something."""
         self.failures, self.probing = 0, False
 
-    def shuts(self, until_ms: int) -> None:
-        """Notes a failure."""
+    def close(self, until_ms: int) -> None:
+        """Notes that the queue took nothing; the next probe may be sent at ``until_ms`` (ms since the epoch)."""
         self.failures += 1
-        self.shut_until_ms, self.probing = until_ms, False
+        self.closed_until_ms, self.probing = until_ms, False

@@ -110,7 +110,7 @@ class Armer:
             for window in windows:
                 window.settles(Obligation.ARM)
             ended()
-            self._shard.telemetry.count("armed", len(windows))
+            self._shard.telemetry.count("entry_armed", len(windows))
 
         for window in windows:
             window.opens(Obligation.ARM)

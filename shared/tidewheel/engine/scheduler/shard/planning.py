@@ -90,5 +90,5 @@ class Planner:
             self._telemetry.info("high precision needs a loop; treated as normal", job=job.id)
         plan = expand(entry, job, history, self._takes, now_ms, handed_ms)
         if plan.drop is not None:
-            self._telemetry.count("dropped", reason=plan.drop)
+            self._telemetry.count("entry_dropped", reason=plan.drop)
         return plan

@@ -46,9 +46,15 @@ class Quarantine:
         def done(_: None) -> None:
             window.settles(Obligation.ACCOUNT)
             telemetry.count("quarantined", what=item.what)
-            place = {"partition": item.partition, "key": item.id}
-            origin = {"slot": item.slot.key, "lay_under": item.key}
-            telemetry.error("set aside in quarantine", what=item.what, problem=item.problem, **place, **origin)
+            telemetry.error(
+                "set aside in quarantine",
+                what=item.what,
+                problem=item.problem,
+                partition=item.partition,
+                key=item.id,
+                slot=item.slot.key,
+                entry_key=item.key,
+            )
 
         window.opens(Obligation.ACCOUNT)
         self._shard.background.start(work, done)

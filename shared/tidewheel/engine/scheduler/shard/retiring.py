@@ -70,7 +70,7 @@ class Retirer:
 
     def _was_read_once_more(self, window: Window, found: int) -> None:
         if window.state is not WindowState.PASSED:
-            self._shard.telemetry.count("stragglers", found)
+            self._shard.telemetry.count("late_entry_found", found)
             return
         del self._windows[window]
         self._passed.append(window)

@@ -158,10 +158,9 @@ class Window:
         """
         if self._state not in _READING:
             raise self._illegal("read")
-        if self._state is WindowState.RETIRING and not found:
-            self._enter(WindowState.PASSED)
-        else:
-            self._enter(self._awaited())
+        after = self._awaited()
+        nothing_new = after is WindowState.SETTLED and not found
+        self._enter(WindowState.PASSED if nothing_new and self._state is WindowState.RETIRING else after)
 
     def retires(self) -> None:
         """Notes that its slot's time is over and the second read begins.

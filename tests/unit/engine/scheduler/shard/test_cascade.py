@@ -131,7 +131,7 @@ def test_an_edit_makes_an_entry_of_a_coarse_slot_evaporate() -> None:
     skip_to(stack, START_MS + 3 * DAY_MS - 5 * MINUTE_MS)
     stack.turn_for(10 * MINUTE_MS)
     assert not stack.caller.calls
-    assert stack.telemetry.counts["dropped[reason=superseded]"] >= 1
+    assert stack.telemetry.counts["entry_dropped[reason=superseded]"] >= 1
 
 
 def test_a_job_that_fires_every_minute_is_armed_minute_by_minute_over_the_hour() -> None:

@@ -44,7 +44,7 @@ def test_a_bad_single_is_set_aside_and_removed_with_the_others() -> None:
     assert (item.slot, item.key, item.text, item.what) == (slot, BAD, "nonsense", "wheel entry")
     assert stack.telemetry.counts["quarantined[what=wheel entry]"] == 1
     (alarm,) = alarms(stack)
-    assert (alarm["partition"], alarm["key"], alarm["lay_under"]) == (*place, BAD)
+    assert (alarm["partition"], alarm["key"], alarm["entry_key"]) == (*place, BAD)
 
 
 def test_a_bad_line_of_a_pack_is_set_aside_and_its_neighbours_fire() -> None:

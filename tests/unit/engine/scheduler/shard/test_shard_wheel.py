@@ -17,7 +17,7 @@ from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot
-from tidewheel.engine.scheduler.loop import End
+from tidewheel.engine.scheduler.term import End
 from tidewheel.ports import Fenced, PortError
 
 
@@ -316,7 +316,7 @@ def test_a_deleted_job_is_dropped_silently() -> None:
     deleted_ms = stack.clock.now_ms()
     stack.turn_for(120_000)
     assert max(stack.caller.nominal) < deleted_ms
-    assert stack.telemetry.counts["dropped[reason=deleted]"] > 0
+    assert stack.telemetry.counts["entry_dropped[reason=deleted]"] > 0
     assert not stack.telemetry.errors
 
 
@@ -396,4 +396,4 @@ def test_a_write_that_came_after_its_slot_was_loaded_is_found_by_the_second_read
 
     stack.scheduler_loop().run(remaining)
     assert stack.caller.nominal == [START_MS + 50_000]
-    assert stack.telemetry.counts["stragglers"] == 1
+    assert stack.telemetry.counts["late_entry_found"] == 1

@@ -1,0 +1,128 @@
+"""A term: what a scheduler does while it holds an instance's lease, ten times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from enum import StrEnum
+
+from tidewheel.domain.fleet.lease import Lease
+from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
+from tidewheel.engine.scheduler.context import SchedulerContext
+from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
+from tidewheel.engine.scheduler.handover import LAST_CALL_MS, Handover
+from tidewheel.engine.scheduler.heartbeat import Heartbeat
+from tidewheel.engine.scheduler.shard_assignment import ShardAssignment
+from tidewheel.ports import Queue
+
+_YIELD_MS = 4 * SECOND_MS
+"""How long the end of a term waits for what is in flight to become durable."""
+_YIELD_TICK_MS = 10
+
+
+class End(StrEnum):
+    """Why a scheduler's run was over."""
+
+    NOT_NEEDED = "not_needed"  # another scheduler holds the instance
+    DONE = "done"  # a short run has handed over what it could; only in economy mode
+    HANDED_OVER = "handed_over"  # to a successor that stood ready, or at the deadline
+    LET_GO = "let_go"  # its heartbeat could not be renewed in time
+    SKEWED = "skewed"  # this machine's clock is off; whoever comes next runs on another one, or looks again
+
+
+Steps = Generator[int, None, End]
+"""Yields the time (ms since the epoch) of the next step, and returns why it was over."""
+
+
+class Term:
+    """One term of a scheduler.
+
+    Args:
+        context: What it works with.
+        queue: Where occurrences go.
+        handover: Calls the successor.
+        lease: The instance's lease, as it was taken.
+        instances: How many instances there are.
+        is_skewed: Whether this machine's clock is so far off that it may turn nothing.
+    """
+
+    def __init__(
+        self,
+        context: SchedulerContext,
+        queue: Queue,
+        handover: Handover,
+        lease: Lease,
+        instances: int,
+        is_skewed: Callable[[], bool],
+    ) -> None:
+        self._context = context
+        self._clock = context.clock
+        self._pace = context.pace
+        self._handover = handover
+        self._is_skewed = is_skewed
+        self._background = context.background()
+        self._dispatcher = Dispatcher(queue, self._background, context.telemetry, context.backoff, context.pace)
+        self._assignment = ShardAssignment(context, self._dispatcher, lease, instances)
+        first_ms = 0 if context.pace.loops else HEARTBEAT_MS  # a short run is over by then, and saves the write
+        self._heartbeat = Heartbeat(context.stores.leases, context.clock, self._background, lease, first_ms)
+        self._report_ms = context.clock.monotonic_ms()
+
+    def steps(self, remaining_ms: Callable[[], int]) -> Steps:
+        """Turns the wheel until the term is over.
+
+        Args:
+            remaining_ms: How long (ms) this process may go on.
+
+        Raises:
+            Fenced: Another scheduler has taken over.
+        """
+        while True:
+            end = self._tick(remaining_ms())
+            if end in {End.HANDED_OVER, End.DONE, End.SKEWED}:
+                yield from self._give_up()
+            if end is not None:
+                return end
+            now = self._clock.now_ms()
+            yield now - now % self._pace.tick_ms + self._pace.tick_ms
+
+    def _tick(self, remaining_ms: int) -> End | None:
+        if self._heartbeat.is_lost:
+            return End.LET_GO
+        if self._is_skewed():
+            return End.SKEWED
+        self._background.collect()
+        self._beat()
+        now = self._clock.now_ms()
+        self._assignment.work(now)
+        self._dispatcher.fire(now)
+        self._report()
+        return self._end(remaining_ms)
+
+    def _end(self, remaining_ms: int) -> End | None:
+        """Why the term is over by now, if it is."""
+        if self._pace.loops:
+            due = self._handover.is_due(self._heartbeat.lease, remaining_ms, self._background)
+            return End.HANDED_OVER if due else None
+        through = self._assignment.is_through and not self._background.busy
+        return End.DONE if through or remaining_ms < LAST_CALL_MS else None
+
+    def _beat(self) -> None:
+        if self._heartbeat.is_due:
+            self._heartbeat.renew(self._assignment.mark(self._clock.now_ms()))
+
+    def _report(self) -> None:
+        """Once a minute: writes out what was counted, and announces the deployment's number of shards if it is new."""
+        monotonic = self._clock.monotonic_ms()
+        if monotonic >= self._report_ms:
+            self._report_ms = monotonic + MINUTE_MS
+            layouts, telemetry = self._context.layouts, self._context.telemetry
+            telemetry.flush()
+            self._background.start(lambda: layouts.adopt(telemetry), lambda _: None)
+
+    def _give_up(self) -> Generator[int, None, None]:
+        """Lets what is in flight become durable, vacates the shards and releases the lease."""
+        until = self._clock.monotonic_ms() + _YIELD_MS
+        while not self._assignment.leave_all(self._clock.now_ms()) and self._clock.monotonic_ms() < until:
+            self._background.collect()
+            self._beat()
+            yield self._clock.now_ms() + _YIELD_TICK_MS
+        self._context.stores.leases.release(self._heartbeat.lease)
