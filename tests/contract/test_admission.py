@@ -206,7 +206,7 @@ def test_rows_live_long_enough() -> None:
     opened = failed(failed(FRESH))
     assert int(circuit_item(opened)["ttl"]["N"]) * 1_000 > opened.open_until_ms
     assert int(permit_item(permit(0))["ttl"]["N"]) * 1_000 > NOW_MS + 30_000 + TAKEOVER_GRACE_MS
-    assert "ttl" not in permit_item(permit(0).left())
+    assert "ttl" not in permit_item(permit(0).returned())
 
 
 def _side_by_side(work: Callable[[str], None]) -> None:

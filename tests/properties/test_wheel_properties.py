@@ -109,7 +109,7 @@ def test_a_track_opens_every_slot_once_and_its_cursor_passes_none_that_is_open(
     for kind, amount in steps:
         now += amount if kind == "jump" else amount % 90_000
         if kind == "close" and ring_cursor.open_slots:
-            ring_cursor.retired(sorted(ring_cursor.open_slots)[amount % len(ring_cursor.open_slots)])
+            ring_cursor.passed(sorted(ring_cursor.open_slots)[amount % len(ring_cursor.open_slots)])
             continue
         ring_cursor.wake(now)
         for due in (ring_cursor.due_live, lambda _now: ring_cursor.due_backlog()):

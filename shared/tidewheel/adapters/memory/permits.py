@@ -43,4 +43,4 @@ class MemoryPermits:
         with self._world.lock:
             standing = self._world.permits.get(key)
             if standing is not None and standing.holder == permit.holder:
-                self._world.permits[key] = permit.left()
+                self._world.permits[key] = permit.returned()

@@ -1,7 +1,8 @@
-"""Which addresses an HTTP target may have: those of the public internet, and what a deployment allows besides.
+"""Which addresses an HTTP target may have: those of the public internet, and the networks a deployment allows.
 
-A job's URL is anyone's text, and a worker stands inside an account. Without this rule a job could read what is meant
-for the worker alone: the credentials at a metadata address, the function's own runtime on loopback, a VPC's services.
+Anybody who may create a job chooses its URL, and a worker runs inside an AWS account. Without this rule a job could
+read what is meant for the worker alone: the credentials at a metadata address, the function's own runtime on loopback,
+the services of a VPC.
 The tables follow IANA's registries of special-purpose addresses (IPv4, IPv6), and Amazon's user guides for the
 metadata addresses (EC2, ECS, EKS); for workers elsewhere, those of other clouds are among them.
 """
@@ -37,19 +38,19 @@ _SPECIAL: tuple[tuple[Network, str], ...] = tuple(
 """The first that matches gives the reason, so the narrower ones come first."""
 
 _PUBLIC_V6 = IPv6Network("2000::/3")
-"""All that IANA has given out as global unicast; whatever lies outside is refused, known or not."""
+"""All that IANA has assigned as global unicast; every other IPv6 address is refused."""
 
-_CARRIERS: tuple[tuple[IPv6Network, str, int], ...] = (
+_EMBEDDING: tuple[tuple[IPv6Network, str, int], ...] = (
     (IPv6Network("::ffff:0:0/96"), "IPv4-mapped", 0),
     (IPv6Network("64:ff9b::/96"), "NAT64", 0),
     (IPv6Network("2002::/16"), "6to4", 80),
     (IPv6Network("2001::/32"), "Teredo", 0),
     (IPv6Network("::/96"), "IPv4-compatible", 0),
 )
-"""Where an IPv4 address hides in an IPv6 one, and how many bits stand after it."""
+"""Ranges whose IPv6 addresses contain an IPv4 one, with the number of bits behind it."""
 
 _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
-"""What stands before an IPv4 address at the end of an IPv6 one in any network (RFC 5214, section 6.1)."""
+"""The 32 bits before the IPv4 address at the end of an IPv6 one, in any network (RFC 5214, section 6.1)."""
 
 _V4_BITS, _V4_WIDTH = 0xFFFF_FFFF, 32
 _NUMERIC = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
@@ -69,12 +70,12 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 def refusal(address: Address, allowed: Sequence[Network] = ()) -> str:
     """Why an address must not be called, as ``10.0.0.1 is a private address``; empty if it may be.
 
-    An IPv6 address that carries an IPv4 one is refused, whatever it carries, unless its own range is allowed; then it
-    is judged by what it carries.
+    An IPv6 address that contains an IPv4 one is refused, whatever that is, unless its own range is allowed; then the
+    IPv4 address decides.
     """
-    carried = _carried(address) if isinstance(address, IPv6Address) else None
-    if carried is not None:
-        inner, way = carried
+    embedded = _embedded(address) if isinstance(address, IPv6Address) else None
+    if embedded is not None:
+        inner, way = embedded
         return refusal(inner, allowed) if _within(address, allowed) else f"{address} is {inner} as {way}"
     if _within(address, allowed):
         return ""
@@ -94,12 +95,12 @@ def _class_of(address: Address) -> str:
     return ""
 
 
-def _carried(address: IPv6Address) -> tuple[IPv4Address, str] | None:
-    """The IPv4 address inside an IPv6 one, and by what rule it lies there."""
+def _embedded(address: IPv6Address) -> tuple[IPv4Address, str] | None:
+    """The IPv4 address that an IPv6 one contains, and the name of the rule by which it does."""
     whole = int(address)
     if whole <= 1:
         return None  # unspecified, or loopback
-    for network, way, behind in _CARRIERS:
+    for network, way, behind in _EMBEDDING:
         if address in network:
             bits = whole >> behind & _V4_BITS
             return IPv4Address(bits ^ _V4_BITS if way == "Teredo" else bits), way  # inverted: RFC 4380, section 4
@@ -113,7 +114,7 @@ def _within(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def literal(host: str) -> Address | None:
-    """The address that a URL's host spells out in the one usual way, or None if it is a name."""
+    """The address that the host of a URL is in its usual spelling, or None if it is a name."""
     try:
         return ip_address(host)
     except ValueError:
@@ -121,9 +122,9 @@ def literal(host: str) -> Address | None:
 
 
 def disguised(host: str) -> bool:
-    """Whether a host ends in a number and yet is no plain address: ``0x7f.1``, ``2130706433``, ``0177.0.0.1``.
+    """Whether a host ends in a number though it is no address in the usual spelling: ``0x7f.1``, ``0177.0.0.1``.
 
-    No name of the internet does (RFC 3696, section 2), but many a resolver takes it for an address; which one, they do
-    not agree on (WHATWG URL, "ends in a number").
+    No name of the internet ends so (RFC 3696, section 2), but many resolvers take it for an address, and they do not
+    agree which one (WHATWG URL, "ends in a number").
     """
     return literal(host) is None and bool(_NUMERIC.fullmatch(host.removesuffix(".").rpartition(".")[2]))

@@ -1,4 +1,4 @@
-"""What a pool can do for a job: whether this deployment has it, and how long an attempt may last there."""
+"""What a pool can do for a job: whether this deployment has it, and how long an attempt may last on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tidewheel.domain.limits import MAX_POOL_TIMEOUT_MS, MAX_TIMEOUT_MS, MINUTE_
 
 
 def longest_ms(pool: str) -> int:
-    """How long (ms) an attempt may take on a pool."""
+    """How long (ms) an attempt may last on a pool."""
     return MAX_TIMEOUT_MS if pool == LAMBDA_POOL else MAX_POOL_TIMEOUT_MS
 
 
@@ -19,8 +19,8 @@ def refuse(definition: Definition, pools: Collection[str]) -> None:
     """Refuses a job that no worker could run.
 
     Args:
-        definition: What its owner wrote.
-        pools: Those of this deployment.
+        definition: The job's definition.
+        pools: The pools of this deployment.
 
     Raises:
         Invalid: On ``pool`` or ``timeout``.

@@ -1,4 +1,4 @@
-"""Where work waits for a worker: one queue per pool and priority."""
+"""Routes: the queue by which work reaches a worker, one for each pool and priority."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POOL_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """A pool and a priority; ``str`` is its name in settings and queue names."""
+    """A pool and a priority; its ``str`` is used in settings and queue names."""
 
     pool: str
     priority: str
@@ -28,7 +28,7 @@ class Route:
 
     @classmethod
     def parse(cls, text: str) -> Route:
-        """The inverse of ``str``; the priority never holds a dash.
+        """The inverse of ``str``; a priority has no dash.
 
         Raises:
             ValueError: The text has no dash.
@@ -40,26 +40,26 @@ class Route:
 
 
 def routes_of(pools: Iterable[str]) -> tuple[Route, ...]:
-    """The routes of some pools, critical first in each."""
+    """The routes of some pools, of each the critical one first."""
     return tuple(Route(pool, priority) for pool in pools for priority in PRIORITIES)
 
 
 ROUTES = routes_of(POOLS)
-"""Those of the pools that every deployment has."""
+"""The routes of the pools that every deployment has."""
 
 _LADDER = ("low", "normal", "high")
-"""What late work climbs. Nothing climbs into ``critical``, which a backlog must never starve."""
+"""The priorities that late work climbs. None climbs to ``critical``, which no backlog may starve."""
 
 
 def ladder(route: Route) -> tuple[Route, ...]:
-    """The routes that work of a route may be sent by: its own, and those to which it is promoted when it is late."""
+    """The routes by which work of a route may be sent: its own, and those to which it is promoted when it is late."""
     if route.priority not in _LADDER:
         return (route,)
     return tuple(replace(route, priority=priority) for priority in _LADDER[_LADDER.index(route.priority) :])
 
 
 def promoted(route: Route, lateness_ms: int) -> Route:
-    """The route by which work is sent that is so late: a step up for each ``limits.PROMOTED_EVERY_MS``, up to high."""
+    """The route for work that is late by ``lateness_ms``: one priority higher for each ``limits.PROMOTED_EVERY_MS``."""
     if lateness_ms < PROMOTED_EVERY_MS:
         return route
     steps = ladder(route)

@@ -1,4 +1,4 @@
-"""What rests in a slot: entries, alone or in packs, and how they are written down."""
+"""What rests in a slot: entries, as singles or in packs, and how they are encoded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from tidewheel.domain.wheel.levels import (
 
 @dataclass(frozen=True, slots=True)
 class ScheduleEntry:
-    """An entry that stands for an occurrence of a job and, through it, for all that follow in its generation."""
+    """An entry that stands for an occurrence of a job and, through it, for all that follow in its generation.
+
+    Args:
+        tenant: Whose job.
+        job: Its id.
+        generation: Under which generation of the job the entry was made.
+        nominal_ms: The occurrence's nominal time (ms since the epoch).
+        due_ms: Its due time (ms since the epoch).
+    """
 
     tenant: str
     job: str
@@ -28,13 +36,23 @@ class ScheduleEntry:
 
     @property
     def ref(self) -> str:
-        """What tells two writers' entries apart."""
+        """The part of its sort key that keeps two writers from overwriting each other."""
         return f"o{self.generation}"
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionEntry:
-    """An entry that stands for an attempt of an execution that is on record: a retry, or a run asked for."""
+    """An entry that stands for an attempt of an execution that is on record: a retry, or a run on demand.
+
+    Args:
+        tenant: Whose execution.
+        execution: Its id.
+        attempt: Which attempt, 1 for the first.
+        generation: Under which generation of the job the execution runs.
+        due_ms: When the attempt is due (ms since the epoch).
+        route: By which it is sent.
+        precision: By which its release is chosen.
+    """
 
     tenant: str
     execution: str
@@ -58,7 +76,7 @@ class ExecutionEntry:
 
     @property
     def ref(self) -> str:
-        """What tells two writers' entries apart."""
+        """The part of its sort key that keeps two writers from overwriting each other."""
         return f"w{self.execution}.{self.attempt}"
 
 

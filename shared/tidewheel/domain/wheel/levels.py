@@ -1,4 +1,4 @@
-"""The timing wheel: levels, slots, what rests in them and where.
+"""The timing wheel: its levels and slots, and in which slot an entry is put.
 
 After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987); slots are absolute times, so that
 nothing wraps.
@@ -15,7 +15,7 @@ from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, SKEW_
 
 
 class Level(StrEnum):
-    """A wheel's ring; the value stands in the partition key."""
+    """A level of the wheel; the value stands in the partition key."""
 
     LATE = "late"
     SECONDS = "seconds"
@@ -27,12 +27,12 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """What a turned level is made of (all ms).
+    """A level that is turned.
 
     Args:
         level: Which one.
-        slot_ms: Width of a slot.
-        lead_ms: How long before its start a slot is loaded; also how early its occurrences may be handed over.
+        slot_ms: Width of a slot (ms).
+        lead_ms: How long (ms) before its start a slot is loaded; also how early its occurrences may be handed over.
     """
 
     level: Level
@@ -40,11 +40,11 @@ class Ring:
     lead_ms: int
 
     def start_of(self, instant_ms: int) -> int:
-        """Start of the slot that holds the instant."""
+        """Start of the slot that holds an instant (both ms since the epoch)."""
         return instant_ms - instant_ms % self.slot_ms
 
     def open_until(self, slot_start_ms: int) -> int:
-        """The last moment at which a write that is not the owner's may begin and still surely be loaded."""
+        """Until when (ms since the epoch) others than the shard's owner may begin a write that is surely loaded."""
         return slot_start_ms - self.lead_ms - WRITE_BOUND_MS - SKEW_MS
 
 
@@ -56,11 +56,11 @@ BEYOND = Ring(Level.BEYOND, 30 * DAY_MS, 15 * MINUTE_MS)
 RINGS = (BEYOND, DAYS, HOURS, MINUTES, SECONDS)
 """The turned levels, coarsest first."""
 CASCADES = frozenset({Level.BEYOND, Level.DAYS, Level.HOURS})
-"""The levels whose entries do not fire: they move to a finer slot. An hour is loaded before its last minutes
-are, so that what fires every minute is armed minute by minute."""
+"""The levels whose entries do not fire but move to a finer slot. An hour is loaded before the last minutes ahead of it
+are, so that a job which fires every minute is armed minute by minute."""
 ARMED = (BEYOND, DAYS, HOURS, MINUTES)
-"""Where the owner of a shard puts what comes next, coarsest first: coarse slots fill packs that fine ones could
-not. What the second's slots would hold fires from memory instead."""
+"""The levels into which the owner of a shard arms, coarsest first: coarse slots fill packs that fine ones could not.
+What the seconds would hold fires from memory instead."""
 
 LATE_EVERY_MS = SECOND_MS
 """How often the late slot is read."""
@@ -68,12 +68,12 @@ LATE_EVERY_MS = SECOND_MS
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """A place on the wheel: one DynamoDB item collection.
+    """A slot of the wheel: one DynamoDB item collection.
 
     Args:
-        level: The ring.
-        start_ms: When the slot starts; 0 for the late slot, which is never turned.
-        shard: Which shard's.
+        level: Its level.
+        start_ms: When it starts (ms since the epoch); 0 for the late slot, which is never turned.
+        shard: To which shard it belongs.
     """
 
     level: Level
@@ -94,15 +94,16 @@ def late(shard: int) -> Slot:
 def place(due_ms: int, now_ms: int, shard: int, rings: Sequence[Ring] = RINGS, ahead_ms: int = 0) -> Slot:
     """Where a writer who does not own the shard puts an entry.
 
-    The coarsest level whose slot will still be unloaded after the bound of a write and the skew of two clocks;
-    ``late`` if none is.
+    Returns:
+        The slot of the coarsest level that will still be unloaded after the bound of a write and the skew of two
+        clocks; the late slot if there is none.
 
     Args:
-        due_ms: When the entry is due.
-        now_ms: The time.
-        shard: Where it belongs.
-        rings: Those that may take it, coarsest first.
-        ahead_ms: How much earlier than their leads say slots are loaded.
+        due_ms: When the entry is due (ms since the epoch).
+        now_ms: The time (ms since the epoch).
+        shard: The shard that the entry belongs to.
+        rings: The levels that may take it, coarsest first.
+        ahead_ms: How much earlier (ms) than by their leads slots are loaded.
     """
     for ring in rings:
         start = ring.start_of(due_ms)

@@ -1,4 +1,4 @@
-"""What a read of a slot found: its entries, and what is none."""
+"""What a read of a slot found: entries, and items that cannot be understood."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tidewheel.domain.wheel.span import Span
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A single, or a line of a pack, that is no entry.
+    """A single, or a line of a pack, that cannot be understood.
 
     Args:
-        key: The sort key that it lies under.
+        key: The sort key of its item.
         text: As it is stored.
         problem: What is wrong with it.
     """
@@ -28,13 +28,13 @@ class Damaged:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What rests in a slot, or a page of it.
+    """The content of a slot, or of a page of it.
 
     Args:
-        singles: Entries that lie by themselves, by sort key.
-        packs: Entries that lie together, by sort key.
-        damaged: What could not be understood; it hides no neighbour.
-        rest: The span that is still to be read, or None at the end of what was asked for.
+        singles: Entries that are items of their own, by sort key.
+        packs: Entries that share an item, by sort key.
+        damaged: What could not be understood; the entries beside it are not affected.
+        rest: The span that is still to be read; None at the end of what was asked for.
     """
 
     singles: Mapping[str, Entry] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Load:
 
     @classmethod
     def of(cls, items: Iterable[tuple[str, Sequence[str]]], rest: Span | None = None) -> Load:
-        """Reads what lies under each sort key: one line, or those of a pack."""
+        """Decodes items: for each sort key, the line of a single or the lines of a pack."""
         singles: dict[str, Entry] = {}
         packs: dict[str, list[Entry]] = {}
         damaged: list[Damaged] = []
@@ -68,7 +68,7 @@ class Load:
 
     @property
     def entries(self) -> Iterator[tuple[str, Entry]]:
-        """Every entry with the key that it lies under."""
+        """Every entry with the sort key of its item."""
         yield from self.singles.items()
         for key, entries in self.packs.items():
             for entry in entries:
@@ -83,12 +83,12 @@ class Load:
         return len(self.singles) + sum(map(len, self.packs.values())) + len(self.damaged)
 
     def without(self, known: Container[str]) -> Load:
-        """The same without the singles, readable or not, of some keys."""
+        """The same without the singles, damaged or not, of some sort keys."""
         singles = {key: entry for key, entry in self.singles.items() if key not in known}
         return replace(self, singles=singles, damaged=[bad for bad in self.damaged if bad.key not in known])
 
     def portions(self, most: int) -> Iterator[Load]:
-        """The same in parts of up to ``most`` entries, packs left whole; at least one part, even of nothing."""
+        """The same in parts of up to ``most`` entries, packs left whole; an empty load is one part."""
         singles: dict[str, Entry] = {}
         packs: dict[str, Sequence[Entry]] = {}
         damaged, held = self.damaged, 0

@@ -1,4 +1,4 @@
-"""The pace: how the wheel is turned, by a loop or by a short run each minute. Pure bookkeeping."""
+"""The pace: whether the wheel is turned by a loop, or, in economy mode, by a short run each minute."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from tidewheel.domain.limits import MAX_SEND_DELAY_MS, MINUTE_MS, SECOND_MS, SKE
 from tidewheel.domain.wheel.levels import BEYOND, CASCADES, DAYS, HOURS, MINUTES, RINGS, Ring, Slot, place
 
 CHANGEOVER_MS = 30 * MINUTE_MS
-"""How long after a change of pace somebody may still write at the one before: a worker that began under it, which
-Lambda ends after 15 minutes, and what its entry then waits for in a second's slot; twice that."""
+"""How long (ms) after a change of pace entries of writers at the former pace may still turn up: twice the 15 minutes
+for which Lambda lets a worker go on that began under it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How the wheel is turned (all ms). Writers and schedulers of a deployment must agree on it.
+    """How the wheel is turned. Writers and schedulers of a deployment must agree on it.
 
     Args:
-        name: What settings and Control call it.
-        ahead_ms: How much earlier than its ring's lead a slot is loaded. What is loaded is handed over at once, with a
-            delay; 0 if it waits for its time in memory.
-        back_ms: Of slots that begin so shortly before the cursor, a new owner reads the singles again: those of
-            writers at another pace, whose margins are smaller.
-        rings: Where a writer may put an entry, coarsest first.
-        tick_ms: How often the scheduler looks at what has happened.
+        name: Its name in settings and in Control.
+        ahead_ms: How much earlier (ms) than by its level's lead a slot is loaded; what is loaded is then handed over
+            at once, with a delay. 0 if it waits for its time in memory.
+        back_ms: A new owner reads the singles of slots again that begin so shortly (ms) before its cursor: writers at
+            another pace, whose margins are smaller, may have put entries there.
+        rings: The levels into which a writer may put an entry, coarsest first.
+        tick_ms: How often (ms) the scheduler collects results and turns the wheel.
     """
 
     name: str
@@ -36,24 +36,24 @@ class Pace:
 
     @property
     def loops(self) -> bool:
-        """Whether schedulers stay, and hand over each occurrence when its time has come."""
+        """Whether schedulers stay and hand over each occurrence when its time has come; else they are short runs."""
         return not self.ahead_ms
 
     def place(self, due_ms: int, now_ms: int, shard: int) -> Slot:
-        """Where a writer who does not own the shard puts an entry; ``late`` if every slot may be loaded by then."""
+        """Where a writer who does not own the shard puts an entry; see ``levels.place``."""
         return place(due_ms, now_ms, shard, self.rings, self.ahead_ms)
 
     def resumed_ms(self, ring: Ring, cursor_ms: int, now_ms: int, since_ms: int) -> int:
-        """From where a new owner turns a ring, given its stored cursor.
+        """From where (ms since the epoch) a new owner turns a level, given its stored cursor.
 
-        The loop goes back to what a run of the economy loaded ahead: its writers still put entries there. The
-        economy leaves the seconds out, once nobody can have written there any more.
+        The loop goes back over what a short run loaded ahead, since its own writers still put entries there. A short
+        run leaves out the seconds once nobody can have written there any more.
 
         Args:
-            ring: Which one.
-            cursor_ms: The start of the first slot that is not done.
-            now_ms: The time.
-            since_ms: Since when the wheel is turned at this pace.
+            ring: Which level.
+            cursor_ms: The start of the first slot that is not done (ms since the epoch).
+            now_ms: The time (ms since the epoch).
+            since_ms: Since when (ms since the epoch) the wheel is turned at this pace.
         """
         if self.loops:
             return min(cursor_ms, _furthest(ring, now_ms + SKEW_MS))
@@ -62,11 +62,11 @@ class Pace:
         return cursor_ms
 
     def sweeps(self, now_ms: int, since_ms: int) -> bool:
-        """Whether rings that this pace does not use are turned, for what writers at another one left there."""
+        """Whether levels are turned that this pace does not use, for what writers at another pace left there."""
         return self.loops or now_ms - since_ms < CHANGEOVER_MS
 
     def look_back(self, ring: Ring, cursor_ms: int) -> range:
-        """The starts of the slots whose singles a new owner reads again."""
+        """The starts (ms since the epoch) of the slots whose singles a new owner reads again."""
         if ring not in self.rings or not self.back_ms:
             return range(0)
         return range(ring.start_of(cursor_ms - self.back_ms), ring.start_of(cursor_ms), ring.slot_ms)
@@ -83,8 +83,9 @@ class Pace:
 
 
 def _furthest(ring: Ring, now_ms: int) -> int:
-    """The furthest cursor that a loop can have stored: a slot that cascades is done once it is loaded, others at their
-    end.
+    """The furthest cursor (ms since the epoch) that a loop can have stored by now.
+
+    A slot that cascades may be done as soon as it is loaded, others are done at their end.
     """
     if ring.level not in CASCADES:
         return ring.start_of(now_ms)
@@ -92,7 +93,7 @@ def _furthest(ring: Ring, now_ms: int) -> int:
 
 
 LOOP = Pace("loop", ahead_ms=0, back_ms=0, rings=RINGS, tick_ms=TICK_MS)
-"""Schedulers loop, ten times a second."""
+"""Schedulers loop, ten times a second. The default."""
 ECONOMY = Pace(
     "economy",
     ahead_ms=130 * SECOND_MS,
@@ -100,8 +101,8 @@ ECONOMY = Pace(
     rings=(BEYOND, DAYS, HOURS, MINUTES),
     tick_ms=10,
 )
-"""One short run a minute hands over the minutes that begin in the next 140 s, so that one run may fail, or come 80 s
-late, before anything is."""
+"""One short run a minute hands over the minutes that begin in the next 140 s, so that nothing is late when one run
+fails or comes 80 s late."""
 PACES = {pace.name: pace for pace in (LOOP, ECONOMY)}
 
 
@@ -109,9 +110,9 @@ def delay_s(release_ms: int, now_ms: int, *, held: bool) -> int:
     """For how many whole seconds a queue is to hide a message.
 
     Args:
-        release_ms: From when on it is wanted (ms).
-        now_ms: When it is sent (ms).
-        held: Whether its worker waits for the due time: then it may come up to a second before, else after.
+        release_ms: When it is wanted (ms since the epoch).
+        now_ms: When it is sent (ms since the epoch).
+        held: Whether its worker waits for the due time: then it may arrive up to a second early, else late.
     """
     ahead_ms = min(max(0, release_ms - now_ms), MAX_SEND_DELAY_MS)
     return ahead_ms // SECOND_MS if held else -(-ahead_ms // SECOND_MS)

@@ -1,4 +1,4 @@
-"""Quarantine: where what could not be understood is kept for people, with the reason."""
+"""Quarantine: what could not be understood is kept with the reason, for people to look at."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tidewheel.domain.wheel.levels import Slot
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """Something of a slot that stands for nothing that could be worked out.
+    """An item that could not be understood, or whose record could not.
 
     Args:
         slot: Where it rested; of a message, the first shard's late slot.
-        key: Under which sort key.
-        text: As it was stored.
-        what: What is bad: ``wheel entry`` or ``message``, or the record that it needs: ``job``, ``generation``,
+        key: Its sort key there.
+        text: Its content, as it was stored.
+        what: What is unreadable: ``wheel entry`` or ``message``, or the record that it needs: ``job``, ``generation``,
             ``execution``.
-        problem: What is wrong with it.
-        noted_ms: When that was found (ms).
+        problem: What is wrong with that.
+        noted_ms: When it was found (ms since the epoch).
     """
 
     slot: Slot

@@ -1,4 +1,4 @@
-"""Stretches of a slot's sort keys: a large slot is read in several of them, side by side."""
+"""Spans of a slot's sort keys: a large slot is read in several of them side by side."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tidewheel.domain import keys
 from tidewheel.domain.wheel.levels import RINGS, Slot
 
 _WIDTHS = {ring.level: ring.slot_ms for ring in RINGS}
-_MOST_WINDOWS = 8
+_MOST_SPANS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The sort keys from ``first`` to ``last``, both included, in order; what lies up to ``after`` was read already."""
+    """The sort keys from ``first`` to ``last``, both included; those up to ``after`` were read already."""
 
     first: str
     last: str
@@ -29,8 +29,8 @@ SINGLES = Span(keys.SINGLES_FROM, keys.SINGLES_END)
 def side_by_side(slot: Slot, rest: Span) -> Sequence[Span]:
     """What is left of a slot after its first page, as spans that may be read at the same time.
 
-    Its singles lie by due time. They are cut into windows of about the width of what the first page held, eight at
-    most. Packs have no such order, so the span that holds them is the last one, and whole.
+    Singles are sorted by due time, so what is left of them is cut into stretches of about the length that the first
+    page covered, eight at most. Packs have no such order: the last span holds all of them.
 
     Args:
         slot: The slot.
@@ -40,8 +40,8 @@ def side_by_side(slot: Slot, rest: Span) -> Sequence[Span]:
     if due_ms is None or width is None or not 0 <= due_ms - slot.start_ms < width:
         return [rest]
     left = slot.start_ms + width - due_ms
-    count = min(_MOST_WINDOWS, -(-left // max(1, due_ms - slot.start_ms)))
+    count = min(_MOST_SPANS, -(-left // max(1, due_ms - slot.start_ms)))
     edges = [keys.single_bound(due_ms + left * n // count) for n in range(count)] + [keys.SINGLES_END]
-    windows = [Span(first, last) for first, last in pairwise(edges)]
-    windows[0] = replace(windows[0], after=rest.after)
-    return windows if rest.last <= keys.SINGLES_END else [*windows, Span(keys.SINGLES_END, rest.last)]
+    spans = [Span(first, last) for first, last in pairwise(edges)]
+    spans[0] = replace(spans[0], after=rest.after)
+    return spans if rest.last <= keys.SINGLES_END else [*spans, Span(keys.SINGLES_END, rest.last)]

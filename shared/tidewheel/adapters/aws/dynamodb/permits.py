@@ -60,7 +60,7 @@ class DynamoPermits:
 
     def leave(self, permit: Permit) -> None:
         """See ``ports.Permits``."""
-        self._put("permits.leave", permit_item(permit.left()), permit, _OWN)
+        self._put("permits.leave", permit_item(permit.returned()), permit, _OWN)
 
     def _put(
         self, operation: str, item: Item, permit: Permit, condition: str, values: Mapping[str, Any] | None = None

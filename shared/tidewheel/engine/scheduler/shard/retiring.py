@@ -74,7 +74,7 @@ class Retirer:
             return
         del self._windows[window]
         self._passed.append(window)
-        self._cursors[window.slot.level].retired(window.slot.start_ms)
+        self._cursors[window.slot.level].passed(window.slot.start_ms)
 
     def _store_cursors(self, *, draining: bool) -> None:
         """Stores the cursors when a slot with singles is passed or a minute is over; then deletes those singles.

@@ -150,7 +150,7 @@ class ShardWheel:
         cursor.opened(slot_ms)
         slot = Slot(cursor.ring.level, slot_ms, self._shard.number)
         if not self._shard.layouts.latest.may_hold(slot, now_ms):
-            cursor.retired(slot_ms)
+            cursor.passed(slot_ms)
             return
         window = Window(slot, self._ends_ms(cursor.ring, slot))
         self._loading.add(slot)
