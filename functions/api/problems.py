@@ -30,7 +30,7 @@ def failed(error: Exception, event: APIGatewayProxyEvent) -> Response[str]:
     """The answer to a request that failed. A fault of the service is logged and not described to the caller."""
     kind, detail, errors = _described(error)
     if isinstance(error, PortError):
-        _log.warning("a store or queue failed", request_id=request_id(event), error=str(error))
+        _log.warning("a store or queue failed", request_id=request_id(event), problem=str(error))
     elif kind == "internal":
         _log.error("a request failed", request_id=request_id(event), exc_info=error)
     headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Throttled) else {}

@@ -11,18 +11,19 @@ from constructs import Construct
 
 from infra.config import Config
 from tidewheel import names
+from tidewheel.telemetry.metrics import METRICS
 
-_COUNTED = {
-    "dead": ("handled", "dead"),
-    "failed": ("handled", "failed"),
-    "late": ("handled", "timed_out"),
-    "buried": ("dead_letter", "buried"),
-    "aside": ("dead_letter", "quarantined"),
-    "long": ("dead_letter", "too_long"),
+_DEAD_LETTERS = {
+    "dead": ("message_handled", "dead"),
+    "failed": ("message_handled", "failed"),
+    "timed_out": ("message_handled", "timed_out"),
+    "marked_dead": ("dead_letter_handled", "marked_dead"),
+    "quarantined": ("dead_letter_handled", "quarantined"),
+    "too_long": ("dead_letter_handled", "too_long"),
 }
-"""What counts as a dead letter: the metric, and its outcome."""
+"""By name in the alarm's expression: a metric and its outcome that stand for a dead letter."""
 
-_SKEWED_WITHIN = Duration.minutes(5)
+_SKEW_PERIOD = Duration.minutes(5)
 """A process warns once a minute at most, so that some minutes have no warning: five always do, and it speaks once."""
 
 
@@ -57,7 +58,7 @@ class OnCall(Construct):
             "clock-skew",
             "The clock of a machine that runs Tidewheel is off by more than a second: its log says which way. "
             "Beyond five it takes no work. See to its NTP service.",
-            _sum("clock_skew", period=_SKEWED_WITHIN),
+            _sum("clock_skew", period=_SKEW_PERIOD),
         )
 
     def _tell(self, id: str, name: str, description: str, metric: cloudwatch.IMetric) -> None:
@@ -76,16 +77,28 @@ class OnCall(Construct):
         alarm.add_alarm_action(actions.SnsAction(self.topic))
 
 
-def _sum(metric: str, period: Duration, **dimensions: str) -> cloudwatch.Metric:
+def _sum(name: str, period: Duration, **dimensions: str) -> cloudwatch.Metric:
+    """The sum of a metric over a period.
+
+    Raises:
+        KeyError: There is no such metric.
+        ValueError: It has other dimensions, or is never counted with such a value.
+    """
+    metric = METRICS[name]
+    metric.require(dimensions)
     return cloudwatch.Metric(
-        namespace=names.METRICS, metric_name=metric, dimensions_map=dimensions, statistic="Sum", period=period
+        namespace=names.METRICS_NAMESPACE,
+        metric_name=metric.name,
+        dimensions_map=dimensions,
+        statistic="Sum",
+        period=period,
     )
 
 
 def _dead_letters() -> cloudwatch.MathExpression:
     minute = Duration.minutes(1)
     metrics: dict[str, cloudwatch.IMetric] = {
-        name: _sum(metric, minute, outcome=outcome) for name, (metric, outcome) in _COUNTED.items()
+        name: _sum(metric, minute, outcome=outcome) for name, (metric, outcome) in _DEAD_LETTERS.items()
     }
     total = " + ".join(f"FILL({name}, 0)" for name in metrics)
     return cloudwatch.MathExpression(expression=total, using_metrics=metrics, label="dead letters", period=minute)

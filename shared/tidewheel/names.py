@@ -27,7 +27,7 @@ __all__ = [
     "JOBS_BY_TENANT_INDEX",
     "LAMBDA_POOL",
     "MAX_RECEIVES",
-    "METRICS",
+    "METRICS_NAMESPACE",
     "ON_CALL",
     "POOLS",
     "POOL_PATTERN",
@@ -78,7 +78,7 @@ EXECUTIONS_BY_FAILURE_INDEX = "by_failure"
 
 DEAD_LETTERS = "dead-letters"
 ON_CALL = "on-call"
-METRICS = "Tidewheel"
+METRICS_NAMESPACE = "Tidewheel"
 """The namespace of all metrics."""
 
 

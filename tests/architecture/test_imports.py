@@ -19,13 +19,13 @@ TOOLS = Path(sys.executable).parent
 
 
 @dataclass(frozen=True)
-class Mutant:
+class Violation:
     """A module that breaks a rule.
 
     Args:
         contract: The rule's name in pyproject.toml.
-        path: Where the module is mutants.
-        imports: What it must not.
+        path: Where the module is written, or what it is appended to.
+        imports: What it must not import.
     """
 
     contract: str
@@ -38,37 +38,39 @@ class Mutant:
 
 
 T = "shared/tidewheel"
-MUTANTS_BY_RULE = {
+VIOLATIONS_BY_RULE = {
     "functions, wiring, adapters or engine, ports, domain": [
-        (f"{T}/engine/plant_a.py", "tidewheel.adapters.clock"),
-        (f"{T}/adapters/plant_b.py", "tidewheel.engine.scheduler.dispatch.dispatcher"),
-        (f"{T}/adapters/plant_c.py", "tidewheel.wiring.stores"),
-        (f"{T}/wiring/plant_d.py", "functions.echo.handler"),
-        (f"{T}/domain/plant_e.py", "tidewheel.ports"),
+        (f"{T}/engine/violation_a.py", "tidewheel.adapters.clock"),
+        (f"{T}/adapters/violation_b.py", "tidewheel.engine.scheduler.dispatch.dispatcher"),
+        (f"{T}/adapters/violation_c.py", "tidewheel.wiring.stores"),
+        (f"{T}/wiring/violation_d.py", "functions.echo.handler"),
+        (f"{T}/domain/violation_e.py", "tidewheel.ports"),
     ],
     "cli, client, wire, domain": [
-        (f"{T}/client/plant_f.py", "tidewheel.cli.show"),
-        (f"{T}/wire/plant_g.py", "tidewheel.client"),
+        (f"{T}/client/violation_f.py", "tidewheel.cli.show"),
+        (f"{T}/wire/violation_g.py", "tidewheel.client"),
     ],
     "the domain stands on the standard library and croniter": [
-        (f"{T}/domain/plant_h.py", "boto3"),
-        (f"{T}/domain/plant_i.py", "pydantic"),
+        (f"{T}/domain/violation_h.py", "boto3"),
+        (f"{T}/domain/violation_i.py", "pydantic"),
     ],
     "tasks stand on the standard library": [(f"{T}/tasks.py", "pydantic")],
-    "ports and wire know the domain alone": [(f"{T}/wire/plant_j.py", "tidewheel.names")],
+    "ports and wire know the domain alone": [(f"{T}/wire/violation_j.py", "tidewheel.names")],
     "the engine knows ports and domain alone": [
-        (f"{T}/engine/plant_k.py", "tidewheel.wiring.stores"),
-        (f"{T}/engine/plant_l.py", "tidewheel.wire.message"),
+        (f"{T}/engine/violation_k.py", "tidewheel.wiring.stores"),
+        (f"{T}/engine/violation_l.py", "tidewheel.wire.message"),
     ],
     "client and command line stand on wire alone": [
-        (f"{T}/cli/plant_m.py", "tidewheel.ports"),
-        (f"{T}/client/plant_n.py", "tidewheel.engine.api.jobs"),
+        (f"{T}/cli/violation_m.py", "tidewheel.ports"),
+        (f"{T}/client/violation_n.py", "tidewheel.engine.api.jobs"),
     ],
     "names and settings know the routes of the domain, and nothing else": [(f"{T}/names.py", "tidewheel.ports")],
-    "boto3 is imported in adapters.aws alone": [
-        (f"{T}/wiring/plant_o.py", "boto3"),
-        (f"{T}/adapters/targets/plant_p.py", "botocore"),
-        ("functions/worker/plant_q.py", "boto3"),
+    "the table of telemetry stands on the standard library": [(f"{T}/telemetry/violation_x.py", "tidewheel.names")],
+    "a process's room in the engine imports no other process's": [
+        (f"{T}/engine/api/violation_y.py", "tidewheel.engine.worker.pool"),
+        (f"{T}/engine/worker/violation_z.py", "tidewheel.engine.recovery.reconciler"),
+        (f"{T}/engine/recovery/violation_aa.py", "tidewheel.engine.scheduler.loop"),
+        (f"{T}/engine/scheduler/shard/violation_ab.py", "tidewheel.engine.api.jobs"),
     ],
     "memory and targets do without AWS": [(f"{T}/adapters/memory/plant_r.py", "tidewheel.adapters.aws.dynamodb.wheel")],
     "functions never import each other": [("functions/api/plant_s.py", "functions.worker.handler")],
@@ -82,13 +84,15 @@ MUTANTS_BY_RULE = {
         ("infra/plant_u.py", "functions.worker.handler"),
     ],
     "the local cloud, its demo and its bench are users: client, wire and the clock": [
-        ("localstack/plant_v.py", "tidewheel.ports"),
+        ("localstack/violation_v.py", "tidewheel.ports"),
     ],
-    "what is deployed knows nothing of how": [(f"{T}/wiring/plant_w.py", "infra.config")],
+    "what is deployed knows nothing of how": [(f"{T}/wiring/violation_w.py", "infra.config")],
 }
 """By rule: modules that break it, and what they import."""
 
-MUTANTS = [Mutant(contract, *plant) for contract, plants in MUTANTS_BY_RULE.items() for plant in plants]
+VIOLATIONS = [
+    Violation(contract, *violation) for contract, violations in VIOLATIONS_BY_RULE.items() for violation in violations
+]
 
 
 def copied(folder: Path) -> Path:
@@ -113,12 +117,12 @@ def linted(tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def mutants(tmp_path_factory: pytest.TempPathFactory) -> str:
+def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the linter says of a tree with every violation in it."""
-    tree = copied(tmp_path_factory.mktemp("mutants"))
-    for plant in MUTANTS:
-        with (tree / plant.path).open("a") as module:
-            module.write(f"\nimport {plant.imports}\n")
+    tree = copied(tmp_path_factory.mktemp("violations"))
+    for violation in VIOLATIONS:
+        with (tree / violation.path).open("a") as module:
+            module.write(f"\nimport {violation.imports}\n")
     run = linted(tree)
     assert run.returncode == 1, run.stdout + run.stderr
     return re.sub(r"\s+", " ", run.stdout)
@@ -129,17 +133,19 @@ def test_the_rules_are_kept(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("plant", MUTANTS, ids=lambda plant: f"{plant.module} imports {plant.imports}")
-def test_a_violation_is_found_and_named(mutants: str, plant: Mutant) -> None:
-    assert f"{plant.contract} BROKEN" in mutants
-    of_contract = mutants.split(f"{plant.contract} ---", 1)[1].split(" ---", 1)[0]
-    assert plant.module in of_contract
-    assert plant.imports in of_contract
+@pytest.mark.parametrize(
+    "violation", VIOLATIONS, ids=lambda violation: f"{violation.module} imports {violation.imports}"
+)
+def test_a_violation_is_found_and_named(told: str, violation: Violation) -> None:
+    assert f"{violation.contract} BROKEN" in told
+    of_contract = told.split(f"{violation.contract} ---", 1)[1].split(" ---", 1)[0]
+    assert violation.module in of_contract
+    assert violation.imports in of_contract
 
 
-def test_every_rule_has_its_plant() -> None:
+def test_every_rule_has_its_violation() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    assert {contract["name"] for contract in contracts} == MUTANTS_BY_RULE.keys()
+    assert {contract["name"] for contract in contracts} == VIOLATIONS_BY_RULE.keys()
 
 
 CLOCKS = {
@@ -165,7 +171,7 @@ def clocks(tmp_path_factory: pytest.TempPathFactory) -> str:
         (room / "common").mkdir(exist_ok=True)
         shutil.copy(ROOT / "shared" / "tidewheel" / "engine" / name, room / name)
     for name, text in CLOCKS.items():
-        (room / f"plant_{name.replace('.', '_')}.py").write_text(text)
+        (room / f"violation_{name.replace('.', '_')}.py").write_text(text)
     command = [TOOLS / "ruff", "check", "--no-cache", "--output-format", "concise", "."]
     run = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stdout + run.stderr
@@ -174,7 +180,7 @@ def clocks(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("name", CLOCKS)
 def test_a_clock_in_the_engine_is_found_and_named(clocks: str, name: str) -> None:
-    file = f"plant_{name.replace('.', '_')}.py"
+    file = f"violation_{name.replace('.', '_')}.py"
     assert any(file in line and "TID251" in line and f"`{name}`" in line for line in clocks.splitlines())
 
 

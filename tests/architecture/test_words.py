@@ -127,8 +127,6 @@ _VIOLATION = "a violation that is put into a copy of the tree, no mutant"
 ALLOWED = (
     Allowance("tests/e2e/*", "lane", _STACK),
     Allowance("tests/e2e/*", "lanes", _STACK),
-    Allowance("tests/architecture/test_imports.py", "plant", _VIOLATION),
-    Allowance("tests/architecture/test_imports.py", "plants", _VIOLATION),
     Allowance("tests/host/test_unsupported.py", "planted", _VIOLATION),
     Allowance("shared/tidewheel/tasks.py", "Line", "by which a task speaks to its worker; the ledger has entries"),
     Allowance("shared/tidewheel/domain/executions/timeline.py", "LOST", "a moment's name on the wire"),

@@ -190,7 +190,7 @@ def test_with_a_cap_a_backlog_costs_the_others_one_look_at_each_of_its_messages(
         done_ms = made.called_ms(BUSY)[-1] - START_MS
         least_ms = BACKLOG // CAP * RUN_MS
         assert done_ms < 3 * least_ms  # nobody stands in line: towards the end places stay empty until someone looks
-        looks = made.stack.telemetry.counts["waiting[reason=cap]"] / BACKLOG
+        looks = made.stack.telemetry.counts["execution_waiting[reason=cap]"] / BACKLOG
         record_property("figures", f"quiet after {delay_ms} ms, all after {done_ms} ms, {looks} looks in vain each")
         assert looks < 6 + done_ms / 2 / (15 * SECOND_MS)
         assert not [place for place in made.stack.world.places.values() if place.holder]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from tests.support.metrics_page import metrics_page
 from tidewheel.cli.main import app
 from tidewheel.wire.openapi import document
 
@@ -200,7 +202,11 @@ def api() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"cli.md": cli, "api.md": api}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "cli.md": cli,
+    "api.md": api,
+    "metrics-and-logs.md": partial(metrics_page, _NOTE),
+}
 """The pages by their file below ``shared/docs/reference``."""
 
 

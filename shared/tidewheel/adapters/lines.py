@@ -11,7 +11,7 @@ from typing import TextIO
 
 from tidewheel.adapters.counts import Counts
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.names import METRICS
+from tidewheel.names import METRICS_NAMESPACE
 from tidewheel.ports import Clock
 
 
@@ -50,7 +50,7 @@ class LineTelemetry:
         now = self._clock.now_ms()
         for name, dimensions, value in self._counts.take():
             metrics = [{"Name": name, "Unit": "Count"}]
-            embedded = {"Namespace": METRICS, "Dimensions": [list(dimensions)], "Metrics": metrics}
+            embedded = {"Namespace": METRICS_NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
             self._write({"_aws": {"Timestamp": now, "CloudWatchMetrics": [embedded]}, **dimensions, name: value})
 
     def _say(self, level: str, message: str, fields: dict[str, object]) -> None:

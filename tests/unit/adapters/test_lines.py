@@ -9,7 +9,7 @@ from typing import Any
 from tidewheel.adapters.lines import LineTelemetry
 from tidewheel.adapters.memory import SettableClock
 from tidewheel.domain.fleet.route import Route
-from tidewheel.names import METRICS
+from tidewheel.names import METRICS_NAMESPACE
 
 NOW_MS = 1_795_000_000_123
 
@@ -47,17 +47,21 @@ def test_an_alarm_has_its_exception_if_there_is_one() -> None:
 
 def test_counts_are_added_up_and_written_as_metrics_when_flushed() -> None:
     def act(telemetry: LineTelemetry) -> None:
-        telemetry.count("handled", outcome="succeeded")
-        telemetry.count("handled", 2, outcome="succeeded")
-        telemetry.count("renewal_failed")
+        telemetry.count("message_handled", outcome="succeeded")
+        telemetry.count("message_handled", 2, outcome="succeeded")
+        telemetry.count("lease_renewal_failed")
         telemetry.flush()
         telemetry.flush()
 
     handled, failed = lines(act)
-    metric = {"Namespace": METRICS, "Dimensions": [["outcome"]], "Metrics": [{"Name": "handled", "Unit": "Count"}]}
+    metric = {
+        "Namespace": METRICS_NAMESPACE,
+        "Dimensions": [["outcome"]],
+        "Metrics": [{"Name": "message_handled", "Unit": "Count"}],
+    }
     assert handled == {
         "_aws": {"Timestamp": NOW_MS, "CloudWatchMetrics": [metric]},
         "outcome": "succeeded",
-        "handled": 3,
+        "message_handled": 3,
     }
-    assert (failed["renewal_failed"], failed["_aws"]["CloudWatchMetrics"][0]["Dimensions"]) == (1, [[]])
+    assert (failed["lease_renewal_failed"], failed["_aws"]["CloudWatchMetrics"][0]["Dimensions"]) == (1, [[]])

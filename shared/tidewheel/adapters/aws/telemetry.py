@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tidewheel.adapters.counts import Counts
-from tidewheel.names import METRICS
+from tidewheel.names import METRICS_NAMESPACE
 
 
 class PowertoolsTelemetry:
@@ -33,6 +33,6 @@ class PowertoolsTelemetry:
     def flush(self) -> None:
         """See ``ports.Telemetry``."""
         for name, dimensions, value in self._counts.take():
-            with single_metric(name, MetricUnit.Count, value, namespace=METRICS) as metric:
+            with single_metric(name, MetricUnit.Count, value, namespace=METRICS_NAMESPACE) as metric:
                 for key, detail in dimensions.items():
                     metric.add_dimension(key, detail)

@@ -59,7 +59,7 @@ class Cancel:
                 return self._settled(after)
             record = self.executions.swap(after, before.version or None)
             if record is None:
-                self.telemetry.count("cancelled", was=before.state)
+                self.telemetry.count("execution_cancelled", state=before.state)
                 return self._settled(after)
         raise _contended(id)
 

@@ -52,5 +52,5 @@ def filtered(
 def report_unreadable(page: Page[Any], telemetry: Telemetry) -> None:
     """Counts and logs the items of a page that cannot be read; the others are listed all the same."""
     for error in page.unreadable:
-        telemetry.count("unreadable")
-        telemetry.error("left out of a list", error=str(error))
+        telemetry.count("record_unreadable")
+        telemetry.error("a record cannot be read and was left out of a list", problem=str(error))

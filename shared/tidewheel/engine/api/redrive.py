@@ -64,7 +64,7 @@ class Redrive:
                 continue
             done.ids.append(id)
             done.until_ms = first_ms + len(done.ids) * SECOND_MS // rate
-        self.telemetry.count("redriven", len(done.ids))
+        self.telemetry.count("dead_letter_redriven", len(done.ids))
         return done
 
     def _again(self, record: Execution | None, jobs: dict[tuple[str, str], Job | None], due_ms: int) -> str:

@@ -50,7 +50,9 @@ class ClockGuard:
                 return
             self._warned_ms = now
         self._telemetry.count("clock_skew")
-        problem = f"this machine's clock is {deviation}"
-        refuses = standing is Standing.OFF
-        what = "the clock is off: no work is taken until it is right" if refuses else "the clock is off"
-        self._telemetry.error(what, problem=problem, deviation_ms=deviation.ms)
+        self._telemetry.error(
+            "the clock is off",
+            problem=f"this machine's clock is {deviation}",
+            deviation_ms=deviation.ms,
+            takes_work=standing is not Standing.OFF,
+        )

@@ -54,7 +54,7 @@ class ImmediateDispatch:
                 self._sent([first_firing(job, entry.nominal_ms, recorded=False)], now_ms)
         except PortError as error:
             self.telemetry.count("immediate_send_failed")
-            self.telemetry.error("the wheel will fire what could not be sent at once", error=str(error))
+            self.telemetry.info("not sent at once; the wheel will send it", problem=str(error))
 
     def retry(self, entry: ExecutionEntry, now_ms: int) -> bool:
         """Sends an execution's next attempt if no scheduler would load its slot in time.
@@ -72,7 +72,7 @@ class ImmediateDispatch:
             return self._sent([execution_firing(entry)], now_ms)
         except PortError as error:
             self.telemetry.count("immediate_send_failed")
-            self.telemetry.info("the wheel will fire what could not be sent at once", error=str(error))
+            self.telemetry.info("not sent at once; the wheel will send it", problem=str(error))
             return False
 
     def _ahead_of_the_wheel(self, job: Job, schedule_entry: ScheduleEntry, placed: Placed, now_ms: int) -> None:

@@ -82,11 +82,15 @@ class DeadLetterHandler:
             done, why = self._see_to(dead_letter)
         except (PortError, DomainError) as error:
             done, why = False, "failed"
-            self.telemetry.error("a dead letter comes back", message_id=dead_letter.id, problem=str(error))
+            self.telemetry.error(
+                "a dead letter could not be handled and comes back", message_id=dead_letter.id, problem=str(error)
+            )
         except Exception as error:  # noqa: BLE001 - a fault of ours must not delete, or keep, the neighbours
             done, why = False, "failed"
-            self.telemetry.error("a dead letter met an unexpected fault", message_id=dead_letter.id, problem=str(error))
-        self.telemetry.count("dead_letter", outcome=why)
+            self.telemetry.error(
+                "unexpected error while handling a dead letter", message_id=dead_letter.id, problem=str(error)
+            )
+        self.telemetry.count("dead_letter_handled", outcome=why)
         return done
 
     def _see_to(self, dead_letter: DeadLetter) -> tuple[bool, str]:
@@ -148,5 +152,5 @@ class DeadLetterHandler:
             return False, "too_long"
         what = error.what if error.what in ("job", "execution") else "message"
         self.wheel.quarantine(Quarantined(late(0), dead_letter.id, dead_letter.body, what, error.problem, now))
-        self.telemetry.count("quarantined")
+        self.telemetry.count("quarantined", what=what)
         return True, "quarantined"

@@ -77,7 +77,7 @@ class Reconciler:
             before = sweep
             if not sweep.over:
                 self.clock.sleep(max(0, next_ms - self.clock.monotonic_ms()))
-        self.telemetry.count("jobs_reconciled", tally.looked)
+        self.telemetry.count("job_reconciled", tally.looked)
         return tally
 
 
@@ -120,7 +120,7 @@ class _Look:
                 return False
             first = first_missing(job, nominal_ms, self._accounts(job, nominal_ms, now), now)
             if self._awaits(job, first, now):
-                self.flow.telemetry.count("reconcile_awaited")
+                self.flow.telemetry.count("repair_deferred")
                 return False
             self._arm(job, first, nominal_ms)
         except Unreadable as error:
@@ -157,7 +157,11 @@ class _Look:
         self.flow.wheel.put(Placed(late(self.flow.layouts.shard_of(job.tenant, job.id)), entry))
         self.flow.telemetry.count("schedule_repaired")
         self.flow.telemetry.error(
-            "a broken chain was armed again", tenant=job.tenant, job=job.id, nominal=nominal_ms, since=first_ms
+            "a missing schedule entry was written again",
+            tenant=job.tenant,
+            job=job.id,
+            nominal_ms=nominal_ms,
+            since_ms=first_ms,
         )
 
     def _accounts(self, job: Job, nominal_ms: int, now: int) -> list[int]:
@@ -180,8 +184,8 @@ class _Look:
 
     def _report_unreadable(self, error: Unreadable) -> None:
         """What cannot be read is left as it is; someone should look at it."""
-        self.flow.telemetry.count("unreadable")
-        self.flow.telemetry.error("cannot be reconciled", error=str(error))
+        self.flow.telemetry.count("record_unreadable")
+        self.flow.telemetry.error("a record cannot be read and was not reconciled", problem=str(error))
 
 
 def _id(job: Job, nominal_ms: int) -> str:

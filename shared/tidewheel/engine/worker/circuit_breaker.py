@@ -53,8 +53,8 @@ class CircuitBreaker:
         try:
             return self._note(self._circuits.get(tenant, key) or Circuit(tenant, key))
         except Unreadable as error:
-            self._telemetry.count("unreadable")
-            self._telemetry.error("a circuit counts as closed that cannot be read", circuit=key, error=str(error))
+            self._telemetry.count("record_unreadable")
+            self._telemetry.error("a circuit cannot be read and counts as closed", circuit=key, problem=str(error))
             return self._note(Circuit(tenant, key))
 
     def probe(self, circuit: Circuit, claim: str, until_ms: int) -> Circuit | None:
@@ -96,8 +96,10 @@ class CircuitBreaker:
                 self._worked[tenant, key] = self._clock.now_ms()
             self._tell(self._last(tenant, key), seen, claim)
         except (PortError, Unreadable) as error:
-            self._telemetry.count("circuit_not_told")
-            self._telemetry.info("a circuit was not told how a call went", circuit=key, problem=str(error))
+            self._telemetry.count("circuit_not_updated")
+            self._telemetry.info(
+                "the outcome of a call was not recorded on its circuit", circuit=key, problem=str(error)
+            )
 
     def _tell(self, circuit: Circuit, seen: Sign, claim: str) -> None:
         for _ in range(_TRIES):
@@ -111,7 +113,7 @@ class CircuitBreaker:
                 self._say(circuit, new, now)
                 return
             circuit = standing
-        self._telemetry.count("circuit_not_told")  # so many write it that one less changes nothing
+        self._telemetry.count("circuit_not_updated")  # so many write it that one less changes nothing
 
     def _say(self, before: Circuit, after: Circuit, now: int) -> None:
         phases = before.open_until_ms > 0, after.open_until_ms > 0

@@ -91,9 +91,9 @@ class ConcurrencyLimiter:
         try:
             self._permits.leave(permit)
         except PortError as error:
-            self._telemetry.count("place_not_left")
+            self._telemetry.count("permit_not_released")
             self._telemetry.info(
-                "a place is free only when its lease is over", permit=permit.number, problem=str(error)
+                "a permit was not released and is free when its lease ends", permit=permit.number, problem=str(error)
             )
             return
         self._left[permit.tenant].append(permit.number)

@@ -69,7 +69,7 @@ class Consumer:
             try:
                 act(route, receipts)
             except PortError as error:
-                self.telemetry.info("messages are hidden for too long, or too shortly", problem=str(error))
+                self.telemetry.info("the visibility of messages was not changed", problem=str(error))
 
     def one(self, message: Received) -> Disposition:
         """Runs one message, and hides it from others for as long as it is not wanted yet if it must come back."""
@@ -87,10 +87,12 @@ class Consumer:
             return self.runner.handle(self.read(message.body), message)
         except (PortError, DomainError) as error:
             problem = type(error).__name__
-            self.telemetry.error("a message comes back", message_id=message.id, problem=str(error))
+            self.telemetry.error(
+                "a message could not be handled and comes back", message_id=message.id, problem=str(error)
+            )
         except Exception as error:  # noqa: BLE001 - a fault of ours; SQS redelivers, then keeps it as a dead letter
             problem = type(error).__name__
-            self.telemetry.error("a message met an unexpected fault", message_id=message.id, problem=str(error))
+            self.telemetry.error("unexpected error while handling a message", message_id=message.id, problem=str(error))
         self.telemetry.count("message_failed", problem=problem)
         return Disposition.retry_later("failed", _again_ms(message))
 

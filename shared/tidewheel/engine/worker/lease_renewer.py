@@ -113,7 +113,7 @@ class LeaseRenewer:
             try:
                 self.tick()
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end every lease of this worker
-                self._telemetry.error("the keeper met an unexpected fault", problem=str(error))
+                self._telemetry.error("unexpected error in the lease renewer", problem=str(error))
             self._clock.sleep(TICK_MS)
 
     def tick(self) -> None:
@@ -140,7 +140,9 @@ class LeaseRenewer:
             self.store_log(held, last=False)
             self._hide(held)
         except Exception as error:  # noqa: BLE001 - nobody looks at what this thread raises
-            self._telemetry.error("a renewal met an unexpected fault", execution=held.record.id, problem=str(error))
+            self._telemetry.error(
+                "unexpected error while renewing a lease", execution=held.record.id, problem=str(error)
+            )
         finally:
             held.renewing = False
 
@@ -157,7 +159,7 @@ class LeaseRenewer:
             held.progress.stop(Stop.LOST)
             return
         except PortError as error:
-            self._telemetry.count("renewal_failed")
+            self._telemetry.count("lease_renewal_failed")
             self._telemetry.info("a lease could not be renewed yet", execution=record.id, problem=str(error))
             return
         if standing is None:

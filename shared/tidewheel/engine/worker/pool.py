@@ -164,7 +164,7 @@ class Pool:
             try:
                 messages = act()
             except Exception as error:  # noqa: BLE001 - a fault of ours must not leave a priority unheard for ever
-                self._telemetry.error("a listener met an unexpected fault", pool=self._pool, problem=str(error))
+                self._telemetry.error("unexpected error while receiving messages", pool=self._pool, problem=str(error))
                 self._clock.sleep(LISTEN_MS)
             finally:
                 self._events.put(_Heard(priority, messages))
@@ -188,7 +188,7 @@ class Pool:
 
     def _refused(self, priority: str, error: PortError) -> None:
         self._telemetry.count("receive_failed", priority=priority)
-        self._telemetry.info("a queue gives nothing at present", pool=self._pool, priority=priority, problem=str(error))
+        self._telemetry.info("receiving from a queue failed", pool=self._pool, priority=priority, problem=str(error))
 
     def _unfit(self) -> bool:
         return self._batch.guard is not None and bool(self._batch.guard.refusal())
@@ -200,7 +200,7 @@ class Pool:
             try:
                 self._batch.queue.waiting(Route(self._pool, PRIORITIES[0]))
             except PortError as error:
-                self._telemetry.info("a queue gives nothing at present", pool=self._pool, problem=str(error))
+                self._telemetry.info("receiving from a queue failed", pool=self._pool, problem=str(error))
             self._clock.sleep(LISTEN_MS)
             return ()
 
@@ -279,7 +279,7 @@ class Pool:
             self._wait(HAND_OVER_MS, lambda: False)
         left = self._running + self._unfinished
         if left:
-            self._telemetry.error("not everything was handed over: leases have to end", pool=self._pool, left=left)
+            self._telemetry.error("not everything was handed over; leases have to end", pool=self._pool, left=left)
         self._telemetry.info("the worker ends", pool=self._pool)
         self._telemetry.flush()
         return not left

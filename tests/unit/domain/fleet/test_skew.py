@@ -152,7 +152,7 @@ def test_a_worker_whose_clock_is_off_leaves_its_messages_to_others() -> None:
     stack.queue.send(ROUTES[0], [Dispatch(job.tenant, id, 1, job.generation, START_MS, recorded=True)])
     message = received(stack.queue)
     assert batch.handle([message]) == [message.id]
-    assert (stack.caller.calls, stack.telemetry.counts["handled[outcome=clock]"]) == ([], 1)
+    assert (stack.caller.calls, stack.telemetry.counts["message_handled[outcome=clock]"]) == ([], 1)
     assert stack.queue.waiting(ROUTES[0]) == 0
     stack.clock.pump = None
     stack.clock.advance(4 * SECOND_MS)

@@ -111,7 +111,7 @@ def test_a_repeat_changes_nothing() -> None:
     first = cancel(stack, dispatch.execution)
     stack.clock.advance(5_000)
     assert stack.cancel.run(TENANT, dispatch.execution, "another reason") == first
-    assert stack.telemetry.counts["cancelled"] == 1
+    assert stack.telemetry.counts["execution_cancelled"] == 1
 
 
 @pytest.mark.parametrize("state", [state for state in State if is_end(state) and state is not State.CANCELLED])
@@ -310,7 +310,7 @@ def test_one_that_waits_in_the_queue_does_not_run() -> None:
     stack.workers_up = True
     stack.pump()
     assert stack.effects() == []
-    assert stack.telemetry.counts["handled[outcome=duplicate]"] == 1
+    assert stack.telemetry.counts["message_handled[outcome=duplicate]"] == 1
 
 
 def test_a_one_time_job_can_be_cancelled_ahead() -> None:

@@ -201,7 +201,7 @@ def test_what_came_back_too_often_ends_as_dead(before: Callable[[Bench], None], 
     assert record is not None
     assert (record.state, record.reason, [each.result for each in record.attempts]) == (State.DEAD, LAST, attempts)
     assert record.finished_ms == bench.stack.clock.now_ms()
-    assert (bench.sent(), bench.outcomes) == ([], {"buried": 1})
+    assert (bench.sent(), bench.outcomes) == ([], {"marked_dead": 1})
 
 
 def test_a_retry_that_came_back_too_often_keeps_its_history() -> None:

@@ -253,7 +253,7 @@ def test_an_outage_of_the_workers_breaks_nothing() -> None:
     stack.workers_up = False
     stack.turn_for(40 * MINUTE_MS)
     assert swept(stack).repaired == 0
-    assert stack.telemetry.counts["reconcile_awaited"] == 1
+    assert stack.telemetry.counts["repair_deferred"] == 1
     stack.workers_up = True
     stack.turn_for(MINUTE_MS)
     assert swept(stack).repaired == 0
@@ -385,7 +385,7 @@ def test_of_two_runs_at_once_the_slower_ends_after_its_page() -> None:
             return stack.jobs.sweep(after, limit)
 
     reconcile(stack, jobs=Beside()).run()
-    assert "another run goes on with the sweep" in [note for note, _ in stack.telemetry.infos]
+    assert "another run of the reconciler continues the sweep" in [note for note, _ in stack.telemetry.infos]
     stack.turn_for(15 * MINUTE_MS)
     assert max(Counter(stack.effects()).values()) == 1
     assert states(stack, job)[MISSING] == 0
@@ -413,5 +413,14 @@ def test_what_cannot_be_read_is_counted_and_alarmed_and_hides_nobody() -> None:
             return stack.jobs.get(tenant, id, consistent=consistent)
 
     assert reconcile(stack, jobs=Spoilt()).run() == Tally(looked=2, repaired=1)
-    assert stack.telemetry.counts["unreadable"] == 2
-    assert len([message for message, _ in stack.telemetry.errors if message == "cannot be reconciled"]) == 2
+    assert stack.telemetry.counts["record_unreadable"] == 2
+    assert (
+        len(
+            [
+                message
+                for message, _ in stack.telemetry.errors
+                if message == "a record cannot be read and was not reconciled"
+            ]
+        )
+        == 2
+    )

@@ -59,7 +59,7 @@ def test_nothing_is_sent_twice() -> None:
     stack = economical()
     stack.create(every(5_000), end=START_MS + 10 * MINUTE_MS)
     live(stack, 12 * MINUTE_MS)
-    assert stack.telemetry.counts["handled[outcome=duplicate]"] == 0
+    assert stack.telemetry.counts["message_handled[outcome=duplicate]"] == 0
 
 
 def test_a_run_ends_by_itself_within_a_second_however_much_there_is() -> None:
@@ -79,7 +79,7 @@ def test_coarse_slots_cascade_ahead_of_their_time() -> None:
     live(stack, first + HOUR_MS + 2 * MINUTE_MS - START_MS)
     assert stack.caller.nominal == [first, first + HOUR_MS, first + HOUR_MS + 1_000]
     assert max(lateness(stack)) <= 1_000
-    assert stack.telemetry.counts["handled[outcome=duplicate]"] == 0
+    assert stack.telemetry.counts["message_handled[outcome=duplicate]"] == 0
 
 
 def test_one_event_may_fail_to_come() -> None:

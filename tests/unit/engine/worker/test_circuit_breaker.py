@@ -276,7 +276,7 @@ def test_what_a_circuit_cannot_be_told_costs_no_run() -> None:
     bench.answers(FAILED)
     bench.circuits.fails = lambda name: PortError("circuits", KEY, "no") if name == "swap" else None
     assert bench.handle(0) == "dead"
-    assert bench.stack.telemetry.counts["circuit_not_told"] == 1
+    assert bench.stack.telemetry.counts["circuit_not_updated"] == 1
 
 
 def test_a_circuit_that_cannot_be_asked_brings_the_message_back() -> None:
@@ -292,7 +292,7 @@ def test_a_row_that_cannot_be_read_stops_nobody() -> None:
     bench.circuits.fails = lambda _: Unreadable("circuit", KEY, "damaged")
     bench.answers(FAILED)
     assert bench.handle(0) == "dead"
-    assert bench.stack.telemetry.counts["unreadable"] == 1
+    assert bench.stack.telemetry.counts["record_unreadable"] == 1
 
 
 def test_a_row_whose_time_to_live_is_over_is_written_anew() -> None:

@@ -275,7 +275,7 @@ def test_a_place_that_cannot_be_left_is_free_when_its_lease_is_over() -> None:
     bench = Bench(cap=1)
     bench.permits.fails = lambda name: PortError("places.leave", "x", "no") if name == "leave" else None
     assert bench.handle(0) == "succeeded"
-    assert bench.stack.telemetry.counts["place_not_left"] == 1
+    assert bench.stack.telemetry.counts["permit_not_released"] == 1
     bench.stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
     assert bench.handle(1) == "succeeded"
 

@@ -131,7 +131,7 @@ def test_a_renewal_that_was_applied_though_it_was_reported_as_failed_is_taken_up
     bench = Bench()
     call = LongCall(bench.stack, 35_000, {9_000: bench.failing(1, applied=True)})
     assert bench.handle().why == "succeeded"
-    assert (call.stopped, bench.stack.telemetry.counts["renewal_failed"]) == (None, 1)
+    assert (call.stopped, bench.stack.telemetry.counts["lease_renewal_failed"]) == (None, 1)
     assert bench.renewals[0] == 10_000
     assert bench.record.state is State.SUCCEEDED
 
@@ -270,7 +270,7 @@ def test_a_record_that_vanished_is_no_failed_renewal() -> None:
     bench = Bench()
     call = LongCall(bench.stack, HOUR_MS, {9_000: bench.failing(1, error=Fenced)})
     assert bench.handle().why == "lost"
-    assert (call.took_ms, bench.stack.telemetry.counts["renewal_failed"]) == (RENEW_MS, 0)
+    assert (call.took_ms, bench.stack.telemetry.counts["lease_renewal_failed"]) == (RENEW_MS, 0)
 
 
 def test_a_worker_that_was_suspended_between_claim_and_call_does_not_begin() -> None:

@@ -257,7 +257,7 @@ def test_a_fault_of_ours_leaves_no_priority_unheard() -> None:
     bench.inbox.before = before
     assert bench.pool.run()
     assert set(bench.inbox.listened) == set(PRIORITIES)
-    assert [what for what, _ in bench.stack.telemetry.errors] == ["a listener met an unexpected fault"] * 2
+    assert [what for what, _ in bench.stack.telemetry.errors] == ["unexpected error while receiving messages"] * 2
 
 
 def test_a_message_that_cannot_be_deleted_comes_again_and_finds_that_all_is_done() -> None:
@@ -427,7 +427,7 @@ def test_a_call_that_does_not_end_is_given_up_and_said() -> None:
     assert not bench.pool.run()
     assert bench.stack.clock.now_ms() >= START_MS + 100_000 + HAND_OVER_MS
     ((what, fields),) = bench.stack.telemetry.errors
-    assert (what, fields["left"]) == ("not everything was handed over: leases have to end", 1)
+    assert (what, fields["left"]) == ("not everything was handed over; leases have to end", 1)
 
 
 def test_a_hand_over_that_cannot_be_written_is_said() -> None:

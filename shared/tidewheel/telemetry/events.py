@@ -1,0 +1,354 @@
+"""Every log line that the functions and workers write themselves, by its message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tidewheel.telemetry.process import Process
+
+INFO, WARNING, ERROR = "info", "warning", "error"
+"""Levels. An error is something that someone should look at; it comes with its exception, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One kind of log line.
+
+    Args:
+        message: Its text, always the same.
+        level: ``info``, ``warning`` or ``error``.
+        process: Who writes it.
+        meaning: What happened, and what follows.
+        fields: What its fields hold, by name; besides ``problem``, see ``PROBLEM``.
+    """
+
+    message: str
+    level: str
+    process: Process
+    meaning: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+PROBLEM = {"problem": "the error's text"}
+_MESSAGE = {"message_id": "the id that SQS gave the message"}
+_POOL = {"pool": "the pool's name"}
+_TERM = {"owner": "the scheduler's id", "instance": "which instance it is", "epoch": "the number of its term"}
+_CIRCUIT = {"tenant": "the tenant", "circuit": "the target that it protects"}
+_EXECUTION = {"execution": "the execution's id"}
+
+_EVENTS = (
+    # --- api
+    Event(
+        "a store or queue failed",
+        WARNING,
+        Process.API,
+        "A request was answered with 503.",
+        {"request_id": "the request's id, as in the access log and the answer", **PROBLEM},
+    ),
+    Event(
+        "a request failed",
+        ERROR,
+        Process.API,
+        "A request was answered with 500: a fault of Tidewheel.",
+        {"request_id": "the request's id, as in the access log and the answer"},
+    ),
+    Event(
+        "a record cannot be read and was left out of a list",
+        ERROR,
+        Process.API,
+        "A list is not complete; the metric is `record_unreadable`.",
+        PROBLEM,
+    ),
+    # --- scheduler
+    Event("a term begins", INFO, Process.SCHEDULER, "A scheduler has the lease of its instance.", _TERM),
+    Event(
+        "a term ended",
+        INFO,
+        Process.SCHEDULER,
+        "A scheduler gave its shards up.",
+        {**_TERM, "end": "why, in one word"},
+    ),
+    Event(
+        "started a scheduler",
+        INFO,
+        Process.SCHEDULER,
+        "The watchdog saw that an instance needs a scheduler.",
+        {"instance": "which instance", "reason": "why it is needed"},
+    ),
+    Event(
+        "a batch was not sent",
+        INFO,
+        Process.SCHEDULER,
+        "SQS refused a batch of dispatches; they are sent again.",
+        {"route": "the queue's pool and priority", **PROBLEM},
+    ),
+    Event(
+        "background I/O failed and will be tried again",
+        INFO,
+        Process.SCHEDULER,
+        "A call to a store failed; the metric is `background_io_failed`.",
+        {"operation": "the store's operation", "delay_ms": "in how long (ms) it is tried again", **PROBLEM},
+    ),
+    Event(
+        "high precision needs a loop; treated as normal",
+        INFO,
+        Process.SCHEDULER,
+        "A job asks for what economy mode does not have.",
+        {"job": "the job's id"},
+    ),
+    Event(
+        "set aside in quarantine",
+        ERROR,
+        Process.SCHEDULER,
+        "An entry, or the record that it needs, cannot be read; nobody is stopped by it.",
+        {
+            "what": "what is bad: `wheel entry`, `job` or `generation`",
+            "partition": "the partition of the Wheel table where it is kept",
+            "key": "its sort key there",
+            "slot": "the slot where it was found",
+            "entry_key": "its sort key in that slot",
+            **PROBLEM,
+        },
+    ),
+    # --- worker
+    Event(
+        "the worker begins",
+        INFO,
+        Process.WORKER,
+        "A pool's worker process has started.",
+        {**_POOL, "slots": "how many executions it runs at once", "deployment": "the deployment's name"},
+    ),
+    Event(
+        "the worker drains",
+        INFO,
+        Process.WORKER,
+        "It was told to stop: it takes nothing more, and lets calls end.",
+        {**_POOL, "running": "how many executions run"},
+    ),
+    Event(
+        "the worker hands over",
+        INFO,
+        Process.WORKER,
+        "Its time to drain is over: the calls that still run are told to end, and other workers go on with them.",
+        {**_POOL, "running": "how many executions run"},
+    ),
+    Event(
+        "not everything was handed over; leases have to end",
+        ERROR,
+        Process.WORKER,
+        "Some calls did not end; other workers take their executions over when the leases have ended.",
+        {**_POOL, "left": "how many executions are left"},
+    ),
+    Event("the worker ends", INFO, Process.WORKER, "A pool's worker process is done.", _POOL),
+    Event(
+        "receiving from a queue failed",
+        INFO,
+        Process.WORKER,
+        "It is tried again, after a while that grows.",
+        {**_POOL, "priority": "the queue's priority", **PROBLEM},
+    ),
+    Event(
+        "unexpected error while receiving messages",
+        ERROR,
+        Process.WORKER,
+        "A fault of Tidewheel; receiving goes on.",
+        {**_POOL, **PROBLEM},
+    ),
+    Event(
+        "a message could not be handled and comes back",
+        ERROR,
+        Process.WORKER,
+        "A store or queue failed, or a record cannot be read; the queue gives the message to a worker again.",
+        {**_MESSAGE, **PROBLEM},
+    ),
+    Event(
+        "unexpected error while handling a message",
+        ERROR,
+        Process.WORKER,
+        "A fault of Tidewheel; the message comes back, and is a dead letter in the end.",
+        {**_MESSAGE, **PROBLEM},
+    ),
+    Event(
+        "a message comes back late",
+        INFO,
+        Process.WORKER,
+        "A message that should come back at once does so when its visibility time-out is over.",
+        {**_MESSAGE, **PROBLEM},
+    ),
+    Event(
+        "a message may come back early",
+        INFO,
+        Process.WORKER,
+        "A message could not be hidden for longer; whoever gets it sees that its execution runs.",
+        {**_MESSAGE, **PROBLEM},
+    ),
+    Event(
+        "the visibility of messages was not changed",
+        INFO,
+        Process.WORKER,
+        "Some messages come back earlier or later than they should.",
+        PROBLEM,
+    ),
+    Event(
+        "a message could not be deleted",
+        INFO,
+        Process.WORKER,
+        "It comes again, and its worker sees that all is done.",
+        {**_MESSAGE, **PROBLEM},
+    ),
+    Event(
+        "a lease could not be renewed yet",
+        INFO,
+        Process.WORKER,
+        "It is tried again until the lease ends; the metric is `lease_renewal_failed`.",
+        {**_EXECUTION, **PROBLEM},
+    ),
+    Event(
+        "unexpected error while renewing a lease",
+        ERROR,
+        Process.WORKER,
+        "A fault of Tidewheel; the renewal is tried again.",
+        {**_EXECUTION, **PROBLEM},
+    ),
+    Event(
+        "unexpected error in the lease renewer",
+        ERROR,
+        Process.WORKER,
+        "A fault of Tidewheel; the lease renewer goes on.",
+        PROBLEM,
+    ),
+    Event(
+        "a lease ended before its call did",
+        ERROR,
+        Process.WORKER,
+        "The lease could not be renewed in time; another worker takes the execution over.",
+        _EXECUTION,
+    ),
+    Event(
+        "another worker took this execution over",
+        ERROR,
+        Process.WORKER,
+        "A call's result was not stored; the metric is `finish_fenced`.",
+        {**_EXECUTION, "attempt": "the attempt's number"},
+    ),
+    Event(
+        "a part of a log is lost",
+        ERROR,
+        Process.WORKER,
+        "What a call wrote could not be stored; the metric is `log_lost`.",
+        {**_EXECUTION, **PROBLEM},
+    ),
+    Event(
+        "a circuit opened",
+        INFO,
+        Process.WORKER,
+        "A target failed many times in a row, and is left alone for a while.",
+        {**_CIRCUIT, "failures": "how many failures in a row"},
+    ),
+    Event("a circuit closed", INFO, Process.WORKER, "A target works again.", _CIRCUIT),
+    Event(
+        "a circuit cannot be read and counts as closed",
+        ERROR,
+        Process.WORKER,
+        "The target is called as if nothing was wrong with it.",
+        {"circuit": _CIRCUIT["circuit"], **PROBLEM},
+    ),
+    Event(
+        "the outcome of a call was not recorded on its circuit",
+        INFO,
+        Process.WORKER,
+        "The circuit opens or closes by the calls that follow.",
+        {"circuit": _CIRCUIT["circuit"], **PROBLEM},
+    ),
+    Event(
+        "a permit was not released and is free when its lease ends",
+        INFO,
+        Process.WORKER,
+        "Until then one execution less of that tenant runs.",
+        {"permit": "the permit's number", **PROBLEM},
+    ),
+    # --- recovery
+    Event(
+        "an execution ends as dead",
+        ERROR,
+        Process.RECOVERY,
+        "Its message was given up by the queue.",
+        {**_EXECUTION, "reason": "why"},
+    ),
+    Event(
+        "a dead letter cannot be understood",
+        ERROR,
+        Process.RECOVERY,
+        "It goes to quarantine, or stays in the dead-letter queue if it is too long for that.",
+        {**_MESSAGE, **PROBLEM},
+    ),
+    Event(
+        "a dead letter could not be handled and comes back",
+        ERROR,
+        Process.RECOVERY,
+        "A store or queue failed; the dead-letter queue gives it again.",
+        {**_MESSAGE, **PROBLEM},
+    ),
+    Event(
+        "unexpected error while handling a dead letter",
+        ERROR,
+        Process.RECOVERY,
+        "A fault of Tidewheel; the dead-letter queue gives the message again.",
+        {**_MESSAGE, **PROBLEM},
+    ),
+    Event(
+        "a missing schedule entry was written again",
+        ERROR,
+        Process.RECOVERY,
+        "A schedule had stopped: a fault of Tidewheel; the metric is `schedule_repaired`.",
+        {
+            "tenant": "the tenant",
+            "job": "the job's id",
+            "nominal_ms": "the last instant (ms since the epoch) that was due",
+            "since_ms": "the first instant (ms since the epoch) without an account; the schedule goes on with it",
+        },
+    ),
+    Event(
+        "a record cannot be read and was not reconciled",
+        ERROR,
+        Process.RECOVERY,
+        "It is left as it is; the metric is `record_unreadable`.",
+        PROBLEM,
+    ),
+    Event(
+        "another run of the reconciler continues the sweep",
+        INFO,
+        Process.RECOVERY,
+        "Two runs met; this one ends.",
+    ),
+    # --- several
+    Event(
+        "the clock is off",
+        ERROR,
+        Process.SEVERAL,
+        "This machine's clock is off by more than a second; at most once a minute.",
+        {
+            "deviation_ms": "by how much (ms); above zero if it is ahead",
+            "takes_work": "false if it is off so far that no work is taken until it is right",
+            "problem": "the same for people",
+        },
+    ),
+    Event(
+        "not sent at once; the wheel will send it",
+        INFO,
+        Process.SEVERAL,
+        "An execution that was due at once is sent a little later; the metric is `immediate_send_failed`.",
+        PROBLEM,
+    ),
+    Event(
+        "the number of shards changes",
+        INFO,
+        Process.SEVERAL,
+        "A deployment has another number of shards, and schedulers announced it.",
+        {"before": "the number until then", "after": "the number from then on", "from_ms": "when (ms since the epoch)"},
+    ),
+)
+
+EVENTS: Mapping[str, Event] = {event.message: event for event in _EVENTS}
+"""By message."""

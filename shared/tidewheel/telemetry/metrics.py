@@ -1,0 +1,294 @@
+"""Every metric. A metric is a sum since the last flush, in the namespace ``names.METRICS_NAMESPACE``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tidewheel.telemetry.process import Process
+
+UNIT = "Count"
+"""The unit of all metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What a metric is divided by.
+
+    Args:
+        name: Its name.
+        meaning: What its values say.
+        values: All values that alarms may name; empty if none does.
+    """
+
+    name: str
+    meaning: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Args:
+        name: What happened, as ``<thing>_<participle>`` where that reads well.
+        process: Who counts it.
+        meaning: What one count stands for.
+        dimensions: What it is divided by.
+        remedy: What to do when it is above zero; empty if that is as it should be.
+    """
+
+    name: str
+    process: Process
+    meaning: str
+    dimensions: tuple[Dimension, ...] = ()
+    remedy: str = ""
+
+    @property
+    def dimension_names(self) -> frozenset[str]:
+        """The names of its dimensions."""
+        return frozenset(dimension.name for dimension in self.dimensions)
+
+    def require(self, dimensions: Mapping[str, str]) -> None:
+        """Checks what an alarm is to watch.
+
+        Args:
+            dimensions: Values by dimension.
+
+        Raises:
+            ValueError: The metric has other dimensions, or is never counted with such a value.
+        """
+        if dimensions.keys() != self.dimension_names:
+            raise ValueError(f"{self.name} has the dimensions {sorted(self.dimension_names)}, not {sorted(dimensions)}")
+        for dimension in self.dimensions:
+            if dimensions[dimension.name] not in dimension.values:
+                raise ValueError(f"{self.name} is never counted with {dimension.name}={dimensions[dimension.name]}")
+
+
+_ROUTE = Dimension("route", "the pool and priority of the queue, such as `lambda-normal`")
+_PRIORITY = Dimension("priority", "the priority of the queue")
+
+_METRICS = (
+    # --- api
+    Metric("job_created", Process.API, "A job was created."),
+    Metric(
+        "execution_cancelled",
+        Process.API,
+        "An execution was cancelled by a request.",
+        (Dimension("state", "the execution's state before"),),
+    ),
+    Metric("dead_letter_redriven", Process.API, "A dead letter was given to a worker again, by a request."),
+    # --- scheduler
+    Metric(
+        "scheduler_started",
+        Process.SCHEDULER,
+        "The watchdog started a scheduler.",
+        remedy="Usual at a deployment. One each minute: schedulers die; look at the scheduler's log.",
+    ),
+    Metric("execution_dispatched", Process.SCHEDULER, "An execution was accepted by its queue.", (_ROUTE,)),
+    Metric(
+        "execution_promoted",
+        Process.SCHEDULER,
+        "An execution was so late that it went to a queue of higher priority; the route is that queue's.",
+        (_ROUTE,),
+        "Look for lateness: the runbook says how.",
+    ),
+    Metric(
+        "send_refused",
+        Process.SCHEDULER,
+        "A dispatch was not accepted by its queue; it is sent again.",
+        (_ROUTE,),
+        "A few are harmless. Many: look at the queue's throttling and at AWS's health.",
+    ),
+    Metric(
+        "route_closed",
+        Process.SCHEDULER,
+        "A whole batch was refused; the route pauses for some seconds before it is tried again.",
+        (_ROUTE,),
+        "Look whether SQS refuses, and whether the scheduler may send to that queue.",
+    ),
+    Metric("entry_armed", Process.SCHEDULER, "A schedule's next entry was written to the wheel."),
+    Metric(
+        "entry_dropped",
+        Process.SCHEDULER,
+        "An entry was dropped, because its job is not active any more.",
+        (Dimension("reason", "what became of the job"),),
+    ),
+    Metric(
+        "late_entry_found",
+        Process.SCHEDULER,
+        "An entry was found in a slot whose time had passed, and was sent late.",
+        remedy="A few are harmless. Many: writes to DynamoDB take longer than seconds.",
+    ),
+    Metric("caught_up", Process.SCHEDULER, "An execution is sent long after its due time, paced behind what is due."),
+    Metric(
+        "misfired",
+        Process.SCHEDULER,
+        "An occurrence was missed, and is on the ledger as such.",
+        (Dimension("reason", "why it does not run"),),
+        "Expected after an outage, by each job's misfire policy.",
+    ),
+    Metric(
+        "high_precision_as_normal",
+        Process.SCHEDULER,
+        "An entry of a job with high precision was planned as a normal one: economy mode has no loop.",
+        remedy="Give the job normal precision, or deploy with the loop.",
+    ),
+    Metric(
+        "background_io_failed",
+        Process.SCHEDULER,
+        "A call to a store failed; it is tried again.",
+        (Dimension("operation", "the store's operation"),),
+        "A few are harmless. Many: look at DynamoDB's throttling.",
+    ),
+    # --- worker
+    Metric(
+        "message_handled",
+        Process.WORKER,
+        "A worker was done with a message.",
+        (
+            Dimension(
+                "outcome",
+                "the state that the execution ended in, or one word for why it did not run: `waiting`, `duplicate`, "
+                "`busy`, `contended`, `fenced`, `clock` and the like",
+                ("dead", "failed", "timed_out"),
+            ),
+        ),
+    ),
+    Metric(
+        "message_failed",
+        Process.WORKER,
+        "A message could not be handled; it comes back, and is a dead letter in the end.",
+        (Dimension("problem", "the type of the error"),),
+        "Look at the worker's log.",
+    ),
+    Metric(
+        "message_returned",
+        Process.WORKER,
+        "A pool's worker had no free slot for a message, or was stopping, and left it to another worker.",
+        (_PRIORITY,),
+    ),
+    Metric(
+        "receive_failed",
+        Process.WORKER,
+        "A pool's worker could not receive from a queue; it tries again.",
+        (_PRIORITY,),
+        "Look whether the worker may receive from that queue.",
+    ),
+    Metric(
+        "execution_waiting",
+        Process.WORKER,
+        "An execution was put back on the wheel to wait.",
+        (Dimension("reason", "for what: `cap` (its tenant's concurrency) or `circuit`"),),
+    ),
+    Metric(
+        "attempt_lost",
+        Process.WORKER,
+        "A worker found an attempt whose worker had vanished, and took its execution over.",
+        remedy="A few are usual. Many: something kills workers; look at memory and time-outs.",
+    ),
+    Metric(
+        "finish_fenced",
+        Process.WORKER,
+        "A worker ended a call whose execution another worker had taken over; its result was not stored.",
+        remedy="Leases end before calls do: look for workers that stand still, and for throttled lease renewals.",
+    ),
+    Metric(
+        "lease_renewal_failed",
+        Process.WORKER,
+        "A lease could not be renewed yet; it is tried again.",
+        remedy="A few are harmless. Many: look at DynamoDB's throttling.",
+    ),
+    Metric(
+        "log_lost",
+        Process.WORKER,
+        "A part of an execution's log could not be stored.",
+        remedy="Look whether the worker may write to the logs bucket.",
+    ),
+    Metric("circuit_opened", Process.WORKER, "A target failed so often that its circuit opened."),
+    Metric("circuit_closed", Process.WORKER, "A target worked again, and its circuit closed."),
+    Metric(
+        "circuit_not_updated",
+        Process.WORKER,
+        "A call's outcome was not recorded on its circuit.",
+        remedy="A few are harmless. Many: look at DynamoDB's throttling.",
+    ),
+    Metric(
+        "permit_not_released",
+        Process.WORKER,
+        "A permit of a tenant's concurrency was not released; it is free when its lease ends.",
+        remedy="A few are harmless. Many: look at DynamoDB's throttling.",
+    ),
+    # --- recovery
+    Metric(
+        "dead_letter_handled",
+        Process.RECOVERY,
+        "A message that the queue gave up was looked at.",
+        (
+            Dimension(
+                "outcome",
+                "what became of it: `marked_dead`, `quarantined`, `sent_again`, `over` (it was done already), or "
+                "`too_long`, `busy`, `refused`, `contended`, `failed` (it comes back)",
+                (
+                    "marked_dead",
+                    "quarantined",
+                    "too_long",
+                    "sent_again",
+                    "refused",
+                    "over",
+                    "busy",
+                    "contended",
+                    "failed",
+                ),
+            ),
+        ),
+        "See the runbook: executions became dead letters.",
+    ),
+    Metric("job_reconciled", Process.RECOVERY, "The reconciler looked at a job."),
+    Metric(
+        "repair_deferred",
+        Process.RECOVERY,
+        "A job seems to lack an occurrence that may be on its way; the next sweep looks again.",
+    ),
+    Metric(
+        "schedule_repaired",
+        Process.RECOVERY,
+        "A schedule had stopped, and its entry was written again.",
+        remedy="This is a fault of Tidewheel: keep the log line, which names the job, and report it.",
+    ),
+    # --- several
+    Metric(
+        "clock_skew",
+        Process.SEVERAL,
+        "A machine's clock is off by more than a second; counted once a minute at most.",
+        remedy="See to that machine's NTP service.",
+    ),
+    Metric(
+        "immediate_send_failed",
+        Process.SEVERAL,
+        "An execution that was due at once could not be sent at once; the wheel sends it a little later.",
+        remedy="A few are harmless. Many: look whether SQS refuses.",
+    ),
+    Metric(
+        "overlap_holder_cancelled",
+        Process.SEVERAL,
+        "An execution was cancelled to make way for another of its job.",
+        (Dimension("move", "which rule of the overlap policy did it"),),
+    ),
+    Metric(
+        "quarantined",
+        Process.SEVERAL,
+        "Something that could not be understood was set aside.",
+        (Dimension("what", "`wheel entry`, `message`, `job`, `generation` or `execution`"),),
+        "See the runbook: something is in quarantine.",
+    ),
+    Metric(
+        "record_unreadable",
+        Process.SEVERAL,
+        "A stored record could not be read, and was passed over.",
+        remedy="Look at the log, which names it; bring back the release that could read it, or mend it.",
+    ),
+)
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
+"""By name."""
