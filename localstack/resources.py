@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from localstack.errors import LocalCloudError
 from localstack.places import Places
 
-_BEGUN = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
+_IN_PROGRESS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
 _NOT_MADE = ("CREATE_FAILED", "UPDATE_FAILED")  # after an update LocalStack calls a stack with such a resource complete
 _NOT_BUILT = "deployed as a fallback"  # LocalStack's word for a resource that it only pretends to create
 _NO_ID = "unknown"  # and the physical id that it gives to one
@@ -91,7 +91,7 @@ def failed(cloudformation: Any, stacks: Iterable[str]) -> list[str]:
 def _failed(cloudformation: Any, stack: str) -> Iterator[str]:
     for event in _pages(cloudformation, "describe_stack_events", "StackEvents", stack):  # the newest first
         if event.get("PhysicalResourceId") == event["StackId"]:
-            if event["ResourceStatus"] in _BEGUN:
+            if event["ResourceStatus"] in _IN_PROGRESS:
                 return  # what is older is of deployments before
         elif event["ResourceStatus"].endswith("_FAILED"):
             yield f"{_named(event)}: {event.get('ResourceStatusReason') or 'no reason given'}"

@@ -29,7 +29,7 @@ from localstack.places import Places
 from localstack.show import say, step
 from localstack.watch.files import LOOK_MS
 from localstack.watch.functions import deployment_of, put_right
-from localstack.watch.main import means_of
+from localstack.watch.main import context_of
 from localstack.watch.watcher import CODE, Watcher
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.names import Function, physical
@@ -200,7 +200,7 @@ def measure(outputs: Outputs, places: Places, samples: int) -> dict[str, Any]:
     clock, before = SystemClock(), machine()
     with copied(places.root) as copy:
         with step("Packing what the functions stand on"):
-            watcher = Watcher(means_of(places, outputs, copy.root, lambda: None))
+            watcher = Watcher(context_of(places, outputs, copy.root, lambda: None))
         bench = Bench(outputs, copy, clock)
         try:
             with watching(watcher, clock) as check:

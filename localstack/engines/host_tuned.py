@@ -39,14 +39,14 @@ class Prompt:
         poller: LocalStack's.
         most: How many batches.
         empty: What the poller raises when there was no message; its worker would then pause.
-        complain: Told of a batch that failed; its messages become visible again.
+        report: Told of a batch that failed; its messages become visible again.
     """
 
     def __init__(
         self, poller: Any, most: int, empty: type[Exception], report: Callable[[str, Exception], object]
     ) -> None:
         self._poll, self._handle = poller.poll_events, poller.handle_messages
-        self._poller, self._empty, self._report_unreadable = poller, empty, report
+        self._poller, self._empty, self._report = poller, empty, report
         self._free = threading.Semaphore(most)
         poller.maximum_batching_window = poller.maximum_batching_window or LONG_POLL_SECONDS
         poller.poll_events, poller.handle_messages = self.poll, self.handle
@@ -70,7 +70,7 @@ class Prompt:
         try:
             self._handle(messages)
         except Exception as error:  # noqa: BLE001 - as the poller does with those that it works itself
-            self._report_unreadable("A batch of a queue mapping failed: %s", error)
+            self._report("A batch of a queue mapping failed: %s", error)
         finally:
             self._free.release()
 

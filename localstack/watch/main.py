@@ -76,8 +76,8 @@ def _builder(places: Places, found: Outputs) -> AssetBuilder:
     return AssetBuilder(places.root, platform, uv_runner(places.root, cdk_environ(os.environ, places, found.endpoint)))
 
 
-def means_of(places: Places, found: Outputs, root: Path, renew: Callable[[], None]) -> WatchContext:
-    """What it takes to keep a running stack at the code below ``root``."""
+def context_of(places: Places, found: Outputs, root: Path, renew: Callable[[], None]) -> WatchContext:
+    """What a watcher needs to keep a running stack at the code below ``root``."""
     clock = SystemClock()
     record = Record(places.watch_record)
     return WatchContext(
@@ -101,7 +101,7 @@ def _begin(places: Places, found: Outputs) -> Watcher:
     renewal = Renewal(lambda: pool.ensure(places, found.endpoint))
     try:
         with step("Packing what the functions stand on"):
-            return Watcher(means_of(places, found, places.root, renewal))
+            return Watcher(context_of(places, found, places.root, renewal))
     except AssetError as error:
         raise LocalCloudError(f"{error} (`make setup` may help)") from error
 

@@ -61,14 +61,14 @@ class WatchContext:
 class Watcher:
     """Deploys what has been saved."""
 
-    def __init__(self, means: WatchContext) -> None:
-        self._means = means
-        self._settling = Settling(snapshot(means.watched))
-        self._running = means.functions.running()
+    def __init__(self, context: WatchContext) -> None:
+        self._context = context
+        self._settling = Settling(snapshot(context.watched))
+        self._running = context.functions.running()
         self._told = ""
         self._wake_again_ms: int | None = None
         self._shared_saved = True
-        means.code.prepare(self._running)
+        context.code.prepare(self._running)
 
     @property
     def roles(self) -> list[Function]:
@@ -81,7 +81,7 @@ class Watcher:
         Raises:
             Unanswered: The engine does not answer; to be called again.
         """
-        self._deploy(frozenset(), self._means.clock.monotonic_ms())
+        self._deploy(frozenset(), self._context.clock.monotonic_ms())
 
     def look(self) -> None:
         """Looks once, and deploys what was saved.
@@ -89,14 +89,14 @@ class Watcher:
         Raises:
             Unanswered: The engine does not answer; ``catch_up`` is to be called.
         """
-        now_ms = self._means.clock.monotonic_ms()
+        now_ms = self._context.clock.monotonic_ms()
         if self._wake_again_ms is not None and now_ms >= self._wake_again_ms:
             self._wake_again_ms = None
             self._wake()
-        saved, began_ms = self._settling.see(snapshot(self._means.watched), now_ms)
+        saved, began_ms = self._settling.see(snapshot(self._context.watched), now_ms)
         if not saved:
             return
-        for name in sorted(path.relative_to(self._means.root).as_posix() for path in saved):
+        for name in sorted(path.relative_to(self._context.root).as_posix() for path in saved):
             self._shared_saved = self._shared_saved or name.startswith("shared/")
             if name.startswith(NOT_CODE):
                 say(f"{name} has changed: `make up` deploys that.")
@@ -105,7 +105,7 @@ class Watcher:
     def _deploy(self, saved: frozenset[Path], began_ms: int) -> None:
         """Deploys each function whose code is another now."""
         try:
-            packages = {one.role: one for one in self._means.code.read(self._running)}
+            packages = {one.role: one for one in self._context.code.read(self._running)}
         except FileNotFoundError:
             return  # it went meanwhile, which the next look sees
         except OSError as error:
@@ -118,10 +118,10 @@ class Watcher:
             self._hand_over(packages[Function.SCHEDULER])
         if self._shared_saved and not problems:
             self._shared_saved = False
-            self._means.renew()
+            self._context.renew()
 
     def _own(self, role: Function, saved: Iterable[Path]) -> bool:
-        return any(path.is_relative_to(self._means.root / "functions" / role) for path in saved)
+        return any(path.is_relative_to(self._context.root / "functions" / role) for path in saved)
 
     def _put(self, packages: Sequence[Package], began_ms: int) -> set[str]:
         """Deploys packages, the first ones first, and tells how that went; the problems that it told."""
@@ -131,7 +131,7 @@ class Watcher:
             for put in as_completed(puts):
                 package, error = puts[put], put.exception()
                 if error is None:
-                    seconds = (self._means.clock.monotonic_ms() - began_ms) / 1_000
+                    seconds = (self._context.clock.monotonic_ms() - began_ms) / 1_000
                     self._running[package.role] = package.key
                     tag(package.role, COLOURS[package.role], f"runs what was saved {seconds:.1f} s ago", "bold")
                 elif isinstance(error, Unanswered) or not isinstance(error, Unsound | LocalCloudError):
@@ -142,13 +142,13 @@ class Watcher:
         return problems
 
     def _put_one(self, package: Package) -> None:
-        archive = self._means.code.archive(package)
+        archive = self._context.code.archive(package)
         self._running[package.role] = ""  # neither the old code nor the new, until the engine has taken it
-        self._means.functions.put(package.role, package.digest, archive)
+        self._context.functions.put(package.role, package.digest, archive)
 
     def _wake(self) -> None:
         try:
-            self._means.wake()
+            self._context.wake()
         except LocalCloudError as error:
             report(str(error))
 
@@ -157,9 +157,9 @@ class Watcher:
         if self._running[package.role] != package.key or self._told == package.digest:
             return
         try:
-            if self._means.functions.tell_version(package.digest):
+            if self._context.functions.tell_version(package.digest):
                 self._wake()
-                self._wake_again_ms = self._means.clock.monotonic_ms() + UNHEARD_MS
+                self._wake_again_ms = self._context.clock.monotonic_ms() + UNHEARD_MS
             self._told = package.digest
         except Unanswered:
             raise

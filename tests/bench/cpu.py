@@ -31,16 +31,16 @@ class Sink:
         return [True] * len(dispatches)
 
     def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
-        """Nothing is kept that could be postponed."""
+        """Nothing is kept that could come back."""
 
 
 @dataclass
 class Meter:
-    """Reads the process's time at both ends of the window, and profiles what lies between if it is to."""
+    """Reads the process's CPU time (s) at both ends of the window, and profiles what lies between."""
 
     profile: cProfile.Profile | None = None
     begin: float = 0
-    spent: float = 0
+    used_s: float = 0
 
     def mark(self) -> None:
         if not self.begin:
@@ -50,7 +50,7 @@ class Meter:
             return
         if self.profile:
             self.profile.disable()
-        self.spent = time.process_time() - self.begin
+        self.used_s = time.process_time() - self.begin
 
 
 def measured(backend: Backend, jobs: int, shards: int, meter: Meter, *, deployed: bool = False) -> int:
@@ -64,14 +64,14 @@ def measured(backend: Backend, jobs: int, shards: int, meter: Meter, *, deployed
     return bench.fires
 
 
-def _figures(fires: int, spent: float, idle: float) -> dict[str, Any]:
+def _figures(fires: int, used_s: float, idle_s: float) -> dict[str, Any]:
     return {
         "samples": fires,
-        "cpu_seconds": round(spent, 3),
-        "idle_minute_cpu_seconds": round(idle, 3),
-        "cpu_us_per_fire": round(spent / fires * 1e6, 1),
-        "us_beyond_the_idle_loop": round((spent - idle) / fires * 1e6, 1),
-        "fires_per_second_and_core": round(fires / spent),
+        "cpu_seconds": round(used_s, 3),
+        "idle_minute_cpu_seconds": round(idle_s, 3),
+        "cpu_us_per_fire": round(used_s / fires * 1e6, 1),
+        "us_beyond_the_idle_loop": round((used_s - idle_s) / fires * 1e6, 1),
+        "fires_per_second_and_core": round(fires / used_s),
     }
 
 
@@ -82,7 +82,7 @@ def own_code(jobs: int, shards: int) -> dict[str, Any]:
         measured(backend, 0, shards, idle)
     with memory() as backend:
         fires = measured(backend, jobs, shards, busy)
-    return {"shards": shards, **_figures(fires, busy.spent, idle.spent)}
+    return {"shards": shards, **_figures(fires, busy.used_s, idle.used_s)}
 
 
 def as_deployed(jobs: int, shards: int) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def as_deployed(jobs: int, shards: int) -> dict[str, Any]:
             measured(backend, 0, shards, idle, deployed=True)
         with ministack_world(endpoint) as backend:
             fires = measured(backend, jobs, shards, busy, deployed=True)
-    return {"shards": shards, **_figures(fires, busy.spent, idle.spent)}
+    return {"shards": shards, **_figures(fires, busy.used_s, idle.used_s)}
 
 
 def profiled(jobs: int, shards: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tidewheel.ports import LeaseStore
 
 _MINUTES = 730 * 60  # AWS counts 730 hours a month
 _BEATS = 60  # of a scheduler in a minute, a write unit each
-_SEATS = 2  # what infra/config.py deploys; the counted minute is that of one scheduler which holds every shard
+_INSTANCES = 2  # what infra/config.py deploys; the counted minute is that of one scheduler which holds every shard
 _SCHEDULER_GB, _WATCHDOG_GB, _ECONOMY_GB = 1.0, 0.25, 0.5  # as infra/stacks/service.py deploys them
 _POLLERS, _POLLS_A_MINUTE = 5, 3  # of an SQS mapping: five at the least, each polls for 20 s (AWS Lambda, "Scaling")
 
@@ -110,9 +110,9 @@ def _polls(prices: Prices) -> float:
 def _priced(loop: dict[str, float], look: dict[str, float]) -> dict[str, Any]:
     prices = US_EAST_1_LIST_PRICES_OF_2025
     dollars = {
-        "DynamoDB writes": (loop["write_units"] + (_SEATS - 1) * _BEATS) * _MINUTES * prices.write_units,
+        "DynamoDB writes": (loop["write_units"] + (_INSTANCES - 1) * _BEATS) * _MINUTES * prices.write_units,
         "DynamoDB reads": (loop["read_units"] + look["read_units"]) * _MINUTES * prices.read_units,
-        "Lambda, schedulers": _SEATS * _SCHEDULER_GB * 60 * _MINUTES * prices.arm_gb_second,
+        "Lambda, schedulers": _INSTANCES * _SCHEDULER_GB * 60 * _MINUTES * prices.arm_gb_second,
         "Lambda, watchdog": _MINUTES * (_WATCHDOG_GB * look["seconds"] * prices.arm_gb_second + prices.invocations),
         "SQS, empty polls (assumed)": _polls(prices),
     }

@@ -43,7 +43,7 @@ def billed(endpoint: str, start_ms: int, shards: int = 1) -> Iterator[Bench]:
 
 
 def _steady(bench: Bench, jobs: Sequence[Job], minutes: int) -> None:
-    """From the middle of one minute to the middle of another: whole chains."""
+    """From the middle of one minute to the middle of another: whole periods."""
     bench.create(jobs)
     begin = NOW_MS + 2 * MINUTE_MS + _HALF_MS
     bench.turn(begin, begin + minutes * MINUTE_MS)

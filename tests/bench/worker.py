@@ -81,8 +81,8 @@ def _measured(backend: Backend, bill: Bill, count: int, work: Any) -> dict[str, 
     bill.clear()
     before = time.process_time()
     work(backend, batch, dispatches[SEND_BATCH:])
-    spent = time.process_time() - before
-    return {"samples": count, "cpu_ms_per_execution": round(spent / count * 1e3, 3)}
+    used_s = time.process_time() - before
+    return {"samples": count, "cpu_ms_per_execution": round(used_s / count * 1e3, 3)}
 
 
 def per_execution(own: int, deployed: int) -> dict[str, Any]:

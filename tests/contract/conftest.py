@@ -10,7 +10,7 @@ from tests.support.world import LACKS, Backend, memory, ministack_world, moto
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs(ability): skipped where tests.support.world.LACKS says it is lacking")
+    config.addinivalue_line("markers", "needs(ability): skipped where tests.support.world.LACKS names it")
 
 
 @pytest.fixture(params=["memory", "moto", pytest.param("ministack", marks=pytest.mark.ministack)])

@@ -99,7 +99,7 @@ def test_a_tenants_circuits_are_listed_by_party(backend: Backend) -> None:
     assert list(backend.circuits.list("nobody", 10, None).items) == []
 
 
-# --- places ---------------------------------------------------------------------------------------------------
+# --- permits --------------------------------------------------------------------------------------------------
 
 
 def permit(number: int, holder: str = "a", until_ms: int = NOW_MS + 30_000) -> Permit:

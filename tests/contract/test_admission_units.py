@@ -1,4 +1,4 @@
-"""What circuits and caps cost on AWS, each case a line of its own; without a cap nothing is paid for caps."""
+"""What circuits and permits cost on AWS; a tenant without a limit pays nothing for permits."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def billing(ministack_endpoint: str) -> Iterator[BilledWorker]:
         yield made
 
 
-def starts(billing: BilledWorker, cap: int | None = None) -> None:
-    """Another worker process: its second failure in a row opens a target's circuit, and the tenant may have a cap."""
+def starts(billing: BilledWorker, limit: int | None = None) -> None:
+    """Another worker process, whose circuits open at the second failure, and which may limit the tenant."""
     backend, clock, telemetry = billing.backend, billing.clock, billing.telemetry
     breaker = CircuitBreaker(backend.circuits, clock, telemetry, Tolerance(failures=2))
     limiter = ConcurrencyLimiter(backend.permits, clock, telemetry, {} if cap is None else {TENANT: cap})
@@ -75,23 +75,23 @@ def test_what_waits_for_a_circuit(billing: BilledWorker) -> None:
 
 
 @pytest.mark.ministack
-def test_a_run_under_a_cap(billing: BilledWorker) -> None:
-    """Its place, taken and left. The first that a process takes is looked for, all of the tenant's in one query."""
-    starts(billing, cap=50)
-    assert billing.pays(0) == ("succeeded", (4, 0, 1))  # half a unit for the circuit, and half for the places
+def test_a_run_of_a_limited_tenant(billing: BilledWorker) -> None:
+    """Its permit, taken and released. To take its first, a process reads all of the tenant's in one query."""
+    starts(billing, limit=50)
+    assert billing.pays(0) == ("succeeded", (4, 0, 1))  # half a unit for the circuit, and half for the permit
     assert [billing.pays(number) for number in range(1, 4)] == [("succeeded", (4, 0, 0))] * 3
 
 
 @pytest.mark.ministack
-@pytest.mark.parametrize(("cap", "looked"), [(5, 0.5), (50, 0.5), (1_000, 12)])
-def test_a_run_that_waits_for_a_place(billing: BilledWorker, cap: int, looked: float) -> None:
+@pytest.mark.parametrize(("limit", "looked"), [(5, 0.5), (50, 0.5), (1_000, 12)])
+def test_a_run_that_waits_for_a_permit(billing: BilledWorker, limit: int, looked: float) -> None:
     """Its record and an entry, and the query; within the second nobody looks again."""
     rows = [
-        Permit(TENANT, number, f"{billing.made.id}-000000000-s#00000000", NOW_MS + MINUTE_MS) for number in range(cap)
+        Permit(TENANT, number, f"{billing.made.id}-000000000-s#00000000", NOW_MS + MINUTE_MS) for number in range(limit)
     ]
     for row in rows:
         assert billing.backend.permits.take(row, NOW_MS)
-    starts(billing, cap=cap)
+    starts(billing, limit=limit)
     why, (writes, entries, reads) = billing.pays(0)
     assert (why, writes, entries) == ("waiting", 1, 1)
     assert 0.5 + 0.5 <= reads <= 0.5 + looked

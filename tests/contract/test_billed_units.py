@@ -55,7 +55,7 @@ def report(record_property: Callable[[str, object], None]) -> Callable[[str, Ben
 
 
 def turned(bench: Bench, jobs: int, minutes: int) -> None:
-    """Every-minute jobs, from the middle of one minute to the middle of another: whole chains in steady state."""
+    """Every-minute jobs, from the middle of one minute to the middle of another: whole periods in steady state."""
     bench.create(minutely(jobs))
     begin = NOW_MS + 2 * MINUTE_MS + HALF_MS
     bench.turn(begin, begin + minutes * MINUTE_MS)

@@ -83,7 +83,7 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
 SQS_CALLS: dict[str, Callable[[Backend], object]] = {
     "queue.send": lambda world: world.queue.send(ROUTE, [dispatch()]),
     "queue.waiting": lambda world: world.queue.waiting(ROUTE),
-    "queue.postpone": lambda world: world.queue.retry_later(ROUTE, "receipt", 2_000),
+    "queue.retry_later": lambda world: world.queue.retry_later(ROUTE, "receipt", 2_000),
     "queue.receive": lambda world: world.queue.receive(ROUTE, 10, 2_000),
     "queue.hide": lambda world: world.queue.hide(ROUTE, ["receipt"], 2_000),
     "queue.delete": lambda world: world.queue.delete(ROUTE, ["receipt"]),

@@ -200,20 +200,20 @@ def test_of_many_creators_of_one_id_exactly_one_succeeds(backend: Backend) -> No
 
 
 def test_requeue_stores_the_execution_and_its_entry(backend: Backend) -> None:
-    place, queued = asked(a_job())
+    placed, queued = asked(a_job())
     assert backend.executions.swap(queued, None) is None
     again = replace(queued, version=2, uncounted_attempts=3, attempt=3)
-    assert backend.jobs.requeue(place, again) is True
+    assert backend.jobs.requeue(placed, again) is True
     assert backend.executions.get(TENANT, queued.id) == again
-    assert list(backend.wheel.load(place.slot).singles.values()) == [place.entry]
+    assert list(backend.wheel.load(placed.slot).singles.values()) == [placed.entry]
 
 
 @pytest.mark.parametrize("version", [None, 1, 3])
 def test_requeue_over_another_version_or_nothing_writes_nothing(backend: Backend, version: int | None) -> None:
-    place, queued = asked(a_job())
+    placed, queued = asked(a_job())
     stands = None if version is None else replace(queued, version=version)
     if stands is not None:
         backend.executions.swap(stands, None)
-    assert backend.jobs.requeue(place, replace(queued, version=3)) is False
+    assert backend.jobs.requeue(placed, replace(queued, version=3)) is False
     assert backend.executions.get(TENANT, queued.id) == stands
-    assert not backend.wheel.load(place.slot).singles
+    assert not backend.wheel.load(placed.slot).singles

@@ -116,7 +116,7 @@ def test_a_worker_runs_what_is_sent_survives_a_kill_and_hands_over_on_a_signal(b
     lines = [json.loads(line) for line in said.splitlines()]
     notes = [line["message"] for line in lines if "message" in line]
     assert notes == ["the worker begins", "the worker drains", "the worker ends"]
-    assert {line.get("outcome") for line in lines if "handled" in line} == {"succeeded"}
+    assert {line.get("outcome") for line in lines if "message_handled" in line} == {"succeeded"}
 
 
 TASKS = """
@@ -128,12 +128,12 @@ def double(number):
 """
 PROGRAM = """
 import os, signal, sys
-state, begun = os.environ["TIDEWHEEL_STATE_FILE"], sys.argv[1]
+state, started = os.environ["TIDEWHEEL_STATE_FILE"], sys.argv[1]
 if before := open(state).read():
     print("from", before)
     sys.exit()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-open(begun, "w").close()
+open(started, "w").close()
 signal.sigwait([signal.SIGTERM])
 open(state, "w").write("half way")
 """
@@ -150,9 +150,9 @@ def test_functions_and_programs_run_and_a_program_hands_its_checkpoint_over(benc
     id = bench.send(of_kind("python", function="own_tasks.double", arguments={"number": 21}))
     assert json.loads(bench.ended(id, State.SUCCEEDED).output) == {"twice": 42, "run": id}
 
-    begun = tmp_path / "begun"
-    held = bench.send(of_kind("command", command=[sys.executable, "-c", PROGRAM, str(begun)]))
-    until(begun.exists, "the program to begin")
+    started = tmp_path / "started"
+    held = bench.send(of_kind("command", command=[sys.executable, "-c", PROGRAM, str(started)]))
+    until(started.exists, "the program to start")
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=60)
     handed = bench.ended(held, State.RETRYING)

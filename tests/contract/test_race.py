@@ -40,7 +40,7 @@ from tidewheel.ports import Call, Fenced, PortError, Received
 from tidewheel.wire.message import load
 
 ENTRIES = int(os.environ.get("RACE_ENTRIES", "2000"))
-SHARDS = SEATS = 2
+SHARDS = INSTANCES = 2
 WORKERS = 2
 WITHIN_S = 60 + ENTRIES / 20
 _SPREAD_MS = 6 * ENTRIES  # the entries fall due at about 160 a second: as much as the emulator takes
@@ -102,7 +102,7 @@ class Race:
                 owner,
                 "v1",
                 instance,
-                SEATS,
+                INSTANCES,
             )
             while not self.over.is_set():
                 try:
@@ -192,17 +192,17 @@ def running(race: Race, *sides: Callable[[], Any]) -> Iterator[None]:
 def test_nothing_is_lost_and_nothing_is_claimed_twice(ministack_endpoint: str) -> None:
     with ministack_world(ministack_endpoint) as backend:
         race = Race(backend)
-        owed = race.write()
+        expected = race.write()
         schedulers = (partial(race.schedule, owner, instance) for instance, owner in enumerate(("first", "second")))
         with running(race, *schedulers, *[race.work] * WORKERS):
             until(lambda: len(race.calls) >= ENTRIES or None, "a call for each entry", within_s=WITHIN_S)
             until(lambda: sum(r.state is State.SUCCEEDED for r in race.records()) >= ENTRIES, "every finish")
         records = race.records()
     race.tell()
-    assert {execution for execution, _ in race.calls} == owed
+    assert {execution for execution, _ in race.calls} == expected
     assert [call for call, count in Counter(race.calls).items() if count > 1] == []
     assert len(race.calls) == ENTRIES
-    assert {record.id for record in records} == owed
+    assert {record.id for record in records} == expected
     assert {(record.state, len(record.attempts)) for record in records} == {(State.SUCCEEDED, 1)}
     assert len(race.killed) == 1
     assert all(telemetry.counts["execution_dispatched"] for telemetry in race.dispatched.values())

@@ -19,7 +19,7 @@ from tidewheel.engine.common.slot_reader import whole
 
 SLOT = minute()
 JOB = a_job()
-CHAIN = schedule_entry(JOB, delay_ms=250)
+SCHEDULED = schedule_entry(JOB, delay_ms=250)
 WAITING = replace(
     waiting(execution(JOB), attempt=2, due_ms=NOW_MS + 9), route=Route("lambda", "critical"), precision=Precision.HIGH
 )
@@ -59,23 +59,23 @@ def test_an_empty_slot(backend: Backend) -> None:
 
 
 def test_singles_come_back_by_their_keys(backend: Backend) -> None:
-    keys = put(backend, CHAIN, WAITING)
+    keys = put(backend, SCHEDULED, WAITING)
     load = backend.wheel.load(SLOT)
-    assert load.singles == dict(zip(keys, [CHAIN, WAITING], strict=True))
+    assert load.singles == dict(zip(keys, [SCHEDULED, WAITING], strict=True))
     assert list(load.packed) == []
 
 
 def test_an_equal_single_is_overwritten(backend: Backend) -> None:
-    put(backend, CHAIN)
-    (once,) = put(backend, CHAIN)
-    assert backend.wheel.load(SLOT).singles == {once: CHAIN}
+    put(backend, SCHEDULED)
+    (once,) = put(backend, SCHEDULED)
+    assert backend.wheel.load(SLOT).singles == {once: SCHEDULED}
 
 
 def test_two_writers_of_one_job_do_not_overwrite_each_other(backend: Backend) -> None:
     """Another generation, another attempt, another instant: each has a key of its own."""
     entries = [
-        CHAIN,
-        replace(CHAIN, generation=2),
+        SCHEDULED,
+        replace(SCHEDULED, generation=2),
         WAITING,
         replace(WAITING, attempt=3),
         schedule_entry(JOB, NOW_MS + 1),
@@ -107,10 +107,10 @@ def test_a_repeated_pack_is_there_once(backend: Backend) -> None:
 
 
 def test_the_span_of_singles_leaves_the_packs_out(backend: Backend) -> None:
-    (single,) = put(backend, CHAIN)
+    (single,) = put(backend, SCHEDULED)
     backend.wheel.put_pack(SLOT, key(0), schedule_entries(3, job=2))
     load = backend.wheel.load(SLOT, SINGLES)
-    assert load.singles == {single: CHAIN}
+    assert load.singles == {single: SCHEDULED}
     assert list(load.packed) == []
     assert len(backend.wheel.load(SLOT).packed) == 3
 
@@ -130,10 +130,10 @@ def test_slots_are_apart(backend: Backend) -> None:
     "text", ["", "o", "x|y", "o|acme|j1|one|2|3", "w|acme|no-id|1|1|0|lambda-low/low", "o|a|b|1|2|3|4", "☂"]
 )
 def test_an_unreadable_single_stays_and_hides_no_neighbour(backend: Backend, text: str) -> None:
-    (good,) = put(backend, CHAIN)
+    (good,) = put(backend, SCHEDULED)
     spoil(backend, "e#0000000000001#acme#bad#o1", v=text)
     for load in (backend.wheel.load(SLOT), backend.wheel.load(SLOT, SINGLES)):
-        assert load.singles == {good: CHAIN}
+        assert load.singles == {good: SCHEDULED}
         assert len(load.damaged) == 1
 
 
@@ -150,24 +150,24 @@ def test_an_unreadable_line_of_a_pack_hides_no_neighbour(backend: Backend) -> No
 @pytest.mark.parametrize("sort", ["e#0000000000001#acme#bad#o1", "p#bad", "?"])
 def test_an_item_of_another_shape_hides_no_neighbour(backend: Backend, sort: str) -> None:
     """A newer version's item may lack what this one reads."""
-    (good,) = put(backend, CHAIN)
+    (good,) = put(backend, SCHEDULED)
     spoil(backend, sort, other="shape")
     load = backend.wheel.load(SLOT)
-    assert load.singles == {good: CHAIN}
+    assert load.singles == {good: SCHEDULED}
     assert len(load.damaged) == 1
 
 
 def test_remove_takes_the_named_and_leaves_the_rest(backend: Backend) -> None:
     keys = put(backend, *schedule_entries(3))
-    backend.wheel.put_pack(SLOT, key(0), [CHAIN])
+    backend.wheel.put_pack(SLOT, key(0), [SCHEDULED])
     backend.wheel.remove(SLOT, [keys[0], keys[2]])
     load = backend.wheel.load(SLOT)
     assert list(load.singles) == [keys[1]]
-    assert list(load.packed) == [CHAIN]
+    assert list(load.packed) == [SCHEDULED]
 
 
 def test_remove_of_what_is_gone_does_not_matter(backend: Backend) -> None:
-    (there,) = put(backend, CHAIN)
+    (there,) = put(backend, SCHEDULED)
     backend.wheel.remove(SLOT, [there, "e#0000000000000#nobody#nothing#o1"])
     backend.wheel.remove(SLOT, [there])
     backend.wheel.remove(SLOT, [])

@@ -44,7 +44,7 @@ def workers(stack, tmp_path):
 def begin(client, jobs, workers):
     """Begins the command in a worker; gives its job, its execution's id, and the worker."""
 
-    def begun(seconds=SECONDS):
+    def started(seconds=SECONDS):
         worker = workers.start(concurrency=2, drain_s=1)
         job = jobs.create(
             target={"kind": "command", "command": [sys.executable, "-c", PROGRAM, str(seconds)]},
@@ -56,7 +56,7 @@ def begin(client, jobs, workers):
         until(lambda: "step" in log_of(client, execution.id), "its first steps in the log")
         return job, execution.id, worker
 
-    return begun
+    return started
 
 
 def log_of(client, execution, attempt=None):

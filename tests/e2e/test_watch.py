@@ -14,7 +14,7 @@ from localstack.bench.watch import Case, copied, watching
 from localstack.places import Places
 from localstack.watch.functions import deployment_of, put_right
 from localstack.watch.logs import Follower
-from localstack.watch.main import means_of
+from localstack.watch.main import context_of
 from localstack.watch.watcher import Watcher
 from tests.support.polling import until
 from tidewheel.names import DEFAULT_DEPLOYMENT, Function, Table, log_group, physical
@@ -43,7 +43,7 @@ def copy(places):
 @pytest.fixture
 def watched(stack, places, copy, clock):
     """A watcher of the copy; afterwards the functions run what was deployed, as after ``make up``."""
-    watcher = Watcher(means_of(places, stack.outputs, copy.root, lambda: None))
+    watcher = Watcher(context_of(places, stack.outputs, copy.root, lambda: None))
     try:
         with watching(watcher, clock) as check:
             yield check

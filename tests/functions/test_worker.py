@@ -51,10 +51,10 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 class Recorder:
-    """A queue that keeps what is postponed, and a target that keeps who called."""
+    """A queue that keeps what is to come back later, and a target that keeps who called."""
 
     def __init__(self) -> None:
-        self.postponed: list[tuple[str, str, int]] = []
+        self.retried_later: list[tuple[str, str, int]] = []
         self.hidden: list[tuple[str, list[str], int]] = []
         self.deleted: list[tuple[str, list[str]]] = []
         self.some_deleted = threading.Event()
@@ -65,8 +65,8 @@ class Recorder:
 
     def retry_later(self, route: Any, receipt: str, delay_ms: int) -> None:
         if self.refuses:
-            raise PortError("queue.postpone", str(route), "no")
-        self.postponed.append((str(route), receipt, delay_ms))
+            raise PortError("queue.retry_later", str(route), "no")
+        self.retried_later.append((str(route), receipt, delay_ms))
 
     def hide(self, route: Any, receipts: Any, duration_ms: int) -> None:
         if self.refuses:
@@ -143,7 +143,7 @@ def test_a_batch_that_succeeds_is_deleted(world: World, seen: Recorder) -> None:
     assert worker.handler(recorded("sqs_batch"), None) == {"batchItemFailures": []}
     assert sorted(seen.calls) == [execution(a_job(number)).id for number in (1, 2, 3)]
     assert {record.state for record in world.executions.values()} == {State.SUCCEEDED}
-    assert seen.postponed == []
+    assert seen.retried_later == []
     assert seen.flushed == 1
 
 
@@ -152,7 +152,7 @@ def test_a_poison_message_comes_back_by_itself(world: World, seen: Recorder) -> 
     poison = event["Records"][1]
     assert failures(worker.handler(event, None)) == [poison["messageId"]]
     assert sorted(seen.calls) == [execution(a_job(number)).id for number in (1, 3)]
-    assert seen.postponed == [("lambda-normal", poison["receiptHandle"], 16_000)]  # it came for the third time
+    assert seen.retried_later == [("lambda-normal", poison["receiptHandle"], 16_000)]  # it came for the third time
     assert seen.flushed == 1
 
 
@@ -216,7 +216,7 @@ def test_what_another_worker_holds_comes_back_when_its_lease_has_ended(world: Wo
     event = recorded("sqs_batch")
     assert failures(worker.handler(event, None)) == [event["Records"][1]["messageId"]]
     rest = held.lease_until_ms + TAKEOVER_GRACE_MS - NOW_MS
-    assert seen.postponed == [("lambda-normal", receipts(event)[1], rest)]
+    assert seen.retried_later == [("lambda-normal", receipts(event)[1], rest)]
 
 
 def test_a_message_that_cannot_be_postponed_comes_back_all_the_same(world: World, seen: Recorder) -> None:
@@ -233,7 +233,7 @@ def test_a_paused_jobs_message_is_dropped(world: World, seen: Recorder) -> None:
 
 
 def test_ten_messages_run_side_by_side(world: World, seen: Recorder) -> None:
-    """None of the calls returns before all have begun."""
+    """None of the calls returns before all have started."""
     together = threading.Barrier(CALLERS, timeout=20)
 
     def answer(_: Call) -> Answer:
@@ -250,7 +250,7 @@ def test_the_route_is_that_of_the_queue(world: World, seen: Recorder) -> None:
     for record in event["Records"]:
         record["eventSourceARN"] = record["eventSourceARN"].replace("normal", "critical")
     worker.handler(event, None)
-    assert [route for route, _, _ in seen.postponed] == ["lambda-critical"]
+    assert [route for route, _, _ in seen.retried_later] == ["lambda-critical"]
 
 
 @pytest.mark.parametrize("missing", ENVIRONMENT)

@@ -36,7 +36,7 @@ def handler(event, context):
     if event["do"] == "identity":
         return boto3.client("sts").get_caller_identity()["Arn"]
     if event["do"] == "await":
-        open(event["file"] + ".begun", "w").close()
+        open(event["file"] + ".started", "w").close()
         while not os.path.exists(event["file"]):
             time.sleep(0.01)
     if event["do"] == "write":
@@ -120,15 +120,15 @@ def test_invocations_side_by_side_have_environments_of_their_own(invoke, tmp_pat
     file = str(tmp_path / "told")
     with ThreadPoolExecutor(1) as other:
         waiting = other.submit(invoke, "await", file=file)
-        begun(file)
+        until_started(file)
         wrote, failed, _ = invoke("write", file=file)  # while the first one holds its environment
         assert not failed
         assert waiting.result()[0]["pid"] != wrote["pid"]
 
 
-def begun(file):
+def until_started(file):
     """Waits until an invocation that is to await a file does."""
-    until(Path(f"{file}.begun").exists, "its beginning")
+    until(Path(f"{file}.started").exists, "its beginning")
 
 
 def test_reserved_concurrency_is_a_bound(invoke, functions, tmp_path):
@@ -137,7 +137,7 @@ def test_reserved_concurrency_is_a_bound(invoke, functions, tmp_path):
     file = tmp_path / "told"
     with ThreadPoolExecutor(1) as other:
         waiting = other.submit(invoke, "await", file=str(file))
-        begun(file)
+        until_started(file)
         try:
             with pytest.raises(ClientError) as refused:
                 invoke("nothing")

@@ -57,7 +57,7 @@ class Play:
         telemetry, backoff = RecordingTelemetry(), Backoff(Random(seed))
         self.background = BackgroundIO(self.executor, self.clock, telemetry, backoff)
         self.dispatcher = Dispatcher(self.queue, self.background, telemetry, backoff)
-        self.owed: dict[Dispatch, bool] = {}
+        self.expected: dict[Dispatch, bool] = {}
         self.confirmed: list[Dispatch] = []
         self.kept = True
 
@@ -65,10 +65,10 @@ class Play:
         """One firing, released by its tier, or later: what catches up is paced."""
         due = self.clock.now_ms() + due_in_ms
         release = release_ms(due, precision) + late_ms
-        execution = str(ExecutionId(some_id(len(self.owed)), due))
+        execution = str(ExecutionId(some_id(len(self.expected)), due))
         dispatch = Dispatch(TENANT, execution, 1, 1, due, recorded=False)
         kept = self.kept
-        self.owed[dispatch], self.queue.released[dispatch] = kept, release
+        self.expected[dispatch], self.queue.released[dispatch] = kept, release
         self.dispatcher.add([Firing(release, route, dispatch)], lambda: self.confirmed.append(dispatch), lambda: kept)
 
     def tick(self, answered: int) -> None:
@@ -81,7 +81,7 @@ class Play:
         """The mark; what is due up to it and still kept has been confirmed."""
         mark = self.dispatcher.handed_over_ms(self.clock.now_ms())
         assert mark <= self.clock.now_ms()
-        open_ones = {dispatch for dispatch, kept in self.owed.items() if kept} - set(self.confirmed)
+        open_ones = {dispatch for dispatch, kept in self.expected.items() if kept} - set(self.confirmed)
         assert not [dispatch for dispatch in open_ones if dispatch.due_ms <= mark]
         return mark
 
@@ -121,7 +121,7 @@ def test_the_mark_never_claims_too_much(seed: int, steps: list[tuple[Any, ...]])
         play.tick(1_000)
     assert play.check() == play.clock.now_ms()
     assert sorted(play.confirmed, key=repr) == sorted(play.queue.accepted, key=repr)
-    assert set(play.queue.accepted) == {dispatch for dispatch, kept in play.owed.items() if kept}
+    assert set(play.queue.accepted) == {dispatch for dispatch, kept in play.expected.items() if kept}
     assert len(play.queue.accepted) == len(set(play.queue.accepted))
 
 

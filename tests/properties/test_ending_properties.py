@@ -9,7 +9,7 @@ from tidewheel.adapters.targets.answers import Tail, ending
 from tidewheel.domain.limits import OUTPUT_BYTES
 
 SECRETS = st.lists(st.text("ab", min_size=1, max_size=40), max_size=3)
-LETTERS = st.text("abä🌊", max_size=3 * OUTPUT_BYTES)
+TEXTS = st.text("abä🌊", max_size=3 * OUTPUT_BYTES)
 
 
 @given(st.binary(max_size=4 * OUTPUT_BYTES))
@@ -29,7 +29,7 @@ def test_of_a_text_it_is_the_end_without_the_half_of_a_character(output: str) ->
     )
 
 
-@given(LETTERS.map(str.encode), st.lists(st.integers(1, 50), max_size=60), SECRETS)
+@given(TEXTS.map(str.encode), st.lists(st.integers(1, 50), max_size=60), SECRETS)
 def test_in_pieces_it_is_what_it_is_in_one(output: bytes, cuts: list[int], secrets: list[str]) -> None:
     """And what stands there of a secret was never one: nothing of it is left that the whole would not leave."""
     whole, parts = Tail(secrets), Tail(secrets)

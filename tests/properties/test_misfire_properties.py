@@ -40,7 +40,7 @@ misfires = st.builds(
 
 @st.composite
 def plans(draw: st.DrawFn) -> tuple[Occurrences, int, Misfire, int]:
-    """A course, its entry's nominal time, a policy and a time."""
+    """Occurrences, their entry's nominal time, a policy and a time."""
     schedule = Schedule(draw(timings), None, draw(st.sampled_from([None, NOW + SPAN_MS // 2])))
     first = schedule.first_from(NOW + draw(st.integers(0, SPAN_MS // 4)))
     if first is None:

@@ -1,4 +1,4 @@
-"""The wheel's rules hold for all numbers: placement, codecs, tracks, expansion, hand-over times."""
+"""The wheel's rules hold for all numbers: placement, codecs, ring cursors, expansion, hand-over times."""
 
 from __future__ import annotations
 
@@ -156,12 +156,12 @@ def test_expansion_fires_what_the_wheel_no_longer_takes_and_arms_the_next(first:
 
 
 @given(
-    chain_gen=st.integers(1, 4),
+    generation_of_entry=st.integers(1, 4),
     nominal=st.integers(0, 60),
     cuts=st.lists(st.integers(0, 60), min_size=3, max_size=3),
 )
-def test_an_older_chain_goes_on_up_to_the_generation_that_followed_it(
-    chain_gen: int, nominal: int, cuts: list[int]
+def test_an_older_generations_entry_goes_on_up_to_the_one_that_followed_it(
+    generation_of_entry: int, nominal: int, cuts: list[int]
 ) -> None:
     effective = [NOW, *sorted(NOW + 7_000 * cut for cut in cuts)]
     rows = {
@@ -170,17 +170,17 @@ def test_an_older_chain_goes_on_up_to_the_generation_that_followed_it(
     }
     at = NOW + 7_000 * nominal
     plan = expand(
-        ScheduleEntry("t", JOB, chain_gen, at, at),
+        ScheduleEntry("t", JOB, generation_of_entry, at, at),
         job(4, effective[3]),
         rows,
         lambda due: due >= NOW + 420_000,
         NOW - 1,
     )
     fired = [firing.dispatch.due_ms for firing in plan.firings]
-    if chain_gen == 4:
+    if generation_of_entry == 4:
         assert plan.arm is not None
         return
-    cut = effective[chain_gen]
+    cut = effective[generation_of_entry]
     assert fired == [instant for instant in range(at, cut, 7_000) if instant < NOW + 420_000]
     assert (plan.drop is Drop.SUPERSEDED) == (at >= cut)
     assert plan.arm is None or plan.arm.nominal_ms < cut

@@ -76,11 +76,11 @@ def test_critical_gets_the_first_slot_that_becomes_free(count, others, index) ->
         return  # a reserved one was free
     if worker.running:
         worker.end(index % len(worker.running))
-    owed = count > 1 and worker.waiting[LOW] and not worker.held[LOW]
+    expected = count > 1 and worker.waiting[LOW] and not worker.held[LOW]
     fills = worker.held[CRITICAL] >= count - 1
     began = len(worker.started)
     worker.fill()
-    assert worker.started[began : began + 1] == ([LOW] if owed and fills else [CRITICAL])
+    assert worker.started[began : began + 1] == ([LOW] if expected and fills else [CRITICAL])
 
 
 @given(st.integers(2, 20), st.lists(st.integers(0, 100), min_size=1, max_size=200))
@@ -105,11 +105,11 @@ def test_low_goes_on_under_endless_load_of_all_others(count, ends) -> None:
 def test_high_before_normal_before_low_but_for_the_one_that_low_is_owed(count, waiting) -> None:
     worker = Worker(count, {**waiting, CRITICAL: 0})
     worker.fill()
-    owed = [LOW] if count > 1 and waiting[LOW] else []
+    expected = [LOW] if count > 1 and waiting[LOW] else []
     ranked = [priority for priority in (HIGH, NORMAL, LOW) for _ in range(waiting[priority])]
-    if owed:
+    if expected:
         ranked.remove(LOW)
-    assert worker.started == (owed + ranked)[: count - worker.slots.reserved]
+    assert worker.started == (expected + ranked)[: count - worker.slots.reserved]
 
 
 def test_with_one_slot_the_higher_goes_first_always() -> None:

@@ -1,4 +1,4 @@
-"""``make sim``: plays random histories and says what befell them; exit status 1 if any broke a promise."""
+"""``make sim``: plays random histories and prints their faults and outcomes; exit status 1 if any broke a promise."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROGRESS = 500
 
 @dataclass(frozen=True)
 class Played:
-    """One history: its seed, the promises that it broke, what befell it and what came of it."""
+    """One history: its seed, the promises that it broke, its faults and its outcome."""
 
     seed: int
     broken: list[str]
@@ -34,7 +34,7 @@ class Played:
 
 @dataclass
 class Tally:
-    """The account of many histories."""
+    """The totals of many histories."""
 
     first: int
     histories: int = 0
@@ -78,7 +78,7 @@ def _say(line: str) -> None:
 
 
 def tell(seeds: Iterable[int], first: int, workers: int, kind: type[History] = History) -> Tally:
-    """Plays them side by side, says how far it is and what broke, and at the end the whole account."""
+    """Plays them side by side; prints progress and broken promises, and at the end the totals."""
     clock, tally = SystemClock(), Tally(first)
     began_ms = clock.monotonic_ms()
     with ProcessPoolExecutor(workers) as processes:
@@ -98,7 +98,7 @@ def _account(tally: Tally, elapsed_s: int) -> None:
     failed = tally.failed
     seeds = f": seeds {failed}" if failed else ""
     _say(f"{tally.histories} histories in {elapsed_s} s, {len(failed)} of them with broken promises{seeds}")
-    for title, counts in (("what befell them", tally.faults), ("what came of it", tally.outcome)):
+    for title, counts in (("faults", tally.faults), ("outcome", tally.outcome)):
         _say(title)
         for kind, count in counts.most_common():
             _say(f"{count:>10}  {kind}")

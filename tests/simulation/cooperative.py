@@ -1,6 +1,6 @@
-"""Threads in lock-step on virtual time: exactly one runs at a time, until it waits for an instant.
+"""Cooperative threads on virtual time: exactly one runs at a time, until it waits for an instant.
 
-So the engine's own code, which blocks, can be played side by side with itself, step by step and the same each time.
+So the engine's own code, which blocks, runs several times side by side, step by step, and the same each time.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Protocol
 
 
 class Killed(BaseException):
-    """The process is gone: nothing that its threads still do may reach the world."""
+    """The process has been killed: nothing that its threads still do may reach the stores."""
 
 
 class Process(Protocol):
-    """What strands belong to."""
+    """What cooperative threads belong to."""
 
     dead: bool
     frozen_until_ms: int
@@ -59,7 +59,7 @@ class CooperativeThread:
         self._scheduler.push(at_ms, self, self._turn)
 
     def wait_until(self, at_ms: int) -> None:
-        """Lets others run; called by the strand itself."""
+        """Lets others run; called by the thread itself."""
         self.wake_at(at_ms)
         self._scheduler.back.release()
         self._go.acquire()
@@ -82,7 +82,7 @@ class CooperativeThread:
 
 
 class CooperativeScheduler:
-    """What is to happen, in the order of its time."""
+    """Runs threads in the order of the times that they wait for."""
 
     def __init__(self) -> None:
         self.back = threading.Semaphore(0)
@@ -99,7 +99,7 @@ class CooperativeScheduler:
         return self._heap[0][0] if self._heap else 1 << 62
 
     def run_next(self) -> None:
-        """Lets the next strand run; one of a frozen process waits until it thaws."""
+        """Lets the next thread run; one of a frozen process waits until that goes on."""
         at_ms, _, thread, turn = heapq.heappop(self._heap)
         if thread.done or turn != thread.turn:
             return

@@ -16,7 +16,7 @@ _LIFE_MS = 60_000
 
 
 class EconomyHistory(History):
-    """The same weather and users; nobody loops."""
+    """The same faults and users, in economy mode: no scheduler loops."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -35,7 +35,7 @@ class EconomyHistory(History):
             self.fleet.run_until(min(until, clock.now_ms() + _STEP_MS))
 
     def _event(self) -> None:
-        """The minute's event comes late by some seconds, not at all, or twice."""
+        """The minute's event comes, or does not, or comes twice."""
         if self.faults.strikes("no event", 0.15):
             return
         for _ in range(2 if self.faults.strikes("doubled event", 0.15) else 1):
@@ -44,10 +44,10 @@ class EconomyHistory(History):
             self.fleet.start(0, remaining=lambda ends=ends: ends - self.stack.clock.now_ms(), skew_ms=skew)
 
     def _fill_instances(self, probability: float, most: int = 3) -> None:
-        """Nobody watches."""
+        """There is no watchdog."""
 
     def _settle(self) -> None:
-        """Plays the calm to its end, which shows what is late."""
+        """Goes on without faults to the very end, which shows what is late."""
         self._run(max(self.end_ms - self.stack.clock.now_ms(), 0) + CALM_MS)
 
     def _builder(self, _id: str, now: int, existing: Definition | None) -> Definition:

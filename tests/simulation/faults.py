@@ -1,4 +1,4 @@
-"""What goes wrong in a history: stores that fail, lag and apply what they deny; queues that take a part."""
+"""The faults of a history: stores that fail, lag, or report as failed what they applied; queues that take a part."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.ports import PortError
 
 SLOW_BUT_ALIVE = 0.9, 1_600
-"""Nearly everything lags, but no heartbeat so long that its scheduler lets go: it lives to pass what it missed."""
+"""How often writes lag, and for how long (ms) at most: nearly all, but no heartbeat so long that its scheduler ends."""
 _USUAL_LAG_MS = 60
 
 
 @dataclass
 class Faults:
-    """What goes wrong, how often; and a count of what did."""
+    """Decides what goes wrong, and counts it.
+
+    Args:
+        rng: Chance.
+        stormy: False once the faults are over.
+        counts: How often each fault happened.
+    """
 
     rng: random.Random
     stormy: bool = True
@@ -35,8 +41,8 @@ class Faults:
         return False
 
 
-class Landing:
-    """What the engine asks of a future, without locks: on virtual time there is one thread."""
+class PendingResult:
+    """A future without locks, which the engine needs no more of: on virtual time there is one thread."""
 
     __slots__ = ("_answer", "_done", "_error")
 
@@ -45,8 +51,8 @@ class Landing:
         self._answer: object = None
         self._error: PortError | None = None
 
-    def land(self, work: Callable[[], object]) -> None:
-        """Does the work, and keeps its answer or its failure."""
+    def complete(self, work: Callable[[], object]) -> None:
+        """Does the work, and keeps its result or its error."""
         try:
             self._answer = work()
         except PortError as error:
@@ -69,31 +75,31 @@ class LaggingExecutor(Executor):
         self._clock = clock
         self._faults = faults
         self.slow = faults.rng.choice([(0.02, WRITE_BOUND_MS), (0.3, WRITE_BOUND_MS), SLOW_BUT_ALIVE])
-        self._heap: list[tuple[int, int, Landing, Callable[[], object]]] = []
+        self._heap: list[tuple[int, int, PendingResult, Callable[[], object]]] = []
         self._order = itertools.count()
 
     def submit(self, work):
-        landing = Landing()
+        pending = PendingResult()
         lag = int(self._faults.rng.random() * _USUAL_LAG_MS)
         often, longest = self.slow
         if self._faults.strikes("lag", often):
             lag = self._faults.rng.randrange(_USUAL_LAG_MS, longest)
-        heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), landing, work))
-        return landing
+        heapq.heappush(self._heap, (self._clock.now_ms() + lag, next(self._order), pending, work))
+        return pending
 
-    def bury(self) -> None:
-        """The processes are gone: some of what they had begun was not on its way yet."""
+    def processes_died(self) -> None:
+        """All processes have died: about half of what they had submitted never reaches a store."""
         self._heap = [work for work in self._heap if not self._faults.strikes("died with its process", 0.5)]
         heapq.heapify(self._heap)
 
     def run_due(self) -> None:
         while self._heap and self._heap[0][0] <= self._clock.now_ms():
-            _, _, landing, work = heapq.heappop(self._heap)
-            landing.land(work)
+            _, _, pending, work = heapq.heappop(self._heap)
+            pending.complete(work)
 
 
-class Faulty:
-    """A store whose calls fail: before they are applied, or after."""
+class FaultyStore:
+    """A store whose calls fail, before they are applied or after."""
 
     def __init__(self, store: object, faults: Faults, rate: float) -> None:
         self._store, self._faults, self._rate = store, faults, rate
@@ -112,8 +118,8 @@ class Faulty:
         return call
 
 
-class Choosy:
-    """A queue that takes a part of a batch."""
+class PartialQueue:
+    """A queue that refuses some messages of a batch."""
 
     def __init__(self, queue: MemoryQueue, faults: Faults, rate: float) -> None:
         self._queue, self._faults, self._rate = queue, faults, rate
@@ -125,8 +131,8 @@ class Choosy:
 
 
 @dataclass(frozen=True)
-class Behind:
-    """What an API that is behind knows of the shards."""
+class StaleLayouts:
+    """The shard layout as an API knows it whose clock is behind."""
 
     layouts: LayoutCache
     clock: SettableClock
@@ -135,8 +141,8 @@ class Behind:
         return self.layouts.now().shard_of(tenant, job, self.clock.now_ms())
 
 
-class Slow(SettableClock):
-    """The API's clock: behind by the time its writes take to land, and by skew."""
+class SlowClock(SettableClock):
+    """The API's clock: behind by the time that its writes take, and by skew."""
 
     def __init__(self, clock: SettableClock, behind_ms: int) -> None:
         super().__init__(clock.now_ms() - behind_ms)

@@ -1,10 +1,10 @@
-"""Harsher weather than that of all histories: each kind makes one thing that is rare there a matter of minutes."""
+"""Histories with more faults than usual: each kind makes one thing frequent that is rare in the others."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.simulation.faults import SLOW_BUT_ALIVE, Behind, Slow
+from tests.simulation.faults import SLOW_BUT_ALIVE, SlowClock, StaleLayouts
 from tests.simulation.history import STORMY_MS, History
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.errors import NotFound
@@ -22,7 +22,7 @@ from tidewheel.wiring.api_services import ApiPorts
 
 
 class Harsh(History):
-    """Busy users, writes that are slow as a rule, schedulers that live long enough to pass what they missed."""
+    """Busy users, nearly always slow writes, and schedulers that live long enough to retire slots of late writes."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -30,7 +30,7 @@ class Harsh(History):
 
 
 class Rush(Harsh):
-    """All that users do they do in the seconds before a minute is loaded: what follows is armed at the last moment."""
+    """Users act only in the seconds before a minute is loaded, so that entries are armed at the last moment."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -42,7 +42,7 @@ class Rush(Harsh):
 
 
 class Brittle(Harsh):
-    """Schedulers that all die before they have finished what they began, again and again."""
+    """All schedulers die again and again, before they have finished what they began."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -51,11 +51,11 @@ class Brittle(Harsh):
     def _strike(self) -> None:
         for number in self.fleet.running:
             self.fleet.kill(number)
-        self.executor.bury()
+        self.executor.processes_died()
 
 
 class Doomed(Brittle):
-    """And before they die they get what other writers may not put into the next minute, while its owner still may."""
+    """Users act while only the next minute's owner may still put into it; then that owner dies."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -69,7 +69,7 @@ class Doomed(Brittle):
 
 
 class Outages(Brittle):
-    """And for a minute there is nobody; the next ones die over what was missed, whose rows are hard to write."""
+    """After a crash nobody runs for a minute; the next schedulers die while they slowly account for what was missed."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -82,7 +82,7 @@ class Outages(Brittle):
 
 
 class Retouch(Harsh):
-    """Users who change jobs but not their schedules, while a minute is loaded and what follows it is being armed."""
+    """Users edit jobs but not their schedules, while a minute is loaded and the next entries are being armed."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -103,9 +103,9 @@ def _retouched(_id: str, _now: int, existing: Definition | None) -> Definition:
 
 
 class Undead(Harsh):
-    """One that froze comes back beside the one that took over, with the faster clock; that one dies, and nobody comes.
+    """A frozen scheduler wakes beside the one that took over, whose clock is slower; that one dies, and none follows.
 
-    Shortly before a minute is loaded users define what only the one with the slower clock still arms into it.
+    Shortly before a minute is loaded users create jobs that only the one with the slower clock still arms into it.
     """
 
     def __init__(self, seed: int) -> None:
@@ -140,7 +140,7 @@ class Undead(Harsh):
 
 
 class Sluggish(Harsh):
-    """Users' writes that take longer than any may, though not so long that their slot is over."""
+    """Users' writes take longer than any write may, though not so long that their slot is over."""
 
     def _api_ports(self) -> ApiPorts:
         longest = WRITE_BOUND_MS + 2 * SKEW_MS + SECOND_MS // 2
@@ -149,7 +149,7 @@ class Sluggish(Harsh):
 
 
 class Contended(History):
-    """No job lets its runs overlap, its targets fail often and its workers die often."""
+    """No job lets its runs overlap, and targets fail often."""
 
     def _builder(self, id: str, now: int, existing: Definition | None) -> Definition:
         builder = super()._builder(id, now, existing)

@@ -1,6 +1,6 @@
-"""One random history: the real engine on virtual time over stores that fail, lag and apply what they deny.
+"""One random history: the real engine on virtual time over stores that fail, lag, or fail after they applied a write.
 
-Everything follows from the seed. Faults stop before the end, so that what is owed can be told from what is late.
+Everything follows from the seed. Faults stop before the end, so that what never happens differs from what is late.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.simulation.faults import Behind, Choosy, Faults, Faulty, LaggingExecutor, Slow
+from tests.simulation.faults import Faults, FaultyStore, LaggingExecutor, PartialQueue, SlowClock, StaleLayouts
 from tests.simulation.promises import broken_promises
 from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
 from tests.support.fleet import Fleet
@@ -35,15 +35,15 @@ from tidewheel.wiring.api_services import ApiPorts, services_of
 
 STORMY_MS = 240_000
 CALM_MS = 420_000
-"""How long what is owed may take, once the faults are over, at most."""
-_WISHES = 0.004
-"""How often someone cancels or redrives, by the steps of virtual time."""
+"""How long (ms) it may take at most, once the faults are over, until everything that was due has happened."""
+_REQUEST_RATE = 0.004
+"""The probability that someone cancels or redrives, in a step of virtual time."""
 QUIET_MS = 30_000
-"""How long a history is watched when nothing should happen any more; longer than any write is on its way."""
+"""How long (ms) a history goes on when nothing should happen any more; longer than any write takes."""
 
 
 class History:
-    """A deployment, its weather, its users and its crashes."""
+    """A deployment, its users, its faults and its crashes."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -61,20 +61,20 @@ class History:
         self.deleted: set[str] = set()
         self.landed: dict[tuple[str, int], int] = {}
         self.users = self.rng.choice([0.01, 0.01, 0.04])
-        self.overlaps = random.Random(f"overlaps of {seed}")  # beside the rest, so that no other choice depends on it
+        self.overlaps = random.Random(f"overlaps of {seed}")  # apart, so that no other choice depends on it
         self.policies: dict[str, set[Overlap]] = {}
-        self.wishes = random.Random(f"wishes of {seed}")  # what users do with executions, beside the rest as well
+        self.requests = random.Random(f"wishes of {seed}")  # what users do with executions; apart, for the same reason
         self.budgets: dict[str, set[int]] = {}
         self.cancelled: dict[str, int] = {}
         self.redriven: dict[str, list[int]] = {}
-        self.stack.locks = Faulty(self.stack.locks, self.faults, self.rate)
+        self.stack.locks = FaultyStore(self.stack.locks, self.faults, self.rate)
         self.lives_ms = [50, 3_000, 20_000, 50_000]
         self.calm_ms = 0
-        self.settling_ms = 60_000  # after the storm: what was begun in it, and what its outages left behind, is done
+        self.settling_ms = 60_000  # after the faults: by then all that they delayed has happened
         self.fleet = Fleet(self.stack, self.rng.choice([1, 2, 3]), self._outfit)
 
     def _start(self) -> int:
-        """Somewhere, or shortly before a coarse slot begins, so that its load falls into the storm."""
+        """Any time, or shortly before a coarse slot begins, so that it is loaded while there are faults."""
         ring = self.rng.choice([None, None, HOURS, DAYS, BEYOND])
         if ring is None:
             return START_MS
@@ -83,9 +83,9 @@ class History:
     # --- what happens -------------------------------------------------------------------------------------
 
     def play(self) -> None:
-        """Schedulers come, go, freeze and disagree about the time while the weather is stormy.
+        """While there are faults schedulers start, die, freeze and disagree about the time.
 
-        Then each instance is filled and what is owed is settled.
+        Then each instance gets a scheduler, and all that is due happens.
         """
         for _ in range(self.rng.randrange(1, 6)):
             self._create()
@@ -103,7 +103,7 @@ class History:
             if self.faults.strikes("fleet down", 0.05):
                 for number in self.fleet.running:
                     self.fleet.kill(number)
-                self.executor.bury()
+                self.executor.processes_died()
                 self._run(self.rng.choice([1_000, 30_000, 600_000]))
 
     def _settle(self) -> None:
@@ -117,7 +117,7 @@ class History:
         self.fleet.run_until(self.stack.clock.now_ms() + duration_ms)
 
     def _fill_instances(self, probability: float, most: int = 3) -> None:
-        """What the watchdog does, more or less: a second scheduler for an instance finds out that it is not needed."""
+        """Starts schedulers as the watchdog does; sometimes one that is not needed, and sees so."""
         for instance in range(self.fleet.instances):
             if self.rng.random() < probability and self.fleet.at(instance) < most:
                 skew = self.rng.randrange(-SKEW_MS // 2, SKEW_MS // 2 + 1)  # any two are at most SKEW_MS apart
@@ -134,24 +134,24 @@ class History:
         stack, faults, rate = self.stack, self.faults, self.rate
         stores = replace(
             scheduler_loop.stores,
-            wheel=Faulty(stack.wheel, faults, rate),
-            jobs=Faulty(stack.jobs, faults, rate),
-            executions=Faulty(stack.executions, faults, self.row_rate),
+            wheel=FaultyStore(stack.wheel, faults, rate),
+            jobs=FaultyStore(stack.jobs, faults, rate),
+            executions=FaultyStore(stack.executions, faults, self.row_rate),
         )
-        queue = Faulty(Choosy(stack.queue, faults, rate), faults, rate)
+        queue = FaultyStore(PartialQueue(stack.queue, faults, rate), faults, rate)
         return replace(scheduler_loop, stores=stores, queue=queue, executor=self.executor)
 
     def _pump(self) -> None:
         self.executor.run_due()
         if self.faults.strikes("user", self.users):
             self._act()
-        if self.faults.stormy and self.wishes.random() < _WISHES:
-            self._wish()
+        if self.faults.stormy and self.requests.random() < _REQUEST_RATE:
+            self._request()
         self.stack.workers_up = not self.faults.strikes("workers paused", 0.05)
         self.stack.pump()
 
     def _answer(self, call: Call) -> Answer:
-        if self.faults.stormy and call.execution in self.redriven and self.wishes.random() < 0.5:
+        if self.faults.stormy and call.execution in self.redriven and self.requests.random() < 0.5:
             return Answer(Result.FAILED, 500, "", "HTTP 500, as before")
         if self.faults.strikes("worker crashed", 0.03):
             raise RuntimeError("killed between call and finish")
@@ -208,7 +208,7 @@ class History:
         self.ids.append(self._api().jobs.create(TENANT, self._builder).id)
 
     def _edited(self, job: Job) -> None:
-        """Notes when an edit really became durable: until then the older generation rightly went on."""
+        """Records when an edit became durable: until then the older generation rightly went on."""
         self.landed.setdefault((job.id, job.generation), self.stack.clock.now_ms())
 
     def _act(self) -> None:
@@ -230,24 +230,24 @@ class History:
         except (NotFound, Conflict):
             return
 
-    def _wish(self) -> None:
-        """Someone cancels an execution, or one to come, or has dead letters run again; noted by the calls so far."""
+    def _request(self) -> None:
+        """Someone cancels an execution, or one to come, or redrives dead letters; the calls so far are recorded."""
         stack, records = self.stack, list(self.stack.world.executions.values())
         dead = [record for record in records if record.state in DEAD_LETTERS]
-        if dead and self.wishes.random() < 0.5:
-            chosen = self.wishes.choice(dead)
+        if dead and self.requests.random() < 0.5:
+            chosen = self.requests.choice(dead)
             flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.layouts, stack.pace)
             for id in flow.run([(chosen.id, chosen)], 10).ids:
                 self.redriven.setdefault(id, []).append(len(stack.caller.calls))
                 self.faults.counts["redriven"] += 1
             return
         open_ = [record.id for record in records if not is_end(record.state)]
-        id = self.wishes.choice([*open_, *self._to_come()] or [""])
+        id = self.requests.choice([*open_, *self._to_come()] or [""])
         try:
             record = stack.cancel.run(TENANT, id) if id else None
         except (NotFound, Conflict):
             return
-        except PortError:  # its lock could not be passed on: as if the API had died before
+        except PortError:  # its lock could not be transferred: as if the API had died before
             record = stack.world.executions.get((TENANT, id))
         if record is not None and (record.cancel or record.state is State.CANCELLED):
             self.cancelled.setdefault(id, len(stack.caller.calls))
@@ -255,7 +255,7 @@ class History:
 
     def _to_come(self) -> list[str]:
         """The next occurrences of some job."""
-        job = self.stack.world.jobs.get((TENANT, self.wishes.choice(self.ids)))
+        job = self.stack.world.jobs.get((TENANT, self.requests.choice(self.ids)))
         first = job.next_nominal(self.stack.clock.now_ms()) if job is not None else None
         if job is None or first is None or job.definition.schedule is None:
             return []

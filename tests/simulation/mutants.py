@@ -1,4 +1,4 @@
-"""Bugs that a wheel like this is prone to, each put into the real engine while it runs, and where each is caught."""
+"""Mutants: bugs that a wheel like this is prone to, each patched into the real engine, and where each is caught."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Mutate = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Mutant:
-    """What is put in, and where it is looked for.
+    """A bug, and the histories that must catch it.
 
     Args:
-        changes: Put it into the engine; more than one where one alone does no harm.
+        changes: Patch it into the engine; several where one alone does no harm.
         history: The kind of history that is likely to meet it.
         seeds: How many of those are played at most.
     """
@@ -30,13 +30,13 @@ class Mutant:
     seeds: int
 
     def apply(self, patch: pytest.MonkeyPatch) -> None:
-        """Puts it into the engine."""
+        """Patches it into the engine."""
         for change in self.changes:
             change(patch)
 
 
 def broken(history: History) -> list[str]:
-    """The promises that a history breaks; an engine that breaks down promises nothing any more."""
+    """The promises that a history breaks; an engine that fails an assertion has broken one as well."""
     try:
         history.play()
     except (AssertionError, LookupError) as error:
@@ -45,7 +45,7 @@ def broken(history: History) -> list[str]:
 
 
 def expect_caught(name: str, mutant: Mutant, patch: pytest.MonkeyPatch) -> None:
-    """Puts a mutant in, and fails unless one of the histories that it gets breaks a promise."""
+    """Applies a mutant, and fails unless one of the histories that it gets breaks a promise."""
     mutant.apply(patch)
     found = next(
         ((seed, violations) for seed in range(mutant.seeds) if (violations := broken(mutant.history(seed)))), None
@@ -76,7 +76,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "nobody lets go, and cursors are not fenced": Mutant((wheel.nobody_lets_go, wheel.cursors_unfenced), Undead, 6),
     "an arm without the generation check": Mutant((rules.generations_unchecked,), History, 12),
     "no generation check, of the worker neither": Mutant((rules.generations_unchecked_anywhere,), History, 4),
-    "the older chain is dropped at once": Mutant((rules.older_chain_dropped,), History, 8),
+    "the older generation's entry is dropped at once": Mutant((rules.older_chain_dropped,), History, 8),
     "an edit is judged by due time": Mutant((rules.judged_by_due_time,), History, 6),
     "coalescing runs another instant than the entry's": Mutant((rules.coalesced_into_the_newest,), History, 8),
     "a duplicate of a live claim is deleted": Mutant((rules.duplicate_of_a_live_claim_deleted,), History, 4),
@@ -87,11 +87,11 @@ MUTANTS: Mapping[str, Mutant] = {
     "a retry lets go of its job's lock": Mutant((rules.retries_let_go_of_the_lock,), Contended, 6),
     "an edit drops a waiting retry": Mutant((rules.edit_drops_a_waiting_retry,), History, 40),
 }
-"""What is put in, by what goes wrong. The rare ones are looked for where they are less rare; in the weather of all
-histories they would take hundreds of seeds, not a handful.
+"""By what goes wrong. A rare one is looked for in a kind of history in which it is less rare: in the usual ones it
+would take hundreds of seeds, not a handful.
 
-Some rules are covered by another, so that a mutant in one does no harm: ``COVERED`` says which. Such a pair is here as
-one mutant."""
+Where one rule covers another, a mutant of one of them does no harm: ``COVERED`` says which. Such a pair is here as one
+mutant."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Covered:
     """A mutant that breaks no promise by itself.
 
     Args:
-        change: Puts it into the engine.
+        change: Patches it into the engine.
         history: Where it breaks something together with another mutant.
         by: The rule that keeps it from doing harm.
         pair: The one of ``MUTANTS`` in which that rule is gone as well.

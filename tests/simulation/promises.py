@@ -1,4 +1,4 @@
-"""What must hold of a history once its faults are over."""
+"""What must hold of a history at its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PROMISED_MS = {Precision.HIGH: 100, Precision.NORMAL: 1_000, Precision.LOW: 10_000}
 _SLACK_MS = 200 + SKEW_MS // 2
-"""What histories add: virtual time's steps, a call's way in calm weather, and a scheduler's clock that is behind."""
+"""What histories add (ms): virtual time's steps, a call's delivery, and a scheduler's clock that is behind."""
 
 
 def broken_promises(history: History) -> list[str]:
@@ -32,7 +32,7 @@ def broken_promises(history: History) -> list[str]:
 
 @dataclass
 class Promises:
-    """What is told of a history; whoever plays another kind keeps of it what holds there.
+    """Checks a history; other kinds of histories use those checks that hold for them.
 
     Args:
         history: What was played.
@@ -160,7 +160,7 @@ class Promises:
         ]
 
     def _tardy(self) -> list[str]:
-        """Some time after the storm a first attempt keeps its tier's promise, unless it had to wait for another run."""
+        """Some time after the faults a first attempt keeps its precision's promise, unless overlap made it wait."""
         settled_ms, jobs = self.history.calm_ms + self.history.settling_ms, self.history.stack.world.jobs
         return [
             f"{call.execution}: {at - call.due_ms} ms late"
@@ -201,7 +201,7 @@ class Promises:
         ]
 
     def _redriven(self) -> list[str]:
-        """A dead letter that is redriven runs again, unless it is cancelled, or makes way for another of its job."""
+        """A dead letter that is redriven runs again, unless it is cancelled, or gives way to another of its job."""
         stack = self.history.stack
         return [
             f"{id}: was redriven, did not run again and ended as {state}"

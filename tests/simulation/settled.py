@@ -1,4 +1,4 @@
-"""Whether a history owes nothing any more, by what its stores show; so that the rest of it need not be played."""
+"""Whether all that was due in a history has happened, by what its stores show: then the rest need not be played."""
 
 from __future__ import annotations
 

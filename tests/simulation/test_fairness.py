@@ -34,7 +34,7 @@ from tidewheel.wire.message import load
 
 BUSY, QUIET = "busy", "quiet"
 BACKLOG = 2_000
-CAP, SLOTS = 20, 40
+LIMIT, SLOTS = 20, 40
 LOOK_MS, RUN_MS, POLL_MS = 20, SECOND_MS, 200
 ROUTE = Route("lambda", "normal")
 URL, KEY = "https://api.example/hook", "http:api.example:443"
@@ -167,33 +167,33 @@ def delay_of_the_quiet_one(made: Fleet) -> int:
     return made.called_ms(QUIET)[0] - START_MS
 
 
-def test_without_a_cap_a_backlog_is_in_everybodys_way() -> None:
+def test_without_a_limit_a_backlog_delays_everybody() -> None:
     with fleet() as made:
         delay_ms = delay_of_the_quiet_one(made)
         assert made.target.most[BUSY] == SLOTS
         assert delay_ms > BACKLOG // SLOTS * RUN_MS
 
 
-def test_with_a_cap_a_backlog_costs_the_others_one_look_at_each_of_its_messages(
+def test_with_a_limit_a_backlog_costs_the_others_one_look_at_each_of_its_messages(
     record_property: Callable[[str, object], None],
 ) -> None:
-    """On a plain queue: those that the cap lets run hold that many slots, the others look through what lies before."""
-    with fleet(limiter={BUSY: CAP}) as made:
+    """On a plain queue: as many as the limit allows run; the other slots look through the rest of the backlog."""
+    with fleet(tenant_concurrency={BUSY: LIMIT}) as made:
         delay_ms = delay_of_the_quiet_one(made)
-        bound_ms = BACKLOG * LOOK_MS // (SLOTS - CAP) + POLL_MS + LOOK_MS
+        bound_ms = BACKLOG * LOOK_MS // (SLOTS - LIMIT) + POLL_MS + LOOK_MS
         assert delay_ms <= bound_ms  # 2.1 s, instead of 51 s
         made.clock.run_until(START_MS + 300 * SECOND_MS)
         assert made.states(BUSY) == {State.SUCCEEDED: BACKLOG}
-        assert made.target.most == {BUSY: CAP, QUIET: 1}
+        assert made.target.most == {BUSY: LIMIT, QUIET: 1}
         assert max(Counter(call.execution for _, call in made.target.calls).values()) == 1
         assert {record.attempt for record in made.stack.world.executions.values()} == {1}
         done_ms = made.called_ms(BUSY)[-1] - START_MS
-        least_ms = BACKLOG // CAP * RUN_MS
-        assert done_ms < 3 * least_ms  # nobody stands in line: towards the end places stay empty until someone looks
+        least_ms = BACKLOG // LIMIT * RUN_MS
+        assert done_ms < 3 * least_ms  # there is no order: towards the end permits stay free until someone looks
         looks = made.stack.telemetry.counts["execution_waiting[reason=cap]"] / BACKLOG
         record_property("figures", f"quiet after {delay_ms} ms, all after {done_ms} ms, {looks} looks in vain each")
         assert looks < 6 + done_ms / 2 / (15 * SECOND_MS)
-        assert not [place for place in made.stack.world.places.values() if place.holder]
+        assert not [permit for permit in made.stack.world.permits.values() if permit.holder]
 
 
 def test_in_a_fair_queue_a_backlog_costs_the_others_one_run() -> None:
@@ -201,8 +201,8 @@ def test_in_a_fair_queue_a_backlog_costs_the_others_one_run() -> None:
         assert delay_of_the_quiet_one(made) <= RUN_MS + 2 * LOOK_MS + POLL_MS
 
 
-def test_in_a_fair_queue_and_with_a_cap_it_costs_them_a_look() -> None:
-    with fleet(FairQueue, limiter={BUSY: CAP}) as made:
+def test_in_a_fair_queue_and_with_a_limit_it_costs_them_one_look() -> None:
+    with fleet(FairQueue, tenant_concurrency={BUSY: LIMIT}) as made:
         assert delay_of_the_quiet_one(made) <= 2 * LOOK_MS + POLL_MS
 
 

@@ -1,4 +1,4 @@
-"""Mutants put into the real engine are caught: some history among the first few breaks a promise.
+"""Every mutant of the engine is caught: some history among the first few breaks a promise.
 
 Everything follows from the seed: what is found once is found always, until engine or histories change.
 """
@@ -14,12 +14,12 @@ _ALONE = 4
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutants_bug_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutant_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expect_caught(name, MUTANTS[name], monkeypatch)
 
 
 @pytest.mark.parametrize("name", COVERED)
-def test_a_bug_that_another_rule_covers_breaks_none_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutant_that_another_rule_covers_breaks_none_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     covered = COVERED[name]
     assert MUTANTS[covered.pair].history is covered.history
     covered.change(monkeypatch)
@@ -31,5 +31,5 @@ def test_a_bug_that_another_rule_covers_breaks_none_alone(name: str, monkeypatch
     sorted({mutant.history for mutant in MUTANTS.values()}, key=lambda history: history.__name__),
     ids=lambda history: history.__name__,
 )
-def test_without_a_bug_no_history_breaks_a_promise(history: type[History]) -> None:
+def test_without_a_mutant_no_history_breaks_a_promise(history: type[History]) -> None:
     assert [violations for seed in range(_ALONE) if (violations := broken(history(seed)))] == []

@@ -1,4 +1,4 @@
-"""The reconciler over random histories: nothing is repaired that is not broken, and what is broken on purpose heals."""
+"""The reconciler in random histories: it repairs nothing that is not broken, and all that is broken on purpose."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def reconciled(history: History) -> Tally:
 
 
 class Swept(History):
-    """A history over which the reconciler sweeps again and again, in the storm as well as in the calm."""
+    """A history in which the reconciler sweeps again and again, with faults and without."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -42,7 +42,7 @@ class Swept(History):
         self.looks += tally.looked
 
     def outlast(self) -> None:
-        """Goes on in calm weather until every instant that was named must have its account."""
+        """Goes on without faults until every instant that was named must be accounted for."""
         until = self.stack.clock.now_ms() + RECONCILE_MARGIN_MS + CALM_MS
         while self.stack.clock.now_ms() < until:
             self._fill_instances(1.0)
@@ -61,19 +61,19 @@ def test_ordinary_histories_need_no_repair(first: int) -> None:
 
 
 class Sabotaged(Swept):
-    """A history in which, once its weather is calm, entries vanish from the wheel as no crash could make them."""
+    """A history in which, once its faults are over, entries vanish from the wheel, which no crash can do."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        self.end_ms += 2 * CALM_MS  # schedules outlast the sabotage
-        self.settling_ms = 10**12  # what was sabotaged and healed is late
+        self.end_ms += 2 * CALM_MS  # schedules go on after the sabotage
+        self.settling_ms = 10**12  # what was repaired is late
         self.lost: set[str] = set()
         self.missed = 0
         self._at_ms: int | None = None
         self._done = False
 
     def _run(self, duration_ms: int) -> None:
-        """Strikes when all that generations before the newest one named has its account: nobody looks after them."""
+        """Sabotages once all that older generations named is accounted for: the newest alone is reconciled."""
         now = self.stack.clock.now_ms()
         if not self.faults.stormy and self._at_ms is None:
             self._at_ms = now + _SPREAD_MS
@@ -87,7 +87,7 @@ class Sabotaged(Swept):
         """Takes all entries of about half the jobs, while nobody has them in hand."""
         for number in self.fleet.running:
             self.fleet.kill(number)
-        self.executor.bury()
+        self.executor.processes_died()
         chance = random.Random(self.seed)
         self.lost = {id for id in self.ids if id not in self.deleted and chance.random() < 0.5}
         world = self.stack.world
@@ -107,7 +107,7 @@ class Sabotaged(Swept):
         return sum(ledger.report(TENANT, id, None, None).missing for id in self.lost)
 
 
-def test_broken_chains_are_healed_and_the_ledger_becomes_complete() -> None:
+def test_stopped_schedules_are_repaired_and_the_ledger_becomes_complete() -> None:
     repairs = missed = 0
     for seed in range(_BROKEN):
         history = Sabotaged(seed)

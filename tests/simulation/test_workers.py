@@ -1,4 +1,4 @@
-"""Random histories of workers that are processes; and mutants of them are caught. A failure names its seed."""
+"""Random histories of workers that are processes; mutants of them are caught. A failure names its seed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_no_history_of_workers_breaks_a_promise(first: int) -> None:
 
 
 @pytest.mark.parametrize("name", WORKER_MUTANTS)
-def test_a_bug_mutants_in_the_workers_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutant_of_the_workers_breaks_a_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expect_caught(name, WORKER_MUTANTS[name], monkeypatch)
 
 

@@ -1,4 +1,4 @@
-"""Sees every call of a target and every write of a worker, and says at once what must never be."""
+"""Sees every call of a target and every write of a worker, and records at once what must never happen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Visit:
     execution: str
     attempt: int
     worker: Worker
-    begun_ms: int
+    started_ms: int
     heartbeat_ms: int
     call: Call
     beat_ms: int
@@ -38,7 +38,7 @@ class Visit:
 
 @dataclass
 class Cancel:
-    """A wish that an execution end, once it is durable."""
+    """A durable request that an execution end."""
 
     at_ms: int
     attempt: int
@@ -114,7 +114,7 @@ class Witness:
         if worker.dead:
             return
         visit.drained = visit.call.progress.stopping is Stop.DRAINED
-        calm_since = max(worker.frozen_until_ms, visit.begun_ms)
+        calm_since = max(worker.frozen_until_ms, visit.started_ms)
         if now > calm_since + visit.call.timeout_ms + _SLACK_MS:
             self._say(visit.execution, f"a call lasted {now - calm_since} ms of {visit.call.timeout_ms}")
         if now > max(worker.frozen_until_ms, visit.beat_ms) + visit.heartbeat_ms + _SLACK_MS:
@@ -125,7 +125,7 @@ class Witness:
 
     def _ended_in_time(self, visit: Visit, worker: Worker, since_ms: int) -> None:
         """After a durable cancel a call ends with the next renewal; with its lease, if none comes through."""
-        fair = worker.troubled_ms < visit.begun_ms
+        fair = worker.troubled_ms < visit.started_ms
         bound = RENEW_MS + SECOND_MS if fair else LEASE_MS
         late_ms = self.workers.now_ms - since_ms - bound - _SLACK_MS
         if late_ms > 0:

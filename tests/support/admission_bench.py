@@ -1,4 +1,4 @@
-"""A worker of a tenant whose target fails, or whose places are few: messages by hand, on virtual time."""
+"""A worker of a tenant whose target fails, or whose permits are few: messages by hand, on virtual time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "",
 
 
 class Watched:
-    """Circuits and places that count what is asked of them, and fail when they are told to."""
+    """Circuits or permits that count what is asked of them, and fail when they are told to."""
 
     def __init__(self, inner: Circuits | Permits) -> None:
         self._inner = inner
@@ -49,8 +49,9 @@ class Watched:
 class Bench:
     """Messages of one job's occurrences, a second apart."""
 
-    def __init__(self, failures: int = 3, cap: int | None = None, **fields: object) -> None:
-        self.stack = MemoryStack(tolerance=Tolerance(failures, OPEN_MS), limiter={} if cap is None else {TENANT: cap})
+    def __init__(self, failures: int = 3, limit: int | None = None, **fields: object) -> None:
+        concurrency = {} if limit is None else {TENANT: limit}
+        self.stack = MemoryStack(tolerance=Tolerance(failures, OPEN_MS), tenant_concurrency=concurrency)
         self.stack.workers_up = False
         self.stack.layouts.now()
         self.circuits = Watched(self.stack.admission.breaker._circuits)
@@ -66,7 +67,7 @@ class Bench:
         return replace(
             stack.admission,
             breaker=CircuitBreaker(self.circuits, stack.clock, stack.telemetry, stack.tolerance),  # type: ignore[arg-type]
-            limiter=ConcurrencyLimiter(self.permits, stack.clock, stack.telemetry, stack.limiter),  # type: ignore[arg-type]
+            limiter=ConcurrencyLimiter(self.permits, stack.clock, stack.telemetry, stack.tenant_concurrency),  # type: ignore[arg-type]
         )
 
     @property
@@ -78,14 +79,14 @@ class Bench:
         return Dispatch(TENANT, str(ExecutionId(self.job.id, due)), attempt, 1, due, recorded=recorded)
 
     def handle(self, number: int, attempt: int = 1, *, recorded: bool = False) -> str:
-        """What becomes of a message."""
+        """Runs a message; the answer is why it was acknowledged or comes back."""
         return self.disposition(number, attempt, recorded=recorded).why
 
     def disposition(self, number: int, attempt: int = 1, *, recorded: bool = False) -> Disposition:
         return self.run.handle(self.dispatch(number, attempt, recorded=recorded))
 
     def answers(self, *answers: Answer | Callable[[Call], Answer]) -> None:
-        """What the target says to the calls to come; the last goes on."""
+        """Sets what the target answers to the calls to come; the last one is repeated."""
         left = list(answers)
 
         def answer(call: Call) -> Answer:
@@ -95,7 +96,7 @@ class Bench:
         self.stack.caller.answers = answer
 
     def opened(self) -> int:
-        """Lets the circuit open; when it may close (ms)."""
+        """Opens the circuit by failures; the answer is when it may close (ms)."""
         self.answers(FAILED)
         number = 0
         while self.phase is not Phase.OPEN:
@@ -119,7 +120,7 @@ class Bench:
 
     @property
     def taken(self) -> list[Permit]:
-        """The places that are taken."""
+        """The permits that are taken."""
         return [permit for permit in self.world.permits.values() if permit.holder]
 
     def record(self, number: int) -> Execution | None:

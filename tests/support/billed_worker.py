@@ -29,11 +29,11 @@ OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "",
 
 
 class BilledWorker:
-    """A worker whose every message has its price.
+    """A worker, and what each message costs it.
 
     Args:
         cloud: Where everything is kept.
-        apart_ms: How far the job's runs lie apart.
+        apart_ms: The time (ms) between two of the job's runs.
     """
 
     def __init__(self, cloud: Cloud, apart_ms: int) -> None:
@@ -73,16 +73,16 @@ class BilledWorker:
         assert self.backend.jobs.create(self.made, None, None)
 
     def pays(self, number: int, *, attempt: int = 1, recorded: bool = False) -> tuple[str, Cost]:
-        """What becomes of a run's message, and for how much."""
+        """Runs a message; the answer is why it was acknowledged or comes back, and what that cost."""
         nominal = NOW_MS + number * self._apart_ms
         id = str(ExecutionId(self.made.id, nominal))
         self.clock.sleep_until(nominal)
-        before = self._spent()
+        before = self._units()
         disposition = self.run.handle(Dispatch(TENANT, id, attempt, 1, nominal, recorded=recorded))
-        spent = self._spent()
-        return disposition.why, tuple(round(now - then, 1) for now, then in zip(spent, before, strict=True))  # type: ignore[return-value]
+        after = self._units()
+        return disposition.why, tuple(round(now - then, 1) for now, then in zip(after, before, strict=True))  # type: ignore[return-value]
 
-    def _spent(self) -> Cost:
+    def _units(self) -> Cost:
         reads = sum(units for (table, _), units in self.bill.reads.items() if table == "executions")
         return self.bill.written("executions"), self.bill.written("wheel"), reads
 

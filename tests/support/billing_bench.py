@@ -25,7 +25,7 @@ from tidewheel.engine.worker.runner import Action
 from tidewheel.ports import Call, Queue
 from tidewheel.wire.message import load
 
-_YIELD_MS = 6_000
+_HAND_OVER_MS = 6_000
 
 
 class Target:
@@ -103,7 +103,7 @@ class Bench:
             owner="bench",
             version="v1",
         )
-        scheduler_loop.run(lambda: to_ms + 1_000 - self.clock.now_ms() + _YIELD_MS)
+        scheduler_loop.run(lambda: to_ms + 1_000 - self.clock.now_ms() + _HAND_OVER_MS)
         assert not self.telemetry.errors
         return self.account
 

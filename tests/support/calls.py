@@ -1,4 +1,4 @@
-"""What stands around a call in tests: the line to its worker, and the keeper."""
+"""What a call needs in tests: its progress, and its worker's lease renewer and admission."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def a_call(
 
 
 def a_lease_renewer(executions: Executions, clock: Clock, telemetry: Telemetry) -> LeaseRenewer:
-    """The keeper of a worker whose calls end at once."""
+    """The lease renewer of a worker whose calls end at once."""
     return LeaseRenewer(executions, MemoryQueue(clock), MemoryLogs(), clock, telemetry, InlineExecutor())
 
 

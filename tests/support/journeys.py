@@ -127,7 +127,7 @@ class Deployment:
             with self._tracer.unnoticed():
                 return not entries & self._entries() or self._clock.monotonic_ms() > deadline_ms
 
-        return self._handle("scheduler", {"seat": 0}, over)[1]
+        return self._handle("scheduler", {"instance": 0}, over)[1]
 
     def _execute(self) -> list[Step]:
         """Does as Lambda does with the one message that was sent."""

@@ -1,4 +1,4 @@
-"""A target that works for some time, while its worker's keeper holds the execution; on virtual time."""
+"""A target that works for some time, while the lease renewer holds the execution; on virtual time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DONE = Answer(Result.SUCCEEDED, 200, "done")
 
 @dataclass
 class LongCall:
-    """Works a tick of the keeper's at a time, until it is done or told to end.
+    """Works until it is done or told to end; at each step the clock moves and the lease renewer ticks.
 
     Args:
         stack: Whose clock it moves.

@@ -1,4 +1,4 @@
-"""A whole deployment in memory, on virtual time: the real flows, a caller that records, workers that are pumped."""
+"""A whole deployment in memory, on virtual time: the real flows, a target that records its calls, and workers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ TOLERANCE = Tolerance()
 
 
 class PumpedClock(SettableClock):
-    """Virtual time whose every step lets the workers work."""
+    """Virtual time, of which every step runs the workers."""
 
     def __init__(self, now_ms: int) -> None:
         super().__init__(now_ms)
@@ -121,11 +121,11 @@ class MemoryStack:
         shards: int = 2,
         now_ms: int = START_MS,
         pace: Pace = LOOP,
-        limiter: Mapping[str, int] | None = None,
+        tenant_concurrency: Mapping[str, int] | None = None,
         tolerance: Tolerance = TOLERANCE,
         clock: SettableClock | None = None,
     ) -> None:
-        self.pace, self.limiter, self.tolerance = pace, limiter or {}, tolerance
+        self.pace, self.tenant_concurrency, self.tolerance = pace, tenant_concurrency or {}, tolerance
         self.clock = clock or PumpedClock(now_ms)
         if isinstance(self.clock, PumpedClock):
             self.clock.pump = self.pump
@@ -202,7 +202,7 @@ class MemoryStack:
         )
 
     def fresh_lease_renewer(self) -> LeaseRenewer:
-        """A worker process's keeper; whoever moves the clock ticks it."""
+        """The lease renewer of a new worker process; whoever moves the clock calls its ``tick``."""
         return LeaseRenewer(self.executions, self.queue, self.logs, self.clock, self.telemetry, InlineExecutor())
 
     def fresh_admission(self) -> AdmissionControl:
@@ -270,7 +270,7 @@ class MemoryStack:
         return self.scheduler_loop(version).run(lambda: until - self.clock.now_ms() + 6_000)
 
     def crash_after(self, duration_ms: int) -> None:
-        """Runs one scheduler and kills it between two ticks: nothing is handed over."""
+        """Runs one scheduler and kills it between two steps: nothing is handed over."""
         until = self.clock.now_ms() + duration_ms
 
         def remaining() -> int:

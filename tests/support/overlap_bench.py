@@ -23,7 +23,7 @@ from tidewheel.ports import Call
 STEP_MS = 10_000
 RUNS = 6
 LONG_MS, SOON_MS = 10 * 60_000, 30_000
-"""A lease that nobody outlives who is held up by what is due soon: past its lease, a worker is past all locks."""
+"""A time-out whose lease outlives all that is due soon: past its lease, a worker holds no lock."""
 OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "", "HTTP 500")
 GUARDED = [Overlap.SKIP, Overlap.QUEUE, Overlap.REPLACE]
 
@@ -44,7 +44,7 @@ class Bench:
         self.job = self.stack.create(every(STEP_MS), **(plain | fields))
 
     def turn_for(self, duration_ms: int) -> None:
-        """From here on the wheel and its workers go their way."""
+        """Runs the wheel and the workers, as they are."""
         self.stack.workers_up = True
         self.stack.turn_for(duration_ms)
 
@@ -113,8 +113,8 @@ class Killed(Exception):
     """The worker is gone."""
 
 
-class Street:
-    """What stands between wheel and workers: brings each message when it is due, and back if it has to come back."""
+class Deliveries:
+    """The queue between wheel and workers: delivers each message when it is due, and again if it comes back."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
@@ -148,18 +148,18 @@ class Street:
             self.deliver(within_ms=10**12)
 
 
-Act = Callable[[Street], None]
+Act = Callable[[Deliveries], None]
 Plan = Mapping[int, tuple[Act, bool]]
 """What happens at which of the workers' steps: before it is applied, or (true) after."""
 
 
-class Tap:
+class StepTap:
     """Counts the workers' steps, and lets things happen between them."""
 
-    def __init__(self, street: Street, plan: Plan) -> None:
+    def __init__(self, deliveries: Deliveries, plan: Plan) -> None:
         self.steps = 0
-        self._street, self._plan = street, plan
-        stack = street.bench.stack
+        self._deliveries, self._plan = deliveries, plan
+        stack = deliveries.bench.stack
         parts = {"get": [stack.locks, stack.executions], "swap": [stack.locks, stack.executions]}
         for name, tapped in (parts | {"put": [stack.wheel], "call": [stack.caller]}).items():
             for part in tapped:
@@ -170,10 +170,10 @@ class Tap:
             self.steps += 1
             act, after = self._plan.get(self.steps, (None, False))
             if act and not after:
-                act(self._street)
+                act(self._deliveries)
             result = operation(*args)
             if act and after:
-                act(self._street)
+                act(self._deliveries)
             return result
 
         return tapped

@@ -18,10 +18,10 @@ from tests.support.overlap_bench import (
     STEP_MS,
     Act,
     Bench,
+    Deliveries,
     Killed,
     Plan,
-    Street,
-    Tap,
+    StepTap,
     number_of,
 )
 from tidewheel.domain.executions.execution import Answer
@@ -57,23 +57,23 @@ def played(policy: Overlap, plan: Plan) -> int:
     """One passage in which things happen between the workers' steps; the answer is how many there were."""
     bench = Bench(policy, timeout_ms=LONG_MS)
     bench.stack.caller.answers = lambda call: alone(bench, call)
-    street = Street(bench)
-    tap = Tap(street, plan)
-    street.settle()
+    deliveries = Deliveries(bench)
+    tap = StepTap(deliveries, plan)
+    deliveries.settle()
     sound(bench)
     return tap.steps
 
 
-def die(_street: Street) -> None:
+def die(_deliveries: Deliveries) -> None:
     raise Killed
 
 
-def deliver_two(street: Street) -> None:
-    street.deliver()
-    street.deliver()
+def deliver_two(deliveries: Deliveries) -> None:
+    deliveries.deliver()
+    deliveries.deliver()
 
 
-ACTS: dict[str, Act] = {"it dies": die, "another message is handled": Street.deliver, "two others are": deliver_two}
+ACTS: dict[str, Act] = {"it dies": die, "another message is handled": Deliveries.deliver, "two others are": deliver_two}
 
 
 @pytest.mark.parametrize("act", ACTS)

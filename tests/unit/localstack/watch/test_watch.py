@@ -344,6 +344,6 @@ class TestProgram:
         def refuse(*_):
             raise AssetError("uv is needed")
 
-        monkeypatch.setattr(watch, "means_of", refuse)
+        monkeypatch.setattr(watch, "context_of", refuse)
         assert program.main(["watch"]) == 1
         assert "uv is needed" in capsys.readouterr().err
