@@ -26,8 +26,8 @@ export NODE_USE_SYSTEM_CA ?= 1
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
 WITH_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" CDK_DISABLE_CLI_TELEMETRY=true
 
-# A stamp lies inside what it vouches for, and is named after the checksum of what that was made from: it
-# goes with its folder, and a changed lock or Python asks for another.
+# A stamp lies in the folder that was made, and its name has the checksum of what that was made from: it
+# disappears with its folder, and a changed lock or Python needs another.
 sum = $(shell { echo "$(UV_VERSION) $(PYTHON_IN_USE)"; cat $(1) 2>/dev/null; } | cksum | cut -d ' ' -f 1)
 UV_STAMP := .local/uv/.made-$(call sum)
 VENV_STAMP := .venv/.made-$(call sum,pyproject.toml uv.lock)
@@ -48,19 +48,19 @@ help: ## List the targets
 demo: setup ## Start the local cloud, schedule jobs and watch them fire
 	@$(RUN) -m localstack demo
 
-up: setup ## Start the local cloud and deploy to it; again: deploy what has changed
+up: setup ## Start the local cloud and deploy to it; run again, deploy what has changed
 	@$(RUN) -m localstack up
 
 watch: setup ## Run saved code on the local cloud at once, and show what the functions log
 	@$(RUN) -m localstack watch
 
-down: ## Stop the local cloud and forget its state
+down: ## Stop the local cloud and delete its state
 	@if [ -x $(RUN) ]; then $(RUN) -m localstack down; else echo "The local cloud is not running."; fi
 
-status: ## Say what runs
+status: ## Show what runs
 	@if [ -x $(RUN) ]; then $(RUN) -m localstack status; else echo "Not installed yet: run make setup"; fi
 
-check: $(VENV_STAMP) ## Format, lint, types, layers and the fast tests: under two minutes
+check: $(VENV_STAMP) ## Check format, lint, types and layers, and run the fast tests: about two minutes
 	@echo "== format, lint, types, layers"
 	@.venv/bin/ruff format --check --quiet . || { echo "Not formatted: run .venv/bin/ruff format ."; exit 1; }
 	@.venv/bin/ruff check --quiet .
@@ -70,14 +70,14 @@ check: $(VENV_STAMP) ## Format, lint, types, layers and the fast tests: under tw
 	@echo "== unit, properties, architecture, functions, contract in memory"
 	@$(PYTEST) -n 2 -m "not ministack" $(FAST) tests/contract
 
-test: check setup $(HOST_STAMP) ## Check, and everything else: stacks, simulation, the contract and the flow on the local cloud
+test: check setup $(HOST_STAMP) ## Run everything: check, stacks, simulation, contract and end-to-end tests on the local cloud
 	@echo "== contract on the local cloud"
 	@$(PYTEST) -n 2 -m ministack $(FAST) tests/contract
 	@echo "== stacks, simulation and what else there is"
 	@$(PYTEST) -n 2 tests $(addprefix --ignore=,$(FAST) tests/contract tests/e2e)
 	@$(MAKE) test-e2e ENGINE=$(or $(ENGINE),$(TEST_ENGINES))
 
-test-e2e: setup ## The flow on the deployed stack alone: make test-e2e ENGINE=ministack,localstack-host
+test-e2e: setup ## Run the end-to-end tests alone: make test-e2e ENGINE=ministack,localstack-host
 	@echo "== end to end on $(or $(ENGINE),ministack)"
 	@$(PYTEST) -rs -n auto tests/e2e
 
@@ -87,7 +87,7 @@ bench: setup ## Measure lateness, CPU, billed units, memory and the idle cost on
 
 sim: N ?= 1000
 sim: FIRST ?= 0
-sim: $(VENV_STAMP) ## Play random histories: make sim N=10000, or one again: make sim SEED=123
+sim: $(VENV_STAMP) ## Play N random histories on virtual time: make sim N=10000; one again: make sim SEED=123
 	@$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
 	@echo "== workers that are processes"
 	@$(RUN) -m tests.simulation --workers $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
@@ -102,9 +102,9 @@ synth: setup ## Synthesize the stacks for both targets; needs no AWS account
 deploy: setup ## Deploy to your AWS account: make deploy AUTHORIZER_ARN=arn:aws:lambda:...
 	@$(WITH_VENV) $(CDK) deploy --all --no-notices -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)"
 
-setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) $(if $(findstring localstack-host,$(ENGINE)),$(HOST_STAMP)) ## Install everything; again: only what has changed
+setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) $(if $(findstring localstack-host,$(ENGINE)),$(HOST_STAMP)) ## Install everything; run again, only what has changed
 
-clean: down ## Stop, and remove what was installed and built
+clean: down ## Stop the local cloud, and remove what was installed and built
 	rm -rf .venv .local cdk.out infra/node_modules .mypy_cache .ruff_cache
 
 # --- what setup is made of ---

@@ -24,14 +24,14 @@ _DEAD_LETTERS = {
 """By name in the alarm's expression: a metric and its outcome that stand for a dead letter."""
 
 _SKEW_PERIOD = Duration.minutes(5)
-"""A process warns once a minute at most, so that some minutes have no warning: five always do, and it speaks once."""
+"""A process warns once a minute at most, so that some minutes have no warning, but no five: one alarm, not several."""
 
 
 class OnCall(Construct):
     """Alarms over the counts of all functions and workers, and the topic that they tell.
 
-    An alarm is the rate limit: it speaks when the first execution dies after a quiet minute, not for each of a
-    thousand; and what it says holds numbers alone, nothing of any job.
+    An alarm tells of the first dead letter after a minute without one, not of each of a thousand; its message holds
+    numbers alone, nothing of any job.
     """
 
     def __init__(self, scope: Construct, id: str, *, config: Config) -> None:
@@ -62,7 +62,7 @@ class OnCall(Construct):
         )
 
     def _tell(self, id: str, name: str, description: str, metric: cloudwatch.IMetric) -> None:
-        """Tells the topic when a count is not nought any more."""
+        """Adds an alarm that tells the topic when a count is above zero."""
         alarm = cloudwatch.Alarm(
             self,
             id,

@@ -9,7 +9,7 @@ import pytest
 
 from localstack.cloud import ENGINES
 from localstack.errors import LocalCloudError
-from tests.e2e.engines import LACKS, LONG, chosen, lane, lanes, reason
+from tests.e2e.engines import LACKS, LONG, chosen, reason, stack_group, stack_groups
 
 TIER = Path(__file__).parents[1] / "e2e"
 TESTS = [
@@ -59,11 +59,11 @@ def test_the_long_ones_are_there():
         ("tests/e2e/test_storm.py::test_b[localstack]", "localstack"),
     ],
 )
-def test_a_tests_lane_is_in_its_id(nodeid, wanted):
-    assert lane(nodeid) == wanted
+def test_a_tests_group_follows_from_its_id(nodeid, wanted):
+    assert stack_group(nodeid) == wanted
 
 
-def test_there_are_as_many_lanes_as_tests_go_to():
+def test_there_are_as_many_groups_as_tests_belong_to():
     for engines in (["ministack"], ["localstack"], ["ministack", "localstack-host"]):
-        gone_to = {lane(f"tests/e2e/{file}::{name}[{engine}]") for file, name in TESTS for engine in engines}
-        assert len(gone_to) == lanes(engines)
+        gone_to = {stack_group(f"tests/e2e/{file}::{name}[{engine}]") for file, name in TESTS for engine in engines}
+        assert len(gone_to) == stack_groups(engines)

@@ -122,12 +122,7 @@ WHOLE = {
 
 RULES = Rules(ANYWHERE, NAMES, WHOLE, compounds=("dead letter", "dead letters"))
 
-_STACK = "tests that share a deployed stack; the engine has no lanes"
-_VIOLATION = "a violation that is put into a copy of the tree, no mutant"
 ALLOWED = (
-    Allowance("tests/e2e/*", "lane", _STACK),
-    Allowance("tests/e2e/*", "lanes", _STACK),
-    Allowance("tests/host/test_unsupported.py", "planted", _VIOLATION),
     Allowance("shared/tidewheel/tasks.py", "Line", "by which a task speaks to its worker; the ledger has entries"),
     Allowance("shared/tidewheel/domain/executions/timeline.py", "LOST", "a moment's name on the wire"),
 )

@@ -1,4 +1,4 @@
-"""``ports.Circuits`` and ``ports.Places``: rows beside the executions that no list shows, written on condition."""
+"""``ports.Circuits`` and ``ports.Permits``: rows beside the executions that no list shows, written on condition."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def permit(number: int, holder: str = "a", until_ms: int = NOW_MS + 30_000) -> P
     return Permit(TENANT, number, holder, until_ms)
 
 
-def test_places_that_nobody_took(backend: Backend) -> None:
+def test_permits_that_nobody_took(backend: Backend) -> None:
     assert list(backend.permits.all(TENANT)) == []
 
 
@@ -152,7 +152,7 @@ def test_what_was_left_is_not_held_any_more(backend: Backend) -> None:
     assert not backend.permits.hold(permit(0))
 
 
-def test_of_many_takers_exactly_one_has_the_place(backend: Backend) -> None:
+def test_of_many_takers_exactly_one_has_the_permit(backend: Backend) -> None:
     won: list[str] = []
 
     def take(holder: str) -> None:
@@ -163,7 +163,7 @@ def test_of_many_takers_exactly_one_has_the_place(backend: Backend) -> None:
     assert [one.holder for one in backend.permits.all(TENANT)] == won
 
 
-def test_places_are_listed_in_order_and_by_tenant(backend: Backend) -> None:
+def test_permits_are_listed_in_order_and_by_tenant(backend: Backend) -> None:
     numbers = [0, 2, 10, 9, MAX_TENANT_CONCURRENCY - 1]
     for number in numbers:
         backend.permits.take(permit(number), NOW_MS)

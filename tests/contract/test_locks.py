@@ -25,7 +25,7 @@ def test_get_of_what_nobody_took(backend: Backend) -> None:
     assert backend.locks.get(TENANT, JOB.id) is None
 
 
-def test_a_lock_is_taken_awaited_handed_on_and_freed(backend: Backend) -> None:
+def test_a_lock_is_taken_awaited_transferred_and_freed(backend: Backend) -> None:
     lock = FREE
     for step in (
         lambda lock: lock.given(ONE, NOW_MS),

@@ -90,7 +90,7 @@ def test_routes_are_apart(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("delay_ms", [MINUTE_MS, 1_500, 12 * HOUR_MS, 30 * HOUR_MS])
-def test_a_postponed_message_is_hidden_and_its_neighbour_is_not(backend: Backend, delay_ms: int) -> None:
+def test_a_message_to_retry_later_is_hidden_and_its_neighbour_is_not(backend: Backend, delay_ms: int) -> None:
     backend.queue.send(ROUTE, [dispatch(1), dispatch(2)])
     receipts = {load(body): receipt for _ in range(10) for receipt, body in backend.receive(ROUTE)}
     backend.queue.retry_later(ROUTE, receipts[dispatch(1)], delay_ms)
@@ -99,7 +99,7 @@ def test_a_postponed_message_is_hidden_and_its_neighbour_is_not(backend: Backend
     assert delay_ms < MINUTE_MS or dispatch(1) not in seen  # a second and a half may pass while one looks
 
 
-def test_a_message_postponed_by_nothing_is_there_at_once(backend: Backend) -> None:
+def test_a_message_to_retry_after_no_delay_is_there_at_once(backend: Backend) -> None:
     backend.queue.send(ROUTE, [dispatch()])
     ((receipt, _body),) = backend.receive(ROUTE)
     backend.queue.retry_later(ROUTE, receipt, MINUTE_MS)

@@ -12,7 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from localstack.receiver import Answer, Receiver, Reply
-from tests.e2e.engines import chosen, lane, lanes, reason
+from tests.e2e.engines import chosen, reason, stack_group, stack_groups
 from tests.e2e.stack import Stack, deployed
 from tests.support.polling import until
 from tests.support.receiver import Target, Targets, check
@@ -35,26 +35,26 @@ def _on(engine: str, lack: str | None) -> Any:
     return pytest.param(engine, marks=[pytest.mark.skip(reason=f"{engine}: {lack}")] if lack else [])
 
 
-class ByLane(LoadScopeScheduling):
-    """Under ``-n`` each lane is one worker's, with a stack of its own.
+class ByStackGroup(LoadScopeScheduling):
+    """Under ``-n`` each group of tests is one worker's, with a stack of its own.
 
     ``--dist loadgroup`` does not do it under pytest 9.2 (pytest-xdist issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return lane(nodeid)
+        return stack_group(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """What ``-n auto`` means here."""
-    return lanes(chosen())
+    return stack_groups(chosen())
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByLane:
-    """Side by side means: lane by lane."""
-    return ByLane(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStackGroup:
+    """Tests of one group run one after another, groups side by side."""
+    return ByStackGroup(config, log)
 
 
 @pytest.fixture(scope="session")

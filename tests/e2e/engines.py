@@ -45,14 +45,14 @@ def of_node(nodeid: str) -> str:
     return max((name for name in LACKS if parameters.startswith(f"{name}-")), key=len, default="")
 
 
-def lane(nodeid: str) -> str:
+def stack_group(nodeid: str) -> str:
     """What tests share a deployed stack when several are worked side by side: an engine's long ones, or its others."""
     engine, file = of_node(nodeid), nodeid.partition("::")[0].rpartition("/")[2]
     return f"{engine} long" if file in LONG and engine not in _ALONE else engine
 
 
-def lanes(engines: Sequence[str]) -> int:
-    """How many lanes engines have."""
+def stack_groups(engines: Sequence[str]) -> int:
+    """How many groups the tests of some engines have."""
     return sum(1 if engine in _ALONE else 2 for engine in engines)
 
 

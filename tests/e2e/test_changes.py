@@ -126,7 +126,7 @@ def test_an_edited_target_is_called_from_then_on(client, jobs, new_target):
     until(lambda: wanted <= {*first.nominals(), *second.nominals()}, f"{wanted} at either target")
 
 
-def test_many_edits_in_a_row_leave_one_chain(client, jobs, new_target, metronome):
+def test_many_edits_in_a_row_leave_one_schedule_entry(client, jobs, new_target, metronome):
     target = new_target()
     job, anchor = every(jobs, target)
     for n in range(5):

@@ -1,4 +1,4 @@
-"""A storm over a pool: targets fail, workers are killed at random every second, and nothing is lost or done twice.
+"""Faults in a pool: targets fail, workers are killed at random every second, and nothing is lost or done twice.
 
 ``STORM`` says how many executions, ``KILL_EVERY_S`` how often a worker is killed; the full storm has 5,000.
 """

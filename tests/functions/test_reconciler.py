@@ -61,7 +61,7 @@ def test_an_empty_deployment(bench: Bench) -> None:
     assert (bench.settings.jobs_table, bench.settings.control_table, bench.settings.shards) == ("jobs", "control", 1)
 
 
-def test_a_chain_that_broke(bench: Bench) -> None:
+def test_a_schedule_that_stopped(bench: Bench) -> None:
     stack = bench.stack
     stack.create(every(MINUTE_MS, stack.clock.now_ms() + 5 * MINUTE_MS))
     stack.world.singles.clear()

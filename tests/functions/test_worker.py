@@ -219,7 +219,7 @@ def test_what_another_worker_holds_comes_back_when_its_lease_has_ended(world: Wo
     assert seen.retried_later == [("lambda-normal", receipts(event)[1], rest)]
 
 
-def test_a_message_that_cannot_be_postponed_comes_back_all_the_same(world: World, seen: Recorder) -> None:
+def test_a_message_whose_visibility_cannot_be_changed_comes_back_all_the_same(world: World, seen: Recorder) -> None:
     seen.refuses = True
     event = recorded("sqs_poison")
     assert failures(worker.handler(event, None)) == [event["Records"][1]["messageId"]]

@@ -32,7 +32,7 @@ QUEUE = {"Queue": "AWS::SQS::Queue"}
 
 
 @dataclass(frozen=True)
-class Planted(Places):
+class OwnApp(Places):
     """A CDK app of its own in the folder; the checkout's tools."""
 
     @property
@@ -51,7 +51,7 @@ class Planted(Places):
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     monkeypatch.delenv(CONTEXT_VARIABLE, raising=False)
-    made = Planted(tmp_path / "app", own=tmp_path / "local")
+    made = OwnApp(tmp_path / "app", own=tmp_path / "local")
     made.engine.mkdir(parents=True)
     made.root.mkdir()
     (made.root / "app.py").write_text(APP)
@@ -63,8 +63,8 @@ def places(tmp_path, monkeypatch):
 @needs_host
 def test_localstack_only_pretends_and_is_told_so(places):
     with private_engine("localstack-host", places) as engine:
-        places.has(QUEUE | {"Planted": "AWS::ECS::Cluster"})
-        with pytest.raises(LocalCloudError, match=r"only pretends to have Planted \(AWS::ECS::Cluster\)"):
+        places.has(QUEUE | {"Unsupported": "AWS::ECS::Cluster"})
+        with pytest.raises(LocalCloudError, match=r"only pretends to have Unsupported \(AWS::ECS::Cluster\)"):
             deploy.deploy(places, engine.endpoint)
         places.has(QUEUE)
         deploy.deploy(places, engine.endpoint)
@@ -72,9 +72,9 @@ def test_localstack_only_pretends_and_is_told_so(places):
 
 def test_ministack_fails_and_the_resource_is_named(places):
     with private_engine("ministack", places) as engine:
-        places.has(QUEUE | {"Planted": "AWS::Synthetics::Canary"})
+        places.has(QUEUE | {"Unsupported": "AWS::Synthetics::Canary"})
         with pytest.raises(LocalCloudError, match="cdk deploy failed") as raised:
             deploy.deploy(places, engine.endpoint)
-        assert "Not deployed: Planted (AWS::Synthetics::Canary): " in raised.value.detail
+        assert "Not deployed: Unsupported (AWS::Synthetics::Canary): " in raised.value.detail
         places.has(QUEUE)
         deploy.deploy(places, engine.endpoint)

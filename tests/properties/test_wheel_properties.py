@@ -25,7 +25,7 @@ JOB = "j0123456789abcdef"
 
 
 @given(now=instants, ahead=st.integers(-(10**7), 10**8))
-def test_a_write_begun_now_lands_before_its_slot_is_loaded(now: int, ahead: int) -> None:
+def test_a_write_that_starts_now_is_applied_before_its_slot_is_loaded(now: int, ahead: int) -> None:
     due = now + ahead
     slot = place(due, now, 3)
     rings = {ring.level: ring for ring in RINGS}
@@ -40,7 +40,7 @@ def test_a_write_begun_now_lands_before_its_slot_is_loaded(now: int, ahead: int)
 
 
 @given(due=instants, delay=st.integers(0, 10**6), generation=st.integers(1, 10**6))
-def test_a_chain_survives_its_codec(due: int, delay: int, generation: int) -> None:
+def test_a_schedule_entry_survives_its_codec(due: int, delay: int, generation: int) -> None:
     entry = ScheduleEntry("tenant-1", JOB, generation, due, due + delay)
     assert decode(encode(entry)) == entry
 
@@ -100,7 +100,7 @@ def test_a_delay_stays_within_its_cap_and_jitter(
 
 
 @given(st.lists(st.tuples(st.sampled_from(["step", "close", "jump"]), st.integers(0, 400_000)), max_size=60))
-def test_a_track_opens_every_slot_once_and_its_cursor_passes_none_that_is_open(
+def test_a_ring_cursor_opens_every_slot_once_and_passes_none_that_is_open(
     steps: list[tuple[str, int]],
 ) -> None:
     start = NOW - NOW % 60_000

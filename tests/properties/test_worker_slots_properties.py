@@ -102,7 +102,7 @@ def test_low_goes_on_under_endless_load_of_all_others(count, ends) -> None:
 
 
 @given(counts, amounts)
-def test_high_before_normal_before_low_but_for_the_one_that_low_is_owed(count, waiting) -> None:
+def test_high_before_normal_before_low_but_for_the_slot_kept_for_low(count, waiting) -> None:
     worker = Worker(count, {**waiting, CRITICAL: 0})
     worker.fill()
     expected = [LOW] if count > 1 and waiting[LOW] else []
