@@ -51,7 +51,7 @@ rules (free), logs, storage and backups."""
 
 
 class _Beaten(SettableClock):
-    """Time in which a scheduler's heart beats, as seen by a watchdog that happens to come right after a beat."""
+    """A clock on which a scheduler renews its lease each heartbeat; it begins right after one."""
 
     def __init__(self, leases: LeaseStore, lease: Lease) -> None:
         super().__init__(NOW_MS)

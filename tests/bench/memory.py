@@ -84,7 +84,7 @@ class Nowhere(Source):
     """Keeps no packs: what is armed leaves the process."""
 
     def put_pack(self, slot: Slot, key: str, entries: Sequence[Any]) -> None:
-        """As durable as it gets."""
+        """Nothing has to be stored."""
 
 
 def peak() -> int:

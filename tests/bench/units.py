@@ -67,7 +67,7 @@ def _spans(due_ms: int, from_ms: int) -> Iterator[tuple[int, int]]:
 
 
 def _live_through(bench: Bench, due_ms: int) -> None:
-    """Turns the wheel where something happens, and leaps over the rest, in which the fine slots are empty."""
+    """Turns the wheel where something happens, and skips the rest, in which the fine slots are empty."""
     bench.turn(0, bench.clock.now_ms() + SECOND_MS)  # from here on there are cursors, by which one can leap
     for begin, end in _spans(due_ms, bench.clock.now_ms()):
         bench.clock.advance(max(0, begin - bench.clock.now_ms()))
@@ -117,7 +117,7 @@ SCENARIOS: dict[str, tuple[int, int, Callable[[Bench], None]]] = {
     "the same into the next 30 days, a hundred": (_LATE_MS, _MANY, _one_time(_MANY)),
     "every second, alone": (_SOON_MS, 120, _secondly),
 }
-"""By name: when time begins, how many fires must be counted, and what is lived through."""
+"""By name: when time begins, how many fires must be counted, and what happens."""
 
 
 def figures(bench: Bench) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_a_target_that_works(billing: BilledWorker) -> None:
 
 @pytest.mark.ministack
 def test_a_target_that_fails(billing: BilledWorker) -> None:
-    """A write for each failure (and one for the list of dead letters), and for the success that undoes them."""
+    """A write for each failure (and one for the list of dead letters), and for the success that resets them."""
     billing.answer = lambda: FAILED
     assert billing.pays(0) == ("dead", (4, 0, 0.5))
     billing.answer = lambda: OK
@@ -63,7 +63,7 @@ def test_a_target_that_fails(billing: BilledWorker) -> None:
 
 @pytest.mark.ministack
 def test_what_waits_for_a_circuit(billing: BilledWorker) -> None:
-    """Its record and an entry, whose deletion costs a unit later; what comes back in vain an entry alone."""
+    """It costs its record and an entry, whose deletion costs a unit later; to wait once more costs an entry alone."""
     billing.answer = lambda: FAILED
     assert [billing.pays(number)[1] for number in range(2)] == [(4, 0, 0.5), (4, 0, 0)]
     assert billing.pays(2) == ("waiting", (1, 1, 0))
@@ -85,7 +85,7 @@ def test_a_run_of_a_limited_tenant(billing: BilledWorker) -> None:
 @pytest.mark.ministack
 @pytest.mark.parametrize(("limit", "looked"), [(5, 0.5), (50, 0.5), (1_000, 12)])
 def test_a_run_that_waits_for_a_permit(billing: BilledWorker, limit: int, looked: float) -> None:
-    """Its record and an entry, and the query; within the second nobody looks again."""
+    """It costs its record, an entry and the query; within the second no process queries again."""
     rows = [
         Permit(TENANT, number, f"{billing.made.id}-000000000-s#00000000", NOW_MS + MINUTE_MS) for number in range(limit)
     ]

@@ -1,4 +1,4 @@
-"""What one run costs on AWS, full history included: the design's figures, held on a real emulator's account."""
+"""What one run costs on AWS, full history included: the design's figures, counted on an emulator."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def written(bench: Bench) -> float:
 
 
 def read(bench: Bench) -> float:
-    """Read units of a fire: what the base load's reads of empty slots cost is theirs alone."""
+    """Read units of a fire: the base load's reads of empty slots are not counted."""
     return sum(units for (table, _), units in bench.account.found.items() if table != BASE) / bench.fires
 
 
@@ -86,7 +86,7 @@ def test_a_lone_job(bench: Bench, report: Callable[[str, Bench], None]) -> None:
 
 @pytest.mark.ministack
 def test_a_hundred_jobs_in_a_slot(bench: Bench, report: Callable[[str, Bench], None]) -> None:
-    """A dozen entries ride in a pack for the price of one."""
+    """A pack of a dozen entries costs as much as one entry."""
     turned(bench, jobs=100, minutes=2)
     report("a hundred jobs in a slot, every minute", bench)
     assert written(bench) <= 2.3

@@ -1,4 +1,4 @@
-"""``ports.Executions``: the conditional write that decides what ran, and the list of what did."""
+"""``ports.Executions``: the conditional write that decides what runs, and the list of executions."""
 
 from __future__ import annotations
 

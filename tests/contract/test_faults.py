@@ -1,4 +1,4 @@
-"""What the AWS adapters make of a service that fails: everything is a ``PortError``, and only what is sure is more."""
+"""How the AWS adapters report a service that fails: as ``PortError``, and as a kind of it only where that is sure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What overlap costs on AWS, each case a line of its own; a job that allows it pays as if there were no such thing."""
+"""What overlap policies cost on AWS; a job that allows overlap pays nothing for them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def during(billing: BilledWorker, work: Callable[[], object], answer: Answer = O
     [(Overlap.ALLOW, (2, 0, 0)), *((policy, (4, 0, 2)) for policy in Overlap if policy is not Overlap.ALLOW)],
 )
 def test_an_undisturbed_run(billing: BilledWorker, overlap: Overlap, cost: Cost) -> None:
-    """Claim and finish; and beside them the lock, read and taken, read and freed."""
+    """Claim and finish, and the lock: read and taken, read and freed."""
     billing.job(overlap=overlap)
     billing.pays(0)
     assert billing.pays(1) == ("succeeded", cost)
@@ -45,7 +45,7 @@ def test_an_undisturbed_run(billing: BilledWorker, overlap: Overlap, cost: Cost)
 
 @pytest.mark.ministack
 def test_a_run_that_is_skipped(billing: BilledWorker) -> None:
-    """Its record; the lock and two records are read."""
+    """It writes its record, and reads the lock and two records."""
     billing.job(overlap=Overlap.SKIP)
     seen = during(billing, lambda: billing.pays(1))
     billing.pays(0)
@@ -54,7 +54,7 @@ def test_a_run_that_is_skipped(billing: BilledWorker) -> None:
 
 @pytest.mark.ministack
 def test_a_run_that_waits(billing: BilledWorker) -> None:
-    """To wait costs its record, an entry and the lock; each look in vain an entry; to be called one more."""
+    """To wait costs its record, an entry and the lock; each further wait an entry; the transfer one write more."""
     billing.job(overlap=Overlap.QUEUE)
     billing.answer = lambda: FAILED
     assert billing.pays(0) == ("retrying", (3, 1, 1))

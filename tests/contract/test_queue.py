@@ -48,7 +48,7 @@ def test_a_message_says_everything(backend: Backend) -> None:
 
 
 def test_the_same_twice_is_there_twice(backend: Backend) -> None:
-    """Doubles are the worker's to find, by the execution's record."""
+    """The worker finds duplicates, by the execution's record."""
     assert list(backend.queue.send(ROUTE, [dispatch(), dispatch()])) == [True, True]
     receipts = {receipt for _ in range(10) for receipt, _ in backend.receive(ROUTE)}
     assert len(receipts) >= 2
@@ -61,7 +61,7 @@ def test_a_delayed_message_is_hidden_and_its_neighbours_are_not(backend: Backend
 
 
 def test_a_delay_ends() -> None:
-    """Where time can be moved; that SQS keeps its own promise is not ours to test."""
+    """Only on backends whose time can be moved: what SQS itself promises is not tested."""
     clock = SettableClock(NOW_MS)
     queue = MemoryQueue(clock, visibility_ms=0)
     queue.send(ROUTE, [dispatch()], [60])

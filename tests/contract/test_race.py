@@ -1,4 +1,4 @@
-"""A race on the local cloud: two schedulers, one of them killed in full flight, and workers that take what comes.
+"""A race on the local cloud: two schedulers, one of which is killed while it sends, and workers that take what comes.
 
 ``RACE_ENTRIES=10000`` makes it a long one.
 """
@@ -49,7 +49,7 @@ _ENDLESS_MS = 10**9
 
 
 class Killed(Exception):
-    """The process is gone: nothing was handed over."""
+    """The scheduler was killed: it handed nothing over."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Race:
     # --- the schedulers -----------------------------------------------------------------------------------
 
     def schedule(self, owner: str, instance: int) -> None:
-        """A scheduler of an instance that starts again whenever it is over, until it is killed or all is."""
+        """A scheduler of an instance that starts again whenever it ends, until it is killed or everything has run."""
         telemetry = self.dispatched[owner] = RecordingTelemetry()
         backend = self.backend
         with ThreadPoolExecutor(16) as executor:

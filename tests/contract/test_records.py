@@ -1,4 +1,4 @@
-"""Records as DynamoDB keeps them: nothing is lost on the way, and they stay as small as their price."""
+"""Records as DynamoDB keeps them: nothing is lost, and none is larger than it must be."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ KILOBYTE = 1_024
 
 
 def test_overlap_costs_the_record_of_a_job_that_allows_it_nothing() -> None:
-    """Nor do records from before there was any say more."""
+    """Nor do records from before such an attribute existed."""
     job = a_job()
     assert set(json.loads(job_item(job)["d"]["S"])) == set("nsktpqljorgm")
     assert read_job(job_item(job)).definition.overlap is Overlap.ALLOW

@@ -1,4 +1,4 @@
-"""``ports.Wheel``: singles, packs, and what is left standing."""
+"""``ports.Wheel``: singles, packs, and what quarantine keeps."""
 
 from __future__ import annotations
 

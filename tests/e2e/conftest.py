@@ -71,7 +71,7 @@ def client(stack: Stack) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def http(stack: Stack) -> Iterator[httpx.Client]:
-    """Whatever the client would not do."""
+    """Requests that the client would not make."""
     with httpx.Client(base_url=f"{stack.outputs.api_url}/v1", timeout=_SECONDS) as made:
         yield made
 

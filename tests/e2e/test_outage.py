@@ -1,4 +1,4 @@
-"""The whole fleet is gone for a while: on return every instant of the outage has its account, by its job's policy.
+"""The whole fleet is gone for a while: on return every instant of the outage is accounted for, by its job's policy.
 
 ``OUTAGE_S`` says for how long, in seconds.
 """
@@ -53,7 +53,7 @@ class Outage:
 
 @pytest.fixture
 def asleep(stack):
-    """The rule that wakes the watchdog has lost its target, and a watchdog that was already awake has looked its last.
+    """The rule that wakes the watchdog has lost its target, and a watchdog that was already awake has finished.
 
     The rule is not disabled: LocalStack's go on then.
     """
@@ -75,7 +75,7 @@ def asleep(stack):
 
 @pytest.fixture
 def ticking(jobs, new_target):
-    """A job for each policy that fires every second, and has begun to."""
+    """A job for each policy that fires every second, and has started to."""
     targets: dict[str, Target] = {name: new_target() for name in POLICIES}
     made: dict[str, JobAnswer] = {
         name: jobs.create(

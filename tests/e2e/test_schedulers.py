@@ -25,7 +25,7 @@ def functions(stack):
 
 @pytest.fixture
 def lease(stack):
-    """Reads who sits in an instance: owner, epoch and code version."""
+    """Reads who holds the lease of an instance: owner, epoch and code version."""
     table = physical(DEFAULT_DEPLOYMENT, Table.CONTROL)
     dynamodb = stack.client("dynamodb")
 
@@ -66,7 +66,7 @@ def ticking(jobs, new_target):
 
 @pytest.fixture
 def full(stack, functions, lease):
-    """Waits until both instances are taken."""
+    """Waits until both instances have a scheduler."""
     until(lambda: all(lease(instance)[0] for instance in (0, 1)), "a scheduler in each instance")
 
 

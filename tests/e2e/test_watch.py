@@ -1,4 +1,4 @@
-"""The developer's loop on a deployed stack: saved code runs, logs are shown, and the next deployment is not fooled.
+"""The developer's loop on a deployed stack: saved code runs, logs are shown, the next deployment deploys what differs.
 
 A copy of the sources is changed, never the checkout.
 """

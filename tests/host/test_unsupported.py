@@ -1,4 +1,4 @@
-"""A resource that the engine has no notion of: the deploy fails by its name, and passes once it is gone."""
+"""A resource that the engine does not know: the deploy fails and names it, and succeeds without it."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _place(params: dict[str, Any]) -> str:
 
 
 class Deployment:
-    """The flows as wired for AWS, on moto, with every client call noted."""
+    """The flows as wired for AWS, on moto, with every client call recorded."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pace: Pace = LOOP) -> None:
         self.used: set[tuple[str, str]] = set()

@@ -1,4 +1,4 @@
-"""The dispatcher under random refusals: nothing is sent twice or early, and its mark never claims too much."""
+"""The dispatcher under random refusals: nothing is sent twice or early, and its mark is never too late."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tidewheel.ports import SEND_BATCH, PortError
 
 
 class Moody:
-    """A queue that takes all, a part or nothing, or fails, as its moods have it."""
+    """A queue that takes all, a part or nothing, or fails, as it is told."""
 
     def __init__(self, clock: SettableClock) -> None:
         self.clock = clock

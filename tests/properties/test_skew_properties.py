@@ -1,4 +1,4 @@
-"""Whatever answers come, an honest clock is never accused, and a wrong one is found."""
+"""Whatever answers come, a right clock is never called wrong, and a wrong one is found."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_critical_gets_the_first_slot_that_becomes_free(count, others, index) ->
 
 @given(st.integers(2, 20), st.lists(st.integers(0, 100), min_size=1, max_size=200))
 def test_low_goes_on_under_endless_load_of_all_others(count, ends) -> None:
-    """Once it had its slot it keeps one; it has it before everything else was replaced twice."""
+    """Low gets a slot before each other run was replaced twice, and then keeps one."""
     endless = dict.fromkeys(PRIORITIES, 10_000)
     worker = Worker(count, {**endless, LOW: 0})
     worker.fill()

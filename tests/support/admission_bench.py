@@ -62,7 +62,7 @@ class Bench:
         self.world = self.stack.world
 
     def another(self) -> AdmissionControl:
-        """That of another worker process."""
+        """The admission of another worker process."""
         stack = self.stack
         return replace(
             stack.admission,

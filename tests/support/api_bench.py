@@ -120,7 +120,7 @@ class ApiBench:
         return self.send(event(method, f"/v1{path}", body, **rest))
 
     def transport(self) -> httpx.MockTransport:
-        """The API as what carries a client's requests; any prefix before ``/v1`` is a stage."""
+        """An httpx transport that sends requests to this API; a prefix before ``/v1`` is taken for a stage."""
 
         def handle(request: httpx.Request) -> httpx.Response:
             query: dict[str, list[str]] = {}

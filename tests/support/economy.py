@@ -1,4 +1,4 @@
-"""A deployment in economy mode, lived through: a run each minute, and workers in between."""
+"""A deployment in economy mode on virtual time: a run each minute, and workers in between."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tidewheel.domain.wheel.pace import ECONOMY
 from tidewheel.engine.scheduler.term import End
 
 LIFE_MS = 60_000
-"""Of one invocation."""
+"""How long (ms) one invocation may take."""
 _OFFSET_MS = 7_300
 """Nobody knows at which second of a minute the event comes; it is not its first."""
 _STEP_MS = 100

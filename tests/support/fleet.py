@@ -16,7 +16,7 @@ FOR_EVER = 10**12
 
 
 class Skewed:
-    """A clock that is off; its monotonic hand is as good as any."""
+    """A clock whose wall time is off by a constant; its monotonic time is right."""
 
     def __init__(self, clock: Clock, ahead_ms: int) -> None:
         self.clock, self.ahead_ms = clock, ahead_ms
@@ -38,7 +38,7 @@ class Skewed:
 
 
 class Told(Skewed):
-    """A clock that shows what a rule makes of the true time: never faster than it, now and then set back."""
+    """A clock whose wall time is a function of the true time: never faster than it, sometimes set back."""
 
     def __init__(self, clock: Clock, shows: Callable[[int], int]) -> None:
         super().__init__(clock, 0)
@@ -99,11 +99,11 @@ class Fleet:
         return sum(self._instance_of[number] == instance for number in self._steps)
 
     def kill(self, number: int) -> None:
-        """Ends one between two of its steps, without a word."""
+        """Kills one between two of its steps."""
         self._steps.pop(number).close()
 
     def suspend(self, number: int, duration_ms: int) -> None:
-        """Lets one stand still, as a frozen process does, while the others go on."""
+        """Suspends one (ms), as a frozen process is, while the others go on."""
         self._queue = [(at + duration_ms if n == number else at, order, n) for at, order, n in self._queue]
         heapq.heapify(self._queue)
 

@@ -49,7 +49,7 @@ class PoolWorkers:
 
     @staticmethod
     def kill(worker: subprocess.Popen[bytes]) -> None:
-        """As the kernel kills what takes too much memory: no last word."""
+        """Kills one without a warning, as the kernel does when memory is short."""
         worker.send_signal(signal.SIGKILL)
         worker.wait()
 

@@ -1,4 +1,4 @@
-"""What tests of programs need: a line that hears what is written, and a witness of who is still alive."""
+"""What tests of programs need: progress that reacts to the log, and a pipe that shows which programs are alive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE_S = 30
 
 
 class Heard(OpenCallProgress):
-    """A line to the worker that does something when the log says something.
+    """Progress of a call that does something when the log says something.
 
     Args:
         clock: Time.

@@ -68,7 +68,7 @@ def make_tables(dynamodb: Any) -> Tables:
 
 
 def drop_tables(dynamodb: Any, tables: Tables) -> None:
-    """Removes them again: an emulator that lives for a session stays small."""
+    """Removes them again: so that an emulator of a whole session stays small."""
     for name in (tables.jobs, tables.wheel, tables.executions, tables.control):
         dynamodb.delete_table(TableName=name)
 

@@ -1,4 +1,4 @@
-"""Threads on virtual time: one runs at a time, and whoever sleeps lets the next one run that wakes."""
+"""Threads on virtual time: one runs at a time, and when it sleeps the one that wakes next runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class _Over(BaseException):
 
 
 class ThreadScheduler(SettableClock):
-    """A clock that many threads sleep by, and the only one who wakes them; the order never changes between runs."""
+    """A clock by which many threads sleep, and which wakes them, in an order that is the same in each run."""
 
     def __init__(self, now_ms: int) -> None:
         super().__init__(now_ms)
