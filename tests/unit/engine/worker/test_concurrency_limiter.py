@@ -59,7 +59,7 @@ def test_without_a_cap_nobody_asks_for_a_place() -> None:
 
 
 def test_one_more_than_the_cap_waits_and_uses_no_attempt() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     seen = inside(bench, lambda: bench.handle(1))
     assert bench.handle(2) == "succeeded"
     assert seen == ["waiting"]
@@ -74,7 +74,7 @@ def test_one_more_than_the_cap_waits_and_uses_no_attempt() -> None:
 
 
 def test_as_many_as_the_cap_run_at_once() -> None:
-    bench = Bench(cap=3)
+    bench = Bench(limit=3)
     depth, most = [0], [0]
 
     def nest(_: Call) -> Answer:
@@ -91,14 +91,14 @@ def test_as_many_as_the_cap_run_at_once() -> None:
 
 
 def test_the_place_that_was_left_last_is_taken_again_unseen() -> None:
-    bench = Bench(cap=2)
+    bench = Bench(limit=2)
     for number in range(3):
         bench.handle(number)
     assert bench.permits.asked == ["all", "take", "leave", "take", "leave", "take", "leave"]
 
 
 def test_places_that_are_all_taken_are_not_read_again_within_a_second() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     bench.stack.clock.advance(9 * SECOND_MS)  # all are due
 
     def look() -> None:
@@ -114,14 +114,14 @@ def test_places_that_are_all_taken_are_not_read_again_within_a_second() -> None:
 
 @pytest.mark.parametrize("ending", [FAILED, OK])
 def test_a_place_is_left_when_the_run_is_over(ending: Answer) -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     bench.answers(ending)
     bench.handle(0)
     assert bench.taken == []
 
 
 def test_a_place_is_left_by_a_call_that_raises() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
 
     def call(_: Call) -> Answer:
         raise RuntimeError("a fault of ours")
@@ -133,7 +133,7 @@ def test_a_place_is_left_by_a_call_that_raises() -> None:
 
 
 def test_a_place_is_left_by_one_that_was_fenced() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
 
     def steal(_: Call) -> Answer:
         record = bench.record(0)
@@ -147,7 +147,7 @@ def test_a_place_is_left_by_one_that_was_fenced() -> None:
 
 
 def test_a_place_is_left_by_one_whose_claim_was_lost() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     dispatch = bench.dispatch(0)
     bench.stack.executions.swap(claimed(dispatch.blank(), 1, "other", bench.now_ms, received_ms=0), None)
     assert bench.handle(0) == "busy"
@@ -155,7 +155,7 @@ def test_a_place_is_left_by_one_whose_claim_was_lost() -> None:
 
 
 def test_a_place_is_left_when_the_store_of_records_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
 
     def fail(*_: object) -> None:
         raise PortError("executions.swap", "x", "no")
@@ -167,7 +167,7 @@ def test_a_place_is_left_when_the_store_of_records_fails(monkeypatch: pytest.Mon
 
 
 def test_what_waits_for_a_circuit_takes_no_place() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     bench.opened()
     bench.permits.asked.clear()
     assert bench.handle(5) == "waiting"
@@ -175,7 +175,7 @@ def test_what_waits_for_a_circuit_takes_no_place() -> None:
 
 
 def test_a_probe_that_another_is_first_with_leaves_its_place() -> None:
-    bench = Bench(cap=2)
+    bench = Bench(limit=2)
     bench.stack.clock.sleep_until(bench.opened())
     late = bench.another()
     late.breaker.circuit(TENANT, bench.circuit.key)  # it knows of no probe yet
@@ -204,7 +204,7 @@ def entered(bench: Bench, number: int) -> tuple[Admission, Execution]:
 
 
 def test_a_crash_keeps_a_place_until_its_lease_is_over_and_no_longer() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     _, claim = entered(bench, 0)
     assert bench.taken == [Permit(TENANT, 0, f"{claim.id}#gone0", claim.lease_until_ms)]
     bench.stack.clock.sleep_until(claim.lease_until_ms + TAKEOVER_GRACE_MS)
@@ -214,7 +214,7 @@ def test_a_crash_keeps_a_place_until_its_lease_is_over_and_no_longer() -> None:
 
 
 def test_a_place_lasts_as_long_as_the_call() -> None:
-    bench = Bench(cap=1, timeout_ms=600 * SECOND_MS)
+    bench = Bench(limit=1, timeout_ms=600 * SECOND_MS)
 
     def last_long() -> object:
         for _ in range(120):
@@ -231,7 +231,7 @@ def test_a_place_lasts_as_long_as_the_call() -> None:
 
 
 def test_a_place_that_cannot_be_drawn_out_draws_out_no_lease() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     seen: list[int] = []
 
     def call(_: Call) -> Answer:
@@ -255,7 +255,7 @@ def test_a_place_that_cannot_be_drawn_out_draws_out_no_lease() -> None:
 
 
 def test_a_call_whose_place_another_has_by_now_is_told_to_end() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     stops: list[Stop | None] = []
 
     def call(call: Call) -> Answer:
@@ -272,7 +272,7 @@ def test_a_call_whose_place_another_has_by_now_is_told_to_end() -> None:
 
 
 def test_a_place_that_cannot_be_left_is_free_when_its_lease_is_over() -> None:
-    bench = Bench(cap=1)
+    bench = Bench(limit=1)
     bench.permits.fails = lambda name: PortError("places.leave", "x", "no") if name == "leave" else None
     assert bench.handle(0) == "succeeded"
     assert bench.stack.telemetry.counts["permit_not_released"] == 1
@@ -281,7 +281,7 @@ def test_a_place_that_cannot_be_left_is_free_when_its_lease_is_over() -> None:
 
 
 def test_a_lowered_cap_counts_for_what_begins_after_it() -> None:
-    bench = Bench(cap=2)
+    bench = Bench(limit=2)
     entered(bench, 0)
     entered(bench, 1)
     bench.stack.limiter = {TENANT: 1}
@@ -290,7 +290,7 @@ def test_a_lowered_cap_counts_for_what_begins_after_it() -> None:
 
 
 def test_takers_that_see_the_same_places_free_share_them_out() -> None:
-    bench = Bench(cap=4)
+    bench = Bench(limit=4)
     stale = list(bench.stack.admission.limiter._permits.all(TENANT))
     got = []
     for number in range(4):
