@@ -112,9 +112,9 @@ class TestStart:
     def test_with_one_the_current_image_is_asked_for_and_the_last_is_good_enough(self, docker, monkeypatch):
         monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", TOKEN)
         LocalStack(4700).start()
-        pulled, begun = docker.calls
+        pulled, started = docker.calls
         assert pulled == "4700 latest compose pull --quiet"
-        assert begun.startswith("4700 latest compose up ")
+        assert started.startswith("4700 latest compose up ")
 
     def test_a_failure_names_the_image_and_never_the_token(self, docker, monkeypatch):
         monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", TOKEN)
