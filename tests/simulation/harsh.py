@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.simulation.faults import SLOW_BUT_ALIVE, SlowClock, StaleLayouts
+from tests.simulation.faults import SLOW_BUT_ALIVE
 from tests.simulation.history import STORMY_MS, History
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.errors import NotFound

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.simulation.faults import Faults, FaultyStore, LaggingExecutor, PartialQueue, SlowClock, StaleLayouts
+from tests.simulation.faults import Faults, FaultyStore, LaggingExecutor, PartialQueue
 from tests.simulation.promises import broken_promises
 from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
 from tests.support.fleet import Fleet
