@@ -33,7 +33,7 @@ def starts(billing: BilledWorker, limit: int | None = None) -> None:
     """Another worker process, whose circuits open at the second failure, and which may limit the tenant."""
     backend, clock, telemetry = billing.backend, billing.clock, billing.telemetry
     breaker = CircuitBreaker(backend.circuits, clock, telemetry, Tolerance(failures=2))
-    limiter = ConcurrencyLimiter(backend.permits, clock, telemetry, {} if cap is None else {TENANT: cap})
+    limiter = ConcurrencyLimiter(backend.permits, clock, telemetry, {} if limit is None else {TENANT: limit})
     billing.starts(AdmissionControl(breaker, limiter, circuit_key))
 
 

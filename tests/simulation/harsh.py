@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.simulation.faults import SLOW_BUT_ALIVE
+from tests.simulation.faults import SLOW_BUT_ALIVE, SlowClock, StaleLayouts
 from tests.simulation.history import STORMY_MS, History
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.errors import NotFound
@@ -144,8 +144,8 @@ class Sluggish(Harsh):
 
     def _api_ports(self) -> ApiPorts:
         longest = WRITE_BOUND_MS + 2 * SKEW_MS + SECOND_MS // 2
-        slow = Slow(self.stack.clock, self.rng.randrange(WRITE_BOUND_MS + SKEW_MS, longest))
-        return replace(super()._api_ports(), clock=slow, layouts=Behind(self.stack.layouts, slow))
+        slow = SlowClock(self.stack.clock, self.rng.randrange(WRITE_BOUND_MS + SKEW_MS, longest))
+        return replace(super()._api_ports(), clock=slow, layouts=StaleLayouts(self.stack.layouts, slow))
 
 
 class Contended(History):

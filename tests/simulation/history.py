@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.simulation.faults import Faults, FaultyStore, LaggingExecutor, PartialQueue
+from tests.simulation.faults import Faults, FaultyStore, LaggingExecutor, PartialQueue, SlowClock, StaleLayouts
 from tests.simulation.promises import broken_promises
 from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
 from tests.support.fleet import Fleet
@@ -166,8 +166,8 @@ class History:
         if control.layout() is None:
             control.establish(Layout.first(earliest_ms, self.stack.shards))
         behind = self.rng.randrange(0, WRITE_BOUND_MS + SKEW_MS) if self.faults.strikes("slow write", 0.3) else 0
-        slow = Slow(self.stack.clock, behind)
-        return replace(self.stack.api_ports, clock=slow, layouts=Behind(self.stack.layouts, slow))
+        slow = SlowClock(self.stack.clock, behind)
+        return replace(self.stack.api_ports, clock=slow, layouts=StaleLayouts(self.stack.layouts, slow))
 
     def _api(self) -> ApiServices:
         return services_of(self._api_ports())

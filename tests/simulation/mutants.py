@@ -80,7 +80,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "an edit is judged by due time": Mutant((rules.judged_by_due_time,), History, 6),
     "coalescing runs another instant than the entry's": Mutant((rules.coalesced_into_the_newest,), History, 8),
     "a duplicate of a live claim is deleted": Mutant((rules.duplicate_of_a_live_claim_deleted,), History, 4),
-    "old shards are not turned any more": Mutant((wheel.old_shards_forgotten,), History, 8),
+    "old shards are not turned any more": Mutant((wheel.old_shards_forgotten,), History, 16),
     "a mark speaks of what is still on its way": Mutant((wheel.marks_beyond_what_is_sent,), History, 24),
     "a mark speaks of shards that are not caught up": Mutant((wheel.marks_beyond_what_is_planned,), Outages, 60),
     "a job's lock is taken by force": Mutant((rules.locks_taken_by_force,), Contended, 6),

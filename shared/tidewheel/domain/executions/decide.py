@@ -123,8 +123,8 @@ def _take_over(facts: Facts, job: Job, now_ms: int) -> Step:
             return Read(Fact.WAITER)
         if displaces_holder(locks.lock, before, locks.waiter):
             return _end_of_lost(lost, State.CANCELLED, replaced_by(locks.lock.waiter), now_ms)
-    if before.cancel:
-        return _end_of_lost(lost, State.CANCELLED, before.cancel, now_ms)
+    if lost.cancel:
+        return _end_of_lost(lost, State.CANCELLED, lost.cancel, now_ms)
     if before.tries >= job.definition.retry.max_attempts:
         return _end_of_lost(lost, State.DEAD, "the last attempt's worker vanished", now_ms)
     return _claim(facts, job, lost, before.attempt + 1, now_ms, lost_attempt=True)
