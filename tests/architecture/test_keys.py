@@ -91,10 +91,10 @@ def _written(value: ast.AST) -> bool:
 
 def _composes(node: ast.AST) -> bool:
     match node:
-        case (
-            ast.JoinedStr() | ast.BinOp(op=ast.Add() | ast.Mod()) | ast.Call(func=ast.Attribute(attr="join" | "format"))
-        ):
+        case ast.JoinedStr() | ast.BinOp(op=ast.Add() | ast.Mod()):
             return True
+        case ast.Call(func=ast.Attribute(attr=method)):
+            return method in {"join", "format"}
     return False
 
 

@@ -1,1 +1,1 @@
-"""The world behind the ports."""
+"""The implementations of the ports."""

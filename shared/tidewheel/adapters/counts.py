@@ -1,4 +1,4 @@
-"""Counts that are added up until somebody tells them, so that a hot loop stays quiet."""
+"""Counts that are added up until they are written, so that a hot loop writes little."""
 
 from __future__ import annotations
 

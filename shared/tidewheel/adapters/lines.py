@@ -1,4 +1,4 @@
-"""Telemetry as lines of JSON, for processes that no Lambda runs: remarks, and counts in CloudWatch's metric format."""
+"""Telemetry as lines of JSON, for processes outside Lambda: log events, and counts in CloudWatch's metric format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""boto3 clients, configured in one place, and the one translation of the SDK's errors."""
+"""The configuration of all boto3 clients, and the translation of the SDK's errors into those of the ports."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def dynamodb(dates: Dates | None = None) -> DynamoDBClient:
 
 
 def sqs(dates: Dates | None = None) -> SQSClient:
-    """A client with the same bounds."""
+    """A client with the bounds of ``dynamodb``."""
     client = boto3.client("sqs", config=_BOUNDED)
     client.meta.events.register_first("needs-retry.sqs", _forget_wish)
     if dates is not None:
@@ -77,7 +77,7 @@ def sqs(dates: Dates | None = None) -> SQSClient:
 
 
 def receiving() -> SQSClient:
-    """A client for ``receive`` alone: it waits for the queue's answer for longer than the queue for a message.
+    """A client for ``receive`` alone: its read time-out is longer than the longest wait for a message.
 
     It never asks twice by itself: whoever receives asks again anyway, at a pace of his own.
     """
@@ -88,38 +88,38 @@ def receiving() -> SQSClient:
 
 
 def secretsmanager() -> SecretsManagerClient:
-    """A client with the same bounds."""
+    """A client with the bounds of ``dynamodb``."""
     client = boto3.client("secretsmanager", config=_BOUNDED)
     client.meta.events.register_first("needs-retry.secrets-manager", _forget_wish)
     return client
 
 
 def _forget_wish(response: tuple[Any, Any] | None = None, **_: object) -> None:
-    """A service may wish for up to 5 s more before a retry, which would break the bound; our callers wait longer."""
+    """A service may ask for a pause of up to 5 s before a retry, which would exceed the bound; our callers have pauses of their own."""
     if response is not None:
         response[0].headers.pop("x-amz-retry-after", None)
 
 
 def functions(read_timeout_ms: int = 3 * SECOND_MS) -> LambdaClient:
-    """A client that waits so long for a function's answer, and never invokes twice by itself."""
+    """A client that waits that long for a function's answer, and never invokes it twice by itself."""
     return boto3.client("lambda", config=asking_once(read_timeout_ms))
 
 
 def asking_once(read_timeout_ms: int) -> Config:
-    """For clients of what may have an effect twice: whether that is tried again, the job's retries say."""
+    """For clients whose calls have effects: only the job's retry policy decides whether such a call is repeated."""
     own = Config(read_timeout=read_timeout_ms / SECOND_MS, retries={"mode": "standard", "total_max_attempts": 1})
     return _BOUNDED.merge(own)
 
 
 def s3() -> S3Client:
-    """A client with the same bounds. Buckets are named in paths, for the local cloud's sake; AWS takes both."""
+    """A client with the bounds of ``dynamodb``. Buckets are named in paths, for the local cloud's sake; AWS takes both."""
     client = boto3.client("s3", config=_BOUNDED.merge(Config(s3={"addressing_style": "path"})))
     client.meta.events.register_first("needs-retry.s3", _forget_wish)
     return client
 
 
 class OnDemand(Generic[T]):
-    """A client that is made when it is asked for first: many a process never needs it, and it costs 20 ms of CPU.
+    """A client that is made on first use: many processes never need it, and making one costs 20 ms of CPU.
 
     Args:
         connect: Makes it.
@@ -144,7 +144,7 @@ def code_of(error: ClientError) -> str:
 
 
 def is_throttle(code: str) -> bool:
-    """Whether an error code asks to come back later."""
+    """Whether an error code means that the service is too busy."""
     return code in _THROTTLES
 
 

@@ -1,4 +1,4 @@
-"""What time AWS says it is: the ``Date`` headers of the answers that its clients get anyway."""
+"""What time AWS says it is, by the ``Date`` headers of the responses that its clients receive anyway."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SENT = "tidewheel_sent_ms"
 
 
 class Dates:
-    """``ports.ClockWatch`` over the answers of all clients that it listens to; one per process."""
+    """``ports.ClockWatch`` over the responses of all clients that it listens to; one per process."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -27,7 +27,7 @@ class Dates:
         self._lock = threading.Lock()
 
     def listen(self, events: BaseEventHooks, service: str) -> None:
-        """Has a client's answers heard, refusals and answers to each single try included."""
+        """Listens to a client's responses, errors and those of single tries included."""
         events.register_last(f"request-created.{service}", self._sent)  # when it is signed
         events.register_first(f"response-received.{service}", self._received)
 
@@ -52,7 +52,7 @@ class Dates:
 
 @lru_cache(maxsize=8)
 def _parsed(date: str) -> int | None:
-    """The header's instant (ms), or None if it says none (RFC 9110, 5.6.7)."""
+    """The header's instant (ms since the epoch, UTC), or None if it holds none (RFC 9110, 5.6.7)."""
     fields = parsedate(date) if date.endswith("GMT") else None
     if fields is None:
         return None

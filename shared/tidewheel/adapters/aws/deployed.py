@@ -1,4 +1,4 @@
-"""What a deployment told its own functions, for a worker that runs elsewhere."""
+"""The environment of a deployment's functions, for a worker that runs elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tidewheel.adapters.aws.clients import translated
 
 
 def environment(function: str) -> Mapping[str, str]:
-    """The environment of a deployed function, by one request.
+    """The environment variables of a deployed function, by one request.
 
     Raises:
         PortError: There is no such function, no right to see it, no region or no credentials.

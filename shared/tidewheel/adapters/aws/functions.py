@@ -1,4 +1,4 @@
-"""The scheduler's function, which is launched."""
+"""Launching the scheduler's function."""
 
 from __future__ import annotations
 

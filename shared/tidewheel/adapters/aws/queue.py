@@ -1,4 +1,4 @@
-"""The queues in SQS: one per route, told apart by URL."""
+"""The queues in SQS: one for each route, known by its URL."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class SqsQueue:
 
     def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
         """See ``ports.Queue``."""
-        with translated("queue.postpone", str(route)):
+        with translated("queue.retry_later", str(route)):
             self.client.change_message_visibility(
                 QueueUrl=self._url(route), ReceiptHandle=receipt, VisibilityTimeout=_seconds(delay_ms)
             )
 
     def receive(self, route: Route, limit: int, hidden_ms: int, wait_ms: int = 0) -> Sequence[Received]:
-        """See ``ports.Queue``. A wait needs a client whose time to read is longer (``clients.receiving``)."""
+        """See ``ports.Queue``. To wait, the client needs a read time-out that is longer (``clients.receiving``)."""
         with translated("queue.receive", str(route)):
             answer = self.client.receive_message(
                 QueueUrl=self._url(route),
@@ -113,7 +113,7 @@ def _received(message: MessageTypeDef, route: Route) -> Received:
 
 
 def _refuse_failures(operation: str, route: Route, failed: Sequence[BatchResultErrorEntryTypeDef]) -> None:
-    """Raises for what the service could not do; a message that is gone, or another's by now, is no failure."""
+    """Raises if the service failed for a message; one that is gone, or received by another since, is no failure."""
     grave = [entry for entry in failed if not entry["SenderFault"]]
     if grave:
         raise PortError(operation, str(route), f"{len(grave)} failed: {grave[0].get('Message', grave[0]['Code'])}")

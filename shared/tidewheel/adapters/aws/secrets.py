@@ -1,4 +1,4 @@
-"""Secrets in AWS Secrets Manager, kept in memory for a while so that runs cost no request each."""
+"""Secrets in AWS Secrets Manager, cached in memory for a while, so that not every run costs a request."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _GONE = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
-"""There is none of that name, or it is marked for deletion."""
+"""Error codes: there is no secret of that name, or it is marked for deletion."""
 
 
 class SecretsManager:
-    """``ports.Secrets`` on Secrets Manager: a tenant's secret is called ``<deployment>/<tenant>/<name>`` there.
+    """``ports.Secrets`` on Secrets Manager: a tenant's secret has the name ``<deployment>/<tenant>/<name>`` there.
 
     Args:
         connect: Makes the client when it is needed first: most jobs name no secret.
@@ -35,11 +35,11 @@ class SecretsManager:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, tuple[int, str | None]] = {}
-        """By id: until when it counts (monotonic ms), and the text, or None where there is no such secret."""
+        """By id: until when it may be used (monotonic ms), and the text, or None if there is no such secret."""
 
     def get(self, tenant: str, name: str) -> str:
         """See ``ports.Secrets``."""
-        if not NAME.fullmatch(name):  # a slash in it could lead to another tenant's
+        if not NAME.fullmatch(name):  # a slash in it could name another tenant's secret
             raise LookupError(f"{name!r} is no name of a secret")
         id = f"{self._deployment}/{tenant}/{name}"
         until_ms, text = self._known.get(id, (0, None))
@@ -58,7 +58,7 @@ class SecretsManager:
                 if code_of(error) in _GONE:
                     return None
                 raise
-        return answer.get("SecretString")  # one that holds bytes has none: no text, no secret
+        return answer.get("SecretString")  # a secret of bytes has no text, and counts as absent
 
     def _keep(self, id: str, text: str | None) -> None:
         fresh_ms = SECRET_MISSING_MS if text is None else SECRET_FRESH_MS

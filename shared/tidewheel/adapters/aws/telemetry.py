@@ -1,4 +1,4 @@
-"""Logs and metrics by way of Powertools: JSON lines, and metrics in CloudWatch's embedded format."""
+"""Log events and metrics by Powertools: lines of JSON, and CloudWatch's embedded metric format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tidewheel.names import METRICS_NAMESPACE
 
 
 class PowertoolsTelemetry:
-    """``ports.Telemetry``: counts are added up and written when flushed."""
+    """``ports.Telemetry``: counts are added up, and written by ``flush``."""
 
     def __init__(self, service: str) -> None:
         self._logger = Logger(service=service)

@@ -68,7 +68,7 @@ class MemoryControl:
         with self._lock:
             now = self._leases.get(instance)
             if now is not None and (now.owner, now.epoch) == (owner, (seen.epoch if seen else 0) + 1):
-                return now  # applied before, though it was reported as failed
+                return now  # an earlier try was applied, though it was reported as failed
             if (now and (now.epoch, now.counter)) != (seen and (seen.epoch, seen.counter)):
                 return None
             mark = now.mark if now else Mark()
@@ -103,7 +103,7 @@ class MemoryControl:
             now = self._holdings.get(shard)
             epoch = (seen.epoch if seen else 0) + 1
             if now is not None and (now.epoch, now.instance, now.term) == (epoch, instance, term):
-                return now  # applied before, though it was reported as failed
+                return now  # an earlier try was applied, though it was reported as failed
             if (now.epoch if now else 0) != epoch - 1:
                 return None
             self._holdings[shard] = Holding(

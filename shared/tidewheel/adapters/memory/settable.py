@@ -1,4 +1,4 @@
-"""What a test sets by hand: the clock, the randomness, the threads; and a telemetry that can be read back."""
+"""What a test controls: clock, randomness, threads; and a telemetry that can be read back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class SettableClock:
-    """A clock that moves when it is told to, or when somebody sleeps."""
+    """A clock that advances when a test or a sleeper says so."""
 
     def __init__(self, now_ms: int) -> None:
         self._now_ms = now_ms
@@ -41,7 +41,7 @@ class SettableClock:
 
 
 class SettableWatch:
-    """``ports.ClockWatch`` that says what it is told to: by how much (ms) the clock is ahead, and who says so."""
+    """``ports.ClockWatch`` with a set answer: by how much (ms) the clock is ahead, and by how many sightings."""
 
     def __init__(self, ahead_ms: int = 0, sightings: int = QUORUM) -> None:
         self.ahead_ms = ahead_ms
@@ -53,7 +53,7 @@ class SettableWatch:
 
 
 class CountedEntropy:
-    """Bytes that count up: different each time, equal in each run."""
+    """Bytes that count up: different for each call, the same in each run."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -78,7 +78,7 @@ class InlineExecutor(Executor):
 
 
 class RecordingTelemetry:
-    """Keeps counts and remarks for whoever looks."""
+    """``ports.Telemetry`` that keeps counts and log events."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -92,12 +92,12 @@ class RecordingTelemetry:
             self.counts[f"{name}[{key}={detail}]"] += value
 
     def info(self, message: str, **fields: object) -> None:
-        """Keeps a remark."""
+        """Keeps a log event of level info."""
         self.infos.append((message, fields))
 
     def error(self, message: str, **fields: object) -> None:
-        """Keeps an alarm."""
+        """Keeps a log event of level error."""
         self.errors.append((message, fields))
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: counts are kept at once."""

@@ -1,6 +1,6 @@
-"""Leases: who sits in a scheduler's instance, who holds a shard, and when another may.
+"""Leases of scheduler instances and the ownership of shards: who holds them, and when another may take them.
 
-Expiry is judged by a counter that stands still while one watches, never by comparing two machines' clocks.
+A lease has expired once its counter has not changed while somebody watched it; clocks of machines are never compared.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from tidewheel.domain.wheel.levels import Level
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far shards are handed on: their packed entries' occurrences that are due by then are with a queue, or on
-    the ledger. True for ever once it is true, whoever holds the shards by now.
+    """Up to which due time shards are dispatched: every occurrence of their packed entries that is due by then is in a
+    queue or on the ledger. Once true it stays true, whoever owns the shards.
 
     Args:
-        until_ms: The due time (ms) up to which that is so.
+        until_ms: That due time (ms).
         shards: For which shards.
     """
 
@@ -26,22 +26,22 @@ class Mark:
     shards: frozenset[int] = frozenset()
 
     def of(self, shard: int) -> int:
-        """The same for one shard; 0 if nothing is known of it."""
+        """That due time (ms) for one shard; 0 if nothing is known of it."""
         return self.until_ms if shard in self.shards else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to one of the deployment's instances for schedulers.
+    """The right to run as one of the deployment's scheduler instances.
 
     Args:
         owner: Who holds it, or None after a release.
         epoch: Fencing token; every change of owner raises it.
         counter: Raised by every heartbeat of the owner.
         version: The code version of the owner.
-        candidate: The code version of somebody who stands ready to take over; the owner yields to it.
+        candidate: The code version of a scheduler that waits to take over, or None; the owner yields to another version.
         instance: Which instance, from 0 on.
-        mark: How far the shards of the owner, or of one before it, are handed on.
+        mark: Up to which due time the shards of this owner, or of an earlier one, are dispatched.
     """
 
     owner: str | None
@@ -55,14 +55,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Who holds a shard, and how far it is turned.
+    """Who owns a shard, and how far it is turned.
 
     Args:
-        epoch: Fencing token; every change of holder raises it.
-        instance: The holder's instance, or None if it was vacated.
-        term: The epoch of the holder's instance.
+        epoch: Fencing token; every change of owner raises it.
+        instance: The owner's instance, or None if it was vacated.
+        term: The epoch of the lease of that instance.
         cursors: By level, the start of the first slot that is not done (ms since the epoch).
-        handed_ms: Up to which due time (ms) its last holder had handed it on when it gave it up.
+        handed_ms: Up to which due time (ms) it was dispatched when its last owner gave it up.
     """
 
     epoch: int
@@ -89,7 +89,7 @@ class LeaseWatcher:
 
 
 def assignee(shard: int, instances: int, alive: Collection[int]) -> int:
-    """The instance that is to turn a shard: its home, or the next one after it that is alive.
+    """The instance that is to own a shard: number modulo instances, or the next one after it that is alive.
 
     Raises:
         ValueError: No instance is alive.
@@ -105,7 +105,7 @@ def is_vacant(holding: Holding | None, alive: Mapping[int, int]) -> bool:
     """Whether a shard may be claimed.
 
     Args:
-        holding: As stored; None if nobody ever held it.
-        alive: The terms that live, by instance.
+        holding: As stored; None if nobody ever owned it.
+        alive: The epochs of the live leases, by instance.
     """
     return holding is None or holding.instance is None or alive.get(holding.instance) != holding.term

@@ -36,10 +36,10 @@ def pages(client: DynamoDBClient, operation: str, **query: Any) -> Iterator[Item
 
 
 def write_all(client: DynamoDBClient, operation: str, table: str, requests: Sequence[Any]) -> None:
-    """Writes in full batches; only what was not written is tried again. Ends within ``limits.WRITE_BOUND_MS``.
+    """Writes in full batches; only what was left unprocessed is tried again. Ends within ``limits.WRITE_BOUND_MS``.
 
     Raises:
-        Throttled: Something was still unprocessed after several tries, or the time was up.
+        Throttled: Items were still unprocessed after several tries, or when the time was up.
     """
 
     def write(batch: Sequence[Any]) -> Sequence[Any]:
@@ -50,10 +50,10 @@ def write_all(client: DynamoDBClient, operation: str, table: str, requests: Sequ
 
 
 def read_all(client: DynamoDBClient, operation: str, table: str, keys: Sequence[Any]) -> Sequence[Item]:
-    """Reads many items, eventually consistent, in full batches; only what was not read is tried again.
+    """Reads many items, eventually consistent, in full batches; only what was left unprocessed is tried again.
 
     Raises:
-        Throttled: Something was still unprocessed after several tries.
+        Throttled: Items were still unprocessed after several tries.
     """
     found: list[Item] = []
 
@@ -75,7 +75,7 @@ def _in_batches(
     send: Callable[[Sequence[Any]], Sequence[Any]],
     until_ms: int | None = None,
 ) -> None:
-    """Sends all in batches; ``send`` answers what was left unprocessed of one.
+    """Sends everything in batches; ``send`` returns what was left unprocessed of a batch.
 
     A batch that was throttled, or done in part, halves those that follow; each that is done in full doubles them
     again. No batch begins after ``until_ms``.
@@ -103,7 +103,7 @@ def _left(
 
 
 def _jitter_ms(longest_ms: int) -> int:
-    """Any wait up to the longest, so that those who were throttled together do not come back together."""
+    """A random wait up to the longest, so that callers that were throttled together do not retry together."""
     return random.randint(0, longest_ms)  # noqa: S311 - spreads tries, guards nothing
 
 
@@ -113,8 +113,8 @@ def swap(
     """Puts an item if the stored version (``ver``) is as expected (None: if there is none).
 
     Returns:
-        None if it was written, else the item that stands in the way: the same one, if a try that was reported as
-        failed had written it.
+        None if it was written, else the stored item. That is the same one if an earlier try, reported as failed, had
+        written it.
 
     Raises:
         Fenced: No item is there although one was expected.
@@ -130,7 +130,7 @@ def swap(
                 raise
             standing: Any = error.response.get("Item")
             if not standing:
-                raise Fenced(operation, subject, "what was to be replaced is gone") from error
+                raise Fenced(operation, subject, "the item to be replaced is gone") from error
             return standing  # type: ignore[no-any-return]
     return None
 
@@ -142,7 +142,7 @@ def transact(client: DynamoDBClient, operation: str, subject: str, items: Sequen
         None if they were written, else the reasons, one for each item, why a condition was not met.
 
     Raises:
-        Throttled: It collided with another transaction, or the tables are too busy.
+        Throttled: It conflicted with another transaction, or the tables are too busy.
     """
     with translated(operation, subject):
         try:

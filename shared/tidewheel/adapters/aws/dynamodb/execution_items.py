@@ -26,12 +26,12 @@ from tidewheel.domain.executions.states import Result, State
 
 
 def execution_key(tenant: str, job: str, id: str) -> NewItem:
-    """Key of an execution's record."""
+    """The key of an execution."""
     return item_key(keys.job_partition(tenant, job), id)
 
 
 def execution_item(execution: Execution) -> NewItem:
-    """An execution's record. That of a dead letter alone has the keys of the index that lists those."""
+    """An execution as an item. Only a dead letter has the keys of the index of dead letters."""
     return without_nones(
         {
             **execution_key(execution.tenant, execution.job, execution.id),
@@ -64,7 +64,7 @@ def execution_item(execution: Execution) -> NewItem:
 
 
 def _attempt_row(attempt: Attempt) -> list[Any]:
-    """Its account; what is empty at the end is left out."""
+    """An attempt as a list; empty values at its end are left out."""
     account = [attempt.number, attempt.started_ms, attempt.finished_ms, attempt.result, attempt.status]
     if attempt.reason or attempt.received_ms is not None:
         account.append(attempt.reason)

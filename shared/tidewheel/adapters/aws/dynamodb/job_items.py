@@ -32,7 +32,7 @@ def job_key(tenant: str, job: str) -> NewItem:
 
 
 def job_item(job: Job) -> NewItem:
-    """A job's record."""
+    """A job as an item."""
     return without_nones(
         {
             **job_key(job.tenant, job.id),
@@ -92,7 +92,7 @@ def _definition_document(definition: Definition) -> dict[str, Any]:
 
 
 def _unusual(definition: Definition) -> dict[str, Any]:
-    """What most jobs do without; an older record that lacks it means the same."""
+    """What most jobs leave at its default, which is not stored."""
     unusual: dict[str, Any] = {}
     if definition.overlap is not Overlap.ALLOW:
         unusual["v"] = definition.overlap
@@ -129,7 +129,7 @@ def _read_definition(stored: dict[str, Any]) -> Definition:
 
 
 def _read_misfire(row: list[Any] | None) -> Misfire:
-    """The policy; the default one of a record that was written before there were any."""
+    """The misfire policy; the default one of a record without any."""
     return Misfire() if row is None else Misfire(Policy(row[0]), row[1], row[2])
 
 

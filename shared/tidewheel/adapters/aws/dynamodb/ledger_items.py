@@ -62,7 +62,7 @@ def _read_missed(item: Item) -> Missed:
 
 
 def read_listed(item: Item) -> Execution | Missed:
-    """What lies among a job's executions: one of them, or a ledger row; the key tells.
+    """An item of a job's list: an execution or a ledger row, told apart by the sort key.
 
     Raises:
         Unreadable: Another version's record, or a damaged one.

@@ -1,4 +1,4 @@
-"""The wheel in DynamoDB: a slot is an item collection of singles and packs."""
+"""The wheel in DynamoDB: a slot is a partition of singles and packs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SEPARATOR = "\n"
 
 
 def single_item(placed: Placed) -> NewItem:
-    """A single as an item. One that its slot's owner died before deleting expires, but for those that are late."""
+    """A single as an item. It expires, in case its slot's owner ends before deleting it; in the late slot it does not."""
     slot = placed.slot
     item = {**item_key(slot.key, placed.key), "v": text(encode(placed.entry))}
     return item if slot.level is Level.LATE else {**item, "ttl": _expiry(slot)}
@@ -43,7 +43,7 @@ class DynamoWheel:
     table: str
 
     def load(self, slot: Slot, span: Span = EVERYTHING) -> Load:
-        """See ``ports.Wheel``. DynamoDB ends a page earlier where it has read a megabyte."""
+        """See ``ports.Wheel``. DynamoDB ends a page earlier once it has read a megabyte."""
         start: dict[str, Any] = {}
         if span.after is not None:
             start["ExclusiveStartKey"] = item_key(slot.key, span.after)
@@ -69,7 +69,7 @@ class DynamoWheel:
             self.client.put_item(TableName=self.table, Item=single_item(placed))
 
     def put_pack(self, slot: Slot, key: str, entries: Sequence[Entry]) -> None:
-        """See ``ports.Wheel``. Packs expire by themselves; nobody pays for their deletion."""
+        """See ``ports.Wheel``. Packs expire by themselves, which costs nothing."""
         body = _SEPARATOR.join(encode(entry) for entry in entries)
         item = {**item_key(slot.key, key), "v": text(body), "ttl": _expiry(slot)}
         with translated("wheel.put_pack", slot.key):
@@ -97,7 +97,7 @@ class DynamoWheel:
 
 
 def _lines(item: Item) -> tuple[str, list[str]]:
-    """The sort key and the lines of an item; one of another shape is one line, and no entry."""
+    """The sort key and the lines of an item; an item of another shape is one line, which is no entry."""
     key = str(item["sk"]["S"])
     body = item.get("v", {}).get("S")
     if body is None:

@@ -44,7 +44,7 @@ class DynamoLeases:
         if lease is None:
             return None
         found = _read(lease)
-        # A try that was applied but reported as failed left our own name: then the lease is ours.
+        # An earlier try may have been applied, though it was reported as failed: then the stored owner is this one.
         return found if (found.owner, found.epoch) == (owner, epoch) else None
 
     def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:

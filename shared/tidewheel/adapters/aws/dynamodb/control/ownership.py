@@ -39,7 +39,7 @@ class DynamoOwnership:
         if item is None:
             return None
         found = _read_holding(item)
-        # A try that was applied but reported as failed left our own name: then the shard is ours.
+        # An earlier try may have been applied, though it was reported as failed: then the stored owner is this one.
         return found if (found.epoch, found.instance, found.term) == (epoch, instance, term) else None
 
     def vacate(self, shard: int, epoch: int, handed_ms: int = 0) -> None:
