@@ -1,4 +1,4 @@
-"""``ports.Control``: one holder at a time, told apart by epoch; cursors that outlive their holders."""
+"""The ports of coordination: one owner at a time, told apart by epoch; cursors that outlive their owners."""
 
 from __future__ import annotations
 

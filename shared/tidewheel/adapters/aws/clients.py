@@ -61,7 +61,7 @@ def dynamodb(dates: Dates | None = None) -> DynamoDBClient:
         dates: Hears what time its answers say it is.
     """
     client = boto3.client("dynamodb", config=_BOUNDED)
-    client.meta.events.register_first("needs-retry.dynamodb", _forget_wish)
+    client.meta.events.register_first("needs-retry.dynamodb", _forget_retry_after)
     if dates is not None:
         dates.listen(client.meta.events, "dynamodb")
     return client
@@ -70,7 +70,7 @@ def dynamodb(dates: Dates | None = None) -> DynamoDBClient:
 def sqs(dates: Dates | None = None) -> SQSClient:
     """A client with the bounds of ``dynamodb``."""
     client = boto3.client("sqs", config=_BOUNDED)
-    client.meta.events.register_first("needs-retry.sqs", _forget_wish)
+    client.meta.events.register_first("needs-retry.sqs", _forget_retry_after)
     if dates is not None:
         dates.listen(client.meta.events, "sqs")
     return client
@@ -90,12 +90,12 @@ def receiving() -> SQSClient:
 def secretsmanager() -> SecretsManagerClient:
     """A client with the bounds of ``dynamodb``."""
     client = boto3.client("secretsmanager", config=_BOUNDED)
-    client.meta.events.register_first("needs-retry.secrets-manager", _forget_wish)
+    client.meta.events.register_first("needs-retry.secrets-manager", _forget_retry_after)
     return client
 
 
-def _forget_wish(response: tuple[Any, Any] | None = None, **_: object) -> None:
-    """A service may ask for a pause of up to 5 s before a retry, which would exceed the bound; our callers have pauses of their own."""
+def _forget_retry_after(response: tuple[Any, Any] | None = None, **_: object) -> None:
+    """A service may ask for up to 5 s of pause before a retry, which would exceed the bound; it is not heeded."""
     if response is not None:
         response[0].headers.pop("x-amz-retry-after", None)
 
@@ -112,9 +112,9 @@ def asking_once(read_timeout_ms: int) -> Config:
 
 
 def s3() -> S3Client:
-    """A client with the bounds of ``dynamodb``. Buckets are named in paths, for the local cloud's sake; AWS takes both."""
+    """A client with the bounds of ``dynamodb``. Paths name the buckets, as the local cloud needs; AWS takes both."""
     client = boto3.client("s3", config=_BOUNDED.merge(Config(s3={"addressing_style": "path"})))
-    client.meta.events.register_first("needs-retry.s3", _forget_wish)
+    client.meta.events.register_first("needs-retry.s3", _forget_retry_after)
     return client
 
 

@@ -39,7 +39,7 @@ class Lease:
         epoch: Fencing token; every change of owner raises it.
         counter: Raised by every heartbeat of the owner.
         version: The code version of the owner.
-        candidate: The code version of a scheduler that waits to take over, or None; the owner yields to another version.
+        candidate: The code version of a scheduler that waits to take over, or None; the owner gives way to it.
         instance: Which instance, from 0 on.
         mark: Up to which due time the shards of this owner, or of an earlier one, are dispatched.
     """

@@ -50,7 +50,7 @@ class DynamoExecutions:
         return None if standing == new else standing
 
     def account(self, row: Missed) -> None:
-        """See ``ports.Executions``. The copy that lists show is written last, so that a row in a list is always found by ``missed``."""
+        """See ``ports.Executions``. The copy that lists show is written last: what lists show, ``missed`` finds."""
         with translated("executions.account", row.id):
             for sort in (keys.missed_by_end_sort(row.job, row.from_ms, row.until_ms), row.id):
                 self.client.put_item(TableName=self.table, Item=missed_item(row, sort))
@@ -87,7 +87,7 @@ class DynamoExecutions:
         return read_page(page, "sk", read_listed)
 
     def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:
-        """See ``ports.Executions``. The index is sparse: an execution that succeeds is not in it and costs nothing there."""
+        """See ``ports.Executions``. The index is sparse: an execution that succeeds costs nothing there."""
         with translated("executions.dead", tenant):
             page = self.client.query(
                 TableName=self.table,

@@ -25,7 +25,7 @@ _SEPARATOR = "\n"
 
 
 def single_item(placed: Placed) -> NewItem:
-    """A single as an item. It expires, in case its slot's owner ends before deleting it; in the late slot it does not."""
+    """A single as an item. It expires, in case nobody deletes it; in the late slot it does not."""
     slot = placed.slot
     item = {**item_key(slot.key, placed.key), "v": text(encode(placed.entry))}
     return item if slot.level is Level.LATE else {**item, "ttl": _expiry(slot)}
