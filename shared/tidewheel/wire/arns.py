@@ -1,4 +1,4 @@
-"""Checks the names by which jobs refer to AWS resources: ARNs, and names and URLs of queues."""
+"""ARNs, and names of SQS queues, as targets refer to them: how they are written, and why one is refused."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _QUEUES = [
 
 
 @dataclass(frozen=True, slots=True)
-class QueuePlace:
-    """The account and region of a queue.
+class QueueReference:
+    """An SQS queue, as a target refers to it.
 
     Args:
         name: Its name.
@@ -35,28 +35,28 @@ class QueuePlace:
     region: str = ""
 
 
-def queue_place(queue: str) -> QueuePlace:
-    """Parses a queue's name, ARN or URL.
+def read_queue(queue: str) -> QueueReference:
+    """Reads a queue's name, ARN or URL.
 
     Raises:
         PydanticCustomError: It is none of the three.
     """
     for form in _QUEUES:
         if found := form.fullmatch(queue):
-            return QueuePlace(**found.groupdict())
+            return QueueReference(**found.groupdict())
     raise refusal(
         f"{shown(queue)} is not an SQS queue", "use its name, its ARN, or its URL at sqs.<region>.amazonaws.com"
     )
 
 
 def check_queue(queue: str) -> str:
-    """A validator: the text, if it is a queue's name, ARN or URL."""
-    queue_place(queue)
+    """The text, if it refers to a queue; to be used as a validator."""
+    read_queue(queue)
     return queue
 
 
 def arn_of(service: str, resource: str, noun: str, example: str) -> Callable[[str], str]:
-    """A validator of ARNs.
+    """Makes a validator of ARNs.
 
     Args:
         service: The service's name in the ARN.

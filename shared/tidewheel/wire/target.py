@@ -25,7 +25,7 @@ _URL_REMEDY = "use an absolute http or https URL, such as https://example.com/ho
 
 
 class SecretValue(Model):
-    """A text that is kept in the deployment's secrets and known to the call alone."""
+    """A text that is kept in the deployment's secrets and read at the time of the call."""
 
     secret: Annotated[str, Field(pattern=f"^{SECRET_NAME.pattern}$", description="The secret's name.")]
     key: Annotated[str, Field(max_length=256, description="A field of the secret, if that is a JSON object.")] = ""
@@ -145,7 +145,7 @@ def check_secrets(value: Any) -> Any:
 
 
 def check_header_values(headers: Any) -> Any:
-    """Headers whose every value is a text or refers to a secret; what else is wrong with them is found later."""
+    """The headers, if every value is a text or refers to a secret. ``check_headers`` checks the rest."""
     if isinstance(headers, Mapping):
         for name, value in headers.items():
             if not isinstance(value, str | SecretValue) and reference_of(value) is None:
@@ -155,7 +155,7 @@ def check_header_values(headers: Any) -> Any:
 
 
 def check_headers(headers: dict[str, str | SecretValue]) -> dict[str, str | SecretValue]:
-    """The headers, if they can be sent. Values stay out of the messages: they may be secrets."""
+    """The headers, if they can be sent. Messages do not show values, which may be secrets."""
     if len({name.lower() for name in headers}) < len(headers):
         raise refusal("a header is given twice in different case", "name each header once")
     for name, value in headers.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidewheel.wire.arns import QueuePlace, queue_place
+from tidewheel.wire.arns import QueueReference, read_queue
 from tidewheel.wire.payload import MAX_PAYLOAD_BYTES, RESERVED_BYTES
 from tidewheel.wire.reading import read_job
 from tidewheel.wire.refused import Refused
@@ -160,16 +160,16 @@ def test_values_that_may_be_secrets_are_never_shown():
 @pytest.mark.parametrize(
     ("queue", "place"),
     [
-        ("a", QueuePlace("a")),
-        (f"arn:aws:sqs:{HERE}:a.fifo", QueuePlace("a.fifo", "111122223333", "eu-west-1")),
+        ("a", QueueReference("a")),
+        (f"arn:aws:sqs:{HERE}:a.fifo", QueueReference("a.fifo", "111122223333", "eu-west-1")),
         (
             "https://sqs.cn-north-1.amazonaws.com.cn/111122223333/a",
-            QueuePlace("a", "111122223333", "cn-north-1"),
+            QueueReference("a", "111122223333", "cn-north-1"),
         ),
     ],
 )
 def test_where_a_queue_lies(queue, place):
-    assert queue_place(queue) == place
+    assert read_queue(queue) == place
 
 
 @pytest.mark.parametrize(

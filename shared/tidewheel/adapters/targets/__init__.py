@@ -1,5 +1,6 @@
-"""What an attempt can call: one file per kind.
+"""The adapters of the kinds of target: one module per kind.
 
-A module with ``KIND`` and ``make`` is a kind (``surroundings`` says what it is given); those that need boto3 lie in
-``adapters.aws.targets``. Importing one must not open anything: that is for ``make``.
+A module is an adapter if it has ``KIND``, the kind's name, and ``make``, which makes its ``ports.Caller`` from
+``Surroundings``; ``wiring.callers`` finds it. Adapters that need boto3 lie in ``adapters.aws.targets``. Importing a
+module must open no connection, file or thread: ``make`` does.
 """

@@ -1,4 +1,4 @@
-"""What every kind of target says in the same way."""
+"""Answers, and parts of answers, that are the same for several kinds of target."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def excerpt(body: bytes) -> str:
 def ending(output: bytes) -> str:
     """The end of an output as text, at most ``limits.OUTPUT_BYTES`` bytes of it."""
     text = output[-OUTPUT_BYTES:].decode("utf-8", errors="replace").replace("\x00", "").encode()[-OUTPUT_BYTES:]
-    return text.decode("utf-8", errors="ignore")  # what was cut in two at its beginning
+    return text.decode("utf-8", errors="ignore")  # drops a character whose first bytes were cut off
 
 
 class Tail:
-    """The end of an output that is taken in piece by piece, without secrets: none is cut in two, and shows by half.
+    """The end of an output that comes in pieces, with secrets concealed even where a secret lies across two pieces.
 
     Args:
-        secrets: What is replaced.
+        secrets: The texts to conceal.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -34,22 +34,22 @@ class Tail:
         self._end = b""
 
     def add(self, piece: bytes) -> None:
-        """Takes in a piece."""
+        """Adds the next piece."""
         self._pending += piece
-        settled = self._concealment.settled(self._pending)  # what could be the beginning of a secret waits
+        settled = self._concealment.settled(self._pending)  # what may be the beginning of a secret is kept back
         self._end = (self._end + self._concealment.clean(self._pending[:settled]))[-2 * OUTPUT_BYTES :]
         self._pending = self._pending[settled:]
 
     def text(self) -> str:
-        """The end of what was taken in."""
+        """The end of all pieces, at most ``limits.OUTPUT_BYTES`` bytes of UTF-8."""
         return ending(self._end + self._concealment.clean(self._pending))
 
 
 def timed_out(timeout_ms: int) -> Answer:
-    """The answer of a target that did not give one in time."""
+    """The answer of an attempt whose time-out (ms) passed."""
     return Answer(Result.TIMED_OUT, reason=f"no answer within {timeout_ms} ms")
 
 
-def cancel_requested() -> Answer:
-    """The answer of a call that was told to end, whose worker knows why."""
+def told_to_end() -> Answer:
+    """The answer of a call that its worker told to end; the worker knows why."""
     return Answer(Result.FAILED, reason="the call was told to end")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tidewheel.adapters.targets.answers import Tail
-from tidewheel.adapters.targets.programs import Bell, Ending, Order, Program
-from tidewheel.adapters.targets.revealing import NotRevealed, Revealing
+from tidewheel.adapters.targets.programs import Program, ProgramEnd, ProgramSpec, WakePipe
+from tidewheel.adapters.targets.secret_resolver import SecretResolver, SecretUnavailable
 from tidewheel.adapters.targets.state_file import StateFile
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.executions.execution import Answer
@@ -26,12 +26,12 @@ from tidewheel.wire.values import parse_duration, to_ms
 
 KIND = "command"
 INHERITED = ("PATH", "HOME", "LANG", "TZ")
-"""What a program gets of the worker's environment: no credentials are among it."""
+"""The variables that a program inherits from its worker: none of them holds credentials."""
 _SHELL = "/bin/sh"
-_PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.EIO}
+_TRANSIENT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.EIO}
 
-_PRESSED = {Stop.LOST: STOP_MS, Stop.DRAINED: COMMAND_GRACE_MS}
-"""The grace at most where someone else is waiting: another worker, or whoever ends this one."""
+_GRACE_LIMITS = {Stop.LOST: STOP_MS, Stop.DRAINED: COMMAND_GRACE_MS}
+"""The longest grace (ms) by reason: another worker waits for the run, or this worker is to shut down."""
 
 
 def make(surroundings: Surroundings) -> Caller:
@@ -43,12 +43,12 @@ def make(surroundings: Surroundings) -> Caller:
 class CommandTarget:
     """``ports.Caller`` for the kind ``command``.
 
-    A call that is told to end, or whose time is over, sends SIGTERM to the program's group and ends what is left after
-    the job's ``grace``, which may be longer than ``limits.STOP_MS`` (``_PRESSED`` says when it may not).
+    When the call is told to end, or its time-out passes, the program's process group gets SIGTERM, and after the job's
+    ``grace`` SIGKILL. The grace may be longer than ``limits.STOP_MS``, except for the reasons in ``_GRACE_LIMITS``.
 
     Args:
-        surroundings: The worker.
-        inherited: What each program finds in its environment beside what its job sets.
+        surroundings: Of the worker.
+        inherited: The variables that each program gets beside those that its job sets.
     """
 
     def __init__(self, surroundings: Surroundings, inherited: Mapping[str, str]) -> None:
@@ -60,36 +60,36 @@ class CommandTarget:
         try:
             with tempfile.TemporaryDirectory(
                 prefix="tidewheel-",
-                ignore_cleanup_errors=True,  # the program may have made it so that nobody can remove it
+                ignore_cleanup_errors=True,  # the program may have changed its permissions
             ) as folder:
                 return self._run(call, Path(folder))
-        except NotRevealed as error:
+        except SecretUnavailable as error:
             return error.answer()
         except OSError as error:
             return Answer(Result.FAILED, reason=f"the worker could not start a program: {error}")
 
     def _run(self, call: Call, folder: Path) -> Answer:
         spec = call.target.spec
-        given: Mapping[str, str] = Revealing(self._surroundings.secrets, call).everywhere(spec["environment"])
+        given: Mapping[str, str] = SecretResolver(self._surroundings.secrets, call).resolved(spec["environment"])
         state = StateFile(folder, call.progress)
         environment = {
             "PATH": os.defpath,
             **self._inherited,
             **given,
-            **_told(call),
+            **_identity(call),
             "TIDEWHEEL_STATE_FILE": str(state.path),
         }
-        order = Order(_argv(spec), environment, spec["directory"], folder)
-        with Bell() as bell, Program(order) as program:
-            call.progress.on_stop(bell.ring)
-            watch = _Watch(call, self._surroundings.clock, program, state, Tail(_secrets(spec, given)))
-            watch.follow(bell)
+        order = ProgramSpec(_argv(spec), environment, spec["directory"], folder)
+        with WakePipe() as wake, Program(order) as program:
+            call.progress.on_stop(wake.wake)
+            watch = _Supervisor(call, self._surroundings.clock, program, state, Tail(_secrets(spec, given)))
+            watch.follow(wake)
         state.read()
         return watch.answer()
 
 
 def _secrets(spec: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[str]:
-    """The secrets in a program's environment, as it may print them."""
+    """The secrets in a program's environment, in each form in which it may print them."""
     for name, value in spec["environment"].items():
         if (reference := reference_of(value)) is not None:
             yield from forms(given[name].removeprefix(reference.prefix))
@@ -100,8 +100,8 @@ def _argv(spec: Mapping[str, Any]) -> Sequence[str]:
     return (_SHELL, "-c", spec["command"]) if spec["shell"] else tuple(spec["command"])
 
 
-def _told(call: Call) -> Mapping[str, str]:
-    """What tells a program which run it is; a job cannot override it."""
+def _identity(call: Call) -> Mapping[str, str]:
+    """The variables that identify the run to the program; a job cannot override them."""
     return {
         "TIDEWHEEL_EXECUTION": call.execution,
         "TIDEWHEEL_ATTEMPT": str(call.attempt),
@@ -111,8 +111,8 @@ def _told(call: Call) -> Mapping[str, str]:
     }
 
 
-class _Watch:
-    """Follows one program to its end, on the thread of the call."""
+class _Supervisor:
+    """Reads one program's output and ends the program when it must, on the thread of the call."""
 
     def __init__(self, call: Call, clock: Clock, program: Program, state: StateFile, tail: Tail) -> None:
         self._call = call
@@ -128,13 +128,13 @@ class _Watch:
         self._kill_ms = self._abandon_ms = FOREVER_MS
         self._abandoned = False
 
-    def follow(self, bell: Bell) -> None:
-        """Returns once the program, and all that came of it, has ended."""
+    def follow(self, wake: WakePipe) -> None:
+        """Returns when the program and all its descendants have ended."""
         with selectors.DefaultSelector() as selector:
             for descriptor, act in (
                 (self._program.output, lambda: self._take(selector)),
                 (self._program.report, self._program.read_report),
-                (bell.fd, bell.clear),
+                (wake.fd, wake.clear),
             ):
                 selector.register(descriptor, selectors.EVENT_READ, act)
             while not self._program.over:
@@ -166,7 +166,7 @@ class _Watch:
         stop = self._call.progress.stopping or (Stop.TIMED_OUT if now >= self._until_ms else None)
         if stop is not None and self._told is None:
             self._told = stop
-            self._kill_ms = now + min(self._grace_ms, _PRESSED.get(stop, FOREVER_MS))
+            self._kill_ms = now + min(self._grace_ms, _GRACE_LIMITS.get(stop, FOREVER_MS))
             self._program.terminate()
         if now >= self._kill_ms:
             self._kill_ms, self._abandon_ms = FOREVER_MS, now + STOP_MS
@@ -176,11 +176,11 @@ class _Watch:
             self._program.abandon()
 
     def answer(self) -> Answer:
-        """How it went."""
+        """The answer, once ``follow`` has returned."""
         output, end = self._tail.text(), self._program.ending()
         if end.problem:
             reason = f"the program cannot be started: {end.problem}"
-            return Answer(Result.FAILED, reason=reason, retryable=end.errno in _PASSING)
+            return Answer(Result.FAILED, reason=reason, retryable=end.errno in _TRANSIENT)
         how = _how(end)
         if self._abandoned:
             how = "it could not be ended: the system does not let go of it"
@@ -194,7 +194,7 @@ class _Watch:
         return Answer(Result.FAILED, end.status if exited else None, output, how)
 
 
-def _how(end: Ending) -> str:
+def _how(end: ProgramEnd) -> str:
     if end.status is None:
         return "its launcher was killed"
     return f"exit status {end.status}" if end.status >= 0 else f"killed by {_name(-end.status)}"

@@ -1,8 +1,8 @@
-"""What an HTTP target connects through: it looks up a host once, judges each address, and connects to one of those.
+"""The network of the HTTP target: it resolves a host once, checks each of its addresses, and connects to one of them.
 
-The check stands where the connection is made, and the pool above it still knows connections by the host's name. So
-Host, SNI and the check of the certificate are those of the URL; a name that is given another address later is judged
-again when it is connected to again; and whatever leads to a connection, leads through here.
+The check is made where the connection is made, below the pool, which knows connections by host name. So Host header,
+SNI and certificate check are those of the URL; a name that resolves to another address later (DNS rebinding) is checked
+again at the next connection; and no connection goes past the check, a redirect's neither.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
 class AddressRefused(Exception):
-    """A host must not be called; the text names it, its address and the reason."""
+    """A host must not be called. The text holds the host, its address and the reason."""
 
 
 async def look_up(host: str, port: int) -> Sequence[Address]:
@@ -60,7 +60,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connects to the first of the host's addresses that answers.
+        """Connects to the first of the host's addresses that accepts.
 
         Raises:
             AddressRefused: One of its addresses must not be called; then none is.
@@ -73,7 +73,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
                     str(address), port, CONNECT_MS / SECOND_MS, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue  # the next one may answer; of the last, the error is told
+                continue  # the next address may accept; the last one's error is raised
         return await self._inner.connect_tcp(str(last), port, timeout, local_address, socket_options)
 
     async def _addresses(self, host: str, port: int) -> Sequence[Address]:
@@ -91,22 +91,22 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         return addresses
 
     async def sleep(self, seconds: float) -> None:
-        """What the pool asks for between tries of its own."""
+        """See ``httpcore.AsyncNetworkBackend``: the pool waits so between its own retries."""
         await self._inner.sleep(seconds)
 
 
 def check_spelling(host: str) -> None:
-    """Lets no host pass that one reader takes for a name and another for an address.
+    """Refuses a host that some resolvers read as a name and others as an address.
 
     Raises:
-        AddressRefused: It is such a one.
+        AddressRefused: It is such a host.
     """
     if disguised(host):
         raise AddressRefused(f"refused: {host} is a disguised address{_meant(host)}")
 
 
 def _meant(host: str) -> str:
-    """The address that a resolver of the C library would make of it."""
+    """The address that the C library would read in it."""
     try:
         return f" ({socket.inet_ntoa(socket.inet_aton(host.removesuffix('.')))})"
     except OSError:
@@ -114,10 +114,10 @@ def _meant(host: str) -> str:
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """httpx over a pool whose every connection is the guarded network's; it knows of no proxy.
+    """An httpx transport over a pool of guarded connections, without a proxy.
 
     Args:
-        network: What connects.
+        network: Opens the connections.
     """
 
     def __init__(self, network: GuardedNetwork) -> None:
@@ -151,7 +151,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer, whose connection goes back to the pool once it is closed."""
+    """The body of a response. Closing it returns the connection to the pool."""
 
     def __init__(self, answer: httpcore.Response) -> None:
         self._answer = answer
@@ -173,7 +173,7 @@ _NAMES = (
 _ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
     getattr(httpcore, name): getattr(httpx, name) for name in _NAMES
 }
-"""httpx calls the errors of the pool by the same names."""
+"""httpx has the same names for the pool's errors."""
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tidewheel.adapters.targets.answers import cancel_requested, excerpt, timed_out
+from tidewheel.adapters.targets.answers import excerpt, timed_out, told_to_end
 from tidewheel.adapters.targets.guard import AddressRefused, GuardedNetwork, GuardedTransport, check_spelling
 from tidewheel.adapters.targets.inflating import CODINGS, pieces
-from tidewheel.adapters.targets.revealing import NotRevealed, Revealing, refers
+from tidewheel.adapters.targets.secret_resolver import SecretResolver, SecretUnavailable, refers
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
@@ -42,11 +42,11 @@ def make(surroundings: Surroundings) -> Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What a job asks for, its secrets in place.
+    """The request of a job, with its secrets filled in.
 
     Args:
-        credentials: The headers that must not go to another origin.
-        confidential: Whether the body must not either.
+        credentials: The names of headers that must not go to another origin.
+        confidential: Whether the body must not go there either.
     """
 
     headers: httpx.Headers
@@ -56,8 +56,8 @@ class _Request:
 
 
 @dataclass(slots=True)
-class _Heard:
-    """What has come of an answer so far."""
+class _Received:
+    """How much of a response has arrived."""
 
     response: httpx.Response | None = None
     beginning: bytearray = field(default_factory=bytearray)
@@ -65,11 +65,11 @@ class _Heard:
 
     @property
     def counts(self) -> bool:
-        """Whether the status counts, whatever becomes of the rest: that is for the log alone."""
+        """Whether the answer is known even if the rest never arrives: that is needed for the log alone."""
         return self.response is not None and len(self.beginning) >= OUTPUT_BYTES
 
     async def read(self, response: httpx.Response, progress: CallProgress) -> None:
-        """Reads the body into the attempt's log, up to what that takes: one without end is cut there."""
+        """Reads the body into the attempt's log, up to the log's limit: an endless body is cut there."""
         self.response = response
         async for chunk in pieces(response):
             self.beginning += chunk[: OUTPUT_BYTES - len(self.beginning)]
@@ -82,12 +82,12 @@ class _Heard:
 class HttpTarget:
     """``ports.Caller`` for the kind ``http``.
 
-    Requests run on one event loop of their own, where a time-out bounds the whole call, a slowly dripping answer
-    included. A redirect that is not followed is no success.
+    Requests run on an event loop of their own, where one time-out bounds the whole call, also if a response arrives
+    slowly. A redirect that is not followed is a failure.
 
     Args:
-        surroundings: The worker's.
-        transport: What connects: ``guard.GuardedTransport``, for a job must not reach every address that a worker can.
+        surroundings: Of the worker.
+        transport: Sends requests: ``guard.GuardedTransport``, since a job must not reach every address a worker can.
     """
 
     def __init__(self, surroundings: Surroundings, transport: httpx.AsyncBaseTransport) -> None:
@@ -98,10 +98,10 @@ class HttpTarget:
         self._thread.start()
         self._client = httpx.AsyncClient(
             transport=transport,
-            trust_env=False,  # neither a proxy, which would look up names by itself, nor what a .netrc holds
+            trust_env=False,  # no proxy, which would resolve names itself, and no .netrc
             timeout=None,  # noqa: S113 - the whole call is bounded by asyncio.timeout below
             headers={"User-Agent": "tidewheel", "Accept-Encoding": CODINGS},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none passes from one job to another
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # no cookie passes from one job to another
         )
 
     def call(self, call: Call) -> Answer:
@@ -109,18 +109,18 @@ class HttpTarget:
         return asyncio.run_coroutine_threadsafe(self._answer(call), self._loop).result()
 
     async def _answer(self, call: Call) -> Answer:
-        task, heard = asyncio.current_task(), _Heard()
+        task, received = asyncio.current_task(), _Received()
         assert task is not None
-        call.progress.on_stop(_ending(self._loop, task))
+        call.progress.on_stop(_canceller(self._loop, task))
         problem: Answer | None = None
         try:
             async with asyncio.timeout(call.timeout_ms / SECOND_MS):
-                await self._exchange(call, heard)
+                await self._exchange(call, received)
         except asyncio.CancelledError:
-            problem = cancel_requested()
+            problem = told_to_end()
         except TimeoutError:
             problem = timed_out(call.timeout_ms)
-        except NotRevealed as error:
+        except SecretUnavailable as error:
             problem = error.answer()
         except AddressRefused as error:
             problem = Answer(Result.FAILED, reason=str(error), retryable=False)
@@ -128,14 +128,14 @@ class HttpTarget:
             problem = Answer(Result.FAILED, reason=f"the request cannot be made: {error}", retryable=False)
         except httpx.HTTPError as error:
             problem = Answer(Result.FAILED, reason=f"{type(error).__name__}: {error}")
-        if heard.response is None or (problem is not None and not heard.counts):
+        if received.response is None or (problem is not None and not received.counts):
             assert problem is not None
             return problem
         if problem is not None:
             call.progress.write(f"\n[the rest of the answer is missing: {problem.reason}]\n".encode())
-        return _judged(heard.response, bytes(heard.beginning), self._surroundings.clock.now_ms())
+        return _answer_of(received.response, bytes(received.beginning), self._surroundings.clock.now_ms())
 
-    async def _exchange(self, call: Call, heard: _Heard) -> None:
+    async def _exchange(self, call: Call, received: _Received) -> None:
         spec = call.target.spec
         check_spelling(_host(spec["url"]))
         wanted = await self._wanted(call)
@@ -146,22 +146,22 @@ class HttpTarget:
             response = await self._client.send(request, stream=True)
             try:
                 if left and response.next_request is not None:
-                    request = _onward(request, response.next_request, wanted)
+                    request = _redirected(request, response.next_request, wanted)
                     continue
-                await heard.read(response, call.progress)
+                await received.read(response, call.progress)
                 break
             finally:
                 await response.aclose()
 
     async def _wanted(self, call: Call) -> _Request:
-        """The request; secrets are read on a thread of their own, so that the time-out bounds that too."""
-        spec, revealing = call.target.spec, Revealing(self._surroundings.secrets, call)
+        """The request. Secrets are read on another thread, so that the time-out bounds that too."""
+        spec, resolver = call.target.spec, SecretResolver(self._surroundings.secrets, call)
         if refers([*spec.get("headers", {}).values(), spec.get("body")]):
-            return await asyncio.to_thread(_prepared, call, revealing)
-        return _prepared(call, revealing)
+            return await asyncio.to_thread(_prepared, call, resolver)
+        return _prepared(call, resolver)
 
     def close(self) -> None:
-        """Ends the loop and its connections."""
+        """Closes the connections and ends the event loop."""
         asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result()
         asyncio.run_coroutine_threadsafe(self._loop.shutdown_default_executor(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -169,8 +169,8 @@ class HttpTarget:
         self._loop.close()
 
 
-def _ending(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Callable[[], None]:
-    """What ends a task from another thread, whatever it waits for."""
+def _canceller(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Callable[[], None]:
+    """A function that cancels a task from another thread, whatever the task waits for."""
 
     def end() -> None:
         loop.call_soon_threadsafe(task.cancel)
@@ -179,66 +179,66 @@ def _ending(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Callabl
 
 
 def _host(url: str) -> str:
-    """The host as it is written, which httpx may not even read."""
+    """The host as it is written in the URL, which httpx may refuse to parse."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""  # httpx refuses it
 
 
-def _prepared(call: Call, revealing: Revealing) -> _Request:
+def _prepared(call: Call, resolver: SecretResolver) -> _Request:
     spec = call.target.spec
-    content, kind = _content(revealing.everywhere(spec.get("body")))
+    content, kind = _content(resolver.resolved(spec.get("body")))
     given, credentials = {}, list(_CREDENTIALS)
     for name, value in spec.get("headers", {}).items():
         reference = reference_of(value)
         if reference is None:
             given[name] = value
             continue
-        text = revealing.text(reference)
-        if not _SENDABLE.fullmatch(text):  # an error of the library would show it
-            raise NotRevealed(f"the secret {reference.name!r} has characters that a header cannot hold")
+        text = resolver.text(reference)
+        if not _SENDABLE.fullmatch(text):  # the library's error would show the secret
+            raise SecretUnavailable(f"the secret {reference.name!r} has characters that a header cannot hold")
         given[name] = text
         credentials.append(name)
-    headers = httpx.Headers(kind)  # in which names differ by more than case
+    headers = httpx.Headers(kind)  # whose names are case-insensitive
     headers.update(given)
     headers.update(_identity(call))
     return _Request(headers, content, tuple(credentials), refers(spec.get("body")))
 
 
-def _onward(request: httpx.Request, following: httpx.Request, wanted: _Request) -> httpx.Request:
-    """The request that a redirect asks for, without what is meant for the origin of the one before alone."""
+def _redirected(request: httpx.Request, following: httpx.Request, wanted: _Request) -> httpx.Request:
+    """The request that follows a redirect; to another origin it goes without credentials and confidential body."""
     if _origin(request.url) == _origin(following.url):
-        if "Cookie" in request.headers:  # httpx takes it for one of its own
+        if "Cookie" in request.headers:  # httpx removes it, as it manages cookies itself
             following.headers["Cookie"] = request.headers["Cookie"]
         return following
     if wanted.confidential and following.method == request.method:
         reason = f"the redirect to {following.url.host} was not followed: the body holds a secret"
-        raise NotRevealed(reason)
+        raise SecretUnavailable(reason)
     for name in wanted.credentials:
         following.headers.pop(name, None)
     return following
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port  # httpx leaves out a scheme's own port
+    return url.scheme, url.host, url.port  # httpx gives None for the scheme's default port
 
 
-def _judged(response: httpx.Response, beginning: bytes, now_ms: int) -> Answer:
+def _answer_of(response: httpx.Response, beginning: bytes, now_ms: int) -> Answer:
     status, output = response.status_code, excerpt(beginning)
     if response.is_success:
         return Answer(Result.SUCCEEDED, status, output)
     retryable = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _RETRYABLE
-    wish = retry_after_ms(response.headers, now_ms) if status in _ASKS_TO_WAIT else None
-    return Answer(Result.FAILED, status, output, f"HTTP {status}", retryable, wish)
+    asked_ms = retry_after_ms(response.headers, now_ms) if status in _ASKS_TO_WAIT else None
+    return Answer(Result.FAILED, status, output, f"HTTP {status}", retryable, asked_ms)
 
 
 def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
-    """How long an answer asks to be left alone (RFC 9110, section 10.2.3); None where it does not, or not clearly.
+    """The delay (ms) that a response asks for by Retry-After (RFC 9110, section 10.2.3), or None.
 
     Args:
-        headers: The answer's.
-        now_ms: The time (ms), for a date where the answer does not say what time it takes it to be.
+        headers: Of the response.
+        now_ms: The time (ms), used if Retry-After is a date and the response has no Date header.
     """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal():
@@ -250,7 +250,7 @@ def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
 
 
 _DIGITS = 9
-"""Of a number of seconds; thirty years are as good as more."""
+"""The most digits of a number of seconds that are read; it is some thirty years."""
 
 
 def _date_ms(text: str) -> int | None:
@@ -264,7 +264,7 @@ def _date_ms(text: str) -> int | None:
 
 
 def _identity(call: Call) -> Mapping[str, str]:
-    """The headers by which a receiver tells repeats apart; a job cannot override them."""
+    """The headers by which a receiver recognises a repeat; a job cannot override them."""
     return {
         "Idempotency-Key": call.execution,
         "Tidewheel-Nominal-Time": str(call.nominal_ms),

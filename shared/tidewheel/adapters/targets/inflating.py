@@ -1,4 +1,4 @@
-"""Reads the body of an answer piece by piece, each of bounded size, however far a compressed one would swell."""
+"""Decompresses the body of a response in pieces of bounded size, so that no response can exhaust the memory."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import httpx
 
 PIECE_BYTES = 64 * 1024
 CODINGS = "gzip, deflate"
-"""What is asked for, and what is understood of answers; one that is coded otherwise is kept as it came."""
+"""The content codings that requests accept. A response in another coding is kept as it came."""
 
 _EITHER_HEADER = zlib.MAX_WBITS | 32
 """zlib tells the headers of gzip and of its own format apart (zlib manual, inflateInit2)."""
 
 
 async def pieces(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body, decoded.
+    """The decoded body in pieces of at most ``PIECE_BYTES`` bytes.
 
     Raises:
-        httpx.DecodingError: It is not coded as it says.
-        httpx.TransportError: It breaks off.
+        httpx.DecodingError: It is not coded as its header says.
+        httpx.TransportError: The connection broke.
     """
     coded = response.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}
     inflater = zlib.decompressobj(_EITHER_HEADER) if coded else None

@@ -1,14 +1,15 @@
 """The launcher: a small process between a worker and one program, so that nothing of the program outlives its call.
 
-It is run as a script (``programs`` does), stands on the standard library alone, and has one thread, which is what makes
-``fork`` and ``PR_SET_PDEATHSIG`` safe here: the latter is tied to the thread that forked, and a worker's threads come
-and go. Its standard input is the line from the worker: the length of the order, the order as JSON, then ``TERM`` or
-``KILL``, a byte each; when the line ends, the worker is gone, and all is killed. What it learns, it reports on another
-pipe.
+``programs`` runs it as a script. It imports the standard library alone and has one thread, which makes ``fork`` and
+``PR_SET_PDEATHSIG`` safe: that signal is sent when the thread that forked ends, and a worker's threads come and go.
 
-The program heads a session and group of its own. On Linux the launcher adopts whoever the program leaves behind, those
-in sessions of their own as well, and ends them all; and the kernel ends the program should the launcher be killed.
-Elsewhere only the group is ended, and nothing ends it if both worker and launcher are killed with -9.
+Its standard input comes from the worker: the length of the program's spec, the spec as JSON, then ``TERM`` or ``KILL``,
+one byte each. When the input ends, the worker is gone, and everything is killed. Its report goes to another pipe.
+
+The program leads a session and a process group of its own. On Linux the launcher is the subreaper of all descendants
+of the program, also of those in sessions of their own, and kills them all at the end; if the launcher is killed, the
+kernel kills the program. On other systems only the group is killed, and nothing kills it if worker and launcher both
+get SIGKILL.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ LENGTH_BYTES = 4
 
 _LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-_IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the worker alone says when: systemd tells a whole cgroup
+_IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # only the worker ends it; systemd signals a whole cgroup
 _LOOK_S = 0.1
-_GONE = (ProcessLookupError, PermissionError)  # the latter: it took another user's rights, and cannot be reached
+_GONE = (ProcessLookupError, PermissionError)  # the latter: the process runs as another user by now
 
 
 def _prctl(option: int, value: int) -> None:
@@ -40,13 +41,13 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-class _Brood:
-    """The program and whatever comes of it.
+class _ProcessTree:
+    """The program and its descendants.
+
+    ``status`` is the program's exit status once it has ended; ``told`` says whether it was told to end before that.
 
     Args:
-        program: The program's process, which heads its group.
-
-    ``status`` is how it ended; ``told``, whether it was told to end before that.
+        program: The id of the program's process, which leads its group.
     """
 
     def __init__(self, program: int) -> None:
@@ -60,7 +61,7 @@ class _Brood:
             os.killpg(self.program, number)
 
     def reap(self) -> bool:
-        """Takes note of those that have ended; whether any of them, or of the group, is left."""
+        """Reaps the processes that have ended. Returns whether any are left."""
         with suppress(ChildProcessError):
             while self._reap(os.WNOHANG):
                 pass
@@ -68,7 +69,7 @@ class _Brood:
         return not _LINUX and self._has_group()
 
     def kill(self) -> None:
-        """Ends all of them, and those that they leave behind meanwhile, and waits until they are gone."""
+        """Kills all of them, also those that become orphans meanwhile, and waits until they have ended."""
         if not self.reap():
             return
         with suppress(ChildProcessError):
@@ -77,7 +78,7 @@ class _Brood:
                 for pid in _children():
                     with suppress(*_GONE):
                         os.kill(pid, signal.SIGKILL)
-                self._reap(0)  # the orphans of who is reaped are children by then, and found in the next round
+                self._reap(0)  # its orphans are our children by now: the next round kills them
 
     def _reap(self, options: int) -> bool:
         pid, status = os.waitpid(-1, options)
@@ -90,13 +91,13 @@ class _Brood:
             os.killpg(self.program, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:  # what macOS says of a group of zombies
+        except PermissionError:  # macOS raises it for a group of zombies
             return False
         return True
 
 
 def _children() -> Iterator[int]:
-    """The children of this process, where the system lists them."""
+    """The ids of this process's children, on a system that has ``/proc``."""
     me = os.getpid()
     with suppress(FileNotFoundError):
         for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib costs its import
@@ -118,7 +119,7 @@ def _order() -> dict[str, Any]:
 def _read(count: int) -> bytes:
     data = b""
     while len(data) < count:
-        part = os.read(0, count - len(data))  # no more: what follows tells to end
+        part = os.read(0, count - len(data))  # and not a byte more: the next ones are TERM or KILL
         if not part:
             sys.exit("the worker was gone before it said what to run")
         data += part
@@ -126,11 +127,11 @@ def _read(count: int) -> bytes:
 
 
 def _become(order: dict[str, Any], launcher: int) -> NoReturn:
-    """What the fork does: it becomes the program."""
+    """Runs in the fork, and replaces it by the program."""
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != launcher:
-        os._exit(1)  # it was killed before the kernel knew what to do then
+        os._exit(1)  # the launcher was killed before PR_SET_PDEATHSIG took effect
     for number in (*_IGNORED, signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores the last two, and exec keeps that
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -140,14 +141,14 @@ def _become(order: dict[str, Any], launcher: int) -> NoReturn:
     name = order["argv"][0]
     try:
         os.execvpe(name, order["argv"], order["environment"])  # noqa: S606 - no shell is meant
-    except OSError as error:  # which names the last place where it was looked for
+    except OSError as error:  # its own file name is the last one that was tried
         raise OSError(error.errno, error.strerror, name) from None
 
 
 def _start(order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """Starts the program; returns its process and, if it could not be started, the problem."""
     launcher = os.getpid()
-    read, write = os.pipe()  # exec closes it: nothing comes if all went well
+    read, write = os.pipe()  # exec closes it: it stays empty if the program started
     pid = os.fork()
     if pid == 0:
         problem: dict[str, Any] = {"problem": "it did not start", "errno": None}
@@ -164,19 +165,19 @@ def _start(order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     return pid, json.loads(text) if text else {}
 
 
-def _attend(brood: _Brood, woken: int) -> bool:
-    """Waits until the program is to end, or has; whether the worker is still there."""
-    while brood.reap() and (brood.told or brood.status is None):
-        poll = _LOOK_S if brood.told and not _LINUX else None  # elsewhere nothing says that an orphan has ended
+def _wait_for_end(tree: _ProcessTree, woken: int) -> bool:
+    """Waits until the program has ended or must be killed. Returns whether the worker is still there."""
+    while tree.reap() and (tree.told or tree.status is None):
+        poll = _LOOK_S if tree.told and not _LINUX else None  # without a subreaper no signal tells of an orphan's end
         ready, _, _ = select.select([0, woken], [], [], poll)
         if woken in ready:
             os.read(woken, 4_096)
         if 0 not in ready:
             continue
-        said, brood.told = os.read(0, 1), True
+        said, tree.told = os.read(0, 1), True
         if said != TERM:
-            return bool(said)  # told to, those who are still ending have the grace, even if the program is faster
-        brood.signal(signal.SIGTERM)
+            return bool(said)  # after TERM the descendants have the grace too, even if the program ended
+        tree.signal(signal.SIGTERM)
     return True
 
 
@@ -194,7 +195,7 @@ def main() -> None:
     order = _order()
 
     def say(**said: Any) -> None:
-        with suppress(BrokenPipeError):  # the worker is gone: the line ends as well
+        with suppress(BrokenPipeError):  # the worker is gone, and standard input ends as well
             os.write(report, json.dumps(said).encode() + b"\n")
 
     pid, problem = _start(order)
@@ -202,12 +203,12 @@ def main() -> None:
         say(**problem)
         return
     say(started=pid)
-    brood = _Brood(pid)
-    accompanied = _attend(brood, woken)
-    brood.kill()
-    if not accompanied:
-        shutil.rmtree(order["folder"], ignore_errors=True)  # whatever cannot be removed, nobody is left to hear of
-    say(status=brood.status, told=brood.told)
+    tree = _ProcessTree(pid)
+    worker_alive = _wait_for_end(tree, woken)
+    tree.kill()
+    if not worker_alive:
+        shutil.rmtree(order["folder"], ignore_errors=True)  # nobody is left to report an error to
+    say(status=tree.status, told=tree.told)
 
 
 if __name__ == "__main__":

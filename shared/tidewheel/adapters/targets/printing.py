@@ -1,6 +1,6 @@
-"""What a task prints, told apart from what everybody else in the process prints.
+"""Separates what a task prints from what the rest of the process prints.
 
-``sys.stdout`` and ``sys.stderr`` are replaced by streams that ask, at each write, whether a task runs in this context.
+``sys.stdout`` and ``sys.stderr`` are replaced by streams that check at each write whether a task runs in this context.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from contextvars import ContextVar
 from typing import Any, TextIO, cast
 
 Sink = Callable[[bytes], bool]
-"""Takes what was printed, or says that it does not want it any more."""
+"""Takes what was printed, and returns whether it did; if not, the text goes to the process's own stream."""
 
 _sink: ContextVar[Sink | None] = ContextVar("sink", default=None)
 _installing = threading.Lock()
 
 
 class Printed:
-    """A stream that gives to the task's log what a task writes, and to the stream in whose place it is all else."""
+    """A stream that sends a task's output to the task's log, and all else to the stream that it replaces."""
 
     def __init__(self, own: TextIO) -> None:
         self._own = own
@@ -42,7 +42,7 @@ class Printed:
 
 
 def install() -> None:
-    """Has both streams ask, unless they do; anyone may have replaced them since."""
+    """Replaces both streams, unless they are replaced. To be repeated: others may have set them since."""
     with _installing:
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
@@ -52,7 +52,7 @@ def install() -> None:
 
 @contextmanager
 def printing_to(sink: Sink) -> Iterator[None]:
-    """Gives what is printed in this context to a log."""
+    """Sends what is printed in this context to a sink."""
     token = _sink.set(sink)
     try:
         yield

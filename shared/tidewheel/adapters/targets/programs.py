@@ -1,4 +1,4 @@
-"""A program that runs beside the worker, behind its launcher; see ``launch``."""
+"""A program that a worker runs as a child of a launcher process; see ``launch``."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from typing import Any, Self
 from tidewheel.adapters.targets import launch
 
 _LAUNCHER = Path(launch.__file__)
-_FLAGS = ("-I", "-S", "-B", "-X", "utf8")  # none of the worker's packages and settings: it starts in 20 ms
-_NEEDED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")  # of the worker's environment, by the launcher's own Python
+_FLAGS = ("-I", "-S", "-B", "-X", "utf8")  # no site packages, no environment settings: it starts in 20 ms
+_NEEDED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")  # what the launcher's Python needs of the worker's environment
 _CHUNK = 65_536
 _DRAINS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be run.
+class ProgramSpec:
+    """What to run.
 
     Args:
         argv: The program and its arguments.
-        environment: All of its environment.
+        environment: Its whole environment.
         directory: Where it runs, or None for where the worker does.
-        folder: What is to be removed if the worker vanishes.
+        folder: The folder that the launcher removes if the worker is killed.
     """
 
     argv: Sequence[str]
@@ -41,7 +41,7 @@ class Order:
     folder: Path
 
     def encoded(self) -> bytes:
-        """As the launcher reads it."""
+        """The form that the launcher reads: the length in bytes, then JSON."""
         document = {
             "argv": list(self.argv),
             "environment": dict(self.environment),
@@ -53,14 +53,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class ProgramEnd:
     """How a program ended.
 
     Args:
-        status: Its exit status; below zero the signal that killed it; None if the launcher vanished before it knew.
+        status: Its exit status, or minus the number of the signal that killed it; None if the launcher was killed.
         told: Whether it was told to end while it ran.
         problem: Why it could not be started, else empty.
-        errno: The system's number of that problem.
+        errno: The ``errno`` of that problem, or None.
     """
 
     status: int | None = None
@@ -70,13 +70,13 @@ class Ending:
 
 
 class Program:
-    """One program, from its start to the end of all that comes of it. Used by one thread.
+    """One program, from its start to the end of all its descendants. Used by one thread.
 
     Raises:
         OSError: The launcher could not be started.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: ProgramSpec) -> None:
         self.report, write = os.pipe()
         try:
             self._launcher = subprocess.Popen(  # noqa: S603 - argv is the launcher's
@@ -87,7 +87,7 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(write,),
-                start_new_session=True,  # no signal of a terminal's reaches it
+                start_new_session=True,  # so that it gets no signals of the terminal
             )
         except BaseException:
             os.close(self.report)
@@ -113,15 +113,15 @@ class Program:
         os.close(self.report)
 
     def terminate(self) -> None:
-        """Sends SIGTERM to the program's group; what is left of it keeps the call open until it has ended."""
+        """Sends SIGTERM to the program's process group. The program is ``over`` when all its processes have ended."""
         self._tell(launch.TERM)
 
     def kill(self) -> None:
-        """Ends the program and all that came of it at once."""
+        """Kills the program and all its descendants."""
         self._tell(launch.KILL)
 
     def abandon(self) -> None:
-        """Ends launcher, program and group by hand, where the launcher did not do it. Its status stays unknown."""
+        """Kills a launcher that does not answer, and the program's group. The exit status stays unknown."""
         self._launcher.kill()
         if (group := self._said().get("started")) is not None:
             with suppress(ProcessLookupError, PermissionError):
@@ -129,33 +129,33 @@ class Program:
         self.over = True
 
     def read_output(self) -> bytes | None:
-        """What the program has written since, as far as it is there; empty at the end, None if nothing is there."""
+        """The next bytes of the output; empty at its end, None if there are none yet. Does not block."""
         try:
             return os.read(self.output, _CHUNK)
         except BlockingIOError:
             return None
 
     def rest(self) -> list[bytes]:
-        """What is left of its output once it is over; a pipe holds no more than this reads."""
+        """The unread output once it is over: at most as much as a pipe holds."""
         parts: list[bytes] = []
         while len(parts) < _DRAINS and (part := self.read_output()):
             parts.append(part)
         return parts
 
     def read_report(self) -> None:
-        """Takes what the launcher says; ``over`` once it has said all."""
+        """Reads the launcher's report; sets ``over`` at its end."""
         part = os.read(self.report, _CHUNK)
         self._reported += part
         if part:
             return
         if "status" not in self._said() and "problem" not in self._said():
-            self.abandon()  # someone killed the launcher
+            self.abandon()  # the launcher was killed
         self.over = True
 
-    def ending(self) -> Ending:
-        """How it ended, as far as is known."""
+    def ending(self) -> ProgramEnd:
+        """How it ended, as far as the launcher reported it."""
         said = self._said()
-        return Ending(said.get("status"), said.get("told", True), said.get("problem", ""), said.get("errno"))
+        return ProgramEnd(said.get("status"), said.get("told", True), said.get("problem", ""), said.get("errno"))
 
     def _said(self) -> dict[str, Any]:
         said: dict[str, Any] = {}
@@ -165,14 +165,14 @@ class Program:
 
     def _tell(self, what: bytes) -> None:
         assert self._launcher.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended, and its report says how
+        with suppress(BrokenPipeError):  # the launcher has ended, and its report says how
             left = memoryview(what)
             while left:
                 left = left[self._launcher.stdin.write(left) or 0 :]
 
 
-class Bell:
-    """Wakes a thread that waits for ``fd``, from another one; rung after it was closed, it is silent."""
+class WakePipe:
+    """Wakes a thread that waits for ``fd`` to become readable. Waking does nothing once it is closed."""
 
     def __init__(self) -> None:
         self.fd, self._write = os.pipe()
@@ -192,13 +192,13 @@ class Bell:
             os.close(self.fd)
             os.close(self._write)
 
-    def ring(self) -> None:
-        """Makes ``fd`` readable; does not block."""
+    def wake(self) -> None:
+        """Makes ``fd`` readable, from any thread. Does not block."""
         with self._lock, suppress(BlockingIOError):
             if self._open:
                 os.write(self._write, b".")
 
     def clear(self) -> None:
-        """Takes what was rung so far."""
+        """Makes ``fd`` unreadable again."""
         with suppress(BlockingIOError):
             os.read(self.fd, _CHUNK)

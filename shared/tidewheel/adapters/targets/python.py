@@ -32,13 +32,13 @@ def make(surroundings: Surroundings) -> Caller:
 class PythonTarget:
     """``ports.Caller`` for the kind ``python``.
 
-    A function that is to end has ``limits.STOP_MS`` for it. Then the call returns without it: no thread can be killed.
-    What is left behind is counted, and cut off from the worker.
+    A function that is told to end has ``limits.STOP_MS`` to return. After that the call returns without it, since a
+    thread cannot be killed: such threads are counted, and can no longer write logs, heartbeats or checkpoints.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._left: list[threading.Thread] = []
+        self._abandoned: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def call(self, call: Call) -> Answer:
@@ -48,7 +48,7 @@ class PythonTarget:
         known = tasks.registered()
         if name not in known:
             return Answer(Result.FAILED, reason=_unknown(name, known), retryable=False)
-        if problem := _misfit(known[name], arguments):
+        if problem := _argument_problem(known[name], arguments):
             return Answer(Result.FAILED, reason=f"{name} cannot be called: {problem}", retryable=False)
         install()
         work = _Work(call, self._clock, lambda: known[name](**arguments))
@@ -56,12 +56,12 @@ class PythonTarget:
             work.perform()
         except RuntimeError as error:
             return Answer(Result.FAILED, reason=f"the worker has no thread for it: {error}")
-        return work.answer() if work.done else self._leave(work)
+        return work.answer() if work.done else self._abandon(work)
 
-    def _leave(self, work: _Work) -> Answer:
+    def _abandon(self, work: _Work) -> Answer:
         with self._lock:
-            self._left = [thread for thread in (*self._left, work.thread) if thread.is_alive()]
-            count = len(self._left)
+            self._abandoned = [thread for thread in (*self._abandoned, work.thread) if thread.is_alive()]
+            count = len(self._abandoned)
         return work.abandoned(count)
 
 
@@ -72,18 +72,18 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
     return f"no task {name!r}: {registered}{more}; import its module with --import or TIDEWHEEL_TASK_MODULES"
 
 
-def _misfit(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+def _argument_problem(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
     try:
         inspect.signature(function).bind(**arguments)
     except TypeError as error:
         return str(error)
-    except ValueError:  # a function of the interpreter's own that says nothing of its arguments
+    except ValueError:  # a built-in function without a signature
         return ""
     return ""
 
 
 class _Line:
-    """``tasks.Line`` over the line to the worker; cut once the call has returned without its function."""
+    """``tasks.Line`` over the call's progress. It is cut when the call returns without its function."""
 
     def __init__(self, progress: CallProgress) -> None:
         self._progress = progress
@@ -128,7 +128,7 @@ class _Work:
         self.thread = threading.Thread(target=self._work, name=f"task {call.execution}", daemon=True)
 
     def perform(self) -> None:
-        """Starts the function and waits for it, or until it had its time to end."""
+        """Starts the function and waits until it returns, or until its time to end has passed."""
         self._call.progress.on_stop(self._wake.set)
         until_ms = self._clock.monotonic_ms() + self._call.timeout_ms
         self.thread.start()
@@ -142,7 +142,7 @@ class _Work:
         self._line.cut = not self.done
 
     def _wait(self, until_ms: int) -> bool:
-        """Waits a little, or until something happens; whether there is time left."""
+        """Waits until something happens, 250 ms at most. Returns whether time was left."""
         left_ms = until_ms - self._clock.monotonic_ms()
         if left_ms <= 0:
             return False
@@ -171,13 +171,17 @@ class _Work:
         return True
 
     def answer(self) -> Answer:
-        """What came of it."""
+        """The answer of a function that has ended."""
         error = self._error
         if error is None:
             return Answer(Result.SUCCEEDED, output=self._output() or self._tail.text())
         if isinstance(error, tasks.Stopped):
             return self._stopped()
-        self._print("".join(traceback.format_exception(error.with_traceback(_own(error)))).encode(errors="replace"))
+        self._print(
+            "".join(traceback.format_exception(error.with_traceback(_from_the_function(error)))).encode(
+                errors="replace"
+            )
+        )
         output, reason = self._tail.text(), f"{type(error).__name__}: {error}"
         match error:
             case tasks.Permanent():
@@ -187,10 +191,10 @@ class _Work:
         return Answer(Result.FAILED, output=output, reason=reason)
 
     def abandoned(self, count: int) -> Answer:
-        """The answer for a function that did not come back.
+        """The answer for a function that has not returned.
 
         Args:
-            count: How many such threads this worker has by now.
+            count: How many such threads this worker has.
         """
         reason = (
             f"it did not return within {STOP_MS} ms of being told; its thread goes on ({count} such in this worker)"
@@ -213,12 +217,12 @@ class _Work:
         return Answer(Result.FAILED, output=self._tail.text(), reason=f"told to end ({stop}); {reason}")
 
     def _output(self) -> str:
-        """The function's value as JSON, whole in the log where it is too long to be shown in full."""
+        """The function's value as JSON, cut to ``limits.OUTPUT_BYTES``; a longer one goes to the log as a whole."""
         if self._result is None:
             return ""
         try:
             text = json.dumps(self._result, ensure_ascii=False).encode(errors="replace")
-        except (TypeError, ValueError, RecursionError) as error:  # the work is done: to fail would do it again
+        except (TypeError, ValueError, RecursionError) as error:  # the work is done: a failure would repeat it
             self._print(f"\n[the value of the function was dropped: {error}]\n".encode(errors="replace"))
             return ""
         shown = excerpt(text)
@@ -227,6 +231,6 @@ class _Work:
         return shown
 
 
-def _own(error: BaseException) -> Any:
-    """The traceback from the function on."""
+def _from_the_function(error: BaseException) -> Any:
+    """The traceback without the frames of this module."""
     return error.__traceback__ and error.__traceback__.tb_next and error.__traceback__.tb_next.tb_next

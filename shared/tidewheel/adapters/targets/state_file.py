@@ -1,4 +1,4 @@
-"""The file by which a program keeps checkpoints and shows that it is alive."""
+"""The file in which a program keeps checkpoints, and by which it gives heartbeats."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from tidewheel.domain.limits import CHECKPOINT_BYTES
 from tidewheel.ports import CallProgress
 
 NAME = "state"
-_FLAGS = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # what lies there is the program's: it may be a pipe
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # the program may have put a link or a pipe there
 _Mark = tuple[int, int, int]
 
 
 class StateFile:
-    """A file that begins as the last checkpoint; whatever it holds later is the next.
+    """A file that holds the last checkpoint at first, and then whatever the program writes as the next one.
 
     Args:
         folder: A folder of the program's own.
-        progress: The line to the worker.
+        progress: Takes checkpoints and heartbeats.
     """
 
     def __init__(self, folder: Path, progress: CallProgress) -> None:
@@ -32,7 +30,7 @@ class StateFile:
         self._mark = self._marked()
 
     def look(self) -> None:
-        """Any touch is a sign of life; new content is a checkpoint."""
+        """Looks for changes: any is a heartbeat, new content is a checkpoint."""
         mark = self._marked()
         if mark is None or mark == self._mark:
             return
@@ -41,7 +39,7 @@ class StateFile:
         self.read()
 
     def read(self) -> None:
-        """Keeps the content if it is new; the log says why where it cannot. What was emptied is being written."""
+        """Keeps the content if it is new, or writes to the log why it cannot. An empty file is about to be written."""
         content = self._read()
         if not content or content == self._content:
             return
@@ -59,7 +57,7 @@ class StateFile:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _read(self) -> bytes:
-        """Its content, a little more than a checkpoint may have at most; empty where there is no file."""
+        """Its content, one byte more than a checkpoint may have at most; empty if there is no regular file."""
         try:
             descriptor = os.open(self.path, _FLAGS)
         except OSError:

@@ -1,7 +1,8 @@
-"""The circuit breaker: a target that failed several times in a row is left alone for a while. Pure.
+"""The circuit breaker: after several failures in a row a target is not called for a while. Pure.
 
-After Nygard, "Release It!": closed while the target works; open after so many failures in a row, and nobody calls;
-half-open when that time is over, and exactly one, the probe, calls. How the probe ends decides.
+After Nygard, "Release It!". A circuit is closed while calls succeed. So many failures in a row open it, and no calls
+are made. When the open time is over it is half-open, and exactly one attempt, the probe, makes a call: its result
+closes the circuit or opens it again.
 """
 
 from __future__ import annotations
@@ -18,44 +19,44 @@ from tidewheel.domain.limits import CIRCUIT_SPREAD_MS, MINUTE_MS, RETENTION_MS, 
 
 _LONGEST_LOOK_MS = MINUTE_MS
 _SAYS_NOTHING = frozenset({Stop.CANCELLED, Stop.DRAINED, Stop.LOST})
-_THE_CALLERS_FAULT, _ITS_OWN_FAULT = range(400, 500), range(500, 600)
+_CLIENT_ERRORS, _SERVER_ERRORS = range(400, 500), range(500, 600)
 """Classes of HTTP statuses (RFC 9110, 15)."""
 
 
 class Sign(StrEnum):
-    """What an attempt says of its target."""
+    """What an attempt shows of the health of its target."""
 
-    WORKS = "works"  # it did what it was asked to
-    ANSWERS = "answers"  # it refused, as with any status of 4xx: the request is at fault, or there are too many
+    WORKS = "works"  # the call succeeded
+    ANSWERS = "answers"  # it refused, as with any 4xx: the request is wrong, or there are too many
     FAILS = "fails"
-    NOTHING = "nothing"  # the attempt did not get so far, or was told to end
+    NOTHING = "nothing"  # no call was made, or it was told to end
 
 
 def sign(answer: Answer | None, stop: Stop | None) -> Sign:
-    """What an attempt says of its target.
+    """What an attempt shows of the health of its target.
 
     Args:
-        answer: What the target's adapter answered; None if it never did.
+        answer: The adapter's answer; None if there is none.
         stop: Why the call was told to end, if it was.
     """
     if answer is None or (stop in _SAYS_NOTHING and answer.result is not Result.SUCCEEDED):
         return Sign.NOTHING
     if answer.result is Result.SUCCEEDED:
         return Sign.WORKS
-    if stop is not None or answer.result is Result.TIMED_OUT or answer.status in _ITS_OWN_FAULT:
+    if stop is not None or answer.result is Result.TIMED_OUT or answer.status in _SERVER_ERRORS:
         return Sign.FAILS
-    if answer.status in _THE_CALLERS_FAULT:
+    if answer.status in _CLIENT_ERRORS:
         return Sign.ANSWERS
     return Sign.FAILS if answer.retryable else Sign.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What is borne of a target.
+    """When circuits open, and for how long.
 
     Args:
-        failures: So many in a row open its circuit; 0: none ever does.
-        open_ms: For how long.
+        failures: How many failures in a row open a circuit; 0: circuits never open.
+        open_ms: How long it stays open (ms).
     """
 
     failures: int = 5
@@ -63,28 +64,28 @@ class Tolerance:
 
 
 class Phase(StrEnum):
-    """How a circuit stands at some time."""
+    """The state of a circuit at some time."""
 
-    CLOSED = "closed"  # whoever wants to may call
-    OPEN = "open"  # nobody calls
-    READY = "ready"  # half-open: whoever comes first is the probe
+    CLOSED = "closed"  # calls are made
+    OPEN = "open"  # no calls are made
+    READY = "ready"  # half-open: the next attempt is the probe
     PROBED = "probed"  # half-open: the probe is under way
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """What is known of one party that a tenant's jobs call.
+    """The circuit of one party that a tenant's jobs call.
 
     Args:
-        tenant: Whose jobs.
-        key: Which party, as in ``circuit_key``.
-        failures: How many failures in a row were counted; while it is open, what they were.
-        open_until_ms: Until when nobody calls; 0 while it is closed.
-        probe: The claim that calls while it is half-open; empty if none does.
-        probe_until_ms: Until when that one's lease lasts.
-        version: Raised by every write; 0 if there is no such row.
-        written_ms: When it was written (ms).
-        since_ms: When the first of those failures was counted (ms).
+        tenant: The tenant whose jobs call it.
+        key: ``<kind>:<party>``, as in ``http:example.com:443``; see ``wire.targets.circuit_key``.
+        failures: How many failures in a row were counted, also while it is open.
+        open_until_ms: Until when no calls are made (ms); 0 while it is closed.
+        probe: The claim that is the probe; empty if there is none.
+        probe_until_ms: Until when the probe's lease lasts (ms).
+        version: Raised by every write; 0 if there is no row yet.
+        written_ms: When the row was last written (ms).
+        since_ms: When the first of these failures was counted (ms).
     """
 
     tenant: str
@@ -98,7 +99,7 @@ class Circuit:
     since_ms: int = 0
 
     def phase(self, now_ms: int) -> Phase:
-        """How it stands."""
+        """Its state at ``now_ms``."""
         if not self.open_until_ms:
             return Phase.CLOSED
         if now_ms < self.open_until_ms:
@@ -107,21 +108,21 @@ class Circuit:
         return Phase.PROBED if alive else Phase.READY
 
     def probed(self, claim: str, until_ms: int, now_ms: int) -> Circuit:
-        """The half-open circuit with a probe on its way, or with the probe's lease extended."""
+        """The half-open circuit with a probe, or with the probe's lease extended until ``until_ms``."""
         return self._written(now_ms, probe=claim, probe_until_ms=until_ms)
 
     def after(self, seen: Sign, claim: str, tolerance: Tolerance, now_ms: int, worked_ms: int = 0) -> Circuit | None:
         """The circuit after an attempt; None if there is nothing to write.
 
-        While it is not closed the probe alone counts: whatever else ends then had begun before.
+        While it is not closed only the probe counts: other attempts that end then were started before it opened.
 
         Args:
-            seen: What the attempt says of the target.
-            claim: Whose attempt it was.
-            tolerance: What is borne.
-            now_ms: The time.
-            worked_ms: When the target last worked as far as the attempt's worker knows (ms). Successes are written
-                down by nobody; a failure's worker remembers its own, and those since the first failure end the row.
+            seen: What the attempt shows.
+            claim: The attempt's claim.
+            tolerance: When it opens.
+            now_ms: The time (ms).
+            worked_ms: When a call last succeeded, as far as the attempt's worker knows (ms). Successes are not stored;
+                each worker remembers its own. One after the first failure ends the series of failures.
         """
         if self.open_until_ms:
             return self._after_probe(seen, tolerance, now_ms) if self.probe == claim else None
@@ -147,10 +148,10 @@ class Circuit:
         return replace(self, version=self.version + 1, written_ms=now_ms, **changes)
 
     def come_back_ms(self, execution: str, now_ms: int) -> int:
-        """When (ms) an execution comes back that finds it open, or probed.
+        """When (ms) an execution is to try again that finds the circuit open or probed.
 
-        The same for all of an execution's messages; different executions come spread over a minute, so that the
-        first of them is the probe, and the others do not meet all at once a target that has just come back.
+        The time is the same for all messages of an execution. Different executions are spread over a minute, so that
+        the first of them is the probe, and a target that has just recovered is not called by all at once.
         """
         if now_ms < self.open_until_ms:
             return self.open_until_ms + stable_hash(execution) % CIRCUIT_SPREAD_MS

@@ -1,4 +1,4 @@
-"""The columns of a cron expression: their bounds and names, and why a word is refused."""
+"""The fields of a cron expression: their bounds, the names of their values, and the texts of refusals."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class BadExpression(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of an expression.
+    """One field of an expression, such as the hour.
 
     Attributes:
-        name: What messages call it.
+        name: Its name in messages.
         low: Its least value.
         high: Its greatest value; 7 is Sunday again.
-        size: How many different values it has.
-        drawn: The greatest value that a bare H draws.
-        words: Names of the values from ``low`` on.
+        size: The number of different values.
+        drawn: The greatest value that a bare H stands for.
+        words: The names of the values, from ``low`` on.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""The words of a cron expression: what each column may hold, and which numbers it stands for.
+"""Parses the fields of a cron expression into the numbers that they stand for.
 
-Columns are read as Debian's cron reads them (crontab(5) and its ``entry.c``), plus ``L``, ``L5`` and ``5#2``
-for days, ``H`` for a stable draw, and an optional column of seconds in front. What has no single
-established meaning is refused.
+Fields are read as Debian's cron reads them (crontab(5) and its ``entry.c``), with these additions: ``L``, ``L5`` and
+``5#2`` for days, ``H`` for a value derived from the job's id, and an optional field of seconds in front. What other
+crons read in different ways is refused.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _LAST = re.compile(r"L(?P<day>\w+)", re.ASCII | re.IGNORECASE)
 
 
 class Values(NamedTuple):
-    """What a column stands for.
+    """The values of one field.
 
     Attributes:
         numbers: The values, Sunday as 0.
-        special: Days that no number names, as croniter spells them: ``l``, ``5#2``, ``l5``.
-        starred: Whether the text begins with ``*``.
+        special: Days that are no numbers, in croniter's spelling: ``l``, ``5#2``, ``l5``.
+        starred: Whether the field begins with ``*``.
     """
 
     numbers: frozenset[int]
@@ -60,7 +60,7 @@ class Values(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """The columns of one expression; ``second`` is None where there are five."""
+    """The fields of one expression; ``second`` is None if it has five."""
 
     second: Values | None
     minute: Values
@@ -74,10 +74,10 @@ _COLUMNS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 
 def resolve(expression: str, salt: str) -> str:
-    """The expression with single blanks, aliases written out, and every H replaced by what the salt draws.
+    """The expression with single blanks, aliases written out, and every H replaced by a value derived from the salt.
 
     Raises:
-        BadExpression: Where the count of fields, an alias or an H is wrong. The rest is up to ``read``.
+        BadExpression: The number of fields, an alias or an H is wrong. The rest is checked by ``read``.
     """
     columns = _columns(ALIASES.get(expression.strip().lower(), expression))
     return " ".join(",".join(_drawn(column, element, salt) for element in text.split(",")) for column, text in columns)
@@ -85,7 +85,7 @@ def resolve(expression: str, salt: str) -> str:
 
 @lru_cache(maxsize=2048)
 def read(resolved: str) -> Fields:
-    """The columns of a resolved expression.
+    """The fields of a resolved expression.
 
     Raises:
         BadExpression: With what to write instead.

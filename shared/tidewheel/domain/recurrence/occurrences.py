@@ -1,4 +1,4 @@
-"""The occurrences of one generation of a job, and how they are searched."""
+"""The occurrences of one generation of a job, and searches among them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Occurrences:
     """The occurrences of one generation.
 
     Args:
-        schedule: What names them.
-        jitter_ms: Their spread.
-        salt: What the spread depends on: the job's id.
-        cut_ms: The first nominal time (ms) that is the next generation's, or None.
-        window_ms: The width of the window in which the job has its place.
+        schedule: Names the nominal times.
+        jitter_ms: The width of the jitter (ms).
+        salt: What jitter and window offset are derived from: the job's id.
+        cut_ms: The first nominal time (ms) of the next generation, or None.
+        window_ms: The width of the window in which the job has its offset (ms).
     """
 
     schedule: Schedule

@@ -61,13 +61,13 @@ class Schedule:
 
 
 def schedule_of(timing: Timing, start_ms: int | None, end_ms: int | None, *, from_ms: int) -> Schedule:
-    """A schedule that has something to do.
+    """Makes a schedule that names at least one instant.
 
     Args:
         timing: What names the instants.
         start_ms: The first instant allowed, or None.
         end_ms: The first instant no longer allowed, or None.
-        from_ms: Where the job's life begins: now.
+        from_ms: From when on it must name one (ms): now.
 
     Raises:
         Invalid: On ``end`` where the bounds leave no instant, or on the timing's own field where it names
@@ -82,10 +82,10 @@ def schedule_of(timing: Timing, start_ms: int | None, end_ms: int | None, *, fro
 
 
 def due_of(schedule: Schedule, nominal_ms: int, jitter_ms: int, salt: str, window_ms: int = 0) -> int:
-    """The due time (ms) of a nominal instant: later by the job's place in the window, and by less than the jitter.
+    """The due time (ms) of a nominal instant: the instant, the job's offset in its window, and its jitter.
 
-    Both together stay below the gap to the next nominal instant, so that due times keep the order of the
-    nominal ones. A place that lies beyond the gap is taken modulo the gap.
+    Offset and jitter together stay below the distance to the next nominal instant, so that due times keep the order of
+    the nominal ones. An offset beyond that distance is taken modulo the distance.
 
     Args:
         schedule: Where the instant comes from.

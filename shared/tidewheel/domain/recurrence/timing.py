@@ -20,8 +20,8 @@ HORIZON_MS = HORIZON_S * 1000
 class Timing(ABC):
     """The base of the classes in ``timings``, each of which is one kind of schedule.
 
-    A kind that can search or count by arithmetic overrides ``last_before`` and ``count_between``; those here work for
-    any ``next_after`` whose instants are spread about evenly.
+    ``last_before`` and ``count_between`` work for any kind, by way of ``next_after``; a kind that can do it by
+    arithmetic overrides them.
     """
 
     __slots__ = ()

@@ -1,7 +1,8 @@
-"""Time zones: which names are known, and how a zone cuts time into stretches of one UTC offset.
+"""Time zones: which names are known, and how a zone divides time into stretches of one UTC offset.
 
-A *wall* is what a clock on the wall of the zone shows, as seconds since 1970-01-01T00:00:00 on that same
-wall. An *instant* is seconds since the Unix epoch, UTC. Inside a stretch, wall = instant + offset.
+A *wall* is a local time of the zone, as seconds since 1970-01-01T00:00:00 local time. An *instant* is seconds since the
+Unix epoch, UTC. Inside a stretch, wall = instant + offset. Where the offset grows there is a *gap*, local times that do
+not occur; where it shrinks there is a *fold*, local times that occur twice.
 """
 
 from __future__ import annotations
@@ -20,26 +21,25 @@ from tidewheel.domain.errors import Invalid
 
 DAY = 86_400
 HORIZON_S = int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
-"""The first second that no schedule reaches: an execution id holds a nominal time up to the year 3084."""
+"""The first second that no schedule reaches. An execution's id can hold nominal times up to the year 3084."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*", re.ASCII)
 _MACHINE_BOUND = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory")
 _LONGEST_NAME = 64
-_LOOK_BACK = 3 * DAY  # longer than any fold, so that a year knows of one that spans New Year
+_LOOK_BACK = 3 * DAY  # longer than any fold, for one that spans New Year
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A time without a change of the zone's UTC offset, inside one UTC year.
+    """A period without a change of the zone's UTC offset, inside one UTC year.
 
     Attributes:
         start: First instant, seconds.
         end: First instant after it, seconds.
         offset: Wall minus instant, seconds.
-        reached: The furthest wall that was shown before ``start``. Less than ``start + offset`` where the
-            stretch begins with a gap (the walls between were never shown), more where it begins with a
-            fold (the walls between are shown a second time).
+        reached: The latest wall that occurred before ``start``. Less than ``start + offset`` if the stretch begins
+            with a gap (the walls between do not occur), more if it begins with a fold (they occur again).
     """
 
     start: int
@@ -50,7 +50,7 @@ class Stretch:
 
 @lru_cache(maxsize=1024)
 def known_zone(name: str) -> ZoneInfo | None:
-    """The zone of an IANA name, or None where there is no such zone (nothing but names is looked up)."""
+    """The zone of an IANA name, or None if there is none. Only well-formed names are looked up as files."""
     if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or _MACHINE_BOUND.fullmatch(name):
         return None
     try:
@@ -60,7 +60,7 @@ def known_zone(name: str) -> ZoneInfo | None:
 
 
 def require_zone(name: str, *, field: str) -> None:
-    """Refuse what is no IANA time zone.
+    """Refuses a name that is no IANA time zone.
 
     Raises:
         Invalid: On ``field``, with the closest known name in the remedy.
@@ -71,7 +71,7 @@ def require_zone(name: str, *, field: str) -> None:
 
 
 def stretch_at(zone: str, instant: int) -> Stretch:
-    """The stretch that holds an instant.
+    """The stretch that contains an instant.
 
     Args:
         zone: A known IANA name.

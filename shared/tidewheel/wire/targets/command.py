@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 
 
 def _check_command(value: Any, info: ValidationInfo) -> Any:
-    """Which of the two forms it must have follows from ``shell``; where that is wrong, one error is enough."""
+    """``shell`` decides whether it must be a text or a list. If ``shell`` itself is wrong, that one error is enough."""
     if "shell" not in info.data:
         return value
     if info.data["shell"]:
@@ -58,7 +58,7 @@ def _check_directory(path: str) -> str:
 
 
 def _check_environment(environment: dict[str, Any]) -> dict[str, Any]:
-    """Values stay out of the messages: they may be secrets."""
+    """Messages do not show values, which may be secrets."""
     for name, value in environment.items():
         if not _VARIABLE.fullmatch(name):
             raise refusal(f"{shown(name)} is not a variable's name", "use letters, digits and _, no digit first")

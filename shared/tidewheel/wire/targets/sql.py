@@ -13,7 +13,7 @@ from tidewheel.wire.model import refusal, shown
 from tidewheel.wire.target import Listed, Right, TargetModel
 
 MAX_SQL = 65_536
-"""Amazon RDS Data Service API, ExecuteStatement."""
+"""The longest statement in characters (Amazon RDS Data Service API, ExecuteStatement)."""
 _CLUSTER = "arn:aws:rds:eu-west-1:111122223333:cluster:orders"
 _SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:rds-db-credentials/orders-AbCdEf"  # noqa: S105 - its name
 _SECRETS = ("secret:rds-db-credentials/*", "secret:rds!cluster-*")
@@ -27,7 +27,7 @@ _LONG = 1 << 63
 
 
 def mentions(sql: str, name: str) -> bool:
-    """Whether a statement has a place for a parameter; two colons are a cast."""
+    """Whether a statement has a placeholder for a parameter; two colons are a cast."""
     return re.search(rf"(?<!:):{re.escape(name)}\b", sql) is not None
 
 
@@ -38,7 +38,7 @@ def _check_sql(sql: str) -> str:
 
 
 def _check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Values stay out of the messages: they may be secrets."""
+    """Messages do not show values, which may be secrets."""
     for name, value in parameters.items():
         if not _NAME.fullmatch(name):
             remedy = "use letters, digits and _, begin with no digit, and not with tidewheel_"

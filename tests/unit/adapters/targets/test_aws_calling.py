@@ -19,7 +19,7 @@ from botocore.exceptions import (
 
 from tests.support.calls import a_call
 from tidewheel.adapters.aws.targets import calling
-from tidewheel.adapters.aws.targets.calling import Left, answered, asked, failed
+from tidewheel.adapters.aws.targets.calling import Unanswered, answered, ask_within, failed
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
@@ -93,9 +93,9 @@ def silent() -> Iterator[Callable[[], Answer]]:
 
 
 def test_an_answer_and_an_error_come_through(call: Call) -> None:
-    assert asked(call, lambda: 5, 60_000) == 5
+    assert ask_within(call, lambda: 5, 60_000) == 5
     with pytest.raises(ZeroDivisionError):
-        asked(call, lambda: 1 // 0, 60_000)
+        ask_within(call, lambda: 1 // 0, 60_000)
 
 
 def test_whoever_is_told_to_end_leaves(call: Call, progress: OpenCallProgress, silent: Callable[[], Answer]) -> None:
@@ -103,14 +103,14 @@ def test_whoever_is_told_to_end_leaves(call: Call, progress: OpenCallProgress, s
         progress.stop(Stop.CANCELLED)
         return silent()
 
-    with pytest.raises(Left):
-        asked(call, ask, 60_000, grace_ms=0)
+    with pytest.raises(Unanswered):
+        ask_within(call, ask, 60_000, grace_ms=0)
 
 
 def test_what_is_answered_soon_after_still_counts(
     call: Call, progress: OpenCallProgress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    came, waits, in_grace = calling._came, [], threading.Event()
+    came, waits, in_grace = calling._signalled, [], threading.Event()
 
     def noted(news: SimpleQueue[None], within_ms: int) -> bool:
         waits.append(within_ms)
@@ -123,7 +123,7 @@ def test_what_is_answered_soon_after_still_counts(
         in_grace.wait(60)
         return FINE
 
-    monkeypatch.setattr(calling, "_came", noted)
+    monkeypatch.setattr(calling, "_signalled", noted)
     try:
         assert answered(call, ask, lambda said: said) == FINE
     finally:

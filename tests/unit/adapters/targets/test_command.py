@@ -22,7 +22,7 @@ from tidewheel.adapters.memory import MemorySecrets, SettableClock
 from tidewheel.adapters.targets import command, programs
 from tidewheel.adapters.targets.answers import Tail
 from tidewheel.adapters.targets.command import CommandTarget, make
-from tidewheel.adapters.targets.programs import Ending
+from tidewheel.adapters.targets.programs import ProgramEnd
 from tidewheel.adapters.targets.state_file import StateFile
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.executions.execution import Answer
@@ -439,8 +439,8 @@ class Stuck:
     def rest(self) -> list[bytes]:
         return []
 
-    def ending(self) -> Ending:
-        return Ending(self._status, told=False)
+    def ending(self) -> ProgramEnd:
+        return ProgramEnd(self._status, told=False)
 
     def close(self) -> None:
         for end in (self.output, self._write, self.report, self._report_write):
@@ -462,9 +462,9 @@ def test_what_the_system_does_not_let_go_of_is_given_up(tmp_path: Path, why: Sto
     if why:
         line.stop(why)
     call = a_call({"command": ["true"]}, line)
-    with programs.Bell() as bell:
-        watch = command._Watch(call, clock, stuck, StateFile(tmp_path, line), Tail(()))  # type: ignore[arg-type]
-        watch.follow(bell)
+    with programs.WakePipe() as wake:
+        watch = command._Supervisor(call, clock, stuck, StateFile(tmp_path, line), Tail(()))  # type: ignore[arg-type]
+        watch.follow(wake)
     stuck.close()
     assert stuck.told == ["term", "kill", "abandon"]
     assert watch.answer().result is (Result.FAILED if why else Result.TIMED_OUT)
@@ -474,7 +474,7 @@ def test_what_the_system_does_not_let_go_of_is_given_up(tmp_path: Path, why: Sto
 def test_a_success_that_was_there_before_it_could_be_told_to_end_counts(tmp_path: Path) -> None:
     clock, stuck = SettableClock(0), Stuck(0)
     line = Heard(clock)
-    watch = command._Watch(a_call({"command": ["true"]}, line), clock, stuck, StateFile(tmp_path, line), Tail(()))  # type: ignore[arg-type]
+    watch = command._Supervisor(a_call({"command": ["true"]}, line), clock, stuck, StateFile(tmp_path, line), Tail(()))  # type: ignore[arg-type]
     line.stop(Stop.DRAINED)
     watch._judge(1)
     stuck.close()
@@ -483,11 +483,11 @@ def test_a_success_that_was_there_before_it_could_be_told_to_end_counts(tmp_path
 
 
 def test_a_bell_that_was_closed_is_silent() -> None:
-    with programs.Bell() as bell:
+    with programs.WakePipe() as wake:
         for _ in range(100_000):
-            bell.ring()  # and never blocks, however full it is
-        bell.clear()
-    bell.ring()
+            wake.wake()  # and never blocks, however full it is
+        wake.clear()
+    wake.wake()
 
 
 # --- the state file ---------------------------------------------------------------------------------------------

@@ -336,7 +336,7 @@ def test_what_does_not_come_back_is_left_counted_and_cut_off(gate: threading.Eve
     assert [type(error) for error in ends] == [Stopped, Stopped]
     assert late.restored == ""
     assert "lost" not in late.text
-    for thread in target._left:
+    for thread in target._abandoned:
         thread.join(PATIENCE_S)
 
 

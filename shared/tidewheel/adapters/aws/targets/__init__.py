@@ -1,1 +1,1 @@
-"""What an attempt can call by way of AWS: one file per kind, as in ``adapters.targets``."""
+"""The adapters of the kinds of target that use boto3: one module per kind, as in ``adapters.targets``."""

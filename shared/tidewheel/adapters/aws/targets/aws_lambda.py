@@ -12,7 +12,7 @@ from tidewheel.adapters.aws.clients import functions
 from tidewheel.adapters.aws.targets.calling import answered
 from tidewheel.adapters.aws.targets.messages import identity
 from tidewheel.adapters.targets.answers import excerpt
-from tidewheel.adapters.targets.revealing import NotRevealed, Revealing
+from tidewheel.adapters.targets.secret_resolver import SecretResolver, SecretUnavailable
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
@@ -67,16 +67,18 @@ class LambdaTarget:
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
         try:
-            payload = Revealing(self.secrets, call).everywhere(call.target.spec.get("payload"))
-        except NotRevealed as error:
+            payload = SecretResolver(self.secrets, call).resolved(call.target.spec.get("payload"))
+        except SecretUnavailable as error:
             return error.answer()
         event = json.dumps({"payload": payload, "tidewheel": identity(call)}).encode()
         function = str(call.target.spec["function"])
-        return answered(call, lambda: self.invoke(function, event, call.timeout_ms), lambda went: _told(call, went))
+        return answered(
+            call, lambda: self.invoke(function, event, call.timeout_ms), lambda went: _answer_of(call, went)
+        )
 
 
-def _told(call: Call, went: Invocation) -> Answer:
-    """A function that raised has no status: the service's own says that the invocation went well."""
+def _answer_of(call: Call, went: Invocation) -> Answer:
+    """The answer. It has no status if the function raised: the service's status only says that the function was run."""
     call.progress.write(went.body)
     if went.error:
         reason = f"the function raised an error ({went.error.lower()})"
@@ -88,8 +90,8 @@ def _told(call: Call, went: Invocation) -> Answer:
 class LambdaInvoker:
     """Invokes target functions and waits for their answers.
 
-    How long a client waits is fixed when it is made. There is one for each power of two in seconds, eleven at most;
-    whoever wants an answer sooner stops waiting by itself.
+    The read time-out of a client is fixed when it is made, so there is one client for each power of two in seconds,
+    eleven at most. The caller stops waiting earlier if its own time-out is shorter.
     """
 
     _clients: dict[int, LambdaClient] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""How each kind here calls its service: on a thread that can be left behind, its failures judged in one way."""
+"""How the kinds here call their services: on a thread that can be abandoned, with one mapping of errors to answers."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ from tidewheel.ports import Call
 
 T = TypeVar("T")
 
-Refusal = ClientError | BotoCoreError
-"""What the SDK raises."""
+SdkError = ClientError | BotoCoreError
+"""The errors that boto3 raises."""
 
 READ_MS = 10 * SECOND_MS
-"""How long a service may take to accept a message, an event or a start, each of which takes it milliseconds."""
+"""Read time-out (ms) for a message, an event or a start, each of which takes a service some milliseconds."""
 
 GRACE_MS = STOP_MS * 3 // 4
-"""What is under way when its call is to end has so long to be answered: an effect that is known is not repeated."""
+"""How long (ms) an answer is waited for after its call was told to end: a known effect is not repeated."""
 
-UNBEGUN = Answer(Result.FAILED, reason="the call was told to end before it began")
+NOT_STARTED = Answer(Result.FAILED, reason="the call was told to end before it began")
 
 _SERVER_ERROR = 500
 _OK = 200
 
 
-class Left(Exception):
-    """A service had not answered when its call was to end, or its time was over; it may still do what it was asked."""
+class Unanswered(Exception):
+    """A service had not answered when its call was told to end or timed out. It may still have the effect."""
 
 
-def asked(call: Call, ask: Callable[[], T], within_ms: int, grace_ms: int | None = None) -> T:
-    """What ``ask`` returns or raises, as long as someone waits for it.
+def ask_within(call: Call, ask: Callable[[], T], within_ms: int, grace_ms: int | None = None) -> T:
+    """Returns what ``ask`` returns, or raises what it raises, if that takes no longer than allowed.
 
-    A blocking call of the SDK cannot be ended. So it has a thread of its own, which is left to the SDK's time-outs
-    when nobody waits any more.
+    A blocking call of the SDK cannot be cancelled. So it runs on a thread of its own, which is abandoned when the time
+    is over; the SDK's own time-outs end it.
 
     Args:
-        call: Whose line says when to end.
+        call: The call, which may be told to end.
         ask: Calls the service.
-        within_ms: How long to wait.
-        grace_ms: How long to wait at most once the call is to end; ``GRACE_MS`` unless said.
+        within_ms: How long to wait (ms).
+        grace_ms: How long to wait at most (ms) after the call was told to end; None for ``GRACE_MS``.
 
     Raises:
-        Left: Nobody waits any more.
+        Unanswered: The time is over.
     """
     done: Future[T] = Future()
     news: SimpleQueue[None] = SimpleQueue()
     done.add_done_callback(lambda _: news.put(None))
     threading.Thread(target=_settle, args=(done, ask), name="target", daemon=True).start()
     call.progress.on_stop(lambda: news.put(None))
-    if _came(news, within_ms) and not done.done():
-        _came(news, GRACE_MS if grace_ms is None else grace_ms)
+    if _signalled(news, within_ms) and not done.done():
+        _signalled(news, GRACE_MS if grace_ms is None else grace_ms)
     if not done.done():
-        raise Left
+        raise Unanswered
     return done.result()
 
 
@@ -73,7 +73,7 @@ def _settle(done: Future[T], ask: Callable[[], T]) -> None:
         done.set_exception(error)
 
 
-def _came(news: SimpleQueue[None], within_ms: int) -> bool:
+def _signalled(news: SimpleQueue[None], within_ms: int) -> bool:
     try:
         news.get(timeout=max(0, within_ms) / SECOND_MS)
     except Empty:
@@ -82,37 +82,37 @@ def _came(news: SimpleQueue[None], within_ms: int) -> bool:
 
 
 def answered(
-    call: Call, ask: Callable[[], T], told: Callable[[T], Answer], refused: Callable[[Refusal], Answer] | None = None
+    call: Call, ask: Callable[[], T], told: Callable[[T], Answer], refused: Callable[[SdkError], Answer] | None = None
 ) -> Answer:
-    """The answer of a service that is asked once.
+    """The answer of a service to one request.
 
     Args:
         call: The call.
         ask: Calls the service.
-        told: What its answer comes to.
-        refused: What an error comes to; ``failed`` unless the service has its own ways.
+        told: Makes the answer of what ``ask`` returns.
+        refused: Makes the answer of an error; None for ``failed``.
     """
     if call.progress.stopping is not None:
-        return UNBEGUN
+        return NOT_STARTED
     try:
-        return told(asked(call, ask, call.timeout_ms))
-    except Left:
-        return left(call)
+        return told(ask_within(call, ask, call.timeout_ms))
+    except Unanswered:
+        return unanswered(call)
     except (ClientError, BotoCoreError) as error:
         return (refused or failed)(error)
 
 
-def left(call: Call) -> Answer:
-    """The answer of a call that nobody waits for any more."""
+def unanswered(call: Call) -> Answer:
+    """The answer of a call whose service had not answered in time."""
     if call.progress.stopping is None:
         return timed_out(call.timeout_ms)
     return Answer(Result.FAILED, reason="the call was told to end, and whether it had an effect is not known")
 
 
-def failed(error: Refusal) -> Answer:
-    """What the SDK raised as an answer, with the HTTP status of the service's own.
+def failed(error: SdkError) -> Answer:
+    """The answer for an error of the SDK, with the HTTP status of the service's response.
 
-    Trying again may help after 5xx, throttling and faults of the connection; not after any other refusal.
+    Retryable are 5xx, throttling and failed connections; nothing else is.
     """
     if isinstance(error, ReadTimeoutError):
         return Answer(Result.TIMED_OUT, reason="the service gave no answer in time")
@@ -125,16 +125,16 @@ def failed(error: Refusal) -> Answer:
 
 
 def message_of(error: ClientError) -> str:
-    """What the service says of an error."""
+    """The service's error message; empty if there is none."""
     return error.response.get("Error", {}).get("Message", "")
 
 
 def succeeded(call: Call, document: Mapping[str, Any]) -> Answer:
-    """A success that a JSON document tells of."""
+    """A success whose output is a JSON document."""
     return succeeded_with(call, json.dumps(document).encode())
 
 
 def succeeded_with(call: Call, body: bytes) -> Answer:
-    """A success: its body goes to the log as a whole."""
+    """A success. The whole body goes to the log, its beginning to the output."""
     call.progress.write(body)
     return Answer(Result.SUCCEEDED, _OK, excerpt(body))

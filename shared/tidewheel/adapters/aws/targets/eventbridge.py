@@ -39,7 +39,7 @@ class EventBridgeTarget:
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
-        return answered(call, lambda: self._put(call), lambda said: _told(call, said))
+        return answered(call, lambda: self._put(call), lambda said: _answer_of(call, said))
 
     def _put(self, call: Call) -> Mapping[str, Any]:
         spec = call.target.spec
@@ -52,10 +52,10 @@ class EventBridgeTarget:
         return self.client.put_events(Entries=[event])
 
 
-def _told(call: Call, said: Mapping[str, Any]) -> Answer:
-    """The one entry's fate: a request of which no entry was taken has the status 200 nonetheless.
+def _answer_of(call: Call, said: Mapping[str, Any]) -> Answer:
+    """The answer for the one entry. The request's own status is 200 even if the entry was refused.
 
-    An entry's error has no status, so it gets that of its kind: the job's ``retry.on`` may ask for it.
+    An entry's error has no status, so it gets the one that fits its code, since the job's ``retry.on`` may name it.
     """
     entry = said["Entries"][0]
     if "ErrorCode" not in entry:

@@ -1,4 +1,4 @@
-"""What messages, events and invocations say of the execution that they come from."""
+"""How messages, events and invocations identify the execution that sends them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from tidewheel.ports import Call
 
 FIFO = ".fifo"
-"""How the name of a FIFO queue or topic ends."""
+"""The suffix of the names of FIFO queues and topics."""
 
 
 def identity(call: Call) -> Mapping[str, Any]:
-    """What tells repeats apart, as a JSON object; the execution's id is to be used as an idempotency key."""
+    """The execution as a JSON object; its id is to be used as the idempotency key."""
     return {
         "execution": call.execution,
         "nominal_ms": call.nominal_ms,
@@ -23,7 +23,7 @@ def identity(call: Call) -> Mapping[str, Any]:
 
 
 def attributes(call: Call) -> dict[str, Any]:
-    """The same, and the job's own, as attributes of a message (the form is that of SQS and SNS)."""
+    """The attributes of a message, in the form of SQS and SNS: the job's own, and the execution's identity."""
     own = call.target.spec.get("attributes") or {}
     numbers = {
         "Tidewheel-Nominal-Time": call.nominal_ms,
@@ -39,9 +39,9 @@ def attributes(call: Call) -> dict[str, Any]:
 
 
 def grouping(call: Call, place: str) -> dict[str, Any]:
-    """The message group of a queue or topic, and by what a FIFO one drops repeats (for five minutes).
+    """The message group and, for a FIFO queue or topic, the deduplication id, which drops repeats for five minutes.
 
-    Without a group of its own a job is one, so that its messages stay in order.
+    A job that names no group gets one of its own on a FIFO queue or topic, so that its messages stay in order.
     """
     group = call.target.spec.get("group")
     if not place.endswith(FIFO):

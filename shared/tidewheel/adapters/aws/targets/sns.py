@@ -35,7 +35,7 @@ class SnsTarget:
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
-        return answered(call, lambda: self._publish(call), lambda said: _told(call, said))
+        return answered(call, lambda: self._publish(call), lambda said: _answer_of(call, said))
 
     def _publish(self, call: Call) -> Mapping[str, Any]:
         spec = call.target.spec
@@ -49,5 +49,5 @@ class SnsTarget:
         )
 
 
-def _told(call: Call, said: Mapping[str, Any]) -> Answer:
+def _answer_of(call: Call, said: Mapping[str, Any]) -> Answer:
     return succeeded(call, {name: said[name] for name in ("MessageId", "SequenceNumber") if name in said})

@@ -13,7 +13,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.targets.calling import Refusal, answered, failed, succeeded_with
+from tidewheel.adapters.aws.targets.calling import SdkError, answered, failed, succeeded_with
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 KIND = "sql"
 READ_MS = 60 * SECOND_MS
-"""The Data API ends a statement after 45 s (Amazon Aurora, limitations of the Data API)."""
+"""Read time-out (ms): the Data API ends a statement after 45 s (Amazon Aurora, limitations of the Data API)."""
 
 _AGAIN = re.compile(r"SQLState: (?:40001|40P01)")
-"""What a database says of a transaction that it gave up for another one's sake, and that may be repeated."""
+"""The SQL states of a serialization failure and a deadlock: the transaction was rolled back and may be repeated."""
 
 _RESUMING = "DatabaseResumingException"
 _TOO_LONG = "StatementTimeoutException"
@@ -46,14 +46,14 @@ class SqlTarget:
     """``ports.Caller`` for the kind ``sql``.
 
     A statement that mentions ``:tidewheel_execution``, ``:tidewheel_token`` (the attempt, an integer) or
-    ``:tidewheel_nominal_ms`` gets them, so that it can tell repeats apart.
+    ``:tidewheel_nominal_ms`` gets them as parameters, so that it can recognise a repeat.
     """
 
     client: RDSDataServiceClient
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
-        return answered(call, lambda: self._execute(call), lambda said: _told(call, said), _refused)
+        return answered(call, lambda: self._execute(call), lambda said: _answer_of(call, said), _refused)
 
     def _execute(self, call: Call) -> Mapping[str, Any]:
         spec = call.target.spec
@@ -92,13 +92,15 @@ def _field(value: Any) -> FieldTypeDef:
             return {"stringValue": str(value)}
 
 
-def _told(call: Call, said: Mapping[str, Any]) -> Answer:
+def _answer_of(call: Call, said: Mapping[str, Any]) -> Answer:
     document = {"updated": said.get("numberOfRecordsUpdated") or 0, "records": _records(said)}
     return succeeded_with(call, json.dumps(document).encode())
 
 
-def _refused(error: Refusal) -> Answer:
-    """What is peculiar to this service: databases that wake up, deadlocks, and its own limit of time; all say 400."""
+def _refused(error: SdkError) -> Answer:
+    """The answer of an error, where the service's status 400 hides that a retry may help: the database resumes, two
+    statements deadlocked, or the statement ran too long.
+    """
     answer = failed(error)
     code = clients.code_of(error) if isinstance(error, ClientError) else ""
     if code == _TOO_LONG:
@@ -109,7 +111,7 @@ def _refused(error: Refusal) -> Answer:
 
 
 def _records(said: Mapping[str, Any]) -> list[Any]:
-    """The rows as objects by the columns' labels; as lists where two columns have one label, or none is told."""
+    """The rows as objects by column label; as lists if labels are missing or occur twice."""
     labels = [column.get("label") or column.get("name") or "" for column in said.get("columnMetadata") or ()]
     rows = [[_value(field) for field in row] for row in said.get("records") or ()]
     if not labels or len(set(labels)) < len(labels):

@@ -15,7 +15,7 @@ from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.ports import Call, Caller
-from tidewheel.wire.arns import QueuePlace, queue_place
+from tidewheel.wire.arns import QueueReference, read_queue
 from tidewheel.wire.payload import text_of
 
 if TYPE_CHECKING:
@@ -38,27 +38,27 @@ class SqsTarget:
     """
 
     client: SQSClient
-    _urls: dict[QueuePlace, str] = field(default_factory=dict)
+    _urls: dict[QueueReference, str] = field(default_factory=dict)
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
-        place, here = queue_place(str(call.target.spec["queue"])), self.client.meta.region_name
-        if place.region not in {"", here}:
-            reason = f"the queue is in {place.region}; a worker in {here} sends to queues there"
+        queue, here = read_queue(str(call.target.spec["queue"])), self.client.meta.region_name
+        if queue.region not in {"", here}:
+            reason = f"the queue is in {queue.region}; a worker in {here} sends to queues there"
             return Answer(Result.FAILED, reason=reason, retryable=False)
-        return answered(call, lambda: self._send(call, place), lambda said: _told(call, said))
+        return answered(call, lambda: self._send(call, queue), lambda said: _answer_of(call, said))
 
-    def _send(self, call: Call, place: QueuePlace) -> Mapping[str, Any]:
-        if place not in self._urls:
-            owner = {"QueueOwnerAWSAccountId": place.account} if place.account else {}
-            self._urls[place] = self.client.get_queue_url(QueueName=place.name, **owner)["QueueUrl"]
+    def _send(self, call: Call, queue: QueueReference) -> Mapping[str, Any]:
+        if queue not in self._urls:
+            owner = {"QueueOwnerAWSAccountId": queue.account} if queue.account else {}
+            self._urls[queue] = self.client.get_queue_url(QueueName=queue.name, **owner)["QueueUrl"]
         return self.client.send_message(
-            QueueUrl=self._urls[place],
+            QueueUrl=self._urls[queue],
             MessageBody=text_of(call.target.spec.get("body")),
             MessageAttributes=attributes(call),
-            **grouping(call, place.name),
+            **grouping(call, queue.name),
         )
 
 
-def _told(call: Call, said: Mapping[str, Any]) -> Answer:
+def _answer_of(call: Call, said: Mapping[str, Any]) -> Answer:
     return succeeded(call, {name: said[name] for name in ("MessageId", "SequenceNumber") if name in said})

@@ -1,8 +1,8 @@
 """The ``stepfunctions`` target: starts a state machine, and on request waits for its end.
 
-The run's name follows from the execution's id, so a repeat meets the run that it would start again. It goes by these
-rules: a run that goes on, or has succeeded, is the execution's own, whichever attempt began it; only one that failed
-is followed by another, under the next name.
+The name of the state machine's run is derived from the execution's id, so a repeated attempt finds the run that it
+would start again. A run that is under way or has succeeded counts as this attempt's, whichever attempt started it. Only
+after a run that failed is another one started, under the next name.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.targets.calling import (
     GRACE_MS,
+    NOT_STARTED,
     READ_MS,
-    UNBEGUN,
-    Left,
+    Unanswered,
     answered,
-    asked,
+    ask_within,
     failed,
-    left,
     succeeded,
     succeeded_with,
+    unanswered,
 )
 from tidewheel.adapters.targets.answers import excerpt
 from tidewheel.adapters.targets.surroundings import Surroundings
@@ -47,14 +47,14 @@ KIND = "stepfunctions"
 
 FIRST_PAUSE_MS = 500
 LONGEST_PAUSE_MS = 10 * SECOND_MS
-"""Between two looks at a run: an eighth of what it has lasted, within these bounds."""
+"""Bounds (ms) of the pause between two looks at a run, which is an eighth of how long the run has lasted."""
 SLICE_MS = 250
-"""A pause is slept in parts, between which the call can be told to end."""
+"""A pause is slept in parts of so many ms, after each of which the call may be told to end."""
 
-_GOES_ON = {"RUNNING", "PENDING_REDRIVE"}
+_UNFINISHED = {"RUNNING", "PENDING_REDRIVE"}
 _FAILED = {"FAILED", "TIMED_OUT", "ABORTED"}
 _REPEATED = "ExecutionAlreadyExists"
-_LEFT_TO_THE_NEXT = {Stop.DRAINED, Stop.LOST}
+_NEXT_ATTEMPT_WAITS = {Stop.DRAINED, Stop.LOST}
 _CHECKPOINT = re.compile(r"run ([1-9][0-9]{0,8})", re.ASCII)
 
 
@@ -73,30 +73,30 @@ class StepFunctionsTarget:
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
         if call.target.spec.get("wait"):
-            return _Waiting(call, self.client, self.clock, self.clock.monotonic_ms()).answer()
-        return answered(call, lambda: _start(self.client, call, 1), lambda begun: _told(call, begun))
+            return _WaitForRun(call, self.client, self.clock, self.clock.monotonic_ms()).answer()
+        return answered(call, lambda: _start(self.client, call, 1), lambda started: _answer_of(call, started))
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    """A run, and whether it was started just now: one that goes on may count as such, one that has ended does not."""
+class _StartedRun:
+    """A run of the state machine, and whether the request started it; if not, it was there already."""
 
     run: str
     fresh: bool
 
 
 def _name(call: Call, number: int) -> str:
-    """The n-th run's name. What execution ids are made of may all be in a name, and leaves room for the number."""
+    """The n-th run's name. An execution's id is a valid name, and leaves room for the number."""
     return call.execution if number == 1 else f"{call.execution}-{number}"
 
 
 def _arn(call: Call, number: int) -> str:
-    """The n-th run's ARN. A version or an alias that the machine's ARN ends in has no place in it."""
+    """The n-th run's ARN; it does not hold the version or alias that the machine's ARN may end in."""
     parts = str(call.target.spec["machine"]).split(":")
     return ":".join([*parts[:5], "execution", parts[6], _name(call, number)])
 
 
-def _start(client: SFNClient, call: Call, number: int) -> _Begun:
+def _start(client: SFNClient, call: Call, number: int) -> _StartedRun:
     spec = call.target.spec
     try:
         answer = client.start_execution(
@@ -105,24 +105,24 @@ def _start(client: SFNClient, call: Call, number: int) -> _Begun:
     except ClientError as error:
         if clients.code_of(error) != _REPEATED:
             raise
-        return _Begun(_arn(call, number), fresh=False)
-    return _Begun(str(answer["executionArn"]), fresh=True)
+        return _StartedRun(_arn(call, number), fresh=False)
+    return _StartedRun(str(answer["executionArn"]), fresh=True)
 
 
-def _told(call: Call, begun: _Begun) -> Answer:
-    return succeeded(call, {"executionArn": begun.run})
+def _answer_of(call: Call, started: _StartedRun) -> Answer:
+    return succeeded(call, {"executionArn": started.run})
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _WaitForRun:
     """A call that waits for its run to end.
 
     Args:
         call: The call.
         client: Step Functions.
         clock: Time.
-        since_ms: When it began, by the monotonic clock.
-        run: The run's ARN, once one was asked for.
+        since_ms: When it began (ms of the monotonic clock).
+        run: The ARN of the run; empty before the first was requested.
     """
 
     call: Call
@@ -132,30 +132,30 @@ class _Waiting:
     run: str = ""
 
     def answer(self) -> Answer:
-        """How the run ended, or why nobody waits for that any more."""
+        """The answer: how the run ended, or why the wait for it ended."""
         if self.call.progress.stopping is not None:
-            return UNBEGUN
+            return NOT_STARTED
         try:
             seen = self._begin()
-            while seen["status"] in _GOES_ON:
+            while seen["status"] in _UNFINISHED:
                 self._pause()
                 seen = self._look_again()
             return self._ended(seen)
-        except Left:
-            return self._parted()
+        except Unanswered:
+            return self._given_up()
         except (ClientError, BotoCoreError) as error:
             return failed(error)
 
     def _begin(self) -> Mapping[str, Any]:
-        """The run that is the execution's own; the checkpoint spares the next attempt a look at those that failed."""
+        """Finds or starts the run that counts as this attempt's. The checkpoint tells later attempts where to begin."""
         hint = _CHECKPOINT.fullmatch(self.call.progress.restored)
         for number in count(int(hint[1]) if hint else 1):
-            self.run = _arn(self.call, number)  # known before it is started, so that it can be stopped in any case
-            begun = self._ask(partial(_start, self.client, self.call, number))
-            self.run = begun.run
+            self.run = _arn(self.call, number)  # set before the start, so that the run can be stopped whatever happens
+            started = self._ask(partial(_start, self.client, self.call, number))
+            self.run = started.run
             if number > 1:
                 self.call.progress.checkpoint(f"run {number}")
-            if begun.fresh:
+            if started.fresh:
                 break
             seen = self._look()
             if seen["status"] not in _FAILED:
@@ -163,8 +163,8 @@ class _Waiting:
         return {"status": "RUNNING"}
 
     def _ask(self, ask: Callable[[], T]) -> T:
-        """Asks without grace: whatever is cut off here, the next attempt finds out by the run's name."""
-        return asked(self.call, ask, self._left_ms, grace_ms=0)
+        """Asks without grace: the next attempt finds the run by its name."""
+        return ask_within(self.call, ask, self._left_ms, grace_ms=0)
 
     @property
     def _left_ms(self) -> int:
@@ -175,7 +175,7 @@ class _Waiting:
         return seen
 
     def _look_again(self) -> Mapping[str, Any]:
-        """A look that may fail: there will be another."""
+        """Looks at the run; a retryable error counts as a run that is under way."""
         try:
             return self._look()
         except (ClientError, BotoCoreError) as error:
@@ -190,14 +190,14 @@ class _Waiting:
         rest_ms = min(LONGEST_PAUSE_MS, max(FIRST_PAUSE_MS, lasted_ms // 8))
         while rest_ms > 0:
             if self.call.progress.stopping is not None or self._left_ms <= 0:
-                raise Left
+                raise Unanswered
             part_ms = min(rest_ms, SLICE_MS)
             self.clock.sleep(part_ms)
             self.call.progress.beat()
             rest_ms -= part_ms
 
     def _ended(self, seen: Mapping[str, Any]) -> Answer:
-        """A run that somebody else stopped is not started again."""
+        """The answer for a run that has ended. One that was aborted from outside is not retried."""
         status = str(seen["status"])
         if status not in _FAILED:
             return succeeded_with(self.call, str(seen.get("output") or "").encode())
@@ -206,15 +206,15 @@ class _Waiting:
         reason = f"the run ended as {status}" + (f": {told}" if told else "")
         return Answer(Result.FAILED, output=excerpt(told.encode()), reason=reason, retryable=status != "ABORTED")
 
-    def _parted(self) -> Answer:
-        """Stops the run, unless another attempt is to go on waiting for it."""
+    def _given_up(self) -> Answer:
+        """Stops the run, unless the next attempt is to go on waiting for it."""
         stop = self.call.progress.stopping
-        if stop in _LEFT_TO_THE_NEXT:
+        if stop in _NEXT_ATTEMPT_WAITS:
             return Answer(Result.FAILED, reason="its run goes on, and the next attempt with it")
-        answer = left(self.call)
+        answer = unanswered(self.call)
         try:
-            asked(self.call, lambda: self._stop(stop), GRACE_MS)
-        except Left:
+            ask_within(self.call, lambda: self._stop(stop), GRACE_MS)
+        except Unanswered:
             return replace(answer, reason=f"{answer.reason}; its run may go on")
         except (ClientError, BotoCoreError) as error:
             return replace(answer, reason=f"{answer.reason}; its run was not stopped: {failed(error).reason}")

@@ -1,15 +1,14 @@
-"""Cron timings: an expression in a time zone, and the instants that it names.
+"""Cron schedules: an expression in a time zone, and the instants that it names.
 
-croniter enumerates wall times; it is given one plain expression at a time (lists of numbers, all fields to
-match), because it departs from cron in how it joins the two day fields, reads ``5-5`` and repeats hours.
-What joins days, and what a change of the zone's offset does to a wall time, is decided here:
+croniter enumerates the wall times of plain expressions, whose fields are lists of numbers that must all match. It gets
+one of these at a time, because it differs from cron in how it combines the two day fields, in reading ``5-5``, and in
+repeated hours. This module decides the following, as Debian's cron does:
 
-- day of month and day of week are a union when both are restricted; both must match when either begins
-  with ``*`` (crontab(5), and ``DOM_STAR`` in Debian's cron);
-- a fixed time that falls into a gap fires once, when the gap ends; one that is shown twice fires once, the
-  first time;
-- an expression whose minute or hour begins with ``*`` follows elapsed time: in both passes of a repeated
-  hour, and not at all for walls that were never shown (the wildcard jobs of Debian's cron(8)).
+- If both day fields are restricted, a day must match one of them; if either begins with ``*``, it must match both
+  (crontab(5), and ``DOM_STAR`` in Debian's cron).
+- A fixed time in a gap fires once, when the gap ends. A fixed time that occurs twice fires once, the first time.
+- An expression whose minute or hour begins with ``*`` follows elapsed time: it fires in both passes of a repeated hour,
+  and not for walls that do not occur (the wildcard jobs of Debian's cron(8)).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from tidewheel.domain.recurrence.cron_fields import Fields, Values, read, resolv
 from tidewheel.domain.recurrence.timing import Timing, unreadable
 from tidewheel.domain.recurrence.zones import HORIZON_S, Stretch, known_zone, require_zone, stretch_at
 
-_PROBE = 946_684_800  # 2000: every day that exists at all comes within the 50 years that croniter searches
+_PROBE = 946_684_800  # 2000: every possible day occurs within the 50 years that croniter searches
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,8 @@ class Cron(Timing):
     """Instants named by a cron expression.
 
     Attributes:
-        expression: Five fields, or six with seconds first; no alias and no H is left, blanks are single.
-        zone: IANA name of the time zone whose walls the expression means.
+        expression: Five fields, or six with seconds first, without aliases and H, separated by single blanks.
+        zone: IANA name of the time zone in which the expression is read.
     """
 
     FIELDS = frozenset({"cron", "zone"})
@@ -82,11 +81,11 @@ def parse_cron(
     field: str = "schedule.cron",
     zone_field: str = "schedule.timezone",
 ) -> Cron:
-    """Read a cron expression as a user writes it.
+    """Reads a cron expression as a user writes it.
 
     Accepts five fields or six with seconds first; names, lists, ranges, steps; ``L`` in day of month;
-    ``L5`` and ``5#2`` in day of week; ``@hourly`` and its like; and ``H``, ``H(a-b)``, ``H/n``, which stand
-    for what the salt draws: always the same for one salt, spread evenly over many.
+    ``L5`` and ``5#2`` in day of week; ``@hourly`` and other aliases; and ``H``, ``H(a-b)``, ``H/n``, which stand for
+    a value that is derived from the salt: the same for one salt, evenly distributed over many.
 
     Args:
         expression: The text.
@@ -111,17 +110,17 @@ def parse_cron(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is left to do for an expression: a wall matches if any alternative does."""
+    """An expression, prepared for search: a wall matches if any of the alternatives matches."""
 
     alternatives: tuple[croniter, ...]
     elapsed: bool
 
     def lowest_wall(self, stretch: Stretch, instant: int) -> int:
-        """The first wall that counts, seen from an instant of the stretch."""
+        """The first wall that may fire, from an instant of the stretch on."""
         if self.elapsed:
             return instant + stretch.offset
         if instant == stretch.start:
-            return stretch.reached  # walls of a gap count here, walls of a fold have had their turn
+            return stretch.reached  # walls of a gap fire now; walls of a fold have fired before
         return max(instant + stretch.offset, stretch.reached)
 
     def first_wall(self, low: int) -> int | None:
@@ -131,7 +130,7 @@ class _Plan:
 
 @lru_cache(maxsize=16_384)
 def _next_instant(expression: str, zone: str, after: int) -> int | None:
-    """The first instant (seconds) after ``after``. Jobs of one expression share what croniter costs."""
+    """The first instant (seconds) after ``after``. Cached: jobs of one expression share the cost of croniter."""
     plan = _plan(expression)
     instant = max(after + 1, 0)
     asked, wall = 0, -1
@@ -146,7 +145,7 @@ def _next_instant(expression: str, zone: str, after: int) -> int | None:
         named = max(wall - stretch.offset, stretch.start)
         if named < stretch.end:
             return named
-        instant = stretch.end  # every stretch in turn: a fold may show a wall again that was passed over
+        instant = stretch.end  # none may be skipped: in a fold a wall may occur that has been passed
     return None
 
 
@@ -159,7 +158,7 @@ def _plan(expression: str) -> _Plan:
 
 
 def _alternatives(fields: Fields) -> list[str]:
-    """Plain expressions that together name what the fields name."""
+    """Plain expressions that together match what the fields match."""
     days, weekdays = _texts(fields.day, DAY), _texts(fields.weekday, WEEKDAY)
     if fields.day.starred or fields.weekday.starred:
         pairs = list(product(days, weekdays))
@@ -180,7 +179,7 @@ def _list(values: Values) -> str:
 
 
 def _first_wall(alternative: croniter, low: int) -> int | None:
-    walker = copy(alternative)  # a croniter remembers where it stands; the shared one must not move
+    walker = copy(alternative)  # a croniter keeps its position; the cached one must not change
     try:
         return int(walker.get_next(float, float(low - 1)))
     except CroniterBadDateError:  # no such day within the 50 years that croniter searches

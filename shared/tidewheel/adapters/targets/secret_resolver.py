@@ -1,4 +1,4 @@
-"""Puts secrets where a target's definition refers to them, when it is called and not before."""
+"""Replaces references to secrets in a target's spec by the secrets, at the time of the call."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tidewheel.domain.jobs.secret import NAME, Reference, reference_of, referenc
 from tidewheel.ports import Call, PortError, Secrets
 
 
-class NotRevealed(Exception):
-    """A secret that a call needs cannot be had; the text names it and never shows it.
+class SecretUnavailable(Exception):
+    """A secret that a call needs cannot be read. The text holds its name, never its value.
 
     Args:
         reason: Why, for people.
@@ -27,52 +27,52 @@ class NotRevealed(Exception):
         self.retryable = retryable
 
     def answer(self) -> Answer:
-        """What an attempt comes to that could not be made for want of it."""
+        """The answer of an attempt that was not made because of it."""
         return Answer(Result.FAILED, reason=str(self), retryable=self.retryable)
 
 
 @dataclass(frozen=True, slots=True)
-class Revealing:
-    """Secrets for one call. Each is concealed in all that the call leaves behind before anyone gets to see it."""
+class SecretResolver:
+    """Reads the secrets of one call. Each is registered first, so that the call's log and output never show it."""
 
     secrets: Secrets
     call: Call
 
-    def everywhere(self, value: Any) -> Any:
-        """A JSON value with the texts in place of its references.
+    def resolved(self, value: Any) -> Any:
+        """A JSON value with the secrets in place of its references.
 
         Raises:
-            NotRevealed: One of them cannot be had.
+            SecretUnavailable: One of them cannot be read.
         """
         reference = reference_of(value)
         if reference is not None:
             return self.text(reference)
         if isinstance(value, Mapping):
-            return {name: self.everywhere(part) for name, part in value.items()}
+            return {name: self.resolved(part) for name, part in value.items()}
         if isinstance(value, list | tuple):
-            return [self.everywhere(part) for part in value]
+            return [self.resolved(part) for part in value]
         return value
 
     def text(self, reference: Reference) -> str:
-        """The text that a reference stands for, its prefix before it.
+        """The secret that a reference names, with the reference's prefix in front.
 
         Raises:
-            NotRevealed: It cannot be had.
+            SecretUnavailable: It cannot be read.
         """
         secret = self._field(reference, self._secret(reference.name))
         for form in forms(secret):
-            self.call.progress.conceal(form)  # a target may well send back what it got, as JSON
+            self.call.progress.conceal(form)  # a target may send it back, escaped as JSON
         return reference.prefix + secret
 
     def _secret(self, name: str) -> str:
         if not NAME.fullmatch(name):
-            raise NotRevealed(f"{name!r} is no name of a secret")
+            raise SecretUnavailable(f"{name!r} is no name of a secret")
         try:
             return self.secrets.get(self.call.tenant, name)
         except LookupError as error:
-            raise NotRevealed(f"there is no secret {name!r}") from error
+            raise SecretUnavailable(f"there is no secret {name!r}") from error
         except PortError as error:
-            raise NotRevealed(f"the secret {name!r} could not be read", retryable=True) from error
+            raise SecretUnavailable(f"the secret {name!r} could not be read", retryable=True) from error
 
     def _field(self, reference: Reference, secret: str) -> str:
         if not reference.key:
@@ -81,12 +81,14 @@ class Revealing:
         try:
             document = json.loads(secret)
         except ValueError:
-            document = None  # whose message would show a part of it
+            document = None  # the error's message would show a part of the secret
         if not isinstance(document, dict):
-            raise NotRevealed(f"the secret {reference.name!r} is no JSON object, and has no field {reference.key!r}")
+            raise SecretUnavailable(
+                f"the secret {reference.name!r} is no JSON object, and has no field {reference.key!r}"
+            )
         value = document.get(reference.key)
         if not isinstance(value, str):
-            raise NotRevealed(f"the secret {reference.name!r} has no text in its field {reference.key!r}")
+            raise SecretUnavailable(f"the secret {reference.name!r} has no text in its field {reference.key!r}")
         return value
 
 
