@@ -108,7 +108,7 @@ def test_a_worker_runs_what_is_sent_survives_a_kill_and_hands_over_on_a_signal(b
     first.kill()
     second = bench.worker("--drain", "0")
     record = bench.ended(held, State.SUCCEEDED)
-    assert [attempt.result for attempt in record.attempts] == [Result.LOST, Result.SUCCEEDED]
+    assert [attempt.result for attempt in record.attempts] == [Result.WORKER_LOST, Result.SUCCEEDED]
 
     second.send_signal(signal.SIGTERM)
     _, said = second.communicate(timeout=60)

@@ -37,7 +37,7 @@ ANSWERS = st.builds(
     retryable=st.booleans(),
     retry_after_ms=st.none() | st.integers(0, 3 * DAY_MS),
 )
-STOPS = st.none() | st.sampled_from([stop for stop in Stop if stop is not Stop.LOST])
+STOPS = st.none() | st.sampled_from([stop for stop in Stop if stop is not Stop.LEASE_LOST])
 
 
 @st.composite

@@ -51,7 +51,7 @@ def taken_over_by_a_clock_a_minute_ahead(patch: pytest.MonkeyPatch) -> None:
 def calls_go_on_without_a_lease(patch: pytest.MonkeyPatch) -> None:
     """A worker that cannot renew its lease lets its call go on, grace or no grace."""
     real = OpenCallProgress.stop
-    patch.setattr(OpenCallProgress, "stop", lambda line, why: None if why is Stop.LOST else real(line, why))
+    patch.setattr(OpenCallProgress, "stop", lambda line, why: None if why is Stop.LEASE_LOST else real(line, why))
 
 
 def finished_before_the_retry_entry(patch: pytest.MonkeyPatch) -> None:

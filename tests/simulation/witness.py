@@ -73,7 +73,7 @@ class Witness:
         for account in added:
             if account.number != before.attempt:
                 self._say(new.id, f"attempt {account.number} was finished while {before.attempt} had the lease")
-            elif account.result is not Result.LOST and any(
+            elif account.result is not Result.WORKER_LOST and any(
                 visit.attempt == account.number and visit.ended_ms is None for visit in self.visits[new.id]
             ):
                 self._say(new.id, f"attempt {account.number} was finished while its call went on")

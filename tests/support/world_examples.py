@@ -90,7 +90,7 @@ def full_execution() -> Execution:
         output='{"ok": "☂"}',
         reason="HTTP 503",
         attempts=(
-            Attempt(1, NOW_MS, NOW_MS + 5, Result.LOST, reason="its worker's lease ended"),
+            Attempt(1, NOW_MS, NOW_MS + 5, Result.WORKER_LOST, reason="its worker's lease ended"),
             Attempt(2, NOW_MS + 12, NOW_MS + 500, Result.FAILED, 503),
         ),
         uncounted_attempts=1,

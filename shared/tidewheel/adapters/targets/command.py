@@ -30,7 +30,7 @@ INHERITED = ("PATH", "HOME", "LANG", "TZ")
 _SHELL = "/bin/sh"
 _TRANSIENT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.EIO}
 
-_GRACE_LIMITS = {Stop.LOST: STOP_MS, Stop.DRAINED: COMMAND_GRACE_MS}
+_GRACE_LIMITS = {Stop.LEASE_LOST: STOP_MS, Stop.DRAINED: COMMAND_GRACE_MS}
 """The longest grace (ms) by reason: another worker waits for the run, or this worker is to shut down."""
 
 

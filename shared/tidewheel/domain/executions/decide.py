@@ -155,7 +155,7 @@ def _after_the_call(facts: Facts, called: Called, now_ms: int) -> Step:
     record, job = facts.own, facts.job
     assert record is not None
     assert isinstance(job, Job)
-    if called.stop is Stop.LOST and called.answer.result is not Result.SUCCEEDED:
+    if called.stop is Stop.LEASE_LOST and called.answer.result is not Result.SUCCEEDED:
         return RetryLater("lost", TAKEOVER_GRACE_MS)  # whoever takes it next accounts for the lost attempt
     if not is_held_by(record, called.claim):
         return _fenced(record, now_ms)

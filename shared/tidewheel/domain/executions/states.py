@@ -77,7 +77,7 @@ class Result(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"  # someone asked for it while it ran
     HANDED_OVER = "handed_over"  # its worker had to end; the next attempt goes on from its checkpoint
-    LOST = "lost"  # its worker vanished; another took over when the lease ended
+    WORKER_LOST = "lost"  # its worker vanished; another took over when the lease ended
 
 
 class Stop(StrEnum):
@@ -87,4 +87,4 @@ class Stop(StrEnum):
     TIMED_OUT = "timed_out"  # its time is over
     SILENT = "silent"  # no sign of life for longer than the job allows
     DRAINED = "drained"  # its worker has to end
-    LOST = "lost"  # its lease is not the worker's any more, or about to pass unrenewed
+    LEASE_LOST = "lost"  # its lease is not the worker's any more, or about to pass unrenewed

@@ -43,7 +43,7 @@ class Moment:
     detail: str = ""
 
 
-_ENDS = {Result.LOST: Event.LOST, Result.HANDED_OVER: Event.HANDED_OVER}
+_ENDS = {Result.WORKER_LOST: Event.LOST, Result.HANDED_OVER: Event.HANDED_OVER}
 
 
 def timeline(record: Execution) -> list[Moment]:
@@ -74,7 +74,7 @@ def _steps(record: Execution) -> Iterator[Moment]:
 
 
 def _attempt(account: Attempt, record: Execution) -> Iterator[Moment]:
-    with_lost_attempt = account.result is Result.LOST
+    with_lost_attempt = account.result is Result.WORKER_LOST
     newest = account.number == record.attempt
     claimed_ms = account.started_ms if with_lost_attempt else record.claimed_ms if newest else None
     yield from _way(account.number, account.sent_ms, account.received_ms, claimed_ms)
@@ -105,5 +105,5 @@ def queue_ms(record: Execution) -> int | None:
 
 def run_ms(record: Execution) -> int | None:
     """How long (ms) the attempts on record ran, those left out that were lost; None before one has ended."""
-    ended = [one.finished_ms - one.started_ms for one in record.attempts if one.result is not Result.LOST]
+    ended = [one.finished_ms - one.started_ms for one in record.attempts if one.result is not Result.WORKER_LOST]
     return sum(ended) if ended else None

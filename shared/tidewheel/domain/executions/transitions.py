@@ -59,7 +59,7 @@ def with_lost_attempt(record: Execution, now_ms: int) -> Execution:
         record.attempt,
         began,
         now_ms,
-        Result.LOST,
+        Result.WORKER_LOST,
         reason="its worker's lease ended",
         sent_ms=record.sent_ms,
         received_ms=record.received_ms,

@@ -18,7 +18,7 @@ from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.limits import CIRCUIT_SPREAD_MS, MINUTE_MS, RETENTION_MS, TAKEOVER_GRACE_MS
 
 _LONGEST_LOOK_MS = MINUTE_MS
-_SAYS_NOTHING = frozenset({Stop.CANCELLED, Stop.DRAINED, Stop.LOST})
+_SAYS_NOTHING = frozenset({Stop.CANCELLED, Stop.DRAINED, Stop.LEASE_LOST})
 _CLIENT_ERRORS, _SERVER_ERRORS = range(400, 500), range(500, 600)
 """Classes of HTTP statuses (RFC 9110, 15)."""
 

@@ -143,5 +143,5 @@ def _is_over(record: Execution, attempt: int) -> bool:
 
 def _inline(record: Execution, attempt: int) -> str:
     """The answer on the record, if it is this attempt's: the last one's that was not lost."""
-    answered = (one.number for one in reversed(record.attempts) if one.result is not Result.LOST)
+    answered = (one.number for one in reversed(record.attempts) if one.result is not Result.WORKER_LOST)
     return record.output if next(answered, None) == attempt else ""

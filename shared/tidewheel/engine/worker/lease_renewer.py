@@ -128,7 +128,7 @@ class LeaseRenewer:
     def _judge(self, held: HeldLease, now: int) -> None:
         progress = held.progress
         if now >= held.record.lease_until_ms - STOP_MS:
-            progress.stop(Stop.LOST)
+            progress.stop(Stop.LEASE_LOST)
         elif now >= held.until_ms:
             progress.stop(Stop.TIMED_OUT)
         elif held.heartbeat_ms and progress.silent_ms >= held.heartbeat_ms:
@@ -151,12 +151,12 @@ class LeaseRenewer:
         held.renew_ms = now + SECOND_MS
         try:
             if not all(renew(now + LEASE_MS) for renew in held.renewals):
-                held.progress.stop(Stop.LOST)
+                held.progress.stop(Stop.LEASE_LOST)
                 return
             new = renewed(record, held.progress.restored, now)
             standing = self._executions.swap(new, record.version)
         except Fenced:
-            held.progress.stop(Stop.LOST)
+            held.progress.stop(Stop.LEASE_LOST)
             return
         except PortError as error:
             self._telemetry.count("lease_renewal_failed")
@@ -167,14 +167,14 @@ class LeaseRenewer:
         elif is_held_by(standing, record):  # someone wrote a wish on it: it is renewed again, from there
             held.record, held.renew_ms = standing, now
         else:
-            held.progress.stop(Stop.LOST)
+            held.progress.stop(Stop.LEASE_LOST)
         if held.record.cancel:
             held.progress.stop(Stop.CANCELLED)
 
     def _hide(self, held: HeldLease) -> None:
         """Keeps the message from others; if that fails, they find the execution busy."""
         message = held.message
-        if message is None or held.progress.stopping is Stop.LOST:
+        if message is None or held.progress.stopping is Stop.LEASE_LOST:
             return
         try:
             self._queue.hide(message.route, [message.receipt], HIDDEN_MS)

@@ -285,7 +285,7 @@ def test_told_before_it_began_it_ends_as_well(clock: SettableClock) -> None:
     assert answer.reason == "told to end (cancelled); killed by SIGTERM"
 
 
-@pytest.mark.parametrize(("why", "most_ms"), [(Stop.LOST, STOP_MS), (Stop.DRAINED, COMMAND_GRACE_MS)])
+@pytest.mark.parametrize(("why", "most_ms"), [(Stop.LEASE_LOST, STOP_MS), (Stop.DRAINED, COMMAND_GRACE_MS)])
 def test_where_someone_waits_the_grace_is_short(clock: SettableClock, why: Stop, most_ms: int) -> None:
     line = Heard(clock)
     line._to_do = {"ready": lambda: line.stop(why), "deaf": lambda: clock.advance(most_ms)}
@@ -455,7 +455,7 @@ class Hasty(SettableClock):
         return super().monotonic_ms()
 
 
-@pytest.mark.parametrize("why", [None, Stop.LOST])
+@pytest.mark.parametrize("why", [None, Stop.LEASE_LOST])
 def test_what_the_system_does_not_let_go_of_is_given_up(tmp_path: Path, why: Stop | None) -> None:
     clock, stuck = Hasty(0), Stuck()
     line = Heard(clock)

@@ -265,7 +265,7 @@ def until_told() -> None:
         current().raise_if_stopping()
 
 
-@pytest.mark.parametrize("why", [Stop.CANCELLED, Stop.DRAINED, Stop.SILENT, Stop.LOST])
+@pytest.mark.parametrize("why", [Stop.CANCELLED, Stop.DRAINED, Stop.SILENT, Stop.LEASE_LOST])
 def test_told_to_end_it_ends(why: Stop, line: Heard) -> None:
     line._to_do = {"ready": lambda: line.stop(why)}
     answer = called(until_told, line)

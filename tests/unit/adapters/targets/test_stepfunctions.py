@@ -206,7 +206,7 @@ def test_a_run_of_a_worker_that_vanished_is_not_repeated(waiter: Waiter, status:
     assert list(waiter.states.runs) == [FIRST]
 
 
-@pytest.mark.parametrize("stop", [Stop.DRAINED, Stop.LOST])
+@pytest.mark.parametrize("stop", [Stop.DRAINED, Stop.LEASE_LOST])
 def test_a_worker_that_ends_leaves_the_run_to_the_next(waiter: Waiter, stop: Stop) -> None:
     waiter.states.lasting = 3
     waiter.states.looking = lambda: waiter.progress.stop(stop)

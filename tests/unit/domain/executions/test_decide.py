@@ -124,7 +124,7 @@ def test_an_unwanted_occurrence_that_is_on_record_ends_as_cancelled() -> None:
     assert (found.record.state, found.lost_attempt) == (State.CANCELLED, False)
     lost = step(known(job=None, record=SILENT))
     assert isinstance(lost, End)
-    assert (lost.lost_attempt, lost.record.attempts[-1].result) == (True, Result.LOST)
+    assert (lost.lost_attempt, lost.record.attempts[-1].result) == (True, Result.WORKER_LOST)
 
 
 def test_one_that_began_before_the_edit_goes_on() -> None:
@@ -170,7 +170,7 @@ def test_a_vanished_workers_attempt_is_accounted_for_and_the_next_one_begins() -
     found = step(known(record=SILENT))
     assert isinstance(found, Claim)
     assert (found.lost_attempt, found.record.attempt) == (True, 2)
-    assert [account.result for account in found.record.attempts] == [Result.LOST]
+    assert [account.result for account in found.record.attempts] == [Result.WORKER_LOST]
 
 
 @pytest.mark.parametrize(
@@ -405,5 +405,5 @@ def test_what_has_ended_meanwhile_is_settled_since_whoever_ended_it_may_have_die
 
 
 def test_a_call_whose_lease_ended_is_left_to_whoever_takes_it_over_unless_it_succeeded() -> None:
-    assert step(called(BROKEN, Stop.LOST)) == RetryLater("lost", TAKEOVER_GRACE_MS)
-    assert isinstance(step(called(OK, Stop.LOST)), Finish)
+    assert step(called(BROKEN, Stop.LEASE_LOST)) == RetryLater("lost", TAKEOVER_GRACE_MS)
+    assert isinstance(step(called(OK, Stop.LEASE_LOST)), Finish)

@@ -23,7 +23,7 @@ def failed(status: int | None, *, retryable: bool = True) -> Answer:
     ("answer", "stop", "seen"),
     [
         (Answer(Result.SUCCEEDED, 200), None, Sign.WORKS),
-        (Answer(Result.SUCCEEDED), Stop.LOST, Sign.WORKS),
+        (Answer(Result.SUCCEEDED), Stop.LEASE_LOST, Sign.WORKS),
         (Answer(Result.TIMED_OUT), None, Sign.FAILS),
         (failed(None), Stop.TIMED_OUT, Sign.FAILS),
         (failed(None), Stop.SILENT, Sign.FAILS),
@@ -38,7 +38,7 @@ def failed(status: int | None, *, retryable: bool = True) -> Answer:
         (failed(404, retryable=False), None, Sign.ANSWERS),
         (failed(500), Stop.CANCELLED, Sign.NOTHING),
         (failed(500), Stop.DRAINED, Sign.NOTHING),
-        (Answer(Result.TIMED_OUT), Stop.LOST, Sign.NOTHING),
+        (Answer(Result.TIMED_OUT), Stop.LEASE_LOST, Sign.NOTHING),
         (None, None, Sign.NOTHING),
     ],
 )

@@ -230,7 +230,7 @@ def test_who_takes_it_over_from_a_dead_worker_ends_it_instead(most: int) -> None
     assert stack.run.handle(dispatch).why == "cancelled"
     record = stored(stack, dispatch.execution)
     assert (standing(record), record.cancel, record.holder) == ((State.CANCELLED, ASKED), "", "")
-    assert [attempt.result for attempt in record.attempts] == [Result.LOST]
+    assert [attempt.result for attempt in record.attempts] == [Result.WORKER_LOST]
     assert len(stack.caller.calls) == 1
 
 

@@ -80,7 +80,7 @@ def test_a_worker_that_is_lost_counts_against_the_fresh_budget() -> None:
     stack.turn_for(10 * MINUTE_MS)
     record = stack.execution_service.get(TENANT, id)
     assert record.state is State.SUCCEEDED
-    assert [each.result for each in record.attempts][-2:] == [Result.LOST, Result.SUCCEEDED]
+    assert [each.result for each in record.attempts][-2:] == [Result.WORKER_LOST, Result.SUCCEEDED]
 
 
 def test_they_start_at_the_rate() -> None:

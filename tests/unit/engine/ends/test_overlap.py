@@ -239,7 +239,7 @@ def test_a_vanished_run_that_is_to_be_replaced_is_not_tried_again() -> None:
     assert bench.handle(1) == "queued"  # its lease stands: it may be calling still
     bench.stack.clock.advance(10**6)
     assert bench.handle(0) == "cancelled"
-    assert [attempt.result for attempt in bench.record(0).attempts] == [Result.LOST]
+    assert [attempt.result for attempt in bench.record(0).attempts] == [Result.WORKER_LOST]
     assert bench.handle(1) == "succeeded"
 
 

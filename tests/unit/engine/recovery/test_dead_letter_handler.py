@@ -161,7 +161,7 @@ def test_a_lease_long_over_is_taken_over_by_a_worker_which_records_the_lost_atte
     assert record is not None
     assert (record.state, [each.result for each in record.attempts]) == (
         State.SUCCEEDED,
-        [Result.LOST, Result.SUCCEEDED],
+        [Result.WORKER_LOST, Result.SUCCEEDED],
     )
 
 
@@ -173,7 +173,7 @@ def test_a_last_attempt_that_was_lost_ends_as_dead() -> None:
     bench.stack.clock.sleep(2 * MINUTE_MS)
     record = bench.record()
     assert record is not None
-    assert (record.state, [each.result for each in record.attempts]) == (State.DEAD, [Result.LOST])
+    assert (record.state, [each.result for each in record.attempts]) == (State.DEAD, [Result.WORKER_LOST])
 
 
 # --- buried ---------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def _lost(bench: Bench) -> None:
     bench.stack.clock.advance(10 * MINUTE_MS)
 
 
-@pytest.mark.parametrize(("before", "attempts"), [(_absent, []), (_queued, []), (_lost, [Result.LOST])])
+@pytest.mark.parametrize(("before", "attempts"), [(_absent, []), (_queued, []), (_lost, [Result.WORKER_LOST])])
 def test_what_came_back_too_often_ends_as_dead(before: Callable[[Bench], None], attempts: list[Result]) -> None:
     bench = Bench()
     before(bench)

@@ -43,8 +43,8 @@ def test_what_is_to_be_done_on_a_stop_is_done_once_and_at_once_if_it_comes_late(
     line.on_stop(lambda: done.append("first"))
     line.on_stop(lambda: done.append("second"))
     assert done == []
-    line.stop(Stop.LOST)
-    line.stop(Stop.LOST)
+    line.stop(Stop.LEASE_LOST)
+    line.stop(Stop.LEASE_LOST)
     line.on_stop(lambda: done.append("late"))
     assert done == ["first", "second", "late"]
 

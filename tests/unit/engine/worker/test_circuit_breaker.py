@@ -126,7 +126,7 @@ def test_an_execution_whose_worker_vanished_waits_as_it_stands() -> None:
     assert bench.handle(3) == "succeeded"
     record = bench.record(3)
     assert record is not None
-    assert [account.result for account in record.attempts] == [Result.LOST, Result.SUCCEEDED]
+    assert [account.result for account in record.attempts] == [Result.WORKER_LOST, Result.SUCCEEDED]
 
 
 def test_a_deadline_ends_what_waits() -> None:

@@ -267,7 +267,7 @@ def test_a_call_whose_place_another_has_by_now_is_told_to_end() -> None:
 
     bench.answers(call)
     assert bench.handle(0) == "lost"
-    assert stops == [Stop.LOST]
+    assert stops == [Stop.LEASE_LOST]
     assert [permit.holder for permit in bench.taken] == ["another"]
 
 

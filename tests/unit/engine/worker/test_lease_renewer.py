@@ -161,7 +161,7 @@ def test_a_renewal_that_comes_after_the_finish_changes_nothing() -> None:
     held = bench.stack.lease_renewer.hold(replace(bench.writes[0][1]), bench.job, None, 60_000)
     bench.stack.clock.advance(RENEW_MS)
     bench.stack.lease_renewer.tick()
-    assert (held.progress.stopping, bench.record) == (Stop.LOST, ended)
+    assert (held.progress.stopping, bench.record) == (Stop.LEASE_LOST, ended)
 
 
 def test_a_renewal_keeps_the_checkpoint() -> None:
@@ -194,7 +194,7 @@ def test_a_lease_that_passes_unrenewed_ends_the_call_and_nothing_is_finished() -
     bench = Bench()
     call = LongCall(bench.stack, HOUR_MS, {9_000: bench.failing(10**6)})
     assert bench.handle() == Disposition(Action.RETRY_LATER, "lost", TAKEOVER_GRACE_MS)
-    assert (call.stopped, call.took_ms) == (Stop.LOST, LEASE_MS - STOP_MS)
+    assert (call.stopped, call.took_ms) == (Stop.LEASE_LOST, LEASE_MS - STOP_MS)
     assert (bench.record.state, bench.record.version) == (State.RUNNING, 1)
     (alarm,) = bench.stack.telemetry.errors
     assert alarm[0] == "a lease ended before its call did"
@@ -210,14 +210,14 @@ def test_whoever_takes_it_over_says_that_it_was_lost() -> None:
     assert bench.handle().why == "busy"
     bench.stack.clock.advance(STOP_MS + TAKEOVER_GRACE_MS + 1)
     assert bench.handle().why == "succeeded"
-    assert [attempt.result for attempt in bench.record.attempts] == [Result.LOST, Result.SUCCEEDED]
+    assert [attempt.result for attempt in bench.record.attempts] == [Result.WORKER_LOST, Result.SUCCEEDED]
 
 
 def test_a_success_counts_though_the_lease_was_about_to_pass() -> None:
     bench = Bench()
     call = LongCall(bench.stack, 29_000, {9_000: bench.failing(20)}, deaf=True)
     assert bench.handle().why == "succeeded"
-    assert call.stopped is Stop.LOST
+    assert call.stopped is Stop.LEASE_LOST
     assert bench.record.state is State.SUCCEEDED
 
 
@@ -232,7 +232,7 @@ def test_one_who_was_taken_over_meanwhile_is_told_to_end_and_fenced() -> None:
 
     call = LongCall(bench.stack, HOUR_MS, {1_000: suspended}, deaf=False)
     assert bench.handle().action is Action.RETRY_LATER  # its own lease tells it
-    assert (successors, call.stopped) == (["retrying"], Stop.LOST)
+    assert (successors, call.stopped) == (["retrying"], Stop.LEASE_LOST)
     assert bench.record.attempt == 2
 
 
@@ -263,7 +263,7 @@ def test_a_renewal_that_finds_another_or_nobody_ends_the_call(gone: bool) -> Non
 
     call = LongCall(bench.stack, HOUR_MS, {1_000: act})
     assert bench.handle().why == "lost"
-    assert (call.stopped, call.took_ms) == (Stop.LOST, RENEW_MS)
+    assert (call.stopped, call.took_ms) == (Stop.LEASE_LOST, RENEW_MS)
 
 
 def test_a_record_that_vanished_is_no_failed_renewal() -> None:

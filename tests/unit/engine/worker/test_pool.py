@@ -310,7 +310,7 @@ def test_what_a_killed_worker_held_is_taken_over_when_its_lease_has_ended() -> N
     (record,) = bench.records
     again_ms, call = bench.stack.caller.calls[1]
     assert (record.state, call.attempt) == (State.SUCCEEDED, 2)
-    assert record.attempts[0].result is Result.LOST
+    assert record.attempts[0].result is Result.WORKER_LOST
     assert again_ms - killed_ms <= LEASE_MS + TAKEOVER_GRACE_MS + 4 * LISTEN_MS  # here one listens after the other
 
 

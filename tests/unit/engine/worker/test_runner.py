@@ -120,7 +120,7 @@ def test_a_vanished_workers_attempt_is_lost_and_the_next_one_begins() -> None:
     assert stack.run.handle(dispatch) == Disposition(Action.ACK, "succeeded")
     record = stored(stack, dispatch)
     assert (record.attempt, record.state, record.output) == (2, State.SUCCEEDED, "second")
-    assert [attempt.result for attempt in record.attempts] == [Result.LOST, Result.SUCCEEDED]
+    assert [attempt.result for attempt in record.attempts] == [Result.WORKER_LOST, Result.SUCCEEDED]
     assert stack.caller.calls[-1][1].attempt == 2  # the fencing token has risen
 
 
@@ -186,7 +186,7 @@ def test_a_message_past_its_deadline_finds_the_attempt_that_another_lost() -> No
         stack.run.handle(dispatch)
     stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
     assert stack.run.handle(dispatch) == Disposition(Action.ACK, "timed_out")
-    assert [attempt.result for attempt in stored(stack, dispatch).attempts] == [Result.LOST]
+    assert [attempt.result for attempt in stored(stack, dispatch).attempts] == [Result.WORKER_LOST]
 
 
 def test_the_last_attempt_lost_ends_dead() -> None:
@@ -197,7 +197,7 @@ def test_the_last_attempt_lost_ends_dead() -> None:
         stack.run.handle(dispatch)
     stack.clock.advance(10**6)
     assert stack.run.handle(dispatch) == Disposition(Action.ACK, "dead")
-    assert stored(stack, dispatch).attempts[-1].result is Result.LOST
+    assert stored(stack, dispatch).attempts[-1].result is Result.WORKER_LOST
     assert len(stack.caller.calls) == 1
 
 
@@ -312,7 +312,7 @@ def test_a_finish_that_failed_is_settled_by_the_message_that_comes_back() -> Non
     stack.run.handle(dispatch)
     record = stored(stack, dispatch)
     assert record.state is State.SUCCEEDED
-    assert [attempt.result for attempt in record.attempts] == [Result.LOST, Result.SUCCEEDED]
+    assert [attempt.result for attempt in record.attempts] == [Result.WORKER_LOST, Result.SUCCEEDED]
 
 
 def test_a_claim_that_was_applied_though_reported_as_failed_is_not_claimed_twice() -> None:
@@ -437,7 +437,7 @@ def test_a_begun_occurrence_whose_worker_vanished_is_settled_whatever_became_of_
     stack.run.handle(dispatch)
     record = stored(stack, dispatch)
     assert record.state is (State.SUCCEEDED if act == "edit" else State.CANCELLED)
-    assert record.attempts[0].result is Result.LOST
+    assert record.attempts[0].result is Result.WORKER_LOST
 
 
 def test_a_run_by_hand_is_named_by_no_generation() -> None:
