@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import replace
 from typing import Any
 
@@ -151,3 +152,26 @@ def test_an_execution_of_one_attempt_stays_within_a_kilobyte() -> None:
         reason=reason,
     )
     assert item_bytes(execution_item(ended)) <= KILOBYTE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name in "jowehn" for value in ([], {}, True, 1.5)]
+    + [(name, "5") for name in "jowehgt"]
+    + [(name, 5) for name in ("n", "k", "p", "l", "g", "t", "ro")]
+    + [("r", [7, "linear", "1", 1, 0.5]), ("r", [7, "linear", 1, 1, "0"]), ("m", ["coalesce", "1", 1]), ("ro", [503])],
+)
+def test_a_definition_with_a_value_of_another_type_is_unreadable(name: str, value: Any) -> None:
+    """Found only where its occurrences are planned, it would stop the shard with all its other jobs."""
+    item = job_item(full_job())
+    document = json.loads(item["d"]["S"]) | {name: value}
+    with pytest.raises(Unreadable, match=rf"cannot be read: ValueError: {name}(\.\d)?: Input should be"):
+        read_job({**item, "d": {"S": json.dumps(document)}})
+
+
+def test_what_is_said_of_a_damaged_definition_shows_nothing_of_it() -> None:
+    item = job_item(full_job())
+    document = json.loads(item["d"]["S"]) | {"t": "s3cret", "j": "s3cret"}
+    with pytest.raises(Unreadable) as refused:
+        read_job({**item, "d": {"S": json.dumps(document)}})
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tidewheel.adapters.aws.dynamodb.definitions import definition_document, read_definition
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -20,9 +21,7 @@ from tidewheel.adapters.aws.dynamodb.items import (
     without_nones,
 )
 from tidewheel.domain import keys
-from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
-from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
-from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.jobs.job import Generation, Job, JobState
 from tidewheel.domain.recurrence.schedule import Schedule, from_document, to_document
 
 
@@ -38,7 +37,7 @@ def job_item(job: Job) -> NewItem:
             **job_key(job.tenant, job.id),
             "tenant": text(job.tenant),
             "job": text(job.id),
-            "d": document(_definition_document(job.definition)),
+            "d": document(definition_document(job.definition)),
             "st": text(job.state),
             "gen": number(job.generation),
             "ef": number(job.effective_from_ms),
@@ -63,7 +62,7 @@ def _read_job(item: Item) -> Job:
     return Job(
         tenant=item["tenant"]["S"],
         id=item["job"]["S"],
-        definition=_read_definition(json.loads(item["d"]["S"])),
+        definition=read_definition(item["d"]["S"]),
         state=JobState(item["st"]["S"]),
         generation=int(item["gen"]["N"]),
         effective_from_ms=int(item["ef"]["N"]),
@@ -71,66 +70,6 @@ def _read_job(item: Item) -> Job:
         updated_ms=int(item["up"]["N"]),
         request=get_text(item, "rq"),
     )
-
-
-def _definition_document(definition: Definition) -> dict[str, Any]:
-    retry = definition.retry
-    return {
-        "n": definition.name,
-        "s": to_document(definition.schedule) if definition.schedule else None,
-        "k": definition.target.kind,
-        "t": dict(definition.target.spec),
-        "p": definition.priority,
-        "q": definition.precision,
-        "l": definition.pool,
-        "j": definition.jitter_ms,
-        "o": definition.timeout_ms,
-        "r": [retry.max_attempts, retry.strategy, retry.base_ms, retry.cap_ms, retry.jitter],
-        "g": dict(definition.tags),
-        "m": [definition.misfire.policy, definition.misfire.grace_ms, definition.misfire.limit],
-    } | _unusual(definition)
-
-
-def _unusual(definition: Definition) -> dict[str, Any]:
-    """What most jobs leave at its default, which is not stored."""
-    unusual: dict[str, Any] = {}
-    if definition.overlap is not Overlap.ALLOW:
-        unusual["v"] = definition.overlap
-    if definition.window_ms:
-        unusual["w"] = definition.window_ms
-    if definition.deadline_ms:
-        unusual["e"] = definition.deadline_ms
-    if definition.heartbeat_ms:
-        unusual["h"] = definition.heartbeat_ms
-    if definition.retry.on:
-        unusual["ro"] = list(definition.retry.on)
-    return unusual
-
-
-def _read_definition(stored: dict[str, Any]) -> Definition:
-    attempts, strategy, base, cap, jitter = stored["r"]
-    return Definition(
-        name=stored["n"],
-        schedule=_read_schedule(stored["s"]),
-        target=Target(stored["k"], stored["t"]),
-        priority=stored["p"],
-        precision=Precision(stored["q"]),
-        pool=stored["l"],
-        jitter_ms=stored["j"],
-        timeout_ms=stored["o"],
-        retry=RetryPolicy(attempts, Strategy(strategy), base, cap, jitter, tuple(stored.get("ro", ()))),
-        tags=stored["g"],
-        misfire=_read_misfire(stored.get("m")),
-        overlap=Overlap(stored.get("v", Overlap.ALLOW)),
-        window_ms=stored.get("w", 0),
-        deadline_ms=stored.get("e", 0),
-        heartbeat_ms=stored.get("h", 0),
-    )
-
-
-def _read_misfire(row: list[Any] | None) -> Misfire:
-    """The misfire policy; the default one of a record without any."""
-    return Misfire() if row is None else Misfire(Policy(row[0]), row[1], row[2])
 
 
 def _read_schedule(stored: dict[str, Any] | None) -> Schedule | None:
