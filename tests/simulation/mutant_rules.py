@@ -19,7 +19,7 @@ from tidewheel.engine.worker.disposition import Action, Disposition
 from tidewheel.engine.worker.runner import Runner
 
 
-def older_chain_dropped(patch: pytest.MonkeyPatch) -> None:
+def older_entry_dropped(patch: pytest.MonkeyPatch) -> None:
     real = expansion.expand
 
     def bug(schedule_entry, job, *rest, **more):
@@ -52,7 +52,7 @@ def judged_by_due_time(patch: pytest.MonkeyPatch) -> None:
 
 
 def generations_unchecked(patch: pytest.MonkeyPatch) -> None:
-    """A chain whose generation was superseded goes on for ever, beside the one that took its place."""
+    """An entry whose generation was superseded goes on for ever, beside the one that took its place."""
     real = expansion.expand
 
     def bug(schedule_entry, job, history, *rest, **more):

@@ -80,7 +80,7 @@ class Stepped:
 
 
 class CooperativeExecutor(Executor):
-    """Runs each background call on a strand of its own."""
+    """Runs each background call on a thread of its own."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -99,7 +99,7 @@ class Worker:
         self.frozen_until_ms = 0
         self.cut_until_ms = 0
         self.troubled_ms = 0
-        self.strands: list[CooperativeThread] = []
+        self.threads: list[CooperativeThread] = []
         self.stack = stack = workers.stack
         most = SKEW_MS // 2
         skew_ms = workers.chance.choice((-most, workers.chance.randrange(-most, most + 1), most))
@@ -166,7 +166,7 @@ class Worker:
 
     def spawn(self, body: Callable[[], None]) -> None:
         thread = CooperativeThread(self.workers.scheduler, self, body)
-        self.strands.append(thread)
+        self.threads.append(thread)
         thread.begin(self.workers.now_ms)
 
     # --- its work -----------------------------------------------------------------------------------------
@@ -224,13 +224,13 @@ class Target:
     def call(self, call: Call) -> Answer:
         worker, workers = self._worker, self._worker.workers
         plan = workers.plan()
-        begun_ms = workers.now_ms
+        started_ms = workers.now_ms
         visit = workers.witness.enter(call, worker)
         workers.stack.caller.calls.append((worker.clock.now_ms(), replace(call, progress=None)))
         thread = workers.scheduler.current
         call.progress.on_stop(lambda: thread.wake_at(workers.now_ms + plan.reacts_ms))
         try:
-            stop = self._go_on(call, plan, begun_ms, visit)
+            stop = self._go_on(call, plan, started_ms, visit)
         finally:
             workers.witness.leave(visit, worker)
         if stop is not None:
@@ -241,9 +241,9 @@ class Target:
             workers.witness.effect(call)
         return plan.answer
 
-    def _go_on(self, call: Call, plan: Plan, begun_ms: int, visit: Visit) -> Stop | None:
+    def _go_on(self, call: Call, plan: Plan, started_ms: int, visit: Visit) -> Stop | None:
         workers, worker = self._worker.workers, self._worker
-        end_ms = begun_ms + min(plan.duration_ms, call.timeout_ms)
+        end_ms = started_ms + min(plan.duration_ms, call.timeout_ms)
         count = int(call.progress.restored or 0)
         while workers.now_ms < end_ms:
             if call.progress.stopping is None:
@@ -333,14 +333,14 @@ class Workers:
             self._beat_ms = self.now_ms + TICK_MS
             for worker in self.workers:
                 worker.beat()
-            self._bury()
+            self._give_up()
             return
         self.scheduler.run_next()
 
-    def _bury(self) -> None:
+    def _give_up(self) -> None:
         for worker in [worker for worker in self.workers if worker.dead]:
             self.workers.remove(worker)
-            for thread in worker.strands:
+            for thread in worker.threads:
                 thread.resume()
 
     def fill(self) -> None:
@@ -378,4 +378,4 @@ class Workers:
         """Every process ends, so that no thread outlives its history."""
         for worker in self.workers:
             worker.kill()
-        self._bury()
+        self._give_up()

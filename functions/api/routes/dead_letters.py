@@ -39,13 +39,13 @@ def redrive_dead_letters(request: Request) -> Response[str]:
 
 def _redriven(request: Request, body: RedriveBody) -> tuple[Redriven, str | None]:
     """What became of the dead letters that a body names, and the cursor of those that follow."""
-    letters, tenant = request.services.dead_letters, request.tenant
+    dead_letters, tenant = request.services.dead_letters, request.tenant
     after_ms = to_ms(body.after) if body.after else 0
     if body.ids is not None:
-        return letters.redrive(tenant, map(_execution, body.ids), body.rate, after_ms), None
+        return dead_letters.redrive(tenant, map(_execution, body.ids), body.rate, after_ms), None
     job = _job(body.job)
     before = None if body.cursor is None else position(body.cursor, _kind(job))
-    done, rest = letters.redrive_page(tenant, job, before, body.rate, after_ms)
+    done, rest = dead_letters.redrive_page(tenant, job, before, body.rate, after_ms)
     return done, cursor(_kind(job), rest)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from tidewheel.wire.model import Model
-from tidewheel.wire.parameters import Parameter, Place
+from tidewheel.wire.parameters import Location, Parameter
 
 A = TypeVar("A", bound=Model | None)
 """The model of an operation's answer; None for an empty answer."""
@@ -66,6 +66,6 @@ class Operation(Generic[A]):
         pairs = zip(mine, theirs, strict=False)
         return len(mine) == len(theirs) and all(one == two or (one[:1] == "{" and two) for one, two in pairs)
 
-    def takes(self, place: Place) -> frozenset[str]:
+    def takes(self, location: Location) -> frozenset[str]:
         """The names of its parameters in one part of a request."""
-        return frozenset(parameter.name for parameter in self.parameters if parameter.where == place)
+        return frozenset(parameter.name for parameter in self.parameters if parameter.where == location)

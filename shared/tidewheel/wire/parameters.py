@@ -11,7 +11,7 @@ MAX_KEY = 255
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
 
-Place = Literal["path", "query", "header"]
+Location = Literal["path", "query", "header"]
 """The part of a request that a parameter stands in."""
 
 
@@ -27,7 +27,7 @@ class Parameter:
     """
 
     name: str
-    where: Place
+    where: Location
     description: str
     schema: dict[str, Any]
 

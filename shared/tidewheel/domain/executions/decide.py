@@ -115,23 +115,23 @@ def _wanted(facts: Facts, job: Job, now_ms: int) -> Step:
 def _take_over(facts: Facts, job: Job, now_ms: int) -> Step:
     """Another worker vanished with the attempt: it is accounted for as lost, and the next one begins, if one may."""
     locks, before = facts.locks, facts.before
-    lost = with_lost_attempt(before, now_ms)
+    after = with_lost_attempt(before, now_ms)
     if job.definition.overlap is Overlap.REPLACE:
         if locks.lock is UNREAD:
             return Read(Fact.LOCK)
         if locks.waiter is UNREAD:
             return Read(Fact.WAITER)
         if displaces_holder(locks.lock, before, locks.waiter):
-            return _end_of_lost(lost, State.CANCELLED, replaced_by(locks.lock.waiter), now_ms)
-    if lost.cancel:
-        return _end_of_lost(lost, State.CANCELLED, lost.cancel, now_ms)
+            return _end_of_lost(after, State.CANCELLED, replaced_by(locks.lock.waiter), now_ms)
+    if after.cancel:
+        return _end_of_lost(after, State.CANCELLED, after.cancel, now_ms)
     if before.tries >= job.definition.retry.max_attempts:
-        return _end_of_lost(lost, State.DEAD, "the last attempt's worker vanished", now_ms)
-    return _claim(facts, job, lost, before.attempt + 1, now_ms, lost_attempt=True)
+        return _end_of_lost(after, State.DEAD, "the last attempt's worker vanished", now_ms)
+    return _claim(facts, job, after, before.attempt + 1, now_ms, lost_attempt=True)
 
 
-def _end_of_lost(lost: Execution, state: State, reason: str, now_ms: int) -> End:
-    return End(ended_unrun(lost, state, reason, now_ms), lost_attempt=True)
+def _end_of_lost(after: Execution, state: State, reason: str, now_ms: int) -> End:
+    return End(ended_unrun(after, state, reason, now_ms), lost_attempt=True)
 
 
 def _claim(facts: Facts, job: Job, before: Execution, attempt: int, now_ms: int, *, lost_attempt: bool = False) -> Step:

@@ -43,15 +43,15 @@ def decide_lock(facts: Facts, job: Job, now_ms: int) -> Step | None:
         now_ms: The time (ms).
     """
     own, locks = facts.own, facts.locks
-    begun = own is not None and own.attempt > 0 and own.state is not State.QUEUED
-    if begun and now_ms < facts.before.due_ms + RETENTION_MS:
+    started = own is not None and own.attempt > 0 and own.state is not State.QUEUED
+    if started and now_ms < facts.before.due_ms + RETENTION_MS:
         return None  # it holds the lock since its first attempt, or began before its job had one
     if locks.lock is UNREAD:
         return Read(Fact.LOCK)
     if locks.lock.holder == facts.dispatch.execution:
-        stale = begun or _is_stale(locks.lock, own, now_ms)
+        stale = started or _is_stale(locks.lock, own, now_ms)
         return WriteLock(locks.lock.awaited(locks.lock.waiter, now_ms)) if stale and not locks.written else None
-    return None if begun else _missing(facts) or _move(facts, job, locks.lock, now_ms)
+    return None if started else _missing(facts) or _move(facts, job, locks.lock, now_ms)
 
 
 def _is_stale(lock: Lock, own: Execution | None, now_ms: int) -> bool:
@@ -88,7 +88,7 @@ def _move(facts: Facts, job: Job, lock: Lock, now_ms: int) -> Step:
             state = State.SKIPPED if chosen.move is Move.SKIP else State.CANCELLED
             return End(ended_unrun(facts.before, state, chosen.reason, now_ms), lock_settled=True)
         case Move.CANCEL_HOLDER | Move.EVICT_STALE:
-            before = holder or _not_begun(lock.holder, job)
+            before = holder or _not_started(lock.holder, job)
             return EndHolder(ended_unrun(before, State.CANCELLED, chosen.reason, now_ms), chosen.move)
 
 
@@ -122,7 +122,7 @@ def _displaced(waiter: Execution | None, by: str, now_ms: int) -> Execution | No
     return ended_unrun(waiter, State.CANCELLED, replaced_by(by), now_ms)
 
 
-def _not_begun(execution: str, job: Job) -> Execution:
+def _not_started(execution: str, job: Job) -> Execution:
     """The record that a lock's holder starts from which has none yet."""
     nominal = ExecutionId.parse(execution).nominal_ms
     return Execution(job.tenant, execution, State.QUEUED, nominal, job.generation, version=0)

@@ -100,7 +100,7 @@ def choose_move(
     replaces = policy is Overlap.REPLACE
     if not lock.holder or (holder is not None and is_end(holder.state)):
         return LockMove(Move.TRANSFER if rival and not (replaces and rival < execution) else Move.TAKE)
-    if not _begun(holder) and now_ms > lock.written_ms + LOCK_IDLE_MS:
+    if not _started(holder) and now_ms > lock.written_ms + LOCK_IDLE_MS:
         return LockMove(Move.EVICT_STALE, "its turn had come an hour ago, and no worker had begun it")
     if replaces:
         return _replacing(execution, lock.holder, rival, busy=holder is not None and holder.state is State.RUNNING)
@@ -111,7 +111,7 @@ def choose_move(
     return LockMove(Move.WAIT, _waits_for(lock.holder))
 
 
-def _begun(holder: Execution | None) -> bool:
+def _started(holder: Execution | None) -> bool:
     return holder is not None and holder.state is not State.QUEUED
 
 

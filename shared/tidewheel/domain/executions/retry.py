@@ -9,7 +9,7 @@ from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
 from tidewheel.domain.limits import DAY_MS
 
 _SCALE = 1 << 64
-LONGEST_WISH_MS = DAY_MS
+LONGEST_RETRY_AFTER_MS = DAY_MS
 """What a target may ask for at most by ``Retry-After`` (RFC 9110, 10.2.3)."""
 
 
@@ -49,7 +49,7 @@ def is_worth_retrying(policy: RetryPolicy, answer: Answer) -> bool:
 
 def wait_ms(policy: RetryPolicy, attempt: int, execution: str, answer: Answer) -> int:
     """How long (ms) to wait after an attempt: the strategy's delay, or longer if the target asked for it."""
-    asked_ms = min(answer.retry_after_ms or 0, LONGEST_WISH_MS)
+    asked_ms = min(answer.retry_after_ms or 0, LONGEST_RETRY_AFTER_MS)
     return max(delay_ms(policy, attempt, execution), asked_ms)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of messages that a queue gave up: nothing is dropped, and only what its record condemns is buried.
+"""What becomes of messages that a queue gave up: nothing is dropped, and an execution ends as dead only if its record says so.
 
 A message lands among the dead letters when it was delivered ``limits.MAX_RECEIVES`` times and never deleted. Mostly it
 is not its own fault: it was in one batch with something that brought the worker down. So what was never claimed, waits
@@ -142,7 +142,7 @@ class DeadLetterHandler:
         if self.executions.swap(ended, ended.version - 1 or None) is not None:
             return False, "contended"
         self.telemetry.error("an execution ends as dead", execution=ended.id, reason=ended.reason)
-        return self.ends.settle(ended, job), "buried"
+        return self.ends.settle(ended, job), "marked_dead"
 
     def _set_aside(self, dead_letter: DeadLetter, error: Unreadable) -> tuple[bool, str]:
         """Keeps a letter that cannot be understood where people find it; one that does not fit stays in the queue."""

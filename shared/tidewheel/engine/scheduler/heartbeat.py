@@ -44,13 +44,13 @@ class Heartbeat:
         Args:
             mark: How far the scheduler's shards are handed over.
         """
-        begun_ms = self._clock.monotonic_ms()
+        started_ms = self._clock.monotonic_ms()
         self._renewing = True
-        self._due_ms = begun_ms + HEARTBEAT_MS
+        self._due_ms = started_ms + HEARTBEAT_MS
 
         def done(lease: Lease) -> None:
             self._renewing = False
-            self._renewed_ms = begun_ms
+            self._renewed_ms = started_ms
             self.lease = lease
 
         self._background.start(lambda: self._leases.renew(self.lease, mark if mark.shards else None), done)

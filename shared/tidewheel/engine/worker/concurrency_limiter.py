@@ -16,33 +16,34 @@ from tidewheel.domain.limits import PERMITS_TAKEN_MS
 from tidewheel.ports import Clock, Permits, PortError, Telemetry
 
 _TRIES = 3
-"""Free places that are tried after a look at all of them; others take them at the same time."""
+"""Free permits that are tried after a look at all of them; others take them at the same time."""
 
 
 class ConcurrencyLimiter:
     """One per process.
 
     Args:
-        places: Where the places are.
+        permits: Where the permits are.
         clock: Time.
         telemetry: Counts.
-        caps: How many executions may run at once, by tenant, or ``place.EVERYONE``; who has no limit needs no place.
+        limits: How many executions may run at once, by tenant; ``permit.EVERYONE`` stands for those who are not named.
+            A tenant without a limit needs no permit.
     """
 
-    def __init__(self, permits: Permits, clock: Clock, telemetry: Telemetry, limiter: Mapping[str, int]) -> None:
+    def __init__(self, permits: Permits, clock: Clock, telemetry: Telemetry, limits: Mapping[str, int]) -> None:
         self._permits = permits
         self._clock = clock
         self._telemetry = telemetry
-        self._caps = limiter
+        self._limits = limits
         self._left: defaultdict[str, list[int]] = defaultdict(list)  # by this process, which may take them again unseen
         self._full_until_ms: dict[str, int] = {}
 
     def limit(self, tenant: str) -> int | None:
         """How many of a tenant's executions may run at once; None: any number."""
-        return limit_of(self._caps, tenant)
+        return limit_of(self._limits, tenant)
 
     def take(self, tenant: str, claim: str, until_ms: int) -> Permit | None:
-        """Takes a place of a tenant that has a limit; None if all are taken.
+        """Takes a permit of a tenant that has a limit; None if all are taken.
 
         Args:
             tenant: Whose.
@@ -50,7 +51,7 @@ class ConcurrencyLimiter:
             until_ms: Until when its lease lasts.
 
         Raises:
-            PortError: A place may have been taken; it is free again when the lease is over.
+            PortError: A permit may have been taken; it is free again when the lease is over.
         """
         limit = self.limit(tenant)
         assert limit is not None
@@ -67,7 +68,7 @@ class ConcurrencyLimiter:
         return None
 
     def _remembered(self, tenant: str, limit: int) -> Iterator[int]:
-        """The place that this process left last: likely nobody has it."""
+        """The permit that this process left last: likely nobody has it."""
         try:
             number = self._left[tenant].pop()
         except IndexError:
@@ -83,11 +84,11 @@ class ConcurrencyLimiter:
         return None
 
     def extend(self, permit: Permit, until_ms: int) -> bool:
-        """Extends a place's lease; False if another has it."""
+        """Extends a permit's lease; False if another has it."""
         return self._permits.hold(Permit(permit.tenant, permit.number, permit.holder, until_ms))
 
     def leave(self, permit: Permit) -> None:
-        """Frees a place. If that fails it is free when its lease is over."""
+        """Frees a permit. If that fails it is free when its lease is over."""
         try:
             self._permits.leave(permit)
         except PortError as error:

@@ -150,9 +150,9 @@ def test_what_was_told_to_end_says_that_nothing_is_known(
     assert (answer.result, "not known" in answer.reason) == (Result.FAILED, True)
 
 
-def test_what_was_told_to_end_before_is_not_begun(call: Call, progress: OpenCallProgress) -> None:
+def test_what_was_told_to_end_before_is_not_started(call: Call, progress: OpenCallProgress) -> None:
     progress.stop(Stop.DRAINED)
-    begun: list[int] = []
-    answer = answered(call, lambda: begun.append(1), lambda _: FINE)
+    started: list[int] = []
+    answer = answered(call, lambda: started.append(1), lambda _: FINE)
     assert answer.result is Result.FAILED
-    assert not begun
+    assert not started

@@ -348,7 +348,7 @@ NOW = "Wed, 18 Nov 2026 11:06:40 GMT"  # calls.NOW_MS
 
 
 @pytest.mark.parametrize(
-    ("headers", "wish_ms"),
+    ("headers", "asked_ms"),
     [
         ({}, None),
         ({"Retry-After": "120"}, 120_000),
@@ -369,19 +369,19 @@ NOW = "Wed, 18 Nov 2026 11:06:40 GMT"  # calls.NOW_MS
         ({"Retry-After": "120", "Date": "Wed, 18 Nov 2026 11:07:30 GMT"}, 120_000),
     ],
 )
-def test_how_long_a_target_asks_to_be_left_alone(headers: dict[str, str], wish_ms: int | None) -> None:
+def test_how_long_a_target_asks_to_be_left_alone(headers: dict[str, str], asked_ms: int | None) -> None:
     assert parsedate_to_datetime(NOW).timestamp() * 1_000 == NOW_MS
-    assert retry_after_ms(httpx.Headers(headers, encoding="utf-8"), NOW_MS) == wish_ms
+    assert retry_after_ms(httpx.Headers(headers, encoding="utf-8"), NOW_MS) == asked_ms
 
 
 @pytest.mark.parametrize(
-    ("status", "wish_ms"), [(429, 7_000), (503, 7_000), (500, None), (301, None), (200, None), (404, None)]
+    ("status", "asked_ms"), [(429, 7_000), (503, 7_000), (500, None), (301, None), (200, None), (404, None)]
 )
 def test_it_is_heard_where_it_means_a_retry(
-    target: HttpTarget, receiver: Receiver, status: int, wish_ms: int | None
+    target: HttpTarget, receiver: Receiver, status: int, asked_ms: int | None
 ) -> None:
     receiver.answer = lambda _: httpx.Response(status, headers={"Retry-After": "7"})
-    assert target.call(call()).retry_after_ms == wish_ms
+    assert target.call(call()).retry_after_ms == asked_ms
 
 
 # --- redirects ------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def line(clock: SettableClock) -> Heard:
 
 
 @pytest.fixture
-def gate() -> Iterator[threading.Event]:
+def barrier() -> Iterator[threading.Event]:
     """What a function waits for that does not come back by itself."""
     event = threading.Event()
     yield event
@@ -304,7 +304,7 @@ class Running(SettableClock):
         return super().monotonic_ms()
 
 
-def test_what_does_not_come_back_is_left_counted_and_cut_off(gate: threading.Event) -> None:
+def test_what_does_not_come_back_is_left_counted_and_cut_off(barrier: threading.Event) -> None:
     clock = Running(0)
     target = PythonTarget(clock)
     ends: list[BaseException] = []
@@ -313,7 +313,7 @@ def test_what_does_not_come_back_is_left_counted_and_cut_off(gate: threading.Eve
     def stubborn() -> None:
         run = current()
         print("ready")
-        gate.wait()
+        barrier.wait()
         print("lost")
         try:
             run.checkpoint("late")
@@ -330,7 +330,7 @@ def test_what_does_not_come_back_is_left_counted_and_cut_off(gate: threading.Eve
         assert f"its thread goes on ({count} such in this worker)" in answer.reason
         assert answer.reason.startswith("told to end (cancelled); it did not return within 2000 ms")
         assert "its thread goes on" in log(late)
-    gate.set()
+    barrier.set()
     for _ in range(2):
         assert over.acquire(timeout=PATIENCE_S)
     assert [type(error) for error in ends] == [Stopped, Stopped]
@@ -340,10 +340,10 @@ def test_what_does_not_come_back_is_left_counted_and_cut_off(gate: threading.Eve
         thread.join(PATIENCE_S)
 
 
-def test_an_abandoned_function_has_timed_out(line: Heard, gate: threading.Event) -> None:
+def test_an_abandoned_function_has_timed_out(line: Heard, barrier: threading.Event) -> None:
     clock = Running(0)
     clock.step_ms = TIMEOUT_MS
     clock.run()
-    answer = called(gate.wait, line, PythonTarget(clock))
+    answer = called(barrier.wait, line, PythonTarget(clock))
     assert answer.result is Result.TIMED_OUT
     assert answer.reason.startswith(f"no end within {TIMEOUT_MS} ms; it did not return within {STOP_MS} ms")

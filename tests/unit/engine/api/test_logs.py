@@ -25,13 +25,13 @@ ID = str(ExecutionId(job_id(bytes(10)), START_MS))
 FAILED = Answer(Result.FAILED, 500, "short answer", "HTTP 500")
 
 
-def begun(attempt: int = 1) -> Execution:
+def started(attempt: int = 1) -> Execution:
     queued = Execution(TENANT, ID, State.QUEUED, START_MS, 1, version=0)
     return claimed(queued, attempt, "w", START_MS, received_ms=START_MS)
 
 
 def over(state: State = State.SUCCEEDED, answer: Answer = FAILED) -> Execution:
-    return finished(begun(), state, answer, START_MS, START_MS + 5)
+    return finished(started(), state, answer, START_MS, START_MS + 5)
 
 
 class WheelWriter:
@@ -68,7 +68,7 @@ def test_a_stored_log_is_read_to_its_end() -> None:
 
 
 def test_a_log_that_is_being_written_is_read_as_far_as_it_goes_and_on_from_there() -> None:
-    wheel_writer = WheelWriter(begun())
+    wheel_writer = WheelWriter(started())
     first = wheel_writer.read()
     assert first == LogPage(1, "", None, LogPosition(1), complete=False)
     wheel_writer.store(b"one\n")
@@ -82,14 +82,14 @@ def test_a_log_that_is_being_written_is_read_as_far_as_it_goes_and_on_from_there
 
 
 def test_the_end_of_a_log_that_was_read_already_is_empty_and_not_the_inline_answer() -> None:
-    wheel_writer = WheelWriter(begun(), b"all of it")
+    wheel_writer = WheelWriter(started(), b"all of it")
     position = wheel_writer.read().position
     wheel_writer.now(over())
     assert wheel_writer.read(position=position) == LogPage(1, "", Source.STORED, None, complete=True)
 
 
 def test_a_part_that_was_lost_neither_hides_nor_repeats_what_follows() -> None:
-    wheel_writer = WheelWriter(begun(), b"zero ")
+    wheel_writer = WheelWriter(started(), b"zero ")
     wheel_writer.store(b"two ", first=2)
     page = wheel_writer.read()
     assert page.text == "zero two "
@@ -119,20 +119,20 @@ def test_the_answer_on_the_record_is_nobody_elses() -> None:
 
 
 def test_the_newest_attempt_unless_one_is_named() -> None:
-    wheel_writer = WheelWriter(replace(begun(), attempt=3), b"first")
+    wheel_writer = WheelWriter(replace(started(), attempt=3), b"first")
     wheel_writer.store(b"third", attempt=3)
     assert (wheel_writer.read().attempt, wheel_writer.read().text) == (3, "third")
     assert wheel_writer.read(1) == LogPage(
         1, "first", Source.STORED, None, complete=True
-    )  # another has begun: it is over
+    )  # another has started: it is over
 
 
 @pytest.mark.parametrize("attempt", [2, 99])
 def test_an_attempt_that_never_began_is_not_found(attempt: int) -> None:
     with pytest.raises(NotFound, match=f"attempt {attempt}"):
-        WheelWriter(begun()).read(attempt)
+        WheelWriter(started()).read(attempt)
     with pytest.raises(NotFound, match=f"attempt {attempt}"):
-        WheelWriter(begun()).read(position=LogPosition(attempt))
+        WheelWriter(started()).read(position=LogPosition(attempt))
 
 
 def test_an_unknown_execution_is_not_found() -> None:
@@ -162,7 +162,7 @@ def test_a_page_holds_so_many_parts_at_most(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_character_in_two_parts_waits_for_its_end() -> None:
     euro = "€".encode()
-    wheel_writer = WheelWriter(begun(), b"5 " + euro[:1], euro[1:2])
+    wheel_writer = WheelWriter(started(), b"5 " + euro[:1], euro[1:2])
     page = wheel_writer.read()
     assert page.text == "5 "
     wheel_writer.store(euro[2:] + b"!", first=2)
@@ -180,7 +180,7 @@ def test_however_a_log_is_cut_its_pages_are_its_text(parts: list[bytes], size: i
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs, "LOG_PAGE_BYTES", size)
         patch.setattr(logs, "LOG_PAGE_PARTS", count)  # four bytes at least, so that each page goes on
-        wheel_writer = WheelWriter(begun(), *parts[:seen])
+        wheel_writer = WheelWriter(started(), *parts[:seen])
         early = wheel_writer.pages()
         wheel_writer.store(*parts[seen:], first=seen)
         wheel_writer.now(over(answer=replace(FAILED, output="")))

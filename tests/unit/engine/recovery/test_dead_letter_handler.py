@@ -1,4 +1,4 @@
-"""Dead letters: what is sent again, what comes back later, what is buried, and what is set aside."""
+"""Dead letters: what is sent again, what comes back later, what is marked_dead, and what is set aside."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Bench:
         dispatch = Dispatch(TENANT, str(ExecutionId(self.job.id, due)), 1, 1, due, recorded=False)
         return replace(dispatch, **changes)  # type: ignore[arg-type]
 
-    def bury(self, *bodies: str) -> list[str]:
+    def mark_dead(self, *bodies: str) -> list[str]:
         return self.stack.dead_letter_handler.handle([DeadLetter(f"m{n}", body) for n, body in enumerate(bodies)])
 
     def record(self, number: int = 0) -> Execution | None:
@@ -73,7 +73,7 @@ class Bench:
 
 def test_what_was_never_claimed_goes_to_its_jobs_queue_again() -> None:
     bench = Bench()
-    assert bench.bury(dump(bench.dispatch)) == []
+    assert bench.mark_dead(dump(bench.dispatch)) == []
     assert bench.sent() == [(replace(bench.dispatch, returns=1), MINUTE_MS)]
     assert bench.record() is None
 
@@ -81,14 +81,14 @@ def test_what_was_never_claimed_goes_to_its_jobs_queue_again() -> None:
 @pytest.mark.parametrize(("returns", "minutes"), [(0, 1), (1, 2), (2, 4), (3, 8), (4, 15)])
 def test_it_waits_longer_each_time(returns: int, minutes: int) -> None:
     bench = Bench()
-    bench.bury(dump(bench.of(0, returns=returns)))
+    bench.mark_dead(dump(bench.of(0, returns=returns)))
     assert bench.sent() == [(bench.of(0, returns=returns + 1), minutes * MINUTE_MS)]
 
 
 def test_the_neighbours_of_a_poisoned_batch_run_and_the_poison_is_set_aside() -> None:
     bench = Bench()
     bodies = [dump(bench.of(0)), "poison", dump(bench.of(1))]
-    assert bench.bury(*bodies) == []
+    assert bench.mark_dead(*bodies) == []
     bench.stack.clock.sleep(2 * MINUTE_MS)
     assert bench.stack.effects() == [bench.of(0).execution, bench.of(1).execution]
     (kept,) = bench.stack.world.quarantine.values()
@@ -101,7 +101,7 @@ def test_what_waits_for_its_retry_is_tried_again() -> None:
     bench.stack.caller.answers = lambda _: Answer(Result.FAILED, 503)
     bench.stack.run.handle(bench.dispatch)
     retry = bench.of(0, attempt=2, recorded=True)
-    assert bench.bury(dump(retry), dump(bench.dispatch)) == []  # the second is an attempt that is over
+    assert bench.mark_dead(dump(retry), dump(bench.dispatch)) == []  # the second is an attempt that is over
     assert [dispatch for dispatch, _ in bench.sent()] == [replace(retry, returns=1)]
     assert bench.outcomes == {"sent_again": 1, "over": 1}
 
@@ -109,7 +109,7 @@ def test_what_waits_for_its_retry_is_tried_again() -> None:
 def test_a_queue_that_refuses_leaves_the_letter_where_it_is() -> None:
     bench = Bench()
     bench.stack.queue.send = lambda *_: [False]  # type: ignore[method-assign]
-    assert bench.bury(dump(bench.dispatch)) == ["m0"]
+    assert bench.mark_dead(dump(bench.dispatch)) == ["m0"]
 
 
 def test_what_was_sent_though_it_was_reported_as_failed_is_sent_twice_and_runs_once() -> None:
@@ -121,9 +121,9 @@ def test_what_was_sent_though_it_was_reported_as_failed_is_sent_twice_and_runs_o
         raise PortError("queue.send", "high", "no answer")
 
     bench.stack.queue.send = applied  # type: ignore[method-assign,assignment]
-    assert bench.bury(dump(bench.dispatch)) == ["m0"]
+    assert bench.mark_dead(dump(bench.dispatch)) == ["m0"]
     bench.stack.queue.send = send  # type: ignore[method-assign]
-    assert bench.bury(dump(bench.dispatch)) == []
+    assert bench.mark_dead(dump(bench.dispatch)) == []
     assert len(bench.sent()) == 2
     bench.stack.clock.sleep(2 * MINUTE_MS)
     assert bench.stack.effects() == [bench.dispatch.execution]
@@ -133,7 +133,7 @@ def test_what_a_deleted_job_left_ends_in_a_worker() -> None:
     bench = Bench()
     bench.store(with_wait_reason(bench.dispatch.blank(), "waits"))
     bench.stack.job_service.delete(TENANT, bench.job.id)
-    assert bench.bury(dump(bench.dispatch)) == []
+    assert bench.mark_dead(dump(bench.dispatch)) == []
     bench.stack.clock.sleep(2 * MINUTE_MS)
     record = bench.record()
     assert record is not None
@@ -147,7 +147,7 @@ def test_what_runs_comes_back_until_its_lease_is_over() -> None:
     bench = Bench()
     running = bench.running()
     bench.stack.clock.advance(running.lease_until_ms + TAKEOVER_GRACE_MS - bench.stack.clock.now_ms())
-    assert bench.bury(dump(bench.dispatch)) == ["m0"]
+    assert bench.mark_dead(dump(bench.dispatch)) == ["m0"]
     assert (bench.outcomes, bench.record()) == ({"busy": 1}, running)
 
 
@@ -155,7 +155,7 @@ def test_a_lease_long_over_is_taken_over_by_a_worker_which_records_the_lost_atte
     bench = Bench()
     bench.running()
     bench.stack.clock.advance(10 * MINUTE_MS)
-    assert bench.bury(dump(bench.dispatch)) == []
+    assert bench.mark_dead(dump(bench.dispatch)) == []
     bench.stack.clock.sleep(2 * MINUTE_MS)
     record = bench.record()
     assert record is not None
@@ -169,14 +169,14 @@ def test_a_last_attempt_that_was_lost_ends_as_dead() -> None:
     bench = Bench(retry=RetryPolicy(1))
     bench.running()
     bench.stack.clock.advance(10 * MINUTE_MS)
-    bench.bury(dump(bench.dispatch))
+    bench.mark_dead(dump(bench.dispatch))
     bench.stack.clock.sleep(2 * MINUTE_MS)
     record = bench.record()
     assert record is not None
     assert (record.state, [each.result for each in record.attempts]) == (State.DEAD, [Result.WORKER_LOST])
 
 
-# --- buried ---------------------------------------------------------------------------------------------------
+# --- marked_dead ---------------------------------------------------------------------------------------------------
 
 
 def _absent(_: Bench) -> None:
@@ -196,7 +196,7 @@ def _lost(bench: Bench) -> None:
 def test_what_came_back_too_often_ends_as_dead(before: Callable[[Bench], None], attempts: list[Result]) -> None:
     bench = Bench()
     before(bench)
-    assert bench.bury(dump(bench.of(0, returns=MAX_RETURNS))) == []
+    assert bench.mark_dead(dump(bench.of(0, returns=MAX_RETURNS))) == []
     record = bench.record()
     assert record is not None
     assert (record.state, record.reason, [each.result for each in record.attempts]) == (State.DEAD, LAST, attempts)
@@ -208,7 +208,7 @@ def test_a_retry_that_came_back_too_often_keeps_its_history() -> None:
     bench = Bench()
     bench.stack.caller.answers = lambda _: Answer(Result.FAILED, 503)
     bench.stack.run.handle(bench.dispatch)
-    bench.bury(dump(bench.of(0, attempt=2, recorded=True, returns=MAX_RETURNS)))
+    bench.mark_dead(dump(bench.of(0, attempt=2, recorded=True, returns=MAX_RETURNS)))
     record = bench.record()
     assert record is not None
     assert (record.state, [each.status for each in record.attempts]) == (State.DEAD, [503])
@@ -219,7 +219,7 @@ def test_poison_goes_round_a_bounded_number_of_times() -> None:
     bench = Bench()
     bench.stack.workers_up = False
     dead_letter, rounds = bench.dispatch, 0
-    while bench.bury(dump(dead_letter)) == [] and bench.sent():
+    while bench.mark_dead(dump(dead_letter)) == [] and bench.sent():
         rounds += 1
         ((dead_letter, delay_ms),) = bench.sent()
         bench.stack.clock.advance(delay_ms)
@@ -232,7 +232,7 @@ def test_poison_goes_round_a_bounded_number_of_times() -> None:
 def test_others_may_be_faster_than_the_burial() -> None:
     bench = Bench()
     bench.stack.executions.swap = lambda *_: bench.running()  # type: ignore[method-assign,assignment]
-    assert bench.bury(dump(bench.of(0, returns=MAX_RETURNS))) == ["m0"]
+    assert bench.mark_dead(dump(bench.of(0, returns=MAX_RETURNS))) == ["m0"]
     assert bench.outcomes == {"contended": 1}
 
 
@@ -253,9 +253,9 @@ def _holder(bench: Bench) -> str:
     return lock.holder
 
 
-def test_a_buried_execution_passes_its_jobs_lock_on() -> None:
+def test_a_marked_dead_execution_passes_its_jobs_lock_on() -> None:
     bench = _locked()
-    assert bench.bury(dump(bench.of(0, returns=MAX_RETURNS))) == []
+    assert bench.mark_dead(dump(bench.of(0, returns=MAX_RETURNS))) == []
     assert _holder(bench) == bench.of(1).execution
     bench.stack.turn_for(30_000)
     assert bench.stack.effects()[0] == bench.of(1).execution
@@ -270,10 +270,10 @@ def test_a_burial_that_was_cut_short_passes_the_lock_on_when_its_letter_comes_ba
 
     bench.stack.locks = Down(bench.stack.world)
     dead_letter = dump(bench.of(0, returns=MAX_RETURNS))
-    assert bench.bury(dead_letter) == ["m0"]
+    assert bench.mark_dead(dead_letter) == ["m0"]
     bench.stack.locks = MemoryLocks(bench.stack.world)
     assert _holder(bench) == bench.dispatch.execution
-    assert bench.bury(dead_letter) == []
+    assert bench.mark_dead(dead_letter) == []
     assert _holder(bench) == bench.of(1).execution
 
 
@@ -287,13 +287,13 @@ def test_a_letter_that_cannot_be_kept_stays_in_the_queue() -> None:
         raise PortError("wheel.quarantine", "m0", "down")
 
     bench.stack.wheel.quarantine = down  # type: ignore[method-assign]
-    assert bench.bury("poison", dump(bench.dispatch)) == ["m0"]
+    assert bench.mark_dead("poison", dump(bench.dispatch)) == ["m0"]
     assert len(bench.sent()) == 1
 
 
 def test_a_letter_that_would_be_cut_short_stays_in_the_queue() -> None:
     bench = Bench()
-    assert bench.bury("x" * (QUARANTINE_CHARS + 1)) == ["m0"]
+    assert bench.mark_dead("x" * (QUARANTINE_CHARS + 1)) == ["m0"]
     assert not bench.stack.world.quarantine
     assert len(bench.stack.telemetry.errors) == 1
 
@@ -305,10 +305,10 @@ def test_a_record_that_cannot_be_read_is_tried_elsewhere_and_then_set_aside() ->
         raise Unreadable("execution", "key", "KeyError: 'st'")
 
     bench.stack.executions.get = unreadable  # type: ignore[method-assign]
-    assert bench.bury(dump(bench.dispatch)) == []
+    assert bench.mark_dead(dump(bench.dispatch)) == []
     assert [again.returns for again, _ in bench.sent(Route("lambda", "normal"))] == [1]
     last = dump(bench.of(0, returns=MAX_RETURNS))
-    assert bench.bury(last) == []
+    assert bench.mark_dead(last) == []
     (kept,) = bench.stack.world.quarantine.values()
     assert (kept.text, kept.what, kept.problem) == (last, "execution", "KeyError: 'st'")
 
@@ -322,4 +322,4 @@ def test_a_fault_of_ours_keeps_one_letter() -> None:
         raise ZeroDivisionError
 
     bench.stack.jobs.get = faulty  # type: ignore[method-assign]
-    assert bench.bury(dump(bench.of(0)), dump(bench.of(1))) == ["m0"]
+    assert bench.mark_dead(dump(bench.of(0)), dump(bench.of(1))) == ["m0"]

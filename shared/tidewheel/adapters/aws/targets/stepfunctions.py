@@ -139,7 +139,7 @@ class _WaitForRun:
             seen = self._begin()
             while seen["status"] in _UNFINISHED:
                 self._pause()
-                seen = self._look_again()
+                seen = self._look_once_more()
             return self._ended(seen)
         except Unanswered:
             return self._given_up()
@@ -174,7 +174,7 @@ class _WaitForRun:
         seen: Mapping[str, Any] = self._ask(lambda: self.client.describe_execution(executionArn=self.run))
         return seen
 
-    def _look_again(self) -> Mapping[str, Any]:
+    def _look_once_more(self) -> Mapping[str, Any]:
         """Looks at the run; a retryable error counts as a run that is under way."""
         try:
             return self._look()

@@ -35,7 +35,7 @@ class LateSlot:
         self._windows: dict[Window, None] = {}
         self._due_ms = now_ms
         self._reading = False
-        self._begun = 0
+        self._started = 0
         self._ended = 0
 
     @property
@@ -53,7 +53,7 @@ class LateSlot:
         if self._reading or now_ms < self._due_ms:
             return
         self._reading = True
-        self._begun += 1
+        self._started += 1
         in_force = self._shard.layouts.latest.may_hold(self._slot, now_ms)
         self._due_ms = now_ms + (LATE_EVERY_MS if in_force else _OLD_SHARD_EVERY_MS)
         known, stores = frozenset(self._known), self._shard.stores
@@ -63,7 +63,7 @@ class LateSlot:
 
     def _took(self, loaded: Loaded) -> None:
         self._reading = False
-        self._ended = self._begun
+        self._ended = self._started
         windows: dict[Window, Loaded] = {}
         for key, load in _one_by_one(loaded.load):
             if key not in self._known:
@@ -89,7 +89,7 @@ class LateSlot:
     def _remove(self, keys: Sequence[str]) -> None:
         def done(_: None) -> None:
             for key in keys:
-                self._known[key] = self._begun
+                self._known[key] = self._started
 
         self._shard.background.start(lambda: self._shard.stores.wheel.remove(self._slot, keys), done)
 
