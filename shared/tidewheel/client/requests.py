@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tidewheel.wire.operation import Operation
-from tidewheel.wire.parameters import Place
+from tidewheel.wire.parameters import Location
 
 Value = str | int | Sequence[str]
 Values = Mapping[str, Value | None]
@@ -36,7 +36,7 @@ def parts_of(operation: Operation[Any], values: Values) -> Parts:
     if missing := operation.takes("path") - given.keys():
         raise TypeError(f"the operation {operation.id} needs a value for {', '.join(sorted(missing))}")
 
-    def of(place: Place) -> dict[str, Value]:
+    def of(place: Location) -> dict[str, Value]:
         names = operation.takes(place)
         return {name: value for name, value in given.items() if name in names}
 

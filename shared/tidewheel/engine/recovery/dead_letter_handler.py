@@ -1,4 +1,4 @@
-"""What becomes of messages that a queue gave up: nothing is dropped, and an execution ends as dead only if its record says so.
+"""Handles the messages that a queue gave up. None is dropped, and an execution ends as dead only if its record says so.
 
 A message lands among the dead letters when it was delivered ``limits.MAX_RECEIVES`` times and never deleted. Mostly it
 is not its own fault: it was in one batch with something that brought the worker down. So what was never claimed, waits
