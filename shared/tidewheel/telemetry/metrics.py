@@ -271,7 +271,7 @@ _METRICS = (
     ),
     Metric(
         "overlap_holder_cancelled",
-        Process.SEVERAL,
+        Process.WORKER,
         "An execution was cancelled to make way for another of its job.",
         (Dimension("move", "which rule of the overlap policy did it"),),
     ),

@@ -80,7 +80,7 @@ class JobService:
         if not self.jobs.create(job, placed, queued):
             return self._created_before(job)
         self.first_entry.send_if_due(job, placed, now)
-        self.telemetry.count("jobs_created")
+        self.telemetry.count("job_created")
         return job
 
     def _created_before(self, job: Job) -> Job:

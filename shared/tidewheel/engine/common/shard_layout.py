@@ -64,5 +64,7 @@ class LayoutCache:
             return
         new = layout.reshaped(self.shards, now)
         if self.store.reshape(layout, new):
-            telemetry.info("resharding", before=layout.newest, after=new.newest, from_ms=new.periods[-1].from_ms)
+            telemetry.info(
+                "the number of shards changes", before=layout.newest, after=new.newest, from_ms=new.periods[-1].from_ms
+            )
             self._known = (self.clock.monotonic_ms(), new)

@@ -72,7 +72,7 @@ class Reconciler:
             tally = Tally(tally.looked + len(page.items), tally.repaired + look.over(page))
             sweep = replace(sweep, after=page.cursor or "", over=page.cursor is None)
             if not self.sweeps.move_sweep(before, sweep):
-                self.telemetry.info("another run goes on with the sweep")
+                self.telemetry.info("another run of the reconciler continues the sweep")
                 break
             before = sweep
             if not sweep.over:

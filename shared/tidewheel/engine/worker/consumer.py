@@ -81,7 +81,7 @@ class Consumer:
     def _guarded(self, message: Received) -> Disposition:
         """One bad message must not keep its neighbours from being deleted, whatever is wrong with it."""
         if self.guard is not None and self.guard.refusal():
-            self.telemetry.count("handled", outcome="clock")
+            self.telemetry.count("message_handled", outcome="clock")
             return Disposition.retry_later("clock", _again_ms(message))
         try:
             return self.runner.handle(self.read(message.body), message)

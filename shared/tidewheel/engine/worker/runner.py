@@ -129,7 +129,7 @@ class Runner:
         with self.admission.open(dispatch.tenant, keys.claim_name(dispatch.execution, name)) as admission:
             facts = Facts(dispatch, received_ms, sent_ms, name, limit=admission.limit)
             disposition = self._handle(_Handling(facts, message, admission))
-        self.telemetry.count("handled", outcome=disposition.why)
+        self.telemetry.count("message_handled", outcome=disposition.why)
         return disposition
 
     def _handle(self, handling: _Handling) -> Disposition:
@@ -176,7 +176,7 @@ class Runner:
 
     def _wait(self, step: Wait, _handling: _Handling) -> Disposition:
         self.wheel_writer.put(step.entry)
-        self.telemetry.count("waiting", reason=step.reason)
+        self.telemetry.count("execution_waiting", reason=step.reason)
         return Disposition.ack("waiting")
 
     # --- steps after which it goes on -----------------------------------------------------------------------------

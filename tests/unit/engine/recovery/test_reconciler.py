@@ -50,7 +50,7 @@ def swept(stack: MemoryStack) -> Tally:
     return reconcile(stack).run()
 
 
-def break_chain(stack: MemoryStack, job: Job) -> None:
+def break_off(stack: MemoryStack, job: Job) -> None:
     """Takes every entry of a job from the wheel."""
     needle = f"|{job.id}|"
     for singles in stack.world.singles.values():
@@ -161,7 +161,7 @@ def test_a_broken_chain_is_armed_again_and_each_instant_gets_its_account(policy:
     stack = MemoryStack()
     job, other = stack.create(timing, misfire=Misfire(policy)), stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
-    break_chain(stack, job)
+    break_off(stack, job)
     stack.turn_for(20 * MINUTE_MS)
     assert states(stack, job)[MISSING] > 15
     assert swept(stack) == Tally(looked=2, repaired=1)
@@ -179,7 +179,7 @@ def test_a_broken_chain_is_armed_again_and_each_instant_gets_its_account(policy:
 def test_a_chain_that_never_began_is_armed_from_its_beginning() -> None:
     stack = MemoryStack()
     job = stack.create(every(MINUTE_MS, START_MS + MINUTE_MS))
-    break_chain(stack, job)
+    break_off(stack, job)
     stack.turn_for(15 * MINUTE_MS)
     assert swept(stack).repaired == 1
     stack.turn_for(15 * MINUTE_MS)
@@ -189,7 +189,7 @@ def test_a_chain_that_never_began_is_armed_from_its_beginning() -> None:
 def test_a_lost_one_time_job_runs_late() -> None:
     stack = MemoryStack()
     job = stack.create(At(START_MS + 5 * MINUTE_MS))
-    break_chain(stack, job)
+    break_off(stack, job)
     stack.turn_for(20 * MINUTE_MS)
     assert swept(stack).repaired == 1
     stack.turn_for(MINUTE_MS)
@@ -200,7 +200,7 @@ def test_a_job_whose_runs_by_hand_are_many_is_armed_from_its_last_scheduled_one(
     stack = MemoryStack()
     job = stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
-    break_chain(stack, job)
+    break_off(stack, job)
     for _ in range(250):
         stack.execution_service.run(TENANT, job.id)
         stack.clock.advance(1)
@@ -215,7 +215,7 @@ def test_a_chain_that_broke_before_the_number_of_shards_changed_is_armed_where_i
     jobs = [stack.create(every(MINUTE_MS)) for _ in range(6)]
     stack.turn_for(3 * MINUTE_MS)
     for job in jobs:
-        break_chain(stack, job)
+        break_off(stack, job)
     stack.shards = 4
     stack.turn_for(20 * MINUTE_MS)
     layout = stack.control.layout()
@@ -264,7 +264,7 @@ def test_a_busy_queue_hides_a_broken_chain_only_for_a_while() -> None:
     stack = MemoryStack()
     job = stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
-    break_chain(stack, job)
+    break_off(stack, job)
     stack.create(every(1_000))
     stack.workers_up = False  # some message always waits
     stack.turn_for(20 * MINUTE_MS)
@@ -279,7 +279,7 @@ def test_what_rests_in_the_late_slot_waits_for_its_turn() -> None:
     stack = MemoryStack(shards=1)
     job = stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
-    break_chain(stack, job)
+    break_off(stack, job)
     stack.turn_for(20 * MINUTE_MS)
     assert [swept(stack).repaired, swept(stack).repaired] == [1, 0]  # nobody turns the wheel meanwhile
     assert len(stack.world.singles[late(0)]) == 1
@@ -289,7 +289,7 @@ def test_an_edit_that_came_since_is_left_to_its_own_chain() -> None:
     stack = MemoryStack()
     job = stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
-    break_chain(stack, job)
+    break_off(stack, job)
     stack.turn_for(20 * MINUTE_MS)
     stale = stack.jobs.sweep(None, 10)
     stack.job_service.pause(TENANT, job.id)
@@ -370,7 +370,7 @@ def test_of_two_runs_at_once_the_slower_ends_after_its_page() -> None:
     stack = MemoryStack()
     job = stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
-    break_chain(stack, job)
+    break_off(stack, job)
     stack.turn_for(20 * MINUTE_MS)
 
     class Beside:
@@ -395,8 +395,8 @@ def test_what_cannot_be_read_is_counted_and_alarmed_and_hides_nobody() -> None:
     stack = MemoryStack()
     broken, spoilt = stack.create(every(MINUTE_MS)), stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
-    break_chain(stack, broken)
-    break_chain(stack, spoilt)
+    break_off(stack, broken)
+    break_off(stack, spoilt)
     stack.turn_for(20 * MINUTE_MS)
 
     class Spoilt:

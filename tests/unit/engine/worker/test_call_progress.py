@@ -146,8 +146,8 @@ def test_those_that_overlap_are_concealed_together(line: OpenCallProgress) -> No
     line.conceal("abcd")
     line.conceal("cdefgh")
     taken = b""
-    for letter in b"xabcdefghz":
-        line.write(bytes([letter]))
+    for byte in b"xabcdefghz":
+        line.write(bytes([byte]))
         taken += line.take_log(last=False)
     assert taken + whole(line) == b"x***z"
 

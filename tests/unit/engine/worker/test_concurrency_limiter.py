@@ -87,7 +87,7 @@ def test_as_many_as_the_cap_run_at_once() -> None:
     bench.answers(nest)
     bench.handle(0)
     assert (most[0], bench.calls, bench.taken) == (3, 3, [])
-    assert bench.stack.telemetry.counts["waiting[reason=permit]"] == 1
+    assert bench.stack.telemetry.counts["execution_waiting[reason=permit]"] == 1
 
 
 def test_the_place_that_was_left_last_is_taken_again_unseen() -> None:

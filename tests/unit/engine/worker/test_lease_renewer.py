@@ -507,17 +507,17 @@ def test_letting_go_of_the_last_does_not_blind_the_watch_to_the_next() -> None:
     lease_renewer = bench.stack.lease_renewer
     running = claimed(bench.dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)
     first = lease_renewer.hold(running, bench.job, None, MINUTE_MS)
-    clear, begun = lease_renewer._some.clear, threading.Event()
+    clear, began = lease_renewer._some.clear, threading.Event()
 
     def hold() -> None:
-        begun.set()
+        began.set()
         lease_renewer.hold(running, bench.job, None, MINUTE_MS)
 
     other = threading.Thread(target=hold)
 
     def slowly() -> None:
         other.start()
-        begun.wait(10)
+        began.wait(10)
         other.join(0.05)  # lets it come as far as it can: it must not have put itself down before the clearing
         clear()
 

@@ -142,17 +142,17 @@ def test_obligations_are_settled_one_by_one_and_while_pages_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owed", "state"),
+    ("open_obligation", "state"),
     [
         (Obligation.ARM, WindowState.PLANNED),
         (Obligation.SEND, WindowState.SENDING),
         (None, WindowState.SETTLED),  # it stands for nothing any more; the slot is read yet once more
     ],
 )
-def test_a_straggler_brings_a_retiring_window_back(owed: Obligation | None, state: WindowState) -> None:
+def test_a_straggler_brings_a_retiring_window_back(open_obligation: Obligation | None, state: WindowState) -> None:
     window = retiring()
-    if owed is not None:
-        window.opens(owed)
+    if open_obligation is not None:
+        window.opens(open_obligation)
     window.read(1)
     assert window.state is state
 
