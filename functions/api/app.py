@@ -9,11 +9,11 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from functions.api import problems, routes
 from functions.api.request import Request
 from functions.api.serving import Handler, bound
+from tidewheel.domain.discovery import values_of
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.wire.endpoints import OPERATIONS
-from tidewheel.wire.found import values_in
 
-HANDLERS = bound(OPERATIONS, values_in(routes.__name__, routes.__path__, Handler))
+HANDLERS = bound(OPERATIONS, values_of(routes.__name__, Handler))
 """The handlers by the id of their operation; a handler that is missing fails the import."""
 
 

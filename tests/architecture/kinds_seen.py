@@ -11,7 +11,6 @@ from typing import Any
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # jsii looks for Node on it
 
 from aws_cdk import App, Stack
-from tidewheel.adapters.aws.records import job_item, read_job
 
 import tidewheel
 from infra.config import Config
@@ -19,6 +18,7 @@ from infra.constructs.arns import Arns
 from infra.constructs.targets import allow_targets
 from infra.trimming import AWS_SERVICES
 from tests.support.calls import a_call, surroundings
+from tidewheel.adapters.aws.dynamodb.job_items import job_item, read_job
 from tidewheel.cli import show
 from tidewheel.domain.jobs.job import Job, JobState
 from tidewheel.wire import convert, reading

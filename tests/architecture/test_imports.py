@@ -72,6 +72,15 @@ VIOLATIONS_BY_RULE = {
         (f"{T}/engine/recovery/violation_aa.py", "tidewheel.engine.scheduler.loop"),
         (f"{T}/engine/scheduler/shard/violation_ab.py", "tidewheel.engine.api.jobs"),
     ],
+    "processes' rooms, ends, common": [
+        (f"{T}/engine/ends/violation_ac.py", "tidewheel.engine.worker.pool"),
+        (f"{T}/engine/common/violation_ad.py", "tidewheel.engine.ends.overlap_lock"),
+    ],
+    "boto3 is imported in adapters.aws alone": [
+        (f"{T}/wiring/violation_o.py", "boto3"),
+        (f"{T}/adapters/targets/violation_p.py", "botocore"),
+        ("functions/worker/violation_q.py", "boto3"),
+    ],
     "memory and targets do without AWS": [(f"{T}/adapters/memory/plant_r.py", "tidewheel.adapters.aws.dynamodb.wheel")],
     "functions never import each other": [("functions/api/plant_s.py", "functions.worker.handler")],
     "the API's handlers call services, never ports": [

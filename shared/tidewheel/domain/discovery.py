@@ -22,6 +22,17 @@ def modules_of(package: str) -> Iterator[ModuleType]:
         yield import_module(f"{package}.{found.name}")
 
 
+def values_of(package: str, kind: type[T]) -> Iterator[T]:
+    """Every value of a type that the modules of a package hold, by module and in the order in which it stands there.
+
+    Args:
+        package: The package's dotted name.
+        kind: The type.
+    """
+    for module in modules_of(package):
+        yield from dict.fromkeys(value for value in vars(module).values() if isinstance(value, kind))
+
+
 def classes_of(module: ModuleType, base: type[T]) -> list[type[T]]:
     """The subclasses of ``base`` that a module defines itself; those that it imports are not among them."""
     own = (value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__)

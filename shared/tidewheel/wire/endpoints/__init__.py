@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tidewheel.wire.found import values_in
+from tidewheel.domain.discovery import values_of
 from tidewheel.wire.operation import Operation
 
 
@@ -26,5 +26,5 @@ def distinct(operations: Iterable[Operation[Any]]) -> tuple[Operation[Any], ...]
     return found
 
 
-OPERATIONS = distinct(values_in(__name__, __path__, Operation))
+OPERATIONS = distinct(values_of(__name__, Operation))
 """All operations."""
