@@ -209,7 +209,7 @@ class MemoryStack:
         """What a worker process that starts now knows of targets and tenants: nothing yet."""
         return AdmissionControl(
             CircuitBreaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
-            ConcurrencyLimiter(MemoryPermits(self.world), self.clock, self.telemetry, self.limiter),
+            ConcurrencyLimiter(MemoryPermits(self.world), self.clock, self.telemetry, self.tenant_concurrency),
             circuit_key,
         )
 
