@@ -24,7 +24,7 @@ from tidewheel.ports import SEND_BATCH, PortError
 
 
 class Moody:
-    """A queue that takes all, a part or nothing, or fails, as it is told."""
+    """A queue that accepts everything, a part or nothing, or fails, as the mood of a route says."""
 
     def __init__(self, clock: SettableClock) -> None:
         self.clock = clock
@@ -49,7 +49,7 @@ class Moody:
 
 
 class Play:
-    """A dispatcher, its queue, and an account of what it was given."""
+    """A dispatcher with its queue, and what it was given."""
 
     def __init__(self, seed: int) -> None:
         self.clock, self.executor = SettableClock(NOW_MS), Later()
@@ -59,17 +59,17 @@ class Play:
         self.dispatcher = Dispatcher(self.queue, self.background, telemetry, backoff)
         self.expected: dict[Dispatch, bool] = {}
         self.confirmed: list[Dispatch] = []
-        self.kept = True
+        self.held = True
 
     def add(self, route: Route, precision: Precision, due_in_ms: int, late_ms: int) -> None:
-        """One firing, released by its tier, or later: what catches up is paced."""
+        """Adds a firing that is released by its tier's cadence, or later, as when it is caught up with."""
         due = self.clock.now_ms() + due_in_ms
         release = release_ms(due, precision) + late_ms
         execution = str(ExecutionId(some_id(len(self.expected)), due))
         dispatch = Dispatch(TENANT, execution, 1, 1, due, recorded=False)
-        kept = self.kept
-        self.expected[dispatch], self.queue.released[dispatch] = kept, release
-        self.dispatcher.add([Firing(release, route, dispatch)], lambda: self.confirmed.append(dispatch), lambda: kept)
+        held = self.held
+        self.expected[dispatch], self.queue.released[dispatch] = held, release
+        self.dispatcher.add([Firing(release, route, dispatch)], lambda: self.confirmed.append(dispatch), lambda: held)
 
     def tick(self, answered: int) -> None:
         self.clock.advance(TICK_MS)
@@ -78,10 +78,10 @@ class Play:
         self.dispatcher.fire(self.clock.now_ms())
 
     def check(self) -> int:
-        """The mark; what is due up to it and still kept has been confirmed."""
+        """The mark, after a look that what is due by then, of shards still held, was confirmed."""
         mark = self.dispatcher.handed_over_ms(self.clock.now_ms())
         assert mark <= self.clock.now_ms()
-        open_ones = {dispatch for dispatch, kept in self.expected.items() if kept} - set(self.confirmed)
+        open_ones = {dispatch for dispatch, held in self.expected.items() if held} - set(self.confirmed)
         assert not [dispatch for dispatch in open_ones if dispatch.due_ms <= mark]
         return mark
 
@@ -96,11 +96,11 @@ _adds = st.tuples(
 )
 _moods = st.tuples(st.just("mood"), _routes, st.sampled_from(["takes", "takes some", "takes none", "fails"]))
 _ticks = st.tuples(st.just("tick"), st.integers(1, 30), st.integers(0, 5))
-_keeps = st.tuples(st.just("keep"), st.booleans())
+_holds = st.tuples(st.just("hold"), st.booleans())
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 99), st.lists(st.one_of(_adds, _adds, _adds, _moods, _ticks, _ticks, _keeps), max_size=60))
+@given(st.integers(0, 99), st.lists(st.one_of(_adds, _adds, _adds, _moods, _ticks, _ticks, _holds), max_size=60))
 def test_the_mark_never_claims_too_much(seed: int, steps: list[tuple[Any, ...]]) -> None:
     play = Play(seed)
     for kind, *rest in steps:
@@ -113,20 +113,20 @@ def test_the_mark_never_claims_too_much(seed: int, steps: list[tuple[Any, ...]])
                 for _ in range(count):
                     play.tick(answered)
                     play.check()
-            case "keep", [kept]:
-                play.kept = kept
+            case "hold", [held]:
+                play.held = held
         play.check()
     play.queue.moods.clear()
     for _ in range(1_000):
         play.tick(1_000)
     assert play.check() == play.clock.now_ms()
     assert sorted(play.confirmed, key=repr) == sorted(play.queue.accepted, key=repr)
-    assert set(play.queue.accepted) == {dispatch for dispatch, kept in play.expected.items() if kept}
+    assert set(play.queue.accepted) == {dispatch for dispatch, held in play.expected.items() if held}
     assert len(play.queue.accepted) == len(set(play.queue.accepted))
 
 
 def test_the_mark_follows_what_is_handed_over() -> None:
-    """It comes to the present within a low tier's cadence, and stands still before what is refused."""
+    """It reaches the present within a low tier's cadence, and stands still before what is refused."""
     play = Play(0)
     play.queue.moods[ROUTES[0]] = "fails"
     for n in range(20):
@@ -145,8 +145,8 @@ def test_the_mark_follows_what_is_handed_over() -> None:
     assert play.check() == play.clock.now_ms()
 
 
-def test_a_shut_route_is_probed_and_not_stirred() -> None:
-    """Its firings stay where they are: one batch is taken out at a time, whatever waits behind it."""
+def test_a_closed_route_is_probed_with_one_batch_at_a_time() -> None:
+    """All other firings stay in the buffer, however many there are."""
     play = Play(1)
     play.queue.moods[ROUTES[0]] = "takes none"
     for _ in range(2_000):
@@ -171,7 +171,7 @@ def test_a_shut_route_is_probed_and_not_stirred() -> None:
 
 
 def test_refused_one_by_one_they_wait_longer_each_time() -> None:
-    """What a queue takes a part of is open; only what was refused is sent again, ever less often."""
+    """A route of which a part is accepted stays open; only what was refused is sent again, less often each time."""
     play = Play(2)
     play.queue.moods[ROUTES[0]] = "takes some"
     for _ in range(9):

@@ -1,4 +1,4 @@
-"""The wheel's rules hold for all numbers: placement, codecs, ring cursors, expansion, hand-over times."""
+"""The wheel's rules hold for all numbers: placement, encoding, ring cursors, expansion, release times."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_write_that_starts_now_is_applied_before_its_slot_is_loaded(now: int, 
 
 
 @given(due=instants, delay=st.integers(0, 10**6), generation=st.integers(1, 10**6))
-def test_a_schedule_entry_survives_its_codec(due: int, delay: int, generation: int) -> None:
+def test_a_schedule_entry_is_decoded_as_it_was_encoded(due: int, delay: int, generation: int) -> None:
     entry = ScheduleEntry("tenant-1", JOB, generation, due, due + delay)
     assert decode(encode(entry)) == entry
 
@@ -52,7 +52,7 @@ def test_a_schedule_entry_survives_its_codec(due: int, delay: int, generation: i
     precision=st.sampled_from(list(Precision)),
     origin=st.sampled_from([Origin.RUN, Origin.BACKFILL]),
 )
-def test_a_waiting_entry_survives_its_codec(
+def test_an_execution_entry_is_decoded_as_it_was_encoded(
     due: int, attempt: int, route: object, precision: Precision, origin: Origin
 ) -> None:
     id = str(ExecutionId(JOB, due, origin, "abc"))
@@ -104,39 +104,39 @@ def test_a_ring_cursor_opens_every_slot_once_and_passes_none_that_is_open(
     steps: list[tuple[str, int]],
 ) -> None:
     start = NOW - NOW % 60_000
-    ring_cursor = RingCursor.resume(MINUTES, start - 5 * 60_000, start)
+    cursor = RingCursor.resume(MINUTES, start - 5 * 60_000, start)
     now, opened = start, []
     for kind, amount in steps:
         now += amount if kind == "jump" else amount % 90_000
-        if kind == "close" and ring_cursor.open_slots:
-            ring_cursor.passed(sorted(ring_cursor.open_slots)[amount % len(ring_cursor.open_slots)])
+        if kind == "close" and cursor.open_slots:
+            cursor.passed(sorted(cursor.open_slots)[amount % len(cursor.open_slots)])
             continue
-        ring_cursor.wake(now)
-        for due in (ring_cursor.due_live, lambda _now: ring_cursor.due_backlog()):
+        cursor.wake(now)
+        for due in (cursor.due_live, lambda _now: cursor.due_backlog()):
             while (slot := due(now)) is not None:
-                assert not ring_cursor.takes(slot) or slot not in opened
-                ring_cursor.opened(slot)
+                assert not cursor.takes(slot) or slot not in opened
+                cursor.opened(slot)
                 opened.append(slot)
-                assert not ring_cursor.takes(slot)
-        assert all(ring_cursor.low_water_ms <= slot for slot in ring_cursor.open_slots)
+                assert not cursor.takes(slot)
+        assert all(cursor.low_water_ms <= slot for slot in cursor.open_slots)
     assert len(opened) == len(set(opened))
-    expected = range(start - 5 * 60_000, ring_cursor.live_ms, 60_000)
+    expected = range(start - 5 * 60_000, cursor.live_ms, 60_000)
     assert sorted(opened) == [slot for slot in expected if slot in set(opened)]
-    if ring_cursor.backlog_ms >= ring_cursor.live_from_ms and opened:
+    if cursor.backlog_ms >= cursor.live_from_ms and opened:
         assert sorted(opened) == list(expected)
 
 
 @given(writes=st.lists(st.integers(0, 3), max_size=10))
 def test_a_slot_is_not_loaded_while_an_arm_into_it_is_in_flight(writes: list[int]) -> None:
     start = NOW - NOW % 60_000
-    ring_cursor = RingCursor.resume(MINUTES, start, start)
+    cursor = RingCursor.resume(MINUTES, start, start)
     slots = [start + 60_000 * number for number in writes]
     for slot in slots:
-        ring_cursor.arm_begins(slot)
+        cursor.arm_begins(slot)
     for number, slot in enumerate(slots):
-        assert ring_cursor.due_live(start + 10**6) not in slots[number:]
-        ring_cursor.arm_ends(slot)
-    assert ring_cursor.due_live(start + 10**6) == start
+        assert cursor.due_live(start + 10**6) not in slots[number:]
+        cursor.arm_ends(slot)
+    assert cursor.due_live(start + 10**6) == start
 
 
 def job(generation: int = 1, effective: int = 0, state: JobState = JobState.ACTIVE) -> Job:
@@ -147,8 +147,8 @@ def job(generation: int = 1, effective: int = 0, state: JobState = JobState.ACTI
 @given(first=st.integers(0, 100), horizon=st.integers(-10, 200))
 def test_expansion_fires_what_the_wheel_no_longer_takes_and_arms_the_next(first: int, horizon: int) -> None:
     nominal, until = NOW + 7_000 * first, NOW + 7_000 * horizon
-    schedule_entry = ScheduleEntry("t", JOB, 1, nominal, nominal)
-    plan = expand(schedule_entry, job(), {}, lambda due: due >= until, NOW - 1)
+    entry = ScheduleEntry("t", JOB, 1, nominal, nominal)
+    plan = expand(entry, job(), {}, lambda due: due >= until, NOW - 1)
     fired = [firing.dispatch.due_ms for firing in plan.firings]
     assert fired == list(range(nominal, max(nominal, until), 7_000))
     assert plan.arm is not None
@@ -156,12 +156,12 @@ def test_expansion_fires_what_the_wheel_no_longer_takes_and_arms_the_next(first:
 
 
 @given(
-    generation_of_entry=st.integers(1, 4),
+    generation=st.integers(1, 4),
     nominal=st.integers(0, 60),
     cuts=st.lists(st.integers(0, 60), min_size=3, max_size=3),
 )
-def test_an_older_generations_entry_goes_on_up_to_the_one_that_followed_it(
-    generation_of_entry: int, nominal: int, cuts: list[int]
+def test_an_older_generation_goes_on_up_to_the_one_that_followed_it(
+    generation: int, nominal: int, cuts: list[int]
 ) -> None:
     effective = [NOW, *sorted(NOW + 7_000 * cut for cut in cuts)]
     rows = {
@@ -170,17 +170,17 @@ def test_an_older_generations_entry_goes_on_up_to_the_one_that_followed_it(
     }
     at = NOW + 7_000 * nominal
     plan = expand(
-        ScheduleEntry("t", JOB, generation_of_entry, at, at),
+        ScheduleEntry("t", JOB, generation, at, at),
         job(4, effective[3]),
         rows,
         lambda due: due >= NOW + 420_000,
         NOW - 1,
     )
     fired = [firing.dispatch.due_ms for firing in plan.firings]
-    if generation_of_entry == 4:
+    if generation == 4:
         assert plan.arm is not None
         return
-    cut = effective[generation_of_entry]
+    cut = effective[generation]
     assert fired == [instant for instant in range(at, cut, 7_000) if instant < NOW + 420_000]
     assert (plan.drop is Drop.SUPERSEDED) == (at >= cut)
     assert plan.arm is None or plan.arm.nominal_ms < cut
@@ -211,6 +211,6 @@ def test_partition_keys_tell_levels_times_and_shards_apart() -> None:
 def test_a_cursor_is_resumed_where_it_stands_and_never_moved_back(ahead: int, offset: int) -> None:
     """A coarse slot is done before its time begins: its cursor lies ahead of the clock."""
     start = NOW - NOW % 60_000
-    ring_cursor = RingCursor.resume(MINUTES, start + ahead * 60_000, start + offset)
-    assert ring_cursor.low_water_ms == start + ahead * 60_000
-    assert (ring_cursor.due_backlog() is None) == (ahead >= 0)
+    cursor = RingCursor.resume(MINUTES, start + ahead * 60_000, start + offset)
+    assert cursor.low_water_ms == start + ahead * 60_000
+    assert (cursor.due_backlog() is None) == (ahead >= 0)

@@ -1,4 +1,4 @@
-"""Bugs of the wheel: of slots, arms, cursors and leases; each is put into the engine by a patch."""
+"""Mutants of the wheel: bugs in slots, arms, cursors and leases, each put into the engine by a patch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tidewheel.engine.scheduler.shard.window import Obligation, Window, WindowSt
 
 
 def everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
-    """Replaces a function in every module that imported it by name, wherever the engine keeps its rooms."""
+    """Replaces a function in every module that imported it by name."""
     holders = [
         (module, name)
         for module in [module for at, module in sys.modules.items() if at.startswith("tidewheel.")]
@@ -53,15 +53,13 @@ def retired_before_the_arm_is_durable(patch: pytest.MonkeyPatch) -> None:
 
 
 def loaded_while_an_arm_is_in_flight(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(RingCursor, "arm_begins", lambda ring_cursor, slot_ms: None)
-    patch.setattr(RingCursor, "arm_ends", lambda ring_cursor, slot_ms: None)
+    patch.setattr(RingCursor, "arm_begins", lambda cursor, slot_ms: None)
+    patch.setattr(RingCursor, "arm_ends", lambda cursor, slot_ms: None)
 
 
 def cursor_before_the_slot_is_done(patch: pytest.MonkeyPatch) -> None:
     real = RingCursor.low_water_ms.fget  # type: ignore[attr-defined]
-    patch.setattr(
-        RingCursor, "low_water_ms", property(lambda ring_cursor: real(replace(ring_cursor, open_slots=set())))
-    )
+    patch.setattr(RingCursor, "low_water_ms", property(lambda cursor: real(replace(cursor, open_slots=set()))))
 
 
 def retired_before_the_account_is_durable(patch: pytest.MonkeyPatch) -> None:
@@ -69,7 +67,7 @@ def retired_before_the_account_is_durable(patch: pytest.MonkeyPatch) -> None:
 
 
 def deleted_before_the_cursor(patch: pytest.MonkeyPatch) -> None:
-    """A slot's singles go as soon as it is done; that it is, is noted durably some time later."""
+    """A slot's singles are deleted as soon as it is passed; the cursor is stored some time later."""
     real = Retirer._store_cursors
 
     def bug(retirer, *, draining):
@@ -82,7 +80,7 @@ def deleted_before_the_cursor(patch: pytest.MonkeyPatch) -> None:
 
 
 def deleted_before_done(patch: pytest.MonkeyPatch) -> None:
-    """A slot's singles go when its time is over; that all they stood for was handed on, the cursor alone waits for."""
+    """A slot's singles are deleted when its time is over; only the cursor waits until all of them is durable."""
     real = Retirer.work
 
     def bug(retirer, now_ms, *, draining):
@@ -96,7 +94,7 @@ def deleted_before_done(patch: pytest.MonkeyPatch) -> None:
 
 
 class _Trusting:
-    """A queue whose answers nobody reads: the request went through, so all of it did."""
+    """A queue whose answers nobody reads: if the request succeeded, all of it counts as accepted."""
 
     def __init__(self, queue: Any) -> None:
         self._queue = queue
@@ -120,7 +118,7 @@ def placed_without_margins(patch: pytest.MonkeyPatch) -> None:
 
 
 def placed_by_slot_start(patch: pytest.MonkeyPatch) -> None:
-    """The margins are kept, but from the start of a slot, not from its load."""
+    """The margins are counted from the start of a slot, not from its load."""
     patch.setattr(Ring, "open_until", lambda ring, slot_start_ms: slot_start_ms - WRITE_BOUND_MS - SKEW_MS)
 
 
@@ -139,17 +137,17 @@ def packs_overwritten(patch: pytest.MonkeyPatch) -> None:
 
 
 def arms_share_keys_with_edits(patch: pytest.MonkeyPatch) -> None:
-    """What is armed lies by itself, under a key that does not hold the generation: an edit has the same."""
-    patch.setattr(ScheduleEntry, "ref", property(lambda schedule_entry: "o"))
+    """What is armed is a single under a key without the generation, which an edit's single has as well."""
+    patch.setattr(ScheduleEntry, "ref", property(lambda entry: "o"))
 
     def put_single(armer, slot, arms):
-        shard, ring_cursor = armer._shard, armer._cursors[slot.level]
+        shard, cursor = armer._shard, armer._cursors[slot.level]
         for window, entry in arms:
-            ring_cursor.arm_begins(slot.start_ms)
+            cursor.arm_begins(slot.start_ms)
             armer._write(
                 [window],
                 lambda entry=entry: shard.stores.wheel.put(Placed(slot, entry)),
-                lambda: ring_cursor.arm_ends(slot.start_ms),
+                lambda: cursor.arm_ends(slot.start_ms),
             )
 
     patch.setattr(Armer, "_put_pack", put_single)
@@ -160,12 +158,12 @@ def origin_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def late_not_first(patch: pytest.MonkeyPatch) -> None:
-    """A new owner loads what is due before it has looked into the late slot."""
+    """A new owner loads what is due before it has read the late slot."""
     patch.setattr(LateSlot, "seen", property(lambda late: True))
 
 
 def late_planned_alone(patch: pytest.MonkeyPatch) -> None:
-    """What is late is planned as if no slot were due: what follows goes into one that is."""
+    """Late entries are planned before the due slots are opened: what follows is armed into one that is due."""
     real = ShardWheel._take_in_late
 
     def bug(wheel, windows):
@@ -180,7 +178,7 @@ def late_planned_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def nobody_lets_go(patch: pytest.MonkeyPatch) -> None:
-    """A scheduler whose heartbeat stood still goes on, whoever took its instance meanwhile."""
+    """A scheduler whose heartbeat could not be renewed goes on, whoever took its instance meanwhile."""
     patch.setattr(heartbeat, "LET_GO_MS", 1 << 60)
     patch.setattr(MemoryControl, "renew", lambda control, lease, *_: replace(lease, counter=lease.counter + 1))
 
@@ -201,10 +199,10 @@ def old_shards_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def marks_beyond_what_is_sent(patch: pytest.MonkeyPatch) -> None:
-    """A heartbeat says that all is handed on up to now, whatever is still on its way."""
+    """A heartbeat says that everything up to now is handed over, whatever is still in flight."""
     patch.setattr(Dispatcher, "handed_over_ms", lambda dispatcher, now_ms: now_ms)
 
 
 def marks_beyond_what_is_planned(patch: pytest.MonkeyPatch) -> None:
-    """And of shards that have not caught up."""
+    """A heartbeat covers shards that have not caught up."""
     patch.setattr(ShardWheel, "is_planned", lambda wheel, until_ms: True)

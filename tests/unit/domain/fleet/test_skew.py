@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.fleet import Fleet
@@ -177,11 +179,8 @@ def test_what_is_refused_comes_back_over_a_quarter_of_an_hour_before_the_queue_g
 # --- the scheduler --------------------------------------------------------------------------------------------------
 
 
-def guarded_scheduler_loop(stack: MemoryStack, guard: ClockGuard, instance: int = 0, instances: int = 1):
-    scheduler_loop = stack.scheduler_loop(instance=instance, instances=instances)
-    return type(scheduler_loop)(
-        **{name: getattr(scheduler_loop, name) for name in scheduler_loop.__slots__ if name != "guard"}, guard=guard
-    )
+def guarded_scheduler(stack: MemoryStack, guard: ClockGuard, instance: int = 0, instances: int = 1):
+    return replace(stack.scheduler_loop(instance=instance, instances=instances), guard=guard)
 
 
 def test_a_scheduler_whose_clock_is_off_hands_over_and_another_takes_all() -> None:
@@ -192,7 +191,7 @@ def test_a_scheduler_whose_clock_is_off_hands_over_and_another_takes_all() -> No
     for _ in range(8):
         stack.create(every(1_000), end=START_MS + MINUTE_MS)
     fleet.start(1)
-    fleet.outfit = lambda scheduler_loop: guarded_scheduler_loop(stack, guarded.guard, scheduler_loop.instance, 2)
+    fleet.outfit = lambda scheduler: guarded_scheduler(stack, guarded.guard, scheduler.instance, 2)
     sick = fleet.start(0)
     fleet.run_until(START_MS + 20_000)
     assert fleet.holders() == [0, 1, 0, 1]
@@ -217,13 +216,13 @@ def test_while_it_is_off_each_new_one_looks_once_and_takes_nothing() -> None:
         watchdog.look()
         assert stack.launcher.launched == minute
         before = stack.clock.now_ms()
-        assert guarded_scheduler_loop(stack, guarded.guard).run(lambda: 10**9) is End.SKEWED
+        assert guarded_scheduler(stack, guarded.guard).run(lambda: 10**9) is End.SKEWED
         assert stack.clock.now_ms() == before
         assert stack.control.lease(0) is None
         stack.clock.advance(MINUTE_MS)
     guarded.watch.ahead_ms = 0
     until = stack.clock.now_ms() + MINUTE_MS
-    end = guarded_scheduler_loop(stack, guarded.guard).run(lambda: until - stack.clock.now_ms())
+    end = guarded_scheduler(stack, guarded.guard).run(lambda: until - stack.clock.now_ms())
     assert end is End.HANDED_OVER
     assert stack.caller.calls
 
@@ -232,7 +231,7 @@ def test_while_it_is_off_each_new_one_looks_once_and_takes_nothing() -> None:
 def test_one_strange_answer_has_a_new_scheduler_ask_again_before_it_takes_its_instance(off: bool) -> None:
     guarded = Guarded(30_000, 1)
     stack = MemoryStack()
-    steps = guarded_scheduler_loop(stack, guarded.guard).steps(lambda: 10**9)
+    steps = guarded_scheduler(stack, guarded.guard).steps(lambda: 10**9)
     next(steps)
     assert stack.control.lease(0) is None
     guarded.watch.sightings, guarded.watch.ahead_ms = (QUORUM, 30_000) if off else (2, 0)

@@ -204,8 +204,8 @@ def test_what_the_api_cannot_send_the_next_run_sends(job: At) -> None:
     once(stack)
 
 
-def test_a_chain_that_was_handed_over_in_part_is_whole_again() -> None:
-    """The queue takes the first batch and refuses the second: the entry stays, and the workers drop the doubles."""
+def test_a_job_whose_occurrences_were_handed_over_in_part_gets_the_rest() -> None:
+    """The queue accepts the first batch and refuses the second: the entry stays, and workers drop the duplicates."""
     stack = economical()
     send, sent = stack.queue.send, []
 

@@ -1,4 +1,4 @@
-"""What a predecessor handed on is not handed on again: marks in the heartbeat and on a shard that is given up."""
+"""What a predecessor handed over is not sent again: marks in the heartbeat and on a shard that is given up."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def all_ran(stack: MemoryStack) -> bool:
     return len(stack.effects()) == len(set(stack.effects())) == 6 * 180
 
 
-def test_a_shard_that_is_given_up_says_how_far_it_is_handed_on(stack: MemoryStack) -> None:
+def test_a_shard_that_is_given_up_says_how_far_it_is_handed_over(stack: MemoryStack) -> None:
     stack.turn_for(TAKEN_OVER_MS - START_MS)
     stack.turn_for(2 * MINUTE_MS)
     assert all_ran(stack)

@@ -1,4 +1,4 @@
-"""No mark speaks for what a backlog still holds: entries on their way down, or in a coarse slot not read yet."""
+"""A mark covers nothing that a backlog still holds: entries on their way down, or in a coarse slot not read yet."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def minute_of(stack: MemoryStack) -> Slot:
     return slot
 
 
-def alarms(stack: MemoryStack) -> list[dict[str, Any]]:
+def errors(stack: MemoryStack) -> list[dict[str, Any]]:
     return [fields for message, fields in stack.telemetry.errors if message == "set aside in quarantine"]
 
 
@@ -43,8 +43,8 @@ def test_a_bad_single_is_set_aside_and_removed_with_the_others() -> None:
     assert place == ("quarantine#0000", item.id)
     assert (item.slot, item.key, item.text, item.what) == (slot, BAD, "nonsense", "wheel entry")
     assert stack.telemetry.counts["quarantined[what=wheel entry]"] == 1
-    (alarm,) = alarms(stack)
-    assert (alarm["partition"], alarm["key"], alarm["entry_key"]) == (*place, BAD)
+    (error,) = errors(stack)
+    assert (error["partition"], error["key"], error["entry_key"]) == (*place, BAD)
 
 
 def test_a_bad_line_of_a_pack_is_set_aside_and_its_neighbours_fire() -> None:
@@ -60,7 +60,7 @@ def test_a_bad_line_of_a_pack_is_set_aside_and_its_neighbours_fire() -> None:
         (keys.pack_sort(0, 9, 0), "o|broken"),
         (keys.pack_sort(0, 9, 0), "?"),
     }
-    assert stack.telemetry.counts["quarantined"] == len(alarms(stack)) == 2
+    assert stack.telemetry.counts["quarantined"] == len(errors(stack)) == 2
 
 
 def test_a_coarse_slot_sets_aside_what_it_cannot_read_as_well() -> None:
@@ -83,11 +83,11 @@ def test_a_bad_late_single_is_set_aside_once() -> None:
     stack.turn_for(30_000)
     assert BAD not in stack.world.singles[late(0)]
     assert len(stack.world.quarantine) == 1
-    assert stack.telemetry.counts["quarantined"] == len(alarms(stack)) == 1
+    assert stack.telemetry.counts["quarantined"] == len(errors(stack)) == 1
 
 
 class _Stuck:
-    """Fails until it is let go."""
+    """Fails until a time."""
 
     def __init__(self, stack: MemoryStack, real: Any, until_ms: int) -> None:
         self.stack, self.real, self.until_ms = stack, real, until_ms
@@ -110,11 +110,11 @@ def test_nothing_is_removed_before_it_is_set_aside(slot: str) -> None:
     stuck = stack.wheel.quarantine = _Stuck(stack, stack.wheel.quarantine, START_MS + 200_000)  # type: ignore[method-assign,assignment]
     stack.crash_after(190_000)
     assert stack.world.singles[place][BAD] == "nonsense"
-    assert not alarms(stack)
+    assert not errors(stack)
     assert stuck.tried < 100
     stack.turn_for(60_000)
     assert not stack.world.singles[place]
-    assert len(stack.world.quarantine) == len(alarms(stack)) == 1
+    assert len(stack.world.quarantine) == len(errors(stack)) == 1
     assert len(stack.effects()) == len(set(stack.effects())) == 1
 
 
@@ -155,14 +155,14 @@ def test_an_entry_of_a_job_that_cannot_be_read_is_accounted_for() -> None:
     assert item.what == "job"
     assert item.text.startswith(f"o|{TENANT}|{bad.id}|1|{DUE_MS}|")
     assert "KeyError: 'd'" in item.problem
-    assert stack.telemetry.counts["quarantined[what=job]"] == len(alarms(stack)) == 1
+    assert stack.telemetry.counts["quarantined[what=job]"] == len(errors(stack)) == 1
     (row,) = stack.world.missed.values()
     assert (row.job, row.from_ms, row.until_ms, row.count) == (bad.id, DUE_MS, DUE_MS, 1)
     assert row.reason is Reason.QUARANTINED
     stack.jobs.batch, stack.jobs.get = kept  # type: ignore[method-assign]
     ledger = LedgerService(stack.jobs, stack.executions, stack.clock).report(TENANT, bad.id, START_MS, DUE_MS + 61_000)
     lines = [(line.state, line.reason) for line in ledger.lines]
-    assert lines == [("skipped", "quarantined"), (MISSING, "")]  # the chain is broken until somebody mends it
+    assert lines == [("skipped", "quarantined"), (MISSING, "")]  # nothing follows until somebody edits the job
     stack.job_service.edit(TENANT, bad.id, lambda *_: bad.definition)
     stack.turn_for(130_000)
     assert bad.id in {call.execution.partition("-")[0] for _, call in stack.caller.calls}
@@ -198,11 +198,11 @@ def test_a_straggler_that_cannot_be_read_is_found_by_the_second_read() -> None:
         return START_MS + 180_000 - stack.clock.now_ms()
 
     stack.scheduler_loop().run(remaining)
-    assert len(stack.world.quarantine) == len(alarms(stack)) == 1
+    assert len(stack.world.quarantine) == len(errors(stack)) == 1
     assert not stack.world.singles[slot]
 
 
-def test_a_bad_row_of_an_older_generation_does_not_break_the_chain_of_the_newest(
+def test_a_bad_row_of_an_older_generation_does_not_stop_the_newest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stack = MemoryStack(shards=1)

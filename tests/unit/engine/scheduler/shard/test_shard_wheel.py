@@ -1,6 +1,8 @@
-"""The scheduler's flow on virtual time: every instant fires once, on time, across crashes and hand-overs."""
+"""A scheduler on virtual time: every instant fires once, on time, across crashes and hand-overs."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
@@ -165,14 +167,13 @@ def test_a_suspended_process_catches_up() -> None:
             stack.clock._now_ms += 3_600_000
         return until - stack.clock.now_ms() + 6_000
 
-    scheduler_loop = stack.scheduler_loop()
-    object.__setattr__(scheduler_loop, "clock", _Suspendable(stack.clock))
-    scheduler_loop.run(remaining)
+    scheduler = replace(stack.scheduler_loop(), clock=_Suspendable(stack.clock))
+    scheduler.run(remaining)
     assert {*stack.caller.nominal} == {*range(START_MS, START_MS + 7_200_000, 60_000)}
 
 
 class _Suspendable:
-    """A clock whose monotonic hand stood still during the suspension, as Linux's does."""
+    """A clock whose monotonic time stood still during the suspension, as Linux's does."""
 
     def __init__(self, clock) -> None:
         self._clock = clock
