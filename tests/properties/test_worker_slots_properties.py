@@ -76,11 +76,11 @@ def test_critical_gets_the_first_slot_that_becomes_free(count, others, index) ->
         return  # a reserved one was free
     if worker.running:
         worker.end(index % len(worker.running))
-    expected = count > 1 and worker.waiting[LOW] and not worker.held[LOW]
+    low_is_next = count > 1 and worker.waiting[LOW] and not worker.held[LOW]
     fills = worker.held[CRITICAL] >= count - 1
     began = len(worker.started)
     worker.fill()
-    assert worker.started[began : began + 1] == ([LOW] if expected and fills else [CRITICAL])
+    assert worker.started[began : began + 1] == ([LOW] if low_is_next and fills else [CRITICAL])
 
 
 @given(st.integers(2, 20), st.lists(st.integers(0, 100), min_size=1, max_size=200))
@@ -102,14 +102,14 @@ def test_low_goes_on_under_endless_load_of_all_others(count, ends) -> None:
 
 
 @given(counts, amounts)
-def test_high_before_normal_before_low_but_for_the_slot_kept_for_low(count, waiting) -> None:
+def test_high_before_normal_before_low_but_for_the_one_slot_of_low(count, waiting) -> None:
     worker = Worker(count, {**waiting, CRITICAL: 0})
     worker.fill()
-    expected = [LOW] if count > 1 and waiting[LOW] else []
+    first = [LOW] if count > 1 and waiting[LOW] else []
     ranked = [priority for priority in (HIGH, NORMAL, LOW) for _ in range(waiting[priority])]
-    if expected:
+    if first:
         ranked.remove(LOW)
-    assert worker.started == (expected + ranked)[: count - worker.slots.reserved]
+    assert worker.started == (first + ranked)[: count - worker.slots.reserved]
 
 
 def test_with_one_slot_the_higher_goes_first_always() -> None:

@@ -142,17 +142,17 @@ def test_obligations_are_settled_one_by_one_and_while_pages_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("open_obligation", "state"),
+    ("obligation", "state"),
     [
         (Obligation.ARM, WindowState.PLANNED),
         (Obligation.SEND, WindowState.SENDING),
         (None, WindowState.SETTLED),  # it stands for nothing any more; the slot is read yet once more
     ],
 )
-def test_a_straggler_brings_a_retiring_window_back(open_obligation: Obligation | None, state: WindowState) -> None:
+def test_a_straggler_brings_a_retiring_window_back(obligation: Obligation | None, state: WindowState) -> None:
     window = retiring()
-    if open_obligation is not None:
-        window.opens(open_obligation)
+    if obligation is not None:
+        window.opens(obligation)
     window.read(1)
     assert window.state is state
 
