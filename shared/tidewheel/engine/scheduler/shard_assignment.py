@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark, assignee, is_vacant
@@ -68,7 +68,7 @@ class ShardAssignment:
         """
         monotonic = self._clock.monotonic_ms()
         self._background.collect()
-        for number in self._held.keys() - self._assigned:
+        for number in self._to_leave():
             self._leave(number, monotonic)
         self._look(monotonic)
         for held in list(self._held.values()):
@@ -151,6 +151,15 @@ class ShardAssignment:
         self._held[number] = _Held(wheel, shard, holding.handed_ms)
 
     # --- give up ------------------------------------------------------------------------------------------
+
+    def _to_leave(self) -> Sequence[int]:
+        """The shards in hand that another should turn, and those that are drained already for one that has ended since.
+
+        A drained wheel is not filled again: its shard is vacated and, if it is assigned again, claimed anew.
+        """
+        return [
+            number for number, held in self._held.items() if number not in self._assigned or held.leaving_ms is not None
+        ]
 
     def _leave(self, number: int, monotonic: int) -> None:
         """Lets what is in flight become durable, then vacates the shard, so that its assignee need not wait."""

@@ -6,11 +6,14 @@ import pytest
 
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, MemoryStack, every
+from tidewheel.adapters.memory import MemoryControl
 from tidewheel.domain.fleet.lease import Holding, assignee, is_vacant
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.jobs.precision import Precision
+from tidewheel.engine.scheduler.handover import LAST_CALL_MS
 from tidewheel.engine.scheduler.term import End
 from tidewheel.engine.scheduler.watchdog import Watchdog
+from tidewheel.ports import PortError
 
 FOR_EVER = 10**12
 
@@ -136,6 +139,37 @@ def test_a_clean_hand_over_of_one_instance_leaves_the_other_alone() -> None:
     assert now.epoch == before.epoch  # instance 1 never noticed
     both.run_until(START_MS + 150_000)
     check_all(both.stack, 1_000, START_MS + 120_000)
+
+
+class Throttled(MemoryControl):
+    """Stores no cursor between two times (ms since the epoch)."""
+
+    def __init__(self, stack: MemoryStack, from_ms: int, until_ms: int) -> None:
+        super().__init__()
+        self._stack, self._from_ms, self._until_ms = stack, from_ms, until_ms
+
+    def advance(self, shard, epoch, cursors):
+        if self._from_ms <= self._stack.clock.now_ms() < self._until_ms:
+            raise PortError("control.advance", str(shard), "throttled")
+        super().advance(shard, epoch, cursors)
+
+
+def test_a_shard_that_is_assigned_again_while_it_is_given_up_goes_on() -> None:
+    """Whoever was to turn it has ended before it was vacated: it is vacated all the same, and claimed anew."""
+    both = fleet()
+    stack = both.stack
+    stack.control = Throttled(stack, START_MS + 20_000, START_MS + 24_000)
+    for _ in range(8):
+        stack.create(every(1_000), end=START_MS + 100_000)
+    both.start(0)
+    both.run_until(START_MS + 21_000)
+    both.start(1, remaining=lambda: LAST_CALL_MS - 1 if stack.clock.now_ms() > START_MS + 21_600 else FOR_EVER)
+    both.run_until(START_MS + 40_000)
+    assert both.ends == {1: End.HANDED_OVER}
+    assert both.holders() == [0, 0, 0, 0]
+    both.run_until(START_MS + 130_000)
+    check_all(stack, 1_000, START_MS + 100_000)
+    assert max(called - call.due_ms for called, call in stack.caller.calls) <= 5_000
 
 
 def test_the_whole_fleet_dies_and_comes_back() -> None:
