@@ -73,24 +73,27 @@ VIOLATIONS_BY_RULE = {
         (f"{T}/engine/scheduler/shard/violation_ab.py", "tidewheel.engine.api.jobs"),
     ],
     "processes' rooms, ends, common": [
-        (f"{T}/engine/ends/violation_ac.py", "tidewheel.engine.worker.pool"),
+        (f"{T}/engine/ends/violation_ac.py", "tidewheel.engine.worker.runner"),
         (f"{T}/engine/common/violation_ad.py", "tidewheel.engine.ends.overlap_lock"),
+        (f"{T}/engine/common/violation_ae.py", "tidewheel.engine.scheduler.context"),
     ],
     "boto3 is imported in adapters.aws alone": [
         (f"{T}/wiring/violation_o.py", "boto3"),
         (f"{T}/adapters/targets/violation_p.py", "botocore"),
         ("functions/worker/violation_q.py", "boto3"),
     ],
-    "memory and targets do without AWS": [(f"{T}/adapters/memory/plant_r.py", "tidewheel.adapters.aws.dynamodb.wheel")],
-    "functions never import each other": [("functions/api/plant_s.py", "functions.worker.handler")],
-    "the API's handlers call services, never ports": [
-        ("functions/api/routes/plant_x.py", "tidewheel.ports"),
-        ("functions/api/routes/plant_y.py", "tidewheel.wiring.api"),
+    "memory and targets do without AWS": [
+        (f"{T}/adapters/memory/violation_r.py", "tidewheel.adapters.aws.dynamodb.wheel")
     ],
-    "infra knows names, settings and what target kinds declare": [
-        ("infra/plant_t.py", "tidewheel.domain.limits"),
-        ("infra/plant_z.py", "tidewheel.wire.job"),
-        ("infra/plant_u.py", "functions.worker.handler"),
+    "functions never import each other": [("functions/api/violation_s.py", "functions.worker.handler")],
+    "the API's handlers call services, never ports": [
+        ("functions/api/routes/violation_x.py", "tidewheel.ports"),
+        ("functions/api/routes/violation_y.py", "tidewheel.wiring.api"),
+    ],
+    "infra knows names, settings, telemetry and what target kinds declare": [
+        ("infra/violation_t.py", "tidewheel.domain.limits"),
+        ("infra/violation_z.py", "tidewheel.wire.job"),
+        ("infra/violation_u.py", "functions.worker.handler"),
     ],
     "the local cloud, its demo and its bench are users: client, wire and the clock": [
         ("localstack/violation_v.py", "tidewheel.ports"),

@@ -86,7 +86,7 @@ def test_a_row_that_cannot_be_read_hides_no_other(api_bench: ApiBench, monkeypat
     sound = Circuit(DEFAULT_TENANT, "http:b:80", 1, version=1, written_ms=NOW_MS, since_ms=NOW_MS)
     monkeypatch.setattr(api_bench.ports.circuits, "list", lambda *_: Page([sound], None, [broken]))
     assert [one["party"] for one in listed(api_bench)[0]] == ["http:b:80"]
-    assert api_bench.ports.telemetry.counts["unreadable"] == 1  # type: ignore[attr-defined]
+    assert api_bench.ports.telemetry.counts["record_unreadable"] == 1  # type: ignore[attr-defined]
 
 
 def test_a_store_that_fails_is_said_to(api_bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:

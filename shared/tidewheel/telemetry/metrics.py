@@ -219,6 +219,12 @@ _METRICS = (
         "A permit of a tenant's concurrency was not released; it is free when its lease ends.",
         remedy="A few are harmless. Many: look at DynamoDB's throttling.",
     ),
+    Metric(
+        "overlap_holder_cancelled",
+        Process.WORKER,
+        "An execution was cancelled to make way for another of its job.",
+        (Dimension("move", "which rule of the overlap policy did it"),),
+    ),
     # --- recovery
     Metric(
         "dead_letter_handled",
