@@ -276,12 +276,6 @@ _METRICS = (
         remedy="A few are harmless. Many: look whether SQS refuses.",
     ),
     Metric(
-        "overlap_holder_cancelled",
-        Process.WORKER,
-        "An execution was cancelled to make way for another of its job.",
-        (Dimension("move", "which rule of the overlap policy did it"),),
-    ),
-    Metric(
         "quarantined",
         Process.SEVERAL,
         "Something that could not be understood was set aside.",
@@ -297,4 +291,4 @@ _METRICS = (
 )
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
-"""By name."""
+"""By name; a test sees to it that none is there twice."""
