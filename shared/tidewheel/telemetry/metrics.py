@@ -111,8 +111,8 @@ _METRICS = (
     Metric(
         "entry_dropped",
         Process.SCHEDULER,
-        "An entry was dropped, because its job is not active any more.",
-        (Dimension("reason", "what became of the job"),),
+        "A schedule entry stands for nothing any more, and was dropped.",
+        (Dimension("reason", "`deleted` (the job) or `superseded` (the generation, by an edit or a pause)"),),
     ),
     Metric(
         "late_entry_found",
@@ -124,8 +124,13 @@ _METRICS = (
     Metric(
         "misfired",
         Process.SCHEDULER,
-        "An occurrence was missed, and is on the ledger as such.",
-        (Dimension("reason", "why it does not run"),),
+        "An occurrence was missed, and is on the ledger as such; a row whose instants were too many to count is one.",
+        (
+            Dimension(
+                "reason",
+                "`skipped` or `coalesced` (by the job's misfire policy), or `quarantined` (its record cannot be read)",
+            ),
+        ),
         "Expected after an outage, by each job's misfire policy.",
     ),
     Metric(
@@ -149,8 +154,11 @@ _METRICS = (
         (
             Dimension(
                 "outcome",
-                "the state that the execution ended in, or one word for why it did not run: `waiting`, `duplicate`, "
-                "`busy`, `contended`, `fenced`, `clock` and the like",
+                "the state that the attempt left its execution in; or why there was none: `waiting` (for a circuit or "
+                "a permit), `queued` (for its job's overlap lock), `duplicate` (it was done already), `unwanted` (its "
+                "job was deleted or edited); or why the message comes back: `busy` (another worker has it), "
+                "`contended` (others wrote at the same time), `fenced` and `lost` (the lease was lost), `clock` (this "
+                "machine's is off)",
                 ("dead", "failed", "timed_out"),
             ),
         ),
@@ -178,8 +186,8 @@ _METRICS = (
     Metric(
         "execution_waiting",
         Process.WORKER,
-        "An execution was put back on the wheel to wait.",
-        (Dimension("reason", "for what: `cap` (its tenant's concurrency) or `circuit`"),),
+        "An execution was put back on the wheel to wait. Waiting for a job's overlap lock is not counted here.",
+        (Dimension("reason", "for what: `permit` (one of its tenant's limit) or `circuit`"),),
     ),
     Metric(
         "attempt_lost",
@@ -223,7 +231,13 @@ _METRICS = (
         "overlap_holder_cancelled",
         Process.WORKER,
         "An execution was cancelled to make way for another of its job.",
-        (Dimension("move", "which rule of the overlap policy did it"),),
+        (
+            Dimension(
+                "move",
+                "`cancel_holder` (under `replace`, the older run was not being called) or `evict_stale` (it had the "
+                "lock for an hour and did not start)",
+            ),
+        ),
     ),
     # --- recovery
     Metric(
