@@ -21,7 +21,7 @@ from tidewheel.domain.wheel.levels import place
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.loop import SchedulerLoop
-from tidewheel.engine.worker.runner import Action
+from tidewheel.engine.worker.disposition import Action
 from tidewheel.ports import Call, Queue
 from tidewheel.wire.message import load
 
