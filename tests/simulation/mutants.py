@@ -76,7 +76,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "nobody lets go, and cursors are not fenced": Mutant((wheel.nobody_lets_go, wheel.cursors_unfenced), Undead, 6),
     "an arm without the generation check": Mutant((rules.generations_unchecked,), History, 12),
     "no generation check, of the worker neither": Mutant((rules.generations_unchecked_anywhere,), History, 4),
-    "the older generation's entry is dropped at once": Mutant((rules.older_chain_dropped,), History, 8),
+    "the older generation's entry is dropped at once": Mutant((rules.older_entry_dropped,), History, 8),
     "an edit is judged by due time": Mutant((rules.judged_by_due_time,), History, 6),
     "coalescing runs another instant than the entry's": Mutant((rules.coalesced_into_the_newest,), History, 8),
     "a duplicate of a live claim is deleted": Mutant((rules.duplicate_of_a_live_claim_deleted,), History, 4),

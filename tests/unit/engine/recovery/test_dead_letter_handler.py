@@ -65,7 +65,8 @@ class Bench:
     @property
     def outcomes(self) -> dict[str, int]:
         counts = self.stack.telemetry.counts
-        return {key[20:-1]: count for key, count in counts.items() if key.startswith("dead_letter[outcome=")}
+        counted = "dead_letter_handled[outcome="
+        return {key[len(counted) : -1]: count for key, count in counts.items() if key.startswith(counted)}
 
 
 # --- sent again -----------------------------------------------------------------------------------------------
