@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pytest
@@ -101,7 +101,7 @@ class Fleet:
         self.clock.start(lambda: self.stack.scheduler_loop().run(lambda: end_ms - self.clock.now_ms()))  # type: ignore[arg-type,return-value]
         for _ in range(processes):
             lease_renewer = self.stack.fresh_lease_renewer()
-            run = replace(self.stack.run, lease_renewer=lease_renewer, admission=self.stack.fresh_admission())
+            run = self.stack.runner(lease_renewer, self.stack.fresh_admission())
             batch = Consumer(run, self.stack.queue, self.stack.telemetry, load, _threads=InlineExecutor())  # type: ignore[arg-type]
             self.clock.start(lambda lease_renewer=lease_renewer: self._keep(lease_renewer.tick))  # type: ignore[misc]
             for _ in range(slots):

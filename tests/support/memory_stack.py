@@ -186,6 +186,10 @@ class MemoryStack:
 
     @property
     def run(self) -> Runner:
+        return self.runner(self.lease_renewer, self.admission)
+
+    def runner(self, lease_renewer: LeaseRenewer, admission: AdmissionControl) -> Runner:
+        """The runner of a worker process with a lease renewer and an admission of its own."""
         return a_runner(
             self.jobs,
             self.executions,
@@ -196,8 +200,8 @@ class MemoryStack:
             self.telemetry,
             self.layouts,
             self.locks,
-            self.lease_renewer,
-            self.admission,
+            lease_renewer,
+            admission,
             ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace),
         )
 
