@@ -215,7 +215,7 @@ def test_a_hand_over_that_failed_is_done_with_the_next_save(scene, monkeypatch):
 
 
 def test_a_watchdog_that_cannot_be_called_is_told_and_tried_again(scene, capsys, monkeypatch):
-    monkeypatch.setattr(scene.watcher, "_means", replace(scene.watcher._context, wake=scene.refuse))
+    monkeypatch.setattr(scene.watcher, "_context", replace(scene.watcher._context, wake=scene.refuse))
     scene.write("functions/scheduler/handler.py", "B = 2\n")
     scene.look()
     scene.clock.sleep(UNHEARD_MS)
