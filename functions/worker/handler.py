@@ -10,7 +10,7 @@ from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.names import Env, Route
 from tidewheel.ports import Received
 from tidewheel.settings import SettingsError, WorkerSettings
-from tidewheel.wiring.worker import batch
+from tidewheel.wiring.worker import consumer
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,14 +22,14 @@ def _settings() -> WorkerSettings:
 
 
 @cache
-def _batch() -> Consumer:
-    return batch(_settings())
+def _consumer() -> Consumer:
+    return consumer(_settings())
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Reports the messages that must come back (``ReportBatchItemFailures``); Lambda deletes the others."""
-    kept = _batch().handle([_received(record) for record in event["Records"]])
-    _batch().telemetry.flush()
+    kept = _consumer().handle([_received(record) for record in event["Records"]])
+    _consumer().telemetry.flush()
     return {"batchItemFailures": [{"itemIdentifier": id} for id in kept]}
 
 

@@ -27,12 +27,13 @@ from tidewheel.ports import SEND_BATCH, Received
 from tidewheel.wire.message import dump, load
 
 
-def _batch(backend: Backend, clock: SettableClock) -> Consumer:
+def _consumer(backend: Backend, clock: SettableClock) -> Consumer:
     telemetry = RecordingTelemetry()
-    run = a_runner(
+    runner = a_runner(
         jobs=backend.jobs,
         executions=backend.executions,
         wheel=backend.wheel,
+        queue=backend.queue,
         callers={"http": Target()},
         clock=clock,
         entropy=CountedEntropy(),
@@ -42,7 +43,7 @@ def _batch(backend: Backend, clock: SettableClock) -> Consumer:
         lease_renewer=a_lease_renewer(backend.executions, clock, telemetry),
         admission=an_admission(clock, telemetry, backend.circuits),
     )
-    return Consumer(run, backend.queue, telemetry, load)
+    return Consumer(runner, backend.queue, telemetry, load)
 
 
 def _dispatches(job: str, count: int) -> list[Dispatch]:
@@ -54,20 +55,20 @@ def _tens(dispatches: Sequence[Dispatch]) -> list[Sequence[Dispatch]]:
     return [dispatches[start : start + SEND_BATCH] for start in range(0, len(dispatches), SEND_BATCH)]
 
 
-def _as_lambda(backend: Backend, batch: Consumer, dispatches: Sequence[Dispatch]) -> None:
+def _as_lambda(backend: Backend, consumer: Consumer, dispatches: Sequence[Dispatch]) -> None:
     """Ten messages in each invocation; Lambda's poller receives and deletes them."""
     for ten in _tens(dispatches):
         messages = [Received(str(n), str(n), dump(one), ROUTE, 1, NOW_MS) for n, one in enumerate(ten)]
-        assert not batch.handle(messages)
+        assert not consumer.handle(messages)
 
 
-def _in_pool(backend: Backend, batch: Consumer, dispatches: Sequence[Dispatch]) -> None:
+def _in_pool(backend: Backend, consumer: Consumer, dispatches: Sequence[Dispatch]) -> None:
     """The same, and the queue's requests are the worker's own."""
     for ten in _tens(dispatches):
         backend.queue.send(ROUTE, ten)
         messages = backend.queue.receive(ROUTE, SEND_BATCH, HIDDEN_MS)
         assert len(messages) == len(ten)
-        assert not batch.handle(messages)
+        assert not consumer.handle(messages)
         backend.queue.delete(ROUTE, [message.receipt for message in messages])
 
 
@@ -75,12 +76,12 @@ def _measured(backend: Backend, bill: Bill, count: int, work: Any) -> dict[str, 
     clock = SettableClock(NOW_MS + count * SECOND_MS)
     job = a_job(0)
     assert backend.jobs.create(job, None, None)
-    batch = _batch(backend, clock)
+    consumer = _consumer(backend, clock)
     dispatches = _dispatches(job.id, count + SEND_BATCH)
-    work(backend, batch, dispatches[:SEND_BATCH])  # connections and caches
+    work(backend, consumer, dispatches[:SEND_BATCH])  # connections and caches
     bill.clear()
     before = time.process_time()
-    work(backend, batch, dispatches[SEND_BATCH:])
+    work(backend, consumer, dispatches[SEND_BATCH:])
     used_s = time.process_time() - before
     return {"samples": count, "cpu_ms_per_execution": round(used_s / count * 1e3, 3)}
 

@@ -134,10 +134,11 @@ class Race:
         """A worker's loop, as Lambda's poller has it: receive, run, delete what does not have to come back."""
         cloud, backend = self.backend.cloud, self.backend
         assert cloud is not None
-        flow = a_runner(
+        runner = a_runner(
             backend.jobs,
             backend.executions,
             backend.wheel,
+            backend.queue,
             {"http": self},
             self.clock,
             SystemEntropy(),
@@ -147,12 +148,12 @@ class Race:
             a_lease_renewer(backend.executions, self.clock, self.worked),
             an_admission(self.clock, self.worked),
         )
-        batch, url = Consumer(flow, backend.queue, self.worked, load), cloud.urls[ROUTE]
+        consumer, url = Consumer(runner, backend.queue, self.worked, load), cloud.urls[ROUTE]
         while not self.over.is_set():
             answer = cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
             messages = answer.get("Messages", [])
             taken = [Received(m["MessageId"], m["ReceiptHandle"], m["Body"], ROUTE, 1) for m in messages]
-            kept = set(batch.handle(taken))
+            kept = set(consumer.handle(taken))
             done = [{"Id": m.id, "ReceiptHandle": m.receipt} for m in taken if m.id not in kept]
             if done:
                 cloud.sqs.delete_message_batch(QueueUrl=url, Entries=done)

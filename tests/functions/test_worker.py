@@ -21,6 +21,7 @@ from tidewheel.adapters.memory import (
     MemoryExecutions,
     MemoryJobs,
     MemoryLocks,
+    MemoryQueue,
     MemoryWheel,
     RecordingTelemetry,
     SettableClock,
@@ -108,10 +109,11 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         monkeypatch.setenv(name, value)
     world, telemetry, clock = World(), Counting(seen), SettableClock(NOW_MS)
     executions = MemoryExecutions(world)
-    run = a_runner(
+    runner = a_runner(
         jobs=MemoryJobs(world),
         executions=executions,
         wheel=MemoryWheel(world),
+        queue=MemoryQueue(clock),
         callers={"http": seen},
         clock=clock,
         entropy=CountedEntropy(),
@@ -122,10 +124,10 @@ def world(monkeypatch: pytest.MonkeyPatch, seen: Recorder) -> Iterator[World]:
         admission=an_admission(clock, telemetry),
     )
     for number in range(1, CALLERS + 1):
-        run.reader.jobs.create(a_job(number), None, None)
-    made = Consumer(run, seen, telemetry, load)
+        runner.reader.jobs.create(a_job(number), None, None)
+    made = Consumer(runner, seen, telemetry, load)
     worker._settings.cache_clear()
-    monkeypatch.setattr(worker, "_batch", lambda: made)
+    monkeypatch.setattr(worker, "_consumer", lambda: made)
     yield world
     worker._settings.cache_clear()
     made._threads.shutdown()
@@ -267,11 +269,11 @@ def test_the_real_wiring_reaches_nobody_before_the_first_message(monkeypatch: py
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     worker._settings.cache_clear()
-    worker._batch.cache_clear()
-    made = worker._batch()
-    assert worker._batch() is made
+    worker._consumer.cache_clear()
+    made = worker._consumer()
+    assert worker._consumer() is made
     assert {"http", "lambda"} <= set(made.runner.calls.callers)
     assert {str(route): url for route, url in made.queue.urls.items()} == QUEUES
     made.runner.calls.callers["http"].close()
-    worker._batch.cache_clear()
+    worker._consumer.cache_clear()
     worker._settings.cache_clear()

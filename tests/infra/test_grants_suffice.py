@@ -110,7 +110,7 @@ class Deployment:
         self.api = services_of(self.api_ports)
         self.job_service, self.executions = self.api.jobs, self.api_ports.executions
         began = {"circuit_failures": 5, "circuit_open": 600, "tenant_concurrency": {TENANT: 9}}
-        self.batch = worker.batch(
+        self.consumer = worker.consumer(
             WorkerSettings(
                 **stores,
                 **began,
@@ -248,9 +248,11 @@ def test_the_worker(either: Either) -> None:
     deployment.job_service.pause(TENANT, job)
     deployment.clock.advance(60_000)
     deployment.job_service.resume(TENANT, job)
-    runner = deployment.batch.runner
+    runner = deployment.consumer.runner
     fails = Fails(cast(Callers, runner.calls.callers).surroundings.secrets)
-    batch = replace(deployment.batch, runner=replace(runner, calls=replace(runner.calls, callers={"http": fails})))
+    consumer = replace(
+        deployment.consumer, runner=replace(runner, calls=replace(runner.calls, callers={"http": fails}))
+    )
     deployment.used.clear()
     dispatches = [
         Dispatch(TENANT, str(ExecutionId(job, START_MS + 5_000 * n)), 1, generation, START_MS, recorded=recorded)
@@ -258,7 +260,7 @@ def test_the_worker(either: Either) -> None:
     ]
     dispatches.append(Dispatch(TENANT, str(ExecutionId(lazy, START_MS)), 1, 1, START_MS, recorded=False))
     bodies = [*map(dump, dispatches), "nonsense"]
-    batch.handle([Received(str(n), "receipt", body, ROUTES[2], 1) for n, body in enumerate(bodies)])
+    consumer.handle([Received(str(n), "receipt", body, ROUTES[2], 1) for n, body in enumerate(bodies)])
     assert deployment.used == _granted("worker", deployment, allowed)
 
 

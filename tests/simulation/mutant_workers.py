@@ -69,10 +69,10 @@ def finished_before_the_retry_entry(patch: pytest.MonkeyPatch) -> None:
 def deleted_before_the_finish(patch: pytest.MonkeyPatch) -> None:
     real = Consumer._guarded
 
-    def mutant(batch, message):
+    def mutant(consumer, message):
         with suppress(PortError):
-            batch.queue.delete(message.route, [message.receipt])
-        return real(batch, message)
+            consumer.queue.delete(message.route, [message.receipt])
+        return real(consumer, message)
 
     patch.setattr(Consumer, "_guarded", mutant)
 

@@ -101,18 +101,19 @@ class Fleet:
         self.clock.start(lambda: self.stack.scheduler_loop().run(lambda: end_ms - self.clock.now_ms()))  # type: ignore[arg-type,return-value]
         for _ in range(processes):
             lease_renewer = self.stack.fresh_lease_renewer()
-            run = self.stack.runner(lease_renewer, self.stack.fresh_admission())
-            batch = Consumer(run, self.stack.queue, self.stack.telemetry, load, _threads=InlineExecutor())  # type: ignore[arg-type]
+            calls = replace(self.stack.runner.calls, lease_renewer=lease_renewer)
+            runner = replace(self.stack.runner, calls=calls, admission=self.stack.fresh_admission())
+            consumer = Consumer(runner, self.stack.queue, self.stack.telemetry, load, _threads=InlineExecutor())  # type: ignore[arg-type]
             self.clock.start(lambda lease_renewer=lease_renewer: self._keep(lease_renewer.tick))  # type: ignore[misc]
             for _ in range(slots):
-                self.clock.start(lambda batch=batch: self._work(batch))  # type: ignore[misc]
+                self.clock.start(lambda consumer=consumer: self._work(consumer))  # type: ignore[misc]
 
     def _keep(self, tick: Callable[[], None]) -> None:
         while True:
             self.clock.sleep(SECOND_MS)
             tick()
 
-    def _work(self, batch: Consumer) -> None:
+    def _work(self, consumer: Consumer) -> None:
         queue = self.stack.queue
         while True:
             route = next(iter(queue.visible()), None)
@@ -123,7 +124,7 @@ class Fleet:
             (message,) = messages
             self.clock.sleep(LOOK_MS)
             received = Received(message.receipt, message.receipt, message.body, route, message.received)
-            if not batch.handle([received]):
+            if not consumer.handle([received]):
                 queue.delete(route, [message.receipt])
 
     def job(self, tenant: str, **fields: object) -> Job:

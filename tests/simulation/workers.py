@@ -20,7 +20,6 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.limits import LEASE_MS, SECOND_MS, SKEW_MS, STOP_MS, TAKEOVER_GRACE_MS
-from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, TICK_MS, LeaseRenewer
 from tidewheel.ports import Call, PortError, Received
@@ -110,10 +109,11 @@ class Worker:
         self.lease_renewer = LeaseRenewer(
             executions, queue, stack.logs, clock, stack.telemetry, CooperativeExecutor(self)
         )
-        run = a_runner(
+        runner = a_runner(
             Stepped(stack.jobs, self),
             executions,
             wheel,
+            queue,
             {"http": Target(self)},
             clock,
             stack.entropy,
@@ -122,9 +122,9 @@ class Worker:
             Stepped(workers.history.plain_locks, self),
             self.lease_renewer,
             an_admission(clock, stack.telemetry),
-            ImmediateDispatch(queue, wheel, clock, stack.telemetry, stack.pace),
+            stack.pace,
         )
-        self.batch = Consumer(run, queue, stack.telemetry, load, InlineExecutor())
+        self.consumer = Consumer(runner, queue, stack.telemetry, load, InlineExecutor())
         self.busy = 0
 
     # --- its steps ----------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Worker:
 
     def _work(self, message: Received) -> None:
         try:
-            if not self.batch.handle([message]):
+            if not self.consumer.handle([message]):
                 self._delete(message)
         finally:
             self.busy -= 1

@@ -71,8 +71,8 @@ class Bench:
         )
 
     @property
-    def run(self) -> Runner:
-        return replace(self.stack.run, admission=self.admission)
+    def runner(self) -> Runner:
+        return replace(self.stack.runner, admission=self.admission)
 
     def dispatch(self, number: int, attempt: int = 1, *, recorded: bool = False) -> Dispatch:
         due = START_MS + number * SECOND_MS
@@ -83,7 +83,7 @@ class Bench:
         return self.disposition(number, attempt, recorded=recorded).why
 
     def disposition(self, number: int, attempt: int = 1, *, recorded: bool = False) -> Disposition:
-        return self.run.handle(self.dispatch(number, attempt, recorded=recorded))
+        return self.runner.handle(self.dispatch(number, attempt, recorded=recorded))
 
     def answers(self, *answers: Answer | Callable[[Call], Answer]) -> None:
         """Sets what the target answers to the calls to come; the last one is repeated."""

@@ -50,10 +50,11 @@ class BilledWorker:
 
     def starts(self, admission: AdmissionControl) -> None:
         """Another worker process."""
-        self.run = a_runner(
+        self.runner = a_runner(
             self.backend.jobs,
             self.backend.executions,
             self.backend.wheel,
+            self.backend.queue,
             {"http": self},
             self.clock,
             CountedEntropy(),
@@ -78,7 +79,7 @@ class BilledWorker:
         id = str(ExecutionId(self.made.id, nominal))
         self.clock.sleep_until(nominal)
         before = self._units()
-        disposition = self.run.handle(Dispatch(TENANT, id, attempt, 1, nominal, recorded=recorded))
+        disposition = self.runner.handle(Dispatch(TENANT, id, attempt, 1, nominal, recorded=recorded))
         after = self._units()
         return disposition.why, tuple(round(now - then, 1) for now, then in zip(after, before, strict=True))  # type: ignore[return-value]
 

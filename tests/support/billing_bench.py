@@ -129,10 +129,11 @@ class Bench:
         """Takes messages until none are left, as a worker that answers at once."""
         cloud = self.backend.cloud
         assert cloud is not None
-        run = a_runner(
+        runner = a_runner(
             jobs=self.backend.jobs,
             executions=self.backend.executions,
             wheel=self.backend.wheel,
+            queue=self.backend.queue,
             callers={"http": Target()},
             clock=SettableClock(self.clock.now_ms()),
             entropy=CountedEntropy(),
@@ -145,7 +146,7 @@ class Bench:
         for url in cloud.urls.values():
             while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
                 for message in messages:
-                    assert run.handle(load(message["Body"])).action is Action.ACK
+                    assert runner.handle(load(message["Body"])).action is Action.ACK
                 entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
                 cloud.sqs.delete_message_batch(QueueUrl=url, Entries=entries)
 

@@ -38,7 +38,6 @@ from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.executions import ExecutionService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.services import ApiServices
-from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.handler import EndHandler
@@ -58,6 +57,7 @@ from tidewheel.wire.message import load
 from tidewheel.wire.targets import circuit_key
 from tidewheel.wiring.api_services import ApiPorts, services_of
 from tidewheel.wiring.ends import end_handler
+from tidewheel.wiring.wheel_writer import wheel_writer
 
 START_MS = 1_795_000_000_000 - 1_795_000_000_000 % 60_000  # a whole minute in November 2026
 TENANT = "default"
@@ -185,24 +185,21 @@ class MemoryStack:
         return self.api.executions
 
     @property
-    def run(self) -> Runner:
-        return self.runner(self.lease_renewer, self.admission)
-
-    def runner(self, lease_renewer: LeaseRenewer, admission: AdmissionControl) -> Runner:
-        """The runner of a worker process with a lease renewer and an admission of its own."""
+    def runner(self) -> Runner:
         return a_runner(
             self.jobs,
             self.executions,
             self.wheel,
+            self.queue,
             {"http": self.caller},
             self.workers_clock,
             self.entropy,
             self.telemetry,
             self.layouts,
             self.locks,
-            lease_renewer,
-            admission,
-            ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace),
+            self.lease_renewer,
+            self.admission,
+            self.pace,
         )
 
     def fresh_lease_renewer(self) -> LeaseRenewer:
@@ -219,8 +216,7 @@ class MemoryStack:
 
     @property
     def wheel_writer(self) -> WheelWriter:
-        immediate = ImmediateDispatch(self.queue, self.wheel, self.clock, self.telemetry, self.pace)
-        return WheelWriter(self.wheel, self.layouts, self.clock, immediate)
+        return wheel_writer(self.wheel, self.queue, self.layouts, self.clock, self.telemetry, self.pace)
 
     @property
     def ends(self) -> EndHandler:
@@ -302,8 +298,8 @@ class MemoryStack:
             self.work(route, message)
 
     def work(self, route: Route, message: Message) -> None:
-        batch = Consumer(self.run, self.queue, self.telemetry, load, InlineExecutor())
-        kept = batch.handle(
+        consumer = Consumer(self.runner, self.queue, self.telemetry, load, InlineExecutor())
+        kept = consumer.handle(
             [Received(message.receipt, message.receipt, message.body, route, message.received, message.sent_ms)]
         )
         if not kept:

@@ -56,7 +56,7 @@ class Bench:
         return Dispatch(TENANT, self.id(number), attempt, self.job.generation, due, recorded=attempt > 1)
 
     def handle(self, number: int, attempt: int = 1) -> str:
-        return self.stack.run.handle(self.message(number, attempt)).why
+        return self.stack.runner.handle(self.message(number, attempt)).why
 
     def during(self, *steps: Callable[[], object], answer: Answer = OK) -> list[object]:
         """While the target is called for the first time, all this happens; the answers are what came of it."""
@@ -134,7 +134,7 @@ class Deliveries:
         at_ms, _, dispatch = heapq.heappop(self._agenda)
         stack.clock.sleep_until(at_ms)
         try:
-            disposition = stack.run.handle(dispatch)
+            disposition = stack.runner.handle(dispatch)
         except Killed:
             disposition = Disposition(Action.RETRY_LATER, "killed", 4_000)
         if disposition.action is Action.RETRY_LATER:

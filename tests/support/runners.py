@@ -1,25 +1,26 @@
-"""A worker's flow over whatever stores a test has."""
+"""A worker's runner over whatever stores a test has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
+from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.shard_layout import LayoutCache
-from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.calling import TargetCalls
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.engine.worker.reading import FactReader
 from tidewheel.engine.worker.runner import Runner
-from tidewheel.ports import Caller, Clock, Entropy, Executions, Jobs, Locks, Telemetry, Wheel
+from tidewheel.ports import Caller, Clock, Entropy, Executions, Jobs, Locks, Queue, Telemetry, Wheel
 from tidewheel.wiring.ends import end_handler
+from tidewheel.wiring.wheel_writer import wheel_writer
 
 
 def a_runner(  # noqa: PLR0917 - as many parts as a worker has
     jobs: Jobs,
     executions: Executions,
     wheel: Wheel,
+    queue: Queue,
     callers: Mapping[str, Caller],
     clock: Clock,
     entropy: Entropy,
@@ -28,15 +29,15 @@ def a_runner(  # noqa: PLR0917 - as many parts as a worker has
     locks: Locks,
     lease_renewer: LeaseRenewer,
     admission: AdmissionControl,
-    immediate: ImmediateDispatch | None = None,
+    pace: Pace = LOOP,
 ) -> Runner:
-    """Puts it together as ``wiring.worker`` does."""
-    wheel_writer = WheelWriter(wheel, layouts, clock, immediate)
-    ends = end_handler(executions, locks, clock, wheel_writer)
+    """Builds it as ``wiring.worker`` does."""
+    writer = wheel_writer(wheel, queue, layouts, clock, telemetry, pace)
+    ends = end_handler(executions, locks, clock, writer)
     return Runner(
         FactReader(jobs, executions, ends.overlap_lock),
         executions,
-        wheel_writer,
+        writer,
         ends.overlap_lock,
         ends,
         admission,

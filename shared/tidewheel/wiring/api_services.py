@@ -17,11 +17,11 @@ from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.redrive import Redrive
 from tidewheel.engine.api.services import ApiServices
-from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Queue, Telemetry, Wheel
 from tidewheel.wiring.ends import end_handler
+from tidewheel.wiring.wheel_writer import wheel_writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class ApiPorts:
 
 def services_of(ports: ApiPorts) -> ApiServices:
     """Builds the services; what several of them need is built once."""
-    immediate = ImmediateDispatch(ports.queue, ports.wheel, ports.clock, ports.telemetry, ports.pace)
-    first_entry = FirstEntry(ports.layouts, ports.entropy, immediate, ports.pace)
-    canceller, redriver = _canceller(ports, immediate), _redriver(ports)
+    writer = wheel_writer(ports.wheel, ports.queue, ports.layouts, ports.clock, ports.telemetry, ports.pace)
+    first_entry = FirstEntry(ports.layouts, ports.entropy, writer.immediate, ports.pace)
+    canceller, redriver = _canceller(ports, writer), _redriver(ports)
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
     return ApiServices(
         jobs=JobService(jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools),
@@ -66,9 +66,8 @@ def services_of(ports: ApiPorts) -> ApiServices:
     )
 
 
-def _canceller(ports: ApiPorts, immediate: ImmediateDispatch) -> Cancel:
-    wheel_writer = WheelWriter(ports.wheel, ports.layouts, ports.clock, immediate)
-    ends = end_handler(ports.executions, ports.locks, ports.clock, wheel_writer)
+def _canceller(ports: ApiPorts, writer: WheelWriter) -> Cancel:
+    ends = end_handler(ports.executions, ports.locks, ports.clock, writer)
     return Cancel(ports.jobs, ports.executions, ends, ports.clock, ports.telemetry)
 
 

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
-from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
-from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock
-from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
-from tidewheel.engine.common.shard_layout import LayoutCache
-from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
 from tidewheel.names import Function
 from tidewheel.settings import DeadLetterHandlerSettings
 from tidewheel.wire.message import load
 from tidewheel.wiring.ends import end_handler
-from tidewheel.wiring.stores import jobs
+from tidewheel.wiring.stores import jobs, layout_cache
+from tidewheel.wiring.wheel_writer import wheel_writer
 
 
 def dead_letter_handler(settings: DeadLetterHandlerSettings) -> DeadLetterHandler:
-    """Makes the flow with its clients."""
+    """Builds the handler with its clients."""
     dynamodb, clock = clients.dynamodb(), SystemClock()
     telemetry = PowertoolsTelemetry(Function.DEAD_LETTER_HANDLER)
     executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
-    layouts = LayoutCache(DynamoLayouts(ControlTable(dynamodb, settings.control_table)), clock, settings.shards)
-    immediate = ImmediateDispatch(queue, wheel, clock, telemetry, settings.pace)
+    writer = wheel_writer(wheel, queue, layout_cache(dynamodb, settings, clock), clock, telemetry, settings.pace)
     locks = DynamoLocks(dynamodb, settings.executions_table)
-    ends = end_handler(executions, locks, clock, WheelWriter(wheel, layouts, clock, immediate))
+    ends = end_handler(executions, locks, clock, writer)
     return DeadLetterHandler(
         jobs(dynamodb, settings.jobs_table), executions, wheel, queue, clock, telemetry, ends, load
     )

@@ -25,7 +25,7 @@ from tidewheel.names import DEFAULT_DEPLOYMENT, Env, Function, physical
 from tidewheel.ports import PortError, Telemetry
 from tidewheel.settings import SettingsError, WorkerSettings
 from tidewheel.tasks import CannotImport, load
-from tidewheel.wiring.worker import batch_of
+from tidewheel.wiring.worker import consumer_of
 
 LEFT = 1
 """The exit status if something was not handed over: others take it over when its leases end."""
@@ -69,15 +69,15 @@ def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings
         raise Misused(f"--pool {name}: the deployment's pools for workers are {', '.join(pools) or 'none'}.")
     try:
         with translated("clients", "AWS"):
-            batch, receiving = batch_of(settings, telemetry), clients.receiving()
+            consumer, receiving = consumer_of(settings, telemetry), clients.receiving()
         for priority in PRIORITIES:
-            batch.queue.waiting(Route(name, priority))
+            consumer.queue.waiting(Route(name, priority))
     except PortError as error:
         raise Misused(f"The pool {name} cannot be worked: {error}.") from error
     return Pool(
         name,
         WorkerSlots(concurrency),
-        batch,
+        consumer,
         SqsQueue(receiving, settings.queues),
         SystemClock(),
         Backoff(Random()),  # noqa: S311 - spreads tries, guards nothing

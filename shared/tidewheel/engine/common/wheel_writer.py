@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidewheel.domain.wheel.entries import ExecutionEntry, Placed
-from tidewheel.domain.wheel.pace import LOOP
 from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.ports import Clock, Wheel
@@ -19,13 +18,13 @@ class WheelWriter:
         wheel: Where entries lie.
         layouts: Finds their shard.
         clock: Time.
-        immediate: Sends what is due too soon; None where schedulers loop, whose wheel takes everything.
+        immediate: Sends what is due before a scheduler would load it. It sends nothing where schedulers loop.
     """
 
     wheel: Wheel
     layouts: LayoutCache
     clock: Clock
-    immediate: ImmediateDispatch | None = None
+    immediate: ImmediateDispatch
 
     def put(self, entry: ExecutionEntry) -> None:
         """Puts an entry on the wheel, or sends it at once. Its slot is chosen by the time at which the write begins.
@@ -36,8 +35,8 @@ class WheelWriter:
         Raises:
             PortError: A call failed; the entry may be stored or not.
         """
-        if self.immediate is not None and self.immediate.retry(entry, self.clock.now_ms()):
+        if self.immediate.retry(entry, self.clock.now_ms()):
             return
-        pace = self.immediate.pace if self.immediate is not None else LOOP
         shard = self.layouts.shard_of(entry.tenant, entry.job)
-        self.wheel.put(Placed(pace.place(entry.due_ms, self.clock.now_ms(), shard), entry))
+        slot = self.immediate.pace.place(entry.due_ms, self.clock.now_ms(), shard)
+        self.wheel.put(Placed(slot, entry))

@@ -60,7 +60,7 @@ class Pool:
     Args:
         pool: Its name.
         slots: How many attempts it runs at once.
-        batch: The flow of one message.
+        consumer: The flow of one message.
         inbox: Where messages are received; a wait of ``LISTEN_MS`` must be within its bounds.
         clock: Time.
         backoff: Paces what the queue refuses.
@@ -73,7 +73,7 @@ class Pool:
         self,
         pool: str,
         slots: WorkerSlots,
-        batch: Consumer,
+        consumer: Consumer,
         inbox: Queue,
         clock: Clock,
         backoff: Backoff,
@@ -84,10 +84,10 @@ class Pool:
     ) -> None:
         self._pool = pool
         self._slots = slots
-        self._batch = batch
+        self._consumer = consumer
         self._inbox = inbox
         self._clock = clock
-        self._telemetry = batch.telemetry
+        self._telemetry = consumer.telemetry
         self._backoff = backoff
         self._workers = workers
         self._listeners = listeners
@@ -191,14 +191,14 @@ class Pool:
         self._telemetry.info("receiving from a queue failed", pool=self._pool, priority=priority, problem=str(error))
 
     def _unfit(self) -> bool:
-        return self._batch.guard is not None and bool(self._batch.guard.refusal())
+        return self._consumer.guard is not None and bool(self._consumer.guard.refusal())
 
     def _sit_out(self) -> None:
         """While the clock is off nothing is taken; the answer to a small question says when it is right again."""
 
         def ask() -> Sequence[Received]:
             try:
-                self._batch.queue.waiting(Route(self._pool, PRIORITIES[0]))
+                self._consumer.queue.waiting(Route(self._pool, PRIORITIES[0]))
             except PortError as error:
                 self._telemetry.info("receiving from a queue failed", pool=self._pool, problem=str(error))
             self._clock.sleep(LISTEN_MS)
@@ -236,7 +236,7 @@ class Pool:
         """Leaves a message to another worker, which sees it at once."""
         self._telemetry.count("message_returned", priority=message.route.priority)
         try:
-            self._batch.queue.hide(message.route, [message.receipt], 0)
+            self._consumer.queue.hide(message.route, [message.receipt], 0)
         except PortError as error:
             self._telemetry.info("a message comes back late", message_id=message.id, problem=str(error))
 
@@ -249,7 +249,7 @@ class Pool:
     def _work(self, message: Received) -> None:
         unfinished = True
         try:
-            disposition = self._batch.one(message)
+            disposition = self._consumer.one(message)
             if disposition.action is Action.ACK:
                 self._delete(message)
             unfinished = disposition.why in _UNFINISHED
@@ -258,7 +258,7 @@ class Pool:
 
     def _delete(self, message: Received) -> None:
         try:
-            self._batch.queue.delete(message.route, [message.receipt])
+            self._consumer.queue.delete(message.route, [message.receipt])
         except PortError as error:  # it comes again, and finds that all is done
             self._telemetry.info("a message could not be deleted", message_id=message.id, problem=str(error))
 
@@ -275,7 +275,7 @@ class Pool:
         self._wait(self._drain_ms, lambda: self._signals > 1)
         if self._running:
             self._telemetry.info("the worker hands over", pool=self._pool, running=self._running)
-            self._batch.runner.drain()
+            self._consumer.runner.drain()
             self._wait(HAND_OVER_MS, lambda: False)
         left = self._running + self._unfinished
         if left:

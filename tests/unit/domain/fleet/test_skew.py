@@ -148,27 +148,27 @@ def received(queue: MemoryQueue, times: int = 1) -> Received:
 def test_a_worker_whose_clock_is_off_leaves_its_messages_to_others() -> None:
     stack = MemoryStack()
     guarded = Guarded(8_000)
-    batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), guarded.guard)
+    consumer = Consumer(stack.runner, stack.queue, stack.telemetry, load, InlineExecutor(), guarded.guard)
     job = stack.create(None)
     id = stack.execution_service.run(job.tenant, job.id).id
     stack.queue.send(ROUTES[0], [Dispatch(job.tenant, id, 1, job.generation, START_MS, recorded=True)])
     message = received(stack.queue)
-    assert batch.handle([message]) == [message.id]
+    assert consumer.handle([message]) == [message.id]
     assert (stack.caller.calls, stack.telemetry.counts["message_handled[outcome=clock]"]) == ([], 1)
     assert stack.queue.waiting(ROUTES[0]) == 0
     stack.clock.pump = None
     stack.clock.advance(4 * SECOND_MS)
     guarded.watch.ahead_ms = 0
-    assert batch.handle([received(stack.queue)]) == []
+    assert consumer.handle([received(stack.queue)]) == []
     assert len(stack.caller.calls) == 1
 
 
 def test_what_is_refused_comes_back_over_a_quarter_of_an_hour_before_the_queue_gives_it_up() -> None:
     stack = MemoryStack()
-    batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), Guarded(-8_000).guard)
+    consumer = Consumer(stack.runner, stack.queue, stack.telemetry, load, InlineExecutor(), Guarded(-8_000).guard)
     delays = []
     for times in range(1, MAX_RECEIVES):
-        disposition = batch._guarded(Received("m", "r", "not even read", ROUTES[0], times))
+        disposition = consumer._guarded(Received("m", "r", "not even read", ROUTES[0], times))
         assert (disposition.action, disposition.why) == (Action.RETRY_LATER, "clock")
         delays.append(disposition.delay_ms)
     assert delays == sorted(delays)

@@ -98,7 +98,7 @@ def test_what_waits_for_a_retry_is_not_tried_again() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     stack.caller.answers = lambda _call: FAILED
-    assert stack.run.handle(dispatch).why == "retrying"
+    assert stack.runner.handle(dispatch).why == "retrying"
     assert cancel(stack, dispatch.execution).state is State.CANCELLED
     stack.turn_for(45_000)
     assert stack.effects() == [dispatch.execution]
@@ -129,7 +129,7 @@ def test_a_deleted_jobs_run_can_be_cancelled_too() -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack, overlap=Overlap.QUEUE)
     stack.caller.answers = lambda _call: FAILED
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     stack.job_service.delete(TENANT, job.id)
     assert cancel(stack, dispatch.execution).state is State.CANCELLED
 
@@ -172,7 +172,7 @@ def test_a_worker_ends_its_call_at_the_next_renewal() -> None:
     _, dispatch = scheduled(stack)
     seen: list[Execution] = []
     call = LongCall(stack, 50_000, {12_000: lambda _: seen.append(cancel(stack, dispatch.execution))})
-    assert stack.run.handle(dispatch).why == "cancelled"
+    assert stack.runner.handle(dispatch).why == "cancelled"
     assert (seen[0].state, seen[0].cancel) == (State.RUNNING, ASKED)
     assert 12_000 < call.took_ms <= 12_000 + RENEW_MS + TICK_MS
     record = stored(stack, dispatch.execution)
@@ -192,7 +192,7 @@ def test_a_wish_that_is_on_record_stays_as_it_is() -> None:
         seen.append(stack.cancel.run(TENANT, dispatch.execution, "another"))
 
     LongCall(stack, 5_000, {1_000: twice})
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     assert seen[0] == seen[1]
 
 
@@ -200,7 +200,7 @@ def test_a_success_counts_all_the_same() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     LongCall(stack, 5_000, {1_000: lambda _: cancel(stack, dispatch.execution)})
-    assert stack.run.handle(dispatch).why == "succeeded"
+    assert stack.runner.handle(dispatch).why == "succeeded"
     record = stored(stack, dispatch.execution)
     assert (record.state, record.cancel) == (State.SUCCEEDED, "")
 
@@ -209,7 +209,7 @@ def test_a_call_that_fails_before_its_worker_knew_is_cancelled_at_its_finish() -
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     call = LongCall(stack, 5_000, {1_000: lambda _: cancel(stack, dispatch.execution)}, answer=FAILED)
-    assert stack.run.handle(dispatch).why == "cancelled"
+    assert stack.runner.handle(dispatch).why == "cancelled"
     assert call.stopped is None
     stack.turn_for(25_000)  # in which the retry would be due that was put before the wish was found
     assert call.calls == 1
@@ -222,12 +222,12 @@ def test_who_takes_it_over_from_a_dead_worker_ends_it_instead(most: int) -> None
     _, dispatch = scheduled(stack)
     stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
     with pytest.raises(RuntimeError):
-        stack.run.handle(dispatch)
+        stack.runner.handle(dispatch)
     stack.caller.answers = lambda _call: OK
     stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1 if most == 1 else HOUR_MS)
     asked = cancel(stack, dispatch.execution)
     assert (asked.state, asked.cancel) == (State.RUNNING, ASKED)
-    assert stack.run.handle(dispatch).why == "cancelled"
+    assert stack.runner.handle(dispatch).why == "cancelled"
     record = stored(stack, dispatch.execution)
     assert (standing(record), record.cancel, record.holder) == ((State.CANCELLED, ASKED), "", "")
     assert [attempt.result for attempt in record.attempts] == [Result.WORKER_LOST]
@@ -264,7 +264,7 @@ def test_an_attempt_that_ends_just_before_the_wish_is_written(answer: Answer, st
     def finish() -> None:
         stack.clock.advance(HOUR_MS)
         stack.caller.answers = lambda _call: answer
-        stack.run.handle(dispatch)  # takes it over, and ends an attempt
+        stack.runner.handle(dispatch)  # takes it over, and ends an attempt
 
     before_swap(stack, finish)
     if state is State.SUCCEEDED:
@@ -394,7 +394,7 @@ def test_a_claim_that_comes_second_finds_it_ended(overlap: Overlap) -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack, overlap=overlap)
     before_swap(stack, lambda: cancel(stack, dispatch.execution))
-    assert stack.run.handle(dispatch).why == "duplicate"
+    assert stack.runner.handle(dispatch).why == "duplicate"
     assert stack.effects() == []
     lock = stack.locks.get(TENANT, job.id)
     assert lock is None or lock.holder == ""

@@ -206,7 +206,7 @@ def test_what_a_call_writes_can_be_read_while_it_runs_and_afterwards() -> None:
         return Answer(Result.SUCCEEDED, 0, "done")
 
     stack.caller.answers = answers
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     (early,) = seen
     assert not early.complete
     assert "password ***" in early.text
@@ -229,7 +229,7 @@ def test_a_short_answer_is_not_stored_beside_its_record() -> None:
     pages = []
     for due in (START_MS + 30_000, START_MS + 90_000):
         dispatch = Dispatch(TENANT, str(ExecutionId(job.id, due)), 1, 1, due, recorded=False)
-        stack.run.handle(dispatch)
+        stack.runner.handle(dispatch)
         pages.append(LogService(stack.executions, stack.logs).read(TENANT, dispatch.execution))
     assert [(page.source, len(page.text)) for page in pages] == [
         (Source.INLINE, OUTPUT_BYTES),

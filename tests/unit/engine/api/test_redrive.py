@@ -149,7 +149,7 @@ def test_messages_of_its_former_attempts_change_nothing() -> None:
     redrive(stack, id, after_ms=stack.clock.now_ms() + 60_000)
     for attempt in (1, 2):
         stale = Dispatch(TENANT, id, attempt, 1, START_MS + 1_000, recorded=attempt > 1)
-        assert stack.run.handle(stale).why == "duplicate"
+        assert stack.runner.handle(stale).why == "duplicate"
     assert stack.effects() == []
 
 
@@ -188,7 +188,7 @@ def _died(bench: Bench, number: int) -> str:
 
 
 def _again(bench: Bench, number: int) -> str:
-    return bench.stack.run.handle(replace(bench.message(number, attempt=3))).why
+    return bench.stack.runner.handle(replace(bench.message(number, attempt=3))).why
 
 
 def test_a_redriven_run_waits_for_its_turn_and_keeps_its_number() -> None:

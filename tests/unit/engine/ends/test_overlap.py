@@ -123,7 +123,7 @@ def test_a_waiter_whose_holder_vanished_finds_out_by_itself() -> None:
         bench.handle(0)
     bench.stack.locks.swap = hold  # type: ignore[method-assign]
     bench.stack.world.singles.clear()
-    bench.stack.run.handle(bench.message(1))  # as its entry on the wheel would
+    bench.stack.runner.handle(bench.message(1))  # as its entry on the wheel would
     assert bench.called == [0, 1]
 
 
@@ -144,7 +144,7 @@ def test_a_look_in_vain_costs_no_write_but_that_of_the_next() -> None:
     bench.handle(1)
     before = bench.record(1), bench.lock
     bench.stack.clock.advance(60_000)
-    assert bench.stack.run.handle(replace(bench.message(1), recorded=True)).why == "queued"
+    assert bench.stack.runner.handle(replace(bench.message(1), recorded=True)).why == "queued"
     assert (bench.record(1), bench.lock) == before
     assert max(entry.due_ms for entry in bench.waiting()) == bench.stack.clock.now_ms() + 60_000
 
@@ -264,7 +264,7 @@ def test_a_run_by_hand_obeys(policy: Overlap, state: State) -> None:
 
     def by_hand() -> None:
         ids.append(bench.stack.execution_service.run(TENANT, bench.job.id).id)
-        bench.stack.run.handle(Dispatch(TENANT, ids[0], 1, 1, START_MS, recorded=True))
+        bench.stack.runner.handle(Dispatch(TENANT, ids[0], 1, 1, START_MS, recorded=True))
 
     bench.stack.clock.advance(5)
     bench.during(by_hand)
@@ -317,9 +317,9 @@ def test_one_that_has_the_lock_and_is_not_wanted_any_more_lets_go_of_it() -> Non
     message = bench.message(1)
     bench.stack.locks.swap(Lock(TENANT, bench.job.id).given(bench.id(1), START_MS))
     bench.edit(name="renamed")
-    assert bench.stack.run.handle(message).why == "cancelled"
-    assert bench.stack.run.handle(replace(bench.message(2))).why == "succeeded"
-    assert bench.stack.run.handle(message).why in {"unwanted", "duplicate"}
+    assert bench.stack.runner.handle(message).why == "cancelled"
+    assert bench.stack.runner.handle(replace(bench.message(2))).why == "succeeded"
+    assert bench.stack.runner.handle(message).why in {"unwanted", "duplicate"}
 
 
 # --- what is left behind ------------------------------------------------------------------------------------

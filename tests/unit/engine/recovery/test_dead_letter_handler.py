@@ -64,9 +64,9 @@ class Bench:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        counts = self.stack.telemetry.counts
-        counted = "dead_letter_handled[outcome="
-        return {key[len(counted) : -1]: count for key, count in counts.items() if key.startswith(counted)}
+        prefix = "dead_letter_handled[outcome="
+        counts = self.stack.telemetry.counts.items()
+        return {key.removeprefix(prefix)[:-1]: count for key, count in counts if key.startswith(prefix)}
 
 
 # --- sent again -----------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_the_neighbours_of_a_poisoned_batch_run_and_the_poison_is_set_aside() ->
 def test_what_waits_for_its_retry_is_tried_again() -> None:
     bench = Bench()
     bench.stack.caller.answers = lambda _: Answer(Result.FAILED, 503)
-    bench.stack.run.handle(bench.dispatch)
+    bench.stack.runner.handle(bench.dispatch)
     retry = bench.of(0, attempt=2, recorded=True)
     assert bench.mark_dead(dump(retry), dump(bench.dispatch)) == []  # the second is an attempt that is over
     assert [dispatch for dispatch, _ in bench.sent()] == [replace(retry, returns=1)]
@@ -208,7 +208,7 @@ def test_what_came_back_too_often_ends_as_dead(before: Callable[[Bench], None], 
 def test_a_retry_that_came_back_too_often_keeps_its_history() -> None:
     bench = Bench()
     bench.stack.caller.answers = lambda _: Answer(Result.FAILED, 503)
-    bench.stack.run.handle(bench.dispatch)
+    bench.stack.runner.handle(bench.dispatch)
     bench.mark_dead(dump(bench.of(0, attempt=2, recorded=True, returns=MAX_RETURNS)))
     record = bench.record()
     assert record is not None

@@ -32,7 +32,7 @@ def test_a_target_that_works_costs_a_read_in_five_seconds_and_no_write() -> None
     bench = Bench()
     for number in range(10):
         bench.stack.clock.advance(CIRCUIT_FRESH_MS // 5)  # ten calls in ten seconds
-        bench.run.handle(replace(bench.dispatch(number), due_ms=bench.now_ms))
+        bench.runner.handle(replace(bench.dispatch(number), due_ms=bench.now_ms))
     assert bench.calls == 10
     assert bench.circuits.asked == ["get", "get"]
     assert bench.world.circuits == {}

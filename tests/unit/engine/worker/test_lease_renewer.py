@@ -59,7 +59,7 @@ class Bench:
         self.stack.executions.swap = noted  # type: ignore[method-assign]
 
     def handle(self, message: Received | None = None) -> Disposition:
-        return self.stack.run.handle(self.dispatch, message)
+        return self.stack.runner.handle(self.dispatch, message)
 
     @property
     def record(self) -> Execution:

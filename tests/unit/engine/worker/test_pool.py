@@ -81,11 +81,11 @@ class Bench:
         """Another worker process."""
         stack = self.stack
         stack.lease_renewer = stack.fresh_lease_renewer()
-        batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor(), self.guard)  # type: ignore[arg-type]
+        consumer = Consumer(stack.runner, stack.queue, stack.telemetry, load, InlineExecutor(), self.guard)  # type: ignore[arg-type]
         return Pool(
             FARGATE,
             WorkerSlots(self.slots),
-            batch,
+            consumer,
             self.inbox,  # type: ignore[arg-type]
             stack.clock,
             Backoff(Random(5)),
@@ -481,8 +481,8 @@ def test_with_real_threads_calls_run_side_by_side_and_the_last_is_handed_over() 
         stack.lease_renewer = LeaseRenewer(
             stack.executions, stack.queue, stack.logs, clock, stack.telemetry, InlineExecutor()
         )
-        batch = Consumer(stack.run, stack.queue, stack.telemetry, load, InlineExecutor())  # type: ignore[arg-type]
-        pool = Pool(FARGATE, WorkerSlots(4), batch, bench.inbox, clock, Backoff(Random(1)), workers, listeners)  # type: ignore[arg-type]
+        consumer = Consumer(stack.runner, stack.queue, stack.telemetry, load, InlineExecutor())  # type: ignore[arg-type]
+        pool = Pool(FARGATE, WorkerSlots(4), consumer, bench.inbox, clock, Backoff(Random(1)), workers, listeners)  # type: ignore[arg-type]
         assert pool.run()
     states = {record.id.partition("-")[0]: record.state for record in bench.records}
     assert states == {jobs[0]: State.RETRYING, jobs[1]: State.SUCCEEDED, jobs[2]: State.SUCCEEDED}

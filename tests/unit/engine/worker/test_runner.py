@@ -46,7 +46,7 @@ SLOW = Answer(Result.TIMED_OUT, reason="no answer within 1000 ms")
 def test_an_early_message_is_claimed_held_and_called_at_its_due_time() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "succeeded")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "succeeded")
     ((called_ms, call),) = stack.caller.calls
     assert called_ms == dispatch.due_ms
     assert (call.execution, call.attempt, call.nominal_ms) == (dispatch.execution, 1, START_MS + 30_000)
@@ -63,7 +63,7 @@ def test_a_second_attempt_is_not_early_either() -> None:
     record = replace(dispatch.blank(), state=State.RETRYING, attempt=1, uncounted_attempts=1, version=2)
     stack.world.executions[TENANT, record.id] = record
     stack.clock.sleep_until(dispatch.due_ms - 200)
-    assert stack.run.handle(replace(dispatch, attempt=2, recorded=True)).why == "succeeded"
+    assert stack.runner.handle(replace(dispatch, attempt=2, recorded=True)).why == "succeeded"
     ((called_ms, _),) = stack.caller.calls
     assert called_ms == dispatch.due_ms
     assert stored(stack, dispatch).lease_until_ms == dispatch.due_ms + LEASE_MS
@@ -73,16 +73,16 @@ def test_lateness_is_the_start_of_the_first_call_minus_the_due_time() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     stack.clock.advance(32_500)
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     assert stored(stack, dispatch).lateness_ms == 2_500
 
 
 def test_a_duplicate_of_an_ended_execution_changes_nothing() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     before = stored(stack, dispatch)
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "duplicate")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "duplicate")
     assert stored(stack, dispatch) == before
     assert len(stack.caller.calls) == 1
 
@@ -93,11 +93,11 @@ def test_a_duplicate_of_a_live_claim_comes_back_when_the_lease_has_ended() -> No
     seen: list[Disposition] = []
 
     def reentrant(_call: Call) -> Answer:
-        seen.append(stack.run.handle(dispatch))
+        seen.append(stack.runner.handle(dispatch))
         return Answer(Result.SUCCEEDED)
 
     stack.caller.answers = reentrant
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     (disposition,) = seen
     assert (disposition.action, disposition.why) == (Action.RETRY_LATER, "busy")
     assert disposition.delay_ms == LEASE_MS + TAKEOVER_GRACE_MS
@@ -113,11 +113,11 @@ def test_a_vanished_workers_attempt_is_lost_and_the_next_one_begins() -> None:
 
     stack.caller.answers = vanish
     with pytest.raises(RuntimeError):
-        stack.run.handle(dispatch)
+        stack.runner.handle(dispatch)
     answering(stack, Answer(Result.SUCCEEDED, 200, "second"))
-    assert stack.run.handle(dispatch).action is Action.RETRY_LATER
+    assert stack.runner.handle(dispatch).action is Action.RETRY_LATER
     stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "succeeded")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "succeeded")
     record = stored(stack, dispatch)
     assert (record.attempt, record.state, record.output) == (2, State.SUCCEEDED, "second")
     assert [attempt.result for attempt in record.attempts] == [Result.WORKER_LOST, Result.SUCCEEDED]
@@ -143,7 +143,7 @@ def test_a_worker_that_froze_until_its_lease_was_over_hands_over_instead_of_call
     _, dispatch = scheduled(stack)
     stack.clock.advance(30_000)
     freezing(stack, LEASE_MS - STOP_MS)
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "retrying")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "retrying")
     assert not stack.caller.calls
     record = stored(stack, dispatch)
     assert (record.tries, [attempt.result for attempt in record.attempts]) == (0, [Result.HANDED_OVER])
@@ -157,7 +157,7 @@ def test_nothing_is_called_whose_deadline_passed_since_its_claim() -> None:
     _, dispatch = scheduled(stack, deadline_ms=5_000)
     stack.clock.advance(30_000)
     freezing(stack, 5_000)
-    assert stack.run.handle(dispatch).why == "timed_out"
+    assert stack.runner.handle(dispatch).why == "timed_out"
     assert not stack.caller.calls
     assert "deadline" in stored(stack, dispatch).reason
 
@@ -171,11 +171,11 @@ def test_a_fenced_worker_leaves_the_message_to_the_one_that_has_the_execution() 
             stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
             stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
             with pytest.raises(RuntimeError):
-                stack.run.handle(dispatch)
+                stack.runner.handle(dispatch)
         return Answer(Result.SUCCEEDED, output="late")
 
     stack.caller.answers = slow
-    assert stack.run.handle(dispatch) == Disposition(Action.RETRY_LATER, "fenced", LEASE_MS + TAKEOVER_GRACE_MS)
+    assert stack.runner.handle(dispatch) == Disposition(Action.RETRY_LATER, "fenced", LEASE_MS + TAKEOVER_GRACE_MS)
 
 
 def test_a_message_past_its_deadline_finds_the_attempt_that_another_lost() -> None:
@@ -183,9 +183,9 @@ def test_a_message_past_its_deadline_finds_the_attempt_that_another_lost() -> No
     _, dispatch = scheduled(stack, deadline_ms=20_000)
     stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
     with pytest.raises(RuntimeError):
-        stack.run.handle(dispatch)
+        stack.runner.handle(dispatch)
     stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "timed_out")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "timed_out")
     assert [attempt.result for attempt in stored(stack, dispatch).attempts] == [Result.WORKER_LOST]
 
 
@@ -194,9 +194,9 @@ def test_the_last_attempt_lost_ends_dead() -> None:
     _, dispatch = scheduled(stack, retry=RetryPolicy(max_attempts=1))
     stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
     with pytest.raises(RuntimeError):
-        stack.run.handle(dispatch)
+        stack.runner.handle(dispatch)
     stack.clock.advance(10**6)
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "dead")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "dead")
     assert stored(stack, dispatch).attempts[-1].result is Result.WORKER_LOST
     assert len(stack.caller.calls) == 1
 
@@ -208,12 +208,12 @@ def test_a_fenced_worker_does_not_overwrite_its_successor() -> None:
     def slow(call: Call) -> Answer:
         if call.attempt == 1:  # suspended past its lease, while another takes over and finishes
             stack.clock.advance(10**6)
-            stack.run.handle(dispatch)
+            stack.runner.handle(dispatch)
             return Answer(Result.SUCCEEDED, output="late")
         return Answer(Result.SUCCEEDED, output="successor")
 
     stack.caller.answers = slow
-    assert stack.run.handle(dispatch).why == "fenced"
+    assert stack.runner.handle(dispatch).why == "fenced"
     assert stored(stack, dispatch).output == "successor"
 
 
@@ -230,7 +230,7 @@ def test_a_short_log_is_stored_unless_the_answer_says_it(written: bytes, output:
         return Answer(Result.SUCCEEDED, output=output)
 
     stack.caller.answers = writing
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     parts = [data for _, data in stack.logs.read(TENANT, dispatch.execution, 1)]
     assert parts == ([written] if is_stored else [])
 
@@ -290,7 +290,7 @@ def test_the_retry_entry_is_durable_before_the_finish_is_written() -> None:
         put(placed)
 
     stack.wheel.put = checked  # type: ignore[method-assign]
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     assert stored(stack, dispatch).state is State.RETRYING
 
 
@@ -307,9 +307,9 @@ def test_a_finish_that_failed_is_settled_by_the_message_that_comes_back() -> Non
 
     stack.executions.swap = flaky  # type: ignore[method-assign]
     with pytest.raises(PortError):
-        stack.run.handle(dispatch)
+        stack.runner.handle(dispatch)
     stack.clock.advance(10**6)
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     record = stored(stack, dispatch)
     assert record.state is State.SUCCEEDED
     assert [attempt.result for attempt in record.attempts] == [Result.WORKER_LOST, Result.SUCCEEDED]
@@ -328,8 +328,8 @@ def test_a_claim_that_was_applied_though_reported_as_failed_is_not_claimed_twice
 
     stack.executions.swap = applied_then_failed  # type: ignore[method-assign]
     with pytest.raises(PortError):
-        stack.run.handle(dispatch)
-    assert stack.run.handle(dispatch).why == "busy"
+        stack.runner.handle(dispatch)
+    assert stack.runner.handle(dispatch).why == "busy"
     assert not stack.caller.calls
 
 
@@ -337,9 +337,9 @@ def test_an_old_attempts_duplicate_is_obsolete_while_a_retry_waits() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     answering(stack, FAILED)
-    stack.run.handle(dispatch)
-    assert stack.run.handle(replace(dispatch, recorded=True)) == Disposition(Action.ACK, "duplicate")
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "duplicate")
+    stack.runner.handle(dispatch)
+    assert stack.runner.handle(replace(dispatch, recorded=True)) == Disposition(Action.ACK, "duplicate")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "duplicate")
 
 
 # --- edits --------------------------------------------------------------------------------------------------
@@ -354,9 +354,9 @@ def test_an_occurrence_past_an_edit_is_not_run_under_its_old_generation() -> Non
     stack = MemoryStack()
     job, dispatch = scheduled(stack)
     stack.job_service.edit(TENANT, job.id, renamed)
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "unwanted")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "unwanted")
     assert not stack.caller.calls
-    assert stack.run.handle(replace(dispatch, generation=2)).why == "succeeded"
+    assert stack.runner.handle(replace(dispatch, generation=2)).why == "succeeded"
 
 
 def test_a_pause_counts_while_an_early_message_is_held() -> None:
@@ -370,7 +370,7 @@ def test_a_pause_counts_while_an_early_message_is_held() -> None:
         sleep_until(instant_ms)
 
     stack.clock.sleep_until = paused_meanwhile  # type: ignore[method-assign]
-    assert stack.run.handle(dispatch) == Disposition(Action.ACK, "unwanted")
+    assert stack.runner.handle(dispatch) == Disposition(Action.ACK, "unwanted")
     assert not stack.caller.calls
 
 
@@ -381,7 +381,7 @@ def test_an_occurrence_before_an_edit_still_runs() -> None:
     stack.job_service.edit(TENANT, job.id, renamed)
     stack.clock.advance(100)
     stack.job_service.pause(TENANT, job.id)
-    assert stack.run.handle(dispatch).why == "succeeded"
+    assert stack.runner.handle(dispatch).why == "succeeded"
 
 
 def test_an_occurrence_between_two_edits_is_judged_by_the_first() -> None:
@@ -391,15 +391,15 @@ def test_an_occurrence_between_two_edits_is_judged_by_the_first() -> None:
     stack.job_service.edit(TENANT, job.id, renamed)  # in force from before the occurrence
     stack.clock.advance(40_000)
     stack.job_service.pause(TENANT, job.id)  # in force from after it
-    assert stack.run.handle(dispatch).why == "unwanted"
-    assert stack.run.handle(replace(dispatch, generation=2)).why == "succeeded"
+    assert stack.runner.handle(dispatch).why == "unwanted"
+    assert stack.runner.handle(replace(dispatch, generation=2)).why == "succeeded"
 
 
 def test_a_waiting_retry_survives_an_edit_and_a_pause() -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack)
     answering(stack, FAILED, Answer(Result.SUCCEEDED))
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     stack.job_service.edit(TENANT, job.id, renamed)
     stack.job_service.pause(TENANT, job.id)
     stack.turn_for(30_000)
@@ -410,7 +410,7 @@ def test_a_deleted_jobs_waiting_retry_ends_as_cancelled() -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack)
     answering(stack, FAILED)
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     stack.job_service.delete(TENANT, job.id)
     stack.turn_for(30_000)
     record = stored(stack, dispatch)
@@ -425,16 +425,16 @@ def test_a_begun_occurrence_whose_worker_vanished_is_settled_whatever_became_of_
     job, dispatch = scheduled(stack)
     stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
     with pytest.raises(RuntimeError):
-        stack.run.handle(dispatch)
+        stack.runner.handle(dispatch)
     if act == "edit":
         stack.clock._now_ms = START_MS  # the edit's effective time lies before the occurrence
         stack.job_service.edit(TENANT, job.id, renamed)
     else:
         stack.job_service.delete(TENANT, job.id)
-    assert stack.run.handle(dispatch).why == "busy"
+    assert stack.runner.handle(dispatch).why == "busy"
     stack.clock.advance(10**6)
     answering(stack, Answer(Result.SUCCEEDED))
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     record = stored(stack, dispatch)
     assert record.state is (State.SUCCEEDED if act == "edit" else State.CANCELLED)
     assert record.attempts[0].result is Result.WORKER_LOST
@@ -461,13 +461,13 @@ def test_a_message_newer_than_the_record_that_was_read_makes_it_read_again() -> 
         return get(tenant, id) if consistent else job
 
     stack.jobs.get = stale  # type: ignore[method-assign]
-    assert stack.run.handle(replace(dispatch, generation=2)).why == "succeeded"
+    assert stack.runner.handle(replace(dispatch, generation=2)).why == "succeeded"
 
 
 def test_an_unknown_target_kind_fails_without_a_retry() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
-    flow = replace(stack.run, calls=replace(stack.run.calls, callers={}))
+    flow = replace(stack.runner, calls=replace(stack.runner.calls, callers={}))
     assert flow.handle(dispatch).why == "failed"
     assert "http" in stored(stack, dispatch).reason
 
@@ -476,7 +476,7 @@ def test_a_waiting_entry_says_all_that_its_message_needs() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack, priority="critical")
     answering(stack, FAILED)
-    stack.run.handle(dispatch)
+    stack.runner.handle(dispatch)
     entries = [entry for slot in list(stack.world.singles) for entry in stack.wheel.load(slot).singles.values()]
     (retry,) = [entry for entry in entries if isinstance(entry, ExecutionEntry)]
     assert (retry.attempt, retry.execution, retry.route.priority) == (2, dispatch.execution, "critical")
