@@ -7,7 +7,7 @@ A function becomes a task by a decorator, and a job names it as its target::
     @task(name="reports.daily")              # @task alone: <module>.<function>
     def daily(region: str) -> dict[str, int]:
         run = current()
-        done = run.restored or []            # what an attempt before this one kept
+        done = run.restored or []            # the checkpoint of an earlier attempt
         for page in pages(region):
             run.raise_if_stopping()
             if page.id not in done:
@@ -19,14 +19,14 @@ A function becomes a task by a decorator, and a job names it as its target::
     {"kind": "python", "function": "reports.daily", "arguments": {"region": "eu"}}
 
 Workers import the modules that hold tasks when they start: ``tidewheel worker --import reports``, or the environment
-variable ``TIDEWHEEL_TASK_MODULES`` (names parted by commas). What a function prints is the run's log, and so is the
-traceback of what it raises. Any exception is a failure that is tried again as the job's ``retry`` says; ``Permanent``
-is not, ``RetryAfter`` says how soon. A thread cannot be killed: a function that is to end (time-out, cancellation, a
-worker that drains) finds ``stopping`` true, and one that does not return within two seconds is abandoned: its attempt
-has failed, its thread goes on, and its next ``beat`` or ``checkpoint`` raises ``Stopped``. In threads of its own a
-function uses the ``Run`` that ``current`` gave it; what they print is not in the log.
+variable ``TIDEWHEEL_TASK_MODULES`` (names separated by commas). What a function prints, and the traceback of what it
+raises, is the log of the run. An exception is a failure, which is retried by the job's ``retry`` policy; ``Permanent``
+is not retried, and ``RetryAfter`` says how soon. A thread cannot be killed: when a call is to end (time-out, cancel, a
+draining worker), ``stopping`` becomes true, and a function that does not return within two seconds is abandoned. Then
+its attempt has failed, its thread runs on, and its next ``beat`` or ``checkpoint`` raises ``Stopped``. In threads of
+its own a function uses the ``Run`` that it got from ``current``; what they print is not logged.
 
-This module stands on the standard library alone.
+This module imports the standard library only.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Permanent(Exception):
-    """Raised by a task: trying again would not help."""
+    """Raised by a task: the failure is not retried."""
 
 
 class RetryAfter(Exception):
-    """Raised by a task: it is to be tried again, and no sooner than after some time.
+    """Raised by a task: it is to be retried after some time.
 
     Args:
-        seconds: How long to wait at least, up to a day.
+        seconds: The least delay (s), up to a day.
         reason: Why.
     """
 
@@ -71,7 +71,7 @@ class RetryAfter(Exception):
 
 
 class Stopped(BaseException):
-    """Ends a task that is to end; no ``except Exception`` of its own holds it up."""
+    """Ends a task. It derives from ``BaseException``, so that no ``except Exception`` of the task catches it."""
 
 
 class CannotImport(Exception):
@@ -79,7 +79,7 @@ class CannotImport(Exception):
 
 
 class Line(Protocol):
-    """What connects a task with its worker."""
+    """The connection of a task to its worker."""
 
     @property
     def stopping(self) -> bool:
@@ -90,7 +90,7 @@ class Line(Protocol):
         """The last checkpoint as text, or empty."""
 
     def beat(self) -> None:
-        """Gives a sign of life."""
+        """Sends a heartbeat."""
 
     def checkpoint(self, state: str) -> None:
         """Keeps a text; raises ``ValueError`` if it is too long."""
@@ -98,14 +98,14 @@ class Line(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a task gets to know of its run.
+    """The execution that calls a task.
 
     Args:
-        execution: The execution's id, the same in every attempt: an idempotency key.
-        attempt: The attempt's number, which is the fencing token: a higher one outranks a lower.
-        nominal_time: The instant that the schedule names (UTC).
-        due_time: When the run had to start (UTC).
-        line: The line to the worker.
+        execution: The execution's id, which is the same in every attempt: the idempotency key.
+        attempt: The number of the attempt, from 1: the fencing token.
+        nominal_time: The instant that the schedule named (UTC).
+        due_time: When the execution was due (UTC).
+        line: The connection to the worker.
     """
 
     execution: str
@@ -116,52 +116,52 @@ class Run:
 
     @property
     def fencing_token(self) -> int:
-        """The attempt's number: whoever stores an effect refuses a token that is lower than one it has seen."""
+        """The attempt's number: a store of effects refuses a token that is lower than one it has seen."""
         return self.attempt
 
     @property
     def stopping(self) -> bool:
-        """Whether the function is to return: its time is over, or someone wants it to end."""
+        """Whether the function is to return: its time is over, a cancel was requested, or its worker has to end."""
         return self.line.stopping
 
     def raise_if_stopping(self) -> None:
-        """Ends the function, where it stands, if it is to end.
+        """Ends the function at this point if it is to end.
 
         Raises:
-            Stopped: It is.
+            Stopped: The function is to end.
         """
         if self.stopping:
             raise Stopped("told to end")
 
     def beat(self) -> None:
-        """Says that it is alive, for jobs with a ``heartbeat``.
+        """Sends a heartbeat, for jobs with a ``heartbeat``.
 
         Raises:
-            Stopped: It was abandoned.
+            Stopped: The function was abandoned.
         """
         self.line.beat()
 
     @property
     def restored(self) -> Any:
-        """The last checkpoint, of this attempt or one before; None if there is none."""
+        """The last checkpoint of this or an earlier attempt; None if there is none."""
         return parsed(self.line.restored)
 
     def checkpoint(self, state: Any) -> None:
-        """Keeps where the work stands for the next attempt. Counts as a beat.
+        """Stores a checkpoint for the next attempt. Counts as a heartbeat.
 
         Args:
-            state: What JSON can say, up to 8 KB of it.
+            state: A JSON value of up to 8 KB.
 
         Raises:
-            TypeError: JSON cannot say it.
-            ValueError: It is too long, or holds a number that JSON does not know.
+            TypeError: The value is not JSON.
+            ValueError: The value is too long, or holds a number that JSON has not, such as NaN.
             Stopped: The function was abandoned.
         """
         self.line.checkpoint(json.dumps(state, separators=(",", ":"), allow_nan=False))
 
 
 def parsed(state: str) -> Any:
-    """A checkpoint's value; None if there is none, or if it is no JSON: then another kind of target left it."""
+    """The value of a checkpoint; None if there is none, or if another kind of target stored it, not as JSON."""
     try:
         return json.loads(state)
     except ValueError:
@@ -175,7 +175,7 @@ def current() -> Run:
     """The run that calls the function.
 
     Raises:
-        LookupError: There is none; a test makes one by ``running``.
+        LookupError: No task runs in this thread; a test sets a run with ``running``.
     """
     try:
         return _current.get()
@@ -194,7 +194,7 @@ def running(run: Run) -> Iterator[None]:
 
 
 def instant(ms: int) -> datetime:
-    """The instant, UTC, of ms since the epoch."""
+    """The instant (UTC) of a number of ms since the epoch."""
     return _EPOCH + timedelta(milliseconds=ms)
 
 
@@ -211,11 +211,11 @@ def task(*, name: str) -> Callable[[Function], Function]: ...
 
 
 def task(function: Function | None = None, /, *, name: str = "") -> Function | Callable[[Function], Function]:
-    """Registers a function, which stays what it was: ``@task``, or ``@task(name="reports.daily")``.
+    """Registers a function and returns it unchanged: ``@task``, or ``@task(name="reports.daily")``.
 
     Raises:
-        TypeError: It cannot be called on a thread: it is asynchronous or a generator.
-        ValueError: The name cannot be one, or is another function's.
+        TypeError: The function is asynchronous or a generator.
+        ValueError: The name is malformed, or belongs to another function.
     """
     if function is not None:
         return _register(function, f"{function.__module__}.{function.__name__}")
@@ -223,7 +223,7 @@ def task(function: Function | None = None, /, *, name: str = "") -> Function | C
 
 
 def is_name(text: str) -> bool:
-    """Whether a task may be called so."""
+    """Whether the text is a valid name of a task."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -256,7 +256,7 @@ def load(modules: Sequence[str]) -> None:
     """Imports the modules that hold tasks.
 
     Raises:
-        CannotImport: One could not be imported.
+        CannotImport: A module could not be imported.
     """
     for module in modules:
         try:

@@ -1,14 +1,14 @@
-"""What the rules refuse. Every error carries the ids and fields that a reader needs to act on it."""
+"""The errors of the domain. Each one carries the ids and fields that are needed to act on it."""
 
 from __future__ import annotations
 
 
 class DomainError(Exception):
-    """Base of everything that the domain raises."""
+    """The base of all errors of the domain."""
 
 
 class Invalid(DomainError):
-    """A value that cannot be accepted.
+    """A value is not accepted.
 
     Args:
         field: Path of the offending field in the API's spelling, such as ``schedule.cron``.
@@ -24,7 +24,7 @@ class Invalid(DomainError):
 
 
 class NotFound(DomainError):
-    """No such thing in this tenant.
+    """The tenant has no such job or execution.
 
     Args:
         kind: ``job`` or ``execution``.
@@ -40,7 +40,7 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """The thing changed since the caller looked, or an idempotency key was used for something else.
+    """The object has changed since the caller read it, or an idempotency key was used for another request.
 
     Args:
         kind: ``job`` or ``execution``.
@@ -58,16 +58,16 @@ class Conflict(DomainError):
 
 
 class Outdated(Conflict):
-    """The caller's ``If-Match`` names a generation that is no longer the newest."""
+    """The caller's ``If-Match`` names a generation that is not the current one."""
 
 
 class IllegalTransition(DomainError):
-    """Something was asked to move between two states that its state table does not join.
+    """A transition that the state table does not allow.
 
     Args:
-        subject: What, with its id, such as ``execution <id>``.
-        before: The state that it is in.
-        after: The state, or the step, that was asked for.
+        subject: The object with its id, such as ``execution <id>``.
+        before: Its state.
+        after: The requested state or step.
     """
 
     def __init__(self, subject: str, before: str, after: str) -> None:
@@ -78,7 +78,13 @@ class IllegalTransition(DomainError):
 
 
 class Unreadable(DomainError):
-    """A stored record or message that cannot be understood (another version's, or damaged)."""
+    """A stored record or a message is malformed, or of another release.
+
+    Args:
+        what: The kind of record, such as ``job``.
+        key: Its key.
+        problem: What is wrong with it.
+    """
 
     def __init__(self, what: str, key: str, problem: str) -> None:
         super().__init__(f"{what} {key} cannot be read: {problem}")

@@ -1,4 +1,4 @@
-"""Ids: what they encode, and the stable hashes that follow from them."""
+"""Ids of jobs and executions, and stable hashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _NOMINAL_DIGITS = 9  # 45 bits of milliseconds reach the year 3084
 _JOB_DIGITS = 16  # 80 bits: one collision is expected after 10^12 jobs, and creation is conditional
 TENANT = r"[a-z0-9][a-z0-9_-]{0,31}"
-"""What a tenant looks like: nothing that separates the parts of a key."""
+"""The pattern of a tenant's name: no character that separates the parts of a key."""
 _TENANT = re.compile(TENANT)
 _JOB = re.compile(rf"j[{_ALPHABET}]{{{_JOB_DIGITS}}}")
 _NONCE = re.compile(rf"[{_ALPHABET}]{{1,16}}")
@@ -39,7 +39,7 @@ def encode32(value: int, digits: int) -> str:
 
 
 def text_of_nominal(nominal_ms: int) -> str:
-    """A nominal time as ids hold it: text order is time order."""
+    """A nominal time (ms since the epoch) as it is written in ids: text order is time order."""
     return encode32(nominal_ms, _NOMINAL_DIGITS)
 
 
@@ -51,7 +51,7 @@ def _decode32(text: str) -> int:
 
 
 def stable_hash(*parts: str | int) -> int:
-    """64 bits that depend on the parts alone: equal in every process, release and machine."""
+    """A hash of 64 bits that depends on the parts only: the same in every process, release and machine."""
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
@@ -62,7 +62,7 @@ def job_id(entropy: bytes) -> str:
 
 
 def nonce(entropy: bytes) -> str:
-    """The part of an execution id that tells two runs of one millisecond apart, from 5 bytes."""
+    """The part of an execution id that makes requested runs unique, from 5 random bytes."""
     return encode32(int.from_bytes(entropy[:5]), 8)
 
 
@@ -72,10 +72,10 @@ def shard_of(tenant: str, job: str, shards: int) -> int:
 
 
 def check_tenant(tenant: str) -> str:
-    """Returns the tenant if it is one.
+    """Returns the tenant's name if it is valid.
 
     Raises:
-        Invalid: It is not 1 to 32 of a-z, 0-9, _ and -.
+        Invalid: The name is not 1 to 32 of a-z, 0-9, _ and -.
     """
     if not is_tenant(tenant):
         raise Invalid("tenant", f"{tenant!r} is not a tenant", "use 1 to 32 of a-z, 0-9, _ and -")
@@ -94,14 +94,14 @@ def is_job_id(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionId:
-    """An execution's id taken apart; ``str`` puts it together.
+    """The parts of an execution's id; ``str`` returns the id.
 
-    The nominal time comes before the origin, so that ids of a job sort by time.
+    The nominal time comes before the origin, so that the ids of a job sort by time.
 
     Args:
         job: The job's id.
-        nominal_ms: The instant that the schedule named, or that of the request, ms since the epoch.
-        origin: Why it exists.
+        nominal_ms: The instant that the schedule named, or that of the request (ms since the epoch).
+        origin: Why the execution exists.
         nonce: Empty for the origin ``SCHEDULE``, whose nominal time alone makes it unique.
     """
 

@@ -7,17 +7,17 @@ MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 FOREVER_MS = 1 << 62
-"""Later than any time that is reckoned with."""
+"""An instant (ms since the epoch) later than any real one."""
 
 WRITE_BOUND_MS = 10 * SECOND_MS
-"""No write to the wheel lasts longer, the SDK's retries included; the adapters configure it."""
+"""The longest duration of a write to the wheel, the SDK's retries included; the adapters configure it."""
 
 SKEW_MS = 2 * SECOND_MS
-"""How far the clocks of two machines may lie apart."""
+"""How far the clocks of two machines may differ."""
 
 SKEW_WARNED_MS = 1 * SECOND_MS
 SKEW_REFUSED_MS = 5 * SECOND_MS
-"""A worker or scheduler whose clock is proven to be off by more says so; or takes no work, and says why."""
+"""A worker or scheduler whose clock is off by more than the first logs it; by more than the second it takes no work."""
 
 IMMEDIATE_MS = 2 * SECOND_MS
 """What is due sooner is sent to the queue by the API itself and held by the worker until due."""
@@ -32,28 +32,28 @@ HEARTBEAT_MS = 1 * SECOND_MS
 LET_GO_MS = 3_500
 """A scheduler whose heartbeat was not renewed for this long stops by itself."""
 STILL_MS = 4_000
-"""A lease whose counter stood still for this long under one's eyes may be taken; more than LET_GO_MS."""
+"""A lease whose counter did not change for this long while it was watched may be taken; more than LET_GO_MS."""
 
 LOOK_MS = 400
 """How often a scheduler looks at the other instances. STILL_MS, this and a load are less than the 5 s in which a dead
 scheduler's shards must fire again."""
 
 LAYOUT_FRESH_MS = 30 * SECOND_MS
-"""How old a process's knowledge of the number of shards may be."""
+"""How long a process caches the number of shards."""
 LAYOUT_NOTICE_MS = 2 * MINUTE_MS
-"""How long before it takes effect a change of that number is announced: well above the age of what everybody knows,
-a write and the skew of two clocks."""
+"""How long before it takes effect a change of that number is announced: well above the age of the
+caches, a write and the skew of two clocks."""
 
 TAKEOVER_GRACE_MS = 10 * SECOND_MS
 """An execution's lease must be past by this much before another worker takes over."""
 
 LEASE_MS = 30 * SECOND_MS
-"""How long a claim, or its renewal, holds an execution. What ends within ``RENEW_MS`` is never renewed."""
+"""How long a claim, or its renewal, holds an execution. A call that returns within ``RENEW_MS`` is never renewed."""
 RENEW_MS = 10 * SECOND_MS
 """How often the lease of a running execution is renewed: two renewals may fail before it ends. A worker learns of a
 cancellation by the renewal, so this is also the longest time until it does."""
 STOP_MS = 2 * SECOND_MS
-"""How soon a call returns that is told to end, unless its target needs longer (a command's grace)."""
+"""How soon a call returns after it is stopped, unless its target needs longer (a command's grace)."""
 
 DRAIN_MS = 100 * SECOND_MS
 """How long a pool's worker that has to end lets its attempts go on, unless it is told otherwise: Fargate ends a task
@@ -64,10 +64,10 @@ MAX_SLOTS = 64
 
 COMMAND_GRACE_MS = 10 * SECOND_MS
 MAX_COMMAND_GRACE_MS = MINUTE_MS
-"""How long a program has after SIGTERM, unless its job says otherwise, and at most. The former is also the most that a
-worker gives it which has to end itself."""
+"""How long a program has after SIGTERM, unless its job says otherwise, and at most. The former is also the most that it
+gets from a worker that has to end."""
 STATE_LOOK_MS = 500
-"""How often a program's state file is looked at."""
+"""How often a program's state file is read."""
 
 CHECKPOINT_BYTES = 8 * 1024
 """How much a run may keep for its next attempt; every renewal writes it again, a write unit for each kilobyte."""
@@ -81,10 +81,10 @@ the JSON of an answer is written into another; a part takes some 20 ms to fetch.
 MAX_RECEIVES = 10
 """How often a queue delivers a message before it gives it up to the dead-letter queue."""
 MAX_RETURNS = 5
-"""How often a message that was given up is sent again before its execution ends as dead: its neighbours in a poisoned
-batch come through, and what is poison itself does not go round for ever."""
+"""How often a message that was given up is sent again before its execution ends as dead: enough that other messages of
+its batch succeed, and few enough that one that crashes its worker does not return for ever."""
 RETURN_DELAY_MS = MINUTE_MS
-"""How long it waits the first time; twice as long each time after that, up to ``MAX_SEND_DELAY_MS``."""
+"""The delay of the first return; it doubles each time, up to ``MAX_SEND_DELAY_MS``."""
 
 REDRIVE_RATE = 10
 MAX_REDRIVE_RATE = 1_000
@@ -92,7 +92,7 @@ MAX_REDRIVE_RATE = 1_000
 
 LOCK_RECHECK_LEAST_MS = MINUTE_MS
 LOCK_RECHECK_MOST_MS = 5 * MINUTE_MS
-"""How soon, and how late, an execution that waits for another of its job looks at the lock by itself."""
+"""The least and the longest time after which an execution that waits for its job's lock checks it by itself."""
 
 LOCK_IDLE_MS = HOUR_MS
 """How long a job's lock may belong to an execution that does not begin: longer than the queue hides the message of a
@@ -103,17 +103,17 @@ LOCK_RETENTION_MS = 90 * DAY_MS
 them once ``RETENTION_MS`` have passed; two are at most 28 days apart (delay, jitter, and the queue's retention)."""
 
 CIRCUIT_FRESH_MS = 5 * SECOND_MS
-"""How old a worker's knowledge of a target's circuit may be: so long others may still call what has just failed too
-often, and a busy worker reads its row no more often."""
+"""How long a worker caches a circuit: a busy worker reads it no more often, and other workers may call a party for this
+long after its circuit has opened."""
 CIRCUIT_SPREAD_MS = MINUTE_MS
-"""What waits for a circuit comes back spread over so long after it may close."""
+"""Executions that wait for a circuit come back spread over this time after it may close."""
 
 MAX_TENANT_CONCURRENCY = 1_000
-"""How many executions of a tenant a cap may let run at once: whoever looks for a place reads them all, 4 KB a unit."""
+"""The highest limit of a tenant's running executions: a worker that looks for a permit reads all, 4 KB a read unit."""
 PERMITS_TAKEN_MS = SECOND_MS
-"""For how long a worker takes for granted that a tenant's places are taken, without reading them again."""
+"""How long a worker caches that all of a tenant's permits are taken."""
 PERMIT_RECHECK_MOST_MS = 30 * SECOND_MS
-"""How long at most an execution waits until it looks again for a place of its tenant's."""
+"""The longest time until an execution that waits for a permit tries again."""
 
 MIN_TIMEOUT_MS = 1 * SECOND_MS
 MAX_TIMEOUT_MS = 14 * MINUTE_MS
@@ -149,7 +149,7 @@ CATCH_UP_STEP_MS = 10
 shard is made for, so that what is due now never waits for it."""
 
 MAX_LEDGER = 10_000
-"""Instants that one request may have accounted for."""
+"""How many instants one request for the ledger may cover."""
 
 SETTLED_MS = 15 * SECOND_MS
 """How long after its due time an instant may lack an account: the usual grace, and a take-over."""
@@ -168,14 +168,14 @@ RECONCILE_MARGIN_MS = 10 * MINUTE_MS
 """An instant that was due longer ago and has no account is looked into: well above the usual grace, a take-over of
 its shard, a stored cursor's age, and a message's way to its worker."""
 RECONCILE_PATIENCE_MS = 6 * HOUR_MS
-"""So long a message may wait in a queue that has a backlog before its job's chain counts as broken nonetheless: a busy
-queue is never seen empty, and a broken chain must not hide behind it for ever."""
+"""How long a message may wait in a queue with a backlog before its job's schedule entry counts as missing: a busy queue
+is never empty, and must not hide a missing entry for ever."""
 
 SLOT_RETENTION_MS = 14 * DAY_MS
-"""How long what rests in a slot outlives it before its TTL removes it: what a fleet may be down without loss."""
+"""How long entries outlive their slot before their TTL removes them: an outage of the schedulers may last as long."""
 
 QUARANTINE_RETENTION_MS = 42 * DAY_MS
-"""How long what could not be understood is kept for people to see."""
+"""How long malformed records are kept for people."""
 
 QUARANTINE_CHARS = 16_000
 """How much of its text is kept, so that it surely fits an item; a good entry has less than 200."""

@@ -1,4 +1,4 @@
-"""Who may begin on a worker: one for each process, whatever the pool, since it remembers what it learns."""
+"""Builds a worker's admission control. One per process, since breaker and limiter cache what they read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def admission(client: DynamoDBClient, settings: WorkerSettings, clock: Clock, telemetry: Telemetry) -> AdmissionControl:
-    """Makes it."""
+    """Builds it over the tables of the deployment."""
     table = settings.executions_table
     tolerance = Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS)
     breaker = CircuitBreaker(DynamoCircuits(client, table), clock, telemetry, tolerance)

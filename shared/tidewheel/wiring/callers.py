@@ -1,4 +1,4 @@
-"""The kinds of target that a worker can call, found where their adapters lie and made when they are first used."""
+"""The callers of all kinds of target: found in the packages of adapters, and built when they are first used."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from tidewheel.domain.discovery import modules_of
 from tidewheel.ports import Caller
 
 Make = Callable[[Surroundings], Caller]
-"""Makes the caller of one kind."""
+"""Builds the caller of one kind."""
 
 
 def found() -> Mapping[str, Make]:
-    """How callers are made, by kind."""
+    """The functions that build callers, by kind.
+
+    Raises:
+        TypeError: Two adapters are of the same kind.
+    """
     makers: dict[str, Make] = {}
     for package in (targets, aws_targets):
         for module in modules_of(package.__name__):
@@ -29,7 +33,12 @@ def found() -> Mapping[str, Make]:
 
 
 class Callers(Mapping[str, Caller]):
-    """The callers by kind. One is made when it is first asked for, once, from whichever thread."""
+    """The callers by kind. Each is built once, when it is first used. Thread-safe.
+
+    Args:
+        surroundings: What callers are built with.
+        makers: The functions that build them, by kind.
+    """
 
     def __init__(self, surroundings: Surroundings, makers: Mapping[str, Make]) -> None:
         self.surroundings = surroundings

@@ -1,4 +1,4 @@
-"""What follows an execution's end, for every function that may write one."""
+"""Builds the end handler, for every function that may write an execution's end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from tidewheel.ports import Clock, Executions, Locks
 
 
 def end_handler(executions: Executions, locks: Locks, clock: Clock, wheel_writer: WheelWriter) -> EndHandler:
-    """Makes the handler with all its followers. A new follower is added here, and nowhere else."""
+    """Builds the handler with all its followers. A new follower is added here and nowhere else."""
     overlap_lock = OverlapLock(executions, locks, clock, wheel_writer.put)
     return EndHandler(executions, overlap_lock, (overlap_lock,))

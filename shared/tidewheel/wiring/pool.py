@@ -1,4 +1,4 @@
-"""A pool's worker as a process. The command ``tidewheel worker`` becomes it, so that signals reach it."""
+"""A pool's worker as a process, which replaces the command ``tidewheel worker``, so that it gets the signals itself."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from tidewheel.tasks import CannotImport, load
 from tidewheel.wiring.worker import consumer_of
 
 LEFT = 1
-"""The exit status if something was not handed over: others take it over when its leases end."""
+"""The exit status if an execution was not handed over: other workers take over when its lease ends."""
 MISUSED = 2
 
 
 class Misused(Exception):
-    """It cannot begin; the text says in a line what is missing and what to do."""
+    """The worker cannot start; the text says in one line what is missing and what to do."""
 
 
 def modules_of(given: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:
-    """The modules with tasks: those of the command line, and those that the environment names."""
+    """The modules with tasks, from the command line and the environment."""
     named = (name.strip() for name in environ.get(Env.TASK_MODULES, "").split(","))
     return [*given, *(name for name in named if name)]
 
 
 def settings_of(deployment: str, environ: Mapping[str, str]) -> WorkerSettings:
-    """What the deployment's own worker was told: from the environment if it says so, else from that function's.
+    """The worker's settings: from the environment if it has them, else from that of the deployed worker function.
 
     Raises:
         Misused: Neither can be read.
@@ -59,7 +59,14 @@ def settings_of(deployment: str, environ: Mapping[str, str]) -> WorkerSettings:
 
 
 def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings, telemetry: Telemetry) -> Pool:
-    """Makes the loop with its clients, once each of its queues has answered.
+    """Builds the pool with its clients, after a test request to each of its queues.
+
+    Args:
+        name: The name of the pool.
+        concurrency: How many attempts run at once.
+        drain_ms: How long (ms) running attempts may go on once the worker has to end.
+        settings: The settings of the deployment's worker.
+        telemetry: Counts and logs.
 
     Raises:
         Misused: The deployment has no such pool, or one of its queues does not answer.
@@ -88,7 +95,7 @@ def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Works until it is told to end; returns the exit status."""
+    """Runs the worker until a signal ends it; returns the exit status."""
     given = _read(arguments)
     telemetry = LineTelemetry(f"worker-{given.pool}", SystemClock())
     try:
@@ -105,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _read(arguments: Sequence[str]) -> argparse.Namespace:
-    """The command line has checked them; this is how it hands them on."""
+    """Parses arguments that the command line has checked and passed on."""
     parser = argparse.ArgumentParser("tidewheel worker")
     parser.add_argument("--pool", required=True)
     parser.add_argument("--concurrency", type=int, required=True)

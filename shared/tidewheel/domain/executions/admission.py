@@ -1,7 +1,7 @@
-"""Whether an execution may begin now: not while its target's circuit is open, nor without one of its tenant's permits.
+"""Decides whether an execution may start: its target's circuit must be closed, and a limited tenant must have a permit.
 
-An execution that has to wait uses no attempt. Its record says why it waits, and an entry on the wheel brings the same
-attempt back; both are durable before its message is acknowledged. Its job's overlap lock stays with it meanwhile.
+An execution that has to wait uses no attempt. The reason is written into its record, and an entry on the wheel brings
+the same attempt back; both are stored before the message is acknowledged. It keeps its job's overlap lock.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from tidewheel.domain.wheel.entries import ExecutionEntry
 
 
 def decide_admission(facts: Facts, job: Job, lease_until_ms: int, now_ms: int) -> Step | None:
-    """The step by which an execution is admitted, or waits; None if it may be claimed.
+    """The next step towards admission; None if the execution may be claimed.
 
-    The circuit is looked at first, since that costs least; then a permit is taken; then, if the circuit is half-open,
-    the probe is sent.
+    The circuit is checked first, since that costs least; then a permit is taken; then, if the circuit is half-open,
+    the execution becomes its probe.
 
     Args:
         facts: What is known.
-        job: Its job.
-        lease_until_ms: Until when (ms) its claim would last.
-        now_ms: The time (ms).
+        job: The job of the execution.
+        lease_until_ms: The end of the lease that its claim would have (ms since the epoch).
+        now_ms: The time (ms since the epoch).
     """
     if facts.circuit is UNREAD:
         return Read(Fact.CIRCUIT)
@@ -57,7 +57,7 @@ def _wait_for_permit(facts: Facts, job: Job, now_ms: int) -> Step:
 
 
 def _wait(facts: Facts, job: Job, until_ms: int, reason: str, what: str) -> Step:
-    """The record of an attempt whose worker vanished says that it runs, and is left to whoever takes it over."""
+    """Notes the reason, then waits. The record of a vanished attempt is left to the worker that takes it over."""
     own = facts.before
     if own.state is not State.RUNNING and needs_note(own, reason):
         return Note(with_wait_reason(own, reason))
@@ -66,11 +66,11 @@ def _wait(facts: Facts, job: Job, until_ms: int, reason: str, what: str) -> Step
 
 
 def needs_note(record: Execution, reason: str) -> bool:
-    """Whether the reason for which an execution waits is yet to be written."""
+    """Whether the record does not yet give the reason for which the execution waits."""
     return record.version == 0 or record.reason != reason
 
 
 def _since_ms(record: Execution) -> int:
-    """Since when (ms) an execution may have waited: its due time, its redrive, or the end of its last attempt."""
+    """Since when an execution waits (ms since the epoch): its due time, its redrive, or the end of its last attempt."""
     ended = record.attempts[-1].finished_ms if record.attempts else 0
     return max(record.due_ms, record.redriven_ms or 0, ended)

@@ -1,4 +1,4 @@
-"""Whether a message may claim its execution, and whether a claim still stands."""
+"""Whether a message may claim its execution, and whether a claim still holds it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tidewheel.domain.limits import (
 
 
 class ClaimVerdict(StrEnum):
-    """What a message's attempt finds in the record."""
+    """What the record says to a message that wants to claim its attempt."""
 
     CLAIM = "claim"  # free: claim it
     TAKE_OVER = "take_over"  # its holder vanished: the next attempt begins
@@ -33,6 +33,6 @@ def judge(record: Execution | None, attempt: int, now_ms: int) -> ClaimVerdict:
 
 
 def is_held_by(record: Execution, claim: Execution) -> bool:
-    """Whether a record is still under a claim: it may have been renewed, or asked to end, since."""
+    """Whether a claim still holds the execution; it may have been renewed since, or a cancel requested."""
     same = record.holder == claim.holder and record.attempt == claim.attempt
     return record.state is State.RUNNING and same

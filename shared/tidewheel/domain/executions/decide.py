@@ -1,17 +1,17 @@
-"""What a worker does next with a message, decided by what it knows. Pure; the table of its tests is its specification.
+"""Decides the next step of a worker that handles a message, from the facts that it has read. Pure.
 
 ::
 
     job gone, or edited before it began ──► End (cancelled), or nothing to do
-    attempt over, or execution ended    ──► Settle: what follows is done again
+    attempt over, or execution ended    ──► Settle: call the followers again
     another worker holds it             ──► RetryLater
-    its job's lock (decide_lock)        ──► take it, wait for it, make way, or be left out
+    its job's lock (decide_lock)        ──► take it, wait for it, or end without an attempt
     its worker vanished                 ──► the next attempt, or End
     its deadline has passed             ──► End (timed_out)
     circuit open, or no permit          ──► Note and Wait
     else                                ──► Claim, call, Finish
 
-A fact is read only when a decision needs it, so that a run costs no more reads than it must.
+A fact is read only when a decision needs it, which keeps the number of reads low.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def decide(facts: Facts, now_ms: int) -> Step:
 
 
 def is_superseded(facts: Facts) -> bool | None:
-    """Whether an edit ended this occurrence's generation before its nominal time; None if that cannot be told yet.
+    """Whether an edit ended this occurrence's generation before its nominal time; None if a fact is missing.
 
-    It matters only to occurrences that have not begun; a run that a user asked for is named by no generation.
+    It only matters before the first attempt. A run that a user requested belongs to no generation.
     """
     dispatch, job = facts.dispatch, facts.job
     if not isinstance(job, Job):
@@ -78,9 +78,10 @@ def is_superseded(facts: Facts) -> bool | None:
 
 
 def _unwanted(facts: Facts, now_ms: int) -> Step:
-    """An occurrence without a record is dropped; one that is on record ends as cancelled, unless it runs.
+    """Drops an occurrence without a record; cancels one with a record, unless it runs.
 
-    So does one that holds its job's lock: the lock passes on only from an execution whose end is on record.
+    An occurrence without a record that holds its job's lock is cancelled too: a lock is released only after its
+    holder's end is stored.
     """
     record, locks = facts.own, facts.locks
     if record is None and facts.guarded:
@@ -113,7 +114,7 @@ def _wanted(facts: Facts, job: Job, now_ms: int) -> Step:
 
 
 def _take_over(facts: Facts, job: Job, now_ms: int) -> Step:
-    """Another worker vanished with the attempt: it is accounted for as lost, and the next one begins, if one may."""
+    """Another worker vanished during the attempt: it is recorded as lost, and the next one claimed if one is left."""
     locks, before = facts.locks, facts.before
     after = with_lost_attempt(before, now_ms)
     if job.definition.overlap is Overlap.REPLACE:
@@ -135,7 +136,7 @@ def _end_of_lost(after: Execution, state: State, reason: str, now_ms: int) -> En
 
 
 def _claim(facts: Facts, job: Job, before: Execution, attempt: int, now_ms: int, *, lost_attempt: bool = False) -> Step:
-    """The claim counts from when permit and probe do, so that neither of their leases ends before its own."""
+    """The claim's lease starts when those of permit and probe do, so that these do not end before it."""
     if now_ms >= deadline_ms(before, job):
         reason = "its deadline passed before this attempt began"
         return End(ended_unrun(before, State.TIMED_OUT, reason, now_ms), lost_attempt=lost_attempt)
@@ -147,16 +148,16 @@ def _claim(facts: Facts, job: Job, before: Execution, attempt: int, now_ms: int,
 
 
 def _after_the_call(facts: Facts, called: Called, now_ms: int) -> Step:
-    """How the attempt ended is written over what was written on the record while it ran, if it is still this claim's.
+    """Finishes the attempt if the execution is still held by this claim.
 
-    What another worker has by now is left to it; what has ended meanwhile is settled, since whoever ended it may have
-    died before its follow-ups.
+    If another worker holds it, the message is left to that worker. If it has ended, its followers are called, since
+    the process that ended it may have died before that.
     """
     record, job = facts.own, facts.job
     assert record is not None
     assert isinstance(job, Job)
     if called.stop is Stop.LEASE_LOST and called.answer.result is not Result.SUCCEEDED:
-        return RetryLater("lost", TAKEOVER_GRACE_MS)  # whoever takes it next accounts for the lost attempt
+        return RetryLater("lost", TAKEOVER_GRACE_MS)  # the worker that takes it over records the lost attempt
     if not is_held_by(record, called.claim):
         return _fenced(record, now_ms)
     ending = outcome(called.answer, called.stop, record, job, now_ms)
@@ -167,11 +168,11 @@ def _after_the_call(facts: Facts, called: Called, now_ms: int) -> Step:
 
 
 def _fenced(record: Execution, now_ms: int) -> Step:
-    if record.state is State.RUNNING:  # the message is that worker's by now
+    if record.state is State.RUNNING:  # that worker handles the message
         return replace(_busy(record, now_ms), why="fenced")
     return Settle(record, "fenced")
 
 
 def _busy(record: Execution, now_ms: int) -> RetryLater:
-    """Another worker holds the execution: the message comes back when that lease may have ended."""
+    """Another worker holds the execution: the message comes back when that worker's lease may have ended."""
     return RetryLater("busy", max(SECOND_MS, record.lease_until_ms + TAKEOVER_GRACE_MS - now_ms))

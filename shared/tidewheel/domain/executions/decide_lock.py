@@ -1,8 +1,8 @@
-"""What an execution does about the lock of its job, whose runs may not overlap, before it may be claimed.
+"""Decides the steps towards the lock of a job whose executions may not overlap, before the claim.
 
-Every step may be repeated, and whoever repeats it finds what was done already. What is needed to go on is durable
-before what it replaces: a waiter is on record and on the wheel before the lock names it, and its entry is on the wheel
-before the lock is transferred to it. Which move an execution makes is decided in ``overlap``.
+Every step is idempotent. What is needed to continue is stored first: a waiter has its record and its entry on the wheel
+before the lock names it, and its entry is on the wheel before the lock is transferred to it. The moves themselves are
+chosen in ``overlap``.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def decide_lock(facts: Facts, job: Job, now_ms: int) -> Step | None:
     """The next step towards the lock; None if the execution may be claimed.
 
     Args:
-        facts: What is known of an execution that is about to be claimed, of a job that does not allow overlap.
-        job: That job.
-        now_ms: The time (ms).
+        facts: What is known of the execution.
+        job: Its job, which does not allow overlap.
+        now_ms: The time (ms since the epoch).
     """
     own, locks = facts.own, facts.locks
     started = own is not None and own.attempt > 0 and own.state is not State.QUEUED
     if started and now_ms < facts.before.due_ms + RETENTION_MS:
-        return None  # it holds the lock since its first attempt, or began before its job had one
+        return None  # it has held the lock since its first attempt, or started before its job had one
     if locks.lock is UNREAD:
         return Read(Fact.LOCK)
     if locks.lock.holder == facts.dispatch.execution:
@@ -55,12 +55,12 @@ def decide_lock(facts: Facts, job: Job, now_ms: int) -> Step | None:
 
 
 def _is_stale(lock: Lock, own: Execution | None, now_ms: int) -> bool:
-    """Whether others may take a lock's holder for ended, or, while it waits for its target, for vanished."""
+    """Whether others may take the lock's holder for ended (it was redriven) or vanished (it waits for long)."""
     return own is not None and (own.redriven_ms is not None or now_ms > lock.written_ms + LOCK_IDLE_MS // 2)
 
 
 def _missing(facts: Facts) -> Step | None:
-    """The record that is to be read next. Its own comes first: the message may be a late duplicate."""
+    """The record to read next. The execution's own comes first: the message may be a late duplicate."""
     locks = facts.locks
     assert locks.lock is not UNREAD
     if facts.record is UNREAD and locks.lock.holder:
@@ -93,7 +93,7 @@ def _move(facts: Facts, job: Job, lock: Lock, now_ms: int) -> Step:
 
 
 def _wait(facts: Facts, job: Job, lock: Lock, chosen: LockMove, now_ms: int) -> Step:
-    """On record, on the wheel, in the lock; then, to replace a holder that is called, its worker is asked to end it."""
+    """Writes record, entry and lock in this order; to replace a running holder, then requests its cancel."""
     own, me = facts.before, facts.dispatch.execution
     holder, waiter = _known(facts.locks)
     if needs_note(own, chosen.reason):
@@ -116,13 +116,13 @@ def _known(locks: LockFacts) -> tuple[Execution | None, Execution | None]:
 
 
 def _displaced(waiter: Execution | None, by: str, now_ms: int) -> Execution | None:
-    """The end of the one that waited before. Its own look at the lock would come to the same, should this be lost."""
+    """The cancelled record of the former waiter. If this write is lost, it is cancelled when its own entry fires."""
     if waiter is None or not waits(waiter):
         return None
     return ended_unrun(waiter, State.CANCELLED, replaced_by(by), now_ms)
 
 
 def _not_started(execution: str, job: Job) -> Execution:
-    """The record that a lock's holder starts from which has none yet."""
+    """The blank record of a lock's holder that has none stored."""
     nominal = ExecutionId.parse(execution).nominal_ms
     return Execution(job.tenant, execution, State.QUEUED, nominal, job.generation, version=0)

@@ -1,4 +1,4 @@
-"""A dispatch: one attempt on its way to a worker."""
+"""A dispatch: the content of a queue message, which asks a worker for one attempt."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tidewheel.domain.executions.states import State
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """One attempt on its way to a worker: what a queue message says.
+    """What a queue message says: which attempt of which execution is to run.
 
     Args:
-        tenant: Whose.
+        tenant: The tenant of the job.
         execution: The execution's id, which holds job, nominal time and origin.
-        attempt: 1 for the first.
-        generation: The job's, by which the occurrence was named.
-        due_ms: When it must start.
-        recorded: Whether the execution has a record already (a retry, or a run asked for).
-        returns: How often the queue gave it up before, and it was sent again.
+        attempt: The number of the attempt, from 1.
+        generation: The generation of the job that named the occurrence.
+        due_ms: When the attempt is due (ms since the epoch).
+        recorded: Whether the execution has a record already, as retries and requested runs have.
+        returns: How often the dead-letter handler has sent it again.
     """
 
     tenant: str
@@ -31,5 +31,5 @@ class Dispatch:
     returns: int = 0
 
     def blank(self) -> Execution:
-        """The record that the execution starts from if it has none yet."""
+        """The record of an execution that is not stored yet (version 0)."""
         return Execution(self.tenant, self.execution, State.QUEUED, self.due_ms, self.generation, version=0)

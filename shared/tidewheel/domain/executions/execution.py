@@ -14,15 +14,15 @@ from tidewheel.domain.limits import (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a target said.
+    """The answer of a target to one attempt.
 
     Args:
         result: How the attempt ended.
-        status: The target's own code, such as an HTTP status, or None where it has none.
+        status: The target's own code, such as an HTTP status, or None if it has none.
         output: The beginning of its answer, at most ``limits.OUTPUT_BYTES`` bytes.
         reason: What went wrong, for people; empty on success.
-        retryable: Whether trying again may help, as far as the target's kind can tell.
-        retry_after_ms: How long the target asked to be left alone, or None.
+        retryable: Whether another attempt may succeed, as far as the target's kind can tell.
+        retry_after_ms: The least delay (ms) that the target asked for, or None.
     """
 
     result: Result
@@ -35,17 +35,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The account of one attempt (times in ms since the epoch).
+    """One attempt in an execution's record. Instants are ms since the epoch.
 
     Args:
-        number: 1 for the first.
-        started_ms: When its target was called; of one that was lost, when it was claimed.
+        number: The number of the attempt, from 1.
+        started_ms: When its target was called; for a lost attempt, when it was claimed.
         finished_ms: When it ended, or was found lost.
         result: How it ended.
         status: The target's own code.
         reason: What went wrong.
         sent_ms: When its message was sent to the queue.
-        received_ms: When its worker received that.
+        received_ms: When its worker received the message.
     """
 
     number: int
@@ -60,32 +60,33 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An execution's record.
+    """The record of an execution. Instants are ms since the epoch.
 
     Args:
-        tenant: Whose job it is.
-        id: Its id, which holds job, nominal time and origin.
-        state: Where it stands.
-        due_ms: When the first attempt had to start.
-        generation: Of the job, when the first attempt was claimed (or when it was asked for).
-        version: Raised by every write; a write is conditional on the version it read. 0 if nothing is stored yet.
+        tenant: The tenant of the job.
+        id: The execution's id, which holds job, nominal time and origin.
+        state: Its state.
+        due_ms: When the first attempt was due.
+        generation: The generation of the job when the first attempt was claimed, or the run was requested.
+        version: Raised by every write; a write is conditional on the version that was read. 0 if nothing is stored.
         attempt: The number of the current or last attempt, which is the fencing token; 0 before the first.
-        holder: The claim that may finish the attempt.
-        lease_until_ms: Until when the holder's claim stands.
+        holder: The name of the claim that may finish the attempt; empty if it does not run.
+        lease_until_ms: When the lease of that claim ends.
         claimed_ms: When the current attempt was claimed.
         started_ms: When the first attempt's target was called.
-        finished_ms: When it ended.
-        lateness_ms: Start of the first target call minus due time.
+        finished_ms: When the execution ended.
+        lateness_ms: Start of the first target call minus due time (ms).
         output: The beginning of the last answer.
-        reason: Why it stands where it stands, for people.
-        attempts: The newest attempts' accounts, oldest first.
-        spent: How many attempts it had had when it was redriven last.
-        redriven_ms: When that was.
-        cancel: Why it is to end, if someone asked for it while it ran; else empty.
-        cancel_ms: When that was asked; it stays when it has ended.
-        checkpoint: What its work kept for the next attempt; else empty.
+        reason: Why it is in this state, for people.
+        attempts: The newest ``limits.ATTEMPTS_KEPT`` attempts, oldest first.
+        uncounted_attempts: How many attempts do not count against the job's maximum: those before the last redrive,
+            and those that were handed over.
+        redriven_ms: When it was redriven last.
+        cancel: The reason of a cancel that was requested while it ran; else empty.
+        cancel_ms: When that was requested; it is kept after the end.
+        checkpoint: What its target kept for the next attempt; else empty.
         sent_ms: When the current attempt's message was sent to the queue.
-        received_ms: When its worker received that.
+        received_ms: When its worker received the message.
     """
 
     tenant: str
@@ -114,17 +115,17 @@ class Execution:
 
     @property
     def tries(self) -> int:
-        """The attempts that count against the job's maximum: those since it was redriven last."""
+        """How many attempts count against the job's maximum."""
         return self.attempt - self.uncounted_attempts
 
     @property
     def is_started(self) -> bool:
-        """Whether an attempt was ever claimed, or someone redrove it: then no edit of its job ends it."""
+        """Whether an attempt was ever claimed, or it was redriven: then no edit of its job ends it."""
         return self.attempt > 0 or self.redriven_ms is not None
 
     @property
     def cancelled_ahead(self) -> bool:
-        """Whether it was cancelled ahead of its time, so that it does not tell how far its schedule has come."""
+        """Whether it was cancelled before it was due; then it does not show how far its schedule has come."""
         ended_ms = self.finished_ms or 0
         return self.state is State.CANCELLED and not self.attempt and ended_ms < self.due_ms
 
@@ -135,16 +136,16 @@ class Execution:
 
     @property
     def nominal_ms(self) -> int:
-        """The nominal time (ms)."""
+        """The nominal time (ms since the epoch)."""
         return ExecutionId.parse(self.id).nominal_ms
 
     @property
     def failure_key(self) -> str:
-        """Its place in the list of dead letters, by when it ended; empty if it is none."""
+        """Its sort key in the list of dead letters, by end; empty if it is not a dead letter."""
         if self.state not in DEAD_LETTERS or self.finished_ms is None:
             return ""
         return keys.failure_sort(self.finished_ms, self.id)
 
     def expires_ms(self) -> int:
-        """When the record may vanish (ms)."""
+        """When the record expires (ms since the epoch)."""
         return max(self.due_ms, self.claimed_ms or 0, self.redriven_ms or 0) + RETENTION_MS

@@ -1,4 +1,4 @@
-"""What a worker knows of a message that it handles. What is not known is ``UNREAD``; ``decide`` asks for it."""
+"""The facts that a worker has read for a message. A fact that was not read is ``UNREAD``; ``decide`` asks for it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tidewheel.domain.jobs.policies import Overlap
 
 
 class Unknown(Enum):
-    """Marks what is not known."""
+    """Markers for facts without a value."""
 
-    UNREAD = "unread"  # nobody has looked yet
-    TAKEN = "taken"  # of permits: all of the tenant's are taken
+    UNREAD = "unread"  # not read yet
+    TAKEN = "taken"  # all permits of the tenant are taken
 
 
 UNREAD: Final = Unknown.UNREAD
@@ -34,10 +34,10 @@ class Called:
 
     Args:
         claim: The record under which it was made.
-        answer: What the target said.
-        stop: Why it was told to end, if it was.
-        started_ms: When the target was called (ms).
-        checkpoint: What the call kept for the next attempt.
+        answer: The target's answer.
+        stop: Why the call was told to end, or None.
+        started_ms: When the target was called (ms since the epoch).
+        checkpoint: The checkpoint for the next attempt; may be empty.
     """
 
     claim: Execution
@@ -49,14 +49,14 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class LockFacts:
-    """What is known of the lock of a job whose runs may not overlap.
+    """The facts about the lock of a job whose executions may not overlap.
 
     Args:
-        lock: As it was read or written last.
+        lock: The lock as it was read or written last.
         holder: The record of its holder.
-        waiter: The record of its waiter; None if that is the execution itself.
-        written: Whether this worker wrote it last, for this execution.
-        awaited: Whether the entry that brings this execution back, once it waits, is on the wheel.
+        waiter: The record of its waiter; None if there is none, or it is the execution itself.
+        written: Whether this worker wrote the lock last.
+        awaited: Whether the entry that brings this execution back while it waits is on the wheel.
     """
 
     lock: Lock | Unread = UNREAD
@@ -68,23 +68,23 @@ class LockFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a message.
+    """The facts about a message and its execution. Instants are ms since the epoch.
 
     Args:
-        dispatch: What it says.
-        received_ms: When this worker received it (ms).
-        sent_ms: When it was sent (ms, by the queue's clock), or None if the queue does not say.
-        claim_name: The name under which this worker would claim the execution; no other claim has it.
-        job: Its job; None if that was deleted.
-        following: The generation after the message's own, or None if there is none.
+        dispatch: What the message says.
+        received_ms: When this worker received it.
+        sent_ms: When it was sent, by the queue's clock; None if the queue does not say.
+        claim_name: The unique name under which this worker would claim the execution.
+        job: The job; None if it was deleted.
+        following: The generation after that of the message; None if there is none.
         record: The execution's record; None if there is none.
-        locks: What is known of its job's lock.
-        circuit: The circuit of the party that it calls; None if no failure of that counts.
-        probing: Whether it is that circuit's probe.
-        limit: How many executions of its tenant may run at once; None: any number.
-        permit: Its permit, where there is such a limit.
-        admitted_ms: The instant (ms) from which the leases of its permit and its probe count; None if it has neither.
-        called: How its call went, once that has returned.
+        locks: The facts about the job's lock.
+        circuit: The circuit of its target; None if the target has none.
+        probing: Whether its call is that circuit's probe.
+        limit: How many executions of the tenant may run at once; None for any number.
+        permit: Its permit, if the tenant has a limit.
+        admitted_ms: When the leases of its permit and its probe started; None if it has neither.
+        called: The call, once it has returned.
     """
 
     dispatch: Dispatch
@@ -104,15 +104,15 @@ class Facts:
 
     @property
     def own(self) -> Execution | None:
-        """The record, as far as it is known: a message that says that there is none is believed at first."""
+        """The record if it was read, else None: a message that says that there is none is believed at first."""
         return None if self.record is UNREAD else self.record
 
     @property
     def before(self) -> Execution:
-        """The record that its next write follows."""
+        """The record that the next write is based on."""
         return self.own or self.dispatch.blank()
 
     @property
     def guarded(self) -> bool:
-        """Whether runs of its job may not overlap."""
+        """Whether executions of its job may not overlap."""
         return isinstance(self.job, Job) and self.job.definition.overlap is not Overlap.ALLOW

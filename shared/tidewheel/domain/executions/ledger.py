@@ -1,4 +1,4 @@
-"""The ledger: what the schedule named, computed afresh, and how each instant is accounted for. Pure."""
+"""The ledger: the instants that a job's generations named, recomputed, and what became of each. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tidewheel.domain.jobs.job import Generation, JobState
 from tidewheel.domain.limits import SETTLED_MS
 
 PENDING = "pending"
-"""The instant is still to come, or so fresh that its account may be under way."""
+"""The instant is in the future, or was due so recently that its account may not be stored yet."""
 MISSING = "missing"
 """The instant has no account: neither an execution nor a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """What a generation named: a nominal time with its due time (ms)."""
+    """An instant that a generation named: its nominal time and its due time (ms since the epoch)."""
 
     nominal_ms: int
     due_ms: int
@@ -31,12 +31,12 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """How an instant is accounted for.
+    """What became of an instant.
 
     Args:
-        instant: Which one.
-        state: That of its execution, or ``skipped`` for one in a row, ``PENDING`` or ``MISSING``.
-        reason: The execution's, or the row's.
+        instant: The instant.
+        state: The state of its execution, ``skipped`` if a row covers it, ``PENDING`` or ``MISSING``.
+        reason: The reason of the execution or the row.
         execution: The execution's id, or None.
     """
 
@@ -50,14 +50,14 @@ def named(rows: Iterable[Generation], job: str, from_ms: int, until_ms: int, mos
     """The instants of [from, until) that a job's generations named, in order.
 
     Args:
-        rows: All of them, by number; each counts up to where the next one takes effect.
+        rows: All generations, by number; each ends where the next one takes effect.
         job: The job's id, on which jitter depends.
-        from_ms: Where to begin (ms).
-        until_ms: Where to end (ms), exclusive.
-        most: How many there may be.
+        from_ms: The beginning (ms since the epoch).
+        until_ms: The end (ms since the epoch), exclusive.
+        most: How many instants are allowed.
 
     Raises:
-        Invalid: On ``to``, if there are more.
+        Invalid: For the field ``to``, if there are more.
     """
     found = list(islice(_named(list(rows), job, from_ms, until_ms), most + 1))
     if len(found) > most:
@@ -81,18 +81,18 @@ def _named(rows: Sequence[Generation], job: str, from_ms: int, until_ms: int) ->
 def accounted(
     instants: Iterable[Instant], executions: Mapping[int, Execution], rows: Sequence[Missed], now_ms: int
 ) -> list[LedgerEntry]:
-    """A line for each instant. An execution outranks a row.
+    """An entry for each instant. An execution outranks a row.
 
     Args:
-        instants: What was named.
-        executions: The runs that the schedule named, by nominal time (ms).
-        rows: The ledger's rows.
-        now_ms: The time.
+        instants: The instants that were named.
+        executions: The scheduled executions, by nominal time (ms since the epoch).
+        rows: The rows of missed instants.
+        now_ms: The time (ms since the epoch).
     """
-    return [_line(instant, executions.get(instant.nominal_ms), rows, now_ms) for instant in instants]
+    return [_entry(instant, executions.get(instant.nominal_ms), rows, now_ms) for instant in instants]
 
 
-def _line(instant: Instant, execution: Execution | None, rows: Sequence[Missed], now_ms: int) -> LedgerEntry:
+def _entry(instant: Instant, execution: Execution | None, rows: Sequence[Missed], now_ms: int) -> LedgerEntry:
     if execution is not None:
         return LedgerEntry(instant, execution.state, execution.reason, execution.id)
     for row in rows:
@@ -102,9 +102,9 @@ def _line(instant: Instant, execution: Execution | None, rows: Sequence[Missed],
 
 
 def standing(items: Sequence[Execution | Missed]) -> list[Execution | Missed]:
-    """A part of a job's history without the rows whose every instant has a run of its own in it.
+    """A part of a job's history without the rows whose every instant has an execution in it.
 
-    A scheduler that repeats a slot does not know what its predecessor fired there, and notes what it leaves out.
+    A scheduler that repeats a slot does not know what its predecessor dispatched, and may record that as missed.
     """
     ran = [id.nominal_ms for id in map(_id_of, items) if id is not None and id.origin is Origin.SCHEDULE]
     return [item for item in items if not (isinstance(item, Missed) and _outranked(item, ran))]

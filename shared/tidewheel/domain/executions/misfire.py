@@ -1,7 +1,7 @@
-"""Misfires: what becomes of occurrences whose time passed while nobody could fire them. Pure planning.
+"""Applies misfire policies: which missed occurrences still run. Pure.
 
-Missed instants are found by bisection, never by walking: an outage of weeks of a job that fires each second
-costs as little as one of minutes.
+Missed instants are found by bisection, so that an outage of weeks costs no more than one of minutes, even for a job
+that fires each second.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tidewheel.domain.recurrence.occurrences import Occurrences
 class Reason(StrEnum):
     """Why the instants of a range did not run."""
 
-    COALESCED = "coalesced"  # an earlier instant's run stands for them
+    COALESCED = "coalesced"  # the execution of an earlier instant replaces them
     SKIPPED = "skipped"  # the policy, or its limit, leaves them out
     QUARANTINED = "quarantined"  # the job's record, or a row of its history, cannot be read
 
@@ -28,14 +28,14 @@ class Missed:
     """A ledger row: a range of instants of a job that will not run, and why. An execution's record outranks it.
 
     Args:
-        tenant: Whose job it is.
+        tenant: The tenant of the job.
         job: The job's id.
-        generation: Whose schedule named the instants.
-        from_ms: The first nominal time of the range (ms).
-        until_ms: The last one, inclusive (ms).
+        generation: The generation that named the instants.
+        from_ms: The first nominal time of the range (ms since the epoch).
+        until_ms: The last one, inclusive (ms since the epoch).
         count: How many instants the schedule named in it; None for more than ``limits.COUNTED_MOST`` of a cron.
         reason: Why none of them runs.
-        noted_ms: When that was decided (ms).
+        noted_ms: When that was decided (ms since the epoch).
     """
 
     tenant: str
@@ -49,23 +49,23 @@ class Missed:
 
     @property
     def id(self) -> str:
-        """Its key among the job's executions: sorts by the first instant, and is no execution's id."""
+        """Its sort key among the job's executions, by the first instant; it differs from every execution id."""
         return keys.missed_sort(self.job, self.from_ms, self.until_ms)
 
     def expires_ms(self) -> int:
-        """When the row may vanish (ms)."""
+        """When the row expires (ms since the epoch)."""
         return max(self.until_ms, self.noted_ms) + RETENTION_MS
 
 
 @dataclass(frozen=True, slots=True)
 class MisfirePlan:
-    """What a resting entry's occurrences come to at some time (all ms).
+    """What is done with the occurrences from a schedule entry on (nominal times, ms since the epoch).
 
     Args:
-        late: Missed ones that run nonetheless, in order.
-        live: The first one that is not missed, or None at the end of the course.
-        skipped: First and last of those that will not run, or None.
-        reason: Why they will not.
+        late: The missed ones that still run, in order.
+        live: The first one that is not missed; None if the schedule names no more.
+        skipped: The first and the last of those that do not run, or None.
+        reason: Why they do not run.
     """
 
     late: tuple[int, ...]
@@ -75,16 +75,16 @@ class MisfirePlan:
 
 
 def judged(occurrences: Occurrences, first_ms: int, misfire: Misfire, now_ms: int) -> MisfirePlan:
-    """Applies a policy to what was missed from an entry on.
+    """Applies a policy to the occurrences that were missed from an entry on.
 
-    The run that a coalesced range is left with is that of the entry itself. Whoever repeats the slot later finds
-    the same entry, and repeats the same execution.
+    A coalesced range runs as the execution of the entry itself, so that a scheduler that repeats the slot repeats the
+    same execution.
 
     Args:
-        occurrences: The entry's generation.
-        first_ms: The entry's nominal time.
+        occurrences: The occurrences of the entry's generation.
+        first_ms: The entry's nominal time (ms since the epoch).
         misfire: The policy.
-        now_ms: The time.
+        now_ms: The time (ms since the epoch).
     """
     bound = now_ms - misfire.grace_ms  # what was due before it is missed
     if occurrences.due(first_ms) >= bound:

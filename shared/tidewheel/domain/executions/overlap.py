@@ -1,10 +1,10 @@
-"""Overlap: what becomes of a run whose job is still busy with another one. Pure.
+"""Decides what an execution does whose job has another one that has not ended. Pure.
 
 A job that does not allow overlap has a lock. An execution takes it before its first claim and holds it through all
-retries until its record has ended. One rule keeps two from running side by side: *a lock passes on only once its
-holder's record has ended*. A claim is conditional on the record, so a holder that was ended can never begin, and one
-that began is not ended by others while its target is called. An end is final but for a redrive: that run writes the
-lock anew before it claims, so that nobody passes on what it holds.
+retries until its end is stored. *A lock is released only after its holder's end is stored*: so two never run at once. A
+claim is conditional on the record, so a holder that was ended cannot start, and others do not end a holder while its
+target is called. Only a redrive leaves an end: that execution writes the lock again before its claim, so that nobody
+releases it meanwhile.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from tidewheel.domain.limits import (
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The right to run of a job whose runs may not overlap.
+    """The lock of a job whose executions may not overlap.
 
     Args:
-        tenant: Whose job it is.
+        tenant: The tenant of the job.
         job: The job's id.
-        holder: The execution that has it, or empty.
-        waiter: The execution that gets it next, or empty.
-        version: Raised by every write; 0 if there is no such row.
-        written_ms: When it was written (ms).
+        holder: The id of the execution that holds it, or empty.
+        waiter: The id of the execution that gets it next, or empty.
+        version: Raised by every write; 0 if none is stored.
+        written_ms: When it was written (ms since the epoch).
     """
 
     tenant: str
@@ -46,7 +46,7 @@ class Lock:
     written_ms: int = 0
 
     def given(self, holder: str, now_ms: int) -> Lock:
-        """The lock in the hands of an execution, or of nobody (empty); nobody waits."""
+        """The lock held by an execution, or free (empty), without a waiter."""
         return replace(self, holder=holder, waiter="", version=self.version + 1, written_ms=now_ms)
 
     def awaited(self, waiter: str, now_ms: int) -> Lock:
@@ -54,47 +54,47 @@ class Lock:
         return replace(self, waiter=waiter, version=self.version + 1, written_ms=now_ms)
 
     def expires_ms(self) -> int:
-        """When the row may vanish (ms): long after its holder wrote it anew, or soon if nobody has it."""
+        """When the row expires (ms since the epoch): after ``limits.LOCK_RETENTION_MS``, or a day if it is free."""
         return self.written_ms + (LOCK_RETENTION_MS if self.holder else DAY_MS)
 
 
 class Move(StrEnum):
-    """What an execution that wants to begin does next."""
+    """What an execution that wants to start does next."""
 
     TAKE = "take"  # the lock is free for it
-    TRANSFER = "transfer"  # the lock is free, and another's turn
+    TRANSFER = "transfer"  # the lock is free, and another one is next
     WAIT = "wait"  # it waits
-    SKIP = "skip"  # it is left out
-    CANCEL_SELF = "cancel_self"  # it is cancelled: a newer one goes before it
-    CANCEL_HOLDER = "cancel_holder"  # the holder is not being called: it is cancelled in favour of this one
-    EVICT_STALE = "evict_stale"  # the holder did not begin, and nothing was heard of it for long: it is cancelled
+    SKIP = "skip"  # it ends as skipped
+    CANCEL_SELF = "cancel_self"  # it is cancelled in favour of a newer one
+    CANCEL_HOLDER = "cancel_holder"  # the holder does not run: it is cancelled in favour of this one
+    EVICT_STALE = "evict_stale"  # the holder has not started for ``LOCK_IDLE_MS``: it is cancelled
 
 
 @dataclass(frozen=True, slots=True)
 class LockMove:
-    """A move, and the reason that stands in the record which it writes, for people."""
+    """A move, and the reason that is written into the record, for people."""
 
     move: Move
     reason: str = ""
 
 
 def waits(record: Execution | None) -> bool:
-    """Whether a lock's waiter does still wait."""
+    """Whether a lock's waiter still waits."""
     return record is not None and record.state is State.QUEUED
 
 
 def choose_move(
     lock: Lock, execution: str, policy: Overlap, holder: Execution | None, waiter: Execution | None, now_ms: int
 ) -> LockMove:
-    """What an execution does that has not begun and does not hold the lock.
+    """The move of an execution that has not started and does not hold the lock.
 
     Args:
-        lock: As it stands.
-        execution: Its id. Ids of a job sort by nominal time: the greater is the newer.
-        policy: The job's; not ``ALLOW``.
-        holder: The record of the lock's holder; None if it has none (yet).
+        lock: The job's lock.
+        execution: The execution's id. Ids of a job sort by nominal time: the greater is the newer.
+        policy: The job's policy; not ``ALLOW``.
+        holder: The record of the lock's holder; None if it has none yet.
         waiter: The record of the lock's waiter; None if there is none.
-        now_ms: The time.
+        now_ms: The time (ms since the epoch).
     """
     rival = lock.waiter if lock.waiter != execution and waits(waiter) else ""
     replaces = policy is Overlap.REPLACE
@@ -127,19 +127,19 @@ def _waits_for(holder: str) -> str:
 
 
 def replaced_by(execution: str) -> str:
-    """Why a run was cancelled that had to make way, for people."""
+    """The reason of an execution that was cancelled in favour of another one, for people."""
     return f"replaced by {execution}"
 
 
 def displaces_holder(lock: Lock, holder: Execution, waiter: Execution | None) -> bool:
-    """Whether one that is to replace the holder waits: then no further attempt of the holder's follows."""
+    """Whether a newer execution waits to replace the holder; then the holder gets no further attempt."""
     return lock.holder == holder.id and lock.waiter > holder.id and waits(waiter)
 
 
 def lock_recheck_ms(holder: Execution | None, now_ms: int) -> int:
-    """When (ms) a waiter looks whether the lock became free without its being told.
+    """When a waiter checks the lock by itself (ms since the epoch), in case the holder's worker has vanished.
 
-    A worker that vanished tells nobody. Hence once its lease is over; but not so often that waiting would cost much.
+    That is when the holder's lease has ended, within bounds that keep the cost of waiting low.
     """
     running = holder is not None and holder.state is State.RUNNING
     over_ms = holder.lease_until_ms + TAKEOVER_GRACE_MS if holder and running else now_ms

@@ -1,4 +1,4 @@
-"""What a sweep over all jobs looks for: the last instant that each schedule owes an account of. Pure."""
+"""What the reconciler looks for: the last instant of each job that must have an account by now. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Sweep:
     """How far a sweep over all jobs has come.
 
     Args:
-        began_ms: When it began (ms).
-        after: The place in the list of jobs after which it goes on; empty at its beginning.
-        over: Whether it has seen them all.
+        began_ms: When it began (ms since the epoch).
+        after: The cursor in the list of jobs; empty at the beginning.
+        over: Whether all jobs were checked.
     """
 
     began_ms: int
@@ -27,7 +27,7 @@ class Sweep:
 
 
 def resumed(seen: Sweep | None, now_ms: int) -> Sweep | None:
-    """The sweep to go on with, or a new one; None as long as the last one is too fresh for another."""
+    """The sweep to continue, or a new one; None if the last one began less than ``limits.RECONCILE_SWEEP_MS`` ago."""
     if seen is not None and not seen.over:
         return seen
     early = seen is not None and now_ms - seen.began_ms < RECONCILE_SWEEP_MS
@@ -35,22 +35,21 @@ def resumed(seen: Sweep | None, now_ms: int) -> Sweep | None:
 
 
 def done_until(holding: Holding | None) -> int:
-    """The due time (ms) below which all of a shard is handed on: the lowest of its cursors.
+    """The due time (ms since the epoch) before which everything of a shard was dispatched: its lowest cursor.
 
-    An entry rests in any of the levels, so that what is due later may rightly still wait; 0 for a shard that
-    was never turned.
+    0 for a shard that no scheduler has owned yet.
     """
     cursors = holding.cursors if holding else {}
     return min(cursors.get(ring.level, 0) for ring in RINGS)
 
 
 def expected(job: Job, done_until_ms: int, now_ms: int) -> int | None:
-    """The last instant (ms) of the generation in force whose account must be there by now, or None.
+    """The last instant of the current generation that must have an account by now (ms since the epoch), or None.
 
     Args:
         job: The job.
-        done_until_ms: The due time below which the job's shard has handed everything on.
-        now_ms: The time.
+        done_until_ms: The due time before which its shard has dispatched everything (ms since the epoch).
+        now_ms: The time (ms since the epoch).
     """
     first = _oldest(job, now_ms)
     bound = min(done_until_ms, now_ms - RECONCILE_MARGIN_MS)
@@ -64,13 +63,13 @@ def expected(job: Job, done_until_ms: int, now_ms: int) -> int | None:
 
 
 def first_missing(job: Job, last_ms: int, accounted: Iterable[int], now_ms: int) -> int:
-    """The instant (ms) from which on a chain must be armed again, so that each one up to ``last_ms`` gets its account.
+    """The nominal time (ms since the epoch) of the schedule entry to write, so that each instant gets its account.
 
     Args:
         job: The job.
-        last_ms: The last instant owed, which has no account.
-        accounted: Instants (ms) that have one.
-        now_ms: The time.
+        last_ms: The last expected instant, which has no account (ms since the epoch).
+        accounted: Instants that have one (ms since the epoch).
+        now_ms: The time (ms since the epoch).
     """
     first = _oldest(job, now_ms)
     newest = max((at for at in accounted if first is not None and first <= at < last_ms), default=None)
@@ -79,7 +78,7 @@ def first_missing(job: Job, last_ms: int, accounted: Iterable[int], now_ms: int)
 
 
 def _oldest(job: Job, now_ms: int) -> int | None:
-    """The first instant of the generation in force whose execution cannot have reached its time to live."""
+    """The first instant of the current generation whose execution cannot have expired."""
     if job.state is not JobState.ACTIVE or job.definition.schedule is None:
         return None
     return job.definition.schedule.first_from(max(job.effective_from_ms, now_ms - RETENTION_MS + RECONCILE_MARGIN_MS))

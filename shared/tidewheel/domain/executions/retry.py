@@ -10,7 +10,7 @@ from tidewheel.domain.limits import DAY_MS
 
 _SCALE = 1 << 64
 LONGEST_RETRY_AFTER_MS = DAY_MS
-"""What a target may ask for at most by ``Retry-After`` (RFC 9110, 10.2.3)."""
+"""The longest delay (ms) that a target may ask for by ``Retry-After`` (RFC 9110, 10.2.3)."""
 
 
 def _fibonacci(n: int) -> int:
@@ -33,10 +33,10 @@ def _factor(strategy: Strategy, attempt: int) -> int:
 
 
 def is_worth_retrying(policy: RetryPolicy, answer: Answer) -> bool:
-    """Whether a failed attempt is tried again, if attempts are left.
+    """Whether a failed attempt is retried, if attempts are left.
 
-    What cannot even be sent is never sent again. Where the policy names causes, they alone count; else the target's
-    kind knows: of HTTP it is 408, 425, 429, all 5xx, time-outs and broken connections.
+    If the policy names causes, only these are retried. Else the target's kind decides: for HTTP 408, 425, 429, all 5xx,
+    time-outs and broken connections are. A request that cannot be sent is never retried.
     """
     if answer.result is Result.TIMED_OUT:
         return not policy.on or "timeout" in policy.on
@@ -48,16 +48,16 @@ def is_worth_retrying(policy: RetryPolicy, answer: Answer) -> bool:
 
 
 def wait_ms(policy: RetryPolicy, attempt: int, execution: str, answer: Answer) -> int:
-    """How long (ms) to wait after an attempt: the strategy's delay, or longer if the target asked for it."""
+    """The delay (ms) before the next attempt: the strategy's, or a longer one that the target asked for."""
     asked_ms = min(answer.retry_after_ms or 0, LONGEST_RETRY_AFTER_MS)
     return max(delay_ms(policy, attempt, execution), asked_ms)
 
 
 def delay_ms(policy: RetryPolicy, attempt: int, execution: str) -> int:
-    """How long (ms) the strategy waits after the given attempt (1 is the first).
+    """The delay (ms) of the strategy after an attempt (1 is the first), with jitter.
 
-    The jitter is a stable hash of execution and attempt: whoever repeats the calculation gets the same delay,
-    and executions that failed together come back apart.
+    The jitter is a stable hash of execution and attempt, so that a repeated calculation gives the same delay, and
+    executions that failed together are retried apart.
     """
     plain = min(policy.cap_ms, policy.base_ms * _factor(policy.strategy, attempt))
     swing = 2 * stable_hash(execution, attempt) / _SCALE - 1

@@ -10,12 +10,12 @@
 
     dead, failed, timed_out ──► queued (someone redrives it)
 
-``running`` may also follow ``running``: a worker renews its lease, someone asks the run to end, or another worker
-takes over when the lease has ended. And ``queued`` may follow ``queued``, or ``retrying`` itself: an execution
-waits for another of its job, for its target's circuit, or for its tenant's share, and its record says so. What ends
-as ``dead`` without having run was given up by the queue, again and again; what ends so as ``timed_out`` met its
-deadline. An execution that is redriven is the same one: its id stays, the numbers of its attempts go on rising, and
-it may have as many of them anew as its job allows.
+``running`` may also follow ``running``: a worker renews its lease, a user requests a cancel, or another worker takes
+over after the lease has ended. ``queued`` may follow ``queued``, and ``retrying`` itself: the record says that the
+execution waits for another one of its job, for its target's circuit, or for a permit. An execution that ends as
+``dead`` without an attempt was given up by the queue several times; one that ends so as ``timed_out`` passed its
+deadline. A redriven execution keeps its id, its attempts are numbered on, and it gets as many new ones as its job
+allows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where an execution stands."""
+    """The state of an execution."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -57,16 +57,16 @@ TRANSITIONS: dict[State | None, frozenset[State]] = {
     State.CANCELLED: frozenset(),
     State.TIMED_OUT: frozenset({State.QUEUED}),
 }
-"""Every allowed step; None is the execution that has no record yet."""
+"""Every allowed transition; None stands for an execution without a record."""
 
 
 def is_end(state: State) -> bool:
-    """Whether nothing follows by itself; what ended without success may be redriven."""
+    """Whether a state is an end: only a redrive may follow."""
     return state in _ENDS | _NEVER_RAN
 
 
 DEAD_LETTERS = frozenset({State.DEAD, State.FAILED, State.TIMED_OUT})
-"""The ends of executions that ran to no success, or could not run, and that someone should look at."""
+"""The ends without success, which are listed as dead letters and may be redriven."""
 
 
 class Result(StrEnum):
@@ -75,16 +75,16 @@ class Result(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"  # someone asked for it while it ran
-    HANDED_OVER = "handed_over"  # its worker had to end; the next attempt goes on from its checkpoint
+    CANCELLED = "cancelled"  # a user requested it while it ran
+    HANDED_OVER = "handed_over"  # its worker had to end; the next attempt continues from its checkpoint
     WORKER_LOST = "lost"  # its worker vanished; another took over when the lease ended
 
 
 class Stop(StrEnum):
-    """Why a call that is under way is to end."""
+    """Why a running call is to end."""
 
-    CANCELLED = "cancelled"  # someone asked for it
+    CANCELLED = "cancelled"  # a user requested it
     TIMED_OUT = "timed_out"  # its time is over
     SILENT = "silent"  # no sign of life for longer than the job allows
     DRAINED = "drained"  # its worker has to end
-    LEASE_LOST = "lost"  # its lease is not the worker's any more, or about to pass unrenewed
+    LEASE_LOST = "lost"  # another worker has the execution, or the lease is about to end without a renewal

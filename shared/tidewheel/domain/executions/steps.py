@@ -1,4 +1,4 @@
-"""What a worker may do next with a message: ``decide`` names one step at a time, the worker performs it."""
+"""The steps of a worker that handles a message: ``decide`` names one at a time, and ``Runner`` performs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Fact(StrEnum):
     """What can be read."""
 
     JOB = "job"
-    FOLLOWING = "following"  # the generation after the message's, which says up to when that one counted
+    FOLLOWING = "following"  # the generation after that of the message, which says when that one ended
     RECORD = "record"
     LOCK = "lock"
     HOLDER = "holder"  # the record of the lock's holder
@@ -35,8 +35,8 @@ class RetryLater:
     """Let the message come back.
 
     Args:
-        why: One word for the counters.
-        delay_ms: In how long (ms).
+        why: The outcome, as a value of the counter ``message_handled``.
+        delay_ms: After how long (ms).
     """
 
     why: str
@@ -45,11 +45,11 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Repeat what follows from the record as it stands, then acknowledge the message.
+    """Call the followers of an end that is stored, if there is one, then acknowledge the message.
 
     Args:
         record: The record; None if the execution has none.
-        why: One word for the counters.
+        why: The outcome, as a value of the counter ``message_handled``.
     """
 
     record: Execution | None
@@ -58,19 +58,19 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Nothing is left to do: acknowledge the message. ``why`` is one word for the counters."""
+    """Acknowledge the message, since nothing is left to do. ``why`` is a value of the counter ``message_handled``."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Write the end of an execution that gets no (further) attempt, do what follows, acknowledge the message.
+    """Write the end of an execution without another attempt, call the followers, acknowledge the message.
 
     Args:
-        record: The record as it is to be written.
-        lock_settled: Whether it surely does not hold its job's lock.
-        lost_attempt: Whether it accounts for an attempt whose worker vanished.
+        record: The record to write.
+        lock_settled: Whether it does not hold its job's lock, so that none is to be released.
+        lost_attempt: Whether the record adds an attempt whose worker vanished.
     """
 
     record: Execution
@@ -83,8 +83,8 @@ class Claim:
     """Write the claim, wait for the due time, call the target.
 
     Args:
-        record: The record as it is to be written.
-        lost_attempt: Whether it accounts for an attempt whose worker vanished.
+        record: The record to write.
+        lost_attempt: Whether the record adds an attempt whose worker vanished.
     """
 
     record: Execution
@@ -93,10 +93,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Put the entry of the next attempt, if there is one, then write how this attempt ended, then do what follows.
+    """Put the entry of the next attempt, if there is one, write the end of this attempt, call the followers.
 
     Args:
-        record: The record as it is to be written.
+        record: The record to write.
         retry: The entry that brings the next attempt, or None.
     """
 
@@ -106,14 +106,14 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Write the reason for which an execution waits on its record, unless it stands there."""
+    """Write the reason for which an execution waits into its record."""
 
     record: Execution
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Put the entry that brings the same attempt back; ``reason`` is one word for the counters."""
+    """Put the entry that brings the same attempt back. ``reason`` is a value of the counter ``execution_waiting``."""
 
     entry: ExecutionEntry
     reason: str
@@ -121,26 +121,26 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class PutEntry:
-    """Put the entry on the wheel that looks at the lock again, should nobody transfer it to this execution."""
+    """Put the entry that brings this execution back to check the lock, in case it is never transferred to it."""
 
     entry: ExecutionEntry
 
 
 @dataclass(frozen=True, slots=True)
 class HoldUntil:
-    """Wait for an instant (ms): what is in the way may be over by then, so the lock is read again."""
+    """Wait until an instant (ms since the epoch), then read the lock again: its holder may have ended by then."""
 
     until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class WriteLock:
-    """Write the job's lock; where it names another waiter than before, end the one that waited.
+    """Write the job's lock; if that replaces a waiter, end the former one.
 
     Args:
-        lock: The lock as it is to be written.
-        displaced: The end of the one that waited before, or None.
-        reread_holder: Whether the holder's record is needed as it stands after the write.
+        lock: The lock to write.
+        displaced: The ended record of the former waiter, or None.
+        reread_holder: Whether the holder's record must be read again after the write.
     """
 
     lock: Lock
@@ -150,7 +150,7 @@ class WriteLock:
 
 @dataclass(frozen=True, slots=True)
 class TransferLock:
-    """Hand a lock whose holder has ended to the execution that waits for it."""
+    """Transfer a lock whose holder has ended to the execution that waits for it."""
 
     lock: Lock
     waiter: Execution
@@ -158,11 +158,11 @@ class TransferLock:
 
 @dataclass(frozen=True, slots=True)
 class EndHolder:
-    """Write the end of the lock's holder, which makes way for this execution.
+    """End the lock's holder in favour of this execution.
 
     Args:
-        record: The holder's record as it is to be written.
-        move: Why, for the counters.
+        record: The holder's record to write.
+        move: Why, as a value of the counter ``overlap_holder_cancelled``.
     """
 
     record: Execution
@@ -171,21 +171,21 @@ class EndHolder:
 
 @dataclass(frozen=True, slots=True)
 class RequestCancel:
-    """Ask the holder's worker to end its call. ``record`` is the holder's record as it is to be written."""
+    """Request the cancel of the running holder. ``record`` is the holder's record to write."""
 
     record: Execution
 
 
 @dataclass(frozen=True, slots=True)
 class TakePermit:
-    """Take one of the tenant's permits, under a lease until ``until_ms``."""
+    """Take one of the tenant's permits, leased until ``until_ms`` (ms since the epoch)."""
 
     until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class SendProbe:
-    """Become the one call that finds out whether a circuit may close, under a lease until ``until_ms``."""
+    """Make this call the probe of a half-open circuit, leased until ``until_ms`` (ms since the epoch)."""
 
     circuit: Circuit
     until_ms: int

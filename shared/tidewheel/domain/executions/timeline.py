@@ -1,4 +1,4 @@
-"""The timeline of an execution: what its record says of when things happened."""
+"""The timeline of an execution: its events in time order, as far as its record has them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Event(StrEnum):
     ENDED = "ended"  # the attempt did, with its result
     HANDED_OVER = "handed_over"  # its worker had to end
     LOST = "lost"  # another worker found that its worker had vanished
-    CANCEL_REQUESTED = "cancel_requested"  # someone wanted it to end while it ran
+    CANCEL_REQUESTED = "cancel_requested"  # a user requested it while it ran
     REDRIVEN = "redriven"
     FINISHED = "finished"  # the execution ended
 
@@ -31,9 +31,9 @@ class Moment:
     """One line of a timeline.
 
     Args:
-        at_ms: When (ms since the epoch, by the clock of whoever noted it).
-        event: What.
-        attempt: Whose; None for what is the execution's own.
+        at_ms: When (ms since the epoch, by the clock of the machine that recorded it).
+        event: What happened.
+        attempt: The number of the attempt; None if it concerns the whole execution.
         detail: More about it, for people.
     """
 
@@ -47,10 +47,10 @@ _ENDS = {Result.WORKER_LOST: Event.LOST, Result.HANDED_OVER: Event.HANDED_OVER}
 
 
 def timeline(record: Execution) -> list[Moment]:
-    """What is on record, in time order; where times are equal, in the order of the steps.
+    """The recorded events in time order; equal times in the order of the steps.
 
-    Of long histories the oldest attempts are no longer on record. When one was claimed is known of the current or last
-    attempt, and of those that were lost; when a running one called its target, once it has ended.
+    Only the newest ``limits.ATTEMPTS_KEPT`` attempts are recorded. The time of the claim is known of the current or
+    last attempt and of lost ones, and the time of the target call of attempts that have ended.
     """
     return sorted(_steps(record), key=lambda moment: moment.at_ms)
 
@@ -66,7 +66,7 @@ def _steps(record: Execution) -> Iterator[Moment]:
     if redriven_ms is not None:
         yield Moment(redriven_ms, Event.REDRIVEN)
     if not any(account.number == record.attempt for account in record.attempts):
-        yield from _way(record.attempt, record.sent_ms, record.received_ms, record.claimed_ms)
+        yield from _to_worker(record.attempt, record.sent_ms, record.received_ms, record.claimed_ms)
     if record.cancel_ms is not None:
         yield Moment(record.cancel_ms, Event.CANCEL_REQUESTED, detail=record.cancel)
     if record.finished_ms is not None:
@@ -74,19 +74,19 @@ def _steps(record: Execution) -> Iterator[Moment]:
 
 
 def _attempt(account: Attempt, record: Execution) -> Iterator[Moment]:
-    with_lost_attempt = account.result is Result.WORKER_LOST
+    is_lost = account.result is Result.WORKER_LOST
     newest = account.number == record.attempt
-    claimed_ms = account.started_ms if with_lost_attempt else record.claimed_ms if newest else None
-    yield from _way(account.number, account.sent_ms, account.received_ms, claimed_ms)
-    if not with_lost_attempt:
+    claimed_ms = account.started_ms if is_lost else record.claimed_ms if newest else None
+    yield from _to_worker(account.number, account.sent_ms, account.received_ms, claimed_ms)
+    if not is_lost:
         yield Moment(account.started_ms, Event.STARTED, account.number)
     event = _ENDS.get(account.result, Event.ENDED)
     detail = _said(account.result, account.reason) if event is Event.ENDED else account.reason
     yield Moment(account.finished_ms, event, account.number, detail)
 
 
-def _way(number: int, sent_ms: int | None, received_ms: int | None, claimed_ms: int | None) -> Iterator[Moment]:
-    """How an attempt came to its worker, as far as it is known."""
+def _to_worker(number: int, sent_ms: int | None, received_ms: int | None, claimed_ms: int | None) -> Iterator[Moment]:
+    """The events from the queue to the claim of an attempt, as far as they are known."""
     steps = ((sent_ms, Event.DISPATCHED), (received_ms, Event.RECEIVED), (claimed_ms, Event.CLAIMED))
     yield from (Moment(at_ms, event, number) for at_ms, event in steps if at_ms is not None)
 
@@ -96,7 +96,7 @@ def _said(what: str, why: str) -> str:
 
 
 def queue_ms(record: Execution) -> int | None:
-    """How long (ms) the message of the first attempt on record waited in the queue; None if that is not known."""
+    """How long (ms) the message of the first recorded attempt was in the queue; None if that is not known."""
     first = record.attempts[0] if record.attempts else record
     if first.sent_ms is None or first.received_ms is None:
         return None
@@ -104,6 +104,6 @@ def queue_ms(record: Execution) -> int | None:
 
 
 def run_ms(record: Execution) -> int | None:
-    """How long (ms) the attempts on record ran, those left out that were lost; None before one has ended."""
+    """How long (ms) the recorded attempts ran, without the lost ones; None before one has ended."""
     ended = [one.finished_ms - one.started_ms for one in record.attempts if one.result is not Result.WORKER_LOST]
     return sum(ended) if ended else None

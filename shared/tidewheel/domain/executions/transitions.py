@@ -1,4 +1,7 @@
-"""Every step that an execution's record may take. Each raises the version; none is written here."""
+"""The transitions of an execution's record. Each returns the next version of the record, to be written by the caller.
+
+Each raises ``IllegalTransition`` if the state table does not allow it. Instants are ms since the epoch.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def _step(before: Execution, after: Execution) -> Execution:
 def claimed(
     record: Execution, attempt: int, holder: str, now_ms: int, *, sent_ms: int | None = None, received_ms: int
 ) -> Execution:
-    """The record with the attempt claimed; its lease covers the hold and ``limits.LEASE_MS`` of the call."""
+    """The record with the attempt claimed; its lease lasts ``limits.LEASE_MS`` from now or from a later due time."""
     start_ms = max(now_ms, record.due_ms)
     return _step(
         record,
@@ -43,21 +46,21 @@ def claimed(
 
 
 def renewed(record: Execution, checkpoint: str, now_ms: int) -> Execution:
-    """The running record with its lease extended from now on, and what the work has kept so far."""
+    """The running record with a lease of ``limits.LEASE_MS`` from now, and the newest checkpoint."""
     return _step(record, replace(record, lease_until_ms=now_ms + LEASE_MS, checkpoint=checkpoint))
 
 
 def cancel_requested(record: Execution, why: str, now_ms: int) -> Execution:
-    """The running record with the wish that it end: its worker sees that when it renews, or finishes."""
+    """The running record with a request to cancel; its worker sees it when it renews the lease or finishes."""
     return _step(record, replace(record, cancel=why, cancel_ms=now_ms))
 
 
 def with_lost_attempt(record: Execution, now_ms: int) -> Execution:
-    """The running record with its vanished attempt accounted for, before the next one is claimed."""
-    began = record.claimed_ms or record.due_ms
+    """The running record with an account of the attempt whose worker vanished. Its state and version do not change."""
+    started_ms = record.claimed_ms or record.due_ms
     account = Attempt(
         record.attempt,
-        began,
+        started_ms,
         now_ms,
         Result.WORKER_LOST,
         reason="its worker's lease ended",
@@ -70,7 +73,7 @@ def with_lost_attempt(record: Execution, now_ms: int) -> Execution:
 def finished(record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int) -> Execution:
     """The record after an attempt: ended, or waiting for its retry.
 
-    What was handed over by a worker that had to end counts as no attempt.
+    An attempt that was handed over by a worker that had to end does not count against the maximum.
     """
     summary = answer.reason[:ATTEMPT_REASON_CHARS]
     account = Attempt(
@@ -106,22 +109,22 @@ def finished(record: Execution, state: State, answer: Answer, started_ms: int, n
 
 
 def with_wait_reason(record: Execution, reason: str) -> Execution:
-    """The record of an execution that waits for another one of its job."""
+    """The record of a waiting execution with the reason for which it waits."""
     return _step(record, replace(record, reason=reason))
 
 
 def ended_unrun(record: Execution, state: State, reason: str, now_ms: int) -> Execution:
-    """The record of an execution that ends without (another) attempt."""
+    """The record of an execution that ends without another attempt."""
     kept = record.checkpoint if state in DEAD_LETTERS else ""
     after = replace(record, state=state, holder="", reason=reason, finished_ms=now_ms, cancel="", checkpoint=kept)
     return _step(record, after)
 
 
 def redriven(record: Execution, now_ms: int) -> Execution:
-    """The record of a dead letter that is to run again, with a fresh budget of attempts.
+    """The record of a dead letter that is to run again, with as many new attempts as its job allows.
 
     Raises:
-        IllegalTransition: It is none.
+        IllegalTransition: The execution is not a dead letter.
     """
     return _step(
         record,

@@ -1,4 +1,4 @@
-"""Texts without their secrets, in one piece or in several, whole or cut off."""
+"""Replaces secrets in texts, also in texts that arrive in parts or were cut off."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ CONCEALED = b"***"
 
 
 def forms(secret: str) -> frozenset[str]:
-    """As what a secret may be shown by whoever got it: as it is, and within JSON."""
+    """The forms in which a secret may appear in a text: as it is, and escaped in JSON."""
     return frozenset({secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]})
 
 
 @dataclass(frozen=True, slots=True)
 class Concealment:
-    """What is to be concealed.
+    """A set of secrets to replace.
 
     Args:
-        secrets: In UTF-8, none of them empty.
+        secrets: The secrets in UTF-8, none of them empty.
     """
 
     secrets: frozenset[bytes] = frozenset()
 
     def and_of(self, secrets: Iterable[str]) -> Concealment:
-        """The same, and these."""
+        """The same set with more secrets; empty ones are ignored."""
         more = (secret.encode(errors="surrogatepass") for secret in secrets if secret)
         return Concealment(self.secrets.union(more))
 
     def clean(self, data: bytes, *, cut: bool = False) -> bytes:
-        """The text with its secrets replaced; if it was cut off somewhere, also what its end shows of one."""
+        """The text with its secrets replaced; if it was ``cut`` off, also a part of a secret at its end."""
         parts: list[bytes] = []
         at = 0
         for start, stop in self._spans(data, cut=cut):
@@ -39,12 +39,12 @@ class Concealment:
         return b"".join((*parts, data[at:]))
 
     def settled(self, data: bytes) -> int:
-        """Up to where nothing that may follow can make part of a secret of what is there."""
+        """The length of the beginning that cannot become part of a secret by what may follow (bytes)."""
         end = max(0, len(data) - max((len(secret) - 1 for secret in self.secrets), default=0))
         return next((start for start, stop in self._spans(data) if start < end < stop), end)
 
     def _spans(self, data: bytes, *, cut: bool = False) -> list[tuple[int, int]]:
-        """Where secrets lie in a text, in order; those that overlap or hold one another as one."""
+        """The ranges of secrets in a text, in order; overlapping ones are merged."""
         found = sorted(span for secret in self.secrets for span in _occurrences(data, secret, cut=cut))
         spans: list[tuple[int, int]] = []
         for start, stop in found:

@@ -1,4 +1,4 @@
-"""The job: what a user defines, and the generations that its edits leave behind."""
+"""The job: its definition, and the generation that each edit starts."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Target:
     """What an attempt calls.
 
     Args:
-        kind: ``http`` or ``lambda``: the name of an adapter.
-        spec: What the kind needs, already checked against its model; a JSON object.
+        kind: The name of an adapter, such as ``http``.
+        spec: The parameters of the kind, a JSON object that was checked against its model.
     """
 
     kind: str
@@ -42,21 +42,21 @@ class Definition:
     """The part of a job that its owner writes.
 
     Args:
-        name: For people; need not be unique.
-        schedule: When it fires, or None for a job that ran when it was created.
+        name: A name for people; it need not be unique.
+        schedule: When it fires; None for a job that runs once, when it is created.
         target: What it calls.
-        priority: One of ``names.PRIORITIES``.
+        priority: One of ``fleet.route.PRIORITIES``.
         precision: The tier.
-        pool: One of ``names.POOLS``.
-        jitter_ms: Width of the deterministic spread after the nominal time, another at each.
-        timeout_ms: How long one attempt may take.
+        pool: The name of the pool whose workers run it.
+        jitter_ms: The largest jitter (ms), a delay after the nominal time that differs at each occurrence.
+        timeout_ms: How long (ms) one attempt may take.
         retry: What happens after a failure.
-        misfire: What happens to occurrences that nobody could fire in time.
-        overlap: What becomes of a run whose job is still busy with another one.
-        tags: For listing.
-        window_ms: Width of the window after the nominal time in which the job has its place, the same at each.
-        deadline_ms: How long after its due time (or its redrive) an execution may go on, retries included; 0: for ever.
-        heartbeat_ms: How long a run may be silent before it is revoked; 0: as long as its time-out.
+        misfire: What happens to occurrences that were missed.
+        overlap: What happens to an execution while another one of the job has not ended.
+        tags: Labels by which jobs are listed.
+        window_ms: The width (ms) of the window after the nominal time in which the job has a fixed delay.
+        deadline_ms: How long (ms) after its due time or redrive an execution may go on, with retries; 0: no limit.
+        heartbeat_ms: How long (ms) a call may be silent before it is stopped; 0 for as long as its time-out.
     """
 
     name: str
@@ -78,15 +78,15 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A definition in force.
+    """The record of a job. Instants are ms since the epoch.
 
     Args:
-        tenant: Whose it is.
+        tenant: The tenant that it belongs to.
         id: The job's id.
-        definition: What it does.
+        definition: Its definition.
         state: ``ACTIVE`` or ``PAUSED``.
-        generation: 1 at first; every edit, pause and resume raises it.
-        effective_from_ms: From which nominal time this generation counts; never goes back.
+        generation: From 1; raised by every edit, pause and resume.
+        effective_from_ms: The nominal time from which this generation is valid; it never goes back.
         created_ms: When it was created.
         updated_ms: When this generation was written.
         request: Fingerprint of the request that created it under an idempotency key, else empty.
@@ -108,7 +108,7 @@ class Job:
         return Route(self.definition.pool, self.definition.priority)
 
     def next_nominal(self, from_ms: int) -> int | None:
-        """The first instant (ms) at or after ``from_ms`` that this generation will fire, or None."""
+        """The first nominal time of this generation at or after ``from_ms`` (both ms since the epoch), or None."""
         schedule = self.definition.schedule
         if self.state is not JobState.ACTIVE or schedule is None:
             return None
@@ -120,14 +120,14 @@ class Job:
         return Generation.of(self).occurrences(self.id)
 
     def due(self, nominal_ms: int) -> int:
-        """The due time (ms) of a nominal time: shifted by the job's window and jitter."""
+        """The due time of a nominal time (both ms since the epoch): later by the job's window and jitter."""
         return self.occurrences.due(nominal_ms)
 
     def next_due(self, now_ms: int) -> int | None:
-        """The nominal time (ms) of the first instant that is due at ``now_ms`` or later, or None.
+        """The nominal time of the first instant that is due at or after ``now_ms`` (ms since the epoch), or None.
 
-        Its nominal time may be past. None before it is due so late: due times keep the order of nominal times,
-        each stays before the next nominal one.
+        The nominal time itself may be past. A due time is always before the next nominal time, so due times have the
+        order of nominal times.
         """
         spread_ms = self.definition.jitter_ms + self.definition.window_ms
         first = self.next_nominal(now_ms - spread_ms)
@@ -142,7 +142,7 @@ class Job:
         return JobState.COMPLETED if finished else self.state
 
     def expires_ms(self) -> int | None:
-        """When the record may vanish (ms), for a job whose last instant is known; else None."""
+        """When the record expires (ms since the epoch); None if the job is paused or fires without end."""
         if self.state is JobState.PAUSED:
             return None
         schedule = self.definition.schedule
@@ -153,7 +153,7 @@ class Job:
         return None if last_ms is None else max(last_ms, self.updated_ms) + spread_ms + RETENTION_MS
 
     def edited(self, definition: Definition, state: JobState, now_ms: int) -> Job:
-        """The next generation, in force for nominal times from ``now_ms`` on."""
+        """The next generation, valid for nominal times from ``now_ms`` (ms since the epoch) on."""
         return replace(
             self,
             definition=definition,
@@ -166,15 +166,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What a job's schedule was from one edit to the next: enough to recompute the past.
+    """The schedule of a job from one edit to the next, from which past instants are recomputed.
 
     Args:
-        number: The generation.
+        number: The number of the generation, from 1.
         state: ``ACTIVE``, ``PAUSED`` or ``DELETED``.
-        schedule: What it fired by.
-        jitter_ms: Its spread.
-        effective_from_ms: From which nominal time it counted.
-        window_ms: The width of its window.
+        schedule: Its schedule, or None.
+        jitter_ms: The largest jitter (ms).
+        effective_from_ms: The nominal time from which it was valid (ms since the epoch).
+        window_ms: The width of its window (ms).
     """
 
     number: int
@@ -198,11 +198,11 @@ class Generation:
         )
 
     def occurrences(self, job: str, cut_ms: int | None = None) -> Occurrences:
-        """Its occurrences.
+        """Its occurrences; it must have a schedule.
 
         Args:
-            job: The job's id, on which their spread depends.
-            cut_ms: The first nominal time (ms) that is the next generation's, or None.
+            job: The job's id, on which jitter and window depend.
+            cut_ms: The first nominal time of the next generation (ms since the epoch), or None.
         """
         assert self.schedule is not None
         return Occurrences(self.schedule, self.jitter_ms, job, cut_ms, self.window_ms)

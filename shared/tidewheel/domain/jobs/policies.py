@@ -14,7 +14,7 @@ from tidewheel.domain.limits import (
 class Policy(StrEnum):
     """What happens to missed occurrences."""
 
-    COALESCE = "coalesce"  # one run stands for all of them
+    COALESCE = "coalesce"  # one execution replaces all of them
     ALL = "all"  # the newest ones run, up to the limit
     SKIP = "skip"  # none runs
 
@@ -35,12 +35,12 @@ class Misfire:
 
 
 class Overlap(StrEnum):
-    """What becomes of a run whose job is still busy with another one."""
+    """What happens to an execution while another one of its job has not ended."""
 
-    ALLOW = "allow"  # they run side by side
-    SKIP = "skip"  # the later one is left out
-    QUEUE = "queue"  # one waits; those that come while it waits are left out
-    REPLACE = "replace"  # the newer one goes first: the other is cancelled
+    ALLOW = "allow"  # they run in parallel
+    SKIP = "skip"  # the later one is skipped
+    QUEUE = "queue"  # one waits; others that come meanwhile are skipped
+    REPLACE = "replace"  # the older one is cancelled
 
 
 class Strategy(StrEnum):
@@ -59,11 +59,10 @@ class RetryPolicy:
     Args:
         max_attempts: Attempts in all, the first one included; 1 or more.
         strategy: How the delay grows.
-        base_ms: The delay after the first attempt.
-        cap_ms: The longest delay.
-        jitter: Share of the delay, 0 to 1, by which it varies in both directions.
-        on: What is tried again, each an item of ``CAUSES`` or an HTTP status; empty: what the target's kind deems
-            worth it.
+        base_ms: The delay after the first attempt (ms).
+        cap_ms: The longest delay (ms).
+        jitter: The fraction of the delay, 0 to 1, by which it varies in both directions.
+        on: What is retried: items of ``CAUSES`` or HTTP statuses; if empty, the target's kind decides.
     """
 
     max_attempts: int = 3

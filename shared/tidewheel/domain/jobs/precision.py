@@ -1,4 +1,4 @@
-"""Precision tiers: when an occurrence is handed to its queue."""
+"""Precision tiers: when an occurrence is sent to its queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Precision(StrEnum):
-    """How near to the due time a run starts; the promise is a 99th percentile of lateness."""
+    """How close to its due time an execution starts. The value is the 99th percentile of lateness."""
 
     HIGH = "high"  # 100 ms
     NORMAL = "normal"  # 1 s
@@ -16,11 +16,11 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """How a tier is handed over.
+    """When occurrences of a tier are sent.
 
     Args:
-        every_ms: Hand-overs happen at whole multiples of this, so that lower tiers fill SQS batches.
-        early_ms: How long before the due time; the worker claims, holds, then calls.
+        every_ms: They are sent at whole multiples of this (ms), so that lower tiers fill SQS batches.
+        early_ms: How long before the due time (ms); the worker claims, waits, then calls.
     """
 
     every_ms: int
@@ -33,17 +33,18 @@ CADENCES = {
     Precision.LOW: Cadence(every_ms=5_000, early_ms=0),
 }
 CLAIM_EARLY_MS = 250
-"""How long before the due time a worker reads the job and claims what was handed over early: long enough for both
-calls, short enough that an edit or a pause up to then still counts."""
+"""How long before the due time (ms) a worker reads the job and claims an execution that was sent early: long enough for
+both calls, short enough that an edit or a pause up to then still counts."""
 
 TICK_MS = 100
 """The scheduler's tick: the finest cadence."""
 
 
 def release_ms(due_ms: int, precision: Precision) -> int:
-    """The instant (ms since the epoch) from which an occurrence is handed to its queue.
+    """The instant (ms since the epoch) at which an occurrence is sent to its queue.
 
-    High precision is rounded down, since its worker holds it; the others up, since nothing starts early.
+    High precision is rounded down, since its worker waits for the due time; the others up, since they must not start
+    early.
     """
     cadence = CADENCES[precision]
     if cadence.early_ms:

@@ -1,6 +1,6 @@
 """References to secrets: what a job's definition holds instead of a secret itself.
 
-An object such as ``{"secret": "billing-token", "prefix": "Bearer "}`` stands for a text that only the call gets to see.
+An object such as ``{"secret": "billing-token", "prefix": "Bearer "}`` stands for a text that is read for the call only.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 NAME = re.compile(r"[A-Za-z0-9_.@+=-]{1,128}", re.ASCII)
-"""What a secret may be called. No slash: that parts deployment, tenant and name where secrets lie."""
+"""The allowed names of secrets. No slash: it separates deployment, tenant and name in Secrets Manager."""
 
 _FIELDS = frozenset({"secret", "key", "prefix"})
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where a text comes from.
+    """A reference to a secret.
 
     Args:
-        name: The secret's name, which is the tenant's own.
+        name: The secret's name within the tenant.
         key: The field of a secret that is a JSON object; empty for the whole text.
-        prefix: What stands before it, such as ``Bearer ``.
+        prefix: Text to put before it, such as ``Bearer ``.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Reference:
 
 
 def reference_of(value: object) -> Reference | None:
-    """What an object of these fields, and no others, refers to; None of all else, which is plain data."""
+    """The reference that an object with these fields and no others stands for; None for any other value."""
     if not isinstance(value, Mapping) or "secret" not in value or not value.keys() <= _FIELDS:
         return None
     if not all(isinstance(part, str) for part in value.values()):

@@ -1,9 +1,9 @@
-"""Cancel: a user ends an execution wherever it stands, or an occurrence that has not begun.
+"""Cancels an execution, or an occurrence that has not started, on a user's request.
 
-What no worker holds ends by one conditional write; the message, or the entry on the wheel, that still stands for it
-finds it ended and changes nothing. What runs gets the wish on its record: its worker sees it when it renews its
-lease, or when it finishes, and whoever takes it over from a dead worker ends it instead of calling again. A request
-that died before an overlap lock was passed on is made up for by a repeat, or by the execution's own message.
+An execution that does not run ends by one conditional write; its message or its entry on the wheel later finds it
+ended and changes nothing. On a running one the request is written into its record: its worker sees it when it renews
+the lease or finishes, and a worker that takes it over ends it instead of calling again. If the process dies before it
+has released the overlap lock, a repeated request or the execution's own message does that.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ _ASKED = "someone cancelled it"
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The flow."""
+    """Cancels executions.
+
+    Args:
+        jobs: The jobs and their generations.
+        executions: The records.
+        ends: Hands ends to their followers.
+        clock: Reads the time.
+        telemetry: Counts.
+    """
 
     jobs: Jobs
     executions: Executions
@@ -35,25 +43,26 @@ class Cancel:
     telemetry: Telemetry
 
     def run(self, tenant: str, id: str, why: str = "") -> Execution:
-        """Cancels an execution; one that is cancelled already, or is to be, stays as it is.
+        """Cancels an execution. Repeating the request changes nothing.
 
         Args:
-            tenant: Whose it is.
-            id: The execution, or that of an occurrence that its job's schedule names and nothing has begun.
-            why: What the user says, at most ``limits.CANCEL_REASON_CHARS``, or empty.
+            tenant: The tenant of the job.
+            id: The id of the execution, or of an occurrence that the job's schedule names and that has not started.
+            why: The user's reason, at most ``limits.CANCEL_REASON_CHARS`` long, or empty.
 
         Returns:
-            The execution: cancelled, or still running with the wish on its record.
+            The execution: cancelled, or running with the request on its record.
 
         Raises:
-            NotFound: There is no such execution, and no such occurrence to come.
-            Conflict: It has ended otherwise, or too many others wrote its record or its job's lock meanwhile.
+            NotFound: There is no such execution, and the schedule names no such occurrence.
+            Conflict: It has ended otherwise, or its record or its job's lock kept changing.
             PortError: A store failed; it may be cancelled or not.
+            Unreadable: The id or a stored record is malformed.
         """
         reason = f"{_ASKED}: {why}" if why else _ASKED
         record = self.executions.get(tenant, id)
         for _ in range(_TRIES):
-            before = record or self._unbegun(tenant, id)
+            before = record or self._not_started(tenant, id)
             after = self._cancel_requested(before, reason)
             if after is before:
                 return self._settled(after)
@@ -64,7 +73,7 @@ class Cancel:
         raise _contended(id)
 
     def _cancel_requested(self, record: Execution, reason: str) -> Execution:
-        """The record with what the request comes to; the same one if that is nothing."""
+        """The record as the request changes it; the same object if nothing is to be written."""
         match record.state:
             case State.QUEUED | State.RETRYING:
                 return ended_unrun(record, State.CANCELLED, reason, self.clock.now_ms())
@@ -74,8 +83,8 @@ class Cancel:
                 return record
         raise Conflict("execution", record.id, f"it has ended as {record.state}", "nothing is left to cancel")
 
-    def _unbegun(self, tenant: str, id: str) -> Execution:
-        """What an occurrence starts from that its job's schedule names, while its record would not have expired."""
+    def _not_started(self, tenant: str, id: str) -> Execution:
+        """The blank record of an occurrence that the job's schedule names, if its record would not have expired yet."""
         wanted = ExecutionId.parse(id)
         job = self.jobs.get(tenant, wanted.job, consistent=True)
         if job is not None and wanted.origin is Origin.SCHEDULE:
@@ -87,7 +96,7 @@ class Cancel:
         raise NotFound("execution", tenant, id)
 
     def _settled(self, record: Execution) -> Execution:
-        """Passes its job's lock on if it has ended with it; also if a request before did not come to that."""
+        """Returns a record after its followers were called, if it is cancelled: an earlier request may have died."""
         if record.state is State.CANCELLED:
             job = self.jobs.get(record.tenant, record.job, consistent=True)
             if not self.ends.settle(record, job):

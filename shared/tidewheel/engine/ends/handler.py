@@ -1,8 +1,8 @@
-"""The one door for what follows an execution's end.
+"""Does what follows an execution's end, for everyone who writes an end or finds an execution ended.
 
-Whoever writes an end, and whoever meets an execution that has ended, comes through here: a worker, a cancellation, the
-handler of the dead-letter queue. Followers are repeatable, since whoever wrote the end may have died before they were
-done: its message comes back, finds the execution ended, and does them again.
+These are the worker, the cancel request and the dead-letter handler. Followers are idempotent: a process may die
+between writing the end and calling them. Then the message comes back, its worker finds the execution ended, and calls
+them again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from tidewheel.ports import Executions
 
 @dataclass(frozen=True, slots=True)
 class ExecutionEnded:
-    """An execution has ended, now or some time ago.
+    """An execution that has ended, now or some time ago.
 
     Args:
-        record: Its record, which is durable.
+        record: Its record as it is stored.
         job: Its job; None if that was deleted.
-        lock_settled: Whether it surely does not hold its job's lock, or whoever ended it sees to that.
+        lock_settled: Whether the overlap lock needs no release: the execution does not hold it, or the caller
+            releases it.
     """
 
     record: Execution
@@ -34,16 +35,16 @@ class ExecutionEnded:
 
 
 class Follower(Protocol):
-    """Does something that follows from an execution's end."""
+    """Something that is done after every end of an execution."""
 
     def follow(self, ended: ExecutionEnded) -> bool:
-        """Does it, or does it again: a repeat must change nothing.
+        """Does it. It must be idempotent.
 
         Returns:
-            Whether it is done. If not, others were faster several times in a row, and it must be repeated.
+            Whether it is done. If not, conditional writes kept failing, and the call must be repeated.
 
         Raises:
-            PortError: A store or queue failed; it must be repeated.
+            PortError: A store or queue failed; the call must be repeated.
         """
 
 
@@ -53,8 +54,8 @@ class EndHandler:
 
     Args:
         executions: The records.
-        overlap_lock: Knows when an execution that waits for its retry has to make way.
-        followers: Who follows, in order.
+        overlap_lock: Tells whether an execution that waits for its retry is to be replaced by another one.
+        followers: Called in this order.
     """
 
     executions: Executions
@@ -62,16 +63,16 @@ class EndHandler:
     followers: Sequence[Follower]
 
     def settle(self, record: Execution | None, job: Job | None) -> bool:
-        """Does, or does again, what follows from a record as it stands.
+        """Does what follows from a stored record. It is idempotent.
 
-        An execution that has ended is handed to the followers. One that waits for its retry ends here if another run
-        is to replace it; then that is followed as well. Nothing follows from any other.
+        If the execution has ended, its end is handed to the followers. If it waits for its retry and a newer execution
+        is to replace it, it is cancelled first. Nothing follows from other records, or from None.
 
         Returns:
-            Whether all of it is done; if not, it must be repeated.
+            Whether everything is done; if not, the call must be repeated.
 
         Raises:
-            PortError: A store or queue failed; it must be repeated.
+            PortError: A store or queue failed; the call must be repeated.
         """
         if record is None:
             return True
@@ -85,7 +86,14 @@ class EndHandler:
         return not is_end(record.state) or self.handle(ExecutionEnded(record, job))
 
     def handle(self, ended: ExecutionEnded) -> bool:
-        """Hands an end to every follower, also if one of them is not done; whether all are."""
+        """Hands an end to every follower, even if one before it is not done.
+
+        Returns:
+            Whether all followers are done; if not, the call must be repeated.
+
+        Raises:
+            PortError: A store or queue failed; the call must be repeated.
+        """
         done = True
         for follower in self.followers:
             done = follower.follow(ended) and done

@@ -1,6 +1,6 @@
-"""The lock of a job whose runs may not overlap: read, written, transferred, and let go of when its holder has ended.
+"""The lock of a job whose executions may not overlap: reads, writes, transfers, and releases it after its holder's end.
 
-What an execution does about it before it begins is decided in ``domain/executions/decide_lock.py``.
+What an execution does about the lock before its claim is decided in ``domain/executions/decide_lock.py``.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _TRIES = 6
 
 @dataclass(frozen=True, slots=True)
 class OverlapLock:
-    """Reads and writes locks; the first follower of an execution's end.
+    """Reads and writes locks. Every method raises ``PortError`` if a store fails.
 
     Args:
-        executions: The records that decide.
-        locks: Where the locks are.
-        clock: Time.
+        executions: The records of holders and waiters.
+        locks: The store of locks.
+        clock: Reads the time.
         put: Puts an entry on the wheel.
     """
 
@@ -41,21 +41,24 @@ class OverlapLock:
     put: Callable[[ExecutionEntry], None]
 
     def read(self, job: Job) -> Lock:
-        """A job's lock, as of now; one that nobody holds if there is no row."""
+        """A job's lock, read consistently; a free one if none is stored."""
         return self.locks.get(job.tenant, job.id) or Lock(job.tenant, job.id)
 
     def write(self, lock: Lock) -> bool:
-        """Writes a lock over the version before it; False if it stands otherwise by now."""
+        """Writes a lock over the version before it; False if another version is stored."""
         return self.locks.swap(lock) is None
 
     def transfer(self, lock: Lock, waiter: Execution, job: Job) -> bool:
-        """Hands a lock over to the execution that waits for it; its entry is on the wheel before the lock names it."""
+        """Gives a lock to the execution that waits for it; False if another version of the lock is stored.
+
+        The waiter's entry is put on the wheel before the write, so that a holder always has an entry or a message.
+        """
         now = self.clock.now_ms()
         self.put(ExecutionEntry.of(waiter, job, waiter.attempt + 1, now, job.definition.precision))
         return self.write(lock)
 
     def cancelled_for_successor(self, record: Execution, job: Job) -> Execution | None:
-        """The end of an execution that waits for its retry, if another run is to replace it; else None."""
+        """The cancelled record of an execution that waits for its retry, if a newer one replaces it; else None."""
         if job.definition.overlap is not Overlap.REPLACE:
             return None
         lock = self.read(job)
@@ -64,21 +67,25 @@ class OverlapLock:
         return ended_unrun(record, State.CANCELLED, replaced_by(lock.waiter), self.clock.now_ms())
 
     def waiter(self, lock: Lock, job: Job) -> Execution | None:
-        """The record of the execution that waits for a lock; None if none does."""
+        """The record of the execution that waits for a lock; None if there is none."""
         return self.executions.get(job.tenant, lock.waiter) if lock.waiter else None
 
     def follow(self, ended: ExecutionEnded) -> bool:
-        """Lets go of the lock that an execution has ended with: for the one that waits, or for whoever comes next."""
+        """Releases the lock that an execution holds at its end, or transfers it to the one that waits.
+
+        Returns:
+            Whether the execution does not hold it any more; if not, the call must be repeated.
+        """
         job = ended.job
         if job is None or ended.lock_settled or job.definition.overlap is Overlap.ALLOW:
             return True
         for _ in range(_TRIES):
             lock = self.read(job)
-            if lock.holder != ended.record.id or self._let_go(lock, job):
+            if lock.holder != ended.record.id or self._release(lock, job):
                 return True
         return False
 
-    def _let_go(self, lock: Lock, job: Job) -> bool:
+    def _release(self, lock: Lock, job: Job) -> bool:
         waiter, now = self.waiter(lock, job), self.clock.now_ms()
         if waiter is None or not waits(waiter):
             return self.write(lock.given("", now))

@@ -1,8 +1,8 @@
-"""Handles the messages that a queue gave up. None is dropped, and an execution ends as dead only if its record says so.
+"""Handles dead letters: messages that were delivered ``limits.MAX_RECEIVES`` times and never deleted. None is dropped.
 
-A message lands among the dead letters when it was delivered ``limits.MAX_RECEIVES`` times and never deleted. Mostly it
-is not its own fault: it was in one batch with something that brought the worker down. So what was never claimed, waits
-for a retry, or lost its worker is sent again, a bounded number of times that the message itself counts.
+Mostly such a message was only in one batch with another one that crashed its worker. So it is sent again, up to
+``limits.MAX_RETURNS`` times (the message counts them), if its execution was never claimed, waits for its retry, or lost
+its worker. Only then does the execution end as dead.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.ports import Clock, Executions, Jobs, PortError, Queue, Telemetry, Wheel
 
 _ANY_ROUTE = Route("lambda", "normal")
-"""Where a message goes whose job is gone: its worker ends the execution, whatever its priority was."""
+"""The route for a message whose job was deleted: a worker of any route ends its execution."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter: the queue's id of the message, and what it says."""
+    """A message of the dead-letter queue: its id in the queue, and its body."""
 
     id: str
     body: str
@@ -46,17 +46,17 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterHandler:
-    """The flow of the dead-letter queue.
+    """Handles messages of the dead-letter queue.
 
     Args:
-        jobs: The jobs, which know the routes.
-        executions: The records, which decide.
-        wheel: Where what cannot be read is kept for people.
-        queue: Where what may go on is sent again.
-        clock: Time.
-        telemetry: Counts.
-        gate: Passes on the lock of an execution that has ended.
-        read: Takes a message's body apart; raises ``Unreadable``.
+        jobs: The jobs, from which the routes follow.
+        executions: The records.
+        wheel: Where malformed messages are quarantined.
+        queue: Where messages are sent again.
+        clock: Reads the time.
+        telemetry: Counts and logs.
+        ends: Hands ends to their followers.
+        read: Parses a message's body; raises ``Unreadable``.
     """
 
     jobs: Jobs
@@ -69,17 +69,17 @@ class DeadLetterHandler:
     read: Callable[[str], Dispatch]
 
     def handle(self, dead_letters: Sequence[DeadLetter]) -> list[str]:
-        """Sees to each letter by itself.
+        """Handles each dead letter by itself. Never raises.
 
         Returns:
-            The ids of those that must not be deleted; the queue brings them back after its visibility time-out.
+            The ids of those that must not be deleted; they come back after the queue's visibility time-out.
         """
         return [dead_letter.id for dead_letter in dead_letters if not self._guarded(dead_letter)]
 
     def _guarded(self, dead_letter: DeadLetter) -> bool:
-        """Whether a letter is done with; one that fails must not keep its neighbours."""
+        """Whether a dead letter is done and may be deleted. Never raises: one that fails must not affect the others."""
         try:
-            done, why = self._see_to(dead_letter)
+            done, why = self._handle_one(dead_letter)
         except (PortError, DomainError) as error:
             done, why = False, "failed"
             self.telemetry.error(
@@ -93,20 +93,20 @@ class DeadLetterHandler:
         self.telemetry.count("dead_letter_handled", outcome=why)
         return done
 
-    def _see_to(self, dead_letter: DeadLetter) -> tuple[bool, str]:
-        """Whether it is done with, and one word that says how."""
+    def _handle_one(self, dead_letter: DeadLetter) -> tuple[bool, str]:
+        """Whether it is done, and the outcome as a value of the counter ``dead_letter_handled``."""
         try:
             dispatch = self.read(dead_letter.body)
         except Unreadable as error:
-            return self._set_aside(dead_letter, error)
+            return self._quarantine(dead_letter, error)
         try:
-            return self._judged(dispatch)
-        except Unreadable as error:  # the job or the record: a worker of another release may understand it
+            return self._decide(dispatch)
+        except Unreadable as error:  # job or record: a worker of another release may be able to read it
             if dispatch.returns < MAX_RETURNS:
                 return self._send_again(dispatch, None)
-            return self._set_aside(dead_letter, error)
+            return self._quarantine(dead_letter, error)
 
-    def _judged(self, dispatch: Dispatch) -> tuple[bool, str]:
+    def _decide(self, dispatch: Dispatch) -> tuple[bool, str]:
         record = self.executions.get(dispatch.tenant, dispatch.execution)
         job = self._job(dispatch)
         now = self.clock.now_ms()
@@ -127,7 +127,7 @@ class DeadLetterHandler:
         return self.jobs.get(*key) or self.jobs.get(*key, consistent=True)
 
     def _send_again(self, dispatch: Dispatch, job: Job | None) -> tuple[bool, str]:
-        """Sends it to its job's queue, where a worker judges anew; it also records an attempt that was lost."""
+        """Sends it to its job's queue again, with a delay that doubles each time. A worker records a lost attempt."""
         route = job.route if job is not None else _ANY_ROUTE
         delay_ms = min(RETURN_DELAY_MS << dispatch.returns, MAX_SEND_DELAY_MS)
         again = replace(dispatch, returns=dispatch.returns + 1)
@@ -144,8 +144,8 @@ class DeadLetterHandler:
         self.telemetry.error("an execution ends as dead", execution=ended.id, reason=ended.reason)
         return self.ends.settle(ended, job), "marked_dead"
 
-    def _set_aside(self, dead_letter: DeadLetter, error: Unreadable) -> tuple[bool, str]:
-        """Keeps a letter that cannot be understood where people find it; one that does not fit stays in the queue."""
+    def _quarantine(self, dead_letter: DeadLetter, error: Unreadable) -> tuple[bool, str]:
+        """Quarantines a malformed dead letter; one that is too long for that stays in the dead-letter queue."""
         now = self.clock.now_ms()
         self.telemetry.error("a dead letter cannot be understood", message_id=dead_letter.id, problem=str(error))
         if len(dead_letter.body) > QUARANTINE_CHARS:

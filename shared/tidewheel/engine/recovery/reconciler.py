@@ -1,8 +1,8 @@
-"""Reconcile: a paced sweep over all jobs finds chains that broke, for whatever reason, and arms them again.
+"""A paced sweep over all jobs finds those whose schedule entry is missing from the wheel, and writes it again.
 
-Everything is idempotent: the entry of a repair lies under a key that follows from what it repairs, a chain that lives
-after all drops it as a double, and the records decide what ran. So two runs at once do no harm; the one whose page
-is stored second finds the sweep moved on and ends.
+Everything is idempotent: the key of the entry follows from job and instant, a second entry of a job is dropped as a
+duplicate, and the records decide what has run. So two runs at once do no harm; the one that stores its page second
+finds that the sweep has moved on, and ends.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from tidewheel.engine.common.slot_reader import whole
 from tidewheel.ports import Clock, Executions, JobKey, Jobs, Page, Queue, ShardOwnership, SweepStore, Telemetry, Wheel
 
 _HISTORY_PAGES = 10
-"""Pages of a broken job's history that are looked through for its last account."""
+"""How many pages of a job's history are read to find the last instant that has an account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a run did: the jobs it looked at, and the chains it armed again."""
+    """What a run did: how many jobs it checked, and how many schedule entries it wrote again."""
 
     looked: int = 0
     repaired: int = 0
@@ -44,7 +44,19 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """The reconciler's flow."""
+    """Sweeps over all jobs.
+
+    Args:
+        jobs: The jobs.
+        executions: The records, and the rows of the ledger.
+        wheel: Where schedule entries lie.
+        sweeps: How far the sweep has come.
+        ownership: The cursors of the shards.
+        queue: Tells whether a route has a backlog.
+        clock: Reads the time and waits.
+        telemetry: Counts and logs.
+        layouts: Finds a job's shards.
+    """
 
     jobs: Jobs
     executions: Executions
@@ -57,19 +69,19 @@ class Reconciler:
     layouts: LayoutCache
 
     def run(self) -> Tally:
-        """Goes on with the sweep where the last run left it, page by page, for ``limits.RECONCILE_RUN_MS`` at most.
+        """Continues the sweep page by page, for ``limits.RECONCILE_RUN_MS`` at most; begins a new one if one is due.
 
         Raises:
-            PortError: A store failed; the next run begins with the page that was in hand.
+            PortError: A store failed; the next run begins with the page that was being checked.
         """
         until = self.clock.monotonic_ms() + RECONCILE_RUN_MS
-        tally, look = Tally(), _Look(self)
+        tally, check = Tally(), _PageCheck(self)
         before = self.sweeps.sweep()
         sweep = resumed(before, self.clock.now_ms())
         while sweep is not None and not sweep.over and self.clock.monotonic_ms() < until:
             next_ms = self.clock.monotonic_ms() + RECONCILE_PAGE_MS
             page = self.jobs.sweep(sweep.after, RECONCILE_PAGE)
-            tally = Tally(tally.looked + len(page.items), tally.repaired + look.over(page))
+            tally = Tally(tally.looked + len(page.items), tally.repaired + check.repair(page))
             sweep = replace(sweep, after=page.cursor or "", over=page.cursor is None)
             if not self.sweeps.move_sweep(before, sweep):
                 self.telemetry.info("another run of the reconciler continues the sweep")
@@ -82,45 +94,45 @@ class Reconciler:
 
 
 @dataclass(slots=True)
-class _Look:
-    """What one run knows: what it read of shards and queues at its beginning holds for all instants that it judges.
+class _PageCheck:
+    """Checks pages of jobs. What it reads of shards and queues once is valid for the whole run.
 
-    They were due long before the run, so that what has happened to them happened before those reads.
+    The instants that it checks were due long before, so their fate is visible in reads at the run's beginning.
     """
 
-    flow: Reconciler
+    reconciler: Reconciler
     _done_until: dict[int, int] = field(default_factory=dict)
     _late: dict[int, set[JobKey]] = field(default_factory=dict)
     _waiting: dict[Route, int] = field(default_factory=dict)
 
-    def over(self, page: Page[Job]) -> int:
-        """Looks at a page's jobs; the answer is how many chains were armed again."""
-        flow, now = self.flow, self.flow.clock.now_ms()
+    def repair(self, page: Page[Job]) -> int:
+        """Checks the jobs of a page; returns how many schedule entries were written again."""
+        now = self.reconciler.clock.now_ms()
         for error in page.unreadable:
             self._report_unreadable(error)
         found = [(job, expected(job, self._done_below(job), now)) for job in page.items]
         due = {(job.tenant, _id(job, nominal)): (job, nominal) for job, nominal in found if nominal is not None}
-        known = flow.executions.present(due)
-        return sum(self._judge(*due[key], now) for key in due if key not in known)
+        known = self.reconciler.executions.present(due)
+        return sum(self._repair_job(*due[key], now) for key in due if key not in known)
 
-    def _homes(self, job: Job) -> frozenset[int]:
-        """The shards on which its chain may lie: more than one after their number has changed."""
-        return self.flow.layouts.now().shards_of(job.tenant, job.id)
+    def _shards(self, job: Job) -> frozenset[int]:
+        """The shards on which its entry may lie: several for a while after the number of shards has changed."""
+        return self.reconciler.layouts.now().shards_of(job.tenant, job.id)
 
     def _done_below(self, job: Job) -> int:
-        homes = self._homes(job)
-        for shard in homes - self._done_until.keys():
-            self._done_until[shard] = done_until(self.flow.ownership.holding(shard))
-        return min(self._done_until[shard] for shard in homes)
+        shards = self._shards(job)
+        for shard in shards - self._done_until.keys():
+            self._done_until[shard] = done_until(self.reconciler.ownership.holding(shard))
+        return min(self._done_until[shard] for shard in shards)
 
-    def _judge(self, job: Job, nominal_ms: int, now: int) -> bool:
-        """Whether a chain had to be armed again, of a job whose last instant seems to lack its account."""
+    def _repair_job(self, job: Job, nominal_ms: int, now: int) -> bool:
+        """Whether the entry of a job was written again, whose last instant seemed to have no account."""
         try:
-            if self._accounted(job, nominal_ms) or not self._stands(job):
+            if self._is_accounted(job, nominal_ms) or not self._is_current(job):
                 return False
             first = first_missing(job, nominal_ms, self._accounts(job, nominal_ms, now), now)
-            if self._awaits(job, first, now):
-                self.flow.telemetry.count("repair_deferred")
+            if self._may_be_on_its_way(job, first, now):
+                self.reconciler.telemetry.count("repair_deferred")
                 return False
             self._arm(job, first, nominal_ms)
         except Unreadable as error:
@@ -128,35 +140,32 @@ class _Look:
             return False
         return True
 
-    def _accounted(self, job: Job, nominal_ms: int) -> bool:
-        executions = self.flow.executions
+    def _is_accounted(self, job: Job, nominal_ms: int) -> bool:
+        executions = self.reconciler.executions
         run = executions.get(job.tenant, _id(job, nominal_ms))
         return run is not None or bool(executions.missed(job.tenant, job.id, nominal_ms, nominal_ms))
 
-    def _stands(self, job: Job) -> bool:
-        again = self.flow.jobs.get(job.tenant, job.id, consistent=True)
+    def _is_current(self, job: Job) -> bool:
+        again = self.reconciler.jobs.get(job.tenant, job.id, consistent=True)
         return again is not None and again.generation == job.generation
 
-    def _awaits(self, job: Job, first_ms: int, now: int) -> bool:
-        """Whether it may be on its way: in the late slot, behind a catch-up, or in a queue that has a backlog.
-
-        No cursor speaks of either.
-        """
-        homes, routes = self._homes(job), ladder(job.route)
-        for shard in homes - self._late.keys():
-            singles = whole(self.flow.wheel, late(shard), SINGLES).singles.values()
+    def _may_be_on_its_way(self, job: Job, first_ms: int, now: int) -> bool:
+        """Whether its entry is in a late slot, or its message may be in a queue: no cursor shows these."""
+        shards, routes = self._shards(job), ladder(job.route)
+        for shard in shards - self._late.keys():
+            singles = whole(self.reconciler.wheel, late(shard), SINGLES).singles.values()
             self._late[shard] = {(entry.tenant, entry.job) for entry in singles if isinstance(entry, ScheduleEntry)}
         for route in set(routes) - self._waiting.keys():
-            self._waiting[route] = self.flow.queue.waiting(route)
+            self._waiting[route] = self.reconciler.queue.waiting(route)
         queued = any(self._waiting[route] for route in routes) and job.due(first_ms) > now - RECONCILE_PATIENCE_MS
-        return queued or any((job.tenant, job.id) in self._late[shard] for shard in homes)
+        return queued or any((job.tenant, job.id) in self._late[shard] for shard in shards)
 
     def _arm(self, job: Job, first_ms: int, nominal_ms: int) -> None:
-        """Arms the chain again from its first instant without an account; the misfire policy decides what runs."""
+        """Writes a schedule entry for the first instant without an account; the misfire policy decides what runs."""
         entry = ScheduleEntry(job.tenant, job.id, job.generation, first_ms, job.due(first_ms))
-        self.flow.wheel.put(Placed(late(self.flow.layouts.shard_of(job.tenant, job.id)), entry))
-        self.flow.telemetry.count("schedule_repaired")
-        self.flow.telemetry.error(
+        self.reconciler.wheel.put(Placed(late(self.reconciler.layouts.shard_of(job.tenant, job.id)), entry))
+        self.reconciler.telemetry.count("schedule_repaired")
+        self.reconciler.telemetry.error(
             "a missing schedule entry was written again",
             tenant=job.tenant,
             job=job.id,
@@ -165,8 +174,8 @@ class _Look:
         )
 
     def _accounts(self, job: Job, nominal_ms: int, now: int) -> list[int]:
-        """Instants before a given one that have an account: the newest of them is among these."""
-        executions = self.flow.executions
+        """Instants (ms) before ``nominal_ms`` that have an account; the newest of all is among them."""
+        executions = self.reconciler.executions
         oldest = max(job.effective_from_ms, now - RETENTION_MS)
         rows = [row.until_ms for row in executions.missed(job.tenant, job.id, oldest, nominal_ms)]
         before: str | None = keys.execution_bound(job.id, nominal_ms)
@@ -180,12 +189,12 @@ class _Look:
             if runs or page.cursor is None or page.cursor <= begin:
                 return [*rows, *runs[:1]]
             before = page.cursor
-        return [*rows, *seen]  # so many runs were asked for that the search ends here
+        return [*rows, *seen]  # so many runs by request that the search ends here
 
     def _report_unreadable(self, error: Unreadable) -> None:
-        """What cannot be read is left as it is; someone should look at it."""
-        self.flow.telemetry.count("record_unreadable")
-        self.flow.telemetry.error("a record cannot be read and was not reconciled", problem=str(error))
+        """Counts and logs a malformed record, which is left as it is."""
+        self.reconciler.telemetry.count("record_unreadable")
+        self.reconciler.telemetry.error("a record cannot be read and was not reconciled", problem=str(error))
 
 
 def _id(job: Job, nominal_ms: int) -> str:

@@ -1,6 +1,6 @@
-"""What an execution has for as long as it runs: a permit of its tenant's, and its word in the target's circuit.
+"""The resources that an execution holds while it runs: a permit of its tenant and, for a probe, its target's circuit.
 
-Whether it is admitted, or has to wait, is decided in ``domain/executions/admission.py``.
+Whether it is admitted or has to wait is decided in ``domain/executions/admission.py``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 
 @dataclass(frozen=True, slots=True)
 class AdmissionControl:
-    """One per process: it remembers what it learns of targets and tenants.
+    """Makes an ``Admission`` for each message. One per process, since breaker and limiter cache what they read.
 
     Args:
-        breaker: The circuits.
-        limiter: The tenants' permits.
-        circuit_key: The key of a target's circuit; empty if it has none.
+        breaker: Reads and writes circuits.
+        limiter: Takes and releases permits.
+        circuit_key: Returns the key of a target's circuit; empty if the target has none.
     """
 
     breaker: CircuitBreaker
@@ -34,28 +34,28 @@ class AdmissionControl:
     circuit_key: Callable[[Target], str] = field(repr=False)
 
     def open(self, tenant: str, claim: str) -> Admission:
-        """What an execution will have while it runs: nothing yet.
+        """Returns an admission that holds nothing yet.
 
         Args:
-            tenant: Whose it is.
-            claim: What its claim is known by to permits and probes; no other claim is.
+            tenant: The tenant of the execution.
+            claim: The unique name of the claim, under which it holds a permit or a probe.
         """
         return Admission(self, tenant, claim)
 
 
 @dataclass(slots=True)
 class Admission:
-    """What an execution has for as long as it runs. To be used as a context, which gives it back.
+    """What one execution holds while it runs. As a context manager it reports to the circuit and frees the permit.
 
     Args:
-        control: Where it comes from.
-        tenant: Whose execution it is.
-        claim: What its claim is known by.
-        circuit_key: The party that it calls; empty if no failure of that counts.
-        permit: Its permit, if it has one.
-        probing: Whether it is the probe of its circuit.
-        answer: How the call went, once it has returned.
-        stop: Why it was told to end, if it was.
+        control: The process's breaker and limiter.
+        tenant: The tenant of the execution.
+        claim: The unique name of the claim.
+        circuit_key: The key of the target's circuit; empty if the target has none.
+        permit: The permit that it holds, or None.
+        probing: Whether its call is the probe of a half-open circuit.
+        answer: What the target answered, once the call has returned.
+        stop: Why the call was told to end, or None.
     """
 
     control: AdmissionControl
@@ -69,43 +69,49 @@ class Admission:
 
     @property
     def limit(self) -> int | None:
-        """How many executions of its tenant may run at once; None: any number."""
+        """How many executions of the tenant may run at once; None for any number."""
         return self.control.limiter.limit(self.tenant)
 
     def circuit(self, job: Job) -> Circuit | None:
-        """The circuit of the party that a job calls, as it stood a few seconds ago at most; None if none ever opens.
+        """The circuit of a job's target, at most ``limits.CIRCUIT_FRESH_MS`` old; None if the target has no circuit.
 
         Raises:
-            PortError: It could not be read.
+            PortError: The circuit could not be read.
         """
         breaker = self.control.breaker
         self.circuit_key = self.control.circuit_key(job.definition.target) if breaker.watches else ""
         return breaker.circuit(self.tenant, self.circuit_key) if self.circuit_key else None
 
     def take_permit(self, until_ms: int) -> Permit | None:
-        """Takes one of the tenant's permits, under a lease until an instant (ms); None if all are taken.
+        """Takes one of the tenant's permits, leased until ``until_ms`` (ms since the epoch); None if all are taken.
 
         Raises:
-            PortError: One may have been taken; it is free again when the lease is over.
+            PortError: A store failed; a permit may have been taken, and is free again when its lease ends.
         """
         self.permit = self.control.limiter.take(self.tenant, self.claim, until_ms)
         return self.permit
 
     def probe(self, circuit: Circuit, until_ms: int) -> Circuit | None:
-        """Becomes a circuit's probe, under a lease until an instant (ms); or answers how the circuit stands by now.
+        """Makes this execution's call the probe of a circuit, leased until ``until_ms`` (ms since the epoch).
+
+        Returns:
+            None if it is the probe now; else the circuit as it is stored, because another worker changed it.
 
         Raises:
-            PortError: It may be the probe or not; the lease ends either way.
+            PortError: A store failed; it may be the probe or not, and the lease ends either way.
         """
         standing = self.control.breaker.probe(circuit, self.claim, until_ms)
         self.probing = standing is None
         return standing
 
     def extend(self, until_ms: int) -> bool:
-        """Extends what it has, before its execution's lease is extended so far; False if another has it by now.
+        """Extends permit and probe until ``until_ms`` (ms since the epoch), before the lease of the execution.
+
+        Returns:
+            Whether both are still held; False if another claim has one of them by now.
 
         Raises:
-            PortError: It may be extended or not.
+            PortError: A store failed; they may be extended or not.
         """
         if self.permit is not None and not self.control.limiter.extend(self.permit, until_ms):
             return False
@@ -119,7 +125,7 @@ class Admission:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Tells the circuit how the call went, and gives the permit back."""
+        """Reports the result of the call to the circuit, and releases the permit."""
         if self.circuit_key and (self.probing or self.answer is not None):
             self.control.breaker.tell(self.tenant, self.circuit_key, sign(self.answer, self.stop), self.claim)
         if self.permit is not None:

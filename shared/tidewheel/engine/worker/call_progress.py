@@ -1,4 +1,4 @@
-"""Progress: the line between a call that is under way and its worker. Both ends are used from several threads."""
+"""The progress of a running call: heartbeats, checkpoint, log, and the request to stop. Thread-safe."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tidewheel.domain.limits import CHECKPOINT_BYTES, LOG_BYTES, OUTPUT_BYTES
 from tidewheel.ports import Clock
 
 _LONGEST_CHARACTER = 4
-"""Bytes of UTF-8; an answer that is cut off in one is shorter by up to so many."""
+"""Bytes of the longest UTF-8 character: an output that was cut inside one is shorter by less than that."""
 _DROPPED = b"\n[the log is longer; the rest was dropped]\n"
 
 
 class OpenCallProgress:
-    """``ports.Progress``, with the worker's end of it.
+    """Implements ``ports.Progress``, and adds what the worker does with it.
 
     Args:
-        clock: Time.
-        restored: The checkpoint of an attempt before.
+        clock: Measures the time between heartbeats.
+        restored: The checkpoint of an earlier attempt; empty if there is none.
     """
 
     def __init__(self, clock: Clock, restored: str = "") -> None:
@@ -37,7 +37,7 @@ class OpenCallProgress:
         self._taken = 0
         self._dropped = False
 
-    # --- the call's end -----------------------------------------------------------------------------------
+    # --- for the target ----------------------------------------------------------------------------------
 
     @property
     def stopping(self) -> Stop | None:
@@ -85,10 +85,10 @@ class OpenCallProgress:
         with self._lock:
             self._concealment = self._concealment.and_of([secret])
 
-    # --- the worker's end ---------------------------------------------------------------------------------
+    # --- for the worker -----------------------------------------------------------------------------------
 
     def stop(self, why: Stop) -> None:
-        """Tells the call to end; the first reason stays."""
+        """Requests the call to end and runs its ``on_stop`` callbacks; the first reason stays."""
         with self._lock:
             if self._stop is not None:
                 return
@@ -99,20 +99,20 @@ class OpenCallProgress:
 
     @property
     def silent_ms(self) -> int:
-        """For how long (ms) the call gave no sign of life."""
+        """The time (ms) since the last heartbeat or checkpoint, or since the beginning."""
         return self._clock.monotonic_ms() - self._beat_ms
 
     def logged_beyond(self, output: str) -> bool:
-        """Whether something waits to be taken that an answer's output does not say anyway."""
+        """Whether the log that was not taken yet holds more than the answer's output."""
         log = bytes(self._log).decode(errors="replace").replace("\x00", "")
         return bool(log) and log != output
 
     def take_log(self, *, last: bool) -> bytes:
-        """What was written since it was last taken, without secrets.
+        """Returns the bytes that were logged since the last call, with secrets replaced.
 
         Args:
-            last: Whether nothing follows. If something may, so much of the end is left as could be the beginning
-                of a secret.
+            last: Whether the log is complete. If not, a tail that may be the beginning of a secret is kept for the
+                next call.
         """
         with self._lock:
             raw = bytes(self._log)
@@ -123,7 +123,7 @@ class OpenCallProgress:
             return clean
 
     def cleaned(self, answer: Answer) -> Answer:
-        """An answer without secrets."""
+        """Returns the answer with secrets replaced in its output and its reason."""
         concealment = self._concealment
         if not concealment.secrets:
             return answer

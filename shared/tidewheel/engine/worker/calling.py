@@ -1,4 +1,4 @@
-"""Calls a target while the lease of its execution is renewed."""
+"""Calls targets, and has the lease of the execution renewed during the call."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class TargetCalls:
 
     Args:
         callers: The adapters, by kind of target.
-        lease_renewer: Renews leases and ends the calls that are to end.
-        clock: Time.
+        lease_renewer: Renews leases, and stops calls whose time or lease is over.
+        clock: Reads the time and waits.
     """
 
     callers: Mapping[str, Caller]
@@ -35,15 +35,15 @@ class TargetCalls:
         """Waits for the due time, calls the target and stores what it logged.
 
         Args:
-            claim: The execution as it was claimed.
+            claim: The record of the execution, claimed by this worker.
             job: Its job.
-            message: What brought it, which stays hidden from other workers meanwhile; None if no queue did.
-            admission: What it has while it runs; extended with its lease, and told how the call went.
+            message: The message, which is hidden from other workers during the call; None without a queue.
+            admission: Permit and probe, which are extended with the lease; gets the answer of the call.
 
         Returns:
-            The record as it was renewed last, and how the call went.
+            The record as it was renewed last, and the result of the call.
         """
-        self.clock.sleep_until(claim.due_ms)  # a second attempt too: the first may have been handed over before
+        self.clock.sleep_until(claim.due_ms)  # also in later attempts: the first may have been handed over early
         started = self.clock.now_ms()
         timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
         held = self.lease_renewer.hold(claim, job, message, timeout)

@@ -1,8 +1,9 @@
-"""The breaker: what a worker knows of the parties that it calls, and what it tells the others of them.
+"""The circuit breaker of a worker: a cache of the stored circuits, and the writes that open and close them.
 
-A party that works costs no write, and a read in five seconds at most, however often it is called. What is not known
-here yet is found out late: within those seconds others may still call what has just failed too often. A success that
-knows of no failures writes nothing; its worker remembers it, and its own next failure begins a new row.
+A party is whom targets call, such as a host; it has one circuit per tenant. While a party works, its circuit costs no
+write, and one read per ``limits.CIRCUIT_FRESH_MS`` and process. Up to that time other workers may go on calling a
+party whose circuit has just opened. A success writes nothing while no failure is stored: the process remembers when it
+was, so that the next failure seen here starts a new count.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ class CircuitBreaker:
     """One per process.
 
     Args:
-        circuits: Where the rows are.
-        clock: Time.
-        telemetry: Counts.
-        tolerance: What is borne of a party.
+        circuits: The store of circuits.
+        clock: Reads the time.
+        telemetry: Counts and logs.
+        tolerance: How many failures open a circuit, and for how long.
     """
 
     def __init__(self, circuits: Circuits, clock: Clock, telemetry: Telemetry, tolerance: Tolerance) -> None:
@@ -38,40 +39,47 @@ class CircuitBreaker:
 
     @property
     def watches(self) -> bool:
-        """Whether circuits ever open here."""
+        """Whether circuits can open in this deployment."""
         return self._tolerance.failures > 0
 
     def circuit(self, tenant: str, key: str) -> Circuit:
-        """A party's circuit, as it stood a few seconds ago at most.
+        """A party's circuit, at most ``limits.CIRCUIT_FRESH_MS`` old. A stored one that is malformed counts as closed.
 
         Raises:
-            PortError: It could not be read.
+            PortError: The circuit could not be read.
         """
         known = self._known.get((tenant, key))
         if known is not None and self._clock.monotonic_ms() - known[1] < CIRCUIT_FRESH_MS:
             return known[0]
         try:
-            return self._note(self._circuits.get(tenant, key) or Circuit(tenant, key))
+            return self._remember(self._circuits.get(tenant, key) or Circuit(tenant, key))
         except Unreadable as error:
             self._telemetry.count("record_unreadable")
             self._telemetry.error("a circuit cannot be read and counts as closed", circuit=key, problem=str(error))
-            return self._note(Circuit(tenant, key))
+            return self._remember(Circuit(tenant, key))
 
     def probe(self, circuit: Circuit, claim: str, until_ms: int) -> Circuit | None:
-        """Sends a probe.
+        """Writes a claim into a half-open circuit as its probe.
 
         Args:
-            circuit: As it is thought to stand: half-open.
-            claim: Who is to call.
-            until_ms: Until when its lease lasts.
+            circuit: The circuit as it was read.
+            claim: The name of the claim whose call is the probe.
+            until_ms: The end of the probe's lease (ms since the epoch).
 
         Returns:
-            None if it is the one; else the circuit, which stands otherwise.
+            None if the claim is the probe now; else the circuit as another worker wrote it meanwhile.
+
+        Raises:
+            PortError: A store failed; the probe may be written or not.
         """
         return self._write(circuit.probed(claim, until_ms, self._clock.now_ms()))
 
     def extend(self, tenant: str, key: str, claim: str, until_ms: int) -> bool:
-        """Extends a probe's lease; False if it has ended, and another may be under way."""
+        """Extends a probe's lease to ``until_ms`` (ms since the epoch); False if the claim is not the probe any more.
+
+        Raises:
+            PortError: A store failed; the lease may be extended or not.
+        """
         circuit = self._last(tenant, key)
         for _ in range(_TRIES):
             if circuit.probe != claim:
@@ -83,13 +91,13 @@ class CircuitBreaker:
         return False
 
     def tell(self, tenant: str, key: str, seen: Sign, claim: str) -> None:
-        """Notes what an attempt says of its party. What cannot be written is lost, and the run is not.
+        """Records on a circuit how a call went. Never raises: a store that fails must not fail the execution.
 
         Args:
-            tenant: Whose job it was.
-            key: Whom it called.
-            seen: What it says.
-            claim: Whose attempt it was.
+            tenant: The tenant of the job.
+            key: The key of the circuit.
+            seen: What the call says about the party.
+            claim: The name of the claim that called.
         """
         try:
             if seen is Sign.WORKS:
@@ -110,12 +118,12 @@ class CircuitBreaker:
                 return
             standing = self._write(new)
             if standing is None:
-                self._say(circuit, new, now)
+                self._report(circuit, new, now)
                 return
             circuit = standing
-        self._telemetry.count("circuit_not_updated")  # so many write it that one less changes nothing
+        self._telemetry.count("circuit_not_updated")  # other workers write it as well: one report less does not matter
 
-    def _say(self, before: Circuit, after: Circuit, now: int) -> None:
+    def _report(self, before: Circuit, after: Circuit, now: int) -> None:
         phases = before.open_until_ms > 0, after.open_until_ms > 0
         if after.phase(now) is Phase.OPEN:
             self._telemetry.count("circuit_opened")
@@ -125,20 +133,20 @@ class CircuitBreaker:
             self._telemetry.info("a circuit closed", tenant=after.tenant, circuit=after.key)
 
     def _write(self, new: Circuit) -> Circuit | None:
-        """None if it was written, else what stands."""
+        """Writes a circuit over the version before it; returns None, or the stored one if that is another version."""
         try:
             standing = self._circuits.swap(new)
         except Fenced:
-            standing = Circuit(new.tenant, new.key)  # its time to live was over
-        self._note(standing or new)
+            standing = Circuit(new.tenant, new.key)  # the row has expired since it was read
+        self._remember(standing or new)
         return standing
 
     def _last(self, tenant: str, key: str) -> Circuit:
-        """What was known last: fresh enough to be told of a success that began when it was."""
+        """The circuit as this process knows it, however old: the conditional write finds out if it has changed."""
         known = self._known.get((tenant, key))
         return known[0] if known is not None else self.circuit(tenant, key)
 
-    def _note(self, circuit: Circuit) -> Circuit:
+    def _remember(self, circuit: Circuit) -> Circuit:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
             self._worked.clear()

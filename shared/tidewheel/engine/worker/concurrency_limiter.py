@@ -1,8 +1,8 @@
-"""No more of a tenant's executions run at once than its limit allows: each that runs has one of its permits.
+"""Limits how many executions of a tenant run at once: each of them holds one of the tenant's numbered permits.
 
-The limit is hard. A permit is taken by a conditional write, under a lease that ends no sooner than the execution's own.
-If a worker vanishes, its permit is free again when that lease is over. A worker that is frozen for longer than that may
-run, until it is stopped, beside whoever has its permit by then.
+The limit is hard. A permit is taken by a conditional write, under a lease that ends no sooner than the lease of the
+execution. If a worker vanishes, its permits are free when their leases end. A worker that freezes for longer than its
+lease may run, until it stops its call, beside the execution that has taken its permit.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from tidewheel.domain.limits import PERMITS_TAKEN_MS
 from tidewheel.ports import Clock, Permits, PortError, Telemetry
 
 _TRIES = 3
-"""Free permits that are tried after a look at all of them; others take them at the same time."""
+"""How many of the free permits are tried after all were read; other workers take them at the same time."""
 
 
 class ConcurrencyLimiter:
     """One per process.
 
     Args:
-        permits: Where the permits are.
-        clock: Time.
-        telemetry: Counts.
-        limits: How many executions may run at once, by tenant; ``permit.EVERYONE`` stands for those who are not named.
+        permits: The store of permits.
+        clock: Reads the time.
+        telemetry: Counts and logs.
+        limits: How many executions may run at once, by tenant; ``permit.EVERYONE`` is the key for all other tenants.
             A tenant without a limit needs no permit.
     """
 
@@ -35,23 +35,25 @@ class ConcurrencyLimiter:
         self._clock = clock
         self._telemetry = telemetry
         self._limits = limits
-        self._left: defaultdict[str, list[int]] = defaultdict(list)  # by this process, which may take them again unseen
+        self._released: defaultdict[str, list[int]] = defaultdict(
+            list
+        )  # numbers that this process released: likely still free
         self._full_until_ms: dict[str, int] = {}
 
     def limit(self, tenant: str) -> int | None:
-        """How many of a tenant's executions may run at once; None: any number."""
+        """How many of a tenant's executions may run at once; None for any number."""
         return limit_of(self._limits, tenant)
 
     def take(self, tenant: str, claim: str, until_ms: int) -> Permit | None:
         """Takes a permit of a tenant that has a limit; None if all are taken.
 
         Args:
-            tenant: Whose.
-            claim: For whom.
-            until_ms: Until when its lease lasts.
+            tenant: A tenant that has a limit.
+            claim: The name of the claim that is to hold it.
+            until_ms: The end of its lease (ms since the epoch).
 
         Raises:
-            PortError: A permit may have been taken; it is free again when the lease is over.
+            PortError: A store failed; a permit may have been taken, and is free again when its lease ends.
         """
         limit = self.limit(tenant)
         assert limit is not None
@@ -68,9 +70,9 @@ class ConcurrencyLimiter:
         return None
 
     def _remembered(self, tenant: str, limit: int) -> Iterator[int]:
-        """The permit that this process left last: likely nobody has it."""
+        """The number of the permit that this process released last, if there is one within the limit."""
         try:
-            number = self._left[tenant].pop()
+            number = self._released[tenant].pop()
         except IndexError:
             return
         if number < limit:
@@ -84,11 +86,15 @@ class ConcurrencyLimiter:
         return None
 
     def extend(self, permit: Permit, until_ms: int) -> bool:
-        """Extends a permit's lease; False if another has it."""
+        """Extends a permit's lease until ``until_ms`` (ms since the epoch); False if another claim holds the permit.
+
+        Raises:
+            PortError: A store failed; the lease may be extended or not.
+        """
         return self._permits.hold(Permit(permit.tenant, permit.number, permit.holder, until_ms))
 
     def leave(self, permit: Permit) -> None:
-        """Frees a permit. If that fails it is free when its lease is over."""
+        """Releases a permit. Never raises: if the store fails, the permit is free when its lease ends."""
         try:
             self._permits.leave(permit)
         except PortError as error:
@@ -97,4 +103,4 @@ class ConcurrencyLimiter:
                 "a permit was not released and is free when its lease ends", permit=permit.number, problem=str(error)
             )
             return
-        self._left[permit.tenant].append(permit.number)
+        self._released[permit.tenant].append(permit.number)

@@ -1,4 +1,4 @@
-"""A batch of messages, run side by side; what failed comes back by itself, and nothing else does."""
+"""Handles the messages of a queue in parallel. Those that were not completed come back; the others are acknowledged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tidewheel.ports import SEND_BATCH, PortError, Queue, Received, Telemetry
 _FIRST_DELAY_MS = 2 * SECOND_MS
 _LONGEST_DELAY_MS = 300 * SECOND_MS
 _NEIGHBOURS_S = HIDDEN_MS / SECOND_MS / 2
-"""How often a batch that takes long is looked through for messages that are over."""
+"""How often (s) the messages that are done are deleted while others of their batch still run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Consumer:
     """The worker's side of a queue.
 
     Args:
-        runner: Handles one message.
-        queue: Where messages are postponed.
-        telemetry: Counts.
-        read: Takes a message's body apart; raises ``DomainError``.
-        guard: Says whether this machine's clock is fit for it; while it is not, every message is left to others.
+        runner: Handles one dispatch.
+        queue: Where messages are hidden, sent back and deleted.
+        telemetry: Counts and logs.
+        read: Parses a message's body; raises ``DomainError``.
+        guard: Says whether the machine's clock can be trusted; while it cannot, no message is handled. None: always.
     """
 
     runner: Runner
@@ -42,26 +42,26 @@ class Consumer:
     guard: ClockGuard | None = None
 
     def handle(self, messages: Sequence[Received]) -> list[str]:
-        """Runs all messages at once.
+        """Handles messages in parallel.
 
-        Each is the worker's own for as long as a lease, however long its queue would hide it: if the worker dies,
-        another takes over when its leases end. What is over before a long-running neighbour would show again; it is
-        deleted meanwhile.
+        Each message is hidden for as long as a lease lasts, whatever the queue's visibility time-out is, so that
+        another worker takes over as soon as the leases of a dead one end. A message that is done while another one of
+        the batch still runs is deleted at once, since it would become visible again.
 
         Returns:
-            The ids of those that must not be deleted.
+            The ids of the messages that must not be deleted.
         """
-        self._at_once(messages, lambda route, receipts: self.queue.hide(route, receipts, HIDDEN_MS))
+        self._per_route(messages, lambda route, receipts: self.queue.hide(route, receipts, HIDDEN_MS))
         running = {self._threads.submit(self.one, message): message for message in messages}
         gone: set[Future[Disposition]] = set()
         while left := wait(running, _NEIGHBOURS_S).not_done:
             over = {done for done in running.keys() - left - gone if done.result().action is Action.ACK}
-            self._at_once([running[done] for done in over], self.queue.delete)
+            self._per_route([running[done] for done in over], self.queue.delete)
             gone |= over
         return [message.id for done, message in running.items() if done.result().action is not Action.ACK]
 
-    def _at_once(self, messages: Sequence[Received], act: Callable[[Route, Sequence[str]], None]) -> None:
-        """Does something with messages, in one request per route; if it fails, they show again sooner or later."""
+    def _per_route(self, messages: Sequence[Received], act: Callable[[Route, Sequence[str]], None]) -> None:
+        """Calls ``act`` once per route with the receipts of its messages; a queue that fails is only logged."""
         by_route: dict[Route, list[str]] = {}
         for message in messages:
             by_route.setdefault(message.route, []).append(message.receipt)
@@ -72,14 +72,14 @@ class Consumer:
                 self.telemetry.info("the visibility of messages was not changed", problem=str(error))
 
     def one(self, message: Received) -> Disposition:
-        """Runs one message, and hides it from others for as long as it is not wanted yet if it must come back."""
+        """Handles one message; if it must come back, its visibility is set to the delay of the disposition."""
         disposition = self._guarded(message)
         if disposition.action is not Action.ACK:
             self._retry_later(message, disposition.delay_ms)
         return disposition
 
     def _guarded(self, message: Received) -> Disposition:
-        """One bad message must not keep its neighbours from being deleted, whatever is wrong with it."""
+        """Handles one message and never raises: a bad message must not fail the others of its batch."""
         if self.guard is not None and self.guard.refusal():
             self.telemetry.count("message_handled", outcome="clock")
             return Disposition.retry_later("clock", _again_ms(message))
@@ -97,7 +97,7 @@ class Consumer:
         return Disposition.retry_later("failed", _again_ms(message))
 
     def _retry_later(self, message: Received, delay_ms: int) -> None:
-        """Brings a message back sooner than its visibility time-out would; if that fails, it comes then."""
+        """Lets a message come back after a delay (ms); if the queue fails, it comes after its visibility time-out."""
         try:
             self.queue.retry_later(message.route, message.receipt, delay_ms)
         except PortError as error:
@@ -105,5 +105,5 @@ class Consumer:
 
 
 def _again_ms(message: Received) -> int:
-    """In how long (ms) it comes back: soon, then ever later; the queue gives it up after a quarter of an hour."""
+    """The delay (ms) of a failed message. It doubles with each delivery, over more than 15 minutes in all."""
     return min(_LONGEST_DELAY_MS, _FIRST_DELAY_MS << min(message.times, 10))

@@ -1,4 +1,4 @@
-"""What becomes of a message that a worker took."""
+"""What a worker does with a message that it has handled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tidewheel.domain.limits import SECOND_MS
 
 
 class Action(StrEnum):
-    """What becomes of the message."""
+    """What is done with the message."""
 
     ACK = "ack"  # it is deleted
     RETRY_LATER = "retry_later"  # it comes back
@@ -18,12 +18,12 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Disposition:
-    """What is to be done with a message, and why.
+    """What is done with a message, and why.
 
     Args:
         action: Delete it, or let it come back.
-        why: One word for the counters.
-        delay_ms: In how long (ms) it should come back.
+        why: The outcome, as a value of the counter ``message_handled``.
+        delay_ms: After how long (ms) it should come back.
     """
 
     action: Action
@@ -32,14 +32,14 @@ class Disposition:
 
     @classmethod
     def ack(cls, why: str) -> Self:
-        """All is done: the message is deleted."""
+        """Everything is done, and the message is deleted."""
         return cls(Action.ACK, str(why))
 
     @classmethod
     def retry_later(cls, why: str, delay_ms: int) -> Self:
-        """The message comes back in about so long (ms)."""
+        """The message comes back after about ``delay_ms``."""
         return cls(Action.RETRY_LATER, why, delay_ms)
 
 
 CONTENDED = Disposition(Action.RETRY_LATER, "contended", SECOND_MS)
-"""Others wrote what this message's worker was about to write: it comes back and finds what they left."""
+"""Others kept writing the same records: the message comes back, and is decided by what is stored then."""

@@ -1,4 +1,4 @@
-"""The keeper: holds on to what a worker runs. It renews leases, stores logs, and ends the calls that are to end."""
+"""Renews the leases of a worker's calls, stores their logs, and stops those whose time or lease is over."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.ports import Clock, Executions, Fenced, Logs, PortError, Queue, Received, Telemetry
 
 TICK_MS = 250
-"""How often the keeper looks at what it holds."""
+"""How often the held leases are checked."""
 HIDDEN_MS = LEASE_MS + TAKEOVER_GRACE_MS
-"""For how long a message stays hidden while its execution is held: if its worker dies it shows again just when another
-may take over."""
+"""For how long a message is hidden with each renewal: if its worker dies, it is visible again when another worker may
+take its execution over."""
 
 
 @dataclass(slots=True)
 class HeldLease:
-    """One call that is under way.
+    """A running call and its lease. Instants are ms since the epoch.
 
     Args:
-        record: The execution as it was stored last, as far as is known here.
-        progress: The line to the call.
-        message: What brought it, or None if no queue did.
-        until_ms: When its time-out is over.
-        heartbeat_ms: How long it may be silent; 0: for ever.
-        renew_ms: When its lease is renewed next.
-        parts: How many parts of its log are stored.
-        renewals: What is extended before its lease is, and so ends no sooner: each is told until when (ms), and
-            answers whether it is still the call's own.
+        record: The record of the execution as this worker wrote or read it last.
+        progress: The progress of the call.
+        message: The message of the execution; None without a queue.
+        until_ms: The end of the attempt's time-out.
+        heartbeat_ms: How long (ms) the call may be silent; 0 for any time.
+        renew_ms: When the lease is renewed next.
+        parts: How many parts of the log are stored.
+        renewing: Whether a renewal is running.
+        renewals: What is extended before the lease, and so ends no sooner, such as the permit. Each gets the end
+            of the lease and returns False if it is not held any more.
+        storing: Held while a part of the log is stored, so that parts stay in order.
     """
 
     record: Execution
@@ -52,7 +54,16 @@ class HeldLease:
 
 
 class LeaseRenewer:
-    """One per process. ``watch`` runs on a thread of its own; in virtual time ``tick`` is called instead."""
+    """One per process. ``watch`` runs on a thread of its own; tests with virtual time call ``tick`` instead.
+
+    Args:
+        executions: The records.
+        queue: Where messages are hidden.
+        logs: Where logs are stored.
+        clock: Reads the time and waits.
+        telemetry: Counts and logs.
+        executor: Runs the renewals, so that a slow store delays no other call.
+    """
 
     def __init__(
         self,
@@ -75,7 +86,7 @@ class LeaseRenewer:
         self._draining = False
 
     def hold(self, claim: Execution, job: Job, message: Received | None, timeout_ms: int) -> HeldLease:
-        """Begins to hold an execution whose call starts now."""
+        """Starts to renew the lease of an execution whose call starts now; its time-out is ``timeout_ms``."""
         now = self._clock.now_ms()
         progress = OpenCallProgress(self._clock, claim.checkpoint)
         heartbeat_ms = job.definition.heartbeat_ms
@@ -84,30 +95,32 @@ class LeaseRenewer:
             self._held_leases[id(held)] = held
             self._some.set()
         if self._draining or now >= claim.lease_until_ms - STOP_MS:
-            progress.stop(Stop.DRAINED)  # one that was suspended since its claim does not even begin, and hands over:
-        self._judge(held, now)  # its message may be gone, dropped by whoever got it before the claim landed
+            # Suspended since its claim: it hands over, since its message may be deleted already, by a worker that
+            # received it before the claim was stored.
+            progress.stop(Stop.DRAINED)
+        self._check(held, now)
         return held
 
     def release(self, held: HeldLease) -> None:
-        """Lets go: the call has returned. A renewal that is on its way finds its version gone, or is found."""
-        with self._changing:  # or who begins to hold between the look and the clearing would not be watched
+        """Stops renewing, since the call has returned. A renewal under way competes with the finish by its version."""
+        with self._changing:  # else a lease that is held between the check and ``clear`` would not be watched
             self._held_leases.pop(id(held), None)
             if not self._held_leases:
                 self._some.clear()
 
     def drain(self) -> None:
-        """Tells every call to end so that another worker goes on, those that are yet to begin as well."""
+        """Stops every call, and each one that starts later, so that another worker continues them."""
         self._draining = True
         for held in list(self._held_leases.values()):
             held.progress.stop(Stop.DRAINED)
 
     @property
     def held(self) -> int:
-        """How many calls are under way."""
+        """How many calls are running."""
         return len(self._held_leases)
 
     def watch(self) -> None:
-        """Ticks while anything is held; for ever."""
+        """Calls ``tick`` every ``TICK_MS`` while a lease is held. Never returns."""
         while True:
             self._some.wait()
             try:
@@ -117,15 +130,15 @@ class LeaseRenewer:
             self._clock.sleep(TICK_MS)
 
     def tick(self) -> None:
-        """Looks at each call: whether it may go on, and whether its lease is to be renewed."""
+        """Stops calls whose time or lease is over, and starts the renewals that are due."""
         now = self._clock.now_ms()
         for held in list(self._held_leases.values()):
-            self._judge(held, now)
+            self._check(held, now)
             if now >= held.renew_ms and not held.renewing:
                 held.renewing = True
                 self._executor.submit(self._renew, held)
 
-    def _judge(self, held: HeldLease, now: int) -> None:
+    def _check(self, held: HeldLease, now: int) -> None:
         progress = held.progress
         if now >= held.record.lease_until_ms - STOP_MS:
             progress.stop(Stop.LEASE_LOST)
@@ -139,7 +152,7 @@ class LeaseRenewer:
             self._extend(held)
             self.store_log(held, last=False)
             self._hide(held)
-        except Exception as error:  # noqa: BLE001 - nobody looks at what this thread raises
+        except Exception as error:  # noqa: BLE001 - nobody reads the future
             self._telemetry.error(
                 "unexpected error while renewing a lease", execution=held.record.id, problem=str(error)
             )
@@ -164,7 +177,7 @@ class LeaseRenewer:
             return
         if standing is None:
             held.record, held.renew_ms = new, now + RENEW_MS
-        elif is_held_by(standing, record):  # someone wrote a wish on it: it is renewed again, from there
+        elif is_held_by(standing, record):  # a cancel was requested meanwhile: renewed again over that version
             held.record, held.renew_ms = standing, now
         else:
             held.progress.stop(Stop.LEASE_LOST)
@@ -172,7 +185,7 @@ class LeaseRenewer:
             held.progress.stop(Stop.CANCELLED)
 
     def _hide(self, held: HeldLease) -> None:
-        """Keeps the message from others; if that fails, they find the execution busy."""
+        """Hides the message again; if the queue fails, a worker that receives it finds the execution busy."""
         message = held.message
         if message is None or held.progress.stopping is Stop.LEASE_LOST:
             return
@@ -182,7 +195,7 @@ class LeaseRenewer:
             self._telemetry.info("a message may come back early", message_id=message.id, problem=str(error))
 
     def store_log(self, held: HeldLease, *, last: bool) -> None:
-        """Stores what the call has written since; a failure costs that part, and never the run."""
+        """Stores what the call has logged since the last part. If the store fails, that part is lost and counted."""
         with held.storing:
             data = held.progress.take_log(last=last)
             if not data:

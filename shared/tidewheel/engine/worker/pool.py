@@ -1,12 +1,11 @@
-"""The worker of a pool: a loop that takes messages as slots become free, runs each, and hands over when it has to end.
+"""The worker of a pool: a loop that receives messages as slots become free, runs them, and hands over when it must end.
 
-A message is asked for only when a slot is free that may take it, and is the worker's own for as long as the keeper
-holds a lease. Two ways of asking keep an idle worker both cheap and prompt:
+A message is received only when a slot is free for it, and stays hidden while the lease renewer renews its lease. An
+idle worker is cheap and prompt because it receives in two ways:
 
-- to *fill* free slots the queues are asked one after the other, by whose turn it is (``domain.slots``), with no wait;
-- where nothing was found the worker *listens*: one long poll per priority, side by side, for one message each. Who
-  listens is not asked: nothing waits there. A message that one of them brings when others have taken the last slot
-  goes back at once.
+- to *fill* free slots the queues are polled in turn (``domain.fleet.worker_slots``), without waiting;
+- on each priority whose queue was empty it *listens*: one long poll for one message, all priorities in parallel. A
+  priority that is listened to is not polled. A message that arrives when no slot is free any more is returned at once.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
 from tidewheel.ports import SEND_BATCH, Clock, PortError, Queue, Received
 
 LISTEN_MS = 5 * SECOND_MS
-"""How long a long poll waits: four of them cost an idle worker 0.8 requests a second. It is also the longest that one
-who has nothing to do needs to end."""
+"""How long a long poll waits: four of them cost an idle worker 0.8 requests a second. An idle worker needs at most this
+time to end."""
 HAND_OVER_MS = 15 * SECOND_MS
-"""How long the calls that are told to end may take, with the writes that follow: with the longest drain it stays within
-the two minutes that Fargate grants (Amazon ECS, stopTimeout)."""
+"""How long stopped calls and the writes after them may take. With the default drain this is within the two minutes of
+Fargate (Amazon ECS, stopTimeout)."""
 _LOOK_MS = 100
 _FLUSH_MS = 10 * SECOND_MS
 _CLOCK = "clock"
 _UNFINISHED = {"failed", "lost", "contended"}
-"""What becomes of messages whose execution another worker has to take over when its lease ends."""
+"""Outcomes of messages whose execution another worker has to take over when its lease ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +57,15 @@ class Pool:
     """One worker of a pool. ``run`` is the loop; ``stop`` may be called from a signal handler.
 
     Args:
-        pool: Its name.
-        slots: How many attempts it runs at once.
-        consumer: The flow of one message.
-        inbox: Where messages are received; a wait of ``LISTEN_MS`` must be within its bounds.
-        clock: Time.
-        backoff: Paces what the queue refuses.
-        workers: A thread for each slot.
-        listeners: A thread for each priority.
-        drain_ms: For how long running attempts may go on once it has to end.
+        pool: The name of the pool.
+        slots: How many attempts run at once.
+        consumer: Handles one message.
+        inbox: Where messages are received; its client must allow a wait of ``LISTEN_MS``.
+        clock: Reads the time and waits.
+        backoff: The delays after a failed receive.
+        workers: Has a thread for each slot.
+        listeners: Has a thread for each priority, and one for the check of the clock.
+        drain_ms: How long (ms) running attempts may go on after ``stop``.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Pool:
         self._drain_ms = drain_ms
         self._held = dict.fromkeys(PRIORITIES, 0)
         self._listening: set[str] = set()
-        self._empty: set[str] = set()  # what a listener has just found so
+        self._empty: set[str] = set()  # priorities that a listener has just found empty
         self._tries = dict.fromkeys(PRIORITIES, 0)
         self._events: SimpleQueue[_Event] = SimpleQueue()  # a signal handler may put into it at any point
         self._signals = 0
@@ -102,7 +101,7 @@ class Pool:
         self._flushed_ms = clock.monotonic_ms()
 
     def stop(self) -> None:
-        """Has the worker end once what runs is over, or was told to; called again, it is told at once."""
+        """Ends the worker when its calls have returned, or ``drain_ms`` have passed; a second call ends the drain."""
         self._signals += 1
         self._events.put(None)
 
@@ -114,56 +113,56 @@ class Pool:
         """Works until it is stopped.
 
         Returns:
-            Whether everything it held is over or handed over. If not, others take the rest over when its leases end.
+            Whether every message was completed or handed over. If not, others take over when the leases end.
         """
         while not self._stopping:
-            if self._unfit():
-                self._sit_out()
+            if self._is_clock_off():
+                self._wait_for_clock()
             else:
                 self._fill()
                 self._listen()
-            self._take_in(self._events.get())
+            self._handle_events(self._events.get())
             self._flush()
         return self._end()
 
     # --- messages in --------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        """Gives the free slots to what waits, turn by turn."""
+        """Polls the queues for the free slots, in the order that ``WorkerSlots.turn`` gives."""
         quiet = self._listening | self._empty
         self._empty.clear()
         while not self._stopping and (turn := self._slots.turn(self._held, quiet)):
             wanted = min(turn.most, SEND_BATCH)
-            messages = self._asked(turn.priority, wanted)
+            messages = self._receive(turn.priority, wanted)
             for message in messages:
                 self._begin(message)
             if len(messages) < wanted:
                 quiet.add(turn.priority)
 
-    def _asked(self, priority: str, most: int) -> Sequence[Received]:
+    def _receive(self, priority: str, most: int) -> Sequence[Received]:
         try:
             messages = self._inbox.receive(Route(self._pool, priority), most, HIDDEN_MS)
         except PortError as error:
-            self._refused(priority, error)
-            self._apart(priority, partial(self._rest, priority))
+            self._receive_failed(priority, error)
+            self._in_background(priority, partial(self._back_off, priority))
             return ()
         self._tries[priority] = 0
         return messages
 
     def _listen(self) -> None:
-        """Waits for more wherever it may come from, which ``_fill`` has found empty."""
+        """Starts a long poll on each priority that has room: ``_fill`` has found its queue empty."""
         for priority in PRIORITIES:
             if priority not in self._listening and self._slots.room(priority, self._held):
-                self._apart(priority, partial(self._poll, priority))
+                self._in_background(priority, partial(self._poll, priority))
 
-    def _apart(self, priority: str, act: Callable[[], Sequence[Received]]) -> None:
-        """Does something on a listener's thread; until then nothing is asked of the priority."""
+    def _in_background(self, priority: str, act: Callable[[], Sequence[Received]]) -> None:
+        """Runs ``act`` on a listener's thread; the priority is not polled until it has returned."""
 
         def done() -> None:
             messages: Sequence[Received] = ()
             try:
                 messages = act()
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not leave a priority unheard for ever
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the listening
                 self._telemetry.error("unexpected error while receiving messages", pool=self._pool, problem=str(error))
                 self._clock.sleep(LISTEN_MS)
             finally:
@@ -176,25 +175,25 @@ class Pool:
         try:
             messages = self._inbox.receive(Route(self._pool, priority), 1, HIDDEN_MS, LISTEN_MS)
         except PortError as error:
-            self._refused(priority, error)
-            return self._rest(priority)
+            self._receive_failed(priority, error)
+            return self._back_off(priority)
         self._tries[priority] = 0
         return messages
 
-    def _rest(self, priority: str) -> Sequence[Received]:
+    def _back_off(self, priority: str) -> Sequence[Received]:
         self._clock.sleep(self._backoff.delay_ms(self._tries[priority]))
         self._tries[priority] += 1
         return ()
 
-    def _refused(self, priority: str, error: PortError) -> None:
+    def _receive_failed(self, priority: str, error: PortError) -> None:
         self._telemetry.count("receive_failed", priority=priority)
         self._telemetry.info("receiving from a queue failed", pool=self._pool, priority=priority, problem=str(error))
 
-    def _unfit(self) -> bool:
+    def _is_clock_off(self) -> bool:
         return self._consumer.guard is not None and bool(self._consumer.guard.refusal())
 
-    def _sit_out(self) -> None:
-        """While the clock is off nothing is taken; the answer to a small question says when it is right again."""
+    def _wait_for_clock(self) -> None:
+        """Sends a small request now and then, whose answer shows when the clock is right again; receives nothing."""
 
         def ask() -> Sequence[Received]:
             try:
@@ -205,12 +204,12 @@ class Pool:
             return ()
 
         if _CLOCK not in self._listening:
-            self._apart(_CLOCK, ask)
+            self._in_background(_CLOCK, ask)
 
     # --- events ---------------------------------------------------------------------------------------------------
 
-    def _take_in(self, event: _Event) -> None:
-        """Takes this event in, and all that have come since."""
+    def _handle_events(self, event: _Event) -> None:
+        """Handles this event, and all that are in the queue of events."""
         while True:
             if isinstance(event, _Ended):
                 self._held[event.priority] -= 1
@@ -233,7 +232,7 @@ class Pool:
             self._begin(message)
 
     def _return(self, message: Received) -> None:
-        """Leaves a message to another worker, which sees it at once."""
+        """Makes a message visible to other workers at once."""
         self._telemetry.count("message_returned", priority=message.route.priority)
         try:
             self._consumer.queue.hide(message.route, [message.receipt], 0)
@@ -259,7 +258,7 @@ class Pool:
     def _delete(self, message: Received) -> None:
         try:
             self._consumer.queue.delete(message.route, [message.receipt])
-        except PortError as error:  # it comes again, and finds that all is done
+        except PortError as error:  # it comes back, and its execution has ended
             self._telemetry.info("a message could not be deleted", message_id=message.id, problem=str(error))
 
     def _flush(self) -> None:
@@ -289,10 +288,10 @@ class Pool:
         return sum(self._held.values())
 
     def _wait(self, duration_ms: int, hurried: Callable[[], bool]) -> None:
-        """Waits until nothing runs and nobody listens: what a long poll still brings must be returned."""
+        """Waits until no call runs and no long poll is open: a message that one still receives must be returned."""
         until_ms = self._clock.monotonic_ms() + duration_ms
         while True:
-            self._take_in(None)
+            self._handle_events(None)
             if not (self._running or self._listening) or hurried() or self._clock.monotonic_ms() >= until_ms:
                 return
             self._clock.sleep(_LOOK_MS)

@@ -16,17 +16,18 @@ from tidewheel.ports import Executions, Jobs
 
 @dataclass(frozen=True, slots=True)
 class FactReader:
-    """Reads facts from the stores, each as of now, but for the job's record and the circuit."""
+    """Reads facts from the stores: consistently, but for the job's record and the circuit, which may be seconds old."""
 
     jobs: Jobs
     executions: Executions
     overlap_lock: OverlapLock
 
     def read(self, fact: Fact, facts: Facts, admission: Admission) -> Facts:
-        """The facts with one more of them known.
+        """Returns the facts with one more of them read.
 
         Raises:
             PortError: A store failed.
+            Unreadable: A stored record is malformed.
         """
         match fact:
             case Fact.JOB:
@@ -66,6 +67,6 @@ class FactReader:
 
 
 def _job_of(facts: Facts) -> Job:
-    """The job, where the fact that is asked for implies that it is known."""
+    """The job; ``decide`` asks for the facts that need it only when it is known."""
     assert isinstance(facts.job, Job)
     return facts.job

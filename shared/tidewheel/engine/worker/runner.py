@@ -1,9 +1,9 @@
-"""The worker's flow for one message: read what is known, ask ``decide`` for the next step, perform it, until done.
+"""Handles one message: asks ``decide`` for the next step and performs it, until a step ends the handling.
 
-The order in which ``decide`` names its steps is what keeps an effect from happening twice or getting lost: claim, hold
-until the due time, call, put the entry of the next attempt if there is one, write the finish; only then is the message
-acknowledged, by the caller. Where a conditional write finds that another was faster, what stands there becomes known,
-and the next step is decided by that. So there is one loop, and no other.
+The order of the steps keeps an effect from happening twice or getting lost: claim, wait for the due time, call, put the
+entry of the next attempt if there is one, write the finish; only then does the caller acknowledge the message. If a
+conditional write fails, the stored version becomes a fact, and the next step is decided from that. This is the only
+retry loop.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ from tidewheel.engine.worker.reading import FactReader
 from tidewheel.ports import Clock, Entropy, Executions, Received, Telemetry
 
 _MOST_STEPS = 60
-"""Steps of one message. The longest way without a contender has 20; each write that meets another's costs up to 6."""
+"""The most steps for one message. Without contention the longest way has 20; each failed write adds up to 6."""
 
 
 @dataclass(slots=True)
 class _Handling:
-    """A message in hand."""
+    """The state of handling one message."""
 
     facts: Facts
     message: Received | None
@@ -63,7 +63,7 @@ class _Handling:
 
     @property
     def job(self) -> Job:
-        """The job, where a step implies that it is known."""
+        """The job; ``decide`` names the steps that need it only when it is known."""
         assert isinstance(self.facts.job, Job)
         return self.facts.job
 
@@ -85,13 +85,13 @@ class Runner:
         reader: Reads facts.
         executions: The records.
         wheel_writer: Puts entries on the wheel.
-        overlap_lock: The locks of jobs whose runs may not overlap.
-        ends: Does what follows an execution's end.
+        overlap_lock: The locks of jobs whose executions may not overlap.
+        ends: Hands ends to their followers.
         admission: Permits and circuits.
         calls: Calls targets.
-        clock: Time.
-        entropy: Makes the names of claims.
-        telemetry: Counts.
+        clock: Reads the time and waits.
+        entropy: Makes the names of claims unique.
+        telemetry: Counts and logs.
     """
 
     reader: FactReader
@@ -106,21 +106,22 @@ class Runner:
     telemetry: Telemetry
 
     def drain(self) -> None:
-        """Tells every call to end so that another worker goes on, those that are yet to begin as well."""
+        """Stops every call, and each one that starts later, so that another worker continues them."""
         self.calls.lease_renewer.drain()
 
     def handle(self, dispatch: Dispatch, message: Received | None = None) -> Disposition:
-        """Runs what a message asks for, unless it was done, is being done, or is not wanted any more.
+        """Runs the attempt of a dispatch, unless it has run, is running, or was superseded or cancelled.
 
-        A message that comes early is held unclaimed until shortly before its due time, so that a pause or an edit up
-        to then still counts.
+        A first attempt that comes early waits unclaimed until ``CLAIM_EARLY_MS`` before its due time, so that an edit
+        or a pause up to then still counts.
 
         Args:
-            dispatch: What it asks for.
-            message: What brought it, which stays hidden from other workers for as long as it runs.
+            dispatch: What the message says.
+            message: The message, which is hidden from other workers while the attempt runs; None without a queue.
 
         Raises:
             PortError: A store failed; the message must come back.
+            Unreadable: A stored record is malformed; the message must come back.
         """
         received_ms, sent_ms = self.clock.now_ms(), None if message is None else message.sent_ms
         if dispatch.attempt == 1:
@@ -240,18 +241,18 @@ class Runner:
     # --- writes ---------------------------------------------------------------------------------------------------
 
     def _wrote(self, record: Execution, handling: _Handling) -> bool:
-        """Writes its own record; if another was faster, what stands there is known from here on."""
+        """Writes this execution's record; if the write fails, the stored version becomes a fact."""
         standing = self._standing(record)
         if standing is not None:
             handling.learn(record=standing)
         return standing is None
 
     def _standing(self, record: Execution) -> Execution | None:
-        """Writes a record over the version before it; or answers which stands in the way."""
+        """Writes a record over the version before it; returns None, or the stored record if that is another version."""
         return self.executions.swap(record, record.version - 1 or None)
 
     def _end_other(self, record: Execution, handling: _Handling) -> None:
-        """Ends an execution that makes way for this one. If it stands otherwise by now, its own message sees to it."""
+        """Ends another execution in favour of this one; if it has changed meanwhile, its own message handles it."""
         if self._standing(record) is None:
             self.ends.handle(ExecutionEnded(record, handling.job, lock_settled=True))
 
@@ -282,4 +283,4 @@ class Runner:
         TakePermit: _take_permit,
         SendProbe: _send_probe,
     }
-    """Who performs which step."""
+    """The method that performs each kind of step."""
