@@ -88,8 +88,8 @@ def coalesced_into_the_newest(patch: pytest.MonkeyPatch) -> None:
 def duplicate_of_a_live_claim_deleted(patch: pytest.MonkeyPatch) -> None:
     real = Runner.handle
 
-    def bug(run, dispatch, message=None):
-        disposition = real(run, dispatch, message)
+    def bug(runner, dispatch, message=None):
+        disposition = real(runner, dispatch, message)
         return Disposition(Action.ACK, disposition.why) if disposition.why == "busy" else disposition
 
     patch.setattr(Runner, "handle", bug)
@@ -98,11 +98,11 @@ def duplicate_of_a_live_claim_deleted(patch: pytest.MonkeyPatch) -> None:
 def edit_drops_a_waiting_retry(patch: pytest.MonkeyPatch) -> None:
     real = Runner.handle
 
-    def bug(run, dispatch, message=None):
-        job = run.reader.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job)
+    def bug(runner, dispatch, message=None):
+        job = runner.reader.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job)
         if dispatch.attempt > 1 and job is not None and dispatch.generation < job.generation:
             return Disposition(Action.ACK, "superseded")
-        return real(run, dispatch, message)
+        return real(runner, dispatch, message)
 
     patch.setattr(Runner, "handle", bug)
 

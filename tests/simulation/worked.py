@@ -1,4 +1,4 @@
-"""A random history with workers that are processes: the same schedulers, weather and users, and calls that last."""
+"""A random history with workers that are processes: the same schedulers, faults and users, and calls that last."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tidewheel.ports import PortError
 
 STORMY_MS = 90_000
 CALM_MS = 1_200_000
-"""How long what is owed may take once the faults are over, at most: three attempts, each at first lost."""
+"""How long what is expected may take once the faults are over, at most: three attempts, each at first lost."""
 _QUIET_MS = 20_000
 _LOOK_MS = 5_000
 
@@ -256,7 +256,7 @@ class Severed(WorkedHistory):
 
 
 class Drained(WorkedHistory):
-    """Workers that have to end again and again, and long work that is cancelled again and again, in fair weather."""
+    """Workers that have to end again and again, and long calls that are cancelled; no store fails."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)

@@ -1,5 +1,5 @@
-"""Worker processes on virtual time: real flows and keepers; calls that last; stores that fail and lag; any of them may
-be killed or freeze at any step, and each has a clock of its own."""
+"""Worker processes on virtual time, with real runners and lease renewers: calls last, stores fail and lag, and each
+worker may be killed or freeze at any step, and has a clock of its own."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class Worker:
     # --- its work -----------------------------------------------------------------------------------------
 
     def beat(self) -> None:
-        """What its loops do four times a second: the keeper ticks, and messages are taken while there is room."""
+        """What its loops do four times a second: renew leases, and take messages while there is room."""
         if self.dead or self.frozen_until_ms > self.workers.now_ms:
             return
         self.lease_renewer.tick()

@@ -296,7 +296,7 @@ def test_a_run_whose_retries_last_for_weeks_writes_its_lock_anew() -> None:
 
 
 @pytest.mark.parametrize("overlap", [Overlap.SKIP, Overlap.QUEUE, Overlap.REPLACE])
-def test_who_comes_early_holds_until_its_time_before_it_yields_to_a_holder(overlap: Overlap) -> None:
+def test_an_early_execution_waits_for_its_due_time_before_it_gives_way_to_a_holder(overlap: Overlap) -> None:
     assert step(locked(overlap, HELD, holder=HOLDER, waiter=None), NOW_MS - 200) == HoldUntil(NOW_MS)
 
 

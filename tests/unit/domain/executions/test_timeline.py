@@ -113,11 +113,11 @@ def test_a_lost_last_attempt_is_claimed_once() -> None:
     assert [event for _, event, _ in told(dead)] == ["due", "dispatched", "received", "claimed", "lost", "finished"]
 
 
-def test_a_wish_to_cancel_has_its_time_and_keeps_it() -> None:
-    wished = cancel_requested(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
-    assert timeline(wished)[-1] == Moment(DUE + 30, Event.CANCEL_REQUESTED, None, "someone cancelled it")
+def test_a_cancel_request_has_its_time_and_keeps_it() -> None:
+    requested = cancel_requested(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
+    assert timeline(requested)[-1] == Moment(DUE + 30, Event.CANCEL_REQUESTED, None, "someone cancelled it")
     ended = Answer(Result.CANCELLED, reason="someone cancelled it")
-    gone = finished(wished, State.CANCELLED, ended, DUE + 12, DUE + 40)
+    gone = finished(requested, State.CANCELLED, ended, DUE + 12, DUE + 40)
     assert told(gone)[-4:] == [
         (12, "started", 1),
         (30, "cancel_requested", None),
@@ -128,8 +128,8 @@ def test_a_wish_to_cancel_has_its_time_and_keeps_it() -> None:
 
 
 def test_one_that_succeeded_all_the_same_says_that_it_was_to_be_cancelled() -> None:
-    wished = cancel_requested(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
-    done = finished(wished, State.SUCCEEDED, DONE, DUE + 12, DUE + 40)
+    requested = cancel_requested(claim(QUEUED, DUE + 10, None), "someone cancelled it", DUE + 30)
+    done = finished(requested, State.SUCCEEDED, DONE, DUE + 12, DUE + 40)
     assert (30, "cancel_requested", None) in told(done)
 
 

@@ -182,7 +182,7 @@ def test_a_worker_ends_its_call_at_the_next_renewal() -> None:
     assert call.calls == 1
 
 
-def test_a_wish_that_is_on_record_stays_as_it_is() -> None:
+def test_a_cancel_request_that_is_on_record_stays_as_it_is() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     seen: list[Execution] = []
@@ -255,7 +255,7 @@ def test_renewals_that_come_between_are_outlasted() -> None:
 @pytest.mark.parametrize(
     ("answer", "state"), [(OK, State.SUCCEEDED), (FAILED, State.CANCELLED), (Answer(Result.TIMED_OUT), State.CANCELLED)]
 )
-def test_an_attempt_that_ends_just_before_the_wish_is_written(answer: Answer, state: State) -> None:
+def test_an_attempt_that_ends_just_before_the_cancel_request_is_written(answer: Answer, state: State) -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     record = claimed(dispatch.blank(), 1, "w", FIRST_MS, received_ms=FIRST_MS)
@@ -380,7 +380,7 @@ def test_what_would_have_expired_is_not_found() -> None:
     assert cancel(stack, dispatch.execution).state is State.CANCELLED
 
 
-def test_a_claim_that_comes_first_is_cancel_requested() -> None:
+def test_if_the_claim_comes_first_a_cancel_is_requested() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     running = claimed(dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)
@@ -462,7 +462,7 @@ def test_one_that_waits_can_be_cancelled() -> None:
 
 
 @pytest.mark.parametrize("again", ["request", "message"])
-def test_a_request_that_died_before_the_lock_was_passed_on_is_made_up_for(again: str) -> None:
+def test_a_request_that_died_before_the_lock_was_transferred_is_completed_later(again: str) -> None:
     bench = Bench(Overlap.QUEUE)
     bench.stack.caller.answers = lambda _call: FAILED
     assert [bench.handle(0), bench.handle(1)] == ["retrying", "queued"]
@@ -509,7 +509,7 @@ def test_a_running_holder_keeps_its_lock_until_it_has_ended() -> None:
 # --- dead letters -------------------------------------------------------------------------------------------
 
 
-def test_a_wish_on_the_record_is_no_dead_letter_when_the_queue_gives_up() -> None:
+def test_an_execution_with_a_cancel_request_is_cancelled_not_dead_when_the_queue_gives_up() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
     running = claimed(dispatch.blank(), 1, "w", START_MS, received_ms=START_MS)

@@ -152,7 +152,7 @@ def test_a_look_in_vain_costs_no_write_but_that_of_the_next() -> None:
 # --- replace ------------------------------------------------------------------------------------------------
 
 
-def test_replace_calls_off_what_is_being_called_and_no_retry_follows() -> None:
+def test_replace_cancels_a_running_call_and_no_retry_follows() -> None:
     bench = Bench(Overlap.REPLACE, end=START_MS + 2 * STEP_MS)
     bench.stack.clock.advance(STEP_MS)
     seen = bench.during(lambda: bench.handle(1), answer=FAILED)
@@ -202,7 +202,7 @@ def test_replace_cancels_one_that_waits_for_its_retry_at_once() -> None:
 
 
 @pytest.mark.parametrize("recorded", [False, True])
-def test_replace_cancels_one_that_has_the_lock_and_has_not_begun(*, recorded: bool) -> None:
+def test_replace_cancels_one_that_has_the_lock_and_has_not_started(*, recorded: bool) -> None:
     bench = Bench(Overlap.REPLACE)
     bench.stack.locks.swap(Lock(TENANT, bench.job.id).given(bench.id(0), START_MS))
     if recorded:

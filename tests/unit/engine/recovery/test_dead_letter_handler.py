@@ -1,4 +1,4 @@
-"""Dead letters: what is sent again, what comes back later, what is marked_dead, and what is set aside."""
+"""Dead letters: what is sent again, what comes back later, what is marked dead, and what is quarantined."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_what_waits_for_its_retry_is_tried_again() -> None:
     assert bench.outcomes == {"sent_again": 1, "over": 1}
 
 
-def test_a_queue_that_refuses_leaves_the_letter_where_it_is() -> None:
+def test_if_the_queue_refuses_it_the_dead_letter_stays() -> None:
     bench = Bench()
     bench.stack.queue.send = lambda *_: [False]  # type: ignore[method-assign]
     assert bench.mark_dead(dump(bench.dispatch)) == ["m0"]
@@ -230,7 +230,7 @@ def test_poison_goes_round_a_bounded_number_of_times() -> None:
     assert (rounds, record.state) == (MAX_RETURNS, State.DEAD)
 
 
-def test_others_may_be_faster_than_the_burial() -> None:
+def test_another_worker_may_write_before_it_is_marked_dead() -> None:
     bench = Bench()
     bench.stack.executions.swap = lambda *_: bench.running()  # type: ignore[method-assign,assignment]
     assert bench.mark_dead(dump(bench.of(0, returns=MAX_RETURNS))) == ["m0"]
@@ -254,7 +254,7 @@ def _holder(bench: Bench) -> str:
     return lock.holder
 
 
-def test_a_marked_dead_execution_passes_its_jobs_lock_on() -> None:
+def test_an_execution_that_is_marked_dead_transfers_its_jobs_lock() -> None:
     bench = _locked()
     assert bench.mark_dead(dump(bench.of(0, returns=MAX_RETURNS))) == []
     assert _holder(bench) == bench.of(1).execution
@@ -262,7 +262,7 @@ def test_a_marked_dead_execution_passes_its_jobs_lock_on() -> None:
     assert bench.stack.effects()[0] == bench.of(1).execution
 
 
-def test_a_burial_that_was_cut_short_passes_the_lock_on_when_its_letter_comes_back() -> None:
+def test_if_the_handler_died_after_marking_dead_the_lock_is_transferred_when_the_dead_letter_comes_back() -> None:
     bench = _locked()
 
     class Down(MemoryLocks):
@@ -281,7 +281,7 @@ def test_a_burial_that_was_cut_short_passes_the_lock_on_when_its_letter_comes_ba
 # --- what cannot be understood --------------------------------------------------------------------------------
 
 
-def test_a_letter_that_cannot_be_kept_stays_in_the_queue() -> None:
+def test_a_dead_letter_that_cannot_be_quarantined_stays_in_the_queue() -> None:
     bench = Bench()
 
     def down(_: object) -> None:
@@ -292,7 +292,7 @@ def test_a_letter_that_cannot_be_kept_stays_in_the_queue() -> None:
     assert len(bench.sent()) == 1
 
 
-def test_a_letter_that_would_be_cut_short_stays_in_the_queue() -> None:
+def test_a_dead_letter_that_is_too_long_for_quarantine_stays_in_the_queue() -> None:
     bench = Bench()
     assert bench.mark_dead("x" * (QUARANTINE_CHARS + 1)) == ["m0"]
     assert not bench.stack.world.quarantine
@@ -314,7 +314,7 @@ def test_a_record_that_cannot_be_read_is_tried_elsewhere_and_then_set_aside() ->
     assert (kept.text, kept.what, kept.problem) == (last, "execution", "KeyError: 'st'")
 
 
-def test_a_fault_of_ours_keeps_one_letter() -> None:
+def test_an_unexpected_error_keeps_one_dead_letter_only() -> None:
     bench = Bench()
     get = bench.stack.jobs.get
 

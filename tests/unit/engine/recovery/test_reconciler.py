@@ -134,7 +134,7 @@ def test_a_shard_is_done_up_to_its_lowest_cursor() -> None:
     assert done_until(Holding(1, 0, 1, cursors)) == 10**6
 
 
-def test_a_chain_is_armed_from_its_first_instant_without_an_account() -> None:
+def test_the_entry_is_written_for_the_first_instant_without_an_account() -> None:
     job = replace(a_job(schedule=Schedule(every(MINUTE_MS))), effective_from_ms=START_MS)
     now, last = START_MS + HOUR_MS, START_MS + 40 * MINUTE_MS
     assert (
@@ -157,7 +157,7 @@ def test_sweeps_follow_each_other_no_faster_than_they_should() -> None:
 
 @pytest.mark.parametrize("policy", Policy)
 @pytest.mark.parametrize("timing", [every(MINUTE_MS), Cron("* * * * *", "UTC"), every(1_000)])
-def test_a_broken_chain_is_armed_again_and_each_instant_gets_its_account(policy: Policy, timing: Cron) -> None:
+def test_a_missing_entry_is_written_again_and_each_instant_gets_its_account(policy: Policy, timing: Cron) -> None:
     stack = MemoryStack()
     job, other = stack.create(timing, misfire=Misfire(policy)), stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
@@ -176,7 +176,7 @@ def test_a_broken_chain_is_armed_again_and_each_instant_gets_its_account(policy:
     assert swept(stack).repaired == 0
 
 
-def test_a_chain_that_never_began_is_armed_from_its_beginning() -> None:
+def test_an_entry_that_was_never_written_is_written_for_the_first_instant() -> None:
     stack = MemoryStack()
     job = stack.create(every(MINUTE_MS, START_MS + MINUTE_MS))
     break_off(stack, job)
@@ -210,7 +210,7 @@ def test_a_job_whose_runs_by_hand_are_many_is_armed_from_its_last_scheduled_one(
     assert states(stack, job)[MISSING] == 0
 
 
-def test_a_chain_that_broke_before_the_number_of_shards_changed_is_armed_where_it_belongs_now() -> None:
+def test_an_entry_that_was_missing_before_the_number_of_shards_changed_is_written_to_the_new_shard() -> None:
     stack = MemoryStack(shards=1)
     jobs = [stack.create(every(MINUTE_MS)) for _ in range(6)]
     stack.turn_for(3 * MINUTE_MS)
@@ -260,7 +260,7 @@ def test_an_outage_of_the_workers_breaks_nothing() -> None:
     assert states(stack, job)[MISSING] == 0
 
 
-def test_a_busy_queue_hides_a_broken_chain_only_for_a_while() -> None:
+def test_a_busy_queue_hides_a_missing_entry_only_for_a_while() -> None:
     stack = MemoryStack()
     job = stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
@@ -285,7 +285,7 @@ def test_what_rests_in_the_late_slot_waits_for_its_turn() -> None:
     assert len(stack.world.singles[late(0)]) == 1
 
 
-def test_an_edit_that_came_since_is_left_to_its_own_chain() -> None:
+def test_a_job_that_was_edited_meanwhile_is_left_to_its_new_entry() -> None:
     stack = MemoryStack()
     job = stack.create(every(MINUTE_MS))
     stack.turn_for(3 * MINUTE_MS)
@@ -308,7 +308,7 @@ def test_an_edit_that_came_since_is_left_to_its_own_chain() -> None:
 
 
 @pytest.mark.parametrize("timing", [every(MINUTE_MS), every(7_000), Cron("*/5 * * * *", "UTC"), every(30 * MINUTE_MS)])
-def test_a_repaired_chain_beside_a_living_one_becomes_one_with_it(timing: Cron) -> None:
+def test_a_second_entry_of_a_job_is_dropped_as_a_duplicate(timing: Cron) -> None:
     """As when its account was merely not seen: the same instants again, and nothing runs twice."""
     stack, untouched = MemoryStack(shards=1), MemoryStack(shards=1)
     for one in (stack, untouched):

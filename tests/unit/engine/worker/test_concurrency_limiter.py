@@ -1,4 +1,4 @@
-"""Tenant caps: never more places than the cap says, each left when its run is over, however that ends."""
+"""The concurrency limiter: no more permits than the limit, each released when its execution ends, however it ends."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NOW_MS = START_MS
 
 
 @pytest.mark.parametrize(
-    ("limiter", "cap"),
+    ("limits", "limit"),
     [({}, None), ({"*": 50}, 50), ({"*": 50, "acme": 5}, 5), ({"other": 5}, None)],
 )
-def test_whose_cap(limiter: dict[str, int], cap: int | None) -> None:
-    assert limit_of(limiter, "acme") == cap
+def test_the_limit_of_a_tenant(limits: dict[str, int], limit: int | None) -> None:
+    assert limit_of(limits, "acme") == limit
 
 
-def test_which_places_are_free() -> None:
+def test_which_permits_are_free() -> None:
     over_ms = NOW_MS - TAKEOVER_GRACE_MS
     permits = [
         Permit("t", 0, "a", NOW_MS),
@@ -36,7 +36,7 @@ def test_which_places_are_free() -> None:
         Permit("t", 3, "c", over_ms),
     ]
     assert list(free_numbers(permits, 6, NOW_MS)) == [1, 2, 4, 5]
-    assert list(free_numbers(permits, 2, NOW_MS)) == []  # two run, in whichever places
+    assert list(free_numbers(permits, 2, NOW_MS)) == []  # two run, under whichever numbers
     assert list(free_numbers([], 3, NOW_MS)) == [0, 1, 2]
 
 
@@ -52,13 +52,13 @@ def inside(bench: Bench, work: Callable[[], object], answer: Answer = OK) -> lis
     return seen
 
 
-def test_without_a_cap_nobody_asks_for_a_place() -> None:
+def test_without_a_limit_no_permit_is_taken() -> None:
     bench = Bench()
     assert bench.handle(0) == "succeeded"
     assert (bench.permits.asked, bench.world.permits) == ([], {})
 
 
-def test_one_more_than_the_cap_waits_and_uses_no_attempt() -> None:
+def test_one_more_than_the_limit_waits_and_uses_no_attempt() -> None:
     bench = Bench(limit=1)
     seen = inside(bench, lambda: bench.handle(1))
     assert bench.handle(2) == "succeeded"
@@ -73,7 +73,7 @@ def test_one_more_than_the_cap_waits_and_uses_no_attempt() -> None:
     assert bench.handle(1, recorded=True) == "succeeded"
 
 
-def test_as_many_as_the_cap_run_at_once() -> None:
+def test_as_many_as_the_limit_run_at_once() -> None:
     bench = Bench(limit=3)
     depth, most = [0], [0]
 
@@ -90,14 +90,14 @@ def test_as_many_as_the_cap_run_at_once() -> None:
     assert bench.stack.telemetry.counts["execution_waiting[reason=permit]"] == 1
 
 
-def test_the_place_that_was_left_last_is_taken_again_unseen() -> None:
+def test_the_permit_that_was_released_last_is_taken_again_without_a_read() -> None:
     bench = Bench(limit=2)
     for number in range(3):
         bench.handle(number)
     assert bench.permits.asked == ["all", "take", "leave", "take", "leave", "take", "leave"]
 
 
-def test_places_that_are_all_taken_are_not_read_again_within_a_second() -> None:
+def test_permits_that_are_all_taken_are_not_read_again_within_a_second() -> None:
     bench = Bench(limit=1)
     bench.stack.clock.advance(9 * SECOND_MS)  # all are due
 
@@ -113,14 +113,14 @@ def test_places_that_are_all_taken_are_not_read_again_within_a_second() -> None:
 
 
 @pytest.mark.parametrize("ending", [FAILED, OK])
-def test_a_place_is_left_when_the_run_is_over(ending: Answer) -> None:
+def test_a_permit_is_released_when_the_execution_ends(ending: Answer) -> None:
     bench = Bench(limit=1)
     bench.answers(ending)
     bench.handle(0)
     assert bench.taken == []
 
 
-def test_a_place_is_left_by_a_call_that_raises() -> None:
+def test_a_permit_is_released_after_a_call_that_raises() -> None:
     bench = Bench(limit=1)
 
     def call(_: Call) -> Answer:
@@ -132,7 +132,7 @@ def test_a_place_is_left_by_a_call_that_raises() -> None:
     assert bench.taken == []
 
 
-def test_a_place_is_left_by_one_that_was_fenced() -> None:
+def test_a_permit_is_released_by_a_fenced_attempt() -> None:
     bench = Bench(limit=1)
 
     def steal(_: Call) -> Answer:
@@ -146,7 +146,7 @@ def test_a_place_is_left_by_one_that_was_fenced() -> None:
     assert bench.taken == []
 
 
-def test_a_place_is_left_by_one_whose_claim_was_lost() -> None:
+def test_a_permit_is_released_if_the_claim_was_not_written() -> None:
     bench = Bench(limit=1)
     dispatch = bench.dispatch(0)
     bench.stack.executions.swap(claimed(dispatch.blank(), 1, "other", bench.now_ms, received_ms=0), None)
@@ -154,7 +154,7 @@ def test_a_place_is_left_by_one_whose_claim_was_lost() -> None:
     assert (bench.calls, bench.taken) == (0, [])
 
 
-def test_a_place_is_left_when_the_store_of_records_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_permit_is_released_when_the_store_of_records_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(limit=1)
 
     def fail(*_: object) -> None:
@@ -166,7 +166,7 @@ def test_a_place_is_left_when_the_store_of_records_fails(monkeypatch: pytest.Mon
     assert bench.taken == []
 
 
-def test_what_waits_for_a_circuit_takes_no_place() -> None:
+def test_an_execution_that_waits_for_a_circuit_takes_no_permit() -> None:
     bench = Bench(limit=1)
     bench.opened()
     bench.permits.asked.clear()
@@ -174,7 +174,7 @@ def test_what_waits_for_a_circuit_takes_no_place() -> None:
     assert bench.permits.asked == []
 
 
-def test_a_probe_that_another_is_first_with_leaves_its_place() -> None:
+def test_an_execution_that_does_not_become_the_probe_releases_its_permit() -> None:
     bench = Bench(limit=2)
     bench.stack.clock.sleep_until(bench.opened())
     late = bench.another()
@@ -195,7 +195,7 @@ def test_a_probe_that_another_is_first_with_leaves_its_place() -> None:
 
 
 def entered(bench: Bench, number: int) -> tuple[Admission, Execution]:
-    """A worker that took a place and is heard of no more."""
+    """A worker that took a permit and vanished."""
     dispatch = bench.dispatch(number)
     claim = claimed(dispatch.blank(), 1, f"gone{number}", bench.now_ms, received_ms=bench.now_ms)
     made = bench.another().open(TENANT, f"{claim.id}#{claim.holder}")
@@ -203,7 +203,7 @@ def entered(bench: Bench, number: int) -> tuple[Admission, Execution]:
     return made, claim
 
 
-def test_a_crash_keeps_a_place_until_its_lease_is_over_and_no_longer() -> None:
+def test_after_a_crash_a_permit_is_taken_until_its_lease_ends() -> None:
     bench = Bench(limit=1)
     _, claim = entered(bench, 0)
     assert bench.taken == [Permit(TENANT, 0, f"{claim.id}#gone0", claim.lease_until_ms)]
@@ -213,7 +213,7 @@ def test_a_crash_keeps_a_place_until_its_lease_is_over_and_no_longer() -> None:
     assert bench.handle(1) == "succeeded"
 
 
-def test_a_place_lasts_as_long_as_the_call() -> None:
+def test_a_permit_is_extended_as_long_as_the_call_runs() -> None:
     bench = Bench(limit=1, timeout_ms=600 * SECOND_MS)
 
     def last_long() -> object:
@@ -230,12 +230,12 @@ def test_a_place_lasts_as_long_as_the_call() -> None:
     assert (seen, bench.calls) == (["waiting"], 1)
 
 
-def test_a_place_that_cannot_be_drawn_out_draws_out_no_lease() -> None:
+def test_a_lease_is_not_extended_if_the_permit_could_not_be() -> None:
     bench = Bench(limit=1)
     seen: list[int] = []
 
     def call(_: Call) -> Answer:
-        bench.permits.fails = lambda name: PortError("places.hold", "x", "no") if name == "hold" else None
+        bench.permits.fails = lambda name: PortError("permits.hold", "x", "no") if name == "hold" else None
         bench.stack.clock.advance(RENEW_MS)
         bench.stack.lease_renewer.tick()
         record = bench.record(0)
@@ -254,7 +254,7 @@ def test_a_place_that_cannot_be_drawn_out_draws_out_no_lease() -> None:
     assert seen == [1, 2]
 
 
-def test_a_call_whose_place_another_has_by_now_is_told_to_end() -> None:
+def test_a_call_whose_permit_another_claim_has_is_stopped() -> None:
     bench = Bench(limit=1)
     stops: list[Stop | None] = []
 
@@ -271,25 +271,25 @@ def test_a_call_whose_place_another_has_by_now_is_told_to_end() -> None:
     assert [permit.holder for permit in bench.taken] == ["another"]
 
 
-def test_a_place_that_cannot_be_left_is_free_when_its_lease_is_over() -> None:
+def test_a_permit_that_cannot_be_released_is_free_when_its_lease_ends() -> None:
     bench = Bench(limit=1)
-    bench.permits.fails = lambda name: PortError("places.leave", "x", "no") if name == "leave" else None
+    bench.permits.fails = lambda name: PortError("permits.leave", "x", "no") if name == "leave" else None
     assert bench.handle(0) == "succeeded"
     assert bench.stack.telemetry.counts["permit_not_released"] == 1
     bench.stack.clock.advance(LEASE_MS + TAKEOVER_GRACE_MS + 1)
     assert bench.handle(1) == "succeeded"
 
 
-def test_a_lowered_cap_counts_for_what_begins_after_it() -> None:
+def test_a_lowered_limit_is_valid_for_executions_that_start_after_it() -> None:
     bench = Bench(limit=2)
     entered(bench, 0)
     entered(bench, 1)
-    bench.stack.limiter = {TENANT: 1}
+    bench.stack.tenant_concurrency = {TENANT: 1}
     bench.admission = bench.another()
     assert bench.handle(2) == "waiting"
 
 
-def test_takers_that_see_the_same_places_free_share_them_out() -> None:
+def test_workers_that_see_the_same_free_permits_take_different_ones() -> None:
     bench = Bench(limit=4)
     stale = list(bench.stack.admission.limiter._permits.all(TENANT))
     got = []
@@ -297,4 +297,4 @@ def test_takers_that_see_the_same_places_free_share_them_out() -> None:
         bench.permits.__dict__["all"] = lambda _tenant: stale  # nobody sees what was taken just now
         permit = bench.another().open(TENANT, f"c{number}").take_permit(bench.now_ms + LEASE_MS)
         got += [permit.number] if permit else []
-    assert len(got) == len(set(got)) >= 3  # three places are tried at most
+    assert len(got) == len(set(got)) >= 3  # three permits are tried at most

@@ -1,4 +1,4 @@
-"""The keeper: leases that are renewed while a call goes on, and everything that tells a call to end."""
+"""The lease renewer: leases that are renewed during a call, and everything that stops a call."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_a_worker_that_was_suspended_between_claim_and_call_does_not_begin() -> 
 # --- cancel, time-out, silence ----------------------------------------------------------------------------------
 
 
-def test_a_wish_is_found_by_the_renewal() -> None:
+def test_a_cancel_request_is_found_by_the_renewal() -> None:
     bench = Bench()
 
     def request(_call: Call) -> None:
@@ -342,7 +342,7 @@ def test_a_target_that_forgets_its_time_out_is_told() -> None:
 # --- drain ------------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_that_has_to_end_hands_over_and_no_attempt_is_spent() -> None:
+def test_a_worker_that_has_to_end_hands_over_and_no_attempt_is_counted() -> None:
     bench = Bench(retry=replace(RETRY, max_attempts=1))
 
     def drain(call: Call) -> None:
@@ -527,7 +527,7 @@ def test_letting_go_of_the_last_does_not_blind_the_watch_to_the_next() -> None:
     assert (lease_renewer.held, lease_renewer._some.is_set()) == (1, True)
 
 
-def test_a_renewal_that_is_on_its_way_is_not_begun_twice() -> None:
+def test_a_renewal_under_way_is_not_started_twice() -> None:
     bench = Bench()
     submitted: list[object] = []
 

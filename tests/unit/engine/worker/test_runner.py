@@ -420,7 +420,7 @@ def test_a_deleted_jobs_waiting_retry_ends_as_cancelled() -> None:
 
 
 @pytest.mark.parametrize("act", ["edit", "delete"])
-def test_a_begun_occurrence_whose_worker_vanished_is_settled_whatever_became_of_the_job(act: str) -> None:
+def test_a_started_occurrence_whose_worker_vanished_is_settled_whatever_became_of_the_job(act: str) -> None:
     stack = MemoryStack()
     job, dispatch = scheduled(stack)
     stack.caller.answers = lambda _call: (_ for _ in ()).throw(RuntimeError("killed"))
