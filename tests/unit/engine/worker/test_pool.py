@@ -151,7 +151,7 @@ def test_no_more_is_taken_than_there_are_slots() -> None:
     assert bench.stack.queue.waiting(Route(FARGATE, "normal")) == 6
     assert bench.pool._listening == {"critical"}
     workers.waiting.pop()[1]()
-    bench.pool._take_in(bench.pool._events.get())
+    bench.pool._handle_events(bench.pool._events.get())
     bench.pool._fill()
     assert len(workers.waiting) == 3
     assert "critical" not in [asked.priority for asked in bench.inbox.asked[4:]]  # somebody listens to it
@@ -175,7 +175,7 @@ def test_what_arrives_while_it_listens_is_run_at_once_and_more_is_looked_for() -
     bench.pool._listen()
     jobs = [bench.job("high") for _ in range(3)]
     listeners.run(4)
-    bench.pool._take_in(bench.pool._events.get())
+    bench.pool._handle_events(bench.pool._events.get())
     assert bench.called == jobs[:1]
     bench.inbox.asked.clear()
     bench.pool._fill()
@@ -191,7 +191,7 @@ def test_what_a_listener_brings_too_late_goes_back_at_once() -> None:
     bench.job("high")
     bench.job("low")
     listeners.run(4)
-    bench.pool._take_in(bench.pool._events.get())
+    bench.pool._handle_events(bench.pool._events.get())
     assert len(workers.waiting) == 1
     assert bench.stack.queue.waiting(Route(FARGATE, "low")) == 1
     assert bench.stack.telemetry.counts["message_returned[priority=low]"] == 1

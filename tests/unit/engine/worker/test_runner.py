@@ -1,4 +1,4 @@
-"""The worker's flow: claim, hold, call, retry entry, finish; and what a second message finds."""
+"""The worker's runner: claim, wait, call, retry entry, finish; and what a second message finds."""
 
 from __future__ import annotations
 
@@ -467,8 +467,8 @@ def test_a_message_newer_than_the_record_that_was_read_makes_it_read_again() -> 
 def test_an_unknown_target_kind_fails_without_a_retry() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)
-    flow = replace(stack.runner, calls=replace(stack.runner.calls, callers={}))
-    assert flow.handle(dispatch).why == "failed"
+    runner = replace(stack.runner, calls=replace(stack.runner.calls, callers={}))
+    assert runner.handle(dispatch).why == "failed"
     assert "http" in stored(stack, dispatch).reason
 
 
