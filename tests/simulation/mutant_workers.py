@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.mutant_wheel import everywhere
 from tests.simulation.mutants import Mutant
-from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
+from tests.simulation.worked import Drained, Frail, Revenant, Severed, Throttled, WorkedHistory
 from tidewheel.domain.executions import claiming, transitions
 from tidewheel.domain.executions.states import State, Stop
 from tidewheel.domain.executions.steps import Finish
@@ -82,12 +82,17 @@ def handed_over_without_the_checkpoint(patch: pytest.MonkeyPatch) -> None:
     real = TargetCalls.call
 
     def mutant(self, *rest):
-        record, called = real(self, *rest)
+        held, called = real(self, *rest)
         if called.stop is Stop.DRAINED:
-            called = replace(called, checkpoint=record.checkpoint)
-        return record, called
+            called = replace(called, checkpoint=held.record.checkpoint)
+        return held, called
 
     patch.setattr(TargetCalls, "call", mutant)
+
+
+def written_once_after_the_call(patch: pytest.MonkeyPatch) -> None:
+    """A write that fails after the call is left to whoever gets the message next."""
+    patch.setattr(Runner, "_may_write", lambda runner, held: False)
 
 
 def finished_without_a_fence(patch: pytest.MonkeyPatch) -> None:
@@ -148,6 +153,7 @@ WORKER_MUTANTS: Mapping[str, Mutant] = {
     "the finish before the retry entry": Mutant((finished_before_the_retry_entry,), Frail, 60),
     "the delete before the finish": Mutant((deleted_before_the_finish,), WorkedHistory, 12),
     "a hand-over without the checkpoint": Mutant((handed_over_without_the_checkpoint,), Drained, 12),
+    "what follows a call is written once": Mutant((written_once_after_the_call,), Throttled, 12),
     "a finish without a fence": Mutant((finished_without_a_fence,), Revenant, 150),
     "lost attempts do not count": Mutant((lost_attempts_uncounted,), WorkedHistory, 12),
     "a take-over forgets that its run was cancelled": Mutant((cancel_forgotten_at_take_over,), Frail, 60),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.mutant_workers import WORKER_MUTANTS
 from tests.simulation.mutants import broken, expect_caught
-from tests.simulation.worked import Drained, Frail, Revenant, Severed, WorkedHistory
+from tests.simulation.worked import Drained, Frail, Revenant, Severed, Throttled, WorkedHistory
 from tidewheel.domain.executions.states import Result
 
 HISTORIES = int(os.environ.get("WORKER_HISTORIES", "200"))
@@ -53,7 +53,9 @@ def test_a_mutant_of_the_workers_breaks_a_promise(name: str, monkeypatch: pytest
     expect_caught(name, WORKER_MUTANTS[name], monkeypatch)
 
 
-@pytest.mark.parametrize("history", [Drained, Frail, Revenant, Severed], ids=lambda history: history.__name__)
+@pytest.mark.parametrize(
+    "history", [Drained, Frail, Revenant, Severed, Throttled], ids=lambda history: history.__name__
+)
 def test_without_a_bug_no_history_of_workers_breaks_a_promise(history: type[WorkedHistory]) -> None:
     assert [violations for seed in range(_ALONE) if (violations := broken(history(seed)))] == []
 

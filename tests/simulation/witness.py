@@ -34,6 +34,7 @@ class Visit:
     kept: int = 0
     ended_ms: int | None = None
     drained: bool = False
+    succeeded: bool = False
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from tests.simulation.history import History
 from tests.simulation.promises import Promises
@@ -272,3 +273,34 @@ class Drained(WorkedHistory):
         for _ in range(3):
             if self.faults.strikes("user cancels", 0.4):
                 self._cancel()
+
+
+class Throttled(WorkedHistory):
+    """Workers whose every call of a store is refused for seconds, again and again, but never for a whole lease.
+
+    Nothing else befalls them, so whatever a target did successfully is written, and never done twice.
+    """
+
+    LONGEST_MS = 4_000
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        workers = self.workers
+        workers.kills, workers.freezes, workers.lags, workers.rate = 0.0, 0.0, 0.0, 0.05
+        workers.chills, workers.ends, workers.cuts = 0.0, 0.0, 0.0
+
+    def _strike(self) -> None:
+        super()._strike()
+        now = self.stack.clock.now_ms()
+        for worker in self.workers.workers:
+            rested = worker.cut_until_ms + 2 * self.LONGEST_MS < now
+            if rested and self.faults.strikes("worker throttled", 0.7):
+                worker.cut(self.hands.randrange(500, self.LONGEST_MS))
+
+    def violations(self) -> list[str]:
+        return super().violations() + [
+            f"{visit.execution}: attempt {visit.attempt} succeeded, and {after.attempt} was called"
+            for visits in self.workers.witness.visits.values()
+            for visit, after in pairwise(visits)
+            if visit.succeeded
+        ]

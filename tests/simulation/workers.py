@@ -238,6 +238,7 @@ class Target:
         if plan.duration_ms >= call.timeout_ms:
             return Answer(Result.TIMED_OUT, reason="no answer")
         if plan.answer.result is Result.SUCCEEDED:
+            visit.succeeded = True
             workers.witness.effect(call)
         return plan.answer
 

@@ -202,6 +202,13 @@ _METRICS = (
         remedy="Leases end before calls do: look for workers that stand still, and for throttled lease renewals.",
     ),
     Metric(
+        "write_after_call_failed",
+        Process.WORKER,
+        "What follows a call could not be written yet. It is tried again while the lease is held; the call is not.",
+        (Dimension("operation", "what was tried"),),
+        remedy="A few are harmless. Many at a time: look for throttles of the table that the operation names.",
+    ),
+    Metric(
         "lease_renewal_failed",
         Process.WORKER,
         "A lease could not be renewed yet; it is tried again.",

@@ -31,7 +31,7 @@ class TargetCalls:
 
     def call(
         self, claim: Execution, job: Job, message: Received | None, admission: Admission
-    ) -> tuple[Execution, Called]:
+    ) -> tuple[HeldLease, Called]:
         """Waits for the due time, calls the target and stores what it logged.
 
         Args:
@@ -41,7 +41,7 @@ class TargetCalls:
             admission: Permit and probe, which are extended with the lease; gets the answer of the call.
 
         Returns:
-            The record as it was renewed last, and the result of the call.
+            The lease, which is renewed until it is released, and the result of the call.
         """
         self.clock.sleep_until(claim.due_ms)  # also in later attempts: the first may have been handed over early
         started = self.clock.now_ms()
@@ -50,13 +50,14 @@ class TargetCalls:
         held.renewals.append(admission.extend)
         try:
             admission.answer = answer = self._answer(held, job, timeout)
-            admission.stop = held.progress.stopping
-        finally:
+        except BaseException:
             self.lease_renewer.release(held)
+            raise
+        admission.stop = held.progress.stopping
         if held.parts or held.progress.logged_beyond(answer.output):
             self.lease_renewer.store_log(held, last=True)
         clean, checkpoint = held.progress.cleaned(answer), held.progress.restored
-        return held.record, Called(claim, clean, held.progress.stopping, started, checkpoint)
+        return held, Called(claim, clean, admission.stop, started, checkpoint)
 
     def _answer(self, held: HeldLease, job: Job, timeout_ms: int) -> Answer:
         target, claim = job.definition.target, held.record

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Any, ClassVar
 
 from tidewheel.domain import keys
@@ -32,6 +33,7 @@ from tidewheel.domain.executions.steps import (
     RetryLater,
     SendProbe,
     Settle,
+    Step,
     TakePermit,
     TransferLock,
     Wait,
@@ -40,14 +42,17 @@ from tidewheel.domain.executions.steps import (
 from tidewheel.domain.ids import nonce
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
+from tidewheel.domain.limits import STOP_MS
+from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.handler import EndHandler, ExecutionEnded
 from tidewheel.engine.ends.overlap_lock import OverlapLock
 from tidewheel.engine.worker.admission import Admission, AdmissionControl
 from tidewheel.engine.worker.calling import TargetCalls
 from tidewheel.engine.worker.disposition import CONTENDED, Disposition
+from tidewheel.engine.worker.lease_renewer import HeldLease
 from tidewheel.engine.worker.reading import FactReader
-from tidewheel.ports import Clock, Entropy, Executions, Received, Telemetry
+from tidewheel.ports import Clock, Entropy, Executions, Fenced, PortError, Received, Telemetry
 
 _MOST_STEPS = 60
 """The most steps for one message. Without contention the longest way has 20; each failed write adds up to 6."""
@@ -60,6 +65,8 @@ class _Handling:
     facts: Facts
     message: Received | None
     admission: Admission
+    backoff: Backoff
+    held: HeldLease | None = None  # since its call: the lease is renewed until all that follows is written
 
     @property
     def job(self) -> Job:
@@ -129,17 +136,45 @@ class Runner:
         name = nonce(self.entropy.bytes(5))
         with self.admission.open(dispatch.tenant, keys.claim_name(dispatch.execution, name)) as admission:
             facts = Facts(dispatch, received_ms, sent_ms, name, limit=admission.limit)
-            disposition = self._handle(_Handling(facts, message, admission))
+            backoff = Backoff(Random(name))  # noqa: S311 - spreads tries, guards nothing
+            handling = _Handling(facts, message, admission, backoff)
+            try:
+                disposition = self._handle(handling)
+            finally:
+                if handling.held is not None:
+                    self.calls.lease_renewer.release(handling.held)
         self.telemetry.count("message_handled", outcome=disposition.why)
         return disposition
 
     def _handle(self, handling: _Handling) -> Disposition:
         for _ in range(_MOST_STEPS):
             step = decide(handling.facts, self.clock.now_ms())
-            disposition = self._PERFORM[type(step)](self, step, handling)
+            disposition = self._performed(step, handling)
             if disposition is not None:
                 return disposition
         return CONTENDED
+
+    def _performed(self, step: Step, handling: _Handling) -> Disposition | None:
+        """Performs a step. After the call it is repeated, as long as the lease is held, until the store takes it.
+
+        A throttled write must not have the target called again.
+        """
+        tries = 0
+        while True:
+            try:
+                return self._PERFORM[type(step)](self, step, handling)
+            except PortError as error:
+                if handling.held is None or isinstance(error, Fenced):
+                    raise
+                self.telemetry.count("write_after_call_failed", operation=error.operation)
+                self.clock.sleep(handling.backoff.delay_ms(tries))
+                if not self._may_write(handling.held):
+                    raise
+            tries += 1
+
+    def _may_write(self, held: HeldLease) -> bool:
+        """Whether no other worker may have taken the execution over yet."""
+        return self.clock.now_ms() < held.record.lease_until_ms - STOP_MS
 
     # --- steps that end the handling ------------------------------------------------------------------------------
 
@@ -210,8 +245,8 @@ class Runner:
         if not self._wrote(step.record, handling):
             return
         self._count_lost(step)
-        record, called = self.calls.call(step.record, handling.job, handling.message, handling.admission)
-        handling.learn(record=record, called=called)
+        handling.held, called = self.calls.call(step.record, handling.job, handling.message, handling.admission)
+        handling.learn(record=handling.held.record, called=called)
 
     # --- the lock -------------------------------------------------------------------------------------------------
 
