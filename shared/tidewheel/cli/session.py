@@ -6,8 +6,10 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console, RenderableType
@@ -54,6 +56,21 @@ def _read_outputs(path: Path) -> dict[str, Any]:
     return outputs
 
 
+def _origin(url: str) -> tuple[str, str, int | None]:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError as error:
+        raise fail(f"{url} is no URL of an API ({error}): give it as https://host/path.", 2) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 @dataclass
 class Session:
     """One invocation of the command line.
@@ -85,10 +102,31 @@ class Session:
     def ask(self, call: Callable[[Client], T]) -> tuple[T, str]:
         """Makes a call; returns its answer as a value, and as the text that the API sent."""
         texts: list[str] = []
-        token = os.environ.get(TOKEN_VARIABLE) or None
-        with self.connect(self.outputs()["api_url"], token, texts.append) as client:
+        url = self.outputs()["api_url"]
+        with self.connect(url, self._token_for(url), texts.append) as client:
             value = call(client)
         return value, texts[-1] if texts else ""
+
+    def _token_for(self, url: str) -> str | None:
+        """The token, if it is meant for the API at this URL.
+
+        It belongs to the API that the environment names, or else to the one given as ``--url``. One that a file names
+        gets it on this machine alone: the folder may hold somebody else's project.
+
+        Raises:
+            typer.Exit: The token would leave this machine unencrypted, or one of the URLs is none.
+        """
+        token = os.environ.get(TOKEN_VARIABLE)
+        if not token:
+            return None
+        configured = os.environ.get(URL_VARIABLE) or self.url
+        scheme, host, _ = origin = _origin(url)
+        local = _is_loopback(host)
+        if not local and (configured is None or _origin(configured) != origin):
+            return None
+        if not local and scheme != "https":
+            raise fail(f"{TOKEN_VARIABLE} is not sent to {url} without encryption: give the URL with https://.", 2)
+        return token
 
     def show(self, call: Callable[[Client], T], render: Callable[[T], RenderableType], *, as_json: bool) -> None:
         """Makes a call and prints its answer: as the JSON that the API sent, or as a table."""

@@ -264,11 +264,48 @@ def test_the_url_is_found(run, tmp_path, monkeypatch):
     monkeypatch.setenv(URL_VARIABLE, "https://env.example")
     done(run("jobs", "list", url=None))
     done(run("jobs", "list", url="https://given.example"))
-    urls = ["http://localhost:4566/x", "https://env.example", "https://given.example"]
-    assert run.asked == [(url, "t0ken") for url in urls]
+    assert [url for url, _ in run.asked] == ["http://localhost:4566/x", "https://env.example", "https://given.example"]
     monkeypatch.delenv(URL_VARIABLE)
     assert "ministack" in done(run("outputs", url=None))
     assert json.loads(done(run("outputs", "--json", url=None)))["engine"] == "ministack"
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "given", "sent"),
+    [
+        (None, "https://env.example/prod", None, True),
+        (None, "https://env.example/prod", "https://env.example:443/other", True),
+        (None, "https://env.example/prod", "https://given.example", False),  # the token was configured for another
+        (None, None, "https://given.example", True),
+        ("https://file.example", None, None, False),  # a folder may hold somebody else's project
+        ("http://localhost:4566/x", None, None, True),
+        ("http://127.0.0.1:4566/x", None, None, True),
+        ("http://localhost.evil.example", None, None, False),
+        ("http://a.localhost:4566", None, None, True),
+        (None, "https://env.example", "http://[::1]:4566", True),
+    ],
+)
+def test_the_token_goes_to_the_api_that_is_configured(run, tmp_path, monkeypatch, file, environment, given, sent):
+    if file:
+        (tmp_path / ".local").mkdir()
+        (tmp_path / ".local" / "outputs.json").write_text(json.dumps({"api_url": file}))
+    if environment:
+        monkeypatch.setenv(URL_VARIABLE, environment)
+    monkeypatch.setenv(TOKEN_VARIABLE, "t0ken")
+    done(run("jobs", "list", url=given))
+    assert run.asked[0][1] == ("t0ken" if sent else None)
+
+
+@pytest.mark.parametrize(
+    "given", ["http://env.example/prod", "HTTP://10.0.0.7", "env.example", "https://a:b", "https://[::1"]
+)
+def test_the_token_never_leaves_the_machine_unencrypted(run, monkeypatch, given):
+    monkeypatch.setenv(URL_VARIABLE, given)
+    monkeypatch.setenv(TOKEN_VARIABLE, "t0ken")
+    result = run("jobs", "list", url=None)
+    assert (result.exit_code, run.asked) == (2, [])
+    assert "https://" in result.stderr
+    assert "t0ken" not in result.stderr
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"api_url": 5}'])
