@@ -34,8 +34,8 @@ def over(state: State = State.SUCCEEDED, answer: Answer = FAILED) -> Execution:
     return finished(started(), state, answer, START_MS, START_MS + 5)
 
 
-class WheelWriter:
-    """An execution's record and logs, and the book that reads them."""
+class LogBench:
+    """An execution's record and logs, and the service that reads them."""
 
     def __init__(self, record: Execution | None, *parts: bytes) -> None:
         self.executions, self.logs = MemoryExecutions(World()), MemoryLogs()
@@ -63,112 +63,110 @@ class WheelWriter:
 
 
 def test_a_stored_log_is_read_to_its_end() -> None:
-    page = WheelWriter(over(), b"one\n", b"two\n").read()
+    page = LogBench(over(), b"one\n", b"two\n").read()
     assert page == LogPage(1, "one\ntwo\n", Source.STORED, None, complete=True)
 
 
 def test_a_log_that_is_being_written_is_read_as_far_as_it_goes_and_on_from_there() -> None:
-    wheel_writer = WheelWriter(started())
-    first = wheel_writer.read()
+    bench = LogBench(started())
+    first = bench.read()
     assert first == LogPage(1, "", None, LogPosition(1), complete=False)
-    wheel_writer.store(b"one\n")
-    second = wheel_writer.read(position=first.position)
+    bench.store(b"one\n")
+    second = bench.read(position=first.position)
     assert (second.text, second.source, second.complete) == ("one\n", Source.STORED, False)
-    again = wheel_writer.read(position=second.position)
+    again = bench.read(position=second.position)
     assert (again.text, again.position) == ("", second.position)
-    wheel_writer.store(b"two\n", first=1)
-    wheel_writer.now(over())
-    assert wheel_writer.read(position=second.position) == LogPage(1, "two\n", Source.STORED, None, complete=True)
+    bench.store(b"two\n", first=1)
+    bench.now(over())
+    assert bench.read(position=second.position) == LogPage(1, "two\n", Source.STORED, None, complete=True)
 
 
 def test_the_end_of_a_log_that_was_read_already_is_empty_and_not_the_inline_answer() -> None:
-    wheel_writer = WheelWriter(started(), b"all of it")
-    position = wheel_writer.read().position
-    wheel_writer.now(over())
-    assert wheel_writer.read(position=position) == LogPage(1, "", Source.STORED, None, complete=True)
+    bench = LogBench(started(), b"all of it")
+    position = bench.read().position
+    bench.now(over())
+    assert bench.read(position=position) == LogPage(1, "", Source.STORED, None, complete=True)
 
 
 def test_a_part_that_was_lost_neither_hides_nor_repeats_what_follows() -> None:
-    wheel_writer = WheelWriter(started(), b"zero ")
-    wheel_writer.store(b"two ", first=2)
-    page = wheel_writer.read()
+    bench = LogBench(started(), b"zero ")
+    bench.store(b"two ", first=2)
+    page = bench.read()
     assert page.text == "zero two "
-    wheel_writer.store(b"three", first=3)
-    assert wheel_writer.read(position=page.position).text == "three"
+    bench.store(b"three", first=3)
+    assert bench.read(position=page.position).text == "three"
 
 
 def test_a_short_answer_is_the_one_on_the_record() -> None:
-    assert WheelWriter(over()).read() == LogPage(1, "short answer", Source.INLINE, None, complete=True)
+    assert LogBench(over()).read() == LogPage(1, "short answer", Source.INLINE, None, complete=True)
 
 
 def test_the_answer_on_the_record_is_nobody_elses() -> None:
     retried = claimed(over(State.RETRYING), 2, "w", START_MS + 10, received_ms=START_MS + 10)
-    wheel_writer = WheelWriter(retried)
-    assert wheel_writer.read(1) == LogPage(1, "short answer", Source.INLINE, None, complete=True)
-    assert wheel_writer.read() == LogPage(2, "", None, LogPosition(2), complete=False)
+    bench = LogBench(retried)
+    assert bench.read(1) == LogPage(1, "short answer", Source.INLINE, None, complete=True)
+    assert bench.read() == LogPage(2, "", None, LogPosition(2), complete=False)
     vanished = replace(with_lost_attempt(retried, START_MS + 99), state=State.DEAD)
-    wheel_writer.now(vanished)
-    assert wheel_writer.read(2) == LogPage(2, "", None, None, complete=True)
-    assert wheel_writer.read(1).text == "short answer"
+    bench.now(vanished)
+    assert bench.read(2) == LogPage(2, "", None, None, complete=True)
+    assert bench.read(1).text == "short answer"
     answered = replace(
         vanished, attempts=(*vanished.attempts, Attempt(3, 1, 2, Result.FAILED)), attempt=3, output="new"
     )
-    wheel_writer.now(answered)
-    assert (wheel_writer.read(1).text, wheel_writer.read(1).source) == ("", None)  # it was not kept
-    assert wheel_writer.read(3).text == "new"
+    bench.now(answered)
+    assert (bench.read(1).text, bench.read(1).source) == ("", None)  # it was not kept
+    assert bench.read(3).text == "new"
 
 
 def test_the_newest_attempt_unless_one_is_named() -> None:
-    wheel_writer = WheelWriter(replace(started(), attempt=3), b"first")
-    wheel_writer.store(b"third", attempt=3)
-    assert (wheel_writer.read().attempt, wheel_writer.read().text) == (3, "third")
-    assert wheel_writer.read(1) == LogPage(
-        1, "first", Source.STORED, None, complete=True
-    )  # another has started: it is over
+    bench = LogBench(replace(started(), attempt=3), b"first")
+    bench.store(b"third", attempt=3)
+    assert (bench.read().attempt, bench.read().text) == (3, "third")
+    assert bench.read(1) == LogPage(1, "first", Source.STORED, None, complete=True)  # another has started: it is over
 
 
 @pytest.mark.parametrize("attempt", [2, 99])
 def test_an_attempt_that_never_began_is_not_found(attempt: int) -> None:
     with pytest.raises(NotFound, match=f"attempt {attempt}"):
-        WheelWriter(started()).read(attempt)
+        LogBench(started()).read(attempt)
     with pytest.raises(NotFound, match=f"attempt {attempt}"):
-        WheelWriter(started()).read(position=LogPosition(attempt))
+        LogBench(started()).read(position=LogPosition(attempt))
 
 
 def test_an_unknown_execution_is_not_found() -> None:
     with pytest.raises(NotFound, match="execution"):
-        WheelWriter(None).read()
+        LogBench(None).read()
 
 
 @pytest.mark.parametrize(("state", "complete"), [(State.QUEUED, False), (State.CANCELLED, True)])
 def test_before_the_first_attempt_there_is_nothing(state: State, complete: bool) -> None:
     record = Execution(TENANT, ID, state, START_MS, 1)
-    assert WheelWriter(record).read() == LogPage(0, "", None, None, complete)
+    assert LogBench(record).read() == LogPage(0, "", None, None, complete)
 
 
 def test_a_page_ends_at_its_size_within_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOG_PAGE_BYTES", 4)
-    pages = WheelWriter(over(), b"abcdef", b"ghi").pages()
+    pages = LogBench(over(), b"abcdef", b"ghi").pages()
     assert [page.text for page in pages] == ["abcd", "efgh", "i"]
     assert [page.complete for page in pages] == [False, False, True]
 
 
 def test_a_page_holds_so_many_parts_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOG_PAGE_PARTS", 2)
-    pages = WheelWriter(over(), b"a", b"b", b"c", b"d").pages()
+    pages = LogBench(over(), b"a", b"b", b"c", b"d").pages()
     assert [page.text for page in pages] == ["ab", "cd", ""]
     assert pages[-1].complete
 
 
 def test_a_character_in_two_parts_waits_for_its_end() -> None:
     euro = "€".encode()
-    wheel_writer = WheelWriter(started(), b"5 " + euro[:1], euro[1:2])
-    page = wheel_writer.read()
+    bench = LogBench(started(), b"5 " + euro[:1], euro[1:2])
+    page = bench.read()
     assert page.text == "5 "
-    wheel_writer.store(euro[2:] + b"!", first=2)
-    assert wheel_writer.read(position=page.position).text == "€!"
-    wheel_writer.now(over())
-    assert WheelWriter(over(), b"5 " + euro[:2]).read().text == "5 \ufffd"  # it never comes
+    bench.store(euro[2:] + b"!", first=2)
+    assert bench.read(position=page.position).text == "€!"
+    bench.now(over())
+    assert LogBench(over(), b"5 " + euro[:2]).read().text == "5 \ufffd"  # it never comes
 
 
 PARTS = st.lists(st.binary(min_size=1, max_size=7) | st.text(min_size=1, max_size=4).map(str.encode), max_size=6)
@@ -180,11 +178,11 @@ def test_however_a_log_is_cut_its_pages_are_its_text(parts: list[bytes], size: i
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs, "LOG_PAGE_BYTES", size)
         patch.setattr(logs, "LOG_PAGE_PARTS", count)  # four bytes at least, so that each page goes on
-        wheel_writer = WheelWriter(started(), *parts[:seen])
-        early = wheel_writer.pages()
-        wheel_writer.store(*parts[seen:], first=seen)
-        wheel_writer.now(over(answer=replace(FAILED, output="")))
-        late = wheel_writer.pages(early[-1].position)
+        bench = LogBench(started(), *parts[:seen])
+        early = bench.pages()
+        bench.store(*parts[seen:], first=seen)
+        bench.now(over(answer=replace(FAILED, output="")))
+        late = bench.pages(early[-1].position)
     assert "".join(page.text for page in (*early, *late)) == b"".join(parts).decode(errors="replace")
     assert late[-1].complete
     assert all(len(page.text.encode(errors="replace")) <= 3 * size for page in (*early, *late))
