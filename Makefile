@@ -32,7 +32,7 @@ sum = $(shell { echo "$(UV_VERSION) $(PYTHON_IN_USE)"; cat $(1) 2>/dev/null; } |
 UV_STAMP := .local/uv/.made-$(call sum)
 VENV_STAMP := .venv/.made-$(call sum,pyproject.toml uv.lock)
 MINISTACK_STAMP := .local/ministack/.made-$(call sum,localstack/ministack.lock)
-HOST_STAMP := .local/localstack-host/.made-$(call sum,localstack/host.lock localstack/engines/host_setup.py \
+HOST_STAMP := .local/localstack-host/.made-$(call sum,localstack/host.lock localstack/engines/host_setup.py localstack/engines/archive.py \
   localstack/executor/pyproject.toml $(wildcard localstack/executor/tidewheel_executor/*.py))
 CDK_STAMP := infra/node_modules/.made-$(call sum,infra/package.json infra/package-lock.json)
 

