@@ -15,6 +15,7 @@ DOMAIN = ROOT / "shared" / "tidewheel" / "domain"
 TOP = {
     ".ci",
     ".gitignore",
+    "CHANGELOG.md",
     "LICENSE",
     "Makefile",
     "README.md",
