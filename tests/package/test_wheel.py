@@ -43,7 +43,9 @@ def wheel(tmp_path_factory):
 def test_it_holds_the_package_and_what_is_said_of_it_alone(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names} == {"tidewheel", f"{wheel.name.rsplit('-', 3)[0]}.dist-info"}
-    assert [name for name in names if name.startswith("tidewheel/") and not name.endswith(("/", ".py"))] == []
+    assert [
+        name for name in names if name.startswith("tidewheel/") and not name.endswith(("/", ".py", "/py.typed"))
+    ] == []
     (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
     said = zipfile.ZipFile(wheel).read(metadata).decode()
     assert "License-Expression: Apache-2.0" in said
