@@ -9,7 +9,7 @@ import pytest
 
 from localstack.cloud import ENGINES
 from localstack.errors import LocalCloudError
-from tests.e2e.engines import LACKS, LONG, chosen, reason, stack_group, stack_groups
+from tests.e2e.engines import LACKS, LONG, chosen, lanes, reason, stack_group, stack_groups
 
 TIER = Path(__file__).parents[1] / "e2e"
 TESTS = [
@@ -67,3 +67,20 @@ def test_there_are_as_many_groups_as_tests_belong_to():
     for engines in (["ministack"], ["localstack"], ["ministack", "localstack-host"]):
         gone_to = {stack_group(f"tests/e2e/{file}::{name}[{engine}]") for file, name in TESTS for engine in engines}
         assert len(gone_to) == stack_groups(engines)
+
+
+@pytest.mark.parametrize(
+    ("groups", "slow", "calls", "wanted"),
+    [
+        (4, 1.0, 300.0, 4),
+        (4, 1.0, 150.0, 4),
+        (4, 2.0, 300.0, 2),
+        (4, 1.0, 75.0, 2),
+        (4, 3.0, 75.0, 1),
+        (4, 40.0, 0.0, 1),
+        (1, 9.0, 300.0, 1),
+        (2, 1.0, 1e9, 2),
+    ],
+)
+def test_lanes_follow_the_machine_and_its_engine(groups, slow, calls, wanted):
+    assert lanes(groups, slow, calls) == wanted

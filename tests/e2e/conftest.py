@@ -12,8 +12,10 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from localstack.receiver import Answer, Receiver, Reply
-from tests.e2e.engines import chosen, reason, stack_group, stack_groups
+from tests.e2e.engines import chosen, lanes, reason, stack_group, stack_groups
 from tests.e2e.stack import Stack, deployed
+from tests.support import machine
+from tests.support.engines import engine_calls
 from tests.support.polling import until
 from tests.support.receiver import Target, Targets, check
 from tidewheel.adapters.clock import SystemClock
@@ -21,7 +23,8 @@ from tidewheel.client import Client
 from tidewheel.wire.execution import ExecutionAnswer
 from tidewheel.wire.job import JobAnswer
 
-_SECONDS = 30.0  # for one request: the first one starts a Lambda
+_CALIBRATED = pytest.StashKey[str]()
+_SECONDS = 30.0 * machine.slowness()  # for one request: the first one starts a Lambda
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -46,9 +49,19 @@ class ByStackGroup(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """What ``-n auto`` means here."""
-    return stack_groups(chosen())
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What ``-n auto`` means here: as many groups side by side as this machine bears now."""
+    slow, calls = machine.measured(), engine_calls()
+    machine.tell(slow)
+    bears = lanes(stack_groups(chosen()), slow, calls)
+    config.stash[_CALIBRATED] = f"{slow:.1f} times a quick machine's time, {calls:.0f} engine calls/s: {bears} lanes"
+    return bears
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tells what the number of lanes was chosen by."""
+    if told := terminalreporter.config.stash.get(_CALIBRATED, ""):
+        terminalreporter.write_line(told)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -100,6 +113,7 @@ class Jobs:
 
     client: Client
     made: list[str] = field(default_factory=list)
+    _clock: SystemClock = field(default_factory=SystemClock)
 
     def create(self, **body: Any) -> JobAnswer:
         """Creates a job."""
@@ -109,12 +123,26 @@ class Jobs:
 
     def ended(self, job: str, count: int = 1, within_s: float = 60) -> list[ExecutionAnswer]:
         """Waits until a job has so many executions that have ended; oldest first."""
+        ended: list[ExecutionAnswer] = []
 
         def look() -> list[ExecutionAnswer]:
-            ended = [one for one in self.client.executions(job) if one.finished_at is not None]
+            ended[:] = [one for one in self.client.executions(job) if one.finished_at is not None]
             return ended[::-1] if len(ended) >= count else []
 
-        return until(look, f"{count} ended executions of {job}", within_s=within_s)
+        what = f"{count} ended executions of {job}"
+        return until(look, what, within_s=within_s, progress=lambda: len(ended))
+
+    def lead_ms(self, requests: int, least_ms: int) -> int:
+        """How far ahead of now a date must lie so that it is still to come after so many requests.
+
+        Args:
+            requests: How many are made before it; each is taken to last twice as long as one that is made now.
+            least_ms: What is to be left then.
+        """
+        began_ms = self._clock.monotonic_ms()
+        self.create(schedule={"cron": "0 9 * * *"}, target={"kind": "http", "url": "https://example.com/hook"})
+        took_ms = self._clock.monotonic_ms() - began_ms
+        return least_ms + 2 * requests * took_ms
 
 
 @pytest.fixture

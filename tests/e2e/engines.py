@@ -23,6 +23,9 @@ LACKS: Mapping[str, Lacks] = {
     },
 }
 
+QUICK_CALLS = 150.0
+"""What an engine answers in a second, one call after another, where little holds it up; idle ones do twice as much."""
+
 LONG = ("test_long_work.py", "test_outage.py", "test_storm.py")
 """Files whose tests mostly wait: beside the others, on a stack of their own, they take no time of theirs."""
 _ALONE = ("localstack",)
@@ -54,6 +57,20 @@ def stack_group(nodeid: str) -> str:
 def stack_groups(engines: Sequence[str]) -> int:
     """How many groups the tests of some engines have."""
     return sum(1 if engine in _ALONE else 2 for engine in engines)
+
+
+def lanes(groups: int, slow: float, calls: float) -> int:
+    """How many groups are worked side by side.
+
+    On a slow machine, or with a slow engine, fewer: what is left over is worked afterwards, one engine after the other.
+
+    Args:
+        groups: How many there are.
+        slow: How many times slower than a quick one the machine is, 1 or more.
+        calls: What an engine answers in a second.
+    """
+    slowest = max(slow, QUICK_CALLS / max(calls, 1.0), 1.0)
+    return max(1, int(groups / slowest))
 
 
 def reason(engine: str, file: str, function: str) -> str | None:

@@ -75,7 +75,8 @@ def test_a_deleted_job_fires_no_more(client, jobs, new_target, metronome, clock)
 
 def test_a_deleted_job_that_was_to_come_never_fires(client, jobs, new_target, metronome, clock):
     target = new_target()
-    at_ms = clock.now_ms() + 4 * SECOND_MS
+    lead_ms = jobs.lead_ms(2, 4 * SECOND_MS)
+    at_ms = clock.now_ms() + lead_ms
     job = jobs.create(schedule={"at": format_instant(from_ms(at_ms))}, target=target.spec())
     client.delete_job(job.id)
     metronome.await_nominal(at_ms + 2 * SECOND_MS)
@@ -107,9 +108,10 @@ def test_an_edit_to_another_kind_of_schedule(client, jobs, new_target, metronome
 
 def test_an_instant_that_is_moved_fires_at_the_new_one_alone(client, jobs, new_target, metronome, clock):
     target = new_target()
-    now = clock.now_ms()
-    job = jobs.create(schedule={"at": format_instant(from_ms(now + 3 * SECOND_MS))}, target=target.spec())
-    moved = now + 5 * SECOND_MS
+    lead_ms = jobs.lead_ms(2, 3 * SECOND_MS)
+    at_ms = clock.now_ms() + lead_ms
+    job = jobs.create(schedule={"at": format_instant(from_ms(at_ms))}, target=target.spec())
+    moved = at_ms + 2 * SECOND_MS
     client.edit_job(job.id, {"schedule": {"at": format_instant(from_ms(moved))}})
     metronome.await_nominal(moved + 2 * SECOND_MS)
     assert target.nominals() == [moved]

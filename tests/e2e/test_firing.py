@@ -45,7 +45,8 @@ def test_a_request_carries_what_makes_a_repeat_harmless(jobs, new_target):
 )
 def test_an_instant_fires_once_and_not_before(jobs, new_target, clock, ahead_ms, precision):
     target = new_target()
-    at_ms = clock.now_ms() + ahead_ms
+    lead_ms = jobs.lead_ms(1, ahead_ms)
+    at_ms = clock.now_ms() + lead_ms
     job = jobs.create(schedule={"at": instant(at_ms)}, target=target.spec(), precision=precision)
     (execution,) = jobs.ended(job.id)
     assert target.nominals() == [at_ms]
@@ -57,7 +58,8 @@ def test_an_instant_fires_once_and_not_before(jobs, new_target, clock, ahead_ms,
 @pytest.mark.parametrize("precision", ["high", "normal"])
 def test_an_interval_counts_from_its_anchor_and_misses_nothing(client, jobs, new_target, clock, precision):
     target = new_target()
-    anchor = clock.now_ms() // SECOND_MS * SECOND_MS + 2_345
+    lead_ms = jobs.lead_ms(1, 2_345)
+    anchor = clock.now_ms() // SECOND_MS * SECOND_MS + lead_ms
     job = jobs.create(
         schedule={"every": "1s", "anchor": instant(anchor)},
         end=instant(anchor + 6 * SECOND_MS),
@@ -80,7 +82,8 @@ def test_an_interval_without_an_anchor_counts_from_the_creation(jobs, new_target
 
 def test_cron_fires_by_the_second_in_its_zone(client, jobs, new_target, clock):
     target = new_target()
-    begin = clock.now_ms() + 2 * SECOND_MS
+    lead_ms = jobs.lead_ms(1, 2 * SECOND_MS)
+    begin = clock.now_ms() + lead_ms
     job = jobs.create(
         schedule={"cron": "*/2 * * * * *", "timezone": "Europe/Paris"},
         start=instant(begin),
@@ -94,7 +97,8 @@ def test_cron_fires_by_the_second_in_its_zone(client, jobs, new_target, clock):
 
 def test_jitter_moves_the_due_time_and_never_the_nominal(jobs, new_target, clock):
     target = new_target()
-    anchor = clock.now_ms() + 2 * SECOND_MS
+    lead_ms = jobs.lead_ms(1, 2 * SECOND_MS)
+    anchor = clock.now_ms() + lead_ms
     schedule = {"every": "1s", "anchor": instant(anchor)}
     job = jobs.create(schedule=schedule, end=instant(anchor + 4 * SECOND_MS), jitter="900ms", target=target.spec())
     jobs.ended(job.id, 4)
@@ -106,7 +110,8 @@ def test_jitter_moves_the_due_time_and_never_the_nominal(jobs, new_target, clock
 
 def test_many_jobs_of_one_instant_all_fire(jobs, new_target, clock):
     target = new_target()
-    at_ms = clock.now_ms() + 5 * SECOND_MS
+    lead_ms = jobs.lead_ms(25, 5 * SECOND_MS)
+    at_ms = clock.now_ms() + lead_ms
     made = [jobs.create(schedule={"at": instant(at_ms)}, target=target.spec()).id for _ in range(25)]
     arrivals = target.await_count(25)
     assert {ExecutionId.parse(one.key).job for one in arrivals} == set(made)
@@ -114,7 +119,8 @@ def test_many_jobs_of_one_instant_all_fire(jobs, new_target, clock):
 
 
 def test_a_lambda_target_is_invoked_and_its_answer_kept(stack, jobs, clock):
-    at_ms = clock.now_ms() + 3 * SECOND_MS
+    lead_ms = jobs.lead_ms(1, 3 * SECOND_MS)
+    at_ms = clock.now_ms() + lead_ms
     target = {"kind": "lambda", "function": stack.outputs.echo_function_arn, "payload": {"a": [1, None]}}
     job = jobs.create(schedule={"at": instant(at_ms)}, target=target)
     (execution,) = jobs.ended(job.id)

@@ -126,7 +126,12 @@ def ledgers(client, ticking, outage):
         return ledger if {line.state for line in ledger.items} <= {"succeeded", "skipped"} else None
 
     for target in targets.values():
-        until(lambda target=target: target.nominals()[-1] >= end_ms, "what is due long after", within_s=_SLACK_S)
+        until(
+            lambda target=target: target.nominals()[-1] >= end_ms,
+            "what is due long after",
+            within_s=_SLACK_S,
+            progress=lambda target=target: len(target.arrivals()),
+        )
     return {
         name: until(lambda job=job: settled(job), f"a settled ledger of {name}", within_s=_SLACK_S)
         for name, job in made.items()

@@ -18,7 +18,8 @@ RUNS = 8
 def test_no_two_runs_are_called_side_by_side(client, jobs, new_target, clock, overlap):
     target = new_target(Reply(delay_ms=SLOW_MS))
     client.job(jobs.create(target=new_target().spec()).id)  # a cold API would create the job after its first instants
-    anchor = clock.now_ms() // 1_000 * 1_000 + 3_000
+    lead_ms = jobs.lead_ms(1, 3_000)
+    anchor = (clock.now_ms() + lead_ms) // 1_000 * 1_000
     job = jobs.create(
         schedule={"every": "1s", "anchor": format_instant(from_ms(anchor))},
         end=format_instant(from_ms(anchor + RUNS * 1_000)),

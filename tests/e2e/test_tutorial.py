@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.support.machine import slowness
 from tests.support.markdown import ROOT, blocks
 
 TUTORIAL = ROOT / "shared" / "docs" / "tutorial.md"
@@ -31,7 +32,7 @@ def test_the_tutorial_works(stack, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=WITHIN_S,
+        timeout=WITHIN_S * slowness(),
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "the run ended without success" in run.stdout

@@ -36,13 +36,18 @@ class Target:
 
     def await_count(self, count: int) -> list[Arrival]:
         """Waits until so many have come, and gives all that came."""
-        return until(lambda: (seen := self.arrivals())[count - 1 :] and seen, f"{count} requests for {self.tag}")
+        return until(
+            lambda: (seen := self.arrivals())[count - 1 :] and seen,
+            f"{count} requests for {self.tag}",
+            progress=lambda: len(self.arrivals()),
+        )
 
     def await_nominal(self, from_ms: int) -> Arrival:
         """Waits for a request whose nominal time is not before ``from_ms``, and gives the first of them."""
         return until(
             lambda: next((one for one in self.arrivals() if one.nominal_ms >= from_ms), None),
             f"a fire of {self.tag} from {from_ms} on",
+            progress=lambda: max((one.nominal_ms for one in self.arrivals()), default=0),
         )
 
 
