@@ -47,7 +47,8 @@ def bootstrapped(endpoint: str) -> bool:
 
 def bootstrap(places: Places, endpoint: str) -> None:
     """Prepares the account for the CDK, from a folder without an app: there is none to synthesize yet."""
-    _cdk(places, endpoint, places.engine, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
+    output = ("--output", str(assembly(places)))  # which no more than shows whose it is
+    _cdk(places, endpoint, places.engine, "bootstrap", f"aws://{ACCOUNT}/{REGION}", *output)
 
 
 def deploy(places: Places, endpoint: str, context: Sequence[str] = ()) -> None:

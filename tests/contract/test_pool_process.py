@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from localstack.receiver import Arrival, Receiver, Reply
+from tests.support.guardian import Ward, guardian
 from tests.support.polling import until
 from tests.support.run_settings import WORKER_ENVIRONMENT
 from tests.support.world import Backend, ministack_world
@@ -46,7 +47,10 @@ class Bench:
 
     def worker(self, *options: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tidewheel.wiring.pool", "--pool", "fargate", "--concurrency", "4", *options]
-        child = subprocess.Popen(command, env=dict(self.environ), stderr=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            command, env=dict(self.environ), stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        guardian().look_after(Ward(child.pid, (" ".join(command[1:]),), 0))
         self.running.append(child)
         return child
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localstack.settings import CREDENTIALS, REGION
+from tests.support.guardian import Ward, guardian
 
 _END_S = 60.0
+_HAND_OVER_S = 5.0
+"""After a session that was interrupted nobody waits for more."""
 
 
 @dataclass
@@ -39,6 +42,7 @@ class PoolWorkers:
         environ = {**kept, **CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": self.endpoint}
         with self.log.open("ab") as log:
             worker = subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True)
+        guardian().look_after(Ward(worker.pid, (" ".join(command[1:]),), _HAND_OVER_S))
         self.started.append(worker)
         return worker
 
