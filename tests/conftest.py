@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import histories, machine
 from tests.support.engines import ministack
 
 TESTS = Path(__file__).parent
@@ -38,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Closes the sockets before pytest-socket reads its options; an event loop's own pair stays open."""
     config.option.disable_socket = True
     config.option.allow_unix_socket = True
+    side_by_side = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if side_by_side and machine.VARIABLE not in os.environ:
+        machine.tell(machine.measured())  # before its workers begin, which must agree on what there is to test
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which random histories were played."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
+    for line in histories.told(one for one in reports if one.when == "call"):
+        terminalreporter.write_line(line)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import pytest
 
 from tests.simulation.economy import EconomyHistory
+from tests.support.histories import PROPERTY, Record, how_many
 
-HISTORIES = int(os.environ.get("ECONOMY_HISTORIES", "60"))
 _BATCH = 10
+HISTORIES = how_many("ECONOMY_HISTORIES", 60, _BATCH)
 
 
 @pytest.mark.parametrize("first", range(0, HISTORIES, _BATCH))
-def test_no_history_in_economy_mode_breaks_a_promise(first: int) -> None:
+def test_no_history_in_economy_mode_breaks_a_promise(first: int, record_property: Record) -> None:
     seen: Counter[str] = Counter()
-    for seed in range(first, min(first + _BATCH, HISTORIES)):
+    seeds = range(first, min(first + _BATCH, HISTORIES))
+    record_property(PROPERTY, ("economy", seeds.start, seeds.stop))
+    for seed in seeds:
         history = EconomyHistory(seed)
         history.play()
         broken = history.violations()

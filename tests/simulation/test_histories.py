@@ -8,17 +8,20 @@ from collections import Counter
 import pytest
 
 from tests.simulation.history import History
+from tests.support.histories import PROPERTY, Record, how_many
 
-HISTORIES = int(os.environ.get("HISTORIES", "500"))
 SEED = int(os.environ.get("SEED", "-1"))
 _BATCH = 20
+HISTORIES = how_many("HISTORIES", 500, _BATCH)
 SEEDS = [SEED] if SEED >= 0 else range(HISTORIES)
 
 
 @pytest.mark.parametrize("first", SEEDS[::_BATCH])
-def test_no_history_breaks_a_promise(first: int) -> None:
+def test_no_history_breaks_a_promise(first: int, record_property: Record) -> None:
     seen: Counter[str] = Counter()
-    for seed in [SEED] if SEED >= 0 else range(first, min(first + _BATCH, HISTORIES)):
+    seeds = range(first, first + 1 if SEED >= 0 else min(first + _BATCH, HISTORIES))
+    record_property(PROPERTY, ("wheel", seeds.start, seeds.stop))
+    for seed in seeds:
         history = History(seed)
         history.play()
         broken = history.violations()

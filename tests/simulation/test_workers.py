@@ -10,11 +10,12 @@ import pytest
 from tests.simulation.mutant_workers import WORKER_MUTANTS
 from tests.simulation.mutants import broken, expect_caught
 from tests.simulation.worked import Drained, Frail, Revenant, Severed, Throttled, WorkedHistory
+from tests.support.histories import PROPERTY, Record, how_many
 from tidewheel.domain.executions.states import Result
 
-HISTORIES = int(os.environ.get("WORKER_HISTORIES", "200"))
 SEED = int(os.environ.get("SEED", "-1"))
 _BATCH = 20
+HISTORIES = how_many("WORKER_HISTORIES", 200, _BATCH)
 _ALONE = 6
 SEEDS = [SEED] if SEED >= 0 else range(HISTORIES)
 BEFALL = {
@@ -33,10 +34,12 @@ BEFALL = {
 
 
 @pytest.mark.parametrize("first", SEEDS[::_BATCH])
-def test_no_history_of_workers_breaks_a_promise(first: int) -> None:
+def test_no_history_of_workers_breaks_a_promise(first: int, record_property: Record) -> None:
     seen: Counter[str] = Counter()
     results: set[Result] = set()
-    for seed in [SEED] if SEED >= 0 else range(first, min(first + _BATCH, HISTORIES)):
+    seeds = range(first, first + 1 if SEED >= 0 else min(first + _BATCH, HISTORIES))
+    record_property(PROPERTY, ("workers", seeds.start, seeds.stop))
+    for seed in seeds:
         history = WorkedHistory(seed)
         history.play()
         violations = history.violations()

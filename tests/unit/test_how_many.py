@@ -1,0 +1,34 @@
+"""The number of random histories follows the machine; their seeds are told."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support import histories
+from tests.support.histories import PROPERTY, how_many, told
+
+
+@pytest.mark.parametrize(
+    ("full", "batch", "slow", "wanted"),
+    [(500, 20, 1.0, 500), (500, 20, 1.3, 380), (500, 20, 2.0, 240), (500, 20, 40.0, 60), (60, 10, 40.0, 10)],
+)
+def test_a_slow_machine_plays_fewer_but_whole_batches(monkeypatch, full, batch, slow, wanted):
+    monkeypatch.delenv("HISTORIES", raising=False)
+    monkeypatch.setattr(histories, "slowness", lambda: slow)
+    assert how_many("HISTORIES", full, batch) == wanted
+
+
+def test_who_asks_for_a_number_gets_it_on_every_machine(monkeypatch):
+    monkeypatch.setenv("HISTORIES", "33")
+    monkeypatch.setattr(histories, "slowness", lambda: 40.0)
+    assert how_many("HISTORIES", 500, 20) == 33
+
+
+def test_seeds_are_told_by_kind():
+    reports = [
+        SimpleNamespace(user_properties=[(PROPERTY, found)])
+        for found in (("workers", 0, 20), ["wheel", 20, 40], ["wheel", 0, 20])
+    ]
+    assert list(told(reports)) == ["wheel: 40 histories, seeds 0 to 39", "workers: 20 histories, seeds 0 to 19"]
