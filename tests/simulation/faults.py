@@ -59,6 +59,10 @@ class PendingResult:
             self._error = error
         self._done = True
 
+    def cancel(self) -> bool:
+        """Whether it was kept from being done: never, as what is under way already may be done at any time."""
+        return False
+
     def done(self) -> bool:
         return self._done
 

@@ -70,6 +70,17 @@ _EVENTS = (
         {**_TERM, "end": "why, in one word"},
     ),
     Event(
+        "a lease could not be read or taken",
+        INFO,
+        Process.SCHEDULER,
+        "The store did not answer a scheduler that stands for its instance; it asks again as long as its time lasts.",
+        {
+            "instance": "which instance it stands for",
+            "delay_ms": "in how long (ms) it asks again",
+            **PROBLEM,
+        },
+    ),
+    Event(
         "started a scheduler",
         INFO,
         Process.SCHEDULER,

@@ -85,6 +85,13 @@ _METRICS = (
         "The watchdog started a scheduler.",
         remedy="Usual at a deployment. One each minute: schedulers die; look at the scheduler's log.",
     ),
+    Metric(
+        "scheduler_let_go",
+        Process.SCHEDULER,
+        "A scheduler could not renew its lease in time, and stopped firing; it goes on when the store answers.",
+        remedy="One per scheduler is an outage of the store, which is over when they fire again. Many: look at the "
+        "throttling of the control table.",
+    ),
     Metric("execution_dispatched", Process.SCHEDULER, "An execution was accepted by its queue.", (_ROUTE,)),
     Metric(
         "execution_promoted",

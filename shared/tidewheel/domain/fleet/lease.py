@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from tidewheel.domain.limits import STILL_MS
+from tidewheel.domain.limits import SECOND_MS, STILL_MS
 from tidewheel.domain.wheel.levels import Level
 
 
@@ -72,17 +72,25 @@ class Holding:
     handed_ms: int = 0
 
 
+BLINK_MS = SECOND_MS
+"""How long a watcher may look away. What lies beyond it was not watched, and does not count: if the store answered
+nobody for some seconds, its holder could not renew it either."""
+
+
 @dataclass(slots=True)
 class LeaseWatcher:
     """Watches a lease from one machine, on that machine's monotonic clock (ms)."""
 
     seen: tuple[int, int] | None = None
     since_ms: int = 0
+    looked_ms: int = 0
 
     def stands_still(self, lease: Lease | None, monotonic_ms: int) -> bool:
         """Whether the lease may be taken: it is free, or nobody renewed it for STILL_MS while we watched."""
         if lease is None or lease.owner is None:
             return True
+        self.since_ms += max(0, monotonic_ms - self.looked_ms - BLINK_MS)
+        self.looked_ms = monotonic_ms
         if (lease.epoch, lease.counter) != self.seen:
             self.seen, self.since_ms = (lease.epoch, lease.counter), monotonic_ms
         return monotonic_ms - self.since_ms >= STILL_MS

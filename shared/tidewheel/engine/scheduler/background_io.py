@@ -74,6 +74,13 @@ class BackgroundIO:
         )
         heapq.heappush(self._waiting, (now + delay, next(self._order), work, done, tries + 1))
 
+    def abandon(self) -> None:
+        """Forgets every call: what has not begun never will, and what is under way delivers to nobody."""
+        for future in self._running:
+            future.cancel()
+        self._running.clear()
+        self._waiting.clear()
+
     @property
     def busy(self) -> int:
         """How many calls are running or waiting to be tried again."""

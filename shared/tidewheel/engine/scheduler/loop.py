@@ -1,4 +1,4 @@
-"""The scheduler: it takes the lease of an instance and turns that instance's shards for one term."""
+"""The scheduler: it takes the lease of an instance and turns that instance's shards, for one term after another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import SchedulerContext, Stores
-from tidewheel.engine.scheduler.election import take_lease
+from tidewheel.engine.scheduler.election import Election
 from tidewheel.engine.scheduler.handover import Handover
 from tidewheel.engine.scheduler.term import End, Steps, Term
 from tidewheel.ports import Clock, Launcher, Queue, Telemetry
@@ -56,8 +56,14 @@ class SchedulerLoop:
     def run(self, remaining_ms: Callable[[], int]) -> End:
         """Takes the lease and turns the wheel until the deadline nears or, in a short run, all is handed over.
 
+        A term that ends because the store did not answer is followed by another as soon as it does.
+
         Args:
             remaining_ms: How long (ms) this process may go on.
+
+        Returns:
+            Why the last term was over. It is ``let_go`` only if another scheduler has the instance by now, or if the
+            deadline came before the store answered.
 
         Raises:
             Fenced: Another scheduler has taken over, because this one was cut off for too long.
@@ -72,11 +78,17 @@ class SchedulerLoop:
 
     def steps(self, remaining_ms: Callable[[], int]) -> Steps:
         """The same step by step: yields the time (ms since the epoch) until which there is nothing to do."""
-        lease = yield from take_lease(
-            self.stores.leases, self.clock, self.owner, self.version, self.instance, self.guard
+        election = Election(
+            self.stores.leases, self.clock, self.telemetry, self.owner, self.version, self.instance, self.guard
         )
-        if lease is None:
-            return End.SKEWED if self._is_skewed() else End.NOT_NEEDED
+        lease = yield from election.stand(remaining_ms)
+        end = End.SKEWED if self._is_skewed() else End.NOT_NEEDED
+        while lease is not None:
+            end = yield from self._one_term(lease, remaining_ms)
+            lease = (yield from election.stand_again(remaining_ms)) if end is End.LET_GO else None
+        return end
+
+    def _one_term(self, lease: Lease, remaining_ms: Callable[[], int]) -> Steps:
         self.telemetry.info("a term begins", owner=self.owner, instance=self.instance, epoch=lease.epoch)
         end = yield from self._term(lease).steps(remaining_ms)
         self.telemetry.info("a term ended", owner=self.owner, instance=self.instance, epoch=lease.epoch, end=str(end))

@@ -130,7 +130,7 @@ class ShardAssignment:
 
         def work() -> Holding | None:
             seen = ownership.holding(number)
-            if not is_vacant(seen, others):
+            if not is_vacant(seen, others) or _is_later(seen, lease):
                 return None
             return ownership.claim(number, seen, lease.instance, lease.epoch, handed_ms)
 
@@ -176,6 +176,17 @@ class ShardAssignment:
         ownership, epoch = self._ownership, held.shard.epoch
         self._background.start(lambda: ownership.vacate(number, epoch, handed_ms), lambda _: None)
 
+    def abandon(self) -> None:
+        """Lets all shards go as they are: nothing more is begun for them.
+
+        What is under way may still reach the stores: every write is refused by its epoch, or is what the next owner
+        writes as well.
+        """
+        self._background.abandon()
+        for held in self._held.values():
+            held.wheel.closed = True
+            held.shard.background.abandon()
+
     def leave_all(self, now_ms: int) -> bool:
         """Gives everything up, step by step.
 
@@ -194,3 +205,8 @@ class ShardAssignment:
         for number in list(self._held):
             self._leave(number, monotonic)
         return not self._held and not self._background.busy
+
+
+def _is_later(seen: Holding | None, lease: Lease) -> bool:
+    """Whether a later term of the same instance owns the shard: the claim of a term that let go comes too late."""
+    return seen is not None and seen.instance == lease.instance and seen.term > lease.epoch

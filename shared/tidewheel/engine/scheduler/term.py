@@ -20,7 +20,7 @@ _YIELD_TICK_MS = 10
 
 
 class End(StrEnum):
-    """Why a scheduler's run was over."""
+    """Why a term, or a scheduler's run, was over."""
 
     NOT_NEEDED = "not_needed"  # another scheduler holds the instance
     DONE = "done"  # a short run has handed over what it could; only in economy mode
@@ -75,14 +75,20 @@ class Term:
         Raises:
             Fenced: Another scheduler has taken over.
         """
-        while True:
-            end = self._tick(remaining_ms())
-            if end in {End.HANDED_OVER, End.DONE, End.SKEWED}:
-                yield from self._give_up()
-            if end is not None:
-                return end
+        while (end := self._tick(remaining_ms())) is None:
             now = self._clock.now_ms()
             yield now - now % self._pace.tick_ms + self._pace.tick_ms
+        if end is End.LET_GO:
+            self._let_go()
+        else:
+            yield from self._give_up()
+        return end
+
+    def _let_go(self) -> None:
+        """Begins nothing more: what waits for a thread would keep the next term's heartbeats waiting."""
+        self._assignment.abandon()
+        self._background.abandon()
+        self._context.telemetry.count("scheduler_let_go")
 
     def _tick(self, remaining_ms: int) -> End | None:
         if self._heartbeat.is_lost:

@@ -12,7 +12,7 @@ from tidewheel.domain.executions.claiming import ClaimVerdict, judge
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import TRANSITIONS, Result, State, is_end
 from tidewheel.domain.executions.transitions import claimed, ended_unrun, finished
-from tidewheel.domain.fleet.lease import Lease, LeaseWatcher
+from tidewheel.domain.fleet.lease import BLINK_MS, Lease, LeaseWatcher
 from tidewheel.domain.ids import ExecutionId, Origin, check_tenant, is_job_id, job_id
 from tidewheel.domain.limits import ATTEMPTS_KEPT, STILL_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.wheel.entries import decode
@@ -73,10 +73,21 @@ def test_a_lease_may_be_taken_when_its_counter_stood_still_while_we_watched() ->
     watcher = LeaseWatcher()
     lease = Lease("a", 1, 7, "v")
     assert not watcher.stands_still(lease, 0)
-    assert not watcher.stands_still(lease, STILL_MS - 1)
-    assert not watcher.stands_still(Lease("a", 1, 8, "v"), STILL_MS)  # it beat
-    assert not watcher.stands_still(Lease("a", 1, 8, "v"), 2 * STILL_MS - 1)
-    assert watcher.stands_still(Lease("a", 1, 8, "v"), 2 * STILL_MS)
+    assert not any(watcher.stands_still(lease, at) for at in range(0, STILL_MS, BLINK_MS))
+    beaten = Lease("a", 1, 8, "v")
+    looks = [watcher.stands_still(beaten, at) for at in range(STILL_MS - 1, 2 * STILL_MS - 1, BLINK_MS)]
+    assert looks == [False] * len(looks)
+    assert watcher.stands_still(beaten, 2 * STILL_MS - 1)
+
+
+def test_what_nobody_could_watch_does_not_count() -> None:
+    """The store answered nobody: its holder could not renew either."""
+    watcher, lease = LeaseWatcher(), Lease("a", 1, 7, "v")
+    assert not watcher.stands_still(lease, 0)
+    assert not watcher.stands_still(lease, 60_000)
+    looks = [watcher.stands_still(lease, 60_000 + at) for at in range(1, STILL_MS - BLINK_MS, 100)]
+    assert not any(looks)
+    assert watcher.stands_still(lease, 60_000 + STILL_MS - BLINK_MS)
 
 
 @pytest.mark.parametrize("lease", [None, Lease(None, 3, 0, "v")])
