@@ -12,12 +12,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import lru_cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from tidewheel.domain.errors import Invalid
+from tidewheel.domain.recurrence.zone_hints import hint
 
 DAY = 86_400
 HORIZON_S = int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
@@ -63,11 +63,12 @@ def require_zone(name: str, *, field: str) -> None:
     """Refuses a name that is no IANA time zone.
 
     Raises:
-        Invalid: On ``field``, with the closest known name in the remedy.
+        Invalid: On ``field``, with what the text is, and the zone that was meant where that is certain.
     """
     if known_zone(name) is None:
         shown = name[:_LONGEST_NAME]
-        raise Invalid(field, f"{shown!r} is not a known time zone", f"use an IANA name such as {_hint(shown)}")
+        problem, remedy = hint(shown)
+        raise Invalid(field, f"{shown!r} {problem}", remedy)
 
 
 def stretch_at(zone: str, instant: int) -> Stretch:
@@ -124,11 +125,3 @@ def _offset(zone: ZoneInfo, instant: int) -> int:
     offset = (_EPOCH + timedelta(seconds=instant)).astimezone(zone).utcoffset()
     assert offset is not None  # a ZoneInfo knows its offset at every instant
     return int(offset.total_seconds())
-
-
-def _hint(name: str) -> str:
-    folded = {known.casefold(): known for known in sorted(available_timezones())}
-    wanted = name.strip().casefold().replace(" ", "_")
-    cities = [known for fold, known in folded.items() if fold.rsplit("/", 1)[-1] == wanted]
-    close = [folded[fold] for fold in get_close_matches(wanted, folded, n=1)]
-    return (cities or close or ["Europe/Paris or UTC"])[0]
