@@ -76,14 +76,14 @@ WEEKDAY = Column("day of week", 0, 7, 7, 6, _DAYS)
 
 _REFUSED = (
     (r"\?", "? is not cron", "write * where any day is meant"),
-    (r"L?W|\d+W|W\d+", "the nearest weekday (W) is not supported", "name the day, or use L for the last one"),
+    (r"W|W\d+", "the nearest weekday is written with W behind", "write 15W in day of month, or LW for the last one"),
     (r"R\b.*", "a random value (R) would change at every reading", "use H, a draw that stays with the job"),
     (
         r".*~.*",
         "a random range (~) would change at every reading",
         "use H(a-b), a draw that stays with the job",
     ),
-    (r"\w+L", "the last weekday is written with L in front", "write L5 for the last Friday"),
+    (r"\w+L", "a last weekday stands in day of week, with L in front", "write it there, as in L5"),
     (r"L", "L stands by itself, in day of month", "write L in day of month, or L5 for the last Friday"),
     (r".*#.*", "# joins a day of week and a count from 1 to 5", "write 5#2 for the second Friday"),
     (r"H\b.*", "this H cannot be read", "write H, H(a-b), H/n or H(a-b)/n"),

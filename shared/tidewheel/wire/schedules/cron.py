@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field
 
 from tidewheel.domain.errors import Invalid
+from tidewheel.domain.recurrence.cron_dialects import interval_of, zone_in_front
 from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.cron import Cron, parse_cron
+from tidewheel.domain.recurrence.timings.every import Every, parse_every
+from tidewheel.domain.recurrence.zones import require_zone
 from tidewheel.wire.schedule import ScheduleModel
 
 
@@ -22,10 +25,18 @@ class CronSchedule(ScheduleModel):
     cron: Annotated[str, Field(min_length=1, max_length=256, examples=["0 9 * * 1-5"])]
     timezone: Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"])] = "UTC"
 
-    def timing(self, job_id: str, now_ms: int, before: Timing | None) -> Cron:
-        """See ``ScheduleModel.timing``; what ``H`` stands for depends on the job's id."""
-        del now_ms, before
-        return parse_cron(self.cron, self.timezone, salt=job_id)
+    def timing(self, job_id: str, now_ms: int, before: Timing | None) -> Timing:
+        """See ``ScheduleModel.timing``; what ``H`` stands for depends on the job's id.
+
+        ``rate(…)`` and ``@every`` stand for an ``every`` schedule.
+        """
+        zone, expression = _zone_of(self.cron, self.timezone if "timezone" in self.model_fields_set else None)
+        interval_ms = interval_of(expression)
+        if interval_ms is None:
+            return parse_cron(expression, zone, salt=job_id)
+        if isinstance(before, Every) and before.interval_ms == interval_ms:
+            return before
+        return parse_every(interval_ms, now_ms, field="schedule.cron")
 
     @classmethod
     def of(cls, timing: Cron) -> Self:
@@ -39,9 +50,37 @@ class CronSchedule(ScheduleModel):
     @classmethod
     def refusals(cls, written: Mapping[str, Any]) -> Iterable[Invalid]:
         """What is wrong with the expression and, apart from it, with the time zone."""
-        for expression, zone in ((written["cron"], "UTC"), ("* * * * *", written.get("timezone", "UTC"))):
-            if all(isinstance(part, str) and part for part in (expression, zone)):
-                try:
-                    parse_cron(expression, zone, salt="")
-                except Invalid as error:
-                    yield error
+        text, given = written["cron"], written.get("timezone")
+        if not isinstance(text, str) or not text:
+            return
+        try:
+            zone, expression = _zone_of(text, given if isinstance(given, str) else None)
+        except Invalid as error:
+            yield error
+            return
+        interval_ms = interval_of(expression)
+        if interval_ms is None:
+            yield from _refused(lambda: parse_cron(expression, "UTC", salt=""))
+        else:
+            yield from _refused(lambda: parse_every(interval_ms, 0, field="schedule.cron"))
+        yield from _refused(lambda: require_zone(zone, field="schedule.timezone"))
+
+
+def _zone_of(text: str, given: str | None) -> tuple[str, str]:
+    """The time zone and the expression; the zone may stand in front of the expression.
+
+    Raises:
+        Invalid: On ``schedule.timezone``, if both name one and they differ.
+    """
+    zone, expression = zone_in_front(text)
+    if zone is not None and given not in {None, zone}:
+        problem = f"{given!r} is not the zone in front of the expression, {zone[:64]!r}"
+        raise Invalid("schedule.timezone", problem, "name one zone")
+    return zone or given or "UTC", expression
+
+
+def _refused(read: Callable[[], object]) -> Iterator[Invalid]:
+    try:
+        read()
+    except Invalid as error:
+        yield error

@@ -24,6 +24,7 @@ from croniter import CroniterBadDateError, croniter
 
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.cron_columns import DAY, WEEKDAY, BadExpression, Column
+from tidewheel.domain.recurrence.cron_days import NearDays, is_near
 from tidewheel.domain.recurrence.cron_fields import Fields, Values, read, resolve
 from tidewheel.domain.recurrence.timing import Timing, unreadable
 from tidewheel.domain.recurrence.zones import HORIZON_S, Stretch, known_zone, require_zone, stretch_at
@@ -83,9 +84,10 @@ def parse_cron(
 ) -> Cron:
     """Reads a cron expression as a user writes it.
 
-    Accepts five fields or six with seconds first; names, lists, ranges, steps; ``L`` in day of month;
-    ``L5`` and ``5#2`` in day of week; ``@hourly`` and other aliases; and ``H``, ``H(a-b)``, ``H/n``, which stand for
-    a value that is derived from the salt: the same for one salt, evenly distributed over many.
+    Accepts five fields or six with seconds first; names, lists, ranges, steps; ``L``, ``L-3``, ``LW`` and ``15W`` in
+    day of month; ``L5`` and ``5#2`` in day of week; ``@hourly`` and other aliases; ``cron(…)`` with the meaning that
+    AWS gives it; and ``H``, ``H(a-b)``, ``H/n``, which stand for a value that is derived from the salt: the same for
+    one salt, evenly distributed over many.
 
     Args:
         expression: The text.
@@ -112,7 +114,7 @@ def parse_cron(
 class _Plan:
     """An expression, prepared for search: a wall matches if any of the alternatives matches."""
 
-    alternatives: tuple[croniter, ...]
+    alternatives: tuple[croniter | NearDays, ...]
     elapsed: bool
 
     def lowest_wall(self, stretch: Stretch, instant: int) -> int:
@@ -153,7 +155,7 @@ def _next_instant(expression: str, zone: str, after: int) -> int | None:
 def _plan(expression: str) -> _Plan:
     fields = read(expression)
     plain = (croniter(text, 0.0, day_or=False, second_at_beginning=True) for text in _alternatives(fields))
-    possible = tuple(one for one in plain if _first_wall(one, _PROBE) is not None)
+    possible = tuple(one for one in (*plain, *_near(fields)) if _first_wall(one, _PROBE) is not None)
     return _Plan(possible, fields.minute.starred or fields.hour.starred)
 
 
@@ -168,17 +170,30 @@ def _alternatives(fields: Fields) -> list[str]:
     return [" ".join((*before, day, _list(fields.month), weekday)) for day, weekday in pairs]
 
 
+def _near(fields: Fields) -> list[NearDays]:
+    """The days that croniter does not know."""
+    both = fields.day.starred or fields.weekday.starred
+    weekdays = fields.weekday if both else None
+    return [NearDays(special, fields, weekdays) for special in sorted(fields.day.special) if is_near(special)]
+
+
 def _texts(values: Values, column: Column) -> list[str]:
     if len(values.numbers) == column.size:
         return ["*"]
-    return [text for text in (_list(values), ",".join(sorted(values.special))) if text]
+    return [text for text in (_list(values), ",".join(_known(values.special))) if text]
+
+
+def _known(special: frozenset[str]) -> list[str]:
+    return sorted(one for one in special if not is_near(one))
 
 
 def _list(values: Values) -> str:
     return ",".join(map(str, sorted(values.numbers)))
 
 
-def _first_wall(alternative: croniter, low: int) -> int | None:
+def _first_wall(alternative: croniter | NearDays, low: int) -> int | None:
+    if isinstance(alternative, NearDays):
+        return alternative.first_wall(low)
     walker = copy(alternative)  # a croniter keeps its position; the cached one must not change
     try:
         return int(walker.get_next(float, float(low - 1)))
