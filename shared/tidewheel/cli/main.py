@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from tidewheel.cli import circuits, dead_letters, executions, jobs, ledger, logs, show, worker
 from tidewheel.cli.session import Session, fail, session, write
 from tidewheel.client import ApiError
+from tidewheel.wire.model import unfit
 
 
 class _Root(TyperGroup):
@@ -32,7 +33,7 @@ def _told(error: ApiError) -> str:
     lines += [f"  {one.field}: {one.problem}; {one.remedy}" for one in problem.errors]
     if problem.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         lines.append(f"  {problem.instance}")
-    return "\n".join("".join(c if c.isprintable() else "·" for c in line) for line in lines)
+    return "\n".join("".join("·" if unfit(c) else c for c in line) for line in lines)
 
 
 app = typer.Typer(

@@ -13,6 +13,7 @@ from rich.text import Text
 from tidewheel.wire.circuit import CircuitList
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import JobAnswer, JobList, Upcoming
+from tidewheel.wire.model import unfit
 from tidewheel.wire.values import format_duration, local_time
 
 _STYLES = {
@@ -37,7 +38,7 @@ _STYLES = {
 def _text(value: object) -> Text:
     """A cell. Control characters, which may come from a target's answer, are replaced: a terminal would obey them."""
     plain = "-" if value is None or value == "" else str(value)
-    return Text("".join(c if c.isprintable() else "·" for c in plain), style=_STYLES.get(plain, ""))
+    return Text("".join("·" if unfit(c) else c for c in plain), style=_STYLES.get(plain, ""))
 
 
 def time(value: datetime | None) -> str:

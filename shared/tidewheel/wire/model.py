@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
@@ -31,8 +33,20 @@ def shown(value: object, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They change the direction of the text that follows, so that it reads as another one."""
+_UNFIT = {"Cc": "a control character", "Cs": "half of a character", "Zl": "a line break", "Zp": "a line break"}
+
+
+def unfit(character: str) -> str | None:
+    """What a character is that has no place in a line of text; None for the letters and signs of any language."""
+    return "a change of the reading direction" if character in _TURNS else _UNFIT.get(unicodedata.category(character))
+
+
 def printable(text: str) -> str:
-    """A validator: the text, if it is one printable line."""
-    if not text.isprintable():
-        raise refusal(f"{shown(text)} holds a control character", "use printable characters on one line")
+    """A validator: the text, if it is one line, in any language."""
+    for one in text:
+        if problem := unfit(one):
+            code = f"U+{ord(one):04X}"
+            raise refusal(f"{shown(text)} holds {problem}, {code}", f"leave {code} out")
     return text
