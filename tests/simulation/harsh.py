@@ -148,6 +148,28 @@ class Sluggish(Harsh):
         return replace(super()._api_ports(), clock=slow, layouts=StaleLayouts(self.stack.layouts, slow))
 
 
+class Forsaken(History):
+    """Nobody starts a scheduler but once at the beginning; all stores stall for everybody again and again."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.stall_rate, self.settling_ms, self._started = 0.5, 15 * SECOND_MS, False
+
+    def _fill_instances(self, probability: float, most: int = 3) -> None:
+        if not self._started:
+            self._started = True
+            super()._fill_instances(1.0, most)
+
+    def _strike(self) -> None:
+        """Schedulers neither die nor freeze."""
+
+    def _storm(self) -> None:
+        self._fill_instances(1.0)
+        while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
+            self._run(self.rng.choice(self.lives_ms))
+            self._stall()
+
+
 class Contended(History):
     """No job lets its runs overlap, and targets fail often."""
 

@@ -14,6 +14,7 @@ from tests.simulation.promises import broken_promises
 from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
+from tests.support.stall import Stall
 from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import DEAD_LETTERS, Result, State, is_end
@@ -21,7 +22,7 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Job, Target
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.domain.limits import SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.limits import SECOND_MS, SKEW_MS, WRITE_BOUND_MS
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
@@ -72,6 +73,10 @@ class History:
         self.calm_ms = 0
         self.settling_ms = 60_000  # after the faults: by then all that they delayed has happened
         self.fleet = Fleet(self.stack, self.rng.choice([1, 2, 3]), self._outfit)
+        self.stalls = random.Random(f"stalls of {seed}")  # apart, so that no other choice depends on it
+        self.stall_rate = 0.12
+        self.stall = Stall(self.stack.clock)
+        self._expose()
 
     def _start(self) -> int:
         """Any time, or shortly before a coarse slot begins, so that it is loaded while there are faults."""
@@ -79,6 +84,13 @@ class History:
         if ring is None:
             return START_MS
         return ring.start_of(START_MS) + ring.slot_ms - ring.lead_ms - self.rng.randrange(0, STORMY_MS)
+
+    def _expose(self) -> None:
+        """Lets all stores that the schedulers, the workers and the users reach stall at once."""
+        stack, of = self.stack, self.stall.of
+        stack.wheel, stack.jobs, stack.executions = of(stack.wheel), of(stack.jobs), of(stack.executions)
+        stack.locks, stack.control = of(stack.locks), of(stack.control)
+        stack.layouts, stack.lease_renewer = stack.fresh_layouts(), stack.fresh_lease_renewer()
 
     # --- what happens -------------------------------------------------------------------------------------
 
@@ -91,6 +103,7 @@ class History:
             self._create()
         self._storm()
         self.faults.stormy, self.calm_ms = False, self.stack.clock.now_ms()
+        self.stall.begin(0)
         self._settle()
 
     def _storm(self) -> None:
@@ -98,6 +111,7 @@ class History:
             self._fill_instances(0.6)
             self._run(self.rng.choice(self.lives_ms))
             self._strike()
+            self._stall()
             if self.faults.strikes("resharded", 0.1):
                 self.stack.shards = self.rng.choice([1, 2, 4, 7])
             if self.faults.strikes("fleet down", 0.05):
@@ -130,6 +144,12 @@ class History:
             elif self.faults.strikes("scheduler froze", 0.1):
                 self.fleet.suspend(number, self.rng.choice([2_000, 6_000, 30_000]))
 
+    def _stall(self) -> None:
+        """Now and then no store answers anybody for a while: the whole fleet loses them at once."""
+        if not self.stall.lasts and self.stalls.random() < self.stall_rate:
+            self.faults.counts["whole-fleet store stall"] += 1
+            self.stall.begin(self.stalls.choice([1, 3, 4, 6, 15, 30, 60, 120]) * SECOND_MS)
+
     def _outfit(self, scheduler_loop: SchedulerLoop) -> SchedulerLoop:
         stack, faults, rate = self.stack, self.faults, self.rate
         stores = replace(
@@ -138,14 +158,14 @@ class History:
             jobs=FaultyStore(stack.jobs, faults, rate),
             executions=FaultyStore(stack.executions, faults, self.row_rate),
         )
-        queue = FaultyStore(PartialQueue(stack.queue, faults, rate), faults, rate)
+        queue = self.stall.of(FaultyStore(PartialQueue(stack.queue, faults, rate), faults, rate))
         return replace(scheduler_loop, stores=stores, queue=queue, executor=self.executor)
 
     def _pump(self) -> None:
         self.executor.run_due()
-        if self.faults.strikes("user", self.users):
+        if self.faults.strikes("user", self.users) and not self.stall.lasts:
             self._act()
-        if self.faults.stormy and self.requests.random() < _REQUEST_RATE:
+        if self.faults.stormy and self.requests.random() < _REQUEST_RATE and not self.stall.lasts:
             self._request()
         self.stack.workers_up = not self.faults.strikes("workers paused", 0.05)
         self.stack.pump()

@@ -19,6 +19,7 @@ from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES
 from tidewheel.engine.scheduler import heartbeat
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
+from tidewheel.engine.scheduler.election import Election
 from tidewheel.engine.scheduler.shard.arming import Armer
 from tidewheel.engine.scheduler.shard.late_slot import LateSlot
 from tidewheel.engine.scheduler.shard.retiring import Retirer
@@ -181,6 +182,16 @@ def nobody_lets_go(patch: pytest.MonkeyPatch) -> None:
     """A scheduler whose heartbeat could not be renewed goes on, whoever took its instance meanwhile."""
     patch.setattr(heartbeat, "LET_GO_MS", 1 << 60)
     patch.setattr(MemoryControl, "renew", lambda control, lease, *_: replace(lease, counter=lease.counter + 1))
+
+
+def nobody_stands_again(patch: pytest.MonkeyPatch) -> None:
+    """The run of a scheduler that let go is over, as if another had taken its instance."""
+
+    def bug(election, remaining_ms):
+        return
+        yield
+
+    patch.setattr(Election, "stand_again", bug)
 
 
 def cursors_unfenced(patch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation import mutant_rules as rules
 from tests.simulation import mutant_wheel as wheel
-from tests.simulation.harsh import Brittle, Contended, Doomed, Harsh, Outages, Retouch, Rush, Sluggish, Undead
+from tests.simulation.harsh import Brittle, Contended, Doomed, Forsaken, Harsh, Outages, Retouch, Rush, Sluggish, Undead
 from tests.simulation.history import History
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
@@ -74,6 +74,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "the origin is forgotten": Mutant((wheel.origin_forgotten,), History, 8),
     "what is late is planned before what is due is loaded": Mutant((wheel.late_planned_alone,), Doomed, 24),
     "nobody lets go, and cursors are not fenced": Mutant((wheel.nobody_lets_go, wheel.cursors_unfenced), Undead, 6),
+    "who let go never stands again": Mutant((wheel.nobody_stands_again,), Forsaken, 3),
     "an arm without the generation check": Mutant((rules.generations_unchecked,), History, 12),
     "no generation check, of the worker neither": Mutant((rules.generations_unchecked_anywhere,), History, 4),
     "the older generation's entry is dropped at once": Mutant((rules.older_entry_dropped,), History, 8),

@@ -30,4 +30,13 @@ def test_no_history_breaks_a_promise(first: int, record_property: Record) -> Non
         seen["call"] += len(history.stack.caller.calls)
         seen["row"] += len(history.stack.world.missed)
     if SEED < 0:
-        assert {"call", "row", "lag", "scheduler crashed", "worker crashed", "user", "slow write"} <= set(seen)
+        assert {
+            "call",
+            "row",
+            "lag",
+            "scheduler crashed",
+            "worker crashed",
+            "user",
+            "slow write",
+            "whole-fleet store stall",
+        } <= set(seen)

@@ -61,7 +61,8 @@ class WorkedHistory(History):
         stack.queue._clock = stack.layouts.clock = clock
         stack.caller.clock = stack.workers_clock = clock
         self.executor._clock = clock
-        self.plain_locks = stack.locks._store
+        self.stall.clock = clock
+        self.plain_locks = self.stall.of(stack.locks._store._store)
         self.maxima: dict[str, int] = {}
         self.heartbeats: dict[str, int] = {}
         self.timeouts_ms = [2_000, 20_000, 90_000]
@@ -90,6 +91,7 @@ class WorkedHistory(History):
                 self.workers.fill()
             self._run(self.hands.choice([500, 3_000, 10_000]))
             self._strike()
+            self._stall()
             self.workers.strike()
             if self.faults.strikes("user cancels", 0.4):
                 self._cancel()
@@ -104,7 +106,7 @@ class WorkedHistory(History):
 
     def _pump(self) -> None:
         self.executor.run_due()
-        if self.faults.strikes("user", self.users / 4):
+        if self.faults.strikes("user", self.users / 4) and not self.stall.lasts:
             self._act()
 
     # --- what users do ------------------------------------------------------------------------------------
