@@ -223,15 +223,15 @@ def test_a_claim_of_a_term_that_let_go_takes_no_shard_from_the_next_one() -> Non
     assert stalled.fleet.ends == {}
 
 
-def test_what_waits_for_a_thread_when_a_term_lets_go_is_never_begun() -> None:
+def test_what_waits_for_a_thread_when_a_term_lets_go_is_never_started() -> None:
     executor = ThreadPoolExecutor(1)
-    occupied, begun = Event(), list[int]()
+    occupied, started = Event(), list[int]()
     background = BackgroundIO(executor, SettableClock(START_MS), RecordingTelemetry(), Backoff(Random(1)))
-    background.start(occupied.wait, lambda _: begun.append(1))
-    background.start(lambda: begun.append(2), lambda _: None)
+    background.start(occupied.wait, lambda _: started.append(1))
+    background.start(lambda: started.append(2), lambda _: None)
     background.abandon()
     assert background.busy == 0
     occupied.set()
     executor.shutdown(wait=True)
     background.collect()
-    assert begun == []
+    assert started == []
