@@ -9,7 +9,7 @@ import pytest
 
 from localstack.cloud import ENGINES
 from localstack.errors import LocalCloudError
-from tests.e2e.engines import LACKS, LONG, chosen, lanes, reason, stack_group, stack_groups
+from tests.e2e.engines import LACKS, LONG, chosen, reason, side_by_side, stack_group, stack_groups
 
 TIER = Path(__file__).parents[1] / "e2e"
 TESTS = [
@@ -82,5 +82,5 @@ def test_there_are_as_many_groups_as_tests_belong_to():
         (2, 1.0, 1e9, 2),
     ],
 )
-def test_lanes_follow_the_machine_and_its_engine(groups, slow, calls, wanted):
-    assert lanes(groups, slow, calls) == wanted
+def test_how_many_go_side_by_side_follows_the_machine_and_its_engine(groups, slow, calls, wanted):
+    assert side_by_side(groups, slow, calls) == wanted

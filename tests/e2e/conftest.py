@@ -12,7 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from localstack.receiver import Answer, Receiver, Reply
-from tests.e2e.engines import chosen, lanes, reason, stack_group, stack_groups
+from tests.e2e.engines import chosen, reason, side_by_side, stack_group, stack_groups
 from tests.e2e.stack import Stack, deployed
 from tests.support import machine
 from tests.support.engines import engine_calls
@@ -53,13 +53,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """What ``-n auto`` means here: as many groups side by side as this machine bears now."""
     slow, calls = machine.measured(), engine_calls()
     machine.tell(slow)
-    bears = lanes(stack_groups(chosen()), slow, calls)
-    config.stash[_CALIBRATED] = f"{slow:.1f} times a quick machine's time, {calls:.0f} engine calls/s: {bears} lanes"
+    bears = side_by_side(stack_groups(chosen()), slow, calls)
+    config.stash[_CALIBRATED] = (
+        f"{slow:.1f} times a quick machine's time, {calls:.0f} engine calls/s: {bears} stacks side by side"
+    )
     return bears
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tells what the number of lanes was chosen by."""
+    """Tells what the number of stacks was chosen by."""
     if told := terminalreporter.config.stash.get(_CALIBRATED, ""):
         terminalreporter.write_line(told)
 

@@ -59,7 +59,7 @@ def stack_groups(engines: Sequence[str]) -> int:
     return sum(1 if engine in _ALONE else 2 for engine in engines)
 
 
-def lanes(groups: int, slow: float, calls: float) -> int:
+def side_by_side(groups: int, slow: float, calls: float) -> int:
     """How many groups are worked side by side.
 
     On a slow machine, or with a slow engine, fewer: what is left over is worked afterwards, one engine after the other.

@@ -47,7 +47,7 @@ def left(folder):
 @pytest.fixture
 def session(tmp_path):
     """Begins a session of its own in a folder."""
-    begun = []
+    started = []
 
     def start(arguments):
         command = [sys.executable, *(one.replace("{folder}", str(tmp_path / "tier")) for one in arguments)]
@@ -58,11 +58,11 @@ def session(tmp_path):
                 command, cwd=REPOSITORY, env=environ, stdout=said, stderr=said, start_new_session=True
             )
         guardian().look_after(Ward(child.pid, (str(tmp_path),), 0, str(tmp_path)))
-        begun.append(child)
+        started.append(child)
         return child
 
     yield start
-    for child in begun:
+    for child in started:
         processes.end_child(child)
 
 
