@@ -65,8 +65,11 @@ class _Received:
 
     @property
     def counts(self) -> bool:
-        """Whether the answer is known even if the rest never arrives: that is needed for the log alone."""
-        return self.response is not None and len(self.beginning) >= OUTPUT_BYTES
+        """Whether the answer is known even if the rest never arrives: that is needed for the log alone.
+
+        A success is, once its status is read: a call that the target has carried out must not be repeated.
+        """
+        return self.response is not None and (self.response.is_success or len(self.beginning) >= OUTPUT_BYTES)
 
     async def read(self, response: httpx.Response, progress: CallProgress) -> None:
         """Reads the body into the attempt's log, up to the log's limit: an endless body is cut there."""
@@ -145,7 +148,7 @@ class HttpTarget:
         for left in range(int(spec.get("redirects", 0)), -1, -1):
             response = await self._client.send(request, stream=True)
             try:
-                if left and response.next_request is not None:
+                if left and response.next_request is not None and not _drops_body(request, response.next_request):
                     request = _redirected(request, response.next_request, wanted)
                     continue
                 await received.read(response, call.progress)
@@ -204,6 +207,11 @@ def _prepared(call: Call, resolver: SecretResolver) -> _Request:
     headers.update(given)
     headers.update(_identity(call))
     return _Request(headers, content, tuple(credentials), refers(spec.get("body")))
+
+
+def _drops_body(request: httpx.Request, following: httpx.Request) -> bool:
+    """Whether a redirect (301 to 303) would ask for another page instead of doing what the job wants."""
+    return request.method != following.method and request.headers.get("content-length", "0") != "0"
 
 
 def _redirected(request: httpx.Request, following: httpx.Request, wanted: _Request) -> httpx.Request:
