@@ -27,7 +27,7 @@ _LAST_IN_LIST = re.compile(r"(?<![^,])(?P<day>[0-7]|[A-Z]{3})L(?![^,])", re.ASCI
 _YEAR = "leave the year out; bound the job by start and end"
 
 
-def zone_in_front(expression: str) -> tuple[str | None, str]:
+def leading_zone(expression: str) -> tuple[str | None, str]:
     """The zone of a ``TZ=`` or ``CRON_TZ=`` before an expression, or None; and the expression."""
     match = _ZONE.fullmatch(expression)
     return (match["zone"], match["rest"]) if match else (None, expression)

@@ -27,7 +27,7 @@ _RULE = re.compile(r"<?[A-Za-z+-]{3,}[0-9:+-]+>?[A-Za-z0-9:+<>-]*(?:,[MJ]?[0-9./
 _WORDS = re.compile(r".*\btime", re.IGNORECASE)
 _EAST, _WEST = 14, 12
 _HOUR = 60
-_FEWEST_LETTERS = 4
+_FEWEST = 4
 _PLACES = {"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
 _SHARED = frozenset(
     {
@@ -48,7 +48,7 @@ def hint(text: str) -> Hint:
 
 def _spelt(text: str) -> Hint | None:
     """Another spelling of a known name: case, blanks, accents, a prefix of the zone database's folders."""
-    zones = _by_letters().get(_letters(text.removeprefix("posix/"))) if not re.search(r"\d|[+]|\.", text) else None
+    zones = _by_spelling().get(_bare(text.removeprefix("posix/"))) if not re.search(r"\d|[+]|\.", text) else None
     return _one_of(zones or set())
 
 
@@ -98,13 +98,13 @@ def _words(text: str) -> Hint | None:
 
 
 def _misspelt(text: str) -> Hint | None:
-    """A slip of the pen: two letters swapped, one doubled or left out inside a word; nothing that makes a new name."""
+    """A slip of the pen: two bare swapped, one doubled or left out inside a word; nothing that makes a new name."""
     if "/" not in text or re.search(r"[\d+.]", text) or _plain(text) in _OTHER_PLACES:
         return None
-    letters = _letters(text)
-    if len(letters.rpartition("/")[2]) < _FEWEST_LETTERS:
+    bare = _bare(text)
+    if len(bare.rpartition("/")[2]) < _FEWEST:
         return None
-    found = {zone for known, zones in _by_letters().items() if _slip(letters, known) for zone in zones}
+    found = {zone for known, zones in _by_spelling().items() if _slip(bare, known) for zone in zones}
     return _one_of(found)
 
 
@@ -139,21 +139,21 @@ def _swapped(known: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """In small letters without accents, an underscore for blanks and hyphens."""
+    """In small bare without accents, an underscore for blanks and hyphens."""
     bare = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
     return re.sub(r"[\s-]+", "_", bare.strip().casefold())
 
 
-def _letters(text: str) -> str:
+def _bare(text: str) -> str:
     return re.sub(r"[^a-z/]", "", _plain(text))
 
 
 @lru_cache(maxsize=1)
-def _by_letters() -> dict[str, set[str]]:
+def _by_spelling() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name in sorted(available_timezones()):
         if not re.search(r"\d", name) and not _MACHINE.fullmatch(name):
-            found.setdefault(_letters(name), set()).add(name)
+            found.setdefault(_bare(name), set()).add(name)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from tidewheel.domain.errors import Invalid
-from tidewheel.domain.recurrence.cron_dialects import interval_of, zone_in_front
+from tidewheel.domain.recurrence.cron_dialects import interval_of, leading_zone
 from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.cron import Cron, parse_cron
 from tidewheel.domain.recurrence.timings.every import Every, parse_every
@@ -72,7 +72,7 @@ def _zone_of(text: str, given: str | None) -> tuple[str, str]:
     Raises:
         Invalid: On ``schedule.timezone``, if both name one and they differ.
     """
-    zone, expression = zone_in_front(text)
+    zone, expression = leading_zone(text)
     if zone is not None and given not in {None, zone}:
         problem = f"{given!r} is not the zone in front of the expression, {zone[:64]!r}"
         raise Invalid("schedule.timezone", problem, "name one zone")
