@@ -26,7 +26,6 @@ _ABBREVIATION = re.compile(r"[A-Z]{2,5}|[a-z]{2,5}", re.ASCII)
 _RULE = re.compile(r"<?[A-Za-z+-]{3,}[0-9:+-]+>?[A-Za-z0-9:+<>-]*(?:,[MJ]?[0-9./:,MJ-]+)?", re.ASCII)
 _WORDS = re.compile(r".*\btime", re.IGNORECASE)
 _EAST, _WEST = 14, 12
-_HOUR = 60
 _FEWEST = 4
 _PLACES = {"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
 _SHARED = frozenset(
@@ -98,7 +97,7 @@ def _words(text: str) -> Hint | None:
 
 
 def _misspelt(text: str) -> Hint | None:
-    """A slip of the pen: two bare swapped, one doubled or left out inside a word; nothing that makes a new name."""
+    """A slip of the pen: two neighbours swapped, one doubled or left out inside a word; nothing that makes a new name."""
     if "/" not in text or re.search(r"[\d+.]", text) or _plain(text) in _OTHER_PLACES:
         return None
     bare = _bare(text)
@@ -139,7 +138,7 @@ def _swapped(known: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """In small bare without accents, an underscore for blanks and hyphens."""
+    """In lower case without accents, an underscore for blanks and hyphens."""
     bare = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
     return re.sub(r"[\s-]+", "_", bare.strip().casefold())
 
