@@ -97,7 +97,7 @@ def _words(text: str) -> Hint | None:
 
 
 def _misspelt(text: str) -> Hint | None:
-    """A slip of the pen: two neighbours swapped, one doubled or left out inside a word; nothing that makes a new name."""
+    """A slip of the pen: two neighbours swapped, one doubled, one left out; nothing that makes a new name."""
     if "/" not in text or re.search(r"[\d+.]", text) or _plain(text) in _OTHER_PLACES:
         return None
     bare = _bare(text)
