@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation.mutant_wheel import everywhere
-from tidewheel.domain.executions import decide, misfire, overlap
+from tidewheel.domain.executions import misfire, overlap
+from tidewheel.domain.executions.decisions import decide
 from tidewheel.domain.executions.misfire import Reason
 from tidewheel.domain.executions.overlap import LockMove, Move
 from tidewheel.domain.executions.states import State

@@ -13,8 +13,8 @@ from tests.simulation.mutant_wheel import everywhere
 from tests.simulation.mutants import Mutant
 from tests.simulation.worked import Drained, Frail, Revenant, Severed, Throttled, WorkedHistory
 from tidewheel.domain.executions import claiming, transitions
+from tidewheel.domain.executions.decisions.steps import Finish
 from tidewheel.domain.executions.states import State, Stop
-from tidewheel.domain.executions.steps import Finish
 from tidewheel.domain.limits import MINUTE_MS
 from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.engine.worker.calling import TargetCalls

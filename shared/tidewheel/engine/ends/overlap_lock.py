@@ -1,6 +1,6 @@
 """The lock of a job whose executions may not overlap: reads, writes, transfers, and releases it after its holder's end.
 
-What an execution does about the lock before its claim is decided in ``domain/executions/decide_lock.py``.
+What an execution does about the lock before its claim is decided in ``domain/executions/decisions/decide_lock.py``.
 """
 
 from __future__ import annotations

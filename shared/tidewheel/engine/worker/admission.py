@@ -1,6 +1,6 @@
 """The resources that an execution holds while it runs: a permit of its tenant and, for a probe, its target's circuit.
 
-Whether it is admitted or has to wait is decided in ``domain/executions/admission.py``.
+Whether it is admitted or has to wait is decided in ``domain/executions/decisions/admission.py``.
 """
 
 from __future__ import annotations

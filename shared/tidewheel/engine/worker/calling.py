@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tidewheel.domain.executions.decisions.facts import Called
 from tidewheel.domain.executions.execution import Answer, Execution
-from tidewheel.domain.executions.facts import Called
 from tidewheel.domain.executions.outcome import deadline_ms
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.job import Job

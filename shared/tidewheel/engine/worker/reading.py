@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tidewheel.domain.executions.decisions.facts import UNREAD, Facts, LockFacts
+from tidewheel.domain.executions.decisions.steps import Fact
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.facts import UNREAD, Facts, LockFacts
-from tidewheel.domain.executions.steps import Fact
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.engine.ends.overlap_lock import OverlapLock

@@ -15,11 +15,9 @@ from typing import Any, ClassVar
 
 from tidewheel.domain import keys
 from tidewheel.domain.executions.claiming import is_held_by
-from tidewheel.domain.executions.decide import decide
-from tidewheel.domain.executions.dispatch import Dispatch
-from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.facts import TAKEN, UNREAD, Facts
-from tidewheel.domain.executions.steps import (
+from tidewheel.domain.executions.decisions.decide import decide
+from tidewheel.domain.executions.decisions.facts import TAKEN, UNREAD, Facts
+from tidewheel.domain.executions.decisions.steps import (
     Acknowledge,
     Claim,
     End,
@@ -39,6 +37,8 @@ from tidewheel.domain.executions.steps import (
     Wait,
     WriteLock,
 )
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.ids import nonce
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS

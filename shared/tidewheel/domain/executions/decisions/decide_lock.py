@@ -7,12 +7,9 @@ chosen in ``overlap``.
 
 from __future__ import annotations
 
-from tidewheel.domain.executions.admission import needs_note
-from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.facts import UNREAD, Facts, LockFacts
-from tidewheel.domain.executions.overlap import Lock, LockMove, Move, choose_move, lock_recheck_ms, replaced_by, waits
-from tidewheel.domain.executions.states import State
-from tidewheel.domain.executions.steps import (
+from tidewheel.domain.executions.decisions.admission import needs_note
+from tidewheel.domain.executions.decisions.facts import UNREAD, Facts, LockFacts
+from tidewheel.domain.executions.decisions.steps import (
     Acknowledge,
     End,
     EndHolder,
@@ -26,6 +23,9 @@ from tidewheel.domain.executions.steps import (
     TransferLock,
     WriteLock,
 )
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.overlap import Lock, LockMove, Move, choose_move, lock_recheck_ms, replaced_by, waits
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import cancel_requested, ended_unrun, with_wait_reason
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job

@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.world_examples import NOW_MS, TENANT, a_job
-from tidewheel.domain.executions.decide import decide
-from tidewheel.domain.executions.dispatch import Dispatch
-from tidewheel.domain.executions.execution import Answer, Execution
-from tidewheel.domain.executions.facts import TAKEN, Called, Facts, LockFacts
-from tidewheel.domain.executions.overlap import Lock, Move
-from tidewheel.domain.executions.states import Result, State, Stop
-from tidewheel.domain.executions.steps import (
+from tidewheel.domain.executions.decisions.decide import decide
+from tidewheel.domain.executions.decisions.facts import TAKEN, Called, Facts, LockFacts
+from tidewheel.domain.executions.decisions.steps import (
     Acknowledge,
     Claim,
     End,
@@ -36,6 +32,10 @@ from tidewheel.domain.executions.steps import (
     Wait,
     WriteLock,
 )
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Answer, Execution
+from tidewheel.domain.executions.overlap import Lock, Move
+from tidewheel.domain.executions.states import Result, State, Stop
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.ids import ExecutionId

@@ -18,15 +18,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tidewheel.domain.executions.admission import decide_admission
 from tidewheel.domain.executions.claiming import ClaimVerdict, is_held_by, judge
-from tidewheel.domain.executions.decide_lock import decide_lock
+from tidewheel.domain.executions.decisions.admission import decide_admission
+from tidewheel.domain.executions.decisions.decide_lock import decide_lock
+from tidewheel.domain.executions.decisions.facts import UNREAD, Called, Facts
+from tidewheel.domain.executions.decisions.steps import Claim, End, Fact, Finish, Read, RetryLater, Settle, Step
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.facts import UNREAD, Called, Facts
 from tidewheel.domain.executions.outcome import deadline_ms, outcome
 from tidewheel.domain.executions.overlap import displaces_holder, replaced_by
 from tidewheel.domain.executions.states import Result, State, Stop
-from tidewheel.domain.executions.steps import Claim, End, Fact, Finish, Read, RetryLater, Settle, Step
 from tidewheel.domain.executions.transitions import claimed, ended_unrun, finished, with_lost_attempt
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
