@@ -41,7 +41,7 @@ def unknown(event: APIGatewayProxyEvent) -> Response[str]:
     """The answer to a request that matches no operation."""
     path: str = event["path"]
     allowed = sorted(operation.method for operation in OPERATIONS if operation.matches(path))
-    if not allowed:
+    if not allowed or event["httpMethod"] in allowed:  # its id has characters that no id can have
         return _answer("not-found", f"there is no {path}; see /v1/openapi.json", event)
     detail = f"{event['httpMethod']} is not allowed on {path}; use {' or '.join(allowed)}"
     return _answer("method-not-allowed", detail, event, headers={"Allow": ", ".join(allowed)})

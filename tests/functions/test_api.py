@@ -413,6 +413,12 @@ def test_unknown_routes_and_methods(api_bench):
     refused(api_bench.call("POST", f"/executions/{FIRST}"), 405)
 
 
+@pytest.mark.parametrize("id", ["a\0b", "a\nb", "a\u2028b", "..", "x" * 300, "a%2Fb"])
+def test_an_id_that_none_can_be_is_not_found(api_bench, id):
+    refused(api_bench.call("GET", f"/jobs/{id}"), 404)
+    refused(api_bench.call("POST", f"/executions/{id}/cancel", {}), 404)
+
+
 def test_health_needs_no_services():
     answer = resolver(lambda: pytest.fail("built"))
     assert json.loads(answer.resolve(event("GET", "/v1/health"), Context())["body"])["status"] == "ok"

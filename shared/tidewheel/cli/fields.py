@@ -25,11 +25,11 @@ def _option(panel: str, help: str, *names: str) -> Any:
 
 def _options(
     name: Annotated[str | None, typer.Option(help="For people.", show_default=False)] = None,
-    at: Annotated[str | None, _option(_WHEN, "One instant: 2026-11-20T16:47:00Z.")] = None,
+    at: Annotated[str | None, _option(_WHEN, "One instant: 2026-11-20T16:47:00Z, or without Z in --timezone.")] = None,
     every: Annotated[str | None, _option(_WHEN, "An interval: 30s, 5m, PT1H.")] = None,
     anchor: Annotated[str | None, _option(_WHEN, "What the interval counts from.")] = None,
     cron: Annotated[str | None, _option(_WHEN, "A cron expression: '0 9 * * 1-5'.")] = None,
-    timezone: Annotated[str | None, _option(_WHEN, "Of the expression: Europe/Paris; else UTC.")] = None,
+    timezone: Annotated[str | None, _option(_WHEN, "Of the expression, or of --at: Europe/Paris; else UTC.")] = None,
     start: Annotated[str | None, _option(_WHEN, "The first instant allowed.")] = None,
     end: Annotated[str | None, _option(_WHEN, "The first instant no longer allowed.")] = None,
     url: Annotated[str | None, _option(_WHAT, "Call this URL.")] = None,

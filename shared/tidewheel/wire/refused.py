@@ -132,9 +132,12 @@ _UNNAMED = {
 }
 
 
+_NO_SCHEDULE = ("is not an object", 'write an object, such as {"cron": "0 9 * * *"} or {"every": "5m"}')
+
+
 def _worded(error: ErrorDetails, path: str) -> tuple[str, str]:
     if error["type"] == "union_tag_not_found":
-        return _UNNAMED[path]
+        return _UNNAMED[path] if isinstance(error["input"], Mapping) else _NO_SCHEDULE
     if error["type"] not in _WORDS:
         return error["msg"][:1].lower() + error["msg"][1:], "see the field in /v1/openapi.json"
     value = error["input"]

@@ -14,19 +14,20 @@ from tidewheel.wire.model import refusal, shown
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
-)
-_NAIVE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?", re.ASCII)
+_WALL = r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?"
+_TIME = re.compile(_WALL + r"(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)", re.ASCII)
+_LOCAL = re.compile(_WALL, re.ASCII)
+_NAIVE = re.compile(rf"\d{{4}}-\d\d-\d\d|{_WALL}", re.ASCII)
 _TIME_REMEDY = "write it as RFC 3339 with a UTC offset, such as 2026-11-20T16:47:00Z or 2026-11-20T17:47:00+01:00"
 _ISO = re.compile(
-    r"P(?=[\dT])(?:(?P<w>\d{1,6})W)?(?:(?P<d>\d{1,9})D)?"
-    r"(?:T(?=\d)(?:(?P<h>\d{1,9})H)?(?:(?P<m>\d{1,9})M)?(?:(?P<s>\d{1,9})(?:[.,](?P<f>\d{1,3}))?S)?)?",
+    r"P(?=[\d]|T\d)(?:(?P<w>\d{1,6})(?P<wf>[.,]\d{1,3})?W)?(?:(?P<d>\d{1,9})(?P<df>[.,]\d{1,3})?D)?"
+    r"(?:T(?=\d)(?:(?P<h>\d{1,9})(?P<hf>[.,]\d{1,3})?H)?(?:(?P<m>\d{1,9})(?P<mf>[.,]\d{1,3})?M)?"
+    r"(?:(?P<s>\d{1,9})(?P<sf>[.,]\d{1,3})?S)?)?",
     re.ASCII,
 )
 _SHORT = re.compile(
     r"(?=\d)(?:(?P<w>\d{1,6})w)?(?:(?P<d>\d{1,9})d)?(?:(?P<h>\d{1,9})h)?(?:(?P<m>\d{1,9})m(?!s))?"
-    r"(?:(?P<s>\d{1,9})(?:\.(?P<f>\d{1,3}))?s)?(?:(?P<ms>\d{1,12})ms)?",
+    r"(?:(?P<s>\d{1,9})(?P<sf>\.\d{1,3})?s)?(?:(?P<ms>\d{1,12})ms)?",
     re.ASCII,
 )
 _UNITS = {"w": 7 * DAY_MS, "d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS, "s": SECOND_MS, "ms": 1}
@@ -49,7 +50,10 @@ def to_ms(value: datetime | timedelta) -> int:
 
 
 def parse_instant(value: object) -> datetime:
-    """Parses RFC 3339 with any offset, or takes an aware ``datetime``; returns UTC in whole ms."""
+    """Parses a date and time with any UTC offset, or takes an aware ``datetime``; returns UTC in whole ms.
+
+    Beside RFC 3339 it knows what ISO 8601 allows and programs write: no seconds, and offsets such as +0100 and +01.
+    """
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise refusal(f"{value.isoformat()} has no UTC offset", _TIME_REMEDY)
@@ -59,27 +63,53 @@ def parse_instant(value: object) -> datetime:
         naive = isinstance(value, str) and _NAIVE.fullmatch(value)
         raise refusal(f"{shown(value)} {'has no UTC offset' if naive else 'is not a time'}", _TIME_REMEDY)
     try:
-        return _instant(found)
+        return from_ms(to_ms(_wall(found).replace(tzinfo=_offset(*found.groups()[7:]))))
     except (ValueError, OverflowError) as error:
         raise refusal(f"{shown(value)} is not a time: {error}", _TIME_REMEDY) from error
 
 
-def _instant(found: re.Match[str]) -> datetime:
-    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
-    fraction, _zulu, sign, hours, minutes = found.groups()[6:]
-    if minutes and not (int(hours) < 24 and int(minutes) < 60):  # noqa: PLR2004 -- a clock's bounds
+def parse_instant_or_wall(value: object) -> datetime:
+    """Parses a date and time with a UTC offset as ``parse_instant`` does, or without one: then it is local, and naive.
+
+    Both are of whole ms.
+    """
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return _whole_ms(value)
+    found = _LOCAL.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return parse_instant(value)
+    try:
+        return _whole_ms(_wall(found))
+    except (ValueError, OverflowError) as error:
+        raise refusal(f"{shown(value)} is not a time: {error}", _TIME_REMEDY) from error
+
+
+def _whole_ms(wall: datetime) -> datetime:
+    return from_ms(to_ms(wall.replace(tzinfo=UTC))).replace(tzinfo=None)
+
+
+def _wall(found: re.Match[str]) -> datetime:
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    micros = -(-int((found[7] or "0").ljust(9, "0")) // 1000)
+    return datetime(year, month, day, hour, minute, second) + timedelta(microseconds=micros)  # noqa: DTZ001
+
+
+def _offset(sign: str | None, *parts: str | None) -> timezone:
+    hours, minutes = (int(part or 0) for part in parts)
+    if not (hours < 24 and minutes < 60):  # noqa: PLR2004 -- a clock's bounds
         raise ValueError("the offset is more than a day")
-    offset = timedelta(hours=int(hours), minutes=int(minutes)) if sign else timedelta()
-    zone = timezone(-offset if sign == "-" else offset)
-    micros = -(-int((fraction or "0").ljust(9, "0")) // 1000)
-    return from_ms(
-        to_ms(datetime(year, month, day, hour, minute, second, tzinfo=zone) + timedelta(microseconds=micros))
-    )
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(-offset if sign == "-" else offset)
 
 
 def format_instant(value: datetime) -> str:
     """The time as the API writes it: ``2026-11-20T16:47:00.000Z``."""
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def format_instant_or_wall(value: datetime) -> str:
+    """An instant as ``format_instant`` has it; a local time likewise, but without the Z."""
+    return value.isoformat(timespec="milliseconds") if value.tzinfo is None else format_instant(value)
 
 
 def local_time(value: datetime) -> str:
@@ -90,14 +120,21 @@ def local_time(value: datetime) -> str:
 
 
 def parse_duration(value: object) -> timedelta:
-    """Parses an ISO 8601 duration without years and months, or a short one; or takes a ``timedelta``."""
+    """Parses an ISO 8601 duration without years and months, or a short one; or takes a ``timedelta``.
+
+    The smallest unit of an ISO 8601 duration may have a fraction, as in PT1.5H.
+    """
     if isinstance(value, timedelta) and value >= timedelta():
         return timedelta(milliseconds=to_ms(value))
     found = (_ISO.fullmatch(value) or _SHORT.fullmatch(value)) if isinstance(value, str) else None
     if found is None:
         raise refusal(f"{shown(value)} is not a duration", _DURATION_REMEDY)
-    parts = found.groupdict(default="0")
-    total = sum(int(parts.get(unit, "0")) * size for unit, size in _UNITS.items()) + int(parts["f"].ljust(3, "0"))
+    parts = {name: part for name, part in found.groupdict().items() if part is not None}
+    fractions = [name for name in parts if name.endswith("f")]
+    if fractions and fractions != [list(parts)[-1]]:
+        raise refusal(f"{shown(value)} has a fraction before its smallest unit", _DURATION_REMEDY)
+    total = sum(int(parts.get(unit, "0")) * size for unit, size in _UNITS.items())
+    total += sum(_UNITS[name[:-1]] * int(parts[name][1:].ljust(3, "0")) // 1000 for name in fractions)
     try:
         return timedelta(milliseconds=total)
     except OverflowError as error:
@@ -150,3 +187,17 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-20T16:47:00.000Z"]}),
 ]
 """An aware ``datetime`` in UTC, of whole ms."""
+
+InstantOrWall = Annotated[
+    datetime,
+    BeforeValidator(parse_instant_or_wall),
+    PlainSerializer(format_instant_or_wall, return_type=str, when_used="json"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "RFC 3339; or, beside a time zone, local time without an offset. Answered in UTC.",
+            "examples": ["2026-11-20T16:47:00.000Z", "2026-11-20T17:47:00"],
+        }
+    ),
+]
+"""An aware ``datetime`` in UTC, or a naive one in a time zone that another field names; of whole ms."""

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import datetime
 from typing import get_args
 
 import pytest
@@ -14,12 +15,14 @@ from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job, JobState, Target
 from tidewheel.domain.jobs.policies import Strategy
 from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.limits import HOUR_MS
 from tidewheel.wire.convert import builder_of, document_of, execution_answer, job_answer, patched
 from tidewheel.wire.endpoints.jobs import STATES
 from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer
 from tidewheel.wire.job import JobAnswer, JobBody, RetryBody
 from tidewheel.wire.reading import difference, fingerprint, merged, read_job, read_object
 from tidewheel.wire.refused import Malformed, Refused
+from tidewheel.wire.schedules.at import AtSchedule
 from tidewheel.wire.values import to_ms
 
 NOW = 1_763_657_220_000
@@ -80,6 +83,10 @@ def refusals(document):
         ({"schedule": {"at": LATER, "cron": "* * * * *"}}, ["schedule"]),
         ({"schedule": {"at": "2026-11-20T16:47:00"}}, ["schedule.at"]),
         ({"schedule": {"at": LATER, "timezone": "UTC"}}, ["schedule.timezone"]),
+        ({"schedule": {"at": "2026-11-20T16:47", "timezone": "PST"}}, ["schedule.timezone"]),
+        ({"schedule": {"at": "2026-11-20T16:47", "timezone": ""}}, ["schedule.timezone"]),
+        ({"schedule": {"at": "2026-02-30T16:47", "timezone": 5}}, ["schedule.at", "schedule.timezone"]),
+        ({"schedule": "0 9 * * *"}, ["schedule"]),
         ({"schedule": {"every": "999ms"}}, ["schedule.every"]),
         ({"schedule": {"every": "5m", "anchor": "x"}}, ["schedule.anchor"]),
         ({"schedule": {"cron": "61 * * * *"}}, ["schedule.cron"]),
@@ -261,6 +268,41 @@ def test_a_one_time_job_is_completed_when_its_place_in_the_window_has_passed():
     due = placed.due(once.schedule.timing.at_ms)
     assert job_answer(placed, due).state == "active"
     assert job_answer(placed, due + 1).state == "completed"
+
+
+def test_an_instant_in_local_time_is_answered_in_utc():
+    local = {"at": "2026-12-24T18:00", "timezone": "Europe/Paris"}
+    made = job(PLAIN | {"schedule": local})
+    answer = job_answer(made, NOW).model_dump(mode="json")["schedule"]
+    assert answer == {"at": "2026-12-24T17:00:00.000Z", "timezone": None}
+    assert definition(PLAIN | {"schedule": answer}).schedule.timing == made.definition.schedule.timing
+    patch = {"schedule": {"at": "2026-12-24T19:00", "timezone": "Europe/Paris"}}
+    assert (
+        patched(patch)(ID, NOW, made.definition).schedule.timing.at_ms
+        == made.definition.schedule.timing.at_ms + HOUR_MS
+    )
+
+
+def test_a_client_may_write_an_instant_in_local_time():
+    noon = datetime(2026, 12, 24, 12)  # noqa: DTZ001 -- naive on purpose
+    written = AtSchedule(at=noon, timezone="Europe/Paris")
+    assert written.model_dump(mode="json") == {"at": "2026-12-24T12:00:00.000", "timezone": "Europe/Paris"}
+    assert AtSchedule.model_validate(written.model_dump(mode="json")) == written
+    assert written.summary() == "at 2026-12-24T12:00:00.000 (Europe/Paris)"
+
+
+def test_a_schedule_that_is_text_is_told_what_an_object_looks_like():
+    with pytest.raises(Refused) as refused:
+        read_job(PLAIN | {"schedule": "0 9 * * *"})
+    assert refused.value.problem == "is not an object"
+    read_job(PLAIN | {"schedule": json.loads(refused.value.remedy.split("such as ")[1].split(" or ")[0])})
+
+
+@pytest.mark.parametrize("anchor", ["1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z"])
+def test_an_anchor_out_of_reach_is_named(anchor):
+    with pytest.raises(Invalid) as refused:
+        definition(PLAIN | {"schedule": {"every": "5m", "anchor": anchor}})
+    assert refused.value.field == "schedule.anchor"
 
 
 def test_an_interval_keeps_its_anchor_until_it_changes():

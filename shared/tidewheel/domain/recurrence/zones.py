@@ -27,6 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*", re.ASCII)
 _MACHINE_BOUND = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory")
 _LONGEST_NAME = 64
+_WIDEST_OFFSET = DAY  # more than any zone is ahead of UTC
 _LOOK_BACK = 3 * DAY  # longer than any fold, for one that spans New Year
 
 
@@ -80,6 +81,24 @@ def stretch_at(zone: str, instant: int) -> Stretch:
     """
     stretches = _stretches(zone, (_EPOCH + timedelta(seconds=instant)).year)
     return stretches[bisect_right(stretches, instant, key=lambda stretch: stretch.start) - 1]
+
+
+def instant_of(zone: str, wall_ms: int) -> int:
+    """The instant (ms) at which the zone's clocks first show a wall (ms). If they leave it out, when the gap ends.
+
+    So a single instant in local time means the same as a fixed time of a cron expression.
+
+    Args:
+        zone: A known IANA name.
+        wall_ms: From 1970 on; of one that no schedule reaches the answer is not exact.
+    """
+    instant = max(0, wall_ms // 1000 - _WIDEST_OFFSET)
+    while instant < HORIZON_S:
+        stretch = stretch_at(zone, instant)
+        if (stretch.end + stretch.offset) * 1000 > wall_ms:
+            return max(stretch.start * 1000, wall_ms - stretch.offset * 1000)
+        instant = stretch.end
+    return wall_ms
 
 
 @lru_cache(maxsize=4096)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence import city_zones, windows_zones
-from tidewheel.domain.recurrence.zones import known_zone, require_zone
+from tidewheel.domain.recurrence.zones import instant_of, known_zone, require_zone
 
 CASES = json.loads((Path(__file__).parents[3] / "cases" / "zones.json").read_text())
 NAMES = re.compile(r"[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+|UTC")
@@ -108,3 +111,44 @@ def test_another_spelling_of_any_zone_leads_back_to_its_clock() -> None:
     for name in sorted(available_timezones() - {"localtime", "Factory"}):
         if not re.search(r"\d", name) and known_zone(name.upper()) is None and "/" in name:
             assert known_zone(next(iter(named(name.upper())))) is not None, name
+
+
+def ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("zone", "wall", "instant"),
+    [
+        ("Europe/Paris", "2026-12-24T18:00:00.250", "2026-12-24T17:00:00.250"),
+        ("Europe/Paris", "2026-03-29T02:30:00.250", "2026-03-29T01:00:00"),  # left out: when the gap ends
+        ("Europe/Paris", "2026-03-29T03:00:00", "2026-03-29T01:00:00"),
+        ("Europe/Paris", "2026-10-25T02:30:00", "2026-10-25T00:30:00"),  # twice: the first time
+        ("Australia/Lord_Howe", "2026-10-04T02:15:00", "2026-10-03T15:30:00"),
+        ("Pacific/Apia", "2011-12-30T12:00:00", "2011-12-30T10:00:00"),  # a day left out
+        ("Pacific/Kiritimati", "2026-01-01T00:00:00", "2025-12-31T10:00:00"),
+        ("America/New_York", "2999-12-31T00:00:00", "2999-12-31T05:00:00"),
+        ("Asia/Kathmandu", "1970-01-01T05:30:00", "1970-01-01T00:00:00"),
+    ],
+)
+def test_a_local_time_is_an_instant(zone: str, wall: str, instant: str) -> None:
+    assert instant_of(zone, ms(wall)) == ms(instant)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})), st.data())
+def test_clocks_show_a_local_time_first_then_or_leave_it_out(zone: str, data: st.DataObject) -> None:
+    if known_zone(zone) is None:
+        return
+    wall = data.draw(st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.replace(microsecond=0)))  # noqa: DTZ001
+    known, found = (
+        ZoneInfo(zone),
+        datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=instant_of(zone, ms(wall.isoformat()))),
+    )
+    shown = found.astimezone(known).replace(tzinfo=None, fold=0)
+    before = (found - timedelta(seconds=1)).astimezone(known).replace(tzinfo=None, fold=0)
+    assert before < wall <= shown
+    shows = {wall.replace(tzinfo=known, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    shows = {at for at in shows if at.astimezone(known).replace(tzinfo=None, fold=0) == wall}
+    assert found == min(shows, default=found)
+    assert bool(shows) == (shown == wall)

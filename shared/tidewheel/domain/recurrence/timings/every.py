@@ -53,9 +53,9 @@ def parse_every(interval_ms: int, anchor_ms: int, *, field: str = "schedule.ever
     """An interval of a second or more, counted from an anchor that may be past or future.
 
     Raises:
-        Invalid: On ``field``, for a shorter interval or an anchor outside 1970 to 2999.
+        Invalid: On ``field`` for a shorter interval, on ``schedule.anchor`` for an anchor outside 1970 to 2999.
     """
     if interval_ms < _SHORTEST_MS:
         raise Invalid(field, f"an interval of {interval_ms} ms is too short", "use one second or more")
-    reached(anchor_ms, field=field)
+    reached(anchor_ms, field="schedule.anchor")
     return Every(interval_ms, anchor_ms)
