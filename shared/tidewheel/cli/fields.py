@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -34,7 +34,9 @@ def _options(
     end: Annotated[str | None, _option(_WHEN, "The first instant no longer allowed.")] = None,
     url: Annotated[str | None, _option(_WHAT, "Call this URL.")] = None,
     method: Annotated[str | None, _option(_WHAT, "By this method; else POST.")] = None,
-    header: Annotated[list[str] | None, _option(_WHAT, "'Name: value'; may be repeated.")] = None,
+    header: Annotated[
+        list[str] | None, _option(_WHAT, """'Name: value', or 'Name: {"secret": "…"}'; may be repeated.""")
+    ] = None,
     body: Annotated[str | None, _option(_WHAT, "JSON, or else plain text.")] = None,
     function: Annotated[str | None, _option(_WHAT, "Invoke this Lambda function: name or ARN.")] = None,
     payload: Annotated[str | None, _option(_WHAT, "Its event: JSON, or else plain text.")] = None,
@@ -95,7 +97,7 @@ def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
         "target": _target(document.get("target") or {}, fields),
         "retry": _retry(document.get("retry") or {}, fields),
         "misfire": _misfire(document.get("misfire") or {}, fields),
-        "tags": dict(document.get("tags") or {}) | dict(_pair(text, "--tag") for text in fields.get("tag", ())),
+        "tags": dict(document.get("tags") or {}) | _pairs(fields.get("tag", ()), "--tag"),
     }
     return result | {name: part for name, part in parts.items() if part}
 
@@ -110,7 +112,7 @@ def _schedule(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
 def _target(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     http = {name: fields[name] for name in ("url", "method") if name in fields}
     if "header" in fields:
-        http["headers"] = dict(_pair(text, "--header") for text in fields["header"])
+        http["headers"] = _headers(fields["header"])
     if "body" in fields:
         http["body"] = _value(fields["body"])
     invoked = {"function": fields["function"]} if "function" in fields else {}
@@ -138,6 +140,29 @@ def _retry(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, An
 def _misfire(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     names = {"misfire": "policy", "misfire_grace": "grace", "misfire_limit": "limit"}
     return dict(before) | {names[name]: value for name, value in fields.items() if name in names}
+
+
+def _headers(texts: Sequence[str]) -> dict[str, Any]:
+    """The headers; a value that is a JSON object with a ``secret`` refers to that."""
+    pairs = _pairs(texts, "--header", str.lower)
+    read = {name: _value(value) if value.startswith("{") else value for name, value in pairs.items()}
+    return {
+        name: value if isinstance(value, dict) and "secret" in value else pairs[name] for name, value in read.items()
+    }
+
+
+def _pairs(texts: Sequence[str], option: str, same: Callable[[str], str] = str) -> dict[str, str]:
+    """Names and values.
+
+    Raises:
+        typer.BadParameter: Two have the same name; one would be lost.
+    """
+    pairs: dict[str, str] = {}
+    for name, value in (_pair(text, option) for text in texts):
+        if same(name) in map(same, pairs):
+            raise typer.BadParameter(f"{name!r} is given twice", param_hint=option)
+        pairs[name] = value
+    return pairs
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

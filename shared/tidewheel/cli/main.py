@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from tidewheel.cli import circuits, dead_letters, executions, jobs, ledger, logs, show, worker
 from tidewheel.cli.session import Session, fail, session, write
-from tidewheel.client import ApiError
+from tidewheel.client import ApiError, Unsendable
 from tidewheel.wire.model import unfit
 
 
@@ -23,6 +23,8 @@ class _Root(TyperGroup):
             return super().invoke(ctx)
         except ApiError as error:
             raise fail(_told(error), 1) from error
+        except Unsendable as error:
+            raise fail(f"The request cannot be sent: {_shown(str(error))}", 2) from error
         except httpx.InvalidURL as error:
             raise fail(f"The API's URL cannot be used ({error}): pass another with --url.", 2) from error
 
@@ -33,7 +35,11 @@ def _told(error: ApiError) -> str:
     lines += [f"  {one.field}: {one.problem}; {one.remedy}" for one in problem.errors]
     if problem.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         lines.append(f"  {problem.instance}")
-    return "\n".join("".join("·" if unfit(c) else c for c in line) for line in lines)
+    return "\n".join(map(_shown, lines))
+
+
+def _shown(line: str) -> str:
+    return "".join("·" if unfit(c) else c for c in line)
 
 
 app = typer.Typer(

@@ -2,6 +2,6 @@
 
 from tidewheel.client.client import Client
 from tidewheel.client.effects import Delivery, put_if_newer, put_once, run_once
-from tidewheel.client.errors import ApiError, Unreachable
+from tidewheel.client.errors import ApiError, Unreachable, Unsendable
 
-__all__ = ["ApiError", "Client", "Delivery", "Unreachable", "put_if_newer", "put_once", "run_once"]
+__all__ = ["ApiError", "Client", "Delivery", "Unreachable", "Unsendable", "put_if_newer", "put_once", "run_once"]

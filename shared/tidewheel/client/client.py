@@ -102,7 +102,9 @@ class Client:
             body: The request's body.
 
         Raises:
+            ApiError: The request was not fulfilled.
             TypeError: The operation has no parameter of a name, or a path parameter has no value.
+            Unsendable: A value cannot stand where it belongs, or the body is not JSON.
         """
         return self._api.call(operation, values or {}, body)
 

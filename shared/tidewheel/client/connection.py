@@ -11,13 +11,14 @@ import httpx
 from pydantic import ValidationError
 
 from tidewheel.client.errors import Unreachable, of_response, unreadable
-from tidewheel.client.requests import Values, parts_of
+from tidewheel.client.requests import Values, body_of, parts_of
 from tidewheel.wire.operation import A, Operation
 from tidewheel.wire.parameters import IDEMPOTENCY_KEY
 
 TRIES = 4
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
+_KIND_OF_BODY = {"Content-Type": "application/json"}
 _BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -63,11 +64,16 @@ class Connection:
         Raises:
             ApiError: The request was not fulfilled.
             TypeError: The operation takes other parameters.
+            Unsendable: A parameter or the body cannot be sent.
         """
         own = {IDEMPOTENCY_KEY: secrets.token_urlsafe(16)} if operation.method == "POST" else {}
         parts = parts_of(operation, values)
         request = self._http.build_request(
-            operation.method, parts.path, params=parts.query or None, json=body, headers={**own, **parts.headers}
+            operation.method,
+            parts.path,
+            params=parts.query or None,
+            content=body_of(body),
+            headers={**_KIND_OF_BODY, **own, **parts.headers} if body is not None else {**own, **parts.headers},
         )
         response = self._tried(request)
         if response.is_success:

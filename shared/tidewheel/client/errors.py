@@ -26,6 +26,19 @@ class ApiError(Exception):
         return self.problem.status
 
 
+class Unsendable(ValueError):
+    """What no request can hold; nothing was sent.
+
+    Args:
+        name: The parameter, or ``body``.
+        problem: What is wrong with it.
+        remedy: What to give instead.
+    """
+
+    def __init__(self, name: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{name}: {problem}; {remedy}")
+
+
 class Unreachable(ApiError):
     """No try got an answer; the request may or may not have been fulfilled.
 

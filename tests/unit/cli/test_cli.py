@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from tests.support.api_bench import EVERY_JOB, NOW_MS, ApiBench
 from tidewheel.cli import main
+from tidewheel.cli.fields import applied
 from tidewheel.cli.main import app
 from tidewheel.cli.session import TOKEN_VARIABLE, URL_VARIABLE, Session
 from tidewheel.cli.show import time
@@ -18,6 +20,7 @@ from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.wire.values import from_ms
 
+CASES = json.loads((Path(__file__).parents[2] / "cases" / "cli.json").read_text())
 FIRE = ("--name", "hook", "--url", "https://example.com/hook")
 
 
@@ -456,3 +459,28 @@ def test_a_worker_without_a_pool_or_with_too_many_slots_is_refused(run, became, 
     refused = run("worker", *options)
     assert (refused.exit_code, became) == (2, [])
     assert "--pool" in refused.stderr or "--concurrency" in refused.stderr
+
+
+@pytest.mark.parametrize("case", CASES["cases"], ids=lambda case: " ".join(case["argv"]).encode("ascii", "replace"))
+def test_what_cannot_be_sent_is_told_and_nothing_is_sent(run, case):
+    sent = []
+    refusing = httpx.MockTransport(lambda request: sent.append(request) or httpx.Response(500))
+    result = run(*case["argv"], transport=refusing)
+    assert isinstance(result.exception, SystemExit)
+    assert (result.exit_code, result.stdout, sent) == (2, "", [])
+    assert case["told"] in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ('{"secret": "tidewheel/token"}', {"secret": "tidewheel/token"}),
+        ('{"secret": "t", "prefix": "Bearer "}', {"secret": "t", "prefix": "Bearer "}),
+        ('{"a": 1}', '{"a": 1}'),
+        ("{not JSON", "{not JSON"),
+    ],
+)
+def test_a_header_may_refer_to_a_secret(value, read):
+    assert applied({}, {"url": "https://a", "header": [f"Authorization: {value}"]})["target"]["headers"] == {
+        "Authorization": read
+    }
