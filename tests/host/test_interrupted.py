@@ -44,6 +44,14 @@ def left(folder):
     return [command for command in named if "--basetemp" not in command]
 
 
+def interrupt(child, number):
+    """As a terminal does, which tells everybody in the foreground, or as whoever ends one process does."""
+    if number is signal.SIGINT:
+        os.killpg(child.pid, number)
+    else:
+        child.send_signal(number)
+
+
 @pytest.fixture
 def session(tmp_path):
     """Begins a session of its own in a folder."""
@@ -84,6 +92,6 @@ def test_an_interrupted_session_leaves_nothing_running(tmp_path, session, argume
         within_s=120,
     )
     assert child.poll() is None, (tmp_path / "said").read_text()
-    child.send_signal(number)
+    interrupt(child, number)
     until(lambda: child.poll() is not None, "the end of the session", within_s=30)
     until(lambda: not left(folder), "the end of what it started", within_s=30)

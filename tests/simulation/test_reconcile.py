@@ -37,6 +37,8 @@ class Swept(History):
 
     def _run(self, duration_ms: int) -> None:
         super()._run(duration_ms)
+        if self.stall.lasts:
+            return  # it fails, and is called again a minute later
         tally = reconciled(self)
         self.repairs += tally.repaired
         self.looks += tally.looked

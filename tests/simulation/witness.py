@@ -126,7 +126,8 @@ class Witness:
 
     def _ended_in_time(self, visit: Visit, worker: Worker, since_ms: int) -> None:
         """After a durable cancel a call ends with the next renewal; with its lease, if none comes through."""
-        fair = worker.troubled_ms < visit.started_ms
+        troubled_ms = max(worker.troubled_ms, self.workers.history.stall.until_ms)
+        fair = troubled_ms < visit.started_ms
         bound = RENEW_MS + SECOND_MS if fair else LEASE_MS
         late_ms = self.workers.now_ms - since_ms - bound - _SLACK_MS
         if late_ms > 0:

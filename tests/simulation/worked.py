@@ -266,6 +266,7 @@ class Drained(WorkedHistory):
         workers = self.workers
         workers.kills, workers.freezes, workers.lags, workers.rate = 0.0, 0.0, 0.0, 0.0
         workers.chills, workers.short, workers.cuts = 0.0, 0.2, 0.0
+        self.stall_rate = 0.0
 
     def _strike(self) -> None:
         super()._strike()
@@ -290,6 +291,7 @@ class Throttled(WorkedHistory):
         workers = self.workers
         workers.kills, workers.freezes, workers.lags, workers.rate = 0.0, 0.0, 0.0, 0.05
         workers.chills, workers.ends, workers.cuts = 0.0, 0.0, 0.0
+        self.stall_rate = 0.0
 
     def _strike(self) -> None:
         super()._strike()
