@@ -35,6 +35,11 @@ with private_engine("ministack", Places(own=folder)) as engine:
     functions.invoke(FunctionName="busy", InvocationType="Event", Payload=b"{}")
     time.sleep(600)
 """
+HEEDING = (
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+)
+"""What a shell starts in the background ignores Ctrl-C, and so would all that these tests start."""
 BUSY = ("-c", FUNCTION, "--basetemp={folder}")
 
 
@@ -58,7 +63,12 @@ def session(tmp_path):
     started = []
 
     def start(arguments):
-        command = [sys.executable, *(one.replace("{folder}", str(tmp_path / "tier")) for one in arguments)]
+        command = [
+            sys.executable,
+            *HEEDING,
+            sys.executable,
+            *(one.replace("{folder}", str(tmp_path / "tier")) for one in arguments),
+        ]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         environ = {**kept, "ENGINE": "ministack", "PYTHONPATH": str(REPOSITORY)}
         with (tmp_path / "said").open("wb") as said:
