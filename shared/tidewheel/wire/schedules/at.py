@@ -31,7 +31,10 @@ class AtSchedule(ScheduleModel):
     TIMING = At
 
     at: InstantOrWall
-    timezone: Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"])] | None = None
+    timezone: Annotated[
+        Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"])] | None,
+        Field(description="Of a time without an offset.", exclude_if=lambda zone: zone is None),
+    ] = None
 
     def timing(self, job_id: str, now_ms: int, before: Timing | None) -> At:
         """See ``ScheduleModel.timing``; that the instant is not past is checked where it is new."""
