@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CALL_BOUND_MS, CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamodb.items import Item, number
+from tidewheel.adapters.aws.dynamodb.items import Item, number, text
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import JOBS_AT_ONCE, WRITE_BOUND_MS
 from tidewheel.ports import Clock, Fenced, Throttled
@@ -17,6 +17,8 @@ from tidewheel.ports import Clock, Fenced, Throttled
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+ABSENT = "attribute_not_exists(pk)"
+"""The condition that there is no such item."""
 _WRITE_BATCH = 25  # items in one BatchWriteItem (Amazon DynamoDB quotas)
 _SETBACKS = 5  # batches in a row that are not done in full, before the caller is told
 _PAUSE_MS = 50
@@ -33,6 +35,20 @@ def pages(client: DynamoDBClient, operation: str, **query: Any) -> Iterator[Item
         if "LastEvaluatedKey" not in page:
             return
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def items_between(
+    client: DynamoDBClient, operation: str, table: str, partition: str, low: str, high: str
+) -> Iterator[Item]:
+    """Every item of a partition whose sort key lies between two, both included, as of now."""
+    return pages(
+        client,
+        operation,
+        TableName=table,
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues={":pk": text(partition), ":low": text(low), ":high": text(high)},
+        ConsistentRead=True,
+    )
 
 
 def write_all(client: DynamoDBClient, operation: str, table: str, requests: Sequence[Any]) -> None:
@@ -119,7 +135,7 @@ def swap(
     Raises:
         Fenced: No item is there although one was expected.
     """
-    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+    condition: dict[str, Any] = {"ConditionExpression": ABSENT}
     if expected is not None:
         condition = {"ConditionExpression": "ver = :ver", "ExpressionAttributeValues": {":ver": number(expected)}}
     with translated(operation, subject):

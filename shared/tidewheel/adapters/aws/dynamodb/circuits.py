@@ -17,7 +17,7 @@ from tidewheel.adapters.aws.dynamodb.items import (
     optional_number,
     optional_text,
     read_page,
-    reading,
+    reads,
     text,
     ttl,
     without_nones,
@@ -85,16 +85,13 @@ def circuit_item(circuit: Circuit) -> NewItem:
     )
 
 
+@reads("circuit")
 def read_circuit(item: Item) -> Circuit:
     """The inverse of ``circuit_item``.
 
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return reading("circuit", item, _read_circuit)
-
-
-def _read_circuit(item: Item) -> Circuit:
     return Circuit(
         keys.parse_circuit_partition(item["pk"]["S"]),
         item["sk"]["S"],

@@ -15,7 +15,7 @@ from tidewheel.adapters.aws.dynamodb.items import (
     number,
     optional_number,
     optional_text,
-    reading,
+    reads,
     text,
     ttl,
     without_nones,
@@ -89,16 +89,13 @@ def _read_attempt(row: list[Any]) -> Attempt:
     )
 
 
+@reads("execution")
 def read_execution(item: Item) -> Execution:
     """The inverse of ``execution_item``.
 
     Raises:
         Unreadable: Another version's record, or a damaged one.
     """
-    return reading("execution", item, _read_execution)
-
-
-def _read_execution(item: Item) -> Execution:
     return Execution(
         tenant=keys.parse_job_partition(item["pk"]["S"])[0],
         id=item["sk"]["S"],

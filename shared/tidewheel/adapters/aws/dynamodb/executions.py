@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamodb.calls import pages, read_all, swap
+from tidewheel.adapters.aws.dynamodb.calls import items_between, read_all, swap
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, execution_key, read_execution
 from tidewheel.adapters.aws.dynamodb.items import read_page, text
 from tidewheel.adapters.aws.dynamodb.ledger_items import missed_item, read_listed, read_missed
@@ -57,19 +57,8 @@ class DynamoExecutions:
 
     def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
         """See ``ports.Executions``."""
-        low, high = keys.missed_by_end_range(job, from_ms)
-        items = pages(
-            self.client,
-            "executions.missed",
-            TableName=self.table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
-            ExpressionAttributeValues={
-                ":pk": text(keys.job_partition(tenant, job)),
-                ":low": text(low),
-                ":high": text(high),
-            },
-            ConsistentRead=True,
-        )
+        partition, span = keys.job_partition(tenant, job), keys.missed_by_end_range(job, from_ms)
+        items = items_between(self.client, "executions.missed", self.table, partition, *span)
         return [row for row in map(read_missed, items) if row.from_ms <= until_ms]
 
     def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:

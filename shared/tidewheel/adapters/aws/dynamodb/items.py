@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, TypeVar
 
 from tidewheel.domain.errors import Unreadable
@@ -67,22 +68,25 @@ def get_number(item: Item, name: str) -> int | None:
     return int(item[name]["N"]) if name in item else None
 
 
-def reading(what: str, item: Item, read: Callable[[Item], T]) -> T:
-    """What ``read`` makes of an item.
+def reads(what: str) -> Callable[[Callable[[Item], T]], Callable[[Item], T]]:
+    """Has the function that makes an object of an item raise ``Unreadable`` for one of another version, or damaged.
 
     Args:
         what: The kind of item, such as ``job``.
-        item: As stored.
-        read: Makes an object of it.
-
-    Raises:
-        Unreadable: The item is another version's, or damaged.
     """
-    try:
-        return read(item)
-    except (KeyError, ValueError, TypeError, AttributeError, Unreadable) as error:
-        key = f"{get_text(item, 'pk')}/{get_text(item, 'sk')}"
-        raise Unreadable(what, key, f"{type(error).__name__}: {error}") from error
+
+    def checked(read: Callable[[Item], T]) -> Callable[[Item], T]:
+        @wraps(read)
+        def checking(item: Item) -> T:
+            try:
+                return read(item)
+            except (KeyError, ValueError, TypeError, AttributeError, Unreadable) as error:
+                key = f"{get_text(item, 'pk')}/{get_text(item, 'sk')}"
+                raise Unreadable(what, key, f"{type(error).__name__}: {error}") from error
+
+        return checking
+
+    return checked
 
 
 def read_page(page: Mapping[str, Any], key: str, read: Callable[[Item], T]) -> Page[T]:

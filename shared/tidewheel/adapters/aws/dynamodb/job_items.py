@@ -15,7 +15,7 @@ from tidewheel.adapters.aws.dynamodb.items import (
     item_key,
     number,
     optional_text,
-    reading,
+    reads,
     text,
     ttl,
     without_nones,
@@ -49,16 +49,13 @@ def job_item(job: Job) -> NewItem:
     )
 
 
+@reads("job")
 def read_job(item: Item) -> Job:
     """The inverse of ``job_item``.
 
     Raises:
         Unreadable: Another version's record, or a damaged one.
     """
-    return reading("job", item, _read_job)
-
-
-def _read_job(item: Item) -> Job:
     return Job(
         tenant=item["tenant"]["S"],
         id=item["job"]["S"],
@@ -92,16 +89,13 @@ def generation_item(tenant: str, job: str, row: Generation, expires_ms: int | No
     )
 
 
+@reads("generation")
 def read_generation(item: Item) -> Generation:
     """The inverse of ``generation_item``.
 
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return reading("generation", item, _read_generation)
-
-
-def _read_generation(item: Item) -> Generation:
     return Generation(
         number=keys.parse_generation_sort(item["sk"]["S"]),
         state=JobState(item["st"]["S"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamodb.calls import pages, read_all, transact
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT, items_between, read_all, transact
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_item
 from tidewheel.adapters.aws.dynamodb.items import item_key, number, read_page, text, ttl
 from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item, job_key, read_generation, read_job
@@ -23,8 +23,6 @@ from tidewheel.ports import JobKey, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_ABSENT = "attribute_not_exists(pk)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,8 @@ class DynamoJobs:
     def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
         """See ``ports.Jobs``. The first generation's row outlives a deletion, so an id is never used twice."""
         items = [
-            self._put(job_item(job), _ABSENT),
-            self._put_generation(job, Generation.of(job), _ABSENT),
+            self._put(job_item(job), ABSENT),
+            self._put_generation(job, Generation.of(job), ABSENT),
             *self._put_single(placed),
         ]
         if queued is not None:
@@ -85,7 +83,7 @@ class DynamoJobs:
                 "x": text(queued.id),
                 "ttl": ttl(queued.due_ms + DAY_MS),
             }
-            items.insert(0, self._put(row, _ABSENT))
+            items.insert(0, self._put(row, ABSENT))
         reasons = transact(self.client, "jobs.enqueue", queued.id, items)
         return None if reasons is None else str(reasons[0]["Item"]["x"]["S"])
 
@@ -140,19 +138,8 @@ class DynamoJobs:
 
     def generations(self, tenant: str, id: str, first: int) -> Mapping[int, Generation]:
         """See ``ports.Jobs``."""
-        low, high = keys.generation_range(first)
-        rows = pages(
-            self.client,
-            "jobs.generations",
-            TableName=self.jobs_table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
-            ExpressionAttributeValues={
-                ":pk": text(keys.job_partition(tenant, id)),
-                ":low": text(low),
-                ":high": text(high),
-            },
-            ConsistentRead=True,
-        )
+        partition, span = keys.job_partition(tenant, id), keys.generation_range(first)
+        rows = items_between(self.client, "jobs.generations", self.jobs_table, partition, *span)
         return {row.number: row for row in map(read_generation, rows)}
 
     def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:

@@ -10,7 +10,7 @@ from tidewheel.adapters.aws.dynamodb.items import (
     item_key,
     number,
     optional_number,
-    reading,
+    reads,
     text,
     ttl,
     without_nones,
@@ -38,16 +38,13 @@ def missed_item(row: Missed, sort: str) -> NewItem:
     )
 
 
+@reads("ledger row")
 def read_missed(item: Item) -> Missed:
     """The inverse of ``missed_item``.
 
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return reading("ledger row", item, _read_missed)
-
-
-def _read_missed(item: Item) -> Missed:
     tenant, job = keys.parse_job_partition(item["pk"]["S"])
     return Missed(
         tenant,

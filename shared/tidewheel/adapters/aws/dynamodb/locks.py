@@ -14,7 +14,7 @@ from tidewheel.adapters.aws.dynamodb.items import (
     item_key,
     number,
     optional_text,
-    reading,
+    reads,
     ttl,
     without_nones,
 )
@@ -65,16 +65,13 @@ def lock_item(lock: Lock) -> NewItem:
     )
 
 
+@reads("lock")
 def read_lock(item: Item) -> Lock:
     """The inverse of ``lock_item``.
 
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return reading("lock", item, _read_lock)
-
-
-def _read_lock(item: Item) -> Lock:
     tenant, job = keys.parse_job_partition(item["pk"]["S"])
     return Lock(
         tenant,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamodb.calls import pages
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT, pages
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -17,7 +17,7 @@ from tidewheel.adapters.aws.dynamodb.items import (
     item_key,
     number,
     optional_text,
-    reading,
+    reads,
     text,
     ttl,
     without_nones,
@@ -49,7 +49,7 @@ class DynamoPermits:
 
     def take(self, permit: Permit, now_ms: int) -> bool:
         """See ``ports.Permits``. A permit that was left has the lease 0, which is long over."""
-        condition = f"attribute_not_exists(pk) OR {_OWN} OR un < :un"
+        condition = f"{ABSENT} OR {_OWN} OR un < :un"
         return self._put(
             "permits.take", permit_item(permit), permit, condition, {":un": number(open_before_ms(now_ms))}
         )
@@ -97,15 +97,12 @@ def permit_item(permit: Permit) -> NewItem:
     )
 
 
+@reads("permit")
 def read_permit(item: Item) -> Permit:
     """The inverse of ``permit_item``.
 
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
-    return reading("permit", item, _read_permit)
-
-
-def _read_permit(item: Item) -> Permit:
     tenant = keys.parse_permit_partition(item["pk"]["S"])
     return Permit(tenant, keys.parse_permit_sort(item["sk"]["S"]), get_text(item, "ho"), int(item["un"]["N"]))

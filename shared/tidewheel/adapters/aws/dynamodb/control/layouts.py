@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidewheel.adapters.aws.dynamodb.control.table import ABSENT, ControlTable
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.items import Item, text
 from tidewheel.domain import keys
 from tidewheel.domain.wheel.shard_layout import Layout, Period

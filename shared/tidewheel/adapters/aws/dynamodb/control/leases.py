@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidewheel.adapters.aws.dynamodb.control.table import ABSENT, ControlTable
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.items import Item, get_number, get_text, number, text
 from tidewheel.domain import keys
 from tidewheel.domain.fleet.lease import Lease, Mark
@@ -69,7 +70,7 @@ class DynamoLeases:
         known = self.table.get("leases.pace_since", keys.PACE)
         if known and get_text(known, "pa") == pace:
             return int(known["at"]["N"])
-        condition, names = "attribute_not_exists(pk) OR pa <> :pa", {"#at": "at"}
+        condition, names = f"{ABSENT} OR pa <> :pa", {"#at": "at"}
         values = {":pa": text(pace), ":at": number(now_ms)}
         change = "SET pa = :pa, #at = :at"
         stored, standing = self.table.update("leases.pace_since", keys.PACE, change, condition, values, names)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tidewheel.adapters.aws.dynamodb.control.table import ABSENT, ControlTable
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.items import Item, get_number, number
 from tidewheel.domain import keys
 from tidewheel.domain.fleet.lease import Holding

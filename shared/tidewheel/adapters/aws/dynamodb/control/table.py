@@ -14,8 +14,6 @@ from tidewheel.adapters.aws.dynamodb.items import Item, text
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ABSENT = "attribute_not_exists(pk)"
-
 
 @dataclass(frozen=True, slots=True)
 class ControlTable:
