@@ -52,6 +52,10 @@ class HeldLease:
     renewals: list[Callable[[int], bool]] = field(default_factory=list)
     storing: threading.Lock = field(default_factory=threading.Lock)
 
+    def is_over(self, now_ms: int) -> bool:
+        """Whether the lease is over, or so nearly that what is told to stop may stop after its end."""
+        return now_ms >= self.record.lease_until_ms - STOP_MS
+
 
 class LeaseRenewer:
     """One per process. ``watch`` runs on a thread of its own; tests with virtual time call ``tick`` instead.
@@ -94,7 +98,7 @@ class LeaseRenewer:
         with self._changing:
             self._held_leases[id(held)] = held
             self._some.set()
-        if self._draining or now >= claim.lease_until_ms - STOP_MS:
+        if self._draining or held.is_over(now):
             # Suspended since its claim: it hands over, since its message may be deleted already, by a worker that
             # received it before the claim was stored.
             progress.stop(Stop.DRAINED)
@@ -140,7 +144,7 @@ class LeaseRenewer:
 
     def _check(self, held: HeldLease, now: int) -> None:
         progress = held.progress
-        if now >= held.record.lease_until_ms - STOP_MS:
+        if held.is_over(now):
             progress.stop(Stop.LEASE_LOST)
         elif now >= held.until_ms:
             progress.stop(Stop.TIMED_OUT)

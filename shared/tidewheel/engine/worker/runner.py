@@ -42,7 +42,6 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.ids import nonce
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
-from tidewheel.domain.limits import STOP_MS
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.handler import EndHandler, ExecutionEnded
@@ -174,7 +173,7 @@ class Runner:
 
     def _may_write(self, held: HeldLease) -> bool:
         """Whether no other worker may have taken the execution over yet."""
-        return self.clock.now_ms() < held.record.lease_until_ms - STOP_MS
+        return not held.is_over(self.clock.now_ms())
 
     # --- steps that end the handling ------------------------------------------------------------------------------
 
