@@ -12,7 +12,6 @@ from typer.core import TyperGroup
 from tidewheel.cli import circuits, dead_letters, executions, jobs, ledger, logs, show, worker
 from tidewheel.cli.session import Session, fail, session, write
 from tidewheel.client import ApiError, Unsendable
-from tidewheel.wire.model import unfit
 
 
 class _Root(TyperGroup):
@@ -24,7 +23,7 @@ class _Root(TyperGroup):
         except ApiError as error:
             raise fail(_told(error), 1) from error
         except Unsendable as error:
-            raise fail(f"The request cannot be sent: {_shown(str(error))}", 2) from error
+            raise fail(f"The request cannot be sent: {show.legible(str(error))}", 2) from error
         except httpx.InvalidURL as error:
             raise fail(f"The API's URL cannot be used ({error}): pass another with --url.", 2) from error
 
@@ -35,11 +34,7 @@ def _told(error: ApiError) -> str:
     lines += [f"  {one.field}: {one.problem}; {one.remedy}" for one in problem.errors]
     if problem.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         lines.append(f"  {problem.instance}")
-    return "\n".join(map(_shown, lines))
-
-
-def _shown(line: str) -> str:
-    return "".join("·" if unfit(c) else c for c in line)
+    return "\n".join(map(show.legible, lines))
 
 
 app = typer.Typer(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
+import httpx
 import typer
 from rich.console import Console, RenderableType
 
@@ -57,11 +57,12 @@ def _read_outputs(path: Path) -> dict[str, Any]:
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port; None for the scheme's own port."""
     try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    except ValueError as error:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL as error:
         raise fail(f"{url} is no URL of an API ({error}): give it as https://host/path.", 2) from error
+    return parts.scheme, parts.host, parts.port
 
 
 def _is_loopback(host: str) -> bool:

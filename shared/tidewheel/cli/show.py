@@ -35,10 +35,14 @@ _STYLES = {
 }
 
 
+def legible(line: str) -> str:
+    """A line without control characters, which may come from a target's answer: a terminal would obey them."""
+    return "".join("·" if unfit(c) else c for c in line)
+
+
 def _text(value: object) -> Text:
-    """A cell. Control characters, which may come from a target's answer, are replaced: a terminal would obey them."""
     plain = "-" if value is None or value == "" else str(value)
-    return Text("".join("·" if unfit(c) else c for c in plain), style=_STYLES.get(plain, ""))
+    return Text(legible(plain), style=_STYLES.get(plain, ""))
 
 
 def time(value: datetime | None) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field
 
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.wire.model import Model
+
+ZoneName = Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"])]
+"""A time zone by its IANA name; which there are is checked with the whole schedule."""
 
 
 class ScheduleModel(Model):

@@ -17,7 +17,6 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from tidewheel.domain.errors import Invalid
-from tidewheel.domain.recurrence.zone_hints import hint
 
 DAY = 86_400
 HORIZON_S = int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
@@ -67,6 +66,8 @@ def require_zone(name: str, *, field: str) -> None:
         Invalid: On ``field``, with what the text is, and the zone that was meant where that is certain.
     """
     if known_zone(name) is None:
+        from tidewheel.domain.recurrence.zone_hints import hint  # noqa: PLC0415 - its tables cost every start 4 ms
+
         shown = name[:_LONGEST_NAME]
         problem, remedy = hint(shown)
         raise Invalid(field, f"{shown!r} {problem}", remedy)

@@ -13,7 +13,7 @@ from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.zones import instant_of, require_zone
-from tidewheel.wire.schedule import ScheduleModel
+from tidewheel.wire.schedule import ScheduleModel, ZoneName
 from tidewheel.wire.values import (
     InstantOrWall,
     format_instant_or_wall,
@@ -32,7 +32,7 @@ class AtSchedule(ScheduleModel):
 
     at: InstantOrWall
     timezone: Annotated[
-        Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"])] | None,
+        ZoneName | None,
         Field(description="Of a time without an offset.", exclude_if=lambda zone: zone is None),
     ] = None
 

@@ -13,7 +13,7 @@ from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.cron import Cron, parse_cron
 from tidewheel.domain.recurrence.timings.every import Every, parse_every
 from tidewheel.domain.recurrence.zones import require_zone
-from tidewheel.wire.schedule import ScheduleModel
+from tidewheel.wire.schedule import ScheduleModel, ZoneName
 
 
 class CronSchedule(ScheduleModel):
@@ -23,7 +23,7 @@ class CronSchedule(ScheduleModel):
     TIMING = Cron
 
     cron: Annotated[str, Field(min_length=1, max_length=256, examples=["0 9 * * 1-5"])]
-    timezone: Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"])] = "UTC"
+    timezone: ZoneName = "UTC"
 
     def timing(self, job_id: str, now_ms: int, before: Timing | None) -> Timing:
         """See ``ScheduleModel.timing``; what ``H`` stands for depends on the job's id.
