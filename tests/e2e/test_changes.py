@@ -64,12 +64,13 @@ def test_a_paused_job_is_silent_and_a_resumed_one_goes_on(client, jobs, new_targ
 def test_a_deleted_job_fires_no_more(client, jobs, new_target, metronome, clock):
     target = new_target()
     job, anchor = every(jobs, target)
+    came = target.nominals()  # what still waits in a queue when the job is deleted does not run any more
     client.delete_job(job.id)
     deleted_ms = clock.now_ms()
     metronome.await_nominal(deleted_ms + AFTER_MS)
     fired = target.nominals()
-    assert fired[-1] < deleted_ms
-    assert fired == named(anchor, SECOND_MS, anchor, fired[-1] + 1)
+    assert set(came) <= set(fired) <= set(named(anchor, SECOND_MS, anchor, deleted_ms))
+    assert len(set(fired)) == len(fired)
     assert {one.id for one in client.executions(job.id)} == {one.key for one in target.arrivals()}
 
 

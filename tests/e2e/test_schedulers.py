@@ -114,7 +114,7 @@ def test_newer_code_takes_over_and_older_code_may_come_back(stack, functions, le
     _, epoch, version = lease()
     functions.invoke(FunctionName=next_version, InvocationType="Event", Payload=b"{}")
     until(lambda: lease()[2] == "next", "the next version in charge")
-    assert lease()[1] == epoch + 1
+    assert lease()[1] > epoch
     ticking(clock.now_ms() + 4 * SECOND_MS)
     functions.invoke(FunctionName=stack.outputs.minute_function, Payload=b"{}")  # its own minute may be faster
     until(lambda: lease()[2] == version and lease()[0], "the deployed version in charge")
