@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from os import environ
+from threading import RLock
 from typing import Any
+from unittest.mock import patch
 
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.support.tables import Tables, drop_bucket, drop_queues, drop_tables, make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
@@ -179,8 +182,18 @@ def memory() -> Iterator[Backend]:
 
 @contextmanager
 def moto() -> Iterator[Backend]:
-    """AWS imitated in this process; nothing of it outlives the block."""
-    with mock_aws():
+    """AWS imitated in this process; nothing of it outlives the block.
+
+    moto checks a condition and writes in two steps, between which another thread may write; AWS does not.
+    So its calls are served one at a time.
+    """
+    serve, turn = BotocoreStubber.process_request, RLock()
+
+    def in_turn(stubber: BotocoreStubber, request: Any) -> Any:
+        with turn:
+            return serve(stubber, request)
+
+    with mock_aws(), patch.object(BotocoreStubber, "process_request", in_turn):
         dynamodb, sqs, s3 = clients_at("")
         yield cloud_backend("moto", Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs), s3, make_bucket(s3)))
 
