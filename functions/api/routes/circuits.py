@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.api.answers import answered
-from functions.api.cursors import cursor
+from functions.api.answers import answered_page
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.wire.circuit import CircuitList, circuit_answer
@@ -19,5 +18,4 @@ def list_circuits(request: Request) -> Response[str]:
     """A page of the circuits of parties that failed lately, ordered by party."""
     page = request.services.circuits.listed(request.tenant, request.limit, request.position(_KIND))
     now_ms = request.services.now_ms()
-    items = tuple(circuit_answer(circuit, now_ms) for circuit in page.items)
-    return answered(CircuitList(items=items, cursor=cursor(_KIND, page.cursor)))
+    return answered_page(page, _KIND, lambda circuit: circuit_answer(circuit, now_ms), CircuitList)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.api.answers import answered
+from functions.api.answers import answered, answered_page
 from functions.api.cursors import cursor, position
 from functions.api.request import Request
 from functions.api.serving import serves
@@ -24,8 +24,7 @@ def list_dead_letters(request: Request) -> Response[str]:
     job, limit = _job(request.one("job")), request.limit
     kind = _kind(job)
     page = request.services.dead_letters.listed(request.tenant, job, limit, request.position(kind))
-    items = tuple(map(execution_answer, page.items))
-    return answered(ExecutionList(items=items, cursor=cursor(kind, page.cursor)))
+    return answered_page(page, kind, execution_answer, ExecutionList)
 
 
 @serves(REDRIVE_DEAD_LETTERS)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.api.answers import answered
-from functions.api.cursors import cursor
+from functions.api.answers import answered, answered_page
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.domain.executions.states import is_end
@@ -28,8 +27,7 @@ def list_executions(request: Request) -> Response[str]:
     job, limit = request.job, request.limit
     kind = f"executions/{job}"
     page = request.services.executions.history(request.tenant, job, limit, request.position(kind))
-    items = tuple(map(listed_answer, page.items))
-    return answered(ExecutionList(items=items, cursor=cursor(kind, page.cursor)))
+    return answered_page(page, kind, listed_answer, ExecutionList)
 
 
 @serves(GET_EXECUTION)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.api.answers import answered
-from functions.api.cursors import cursor, foreign_cursor
+from functions.api.answers import answered, answered_page
+from functions.api.cursors import foreign_cursor
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.domain.errors import Invalid
@@ -57,8 +57,7 @@ def list_jobs(request: Request) -> Response[str]:
         raise foreign_cursor()
     page = request.services.jobs.listed(request.tenant, wanted, limit, after)
     now_ms = request.services.now_ms()
-    items = tuple(job_answer(job, now_ms) for job in page.items)
-    return answered(JobList(items=items, cursor=cursor(_KIND, page.cursor)))
+    return answered_page(page, _KIND, lambda job: job_answer(job, now_ms), JobList)
 
 
 def _wanted(request: Request) -> Callable[[Job, int], bool]:

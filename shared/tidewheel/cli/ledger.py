@@ -24,9 +24,9 @@ def ledger(
     as_json: Json = False,
 ) -> None:
     """Account for every instant that a job's schedule named; exit status 1 if one has no account."""
-    found, text = session(context).ask(lambda api: api.ledger(job, start=start, end=end))
+    found, _ = session(context).ask(lambda api: api.ledger(job, start=start, end=end))
     if as_json:
-        typer.echo(text)
+        typer.echo(found.model_dump_json())
     else:
         write(show.ledger(found))
     if found.missing:

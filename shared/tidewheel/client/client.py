@@ -169,9 +169,24 @@ class Client:
         """All executions of a job, newest nominal time first, fetched page by page."""
         return all_items(lambda cursor: self.executions_page(job, limit=page, cursor=cursor))
 
+    def ledger_page(
+        self, job: str, *, start: str | None = None, end: str | None = None, cursor: str | None = None
+    ) -> LedgerAnswer:
+        """As much of a job's ledger in [start, end) as one answer holds; times in RFC 3339."""
+        return self.call(GET_LEDGER, {"id": job, "from": start, "to": end, "cursor": cursor})
+
     def ledger(self, job: str, *, start: str | None = None, end: str | None = None) -> LedgerAnswer:
         """How each instant that a job's schedule named in [start, end) is accounted for; times in RFC 3339."""
-        return self.call(GET_LEDGER, {"id": job, "from": start, "to": end})
+        pages = [self.ledger_page(job, start=start, end=end)]
+        while pages[-1].cursor is not None:
+            pages.append(self.ledger_page(job, start=start, end=end, cursor=pages[-1].cursor))
+        whole = {
+            "end": pages[-1].end,
+            "missing": sum(page.missing for page in pages),
+            "items": tuple(line for page in pages for line in page.items),
+            "cursor": None,
+        }
+        return pages[0].model_copy(update=whole)
 
     def execution(self, id: str) -> ExecutionAnswer:
         """One execution."""

@@ -78,6 +78,13 @@ LOG_PAGE_PARTS = 100
 """How much of it one answer holds. Lambda answers 6 MB (AWS Lambda quotas), and a byte may take seven of them, since
 the JSON of an answer is written into another; a part takes some 20 ms to fetch."""
 
+ANSWER_BYTES = 3_000_000
+"""How much of a list one answer holds, counted as its body's bytes: API Gateway passes 10 MB (Amazon API Gateway
+quotas), Lambda answers 6 MB (AWS Lambda quotas)."""
+ANSWER_SENT_BYTES = 5_500_000
+"""The same, counted as Lambda sends it, which counts against those 6 MB: the body is a text in another JSON document,
+where a quotation mark takes two bytes and a letter outside ASCII up to six or, in pairs, twelve."""
+
 MAX_RECEIVES = 10
 """How often a queue delivers a message before it gives it up to the dead-letter queue."""
 MAX_RETURNS = 5

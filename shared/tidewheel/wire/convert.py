@@ -230,24 +230,31 @@ def _missed_answer(row: Missed) -> ExecutionAnswer:
     )
 
 
-def ledger_answer(lines: Sequence[LedgerEntry], start_ms: int, end_ms: int) -> LedgerAnswer:
-    """The accounts of the instants in [start_ms, end_ms), in ms since the epoch."""
-    items = tuple(
-        LedgerLine.model_validate(
-            {
-                "nominal_at": from_ms(line.instant.nominal_ms),
-                "due_at": from_ms(line.instant.due_ms),
-                "generation": line.instant.generation,
-                "state": str(line.state),
-                "execution": line.execution,
-                "reason": str(line.reason),
-            }
-        )
-        for line in lines
+def ledger_line(line: LedgerEntry) -> LedgerLine:
+    """The account of one instant."""
+    return LedgerLine.model_validate(
+        {
+            "nominal_at": from_ms(line.instant.nominal_ms),
+            "due_at": from_ms(line.instant.due_ms),
+            "generation": line.instant.generation,
+            "state": str(line.state),
+            "execution": line.execution,
+            "reason": str(line.reason),
+        }
     )
-    missing = sum(line.state == MISSING for line in lines)
+
+
+def ledger_answer(items: Sequence[LedgerLine], start_ms: int, end_ms: int, cursor: str | None) -> LedgerAnswer:
+    """The accounts of the instants in [start_ms, end_ms), in ms since the epoch, and where the rest begins."""
+    missing = sum(line.state == MISSING for line in items)
     return LedgerAnswer.model_validate(
-        {"start": from_ms(start_ms), "end": from_ms(end_ms), "missing": missing, "items": items}
+        {
+            "start": from_ms(start_ms),
+            "end": from_ms(end_ms),
+            "missing": missing,
+            "items": tuple(items),
+            "cursor": cursor,
+        }
     )
 
 

@@ -137,6 +137,10 @@ class LedgerAnswer(Model):
     """Every instant that a job's generations named in a stretch of time, in order, with its account."""
 
     start: Instant
-    end: Annotated[Instant, Field(description="Not included.")]
+    end: Annotated[
+        Instant,
+        Field(description="Not included. Before the end asked for where there is a cursor: the answer is full."),
+    ]
     missing: Annotated[int, Field(description="Instants without any account; it should be 0.")]
     items: tuple[LedgerLine, ...]
+    cursor: str | None = Field(None, description="Where the rest of the stretch begins; null if there is none.")

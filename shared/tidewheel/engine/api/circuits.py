@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidewheel.domain.fleet.circuit import Circuit
-from tidewheel.engine.api.lists import report_unreadable
-from tidewheel.ports import Circuits, Page, Telemetry
+from tidewheel.engine.api.lists import Listed, report_unreadable
+from tidewheel.ports import Circuits, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,8 @@ class CircuitService:
     circuits: Circuits
     telemetry: Telemetry
 
-    def listed(self, tenant: str, limit: int, after: str | None) -> Page[Circuit]:
+    def listed(self, tenant: str, limit: int, after: str | None) -> Listed[Circuit]:
         """A page of a tenant's circuits, ordered by party; a party that never failed has none."""
         page = self.circuits.list(tenant, limit, after)
         report_unreadable(page, self.telemetry)
-        return page
+        return Listed(page.items, page.cursor, lambda circuit: circuit.key)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.limits import MAX_PAGE
-from tidewheel.engine.api.lists import filtered
+from tidewheel.engine.api.lists import Listed, filtered
 from tidewheel.engine.api.redrive import Redrive, Redriven
-from tidewheel.ports import Executions, Page, Telemetry
+from tidewheel.ports import Executions, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class DeadLetterService:
     redriver: Redrive
     telemetry: Telemetry
 
-    def listed(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution]:
+    def listed(self, tenant: str, job: str, limit: int, before: str | None) -> Listed[Execution]:
         """A page of a tenant's dead letters, or of one job's unless ``job`` is empty; the last to end comes first.
 
         A page may be shorter than the limit although more follow: see ``filtered``.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import standing
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.first_entry import FirstEntry
-from tidewheel.engine.api.lists import report_unreadable
+from tidewheel.engine.api.lists import Listed, report_unreadable
 from tidewheel.engine.api.lookup import existing_execution, existing_job
-from tidewheel.ports import Clock, Executions, Jobs, Page, Telemetry
+from tidewheel.ports import Clock, Executions, Jobs, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ExecutionService:
         """One execution. Raises ``NotFound``."""
         return existing_execution(self.executions, tenant, id)
 
-    def history(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
+    def history(self, tenant: str, job: str, limit: int, before: str | None) -> Listed[Execution | Missed]:
         """A page of a job's executions and of its ranges that did not run, newest nominal time first.
 
         Those of a deleted job are found, too, until their time to live ends.
@@ -73,7 +73,7 @@ class ExecutionService:
         report_unreadable(page, self.telemetry)
         if not (page.items or page.unreadable) and before is None:
             existing_job(self.jobs, tenant, job)
-        return replace(page, items=standing(page.items))
+        return Listed(standing(page.items), page.cursor, lambda item: item.id)
 
     def cancel(self, tenant: str, id: str, why: str = "") -> Execution:
         """Cancels an execution, or an occurrence to come: see ``Cancel.run``."""

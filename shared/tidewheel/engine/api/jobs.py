@@ -13,9 +13,9 @@ from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
 from tidewheel.domain.limits import MAX_PAGE
 from tidewheel.domain.wheel.pace import Pace
 from tidewheel.engine.api.first_entry import FirstEntry
-from tidewheel.engine.api.lists import filtered
+from tidewheel.engine.api.lists import Listed, filtered
 from tidewheel.engine.api.lookup import existing_job
-from tidewheel.ports import Clock, Entropy, Jobs, Page, Telemetry
+from tidewheel.ports import Clock, Entropy, Jobs, Telemetry
 
 DefinitionBuilder = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
@@ -99,7 +99,7 @@ class JobService:
         """One job, read with strong consistency."""
         return existing_job(self.jobs, tenant, id)
 
-    def listed(self, tenant: str, wanted: Callable[[Job, int], bool], limit: int, after: str | None) -> Page[Job]:
+    def listed(self, tenant: str, wanted: Callable[[Job, int], bool], limit: int, after: str | None) -> Listed[Job]:
         """A page of jobs, ordered by id, for which ``wanted`` (given now, ms) holds; see ``filtered``."""
         now = self.clock.now_ms()
         return filtered(

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from tidewheel.ports import Page, Telemetry
 
 T = TypeVar("T")
 _PAGES = 20
 """The most pages of the store that one request reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """A page of a list.
+
+    Args:
+        items: At most as many as asked for.
+        cursor: The position after which to go on, or None at the end.
+        position: The position after an item: an answer that cannot hold them all goes on from there.
+    """
+
+    items: Sequence[T]
+    cursor: str | None
+    position: Callable[[T], str]
 
 
 def filtered(
@@ -19,7 +35,7 @@ def filtered(
     limit: int,
     after: str | None,
     telemetry: Telemetry,
-) -> Page[T]:
+) -> Listed[T]:
     """The items of a list for which ``wanted`` holds, in the list's order.
 
     The page has ``limit`` items unless the list ends, or ``_PAGES`` pages of the store held too few: then it is
@@ -42,11 +58,11 @@ def filtered(
                 found.append(item)
             if len(found) == limit:
                 last = page.cursor is None and item is page.items[-1]
-                return Page(found, None if last else position(item))
+                return Listed(found, None if last else position(item), position)
         if page.cursor is None:
-            return Page(found)
+            return Listed(found, None, position)
         after = page.cursor
-    return Page(found, after)
+    return Listed(found, after, position)
 
 
 def report_unreadable(page: Page[Any], telemetry: Telemetry) -> None:

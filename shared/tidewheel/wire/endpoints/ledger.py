@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidewheel.wire import VERSION
 from tidewheel.wire.execution import LedgerAnswer
 from tidewheel.wire.operation import READ_PROBLEMS, Operation
-from tidewheel.wire.parameters import JOB_ID, TIME, Parameter
+from tidewheel.wire.parameters import CURSOR, JOB_ID, TIME, Parameter
 
 _FROM = Parameter(
     "from", "query", "The first instant asked about; else a day before the end, or the job's creation.", TIME
@@ -19,6 +19,6 @@ GET_LEDGER = Operation(
     summary="How each of at most 10,000 instants is accounted for",
     status=200,
     answer=LedgerAnswer,
-    parameters=(JOB_ID, _FROM, _TO),
+    parameters=(JOB_ID, _FROM, _TO, CURSOR),
     problems=READ_PROBLEMS,
 )
