@@ -11,27 +11,23 @@ from constructs import Construct
 
 from infra.config import Config
 from tidewheel import names
-from tidewheel.telemetry.metrics import METRICS
+from tidewheel.telemetry.metrics import DEPLOYMENT, METRICS, UNIT
 
-_DEAD_LETTERS = {
-    "dead": ("message_handled", "dead"),
-    "failed": ("message_handled", "failed"),
-    "timed_out": ("message_handled", "timed_out"),
-    "marked_dead": ("dead_letter_handled", "marked_dead"),
-    "quarantined": ("dead_letter_handled", "quarantined"),
-    "too_long": ("dead_letter_handled", "too_long"),
-}
-"""By name in the alarm's expression: a metric and its outcome that stand for a dead letter."""
+PERIOD = Duration.minutes(1)
+PERIODS = 10
+"""So many minutes are looked at, and a count in any of them rings.
 
-_SKEW_PERIOD = Duration.minutes(5)
-"""A process warns once a minute at most, so that some minutes have no warning, but no five: one alarm, not several."""
+Metrics come out of log lines, so a minute's count may arrive minutes after an alarm has looked at that minute. An alarm
+over one period never looks again; nor does one over a formula with ``FILL``, in which no minute is ever missing (Amazon
+CloudWatch User Guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data").
+"""
 
 
 class OnCall(Construct):
-    """Alarms over the counts of all functions and workers, and the topic that they tell.
+    """Alarms over the counts of all functions and workers of this deployment, and the topic that they tell.
 
-    An alarm tells of the first dead letter after a minute without one, not of each of a thousand; its message holds
-    numbers alone, nothing of any job.
+    An alarm tells of the first count after ten minutes without one, not of each of a thousand; its message holds
+    numbers alone, nothing of any job. It watches one metric as it is written, never a formula.
     """
 
     def __init__(self, scope: Construct, id: str, *, config: Config) -> None:
@@ -51,54 +47,51 @@ class OnCall(Construct):
             "dead-letters",
             "Executions ended without success, or messages could not be understood: see them with "
             "`tidewheel dead-letters list`, and in quarantine.",
-            _dead_letters(),
+            "dead_letter_added",
         )
         self._tell(
             "ClockSkew",
             "clock-skew",
             "The clock of a machine that runs Tidewheel is off by more than a second: its log says which way. "
             "Beyond five it takes no work. See to its NTP service.",
-            _sum("clock_skew", period=_SKEW_PERIOD),
+            "clock_skew",
         )
 
-    def _tell(self, id: str, name: str, description: str, metric: cloudwatch.IMetric) -> None:
-        """Adds an alarm that tells the topic when a count is above zero."""
+    def _tell(self, id: str, name: str, description: str, metric: str) -> None:
+        """Adds an alarm that tells the topic when a metric was counted.
+
+        A minute without a count has no data point, which means that nothing happened: it is not breaching. That nothing
+        runs at all is not this alarm's to see.
+        """
         alarm = cloudwatch.Alarm(
             self,
             id,
             alarm_name=self._config.physical(name),
             alarm_description=description,
-            metric=metric,
+            metric=self._sum(metric),
             threshold=1,
-            evaluation_periods=1,
+            evaluation_periods=PERIODS,
+            datapoints_to_alarm=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
 
+    def _sum(self, name: str) -> cloudwatch.Metric:
+        """The sum of a metric of this deployment over a period.
 
-def _sum(name: str, period: Duration, **dimensions: str) -> cloudwatch.Metric:
-    """The sum of a metric over a period.
-
-    Raises:
-        KeyError: There is no such metric.
-        ValueError: It has other dimensions, or is never counted with such a value.
-    """
-    metric = METRICS[name]
-    metric.require(dimensions)
-    return cloudwatch.Metric(
-        namespace=names.METRICS_NAMESPACE,
-        metric_name=metric.name,
-        dimensions_map=dimensions,
-        statistic="Sum",
-        period=period,
-    )
-
-
-def _dead_letters() -> cloudwatch.MathExpression:
-    minute = Duration.minutes(1)
-    metrics: dict[str, cloudwatch.IMetric] = {
-        name: _sum(metric, minute, outcome=outcome) for name, (metric, outcome) in _DEAD_LETTERS.items()
-    }
-    total = " + ".join(f"FILL({name}, 0)" for name in metrics)
-    return cloudwatch.MathExpression(expression=total, using_metrics=metrics, label="dead letters", period=minute)
+        Raises:
+            KeyError: There is no such metric.
+            ValueError: It is divided further, and an alarm watches one part at a time.
+        """
+        metric = METRICS[name]
+        if metric.dimensions:
+            raise ValueError(f"{name} is divided by {sorted(metric.dimension_names)}: an alarm would see a part alone")
+        return cloudwatch.Metric(
+            namespace=names.METRICS_NAMESPACE,
+            metric_name=metric.name,
+            dimensions_map={DEPLOYMENT: self._config.deployment},
+            statistic="Sum",
+            period=PERIOD,
+            unit=cloudwatch.Unit(UNIT.upper()),
+        )

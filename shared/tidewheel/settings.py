@@ -138,6 +138,7 @@ class StoreSettings(_FromEnvironment):
         jobs_table: A table's name, as the three that follow.
         queues: The URLs of the queues by route.
         shards: How many shards a new wheel has.
+        deployment: The deployment's name: a dimension of its metrics, and the prefix of the names of secrets.
     """
 
     jobs_table: str
@@ -146,6 +147,7 @@ class StoreSettings(_FromEnvironment):
     control_table: str
     queues: Mapping[Route, str]
     shards: int
+    deployment: str
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,6 @@ class WorkerSettings(StoreSettings):
     Args:
         pace: How often the wheel is turned.
         logs_bucket: Where the logs of attempts are written.
-        deployment: The prefix of the names of secrets.
         allowed_networks: What http targets may have besides public addresses.
         circuit_failures: So many failures in a row open a target's circuit; 0: none does.
         circuit_open: For how many seconds a circuit stays open.
@@ -193,7 +194,6 @@ class WorkerSettings(StoreSettings):
 
     pace: Pace
     logs_bucket: str
-    deployment: str
     allowed_networks: tuple[Network, ...]
     circuit_failures: int
     circuit_open: int
@@ -226,9 +226,11 @@ class WatchdogSettings(_FromEnvironment):
         scheduler_function: The function that it starts.
         code_version: The version of the code that is to run.
         schedulers: How many are to run at the same time.
+        deployment: The deployment's name, a dimension of its metrics.
     """
 
     control_table: str
     scheduler_function: str
     code_version: str
     schedulers: int
+    deployment: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -69,20 +68,6 @@ def test_the_code_counts_and_logs_what_the_tables_say() -> None:
     assert not found, "\n".join(["", *found, "The tables: shared/tidewheel/telemetry"])
 
 
-def test_values_that_alarms_may_name_are_in_the_code() -> None:
-    code = [path for path in (ROOT / "shared/tidewheel").rglob("*.py") if path.parent.name != "telemetry"]
-    texts = {value for path in code for value in _texts(ast.parse(path.read_text(encoding="utf-8")))}
-    named = {value for metric in METRICS.values() for dimension in metric.dimensions for value in dimension.values}
-    assert len(named) > 5
-    assert named <= texts
-
-
-def _texts(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-
-
 def test_whatever_several_processes_count_or_log_says_so() -> None:
     calls = list(telemetry_calls(ROOT))
     for row in [*METRICS.values(), *EVENTS.values()]:
@@ -105,7 +90,7 @@ def test_no_name_is_there_twice() -> None:
 
 # --- the check itself ---------------------------------------------------------------------------------------------
 
-_METRIC = Metric("job_made", Process.API, "A job was made.", (Dimension("kind", "which", ("a", "b")),))
+_METRIC = Metric("job_made", Process.API, "A job was made.", (Dimension("kind", "which"),))
 _EVENT = Event("a job was made", "info", Process.API, "So it is.", {"job": "its id", "by": "who made it"})
 _COUNT, _LOG = 'self.telemetry.count("job_made", kind=k)', 'telemetry.info("a job was made", job=j, by=b)'
 
@@ -146,10 +131,3 @@ def test_a_call_in_another_processs_room_is_found() -> None:
         "'job_made' is the api's by its row",
         "'a job was made' is the api's by its row",
     ]
-
-
-@pytest.mark.parametrize("dimensions", [{}, {"kind": "c"}, {"other": "a"}, {"kind": "a", "other": "a"}])
-def test_an_alarm_over_what_is_never_counted_is_refused(dimensions: dict[str, str]) -> None:
-    _METRIC.require({"kind": "a"})
-    with pytest.raises(ValueError, match="job_made"):
-        _METRIC.require(dimensions)

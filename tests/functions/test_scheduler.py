@@ -37,6 +37,7 @@ ENVIRONMENT = {
     Env.CONTROL_TABLE: "control",
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "2",
+    Env.DEPLOYMENT: "t",
     Env.PACE: "loop",
     Env.SCHEDULER_FUNCTION: "scheduler",
     Env.CODE_VERSION: "v1",

@@ -22,6 +22,7 @@ ENVIRONMENT = {
     Env.SCHEDULER_FUNCTION: "scheduler",
     Env.CODE_VERSION: "v2",
     Env.SCHEDULERS: "1",
+    Env.DEPLOYMENT: "t",
 }
 
 
@@ -73,7 +74,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 def test_it_starts_the_first_scheduler(bench: Bench) -> None:
     assert watchdog.handler(EVENT, None) == {"started": 1}
     assert (bench.launched, bench.flushed) == (1, 1)
-    assert bench.settings == WatchdogSettings("control", "scheduler", "v2", 1)
+    assert bench.settings == WatchdogSettings("control", "scheduler", "v2", 1, "t")
 
 
 def test_it_leaves_a_living_scheduler_alone(bench: Bench) -> None:

@@ -101,8 +101,14 @@ class Deployment:
             "wheel_table": self.tables.wheel,
             "executions_table": self.tables.executions,
         }
-        stores = {**self.names, "queues": self.urls, "shards": 1, "control_table": self.tables.control}
-        control = {"control_table": self.tables.control}
+        stores = {
+            **self.names,
+            "queues": self.urls,
+            "shards": 1,
+            "control_table": self.tables.control,
+            "deployment": "tidewheel",
+        }
+        control = {"control_table": self.tables.control, "deployment": "tidewheel"}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
         api_ports = api.ports_of(ApiSettings(**stores, pace=pace, logs_bucket=self.bucket))
         layouts = LayoutCache(api_ports.layouts.store, self.clock, 1)
@@ -116,7 +122,6 @@ class Deployment:
                 **began,
                 pace=pace,
                 logs_bucket=self.bucket,
-                deployment="tidewheel",
                 allowed_networks=(),
             )
         )

@@ -220,7 +220,7 @@ class MemoryStack:
 
     @property
     def ends(self) -> EndHandler:
-        return end_handler(self.executions, self.locks, self.clock, self.wheel_writer)
+        return end_handler(self.executions, self.locks, self.clock, self.wheel_writer, self.telemetry)
 
     @property
     def dead_letter_handler(self) -> DeadLetterHandler:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tidewheel.names import METRICS_NAMESPACE
 from tidewheel.telemetry.events import EVENTS, Event
-from tidewheel.telemetry.metrics import METRICS, Metric
+from tidewheel.telemetry.metrics import DEPLOYMENT, METRICS, Metric
 from tidewheel.telemetry.process import Process
 
 _TITLES = {
@@ -23,7 +23,8 @@ month. A worker on another machine writes the same lines to its stderr.
 
 Metrics are counters in CloudWatch's embedded format, in the namespace `{METRICS_NAMESPACE}`. They are written with the
 log lines, so a worker on another machine counts in CloudWatch only if its log is shipped there. The namespace is shared
-by all deployments of an account.
+by all deployments of an account: every metric has the dimension `{DEPLOYMENT}`, the name of its deployment, besides
+those in the table. CloudWatch adds nothing up over dimensions by itself.
 
 A line of level `INFO` is of interest, `WARNING` is a failure that its caller was told of, `ERROR` is something that
 someone should look at. Every line also has `level`, `message`, `timestamp` and `service`, and an error has its

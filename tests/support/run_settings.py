@@ -14,12 +14,12 @@ RECONCILER_ENVIRONMENT = {
     Env.CONTROL_TABLE: "control",
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "1",
+    Env.DEPLOYMENT: "tidewheel",
 }
 DEAD_LETTER_HANDLER_ENVIRONMENT = {**RECONCILER_ENVIRONMENT, Env.PACE: "loop"}
 WORKER_ENVIRONMENT = {
     **DEAD_LETTER_HANDLER_ENVIRONMENT,
     Env.LOGS_BUCKET: "logs",
-    Env.DEPLOYMENT: "tidewheel",
     Env.ALLOWED_NETWORKS: "none",
     Env.CIRCUIT_FAILURES: "5",
     Env.CIRCUIT_OPEN: "600",

@@ -33,7 +33,7 @@ def a_runner(  # noqa: PLR0917 - as many parts as a worker has
 ) -> Runner:
     """Builds it as ``wiring.worker`` does."""
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, pace)
-    ends = end_handler(executions, locks, clock, writer)
+    ends = end_handler(executions, locks, clock, writer, telemetry)
     return Runner(
         FactReader(jobs, executions, ends.overlap_lock),
         executions,

@@ -13,6 +13,7 @@ from tidewheel.adapters.counts import Counts
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.names import METRICS_NAMESPACE
 from tidewheel.ports import Clock
+from tidewheel.telemetry.metrics import DEPLOYMENT, UNIT
 
 
 class LineTelemetry:
@@ -20,12 +21,14 @@ class LineTelemetry:
 
     Args:
         service: Who writes.
+        deployment: A dimension of every metric.
         clock: When.
         stream: Where to, stderr unless said otherwise.
     """
 
-    def __init__(self, service: str, clock: Clock, stream: TextIO | None = None) -> None:
+    def __init__(self, service: str, deployment: str, clock: Clock, stream: TextIO | None = None) -> None:
         self._service = service
+        self._deployment = deployment
         self._clock = clock
         self._stream = stream or sys.stderr
         self._counts = Counts()
@@ -48,8 +51,9 @@ class LineTelemetry:
     def flush(self) -> None:
         """See ``ports.Telemetry``. The lines are in CloudWatch's embedded metric format."""
         now = self._clock.now_ms()
-        for name, dimensions, value in self._counts.take():
-            metrics = [{"Name": name, "Unit": "Count"}]
+        for name, given, value in self._counts.take():
+            dimensions = {DEPLOYMENT: self._deployment, **given}
+            metrics = [{"Name": name, "Unit": UNIT}]
             embedded = {"Namespace": METRICS_NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
             self._write({"_aws": {"Timestamp": now, "CloudWatchMetrics": [embedded]}, **dimensions, name: value})
 

@@ -10,6 +10,9 @@ from tidewheel.telemetry.process import Process
 UNIT = "Count"
 """The unit of all metrics."""
 
+DEPLOYMENT = "deployment"
+"""The dimension that every metric has besides its own: the name of the deployment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
@@ -18,12 +21,10 @@ class Dimension:
     Args:
         name: Its name.
         meaning: What its values say.
-        values: All values that alarms may name; empty if none does.
     """
 
     name: str
     meaning: str
-    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Metric:
         name: What happened, as ``<thing>_<participle>`` where that reads well.
         process: Who counts it.
         meaning: What one count stands for.
-        dimensions: What it is divided by.
+        dimensions: What it is divided by, besides the deployment.
         remedy: What to do when it is above zero; empty if that is as it should be.
     """
 
@@ -48,21 +49,6 @@ class Metric:
     def dimension_names(self) -> frozenset[str]:
         """The names of its dimensions."""
         return frozenset(dimension.name for dimension in self.dimensions)
-
-    def require(self, dimensions: Mapping[str, str]) -> None:
-        """Checks what an alarm is to watch.
-
-        Args:
-            dimensions: Values by dimension.
-
-        Raises:
-            ValueError: The metric has other dimensions, or is never counted with such a value.
-        """
-        if dimensions.keys() != self.dimension_names:
-            raise ValueError(f"{self.name} has the dimensions {sorted(self.dimension_names)}, not {sorted(dimensions)}")
-        for dimension in self.dimensions:
-            if dimensions[dimension.name] not in dimension.values:
-                raise ValueError(f"{self.name} is never counted with {dimension.name}={dimensions[dimension.name]}")
 
 
 _ROUTE = Dimension("route", "the pool and priority of the queue, such as `lambda-normal`")
@@ -166,7 +152,6 @@ _METRICS = (
                 "job was deleted or edited); or why the message comes back: `busy` (another worker has it), "
                 "`contended` (others wrote at the same time), `fenced` and `lost` (the lease was lost), `clock` (this "
                 "machine's is off)",
-                ("dead", "failed", "timed_out"),
             ),
         ),
     ),
@@ -263,17 +248,6 @@ _METRICS = (
                 "outcome",
                 "what became of it: `marked_dead`, `quarantined`, `sent_again`, `over` (it was done already), or "
                 "`too_long`, `busy`, `refused`, `contended`, `failed` (it comes back)",
-                (
-                    "marked_dead",
-                    "quarantined",
-                    "too_long",
-                    "sent_again",
-                    "refused",
-                    "over",
-                    "busy",
-                    "contended",
-                    "failed",
-                ),
             ),
         ),
         "See the runbook: executions became dead letters.",
@@ -291,6 +265,12 @@ _METRICS = (
         remedy="This is a fault of Tidewheel: keep the log line, which names the job, and report it.",
     ),
     # --- several
+    Metric(
+        "dead_letter_added",
+        Process.SEVERAL,
+        "An execution ended as a dead letter, or a message that nobody can understand was set aside.",
+        remedy="See the runbook: executions became dead letters.",
+    ),
     Metric(
         "clock_skew",
         Process.SEVERAL,

@@ -33,7 +33,7 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         queue=SqsQueue(clients.sqs(), settings.queues),
         clock=clock,
         entropy=SystemEntropy(),
-        telemetry=PowertoolsTelemetry(Function.API),
+        telemetry=PowertoolsTelemetry(Function.API, settings.deployment),
         layouts=layout_cache(dynamodb, settings, clock),
         logs=S3Logs(settings.logs_bucket, clients.s3),
         locks=DynamoLocks(dynamodb, settings.executions_table),

@@ -67,7 +67,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
 
 
 def _canceller(ports: ApiPorts, writer: WheelWriter) -> Cancel:
-    ends = end_handler(ports.executions, ports.locks, ports.clock, writer)
+    ends = end_handler(ports.executions, ports.locks, ports.clock, writer, ports.telemetry)
     return Cancel(ports.jobs, ports.executions, ends, ports.clock, ports.telemetry)
 
 

@@ -97,17 +97,17 @@ def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings
 def main(arguments: Sequence[str]) -> int:
     """Runs the worker until a signal ends it; returns the exit status."""
     given = _read(arguments)
-    telemetry = LineTelemetry(f"worker-{given.pool}", SystemClock())
     try:
         load(modules_of(given.modules, os.environ))
         settings = settings_of(given.deployment, os.environ)
+        telemetry = LineTelemetry(f"worker-{given.pool}", settings.deployment, SystemClock())
         pool = pool_of(given.pool, given.concurrency, given.drain * SECOND_MS, settings, telemetry)
     except (Misused, CannotImport) as error:
         print(f"tidewheel worker: {error}", file=sys.stderr)  # noqa: T201 -- a command-line program
         return MISUSED
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pool.stop())
-    telemetry.info("the worker begins", pool=given.pool, slots=given.concurrency, deployment=given.deployment)
+    telemetry.info("the worker begins", pool=given.pool, slots=given.concurrency, deployment=settings.deployment)
     return 0 if pool.run() else LEFT
 
 

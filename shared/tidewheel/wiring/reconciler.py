@@ -29,6 +29,6 @@ def reconciler(settings: ReconcilerSettings) -> Reconciler:
         ownership=DynamoOwnership(control),
         queue=SqsQueue(clients.sqs(), settings.queues),
         clock=clock,
-        telemetry=PowertoolsTelemetry(Function.RECONCILER),
+        telemetry=PowertoolsTelemetry(Function.RECONCILER, settings.deployment),
         layouts=layout_cache(dynamodb, settings, clock),
     )

@@ -39,7 +39,10 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
     clock = SystemClock()
     dates = Dates(clock)
     dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
-    control, telemetry = ControlTable(dynamodb, settings.control_table), PowertoolsTelemetry(Function.SCHEDULER)
+    control, telemetry = (
+        ControlTable(dynamodb, settings.control_table),
+        PowertoolsTelemetry(Function.SCHEDULER, settings.deployment),
+    )
     return SchedulerLoop(
         stores=Stores(
             wheel=DynamoWheel(dynamodb, settings.wheel_table),

@@ -19,7 +19,7 @@ def watchdog(settings: WatchdogSettings) -> Watchdog:
         leases=DynamoLeases(ControlTable(clients.dynamodb(), settings.control_table)),
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
         clock=SystemClock(),
-        telemetry=PowertoolsTelemetry(Function.WATCHDOG),
+        telemetry=PowertoolsTelemetry(Function.WATCHDOG, settings.deployment),
         version=settings.code_version,
         instances=settings.schedulers,
     )

@@ -36,7 +36,7 @@ def consumer(settings: WorkerSettings) -> Consumer:
     """Builds the consumer of the worker function."""
     from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry  # noqa: PLC0415 - a pool's worker does without
 
-    return consumer_of(settings, PowertoolsTelemetry(Function.WORKER))
+    return consumer_of(settings, PowertoolsTelemetry(Function.WORKER, settings.deployment))
 
 
 def consumer_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
@@ -52,7 +52,7 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
     Thread(target=lease_renewer.watch, name="lease-renewer", daemon=True).start()
     layouts = layout_cache(dynamodb, settings, clock)
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, settings.pace)
-    ends = end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, writer)
+    ends = end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, writer, telemetry)
     callers = Callers(Surroundings(secrets, settings.allowed_networks, clock), found())
     runner = Runner(
         reader=FactReader(all_jobs(dynamodb, settings), executions, ends.overlap_lock),

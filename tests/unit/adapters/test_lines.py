@@ -16,7 +16,7 @@ NOW_MS = 1_795_000_000_123
 
 def lines(act: Any) -> list[dict[str, Any]]:
     stream = io.StringIO()
-    act(LineTelemetry("worker-x", SettableClock(NOW_MS), stream))
+    act(LineTelemetry("worker-x", "acme", SettableClock(NOW_MS), stream))
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -56,12 +56,16 @@ def test_counts_are_added_up_and_written_as_metrics_when_flushed() -> None:
     handled, failed = lines(act)
     metric = {
         "Namespace": METRICS_NAMESPACE,
-        "Dimensions": [["outcome"]],
+        "Dimensions": [["deployment", "outcome"]],
         "Metrics": [{"Name": "message_handled", "Unit": "Count"}],
     }
     assert handled == {
         "_aws": {"Timestamp": NOW_MS, "CloudWatchMetrics": [metric]},
+        "deployment": "acme",
         "outcome": "succeeded",
         "message_handled": 3,
     }
-    assert (failed["lease_renewal_failed"], failed["_aws"]["CloudWatchMetrics"][0]["Dimensions"]) == (1, [[]])
+    assert (failed["lease_renewal_failed"], failed["_aws"]["CloudWatchMetrics"][0]["Dimensions"]) == (
+        1,
+        [["deployment"]],
+    )

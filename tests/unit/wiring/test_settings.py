@@ -53,7 +53,7 @@ Kind = type[
 
 
 URLS = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
-STORES = ("t-jobs", "t-wheel", "t-executions", "t-control", URLS, 16)
+STORES = ("t-jobs", "t-wheel", "t-executions", "t-control", URLS, 16, "t")
 
 
 def environ(**changes: str) -> dict[str, str]:
@@ -114,7 +114,7 @@ def test_what_the_scheduler_needs() -> None:
 
 
 def test_what_the_watchdog_needs() -> None:
-    assert WatchdogSettings.from_env(environ()) == WatchdogSettings("t-control", "t-scheduler", "abc", 2)
+    assert WatchdogSettings.from_env(environ()) == WatchdogSettings("t-control", "t-scheduler", "abc", 2, "t")
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, field.name.upper()) for kind in CLASSES for field in fields(kind)])

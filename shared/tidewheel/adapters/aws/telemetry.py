@@ -9,13 +9,20 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from tidewheel.adapters.counts import Counts
 from tidewheel.names import METRICS_NAMESPACE
+from tidewheel.telemetry.metrics import DEPLOYMENT
 
 
 class PowertoolsTelemetry:
-    """``ports.Telemetry``: counts are added up, and written by ``flush``."""
+    """``ports.Telemetry``: counts are added up, and written by ``flush``.
 
-    def __init__(self, service: str) -> None:
+    Args:
+        service: Who writes.
+        deployment: A dimension of every metric: one account holds several deployments, and the namespace is one.
+    """
+
+    def __init__(self, service: str, deployment: str) -> None:
         self._logger = Logger(service=service)
+        self._deployment = deployment
         self._counts = Counts()
 
     def count(self, name: str, value: int = 1, **dimensions: str) -> None:
@@ -34,5 +41,5 @@ class PowertoolsTelemetry:
         """See ``ports.Telemetry``."""
         for name, dimensions, value in self._counts.take():
             with single_metric(name, MetricUnit.Count, value, namespace=METRICS_NAMESPACE) as metric:
-                for key, detail in dimensions.items():
+                for key, detail in {DEPLOYMENT: self._deployment, **dimensions}.items():
                     metric.add_dimension(key, detail)

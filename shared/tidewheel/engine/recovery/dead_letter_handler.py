@@ -35,6 +35,9 @@ from tidewheel.ports import Clock, Executions, Jobs, PortError, Queue, Telemetry
 _ANY_ROUTE = Route("lambda", "normal")
 """The route for a message whose job was deleted: a worker of any route ends its execution."""
 
+_SET_ASIDE = frozenset({"quarantined", "too_long"})
+"""The outcomes of messages that nobody can understand. Executions are counted when their end is handled."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -91,6 +94,8 @@ class DeadLetterHandler:
                 "unexpected error while handling a dead letter", message_id=dead_letter.id, problem=str(error)
             )
         self.telemetry.count("dead_letter_handled", outcome=why)
+        if why in _SET_ASIDE:
+            self.telemetry.count("dead_letter_added")
         return done
 
     def _handle_one(self, dead_letter: DeadLetter) -> tuple[bool, str]:
