@@ -99,8 +99,8 @@ synth: setup ## Synthesize the stacks for both targets; needs no AWS account
 	@echo "== cdk synth, target aws, authorizer $(AUTHORIZER_ARN)"
 	@$(WITH_VENV) $(CDK) synth -q --no-notices -o cdk.out/aws -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)"
 
-deploy: setup ## Deploy to your AWS account: make deploy AUTHORIZER_ARN=arn:aws:lambda:...
-	@$(WITH_VENV) $(CDK) deploy --all --no-notices -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)"
+deploy: setup ## Look at your AWS account and deploy to it: make deploy AUTHORIZER_ARN=arn:aws:lambda:...
+	@$(WITH_VENV) $(RUN) -m infra.deploy -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)" $(CDK_FLAGS)
 
 setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) $(if $(findstring localstack-host,$(ENGINE)),$(HOST_STAMP)) ## Install everything; run again, only what has changed
 

@@ -7,8 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from ipaddress import ip_network
+from typing import TypeVar
 
+from infra.capacity import Capacity
 from tidewheel import names, settings
 from tidewheel.wire.targets import MODELS
 
@@ -23,12 +26,10 @@ SCHEDULER_MEMORY_MB = 1024
 """CPU comes with it: 1,769 MB are one processor (AWS Lambda, "Memory"). Most of what an idle loop costs."""
 DEFAULT_SCHEDULERS = 2
 """Schedulers that turn the wheel side by side: each takes over for another within 5 s."""
-AWS_CONCURRENCY = {"critical": 50, "high": 40, "normal": 40, "low": 20}
 CIRCUIT_FAILURES = 5
 CIRCUIT_OPEN = 600
 """Failures in a row that open a target's circuit, and for how many seconds."""
 MAX_CIRCUIT_OPEN = 86_400
-LOCAL_CONCURRENCY = dict.fromkeys(names.PRIORITIES, 5)
 
 FARGATE_TASKS = (1, 10)
 """The fewest and the most tasks of the Fargate pool. One at least: from none it would grow only when many wait."""
@@ -43,7 +44,25 @@ _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 _POOL = re.compile(names.POOL_PATTERN, re.ASCII)
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
-_FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
+FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
+
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class ApiLogs(StrEnum):
+    """Whether API Gateway writes logs, which takes a role that an account has once for each region."""
+
+    OFF = "off"
+    ACCOUNT_ROLE = "account-role"  # by the role that the account has
+    OWN_ROLE = "own-role"  # by a role of this deployment, which becomes the account's
+
+
+class Stage(StrEnum):
+    """A stack."""
+
+    STATE = "state"
+    SERVICE = "service"
 
 
 class Target(StrEnum):
@@ -65,7 +84,9 @@ class ContextError(Exception):
 class Config:
     """The answers to every question that the app asks of the person who deploys it.
 
-    ``listed`` holds, by context key, the ARNs that are given for the kinds of target which ask for them.
+    ``listed`` holds, by context key, the ARNs that are given for the kinds of target which ask for them. ``creating``
+    holds the stacks that this deployment creates: they are protected against deletion by the next one, so that a
+    creation that fails can be rolled back and repeated.
     """
 
     target: Target
@@ -74,6 +95,9 @@ class Config:
     schedulers: int
     authorizer_arn: str | None
     listed: Mapping[str, tuple[str, ...]]
+    capacity: Capacity
+    api_logs: ApiLogs = ApiLogs.OFF
+    creating: frozenset[Stage] = frozenset()
     economy: bool = False
     containers: bool = False
     scheduler_memory: int = SCHEDULER_MEMORY_MB
@@ -102,10 +126,9 @@ class Config:
         """Whether this is for the emulator: nothing is protected there, and the API is open."""
         return self.target is Target.LOCAL
 
-    @property
-    def concurrency(self) -> Mapping[str, int]:
-        """How many batches of each priority may run side by side."""
-        return LOCAL_CONCURRENCY if self.local else AWS_CONCURRENCY
+    def protects(self, stage: Stage) -> bool:
+        """Whether a stack, and what it keeps, is protected against deletion."""
+        return not self.local and stage not in self.creating
 
     def physical(self, role: str) -> str:
         """The physical name of a part in this deployment."""
@@ -119,13 +142,19 @@ class Config:
             ContextError: A key is malformed, or the deployment would leave its API open.
         """
         target, economy = _target(read), _flag(read, "economy")
+        schedulers = _number(read, "schedulers", 1 if economy else DEFAULT_SCHEDULERS)
         config = cls(
             target=target,
             deployment=_deployment(read),
             shards=_number(read, "shards", ECONOMY_SHARDS if economy else DEFAULT_SHARDS[target]),
-            schedulers=_number(read, "schedulers", 1 if economy else DEFAULT_SCHEDULERS),
-            authorizer_arn=_matching(read, "authorizer_arn", _FUNCTION, "the ARN of a Lambda function"),
+            schedulers=schedulers,
+            authorizer_arn=_matching(read, "authorizer_arn", FUNCTION, "the ARN of a Lambda function"),
             listed=_listed_targets(read),
+            capacity=Capacity.from_context(
+                partial(_number, read), local=target is Target.LOCAL, economy=economy, schedulers=schedulers
+            ),
+            api_logs=_one_of(read, "api_logs", ApiLogs, ApiLogs.OFF),
+            creating=frozenset(_each_of(read, "creating", Stage)),
             economy=economy,
             containers=_flag(read, "containers"),
             allowed_networks=_networks(read, LOCAL_NETWORKS if target is Target.LOCAL else "none"),
@@ -135,8 +164,8 @@ class Config:
             fargate_tasks=_tasks(read),
             fargate_vpc=_matching(read, "fargate_vpc", _VPC, "the id of a VPC, as in vpc-0123456789abcdef0"),
             fargate_subnets=_subnets(read),
-            circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES, least=0),
-            circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN),
+            circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES, 0),
+            circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN, 1, MAX_CIRCUIT_OPEN),
             tenant_concurrency=_tenant_concurrency(read),
         )
         if config.fargate and config.local:
@@ -145,8 +174,6 @@ class Config:
             raise ContextError("containers", "is for target local: an account runs its functions as it does")
         if economy and config.schedulers != 1:
             raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
-        if config.circuit_open > MAX_CIRCUIT_OPEN:
-            raise ContextError("circuit_open", f"must be at most {MAX_CIRCUIT_OPEN} seconds")
         if not config.local and config.authorizer_arn is None:
             raise ContextError(
                 "authorizer_arn",
@@ -161,11 +188,23 @@ def _text(read: ReadContext, key: str) -> str:
 
 
 def _target(read: ReadContext) -> Target:
-    text = _text(read, "target") or Target.AWS
+    return _one_of(read, "target", Target, Target.AWS)
+
+
+def _one_of(read: ReadContext, key: str, kind: type[_Choice], default: _Choice) -> _Choice:
+    return _choice(key, _text(read, key) or default, kind)
+
+
+def _each_of(read: ReadContext, key: str, kind: type[_Choice]) -> list[_Choice]:
+    return [_choice(key, text, kind) for text in _listed(read, key)]
+
+
+def _choice(key: str, text: str, kind: type[_Choice]) -> _Choice:
     try:
-        return Target(text)
+        return kind(text)
     except ValueError as error:
-        raise ContextError("target", f"must be aws or local, not {text!r}") from error
+        *others, last = kind
+        raise ContextError(key, f"must be {', '.join(others)} or {last}, not {str(text)!r}") from error
 
 
 def _deployment(read: ReadContext) -> str:
@@ -175,10 +214,11 @@ def _deployment(read: ReadContext) -> str:
     return text
 
 
-def _number(read: ReadContext, key: str, default: int, least: int = 1) -> int:
+def _number(read: ReadContext, key: str, default: int, least: int = 1, most: int | None = None) -> int:
     text = _text(read, key) or str(default)
-    if not text.isdecimal() or int(text) < least:
-        raise ContextError(key, f"must be a whole number of {least} or more, not {text!r}")
+    if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+        bounds = f"{least} or more" if most is None else f"{least} to {most}"
+        raise ContextError(key, f"must be a whole number of {bounds}, not {text!r}")
     return int(text)
 
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra import nag
-from infra.config import Config
+from infra.config import ApiLogs, Config
 from infra.constructs.logs import log_group
 
 STAGE = "prod"
@@ -28,7 +28,7 @@ class HttpApi(Construct):
             "RestApi",
             rest_api_name=config.physical("api"),
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            cloud_watch_role=not config.local,
+            cloud_watch_role=config.api_logs is ApiLogs.OWN_ROLE,
             deploy_options=self._stage(),
         )
         self.rest_api.node.try_remove_child("Endpoint")  # an output under a name that nobody reads
@@ -48,6 +48,10 @@ class HttpApi(Construct):
     def _stage(self) -> apigateway.StageOptions:
         if self._config.local:
             return apigateway.StageOptions(stage_name=STAGE)
+        if self._config.api_logs is ApiLogs.OFF:
+            return apigateway.StageOptions(
+                stage_name=STAGE, throttling_rate_limit=REQUESTS_PER_SECOND, throttling_burst_limit=BURST
+            )
         access = log_group(self, "AccessLogs", f"/aws/apigateway/{self._config.physical('api')}")
         return apigateway.StageOptions(
             stage_name=STAGE,
@@ -111,17 +115,17 @@ class HttpApi(Construct):
             "A web ACL belongs to the account's own rules; the stage is throttled and every call authorised.",
         )
         if self._config.local:
-            self._acknowledge_local(method, stage)
-        else:
+            nag.acknowledge(method, "APIG4", "The local cloud listens on the loopback address alone.")
+        if self._config.api_logs is ApiLogs.OWN_ROLE:
             self._acknowledge_log_role()
-
-    @staticmethod
-    def _acknowledge_local(method: apigateway.Method, stage: apigateway.Stage) -> None:
-        nag.acknowledge(method, "APIG4", "The local cloud listens on the loopback address alone.")
-        for rule in ("APIG1", "APIG6"):
-            nag.acknowledge(
-                stage, rule, "The requests of one developer need no record, and the emulator keeps none of this kind."
-            )
+        if self._config.local or self._config.api_logs is ApiLogs.OFF:
+            for rule in ("APIG1", "APIG6"):
+                nag.acknowledge(
+                    stage,
+                    rule,
+                    "It takes a role that is the whole account's, so it is the account's owner who turns it on "
+                    "(api_logs); the function logs what fails.",
+                )
 
     def _acknowledge_log_role(self) -> None:
         role = self.rest_api.node.find_child("CloudWatchRole")

@@ -32,7 +32,6 @@ class Shape:
     memory: int
     seconds: int
     loops: bool = False
-    reserved: int | None = None
 
 
 class ServiceFunction(Construct):
@@ -66,7 +65,7 @@ class ServiceFunction(Construct):
             role=self._role,
             log_group=self._logs,
             recursive_loop=lambda_.RecursiveLoop.ALLOW if shape.loops else lambda_.RecursiveLoop.TERMINATE,
-            reserved_concurrent_executions=shape.reserved,
+            reserved_concurrent_executions=config.capacity.reserved.get(role),
         )
         if config.local:
             nag.acknowledge(self.function, "L1", "The local cloud runs functions on the interpreter of this machine.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnResource, Duration, Stack
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.config import Config
+from infra.constructs.keeping import removal
 from tidewheel import names
 
 RETENTION = Duration.days(14)
@@ -62,7 +63,7 @@ class RouteQueues(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             dead_letter_queue=dead_letters,
-            removal_policy=RemovalPolicy.DESTROY if self._config.local else RemovalPolicy.RETAIN,
+            removal_policy=removal(self._config),
         )
         resource = queue.node.default_child
         assert isinstance(resource, CfnResource)

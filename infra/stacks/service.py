@@ -16,7 +16,7 @@ from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from infra.assets import Asset
-from infra.config import Config
+from infra.config import Config, Stage
 from infra.constructs.api import HttpApi
 from infra.constructs.arns import Arns
 from infra.constructs.environment import environment
@@ -44,11 +44,6 @@ Assets = Callable[[Function], Asset]
 API_ID_OUTPUT = "ApiId"
 """By which the local cloud makes a URL that needs no name service."""
 
-BATCH_SIZE = 10
-
-FEWEST_BATCHES = 2
-"""The least that a mapping's concurrency may be limited to (AWS Lambda, event source mappings for SQS)."""
-
 
 class ServiceStack(Stack):
     """Composes the parts, and says here what each may do."""
@@ -59,7 +54,7 @@ class ServiceStack(Stack):
             id,
             stack_name=config.physical("service"),
             description="Tidewheel: queues, functions and the API",
-            termination_protection=not config.local,
+            termination_protection=config.protects(Stage.SERVICE),
         )
         self._config = config
         self._assets = assets
@@ -159,17 +154,16 @@ class ServiceStack(Stack):
         return scheduler
 
     def _worker(self) -> ServiceFunction:
-        reserved = None if self._config.local else sum(self._config.concurrency.values())
-        shape = Shape(memory=512, seconds=900, loops=True, reserved=reserved)
+        shape = Shape(memory=512, seconds=900, loops=True)
         worker = self._function(Function.WORKER, shape, settings.WorkerSettings)
         self._allow_work(worker, LAMBDA_POOL)
         for route, queue in self._queues.of_pool(LAMBDA_POOL).items():
             worker.function.add_event_source_mapping(
                 f"{route.pool.capitalize()}{route.priority.capitalize()}",
                 event_source_arn=queue.queue_arn,
-                batch_size=BATCH_SIZE,
+                batch_size=self._config.capacity.batch_size,
                 report_batch_item_failures=True,
-                max_concurrency=self._config.concurrency[route.priority],
+                max_concurrency=self._config.capacity.batches[route.priority],
             )
         return worker
 
@@ -218,9 +212,9 @@ class ServiceStack(Stack):
         dead_letter_handler.function.add_event_source_mapping(
             "DeadLetters",
             event_source_arn=dead_letters.queue_arn,
-            batch_size=BATCH_SIZE,
+            batch_size=self._config.capacity.dead_letter_batch_size,
             report_batch_item_failures=True,
-            max_concurrency=FEWEST_BATCHES,
+            max_concurrency=self._config.capacity.dead_letter_batches,
         )
         return dead_letter_handler
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnResource, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import nag
-from infra.config import Config
+from infra.config import Config, Stage
+from infra.constructs.keeping import removal
 from tidewheel import names
 
 TTL_ATTRIBUTE = "ttl"
+_HOT = (names.Table.WHEEL, names.Table.EXECUTIONS)
 
 
 def _text(name: str) -> dynamodb.Attribute:
@@ -27,7 +29,7 @@ class StateStack(Stack):
             id,
             stack_name=config.physical("state"),
             description="Tidewheel: jobs, the wheel, executions, control and logs",
-            termination_protection=not config.local,
+            termination_protection=config.protects(Stage.STATE),
         )
         self._config = config
         jobs = self._table(names.Table.JOBS)
@@ -54,7 +56,6 @@ class StateStack(Stack):
         Encrypted with DynamoDB's own key: it costs nothing per request, while a KMS key would bill calls and
         add one more thing that can throttle the wheel.
         """
-        local = self._config.local
         table = dynamodb.Table(
             self,
             role.capitalize(),
@@ -67,15 +68,21 @@ class StateStack(Stack):
                 point_in_time_recovery_enabled=True
             ),
             encryption=dynamodb.TableEncryption.DEFAULT,
-            deletion_protection=not local,
-            removal_policy=self._removal,
+            deletion_protection=self._config.protects(Stage.STATE),
+            removal_policy=removal(self._config),
+            warm_throughput=self._warm_throughput(role),
         )
         _keep_logical_id(table, role.capitalize())
         return table
 
-    @property
-    def _removal(self) -> RemovalPolicy:
-        return RemovalPolicy.DESTROY if self._config.local else RemovalPolicy.RETAIN
+    def _warm_throughput(self, role: names.Table) -> dynamodb.WarmThroughput | None:
+        """For the tables that every run writes; the others are written when a job is."""
+        capacity = self._config.capacity
+        if role not in _HOT or not (capacity.warm_reads or capacity.warm_writes):
+            return None
+        return dynamodb.WarmThroughput(
+            read_units_per_second=capacity.warm_reads or None, write_units_per_second=capacity.warm_writes or None
+        )
 
     def _logs(self) -> s3.Bucket:
         """The bucket of the attempts' logs, which are kept as long as their executions are."""
@@ -92,7 +99,7 @@ class StateStack(Stack):
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             lifecycle_rules=[expiry],
-            removal_policy=self._removal,
+            removal_policy=removal(self._config),
         )
         _keep_logical_id(bucket, "Logs")
         nag.acknowledge(

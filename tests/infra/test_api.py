@@ -1,3 +1,5 @@
+import pytest
+
 AUTHORIZER = "arn:aws:lambda:us-east-1:111122223333:function:authorizer"
 
 
@@ -45,8 +47,21 @@ def test_the_gateway_may_invoke_that_authorizer_alone(aws):
     assert (statement["Action"], statement["Resource"]) == ("lambda:InvokeFunction", AUTHORIZER)
 
 
-def test_an_account_logs_and_throttles(aws):
+def test_a_deployment_leaves_the_accounts_role_for_logs_alone(aws):
+    assert not aws.service.of("ApiGateway::Account")
     (stage,) = [each["Properties"] for each in aws.service.of("ApiGateway::Stage").values()]
+    assert "AccessLogSetting" not in stage
+    (every,) = stage["MethodSettings"]
+    assert (every["ThrottlingRateLimit"], every["ThrottlingBurstLimit"]) == (500, 1000)
+    assert every.get("LoggingLevel", "OFF") == "OFF"
+
+
+@pytest.mark.parametrize(("given", "roles"), [("account-role", 0), ("own-role", 1)])
+def test_it_logs_by_the_accounts_role_or_by_its_own(synthesise, given, roles):
+    done = synthesise(api_logs=given)
+    assert len(done.service.of("ApiGateway::Account")) == roles
+    assert done.findings == []
+    (stage,) = [each["Properties"] for each in done.service.of("ApiGateway::Stage").values()]
     assert "requestTime" in stage["AccessLogSetting"]["Format"]
     (every,) = stage["MethodSettings"]
     assert (every["HttpMethod"], every["ResourcePath"], every["LoggingLevel"]) == ("*", "/*", "ERROR")

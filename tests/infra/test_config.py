@@ -3,7 +3,9 @@ import json
 import pytest
 
 from infra import app
-from infra.config import Config, ContextError, Target
+from infra.capacity import Capacity
+from infra.config import ApiLogs, Config, ContextError, Stage, Target
+from tidewheel.names import PRIORITIES, Function
 
 AUTHORIZER = "arn:aws:lambda:us-east-1:111122223333:function:authorizer"
 
@@ -16,7 +18,11 @@ def _read(**context):
 
 def test_defaults_of_an_account():
     config = _read(authorizer_arn=AUTHORIZER)
-    assert config == Config(Target.AWS, "tidewheel", 16, 2, AUTHORIZER, NOTHING_LISTED)
+    batches = {"critical": 50, "high": 40, "normal": 40, "low": 20}
+    reserved = {Function.WORKER: 150, Function.SCHEDULER: 6, Function.WATCHDOG: 2}
+    capacity = Capacity(batches, 10, 2, 10, reserved)
+    assert config == Config(Target.AWS, "tidewheel", 16, 2, AUTHORIZER, NOTHING_LISTED, capacity)
+    assert config.api_logs is ApiLogs.OFF
     assert not config.local
     assert config.allowed_networks == "none"
 
@@ -24,7 +30,14 @@ def test_defaults_of_an_account():
 def test_defaults_of_a_laptop():
     config = _read(target="local")
     assert config == Config(
-        Target.LOCAL, "tidewheel", 4, 2, None, NOTHING_LISTED, allowed_networks="127.0.0.0/8,::1/128"
+        Target.LOCAL,
+        "tidewheel",
+        4,
+        2,
+        None,
+        NOTHING_LISTED,
+        Capacity(dict.fromkeys(PRIORITIES, 5), 10, 2, 10, {}),
+        allowed_networks="127.0.0.0/8,::1/128",
     )
     assert config.local
 
@@ -39,8 +52,9 @@ def test_functions_in_containers():
 def test_defaults_of_an_economy():
     config = _read(authorizer_arn=AUTHORIZER, economy="true")
     assert config == Config(
-        Target.AWS, "tidewheel", 2, 1, AUTHORIZER, NOTHING_LISTED, economy=True, scheduler_memory=512
+        Target.AWS, "tidewheel", 2, 1, AUTHORIZER, NOTHING_LISTED, config.capacity, economy=True, scheduler_memory=512
     )
+    assert config.capacity.reserved == {Function.WORKER: 150, Function.SCHEDULER: 2}
     assert (config.pace, _read(target="local", economy=False).pace) == ("economy", "loop")
     assert _read(target="local", economy=True, shards="16").shards == 16
 
@@ -52,6 +66,49 @@ def test_everything_can_be_given():
     assert config.shards == 32
     assert config.listed["target_functions"] == tuple(targets.split(", "))
     assert config == _read(target="local", deployment="team-a", shards=32, target_functions=targets.split(", "))
+
+
+def test_every_reservation_and_limit_can_be_given():
+    capacity = _read(
+        authorizer_arn=AUTHORIZER,
+        batches_critical=2,
+        batches_high=2,
+        batches_normal=3,
+        batches_low="2",
+        batch_size=5,
+        dead_letter_batches=4,
+        dead_letter_batch_size=1,
+        reserved_worker=20,
+        reserved_scheduler=3,
+        reserved_watchdog=0,
+        reserved_api=30,
+        reserved_reconciler=1,
+        reserved_dead_letter_handler=4,
+        warm_reads=24_000,
+        warm_writes=8_000,
+    ).capacity
+    assert capacity == Capacity(
+        {"critical": 2, "high": 2, "normal": 3, "low": 2},
+        5,
+        4,
+        1,
+        {
+            Function.WORKER: 20,
+            Function.SCHEDULER: 3,
+            Function.API: 30,
+            Function.RECONCILER: 1,
+            Function.DEAD_LETTER_HANDLER: 4,
+        },
+        24_000,
+        8_000,
+    )
+    assert _read(authorizer_arn=AUTHORIZER, reserved_worker=0).capacity.reserved.get(Function.WORKER) is None
+
+
+def test_what_is_being_created_is_not_protected_yet():
+    config = _read(authorizer_arn=AUTHORIZER, creating="service")
+    assert (config.protects(Stage.STATE), config.protects(Stage.SERVICE)) == (True, False)
+    assert not _read(target="local").protects(Stage.STATE)
 
 
 def test_who_may_begin():
@@ -103,6 +160,17 @@ def test_networks_that_targets_may_have(given, kept):
         ("sql_clusters", {"target": "local", "sql_clusters": "arn:aws:rds:us-east-1:111122223333:cluster:*"}),
         ("sql_clusters", {"target": "local", "sql_clusters": "orders"}),
         ("pools", {"target": "local", "pools": "Fast"}),
+        ("batches_low", {"target": "local", "batches_low": "1"}),
+        ("batches_low", {"target": "local", "batches_low": "1001"}),
+        ("batch_size", {"target": "local", "batch_size": "11"}),
+        ("dead_letter_batches", {"target": "local", "dead_letter_batches": "0"}),
+        ("reserved_worker", {"authorizer_arn": AUTHORIZER, "reserved_worker": "149"}),
+        ("reserved_scheduler", {"authorizer_arn": AUTHORIZER, "reserved_scheduler": "2"}),
+        ("reserved_api", {"authorizer_arn": AUTHORIZER, "reserved_api": "-1"}),
+        ("warm_writes", {"target": "local", "warm_writes": "3999"}),
+        ("warm_reads", {"target": "local", "warm_reads": "1"}),
+        ("api_logs", {"target": "local", "api_logs": "yes"}),
+        ("creating", {"target": "local", "creating": "state,all"}),
         ("fargate", {"target": "local", "fargate": "true"}),
         ("fargate", {"target": "local", "fargate": "yes"}),
         ("fargate_min", {"target": "local", "fargate_min": "0"}),

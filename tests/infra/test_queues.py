@@ -1,5 +1,5 @@
+from infra.capacity import FEWEST_BATCHES
 from infra.constructs.queues import logical_id
-from infra.stacks.service import FEWEST_BATCHES
 from tidewheel import names
 
 QUEUES = {
@@ -58,7 +58,7 @@ def test_no_queue_listens_without_tls(either, as_text):
 
 
 def test_a_queue_outlives_its_stack_in_an_account(aws, local):
-    assert {queue["DeletionPolicy"] for queue in aws.service.of("SQS::Queue").values()} == {"Retain"}
+    assert {queue["DeletionPolicy"] for queue in aws.service.of("SQS::Queue").values()} == {"RetainExceptOnCreate"}
     assert {queue["DeletionPolicy"] for queue in local.service.of("SQS::Queue").values()} == {"Delete"}
 
 
@@ -104,6 +104,15 @@ def test_dead_letters_are_seen_to_a_little_at_a_time(either, as_text):
     (dead_letter_handler,) = (each for each in mappings if as_text(each["EventSourceArn"]) == "<DeadLetters>")
     assert dead_letter_handler["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert as_text(dead_letter_handler["FunctionName"]).startswith("<DeadLetterHandlerFunction")
+
+
+def test_a_deployment_may_say_otherwise(synthesise, as_text):
+    done = synthesise(batches_critical="3", batch_size="4", dead_letter_batches="7", dead_letter_batch_size="2")
+    assert _concurrency(done.service, as_text)["<QueueLambdaCritical>"] == 3
+    mappings = [each["Properties"] for each in done.service.of("Lambda::EventSourceMapping").values()]
+    sizes = {as_text(each["EventSourceArn"]): each["BatchSize"] for each in mappings}
+    assert (sizes.pop("<DeadLetters>"), set(sizes.values())) == (2, {4})
+    assert done.service.function("worker")["ReservedConcurrentExecutions"] == 103
 
 
 def test_a_laptop_runs_five_batches_of_each_priority(local, as_text):

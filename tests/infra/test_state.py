@@ -3,6 +3,8 @@ from tidewheel import names
 from tidewheel.domain.limits import DAY_MS, RETENTION_MS
 
 TABLES = {"Jobs": "jobs", "Wheel": "wheel", "Executions": "executions", "Control": "control"}
+KEPT = ("RetainExceptOnCreate", "Retain")
+"""A creation that fails leaves nothing behind; what it made is kept from then on."""
 TEXT_KEYS = {"pk": "HASH", "sk": "RANGE"}
 
 
@@ -69,7 +71,36 @@ def test_an_account_keeps_its_tables_whatever_happens_to_the_stack(aws):
     assert aws.state.termination_protection
     for table in aws.state.of("DynamoDB::Table").values():
         assert table["Properties"]["DeletionProtectionEnabled"] is True
-        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == KEPT
+
+
+def test_nothing_stands_in_the_way_of_rolling_a_creation_back(synthesise):
+    done = synthesise(creating="state,service")
+    assert (done.state.termination_protection, done.service.termination_protection) == (False, False)
+    for part in (done.state, done.service):
+        resources = part.template["Resources"]
+        policies = {id: one.get("DeletionPolicy") for id, one in resources.items()}
+        assert "Retain" not in policies.values(), policies
+    for table in done.state.of("DynamoDB::Table").values():
+        assert table["Properties"]["DeletionProtectionEnabled"] is False  # or its deletion would fail
+
+
+def test_only_the_protection_differs_when_the_deployment_is_repeated(synthesise, aws):
+    first = synthesise(creating="state,service")
+    assert first.service.template == aws.service.template
+    for id, table in first.state.of("DynamoDB::Table").items():
+        protected = table["Properties"] | {"DeletionProtectionEnabled": True}
+        assert protected == aws.state.of("DynamoDB::Table")[id]["Properties"]
+
+
+def test_what_every_run_writes_can_be_warm_from_the_start(synthesise, aws):
+    assert not any("WarmThroughput" in table["Properties"] for table in aws.state.of("DynamoDB::Table").values())
+    warm = synthesise(warm_writes="8000", warm_reads="24000")
+    found = {id: table["Properties"].get("WarmThroughput") for id, table in warm.state.of("DynamoDB::Table").items()}
+    asked = {"ReadUnitsPerSecond": 24000, "WriteUnitsPerSecond": 8000}
+    assert found == {"Jobs": None, "Wheel": asked, "Executions": asked, "Control": None}
+    one = synthesise(warm_writes="8000").state.of("DynamoDB::Table")["Wheel"]["Properties"]["WarmThroughput"]
+    assert one == {"WriteUnitsPerSecond": 8000}
 
 
 def test_a_laptop_keeps_nothing(local):
@@ -125,5 +156,5 @@ def test_logs_are_kept_as_long_as_their_executions(either):
 
 
 def test_an_account_keeps_its_logs_and_a_laptop_does_not(aws, local):
-    for done, policy in ((aws, "Retain"), (local, "Delete")):
-        assert (_logs(done)["DeletionPolicy"], _logs(done)["UpdateReplacePolicy"]) == (policy, policy)
+    for done, policies in ((aws, KEPT), (local, ("Delete", "Delete"))):
+        assert (_logs(done)["DeletionPolicy"], _logs(done)["UpdateReplacePolicy"]) == policies

@@ -18,8 +18,8 @@ _TITLES = {
 }
 _HEAD = f"""\
 Functions and workers write JSON lines. In an account the functions' logs are the groups
-`/aws/lambda/<deployment>-<function>`, the API's access log is `/aws/apigateway/<deployment>-api`; both are kept for a
-month. A worker on another machine writes the same lines to its stderr.
+`/aws/lambda/<deployment>-<function>`, the API's access log is `/aws/apigateway/<deployment>-api`, where `api_logs` asks
+for one; both are kept for a month. A worker on another machine writes the same lines to its stderr.
 
 Metrics are counters in CloudWatch's embedded format, in the namespace `{METRICS_NAMESPACE}`. They are written with the
 log lines, so a worker on another machine counts in CloudWatch only if its log is shipped there. The namespace is shared
