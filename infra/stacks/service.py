@@ -146,7 +146,7 @@ class ServiceStack(Stack):
             self._arns.table(Table.WHEEL),
         )
         scheduler.allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
-        scheduler.allow(["dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
+        scheduler.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
         scheduler.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         scheduler.allow(["sqs:SendMessage"], *self._queues.arns)
         if not economy:
@@ -200,7 +200,7 @@ class ServiceStack(Stack):
         dead_letter_handler = self._function(
             Function.DEAD_LETTER_HANDLER, Shape(512, seconds=60, loops=True), settings.DeadLetterHandlerSettings
         )
-        dead_letter_handler.allow(["dynamodb:GetItem"], self._arns.table(Table.JOBS))
+        dead_letter_handler.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
         dead_letter_handler.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
         dead_letter_handler.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
         dead_letter_handler.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))

@@ -12,6 +12,7 @@ import boto3
 
 from tests.bench.units import billed
 from tests.support.billing_bench import Bench, NoLauncher
+from tests.support.ends import ends_of
 from tests.support.tables import drop_queues, drop_tables, make_queues, make_tables
 from tests.support.world import Backend, Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS
@@ -48,8 +49,9 @@ def _run(backend: Backend, clock: Clock, executor: Executor, shards: int) -> Non
     layouts = LayoutCache(backend.layouts, clock, shards)
     stores = Stores(backend.wheel, backend.jobs, backend.executions, backend.leases, backend.ownership)
     telemetry = RecordingTelemetry()
+    ends = ends_of(backend.executions, backend.locks, backend.wheel, backend.queue, layouts, clock, telemetry, ECONOMY)
     scheduler_loop = SchedulerLoop(
-        stores, backend.queue, NoLauncher(), clock, telemetry, executor, layouts, "bench", "v1", pace=ECONOMY
+        stores, backend.queue, NoLauncher(), clock, telemetry, executor, layouts, ends, "bench", "v1", pace=ECONOMY
     )
     assert scheduler_loop.run(lambda: LAST_CALL_MS + 30 * SECOND_MS) is End.DONE
     assert not telemetry.errors

@@ -13,12 +13,14 @@ from typing import Any
 
 from tests.bench.cpu import Sink
 from tests.support.billing_bench import NoLauncher
+from tests.support.ends import ends_of
 from tests.support.world_examples import NOW_MS, a_job, schedule_entry
 from tidewheel.adapters.memory import (
     InlineExecutor,
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
+    MemoryLocks,
     MemoryWheel,
     RecordingTelemetry,
     SettableClock,
@@ -105,8 +107,9 @@ def weigh(entries: int) -> int:
         LayoutCache(control, clock, 1),
     )
     telemetry = RecordingTelemetry()
+    ends = ends_of(stores.executions, MemoryLocks(world), wheel, Sink(), layouts, clock, telemetry)
     scheduler_loop = SchedulerLoop(
-        stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), layouts, "bench", "v1"
+        stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), layouts, ends, "bench", "v1"
     )
     scheduler_loop.run(lambda: NOW_MS + MINUTE_MS + 30 * SECOND_MS - clock.now_ms())
     assert not telemetry.errors

@@ -38,7 +38,7 @@ from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.ports import Fenced, PortError, Throttled
+from tidewheel.ports import Fenced, PortError, Refused, Throttled
 
 URL = "https://sqs.us-east-1.amazonaws.com/111122223333/queue"
 JOB, LEASE = a_job(), Lease("one", 1, 0, "v1")
@@ -183,13 +183,72 @@ def test_throttling_is_told_apart(
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("code", ["InternalServerError", "ResourceNotFoundException", "AccessDeniedException"])
+@pytest.mark.parametrize("code", ["InternalServerError", "ExpiredTokenException", "UnrecognizedClientException"])
 def test_any_other_error_may_have_been_applied(world: Backend, stub: dict[str, Stubber], name: str, code: str) -> None:
     failing(stub, name, code)
     with pytest.raises(PortError, match=name) as raised:
         CALLS[name](world)
     assert type(raised.value) is PortError
     assert code in raised.value.problem
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    ("code", "mendable"),
+    [
+        ("ResourceNotFoundException", True),
+        ("AccessDeniedException", True),
+        ("ValidationException", False),
+        ("InvalidParameterValue", False),
+    ],
+)
+def test_a_refusal_is_told_apart(
+    world: Backend, stub: dict[str, Stubber], name: str, code: str, mendable: bool
+) -> None:
+    """An operator mends a missing right or table; what the call says nobody mends."""
+    failing(stub, name, code)
+    with pytest.raises(Refused, match=name) as raised:
+        CALLS[name](world)
+    assert raised.value.mendable is mendable
+
+
+@pytest.mark.parametrize("code", ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "AccessDenied"])
+def test_a_queue_that_is_gone_or_closed_to_us(world: Backend, stub: dict[str, Stubber], code: str) -> None:
+    failing(stub, "queue.send", code)
+    with pytest.raises(Refused) as raised:
+        world.queue.send(ROUTE, [dispatch()])
+    assert raised.value.mendable
+
+
+@pytest.mark.parametrize(("code", "mendable"), [("InvalidMessageContents", False), ("KmsAccessDenied", True)])
+def test_a_message_that_is_refused_by_itself(
+    world: Backend, stub: dict[str, Stubber], code: str, mendable: bool
+) -> None:
+    failed = [{"Id": "0", "SenderFault": True, "Code": code}]
+    stub["sqs"].add_response("send_message_batch", {"Successful": [], "Failed": failed})
+    with pytest.raises(Refused, match=code) as raised:
+        world.queue.send(ROUTE, [dispatch()])
+    assert raised.value.mendable is mendable
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        {"Id": "0", "SenderFault": False, "Code": "InternalError"},
+        {"Id": "0", "SenderFault": True, "Code": "RequestThrottled"},
+    ],
+)
+def test_a_message_that_is_not_taken_now(world: Backend, stub: dict[str, Stubber], failed: Any) -> None:
+    stub["sqs"].add_response("send_message_batch", {"Successful": [], "Failed": [failed]})
+    assert list(world.queue.send(ROUTE, [dispatch()])) == [False]
+
+
+def test_one_among_several_is_only_not_accepted(world: Backend, stub: dict[str, Stubber]) -> None:
+    """Whether it is the message shows when it is sent by itself."""
+    failed = [{"Id": "1", "SenderFault": True, "Code": "InvalidMessageContents"}]
+    sent = [{"Id": "0", "MessageId": "0", "MD5OfMessageBody": ""}]
+    stub["sqs"].add_response("send_message_batch", {"Successful": sent, "Failed": failed})
+    assert list(world.queue.send(ROUTE, [dispatch(1), dispatch(2)])) == [True, False]
 
 
 @pytest.mark.parametrize("name", CALLS)

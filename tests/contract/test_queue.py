@@ -14,7 +14,7 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import ROUTES, Route
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import HOUR_MS, MAX_SEND_DELAY_MS, MAX_WAIT_MS, MINUTE_MS, SECOND_MS
-from tidewheel.ports import SEND_BATCH, PortError, Received
+from tidewheel.ports import SEND_BATCH, PortError, Received, Refused
 from tidewheel.wire.message import load
 
 NOWHERE = Route("moon", "normal")
@@ -109,8 +109,9 @@ def test_a_message_to_retry_after_no_delay_is_there_at_once(backend: Backend) ->
 
 
 def test_a_route_that_is_not_deployed(backend: Backend) -> None:
-    with pytest.raises(PortError, match="moon-normal"):
+    with pytest.raises(Refused, match="moon-normal") as refused:
         backend.queue.send(NOWHERE, [dispatch()])
+    assert refused.value.mendable
     with pytest.raises(PortError, match="moon-normal"):
         backend.queue.retry_later(NOWHERE, "receipt", MINUTE_MS)
     with pytest.raises(PortError, match="moon-normal"):

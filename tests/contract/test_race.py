@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.calls import a_lease_renewer, an_admission
+from tests.support.ends import ends_of
 from tests.support.polling import until
 from tests.support.runners import a_runner
 from tests.support.world import Backend, ministack_world
@@ -99,6 +100,15 @@ class Race:
                 telemetry,
                 executor,
                 self.layouts,
+                ends_of(
+                    backend.executions,
+                    backend.locks,
+                    backend.wheel,
+                    backend.queue,
+                    self.layouts,
+                    self.clock,
+                    telemetry,
+                ),
                 owner,
                 "v1",
                 instance,

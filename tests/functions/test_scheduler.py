@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from functions.scheduler import handler as scheduler
+from tests.support.ends import ends_of
 from tidewheel.adapters.memory import (
     InlineExecutor,
     MemoryControl,
     MemoryExecutions,
     MemoryJobs,
+    MemoryLocks,
     MemoryQueue,
     MemoryWheel,
     RecordingTelemetry,
@@ -59,14 +61,17 @@ class Bench:
 
     def scheduler_loop(self, settings: SchedulerSettings, owner: str, instance: int) -> SchedulerLoop:
         world = World()
+        wheel, executions, queue = MemoryWheel(world), MemoryExecutions(world), MemoryQueue(self.clock)
+        layouts, telemetry = LayoutCache(self.control, self.clock, settings.shards), RecordingTelemetry()
         return SchedulerLoop(
-            stores=Stores(MemoryWheel(world), MemoryJobs(world), MemoryExecutions(world), self.control, self.control),
-            queue=MemoryQueue(self.clock),
+            stores=Stores(wheel, MemoryJobs(world), executions, self.control, self.control),
+            queue=queue,
             launcher=self,
             clock=self.clock,
-            telemetry=RecordingTelemetry(),
+            telemetry=telemetry,
             executor=InlineExecutor(),
-            layouts=LayoutCache(self.control, self.clock, settings.shards),
+            layouts=layouts,
+            ends=ends_of(executions, MemoryLocks(world), wheel, queue, layouts, self.clock, telemetry),
             owner=owner,
             version=settings.code_version,
             instance=instance,

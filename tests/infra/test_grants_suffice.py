@@ -32,8 +32,9 @@ from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
-from tidewheel.ports import Call, Received, Secrets
+from tidewheel.ports import Call, Received, Refused, Secrets
 from tidewheel.settings import (
     ApiSettings,
     DeadLetterHandlerSettings,
@@ -224,11 +225,23 @@ def test_the_api(either: Either) -> None:
     assert ("UpdateItem", table) in deployment.used  # the wheel's origin, written when the flow was wired
 
 
+def _set_aside(deployment: Deployment, job: str) -> None:
+    """The scheduler meets a message that no queue takes."""
+    loop = deployment.scheduler_loop
+    stores = loop.stores
+    flow = Undeliverable(stores.jobs, stores.executions, stores.wheel, loop.clock, loop.telemetry, loop.ends)
+    id = str(ExecutionId(job, START_MS + 3_600_000))
+    refusal = Refused("queue.send", "", "InvalidMessageContents", mendable=False)
+    assert flow.set_aside(Dispatch(TENANT, id, 1, 1, START_MS, recorded=False), ROUTES[2], refusal) is None
+
+
 def test_the_scheduler(deployment: Deployment) -> None:
     deployment.scheduled()
+    job = deployment.job()
     deployment.used.clear()
     until = START_MS + 130_000
     deployment.scheduler_loop.run(lambda: until - deployment.clock.now_ms())
+    _set_aside(deployment, job)
     assert deployment.used == _granted("scheduler", deployment)
 
 
@@ -303,16 +316,20 @@ def test_the_dead_letter_handler(deployment: Deployment) -> None:
     deployment.used.clear()
     bodies = [dump(replace(running, returns=MAX_RETURNS)), dump(waiter), "nonsense"]
     assert deployment.dead_letter_handler.handle([DeadLetter(str(n), body) for n, body in enumerate(bodies)]) == []
+    never = Dispatch(TENANT, str(ExecutionId(job, at + 10_000)), 1, 1, at, recorded=False)
+    handler = deployment.dead_letter_handler
+    handler.undeliverable.set_aside(never, ROUTES[2], Refused("queue.send", "", "AccessDenied", mendable=False))
     assert deployment.used == _granted("dead_letter_handler", deployment)
 
 
 def test_the_scheduler_in_economy_mode(economy: Deployment) -> None:
     economy.job_service.create(TENANT, economy.builder(Schedule(At(START_MS + 600_000))))  # lies in a slot, as a single
     economy.scheduled(400_000)
-    economy.api.executions.run(TENANT, economy.job())
+    economy.api.executions.run(TENANT, job := economy.job())
     economy.used.clear()
     for _ in range(12):
         until = economy.clock.now_ms() + 60_000
         economy.scheduler_loop.run(lambda until=until: until - economy.clock.now_ms())
         economy.clock.advance(60_000)
+    _set_aside(economy, job)
     assert economy.used == _granted("scheduler", economy, ALLOWED_IN_ECONOMY)

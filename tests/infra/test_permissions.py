@@ -43,7 +43,7 @@ ALLOWED = {
     "scheduler": {
         WHEEL: "Query PutItem BatchWriteItem",
         JOBS: "GetItem BatchGetItem Query",
-        EXECUTIONS: "PutItem",
+        EXECUTIONS: "GetItem PutItem",
         CONTROL: "GetItem UpdateItem",
         SCHEDULER: "InvokeFunction",
         **dict.fromkeys(QUEUES, "SendMessage"),
@@ -68,7 +68,7 @@ ALLOWED = {
         **dict.fromkeys(QUEUES, "GetQueueAttributes"),
     },
     "dead_letter_handler": {
-        JOBS: "GetItem",
+        JOBS: "GetItem Query",
         CONTROL: "GetItem",
         EXECUTIONS: "GetItem PutItem",
         WHEEL: "PutItem",

@@ -56,7 +56,8 @@ class Play:
         self.queue = Moody(self.clock)
         telemetry, backoff = RecordingTelemetry(), Backoff(Random(seed))
         self.background = BackgroundIO(self.executor, self.clock, telemetry, backoff)
-        self.dispatcher = Dispatcher(self.queue, self.background, telemetry, backoff)
+        nothing: Any = None
+        self.dispatcher = Dispatcher(self.queue, self.background, telemetry, backoff, nothing)
         self.expected: dict[Dispatch, bool] = {}
         self.confirmed: list[Dispatch] = []
         self.held = True

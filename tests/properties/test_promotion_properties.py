@@ -77,7 +77,7 @@ class Sender:
         self.clock, self.executor, self.telemetry = SettableClock(NOW_MS), Later(), RecordingTelemetry()
         self.queue, backoff = Sorted(self.clock), Backoff(Random(1))
         self.background = BackgroundIO(self.executor, self.clock, self.telemetry, backoff)
-        self.dispatcher = Dispatcher(self.queue, self.background, self.telemetry, backoff)  # type: ignore[arg-type]
+        self.dispatcher = Dispatcher(self.queue, self.background, self.telemetry, backoff, None)  # type: ignore[arg-type]
         self.routes: dict[Dispatch, Route] = {}
         self.sent: list[Dispatch] = []
 

@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Any
 
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
+from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import WRITE_BOUND_MS
 from tidewheel.engine.common.shard_layout import LayoutCache
-from tidewheel.ports import PortError
+from tidewheel.ports import PortError, Refused
 
 SLOW_BUT_ALIVE = 0.9, 1_600
 """How often writes lag, and for how long (ms) at most: nearly all, but no heartbeat so long that its scheduler ends."""
@@ -128,10 +131,50 @@ class PartialQueue:
     def __init__(self, queue: MemoryQueue, faults: Faults, rate: float) -> None:
         self._queue, self._faults, self._rate = queue, faults, rate
 
+    def __getattr__(self, name: str):
+        return getattr(self._queue, name)
+
     def send(self, route, dispatches, delays_s=()):
         taken = [not self._faults.strikes("partly refused", self._rate) for _ in dispatches]
         self._queue.send(route, [*itertools.compress(dispatches, taken)], [*itertools.compress(delays_s, taken)])
         return taken
+
+
+class RefusingQueue:
+    """A queue that never takes some messages, for what they say, and at times lacks a whole route.
+
+    It answers as SQS does: a message among others is only not accepted; by itself it is refused.
+
+    Args:
+        queue: What takes the others.
+        faults: Counts.
+        never: Whether a message is never taken.
+        lacks: Whether a route is missing at present.
+    """
+
+    def __init__(
+        self, queue: Any, faults: Faults, never: Callable[[Dispatch], bool], lacks: Callable[[Route], bool]
+    ) -> None:
+        self._queue, self._faults, self._never, self._lacks = queue, faults, never, lacks
+
+    def send(self, route, dispatches, delays_s=()):
+        if self._lacks(route):
+            self._faults.counts["route missing"] += 1
+            raise Refused("queue.send", str(route), "no such queue", mendable=True)
+        fit = [not self._never(dispatch) for dispatch in dispatches]
+        self._faults.counts["refused for good"] += fit.count(False)
+        if fit == [False]:
+            raise Refused("queue.send", str(route), "invalid", mendable=False)
+        taken = (
+            self._queue.send(route, [*itertools.compress(dispatches, fit)], [*itertools.compress(delays_s, fit)])
+            if any(fit)
+            else []
+        )
+        answers = iter(taken)
+        return [good and next(answers) for good in fit]
+
+    def __getattr__(self, name: str):
+        return getattr(self._queue, name)
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,29 @@ Everything follows from the seed. Faults stop before the end, so that what never
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.simulation.faults import Faults, FaultyStore, LaggingExecutor, PartialQueue, SlowClock, StaleLayouts
+from tests.simulation.faults import (
+    Faults,
+    FaultyStore,
+    LaggingExecutor,
+    PartialQueue,
+    RefusingQueue,
+    SlowClock,
+    StaleLayouts,
+)
 from tests.simulation.promises import broken_promises
 from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tests.support.stall import Stall
 from tidewheel.domain.errors import Conflict, NotFound
+from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import DEAD_LETTERS, Result, State, is_end
+from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Job, Target
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy
@@ -76,6 +87,10 @@ class History:
         self.stalls = random.Random(f"stalls of {seed}")  # apart, so that no other choice depends on it
         self.stall_rate = 0.12
         self.stall = Stall(self.stack.clock)
+        self.refusals = random.Random(f"refusals of {seed}")
+        self.never_of = 60
+        self.missing_rate = self.refusals.choice([0.0, 0.0, 0.002])
+        self.missing_until: dict[Route, int] = {}
         self._expose()
 
     def _start(self) -> int:
@@ -158,8 +173,21 @@ class History:
             jobs=FaultyStore(stack.jobs, faults, rate),
             executions=FaultyStore(stack.executions, faults, self.row_rate),
         )
-        queue = self.stall.of(FaultyStore(PartialQueue(stack.queue, faults, rate), faults, rate))
+        refusing = RefusingQueue(PartialQueue(stack.queue, faults, rate), faults, self._never_taken, self._is_missing)
+        queue = self.stall.of(FaultyStore(refusing, faults, rate))
         return replace(scheduler_loop, stores=stores, queue=queue, executor=self.executor)
+
+    def _never_taken(self, dispatch: Dispatch) -> bool:
+        """Some messages no queue will ever take, until someone redrives them."""
+        if dispatch.execution in self.redriven:
+            return False
+        return zlib.crc32(f"{self.seed} {dispatch.execution} {dispatch.attempt}".encode()) % self.never_of == 0
+
+    def _is_missing(self, route: Route) -> bool:
+        """While there are faults a route is missing for some minutes: mostly it is there again in time."""
+        if self.faults.stormy and self.missing_rate and self.refusals.random() < self.missing_rate:
+            self.missing_until[route] = self.stack.clock.now_ms() + self.refusals.choice([20, 90, 280, 600]) * SECOND_MS
+        return self.stack.clock.now_ms() < self.missing_until.get(route, 0)
 
     def _pump(self) -> None:
         self.executor.run_due()

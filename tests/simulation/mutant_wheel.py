@@ -114,6 +114,21 @@ def partial_failures_taken_for_success(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def refusals_are_retried_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """What can never be sent is sent again and again, and holds its window."""
+
+    def bug(dispatcher, route, batch, failures, refusal):
+        for pending in batch:
+            dispatcher._buffers[route].add_refused(pending, dispatcher._now_ms + 1_000, alone=True)
+
+    patch.setattr(Dispatcher, "_was_refused", bug)
+
+
+def refused_messages_are_dropped(patch: pytest.MonkeyPatch) -> None:
+    """What can never be sent lets its window pass without an account."""
+    patch.setattr(Dispatcher, "_set_aside", lambda dispatcher, route, pending, refusal: pending.sent())
+
+
 def placed_without_margins(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ring, "open_until", lambda ring, slot_start_ms: slot_start_ms - ring.lead_ms)
 
@@ -143,11 +158,13 @@ def arms_share_keys_with_edits(patch: pytest.MonkeyPatch) -> None:
 
     def put_single(armer, slot, arms):
         shard, cursor = armer._shard, armer._cursors[slot.level]
+        armer._open(arms)
         for window, entry in arms:
             cursor.arm_begins(slot.start_ms)
             armer._write(
-                [window],
+                [(window, entry)],
                 lambda entry=entry: shard.stores.wheel.put(Placed(slot, entry)),
+                armer._refused_one(window, entry),
                 lambda: cursor.arm_ends(slot.start_ms),
             )
 

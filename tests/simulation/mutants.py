@@ -64,6 +64,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "the cursor moves before the slot is done": Mutant((wheel.cursor_before_the_slot_is_done,), History, 4),
     "singles are deleted before the cursor, and before all is done": Mutant((wheel.deleted_before_done,), Brittle, 6),
     "partial failures are taken for success": Mutant((wheel.partial_failures_taken_for_success,), Harsh, 6),
+    "what can never be sent holds its window": Mutant((wheel.refusals_are_retried_for_ever,), History, 12),
+    "what can never be sent is dropped without an account": Mutant((wheel.refused_messages_are_dropped,), History, 12),
     "placement knows no margins for late writes": Mutant((wheel.placed_without_margins,), Harsh, 6),
     "placement by slot start, and no second read": Mutant(
         (wheel.placed_by_slot_start, wheel.read_only_once), Harsh, 20

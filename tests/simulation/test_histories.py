@@ -39,4 +39,6 @@ def test_no_history_breaks_a_promise(first: int, record_property: Record) -> Non
             "user",
             "slow write",
             "whole-fleet store stall",
+            "refused for good",
+            "route missing",
         } <= set(seen)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.billing import Bill
 from tests.support.calls import a_lease_renewer, an_admission
+from tests.support.ends import ends_of
 from tests.support.runners import a_runner
 from tests.support.world import Backend
 from tests.support.world_examples import TENANT, a_job, schedule_entry
@@ -19,6 +20,7 @@ from tidewheel.domain.limits import OUTPUT_BYTES
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import place
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.engine.worker.disposition import Action
@@ -100,12 +102,17 @@ class Bench:
             self.telemetry,
             InlineExecutor(),
             layouts=self.layouts,
+            ends=self._ends(),
             owner="bench",
             version="v1",
         )
         scheduler_loop.run(lambda: to_ms + 1_000 - self.clock.now_ms() + _HAND_OVER_MS)
         assert not self.telemetry.errors
         return self.account
+
+    def _ends(self) -> EndHandler:
+        one = self.backend
+        return ends_of(one.executions, one.locks, one.wheel, one.queue, self.layouts, self.clock, self.telemetry)
 
     def _stores(self) -> Stores:
         one = self.backend

@@ -257,6 +257,7 @@ class MemoryStack:
             self.telemetry,
             InlineExecutor(),
             self.fresh_layouts(),
+            self.ends,
             f"owner-{self._owners}",
             version,
             instance,

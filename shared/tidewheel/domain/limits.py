@@ -25,6 +25,14 @@ IMMEDIATE_MS = 2 * SECOND_MS
 MAX_SEND_DELAY_MS = 15 * MINUTE_MS
 """The longest time for which a queue hides a message that was just sent (Amazon SQS message timers)."""
 
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""The largest message, and the largest batch of them (Amazon SQS message quotas)."""
+
+MENDABLE_MS = 5 * MINUTE_MS
+"""How long a call is repeated that is refused because a right or a queue is missing, before it counts as refused for
+good: a pool that is only just being added, or a role that is rolled out with it, is there within a few minutes of one
+stack update, while its own scheduler still runs the former release."""
+
 MAX_WAIT_MS = 20 * SECOND_MS
 """The longest time for which a queue is asked to wait for a message (Amazon SQS long polling)."""
 

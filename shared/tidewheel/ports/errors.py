@@ -23,5 +23,23 @@ class Throttled(PortError):
     """The service is too busy. The try that it refused was not applied; an earlier try may have been."""
 
 
+class Refused(PortError):
+    """The service understood the call and refuses it: asked again in the same words, it says no again.
+
+    Nothing was applied. Whoever repeats such a call has to stop some day.
+
+    Args:
+        operation: What was tried.
+        subject: On what.
+        problem: What the service said.
+        mendable: Whether an operator can mend the cause while the call stays as it is: a right that is missing, a
+            queue or table that does not exist. If not, the cause is what the call says.
+    """
+
+    def __init__(self, operation: str, subject: str, problem: str, *, mendable: bool) -> None:
+        super().__init__(operation, subject, problem)
+        self.mendable = mendable
+
+
 class Fenced(PortError):
     """A conditional write found another owner or epoch: the caller no longer holds the lease, shard or record."""

@@ -47,10 +47,13 @@ class Queue(Protocol):
                 ``limits.MAX_SEND_DELAY_MS``; empty for none. A message is never received before its delay is over.
 
         Returns:
-            For each, whether the queue accepted it.
+            For each, whether the queue accepted it. One that is refused among others may be refused for what it says:
+            sent by itself, it raises.
 
         Raises:
-            PortError: The request as a whole failed.
+            Refused: The queue does not exist, or there is no right to send to it; or, not mendable, what was sent is
+                refused for its content. If that was several messages, one of them may be the reason.
+            PortError: The request as a whole failed otherwise.
         """
 
     def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
@@ -73,4 +76,8 @@ class Queue(Protocol):
         """Removes up to ten received messages for good; those that are gone are passed over."""
 
     def waiting(self, route: Route) -> int:
-        """About how many messages may be received now; the number may be a minute old."""
+        """About how many messages may be received now; the number may be a minute old.
+
+        Raises:
+            Refused: The queue does not exist, or there is no right to ask.
+        """

@@ -100,6 +100,21 @@ _METRICS = (
         (_ROUTE,),
         "Look whether SQS refuses, and whether the scheduler may send to that queue.",
     ),
+    Metric(
+        "route_missing",
+        Process.SCHEDULER,
+        "A request was refused because the route's queue does not exist, or the right to send to it is missing.",
+        (_ROUTE,),
+        "Deploy the pool or the right within five minutes; after that what waits is set aside. See the runbook: no "
+        "queue takes what is due.",
+    ),
+    Metric(
+        "execution_undeliverable",
+        Process.SCHEDULER,
+        "An execution that no queue takes was set aside.",
+        (_ROUTE,),
+        "See the runbook: no queue takes what is due.",
+    ),
     Metric("entry_armed", Process.SCHEDULER, "A schedule's next entry was written to the wheel."),
     Metric(
         "entry_dropped",
@@ -131,6 +146,13 @@ _METRICS = (
         Process.SCHEDULER,
         "An entry of a job with high precision was planned as a normal one: economy mode has no loop.",
         remedy="Give the job normal precision, or deploy with the loop.",
+    ),
+    Metric(
+        "background_io_refused",
+        Process.SCHEDULER,
+        "A call was refused by its store for what it says, or for want of a right or a table.",
+        (Dimension("operation", "the store's operation"),),
+        "Should be zero: the log says what was refused. After five minutes of it the scheduler ends with that error.",
     ),
     Metric(
         "background_io_failed",
@@ -246,8 +268,8 @@ _METRICS = (
         (
             Dimension(
                 "outcome",
-                "what became of it: `marked_dead`, `quarantined`, `sent_again`, `over` (it was done already), or "
-                "`too_long`, `busy`, `refused`, `contended`, `failed` (it comes back)",
+                "what became of it: `marked_dead`, `undeliverable`, `quarantined`, `sent_again`, `over` (it was done "
+                "already), or `too_long`, `busy`, `refused`, `contended`, `failed` (it comes back)",
             ),
         ),
         "See the runbook: executions became dead letters.",
@@ -286,8 +308,8 @@ _METRICS = (
     Metric(
         "quarantined",
         Process.SEVERAL,
-        "Something that could not be understood was set aside.",
-        (Dimension("what", "`wheel entry`, `message`, `job`, `generation` or `execution`"),),
+        "Something that could not be understood, stored or delivered was set aside.",
+        (Dimension("what", "`wheel entry`, `message`, `job`, `generation`, `execution`, `ledger row` or `delivery`"),),
         "See the runbook: something is in quarantine.",
     ),
     Metric(

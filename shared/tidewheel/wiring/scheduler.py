@@ -10,6 +10,7 @@ from tidewheel.adapters.aws.dynamodb.control.leases import DynamoLeases
 from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.functions import LambdaLauncher
 from tidewheel.adapters.aws.queue import SqsQueue
@@ -21,7 +22,9 @@ from tidewheel.engine.scheduler.dispatch.dispatcher import MOST_IN_FLIGHT
 from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.names import Function
 from tidewheel.settings import SchedulerSettings
+from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.stores import jobs, layout_cache
+from tidewheel.wiring.wheel_writer import wheel_writer
 
 _THREADS = MOST_IN_FLIGHT + 32
 """Every batch in flight may wait seconds for a queue that does not answer; 32 threads are left for heartbeats and
@@ -43,20 +46,27 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
         ControlTable(dynamodb, settings.control_table),
         PowertoolsTelemetry(Function.SCHEDULER, settings.deployment),
     )
+    wheel, executions = (
+        DynamoWheel(dynamodb, settings.wheel_table),
+        DynamoExecutions(dynamodb, settings.executions_table),
+    )
+    queue, layouts = SqsQueue(sqs, settings.queues), layout_cache(dynamodb, settings, clock)
+    writer = wheel_writer(wheel, queue, layouts, clock, telemetry, settings.pace)
     return SchedulerLoop(
         stores=Stores(
-            wheel=DynamoWheel(dynamodb, settings.wheel_table),
+            wheel=wheel,
             jobs=jobs(dynamodb, settings.jobs_table),
-            executions=DynamoExecutions(dynamodb, settings.executions_table),
+            executions=executions,
             leases=DynamoLeases(control),
             ownership=DynamoOwnership(control),
         ),
-        queue=SqsQueue(sqs, settings.queues),
+        queue=queue,
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),
         clock=clock,
         telemetry=telemetry,
         executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="background call"),
-        layouts=layout_cache(dynamodb, settings, clock),
+        layouts=layouts,
+        ends=end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, writer, telemetry),
         owner=owner,
         version=settings.code_version,
         instance=instance if settings.pace.loops else 0,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from tidewheel.adapters.aws.dates import Dates
 from tidewheel.domain.limits import MAX_WAIT_MS, SECOND_MS
-from tidewheel.ports import PortError, Throttled
+from tidewheel.ports import PortError, Refused, Throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,6 +40,34 @@ _THROTTLES = {
     "TooManyRequestsException",
     "TransactionConflictException",
 }
+_MISSING = {
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "AccessDenied",
+    "AccessDeniedException",
+    "KMS.AccessDeniedException",
+    "KMS.DisabledException",
+    "KMS.InvalidStateException",
+    "KMS.NotFoundException",
+    "KmsAccessDenied",
+    "KmsDisabled",
+    "KmsInvalidState",
+    "KmsNotFound",
+    "QueueDoesNotExist",
+    "ResourceNotFoundException",
+}
+"""A right, a queue, a table or a key is missing (Amazon SQS and DynamoDB API references, common errors)."""
+_MALFORMED = {
+    "AWS.SimpleQueueService.BatchRequestTooLong",
+    "AWS.SimpleQueueService.InvalidBatchEntryId",
+    "BatchRequestTooLong",
+    "InvalidAttributeValue",
+    "InvalidMessageContents",
+    "InvalidParameterCombination",
+    "InvalidParameterValue",
+    "MissingParameter",
+    "ValidationException",
+}
+"""What the call says is refused (the same sources): a message that is too long, a key that is empty."""
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 CALL_BOUND_MS = 9 * SECOND_MS
@@ -148,13 +176,31 @@ def is_throttle(code: str) -> bool:
     return code in _THROTTLES
 
 
+def is_missing(code: str) -> bool:
+    """Whether an error code means that a right is missing, or that what the call names does not exist."""
+    return code in _MISSING
+
+
+def error_of(code: str, operation: str, subject: str, problem: str) -> PortError:
+    """The port's error for a service's error code: ``Throttled``, ``Refused`` or, for any other, ``PortError``.
+
+    Credentials that are unknown or have expired are no refusal: they are this process's, and another one may do better.
+    """
+    if is_throttle(code):
+        return Throttled(operation, subject, problem)
+    if code in _MISSING or code in _MALFORMED:
+        return Refused(operation, subject, problem, mendable=is_missing(code))
+    return PortError(operation, subject, problem)
+
+
 @contextmanager
 def translated(operation: str, subject: str) -> Iterator[None]:
-    """Turns what the SDK raises into ``PortError`` or ``Throttled``."""
+    """Turns what the SDK raises into ``PortError`` and its kinds."""
     try:
         yield
     except ClientError as error:
-        kind = Throttled if is_throttle(code_of(error)) else PortError
-        raise kind(operation, subject, str(error)) from error
+        raise error_of(code_of(error), operation, subject, str(error)) from error
+    except ParamValidationError as error:  # the SDK itself refuses what the service would
+        raise Refused(operation, subject, str(error), mendable=False) from error
     except BotoCoreError as error:
         raise PortError(operation, subject, str(error)) from error

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.clients import is_missing, is_throttle, translated
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import HOUR_MS, SECOND_MS
-from tidewheel.ports import PortError, Received
+from tidewheel.ports import PortError, Received, Refused
 from tidewheel.wire.message import dump
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class SqsQueue:
         with translated("queue.send", str(route)):
             answer = self.client.send_message_batch(QueueUrl=self._url(route), Entries=entries)
         accepted = {entry["Id"] for entry in answer.get("Successful", [])}
+        for failed in answer.get("Failed", []):
+            if len(entries) == 1 and failed["SenderFault"] and not is_throttle(failed["Code"]):
+                problem = f"{failed['Code']}: {failed.get('Message', '')}"
+                raise Refused("queue.send", str(route), problem, mendable=is_missing(failed["Code"]))
         return [str(index) in accepted for index in range(len(dispatches))]
 
     def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
@@ -92,7 +96,7 @@ class SqsQueue:
 
     def _url(self, route: Route) -> str:
         if route not in self.urls:
-            raise PortError("queue", str(route), "this deployment has no such queue")
+            raise Refused("queue", str(route), "this deployment has no such queue", mendable=True)
         return self.urls[route]
 
 

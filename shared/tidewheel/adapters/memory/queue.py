@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import ROUTES, Route
-from tidewheel.domain.limits import SECOND_MS
-from tidewheel.ports import Clock, PortError, Received
+from tidewheel.domain.limits import MAX_MESSAGE_BYTES, SECOND_MS
+from tidewheel.ports import Clock, Received, Refused
 from tidewheel.wire.message import dump, load
 
 _NEVER_MS = 1 << 62
@@ -47,6 +47,8 @@ class MemoryQueue:
     def send(self, route: Route, dispatches: Sequence[Dispatch], delays_s: Sequence[int] = ()) -> Sequence[bool]:
         """See ``ports.Queue``."""
         _require(route)
+        if sum(len(dump(dispatch)) for dispatch in dispatches) > MAX_MESSAGE_BYTES:
+            raise Refused("queue.send", str(route), "longer than a message may be", mendable=False)
         with self._lock:
             self.requests += 1
             for dispatch, delay_s in zip(dispatches, delays_s or [0] * len(dispatches), strict=True):
@@ -130,4 +132,4 @@ class MemoryQueue:
 
 def _require(route: Route) -> None:
     if route not in ROUTES:
-        raise PortError("queue", str(route), "this deployment has no such queue")
+        raise Refused("queue", str(route), "this deployment has no such queue", mendable=True)

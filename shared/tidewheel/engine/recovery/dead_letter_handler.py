@@ -14,8 +14,7 @@ from tidewheel.domain.errors import DomainError, Unreadable
 from tidewheel.domain.executions.claiming import ClaimVerdict, judge
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.states import State
-from tidewheel.domain.executions.transitions import ended_unrun, with_lost_attempt
+from tidewheel.domain.executions.transitions import with_lost_attempt
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
@@ -23,6 +22,7 @@ from tidewheel.domain.limits import (
     MAX_RECEIVES,
     MAX_RETURNS,
     MAX_SEND_DELAY_MS,
+    MENDABLE_MS,
     QUARANTINE_CHARS,
     RETURN_DELAY_MS,
     SECOND_MS,
@@ -30,7 +30,9 @@ from tidewheel.domain.limits import (
 from tidewheel.domain.wheel.levels import late
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.engine.ends.handler import EndHandler
-from tidewheel.ports import Clock, Executions, Jobs, PortError, Queue, Telemetry, Wheel
+from tidewheel.engine.ends.mark_dead import MarkDead
+from tidewheel.engine.ends.undeliverable import Undeliverable
+from tidewheel.ports import Clock, Executions, Jobs, PortError, Queue, Refused, Telemetry, Wheel
 
 _ANY_ROUTE = Route("lambda", "normal")
 """The route for a message whose job was deleted: a worker of any route ends its execution."""
@@ -70,6 +72,11 @@ class DeadLetterHandler:
     telemetry: Telemetry
     ends: EndHandler
     read: Callable[[str], Dispatch]
+
+    @property
+    def undeliverable(self) -> Undeliverable:
+        """Sets aside what no queue will take."""
+        return Undeliverable(self.jobs, self.executions, self.wheel, self.clock, self.telemetry, self.ends)
 
     def handle(self, dead_letters: Sequence[DeadLetter]) -> list[str]:
         """Handles each dead letter by itself. Never raises.
@@ -136,18 +143,23 @@ class DeadLetterHandler:
         route = job.route if job is not None else _ANY_ROUTE
         delay_ms = min(RETURN_DELAY_MS << dispatch.returns, MAX_SEND_DELAY_MS)
         again = replace(dispatch, returns=dispatch.returns + 1)
-        (sent,) = self.queue.send(route, [again], [delay_ms // SECOND_MS])
+        try:
+            (sent,) = self.queue.send(route, [again], [delay_ms // SECOND_MS])
+        except Refused as refusal:
+            return self._refused(dispatch, route, refusal)
         return sent, "sent_again" if sent else "refused"
 
+    def _refused(self, dispatch: Dispatch, route: Route, refusal: Refused) -> tuple[bool, str]:
+        """Sets aside what no queue will take; what an operator may still mend comes back for a while."""
+        if refusal.mendable and self.clock.now_ms() - dispatch.due_ms < MENDABLE_MS:
+            return False, "refused"
+        done = self.undeliverable.set_aside(dispatch, route, refusal) is None
+        return done, "undeliverable" if done else "refused"
+
     def _mark_dead(self, record: Execution, dispatch: Dispatch, job: Job | None, now: int) -> tuple[bool, str]:
-        deliveries = (dispatch.returns + 1) * MAX_RECEIVES
-        state = State.CANCELLED if record.cancel else State.DEAD
-        reason = record.cancel or f"given up by the queue after {deliveries} deliveries"
-        ended = ended_unrun(record, state, reason, now)
-        if self.executions.swap(ended, ended.version - 1 or None) is not None:
-            return False, "contended"
-        self.telemetry.error("an execution ends as dead", execution=ended.id, reason=ended.reason)
-        return self.ends.settle(ended, job), "marked_dead"
+        reason = f"given up by the queue after {(dispatch.returns + 1) * MAX_RECEIVES} deliveries"
+        done = MarkDead(self.executions, self.ends, self.telemetry).end(record, job, reason, now)
+        return (False, "contended") if done is None else (done, "marked_dead")
 
     def _quarantine(self, dead_letter: DeadLetter, error: Unreadable) -> tuple[bool, str]:
         """Quarantines a malformed dead letter; one that is too long for that stays in the dead-letter queue."""

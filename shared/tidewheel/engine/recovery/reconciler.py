@@ -28,7 +28,19 @@ from tidewheel.domain.wheel.levels import late
 from tidewheel.domain.wheel.span import SINGLES
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.slot_reader import whole
-from tidewheel.ports import Clock, Executions, JobKey, Jobs, Page, Queue, ShardOwnership, SweepStore, Telemetry, Wheel
+from tidewheel.ports import (
+    Clock,
+    Executions,
+    JobKey,
+    Jobs,
+    Page,
+    Queue,
+    Refused,
+    ShardOwnership,
+    SweepStore,
+    Telemetry,
+    Wheel,
+)
 
 _HISTORY_PAGES = 10
 """How many pages of a job's history are read to find the last instant that has an account."""
@@ -156,9 +168,20 @@ class _PageCheck:
             singles = whole(self.reconciler.wheel, late(shard), SINGLES).singles.values()
             self._late[shard] = {(entry.tenant, entry.job) for entry in singles if isinstance(entry, ScheduleEntry)}
         for route in set(routes) - self._waiting.keys():
-            self._waiting[route] = self.reconciler.queue.waiting(route)
+            self._waiting[route] = self._waiting_on(route)
         queued = any(self._waiting[route] for route in routes) and job.due(first_ms) > now - RECONCILE_PATIENCE_MS
         return queued or any((job.tenant, job.id) in self._late[shard] for shard in shards)
+
+    def _waiting_on(self, route: Route) -> int:
+        """How many messages wait; of a queue that is gone, or may not be asked, as if there were one.
+
+        One job of a pool that was removed must not stop the sweep over all others.
+        """
+        try:
+            return self.reconciler.queue.waiting(route)
+        except Refused as error:
+            self.reconciler.telemetry.info("a queue could not be counted", route=str(route), problem=str(error))
+            return 1
 
     def _arm(self, job: Job, first_ms: int, nominal_ms: int) -> None:
         """Writes a schedule entry for the first instant without an account; the misfire policy decides what runs."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.ends.handler import EndHandler
+from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.ports import Clock, Executions, Jobs, LeaseStore, ShardOwnership, Telemetry, Wheel
 
@@ -57,6 +59,7 @@ class SchedulerContext:
         executor: Runs background calls.
         layouts: How many shards are in force, by time.
         backoff: How long to wait before a failed call is tried again.
+        ends: Hands the ends of executions to their followers.
         pace: Whether the scheduler loops, or runs briefly each minute.
     """
 
@@ -66,7 +69,14 @@ class SchedulerContext:
     executor: Executor
     layouts: LayoutCache
     backoff: Backoff
+    ends: EndHandler
     pace: Pace = LOOP
+
+    @property
+    def undeliverable(self) -> Undeliverable:
+        """Sets aside what no queue will ever take."""
+        stores = self.stores
+        return Undeliverable(stores.jobs, stores.executions, stores.wheel, self.clock, self.telemetry, self.ends)
 
     def background(self) -> BackgroundIO:
         """A new set of background calls: whoever makes it collects their results."""

@@ -12,6 +12,7 @@ from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.scheduler.context import SchedulerContext, Stores
 from tidewheel.engine.scheduler.election import Election
 from tidewheel.engine.scheduler.handover import Handover
@@ -31,6 +32,7 @@ class SchedulerLoop:
         telemetry: Counts and log events.
         executor: Runs background calls.
         layouts: How many shards are in force, by time.
+        ends: Hands the ends of executions to their followers.
         owner: A name that no other run has.
         version: Its code version.
         instance: Which instance it is to be, from 0 on.
@@ -46,6 +48,7 @@ class SchedulerLoop:
     telemetry: Telemetry
     executor: Executor
     layouts: LayoutCache
+    ends: EndHandler
     owner: str
     version: str
     instance: int = 0
@@ -98,7 +101,7 @@ class SchedulerLoop:
     def _term(self, lease: Lease) -> Term:
         backoff = Backoff(Random(self.owner))  # noqa: S311 - spreads tries, guards nothing; no owner has two runs
         context = SchedulerContext(
-            self.stores, self.clock, self.telemetry, self.executor, self.layouts, backoff, self.pace
+            self.stores, self.clock, self.telemetry, self.executor, self.layouts, backoff, self.ends, self.pace
         )
         handover = Handover(self.launcher, self.instance, self.version)
         return Term(context, self.queue, handover, lease, self.instances, self._is_skewed)

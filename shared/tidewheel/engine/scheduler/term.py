@@ -60,7 +60,9 @@ class Term:
         self._handover = handover
         self._is_skewed = is_skewed
         self._background = context.background()
-        self._dispatcher = Dispatcher(queue, self._background, context.telemetry, context.backoff, context.pace)
+        self._dispatcher = Dispatcher(
+            queue, self._background, context.telemetry, context.backoff, context.undeliverable, context.pace
+        )
         self._assignment = ShardAssignment(context, self._dispatcher, lease, instances)
         first_ms = 0 if context.pace.loops else HEARTBEAT_MS  # a short run is over by then, and saves the write
         self._heartbeat = Heartbeat(context.stores.leases, context.clock, self._background, lease, first_ms)

@@ -19,9 +19,9 @@ from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
-from tidewheel.domain.limits import MAX_RETURNS, MINUTE_MS, QUARANTINE_CHARS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import MAX_RETURNS, MENDABLE_MS, MINUTE_MS, QUARANTINE_CHARS, TAKEOVER_GRACE_MS
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
-from tidewheel.ports import PortError
+from tidewheel.ports import PortError, Refused
 from tidewheel.wire.message import dump, load
 
 DUE_MS = START_MS + 30_000
@@ -324,3 +324,37 @@ def test_an_unexpected_error_keeps_one_dead_letter_only() -> None:
 
     bench.stack.jobs.get = faulty  # type: ignore[method-assign]
     assert bench.mark_dead(dump(bench.of(0)), dump(bench.of(1))) == ["m0"]
+
+
+# --- what no queue takes -----------------------------------------------------------------------------------------
+
+
+def refuse_to_send(bench: Bench, *, mendable: bool) -> None:
+    def send(route: Route, *_: object) -> list[bool]:
+        raise Refused("queue.send", str(route), "AccessDenied", mendable=mendable)
+
+    bench.stack.queue.send = send  # type: ignore[method-assign,assignment]
+
+
+def test_one_that_is_refused_for_what_it_says_is_set_aside() -> None:
+    """Before, it came back until the queue forgot it, and its execution stayed as it was for ever."""
+    bench = Bench()
+    refuse_to_send(bench, mendable=False)
+    assert bench.mark_dead(dump(bench.dispatch)) == []
+    record = bench.record()
+    assert record is not None
+    assert (record.state, "AccessDenied" in record.reason) == (State.DEAD, True)
+    assert bench.stack.telemetry.counts["dead_letter_handled[outcome=undeliverable]"] == 1
+    assert [item.what for item in bench.stack.world.quarantine.values()] == ["delivery"]
+
+
+def test_one_whose_queue_is_missing_comes_back_for_a_while() -> None:
+    bench = Bench()
+    refuse_to_send(bench, mendable=True)
+    assert bench.mark_dead(dump(bench.dispatch)) == ["m0"]
+    assert bench.record() is None
+    bench.stack.clock.advance(MENDABLE_MS)
+    assert bench.mark_dead(dump(bench.dispatch)) == []
+    record = bench.record()
+    assert record is not None
+    assert record.state is State.DEAD

@@ -424,3 +424,18 @@ def test_what_cannot_be_read_is_counted_and_alarmed_and_hides_nobody() -> None:
         )
         == 2
     )
+
+
+def test_a_job_of_a_pool_that_was_removed_does_not_stop_the_sweep() -> None:
+    """Before, its queue could not be counted, and every run of the reconciler ended at its page."""
+    stack = MemoryStack(shards=1)
+    jobs = [stack.create(every(60_000, START_MS + 60_000)) for _ in range(2)]
+    stack.turn_for(5 * MINUTE_MS)
+    for slots in (stack.world.singles, stack.world.packs):
+        slots.clear()
+    first = min(jobs, key=lambda job: job.id)
+    stack.world.jobs[TENANT, first.id] = replace(first, definition=replace(first.definition, pool="moon"))
+    stack.turn_for(30 * MINUTE_MS)
+    assert stack.reconcile.run().looked == 2
+    assert stack.telemetry.counts["repair_deferred"] == 1
+    assert stack.telemetry.counts["schedule_repaired"] == 1

@@ -12,7 +12,7 @@ from tidewheel.adapters.aws.clients import CALL_BOUND_MS, CONDITION_FAILED, code
 from tidewheel.adapters.aws.dynamodb.items import Item, number, text
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import JOBS_AT_ONCE, WRITE_BOUND_MS
-from tidewheel.ports import Clock, Fenced, Throttled
+from tidewheel.ports import Clock, Fenced, Refused, Throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -158,6 +158,7 @@ def transact(client: DynamoDBClient, operation: str, subject: str, items: Sequen
         None if they were written, else the reasons, one for each item, why a condition was not met.
 
     Raises:
+        Refused: An item is refused for what it says.
         Throttled: It conflicted with another transaction, or the tables are too busy.
     """
     with translated(operation, subject):
@@ -167,5 +168,7 @@ def transact(client: DynamoDBClient, operation: str, subject: str, items: Sequen
             reasons = error.response.get("CancellationReasons", [])
             if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
                 return list(reasons)
+            if any(reason.get("Code") == "ValidationError" for reason in reasons):
+                raise Refused(operation, subject, str(error), mendable=False) from error
             raise Throttled(operation, subject, str(error)) from error
     return None

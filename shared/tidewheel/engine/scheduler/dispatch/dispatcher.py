@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tidewheel.domain.fleet.route import Route, promoted
+from tidewheel.domain.limits import MENDABLE_MS
 from tidewheel.domain.wheel.expansion import Firing
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
+from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.dispatch.route_buffer import (
     SLACK_MS,
@@ -18,24 +21,34 @@ from tidewheel.engine.scheduler.dispatch.route_buffer import (
     RouteBuffer,
     Sent,
 )
-from tidewheel.ports import SEND_BATCH, PortError, Queue, Telemetry
+from tidewheel.ports import SEND_BATCH, PortError, Queue, Refused, Telemetry
 
 MOST_IN_FLIGHT = 64
 """Batches sent side by side; what is due beyond that waits for the next tick."""
+
+_OVERDUE_MS = 2 * MENDABLE_MS
+"""How much longer than in a short run, which knows only its own minute, lateness alone is no reason to give up."""
 
 
 class Dispatcher:
     """The loaded occurrences by route and by the time of their release.
 
     Only what the queue reports as accepted counts as sent; the rest is sent again, and its slot is not retired
-    meanwhile. A route that takes nothing is left alone for a while, which does not affect the others. In economy mode
-    all of it is sent at once, with delays.
+    meanwhile. A route that takes nothing is left alone for a while, which does not affect the others. What no queue
+    will ever take is set aside. In economy mode all of it is sent at once, with delays.
     """
 
     def __init__(
-        self, queue: Queue, background: BackgroundIO, telemetry: Telemetry, backoff: Backoff, pace: Pace = LOOP
+        self,
+        queue: Queue,
+        background: BackgroundIO,
+        telemetry: Telemetry,
+        backoff: Backoff,
+        undeliverable: Undeliverable,
+        pace: Pace = LOOP,
     ) -> None:
         self._queue = queue
+        self._undeliverable = undeliverable
         self._pace = pace
         self._background = background
         self._telemetry = telemetry
@@ -50,14 +63,17 @@ class Dispatcher:
 
         Args:
             firings: The occurrences.
-            sent: Is called once for each that was accepted.
+            sent: Is called once for each that was accepted, or set aside because no queue will ever take it.
             is_held: Says whether their shard is still held by this scheduler; asked when they are due.
         """
         for firing in firings:
-            route = promoted(firing.route, firing.release_ms - firing.dispatch.due_ms)
-            if route != firing.route:
-                self._telemetry.count("execution_promoted", route=str(route))
-            self._buffers[route].add(firing, sent, is_held, firing.release_ms if self._pace.loops else 0)
+            self._add(firing, sent, is_held)
+
+    def _add(self, firing: Firing, sent: Sent, is_held: IsHeld) -> None:
+        route = promoted(firing.route, firing.release_ms - firing.dispatch.due_ms)
+        if route != firing.route:
+            self._telemetry.count("execution_promoted", route=str(route))
+        self._buffers[route].add(firing, sent, is_held, firing.release_ms if self._pace.loops else 0)
 
     def handed_over_ms(self, now_ms: int) -> int:
         """The latest time (ms since the epoch), ``now_ms`` at most, up to which everything is handed over.
@@ -76,9 +92,17 @@ class Dispatcher:
         ready = [route for route, buffer in self._buffers.items() if buffer.is_ready(now_ms)]
         while ready and self._in_flight < MOST_IN_FLIGHT:
             for route in ready:
-                if self._in_flight < MOST_IN_FLIGHT and (batch := self._take(route, now_ms)):
-                    self._send(route, batch)
+                if self._in_flight < MOST_IN_FLIGHT:
+                    self._work_off(route, now_ms)
             ready = [route for route in ready if self._buffers[route].is_ready(now_ms)]
+
+    def _work_off(self, route: Route, now_ms: int) -> None:
+        buffer = self._buffers[route]
+        if buffer.refusal is not None and buffer.is_given_up(now_ms):
+            for pending in buffer.take(SEND_BATCH, min(now_ms, buffer.given_up_ms)):
+                self._set_aside(route, pending, buffer.refusal)
+        elif batch := self._take(route, now_ms):
+            self._send(route, batch)
 
     def _take(self, route: Route, now_ms: int) -> Sequence[PendingDispatch]:
         """The next batch of a route. What has become so late meanwhile that it is promoted moves to its new route."""
@@ -98,23 +122,101 @@ class Dispatcher:
         buffer, lowest = self._buffers[route], min(pending.due_ms for pending in batch)
         failures = buffer.failures
 
-        def work() -> Sequence[bool]:
+        def work() -> Sequence[bool] | Refused:
             try:
                 return self._queue.send(route, dispatches, delays)
+            except Refused as error:
+                return error
             except PortError as error:
                 self._telemetry.info("a batch was not sent", route=str(route), problem=str(error))
                 return [False] * len(dispatches)
 
-        def done(accepted: Sequence[bool]) -> None:
+        def done(answer: Sequence[bool] | Refused) -> None:
             self._in_flight -= 1
             self._due_times.remove(lowest)
-            self._open_or_close(route, failures, any_accepted=any(accepted))
-            self._deliver(route, batch, accepted)
+            if isinstance(answer, Refused):
+                self._was_refused(route, batch, failures, answer)
+                return
+            self._open_or_close(route, failures, any_accepted=any(answer))
+            self._deliver(route, batch, answer)
 
         buffer.probing = failures > 0
         self._in_flight += 1
         self._due_times.add(lowest)
         self._background.start(work, done)
+
+    # --- what is refused ----------------------------------------------------------------------------------
+
+    def _was_refused(self, route: Route, batch: Sequence[PendingDispatch], failures: int, refusal: Refused) -> None:
+        self._telemetry.count("send_refused", len(batch), route=str(route))
+        if refusal.mendable:
+            self._lacks(route, batch, failures, refusal)
+        elif len(batch) == 1:
+            self._buffers[route].open()
+            self._set_aside(route, batch[0], refusal)
+        else:  # one of them is the reason; each by itself shows which
+            self._buffers[route].open()
+            for pending in batch:
+                self._buffers[route].add_refused(pending, self._now_ms, alone=True)
+
+    def _lacks(self, route: Route, batch: Sequence[PendingDispatch], failures: int, refusal: Refused) -> None:
+        """A right or the queue itself is missing: waits for whoever mends that, but not for ever.
+
+        Once it was waited for long enough, all that is released by then is set aside, and what comes later as soon as
+        a probe was refused again: so a route that is gone holds up a cursor once a term, not always.
+        """
+        buffer = self._buffers[route]
+        if buffer.refused_ms is None:
+            buffer.refused_ms = self._now_ms
+            self._telemetry.error("a route lacks its queue or the right to it", route=str(route), problem=str(refusal))
+        self._telemetry.count("route_missing", route=str(route))
+        self._open_or_close(route, failures, any_accepted=False)
+        if self._now_ms - buffer.refused_ms >= MENDABLE_MS:
+            buffer.given_up_ms, buffer.refusal = self._now_ms, refusal
+        for pending in batch:
+            if self._is_waited_for(pending, buffer.refused_ms):
+                buffer.add_refused(pending, buffer.closed_until_ms)
+            else:
+                self._set_aside(route, pending, refusal)
+
+    def _is_waited_for(self, pending: PendingDispatch, refused_ms: int) -> bool:
+        """Whether an operator may still mend it.
+
+        A term knows only its own time, and may be short; so what is overdue by far is not waited for either.
+        """
+        patience_ms = _OVERDUE_MS if self._pace.loops else 0
+        return self._now_ms - min(refused_ms, pending.due_ms + patience_ms) < MENDABLE_MS
+
+    def _set_aside(self, route: Route, pending: PendingDispatch, refusal: Refused) -> None:
+        """What no queue takes goes to quarantine and to the ledger; its window waits until that is durable."""
+        dispatch = pending.firing.dispatch
+
+        def ended() -> None:
+            self._in_flight -= 1
+            self._due_times.remove(dispatch.due_ms)
+
+        def done(elsewhere: Route | None) -> None:
+            ended()
+            if elsewhere is not None:
+                self._add(replace(pending.firing, route=elsewhere), pending.sent, pending.is_held)
+                return
+            self._telemetry.count("execution_undeliverable", route=str(route))
+            pending.sent()
+
+        def refused(error: Refused) -> None:
+            ended()
+            self._telemetry.error(
+                "what no queue takes could not be set aside", execution=dispatch.execution, problem=str(error)
+            )
+            pending.sent()
+
+        if not pending.is_held():
+            return
+        self._in_flight += 1
+        self._due_times.add(dispatch.due_ms)
+        self._background.start(lambda: self._undeliverable.set_aside(dispatch, route, refusal), done, refused)
+
+    # --- what was sent ------------------------------------------------------------------------------------
 
     def _open_or_close(self, route: Route, failures: int, *, any_accepted: bool) -> None:
         """Opens a route, or closes it for a while; of several requests refused side by side the first one counts.
@@ -140,7 +242,7 @@ class Dispatcher:
                 continue
             delay_ms = self._backoff.delay_ms
             again_ms = buffer.closed_until_ms if buffer.failures else self._now_ms + delay_ms(pending.tries)
-            buffer.add_refused(pending, again_ms)
+            buffer.add_refused(pending, again_ms, alone=not buffer.failures)
         refused = accepted.count(False)
         self._telemetry.count("execution_dispatched", len(batch) - refused, route=str(route))
         if refused:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tidewheel.domain.fleet.route import Route, promoted
 from tidewheel.domain.jobs.precision import CADENCES
 from tidewheel.domain.wheel.expansion import Firing
+from tidewheel.ports import Refused
 
 Sent = Callable[[], None]
 IsHeld = Callable[[], bool]
@@ -27,9 +28,10 @@ class PendingDispatch(NamedTuple):
         release_ms: From when (ms since the epoch) it may be sent: its own time, or later if it was refused.
         order: Tells apart what is released at the same time.
         firing: What is to be sent.
-        sent: Is called when the queue has accepted it.
+        sent: Is called when the queue has accepted it, or it is set aside durably because no queue ever will.
         is_held: Says whether its shard is still held by this scheduler.
         tries: How often it was refused.
+        alone: Whether it is sent by itself: refused among others, it may be refused for what it says.
     """
 
     release_ms: int
@@ -38,6 +40,7 @@ class PendingDispatch(NamedTuple):
     sent: Sent
     is_held: IsHeld
     tries: int = 0
+    alone: bool = False
 
     @property
     def due_ms(self) -> int:
@@ -92,12 +95,18 @@ class RouteBuffer:
         failures: Requests refused in a row, those that were sent side by side counted as one.
         closed_until_ms: When the next probe may be sent (ms since the epoch).
         probing: Whether one is in flight.
+        refused_ms: Since when (ms since the epoch) a right or the queue itself is missing; None if neither is.
+        given_up_ms: What is released by then (ms since the epoch) is not waited for any longer: it is set aside.
+        refusal: Why.
     """
 
     delayed: DueTimeBag
     failures: int = 0
     closed_until_ms: int = 0
     probing: bool = False
+    refused_ms: int | None = None
+    given_up_ms: int = 0
+    refusal: Refused | None = None
     _heap: list[PendingDispatch] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
@@ -105,9 +114,12 @@ class RouteBuffer:
         """Takes in an occurrence that may be sent from ``release_ms`` (ms since the epoch) on."""
         self._push(PendingDispatch(release_ms, next(self._order), firing, sent, is_held))
 
-    def add_refused(self, pending: PendingDispatch, release_ms: int) -> None:
+    def add_refused(self, pending: PendingDispatch, release_ms: int, *, alone: bool = False) -> None:
         """Takes in one again that was refused; it may be sent from ``release_ms`` (ms since the epoch) on."""
-        self._push(pending._replace(release_ms=release_ms, order=next(self._order), tries=pending.tries + 1))
+        again = pending._replace(
+            release_ms=release_ms, order=next(self._order), tries=pending.tries + 1, alone=pending.alone or alone
+        )
+        self._push(again)
 
     def add_promoted(self, pending: PendingDispatch) -> None:
         """Takes in one that came from another route, as it is."""
@@ -125,13 +137,21 @@ class RouteBuffer:
 
     def is_ready(self, now_ms: int) -> bool:
         """Whether something may be sent by now (ms since the epoch)."""
+        if self.is_given_up(now_ms):
+            return True
         closed = self.failures and (self.probing or now_ms < self.closed_until_ms)
         return not closed and bool(self._heap) and self._heap[0].release_ms <= now_ms
+
+    def is_given_up(self, now_ms: int) -> bool:
+        """Whether the next one that is released by now (ms since the epoch) is to be set aside."""
+        return bool(self._heap) and self._heap[0].release_ms <= min(now_ms, self.given_up_ms)
 
     def take(self, most: int, now_ms: int) -> list[PendingDispatch]:
         """Takes out up to ``most`` that may be sent by now (ms since the epoch), and drops those no longer held."""
         taken: list[PendingDispatch] = []
         while len(taken) < most and self._heap and self._heap[0].release_ms <= now_ms:
+            if taken and (taken[0].alone or self._heap[0].alone):
+                break
             pending = heapq.heappop(self._heap)
             if pending.is_delayed:
                 self.delayed.remove(pending.due_ms)
@@ -142,6 +162,8 @@ class RouteBuffer:
     def open(self) -> None:
         """Notes that the queue accepted something."""
         self.failures, self.probing = 0, False
+        self.refused_ms = self.refusal = None
+        self.given_up_ms = 0
 
     def close(self, until_ms: int) -> None:
         """Notes that the queue took nothing; the next probe may be sent at ``until_ms`` (ms since the epoch)."""

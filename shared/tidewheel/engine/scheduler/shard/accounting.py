@@ -7,15 +7,19 @@ from dataclasses import replace
 
 from tidewheel.domain.limits import CATCH_UP_STEP_MS
 from tidewheel.domain.wheel.expansion import Expansion, Firing
+from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.engine.scheduler.context import Shard
+from tidewheel.engine.scheduler.shard.quarantine import Quarantine
 from tidewheel.engine.scheduler.shard.window import Obligation, Window
+from tidewheel.ports import Refused
 
 
 class Accountant:
     """Deals with the misfires of one shard."""
 
-    def __init__(self, shard: Shard) -> None:
+    def __init__(self, shard: Shard, quarantine: Quarantine) -> None:
         self._shard = shard
+        self._quarantine = quarantine
         self._free_ms = 0
 
     def paced(self, firings: Iterable[Firing], now_ms: int) -> Iterator[Firing]:
@@ -45,5 +49,9 @@ class Accountant:
             window.settles(Obligation.ACCOUNT)
             telemetry.count("misfired", 1 if count is None else count, reason=row.reason)
 
+        def refused(error: Refused) -> None:
+            item = Quarantined(window.slot, row.id, repr(row), "ledger row", str(error), row.noted_ms)
+            self._quarantine.set_aside(item, lambda: window.settles(Obligation.ACCOUNT))
+
         window.opens(Obligation.ACCOUNT)
-        self._shard.background.start(work, done)
+        self._shard.background.start(work, done, refused)

@@ -7,14 +7,19 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from tidewheel.domain import keys
+from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.ids import shard_of
 from tidewheel.domain.limits import PACK_ENTRIES
-from tidewheel.domain.wheel.entries import Entry, Placed
+from tidewheel.domain.wheel.entries import Entry, Placed, ScheduleEntry, encode, single_key
 from tidewheel.domain.wheel.levels import ARMED, MINUTES, Level, Slot, late
 from tidewheel.domain.wheel.pace import LOOP, Pace
+from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.domain.wheel.ring_cursor import RingCursor
+from tidewheel.engine.scheduler.background_io import OnRefusal
 from tidewheel.engine.scheduler.context import Shard
+from tidewheel.engine.scheduler.shard.quarantine import Quarantine
 from tidewheel.engine.scheduler.shard.window import Obligation, Window
+from tidewheel.ports import Refused
 
 _SKIPPED = frozenset({Level.HOURS, Level.DAYS})
 """Levels that a lone entry need not rest in. One that belongs beyond them stays there: ``domain/wheel/shard_layout``
@@ -32,6 +37,7 @@ class Armer:
         self._cursors = cursors
         self._pace = pace
         self._sequence = itertools.count()
+        self._quarantine = Quarantine(shard)
 
     def takes(self, due_ms: int) -> bool:
         """Whether a slot for that due time (ms since the epoch) is still to be loaded."""
@@ -88,30 +94,73 @@ class Armer:
         def work() -> None:
             wheel.put(Placed(self._pace.place(entry.due_ms, clock.now_ms(), shard), entry))
 
-        self._write([window], work, lambda: None)
+        self._open([(window, entry)])
+        self._write([(window, entry)], work, self._refused_one(window, entry))
 
     def _put_late(self, window: Window, entry: Entry) -> None:
         placed = Placed(late(self._shard.number), entry)
-        self._write([window], lambda: self._shard.stores.wheel.put(placed), lambda: None)
+        self._open([(window, entry)])
+        self._write([(window, entry)], lambda: self._shard.stores.wheel.put(placed), self._refused_one(window, entry))
 
     def _put_pack(self, slot: Slot, arms: Sequence[Arm]) -> None:
+        self._open(arms)
+        self._write_pack(slot, arms)
+
+    def _write_pack(self, slot: Slot, arms: Sequence[Arm]) -> None:
+        """Writes a pack; one that is refused for what it says is halved until it is known which entry is the reason."""
         key = keys.pack_sort(self._shard.number, self._shard.epoch, next(self._sequence))
         entries = [entry for _, entry in arms]
         cursor = self._cursors[slot.level]
+
+        def refused(error: Refused) -> None:
+            half = len(arms) // 2
+            if half:
+                self._write_pack(slot, arms[:half])
+                self._write_pack(slot, arms[half:])
+            else:
+                self._refused_one(*arms[0])(error)
+            cursor.arm_ends(slot.start_ms)
+
         cursor.arm_begins(slot.start_ms)
         self._write(
-            [window for window, _ in arms],
+            arms,
             lambda: self._shard.stores.wheel.put_pack(slot, key, entries),
+            refused,
             lambda: cursor.arm_ends(slot.start_ms),
         )
 
-    def _write(self, windows: Sequence[Window], work: Callable[[], None], ended: Callable[[], None]) -> None:
+    def _refused_one(self, window: Window, entry: Entry) -> OnRefusal:
+        """Sets aside an entry that the store refuses for what it says, and accounts for its instant.
+
+        Those after it have no entry then: the reconciler starts their schedule again.
+        """
+
+        def refused(error: Refused) -> None:
+            now_ms, row = self._shard.clock.now_ms(), None
+            if isinstance(entry, ScheduleEntry):
+                at_ms = entry.nominal_ms
+                row = Missed(entry.tenant, entry.job, entry.generation, at_ms, at_ms, 1, Reason.QUARANTINED, now_ms)
+            item = Quarantined(window.slot, single_key(entry), encode(entry), "wheel entry", str(error), now_ms)
+            self._quarantine.set_aside(item, lambda: window.settles(Obligation.ARM), row)
+
+        return refused
+
+    @staticmethod
+    def _open(arms: Sequence[Arm]) -> None:
+        for window, _ in arms:
+            window.opens(Obligation.ARM)
+
+    def _write(
+        self,
+        arms: Sequence[Arm],
+        work: Callable[[], None],
+        refused: OnRefusal,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
         def done(_: None) -> None:
-            for window in windows:
+            for window, _entry in arms:
                 window.settles(Obligation.ARM)
             ended()
-            self._shard.telemetry.count("entry_armed", len(windows))
+            self._shard.telemetry.count("entry_armed", len(arms))
 
-        for window in windows:
-            window.opens(Obligation.ARM)
-        self._shard.background.start(work, done)
+        self._shard.background.start(work, done, refused)

@@ -13,6 +13,7 @@ from tidewheel.engine.common.slot_reader import whole
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.records import Loaded, resolve
 from tidewheel.engine.scheduler.shard.window import Window
+from tidewheel.ports import Refused
 
 _OLD_SHARD_EVERY_MS = MINUTE_MS
 """How often the late slot is read of a shard that is no longer in force: nobody puts anything there any more."""
@@ -91,7 +92,11 @@ class LateSlot:
             for key in keys:
                 self._known[key] = self._started
 
-        self._shard.background.start(lambda: self._shard.stores.wheel.remove(self._slot, keys), done)
+        def refused(error: Refused) -> None:
+            """They stay known, so that this owner does not send them again."""
+            self._shard.telemetry.error("entries could not be deleted", slot=self._slot.key, problem=str(error))
+
+        self._shard.background.start(lambda: self._shard.stores.wheel.remove(self._slot, keys), done, refused)
 
 
 def _one_by_one(load: Load) -> Iterator[tuple[str, Load]]:

@@ -46,7 +46,7 @@ class Planner:
         self._kept = kept
         self._handed_ms = handed_ms
         self._quarantine = Quarantine(shard)
-        self._accountant = Accountant(shard)
+        self._accountant = Accountant(shard, self._quarantine)
 
     def plan(self, window: Window, loaded: Loaded, now_ms: int) -> Sequence[Arm]:
         """Hands what fires to the dispatcher and returns what must be armed; the window owes the former.

@@ -1,8 +1,8 @@
-"""Quarantine: what cannot be understood is set aside durably before its slot is passed, so that it holds up nobody."""
+"""Quarantine: what cannot be understood or stored is set aside durably before its slot is passed: it stops nobody."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.wheel.entries import ScheduleEntry, encode
@@ -10,10 +10,11 @@ from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.records import Loaded
 from tidewheel.engine.scheduler.shard.window import Obligation, Window
+from tidewheel.ports import Refused
 
 
 class Quarantine:
-    """Sets aside what cannot be read of one shard."""
+    """Sets aside what cannot be read of one shard, and what no store takes."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
@@ -36,6 +37,19 @@ class Quarantine:
             self._put(window, item, row)
 
     def _put(self, window: Window, item: Quarantined, row: Missed | None = None) -> None:
+        window.opens(Obligation.ACCOUNT)
+        self.set_aside(item, lambda: window.settles(Obligation.ACCOUNT), row)
+
+    def set_aside(self, item: Quarantined, ended: Callable[[], None], row: Missed | None = None) -> None:
+        """Writes an item and, if there is one, the row of its instant.
+
+        If the store refuses that too for what it says, the log line is all that remains; nobody is stopped by it.
+
+        Args:
+            item: What to keep.
+            ended: Is called when it is durable, or refused for good.
+            row: The row for the ledger.
+        """
         stores, telemetry = self._shard.stores, self._shard.telemetry
 
         def work() -> None:
@@ -44,7 +58,7 @@ class Quarantine:
                 stores.executions.account(row)
 
         def done(_: None) -> None:
-            window.settles(Obligation.ACCOUNT)
+            ended()
             telemetry.count("quarantined", what=item.what)
             telemetry.error(
                 "set aside in quarantine",
@@ -56,8 +70,13 @@ class Quarantine:
                 entry_key=item.key,
             )
 
-        window.opens(Obligation.ACCOUNT)
-        self._shard.background.start(work, done)
+        def refused(error: Refused) -> None:
+            ended()
+            telemetry.error(
+                "refused for good, and not even set aside", what=item.what, text=item.text, problem=str(error)
+            )
+
+        self._shard.background.start(work, done, refused)
 
 
 def _of_unreadable_jobs(window: Window, loaded: Loaded, now_ms: int) -> Iterator[tuple[Quarantined, ScheduleEntry]]:

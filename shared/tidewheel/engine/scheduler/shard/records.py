@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -13,7 +13,7 @@ from tidewheel.domain.limits import JOBS_AT_ONCE
 from tidewheel.domain.wheel.entries import ScheduleEntry
 from tidewheel.domain.wheel.expansion import needs_history
 from tidewheel.domain.wheel.load import Load
-from tidewheel.ports import JobKey, Jobs
+from tidewheel.ports import JobKey, Jobs, Refused
 
 EntriesByJob = Mapping[JobKey, Sequence[ScheduleEntry]]
 
@@ -56,7 +56,7 @@ def read_records(jobs: Jobs, load: Load, entries_by_job: EntriesByJob) -> Loaded
     Raises:
         PortError: The store did not answer.
     """
-    found = jobs.batch(entries_by_job) if entries_by_job else {}
+    found = _batch(jobs, entries_by_job)
     records: dict[JobKey, Job] = {}
     history: dict[JobKey, Mapping[int, Generation]] = {}
     unreadable: dict[JobKey, Unreadable] = {}
@@ -74,7 +74,22 @@ def read_records(jobs: Jobs, load: Load, entries_by_job: EntriesByJob) -> Loaded
                     history[key] = jobs.generations(*key, first=min(entry.generation for entry in entries))
             except Unreadable as error:
                 unreadable[key] = error
+            except Refused as error:
+                unreadable[key] = _unreadable("generation", key, error)
     return Loaded(load, records, history, unreadable)
+
+
+def _batch(jobs: Jobs, keys: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
+    """Many jobs; if the store refuses them for what one of their keys says, those that it does not refuse."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    try:
+        return jobs.batch(wanted)
+    except Refused as error:
+        if error.mendable:
+            raise
+    return {key: found for key in wanted if (found := _read_consistently(jobs, key)) is not None}
 
 
 def _read_consistently(jobs: Jobs, key: JobKey) -> Job | Unreadable | None:
@@ -82,6 +97,19 @@ def _read_consistently(jobs: Jobs, key: JobKey) -> Job | Unreadable | None:
         return jobs.get(*key, consistent=True)
     except Unreadable as error:
         return error
+    except Refused as error:
+        return _unreadable("job", key, error)
+
+
+def _unreadable(what: str, key: JobKey, error: Refused) -> Unreadable:
+    """What a record counts as whose key the store refuses for what it says.
+
+    Raises:
+        Refused: The cause is another, which an operator can mend.
+    """
+    if error.mendable:
+        raise error
+    return Unreadable(what, "/".join(key), str(error))
 
 
 def by_job(load: Load) -> Mapping[JobKey, Sequence[ScheduleEntry]]:

@@ -12,6 +12,7 @@ from tidewheel.domain.wheel.span import SINGLES
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.loading import Loader
 from tidewheel.engine.scheduler.shard.window import Obligation, Window, WindowState
+from tidewheel.ports import Refused
 
 
 class Retirer:
@@ -105,7 +106,11 @@ class Retirer:
         keys = sorted(window.singles)
         for start in range(0, len(keys), REMOVED_AT_ONCE):
             work = partial(self._shard.stores.wheel.remove, window.slot, keys[start : start + REMOVED_AT_ONCE])
-            self._shard.background.start(work, lambda _: None)
+            self._shard.background.start(work, lambda _: None, partial(self._not_removed, window))
+
+    def _not_removed(self, window: Window, error: Refused) -> None:
+        """They expire by their TTL; until then it costs a read if somebody turns the slot again."""
+        self._shard.telemetry.error("entries could not be deleted", slot=window.slot.key, problem=str(error))
 
     def _low_waters(self) -> Mapping[Level, int]:
         return {level: cursor.low_water_ms for level, cursor in self._cursors.items()}

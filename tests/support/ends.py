@@ -1,0 +1,25 @@
+"""The end handler over the ports of a test."""
+
+from __future__ import annotations
+
+from tidewheel.domain.wheel.pace import LOOP, Pace
+from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.ends.handler import EndHandler
+from tidewheel.ports import Clock, Executions, Locks, Queue, Telemetry, Wheel
+from tidewheel.wiring.ends import end_handler
+from tidewheel.wiring.wheel_writer import wheel_writer
+
+
+def ends_of(
+    executions: Executions,
+    locks: Locks,
+    wheel: Wheel,
+    queue: Queue,
+    layouts: LayoutCache,
+    clock: Clock,
+    telemetry: Telemetry,
+    pace: Pace = LOOP,
+) -> EndHandler:
+    """What follows the ends of executions that lie in these stores."""
+    writer = wheel_writer(wheel, queue, layouts, clock, telemetry, pace)
+    return end_handler(executions, locks, clock, writer, telemetry)
