@@ -66,7 +66,7 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
     return jobs.Definition(
         name=body.name,
         schedule=_schedule(body, job_id, now_ms, existing.schedule if existing else None),
-        target=jobs.Target(body.target.kind, body.target.model_dump(mode="json")),
+        target=jobs.Target(body.target.kind, _unknown_of(body.target, existing) | body.target.model_dump(mode="json")),
         priority=body.priority,
         precision=Precision(body.precision),
         pool=body.pool,
@@ -87,6 +87,13 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
         deadline_ms=to_ms(body.deadline) if body.deadline else 0,
         heartbeat_ms=to_ms(body.heartbeat) if body.heartbeat else 0,
     )
+
+
+def _unknown_of(target: TargetModel, existing: jobs.Definition | None) -> dict[str, Any]:
+    """What a newer release stored of a target that stays of its kind: this one keeps it."""
+    if existing is None or existing.target.kind != target.kind:
+        return {}
+    return {name: value for name, value in existing.target.spec.items() if name not in type(target).model_fields}
 
 
 def _window_ms(body: JobBody) -> int:
@@ -170,7 +177,7 @@ def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
 
 def _target(target: jobs.Target, job_id: str) -> TargetModel:
     try:
-        return _TARGET.validate_python(dict(target.spec))
+        return _TARGET.validate_python(dict(target.spec), extra="ignore")  # a newer release may have stored more
     except ValidationError as error:
         raise Unreadable("target of job", job_id, "it is not one that this release knows") from error
 

@@ -1,8 +1,14 @@
-"""The queue's message: one attempt. Its keys are short because SQS bills by size and every run pays for it."""
+"""The queue's message: one attempt. Its keys are short because SQS bills by size and every run pays for it.
+
+Releases that follow each other run side by side during a deployment, and read each other's messages. A key that an
+older reader may pass over can be added at any time: it keeps what it does not know, and sends it on. What an older
+reader must not pass over raises ``VERSION``, the version that a reader must know at least; it is read one release
+before it is written (``shared/docs/operations/upgrading.md``).
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,7 +21,7 @@ _SHOWN = 80
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     v: Annotated[int, Field(ge=VERSION, le=VERSION)]
     t: Annotated[str, Field(pattern=rf"^{TENANT}$")]
@@ -34,6 +40,7 @@ _construct = _Message.model_construct
 
 def dump(dispatch: Dispatch) -> str:
     """A dispatch as the body of a message."""
+    unknown: dict[str, Any] = dict(dispatch.unknown or {})
     message = _construct(
         v=VERSION,
         t=dispatch.tenant,
@@ -43,6 +50,7 @@ def dump(dispatch: Dispatch) -> str:
         d=dispatch.due_ms,
         r=dispatch.recorded,
         n=dispatch.returns,
+        **unknown,
     )
     return _serialize(message, exclude_defaults=True).decode()
 
@@ -51,7 +59,7 @@ def load(text: str) -> Dispatch:
     """The dispatch in the body of a message.
 
     Raises:
-        Unreadable: The text is not a message of this version.
+        Unreadable: The text is no message, or one of a version that this release does not know.
     """
     try:
         message = _validate(text)
@@ -59,4 +67,5 @@ def load(text: str) -> Dispatch:
     except (ValidationError, Unreadable) as error:
         problem = "; ".join(e["msg"] for e in error.errors()) if isinstance(error, ValidationError) else error.problem
         raise Unreadable("message", text[:_SHOWN], problem) from error
-    return Dispatch(message.t, message.e, message.a, message.g, message.d, message.r, message.n)
+    unknown = message.model_extra or None
+    return Dispatch(message.t, message.e, message.a, message.g, message.d, message.r, message.n, unknown)

@@ -66,7 +66,6 @@ GOOD = json.loads(dump(DISPATCH))
                 {"d": -1},
                 {"d": 1.5},
                 {"r": 1},
-                {"x": 1},
             )
         ),
         json.dumps({name: value for name, value in GOOD.items() if name != "d"}),

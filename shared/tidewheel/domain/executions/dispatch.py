@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import State
@@ -20,6 +22,7 @@ class Dispatch:
         due_ms: When the attempt is due (ms since the epoch).
         recorded: Whether the execution has a record already, as retries and requested runs have.
         returns: How often the dead-letter handler has sent it again.
+        unknown: What a newer release wrote besides, and this one only sends on; None for nothing.
     """
 
     tenant: str
@@ -29,6 +32,7 @@ class Dispatch:
     due_ms: int
     recorded: bool
     returns: int = 0
+    unknown: Mapping[str, Any] | None = None
 
     def blank(self) -> Execution:
         """The record of an execution that is not stored yet (version 0)."""

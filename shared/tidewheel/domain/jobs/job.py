@@ -57,6 +57,7 @@ class Definition:
         window_ms: The width (ms) of the window after the nominal time in which the job has a fixed delay.
         deadline_ms: How long (ms) after its due time or redrive an execution may go on, with retries; 0: no limit.
         heartbeat_ms: How long (ms) a call may be silent before it is stopped; 0 for as long as its time-out.
+        unknown: What a newer release stored besides. This one keeps it, through edits too.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Definition:
     window_ms: int = 0
     deadline_ms: int = 0
     heartbeat_ms: int = 0
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Job:
         created_ms: When it was created.
         updated_ms: When this generation was written.
         request: Fingerprint of the request that created it under an idempotency key, else empty.
+        unknown: What a newer release stored beside all this, as the store holds it.
     """
 
     tenant: str
@@ -101,6 +104,7 @@ class Job:
     created_ms: int
     updated_ms: int
     request: str = ""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def route(self) -> Route:
@@ -153,10 +157,13 @@ class Job:
         return None if last_ms is None else max(last_ms, self.updated_ms) + spread_ms + RETENTION_MS
 
     def edited(self, definition: Definition, state: JobState, now_ms: int) -> Job:
-        """The next generation, valid for nominal times from ``now_ms`` (ms since the epoch) on."""
+        """The next generation, valid for nominal times from ``now_ms`` (ms since the epoch) on.
+
+        What this release does not know of the definition stays as it is.
+        """
         return replace(
             self,
-            definition=definition,
+            definition=replace(definition, unknown=self.definition.unknown),
             state=state,
             generation=self.generation + 1,
             effective_from_ms=max(now_ms, self.effective_from_ms),

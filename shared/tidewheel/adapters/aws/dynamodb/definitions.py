@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tidewheel.domain.jobs.job import Definition, Target
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
@@ -13,13 +12,14 @@ from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.recurrence.schedule import from_document, to_document
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(BaseModel):
     """A definition as its record holds it; ``definition_document`` says what the names stand for.
 
     Types are checked when it is read: a number that is text would otherwise be found where a slot is planned, and stop
-    its whole shard. What is not named here is passed over, and what has a default may be missing.
+    its whole shard. What is not named here, a newer release's, is kept; what has a default may be missing.
     """
+
+    model_config = ConfigDict(strict=True, extra="allow")
 
     n: str
     s: dict[str, Any] | None
@@ -38,29 +38,32 @@ class _Stored:
     e: int = 0
     h: int = 0
     ro: tuple[str, ...] = ()
-    __pydantic_config__: ClassVar = ConfigDict(strict=True)
 
 
-_STORED = TypeAdapter(_Stored)
+_validate = _Stored.__pydantic_validator__.validate_json
 
 
 def definition_document(definition: Definition) -> dict[str, Any]:
     """The definition as a JSON object of short names."""
     retry = definition.retry
-    return {
-        "n": definition.name,
-        "s": to_document(definition.schedule) if definition.schedule else None,
-        "k": definition.target.kind,
-        "t": dict(definition.target.spec),
-        "p": definition.priority,
-        "q": definition.precision,
-        "l": definition.pool,
-        "j": definition.jitter_ms,
-        "o": definition.timeout_ms,
-        "r": [retry.max_attempts, retry.strategy, retry.base_ms, retry.cap_ms, retry.jitter],
-        "g": dict(definition.tags),
-        "m": [definition.misfire.policy, definition.misfire.grace_ms, definition.misfire.limit],
-    } | _unusual(definition)
+    return (
+        dict(definition.unknown)
+        | {
+            "n": definition.name,
+            "s": to_document(definition.schedule) if definition.schedule else None,
+            "k": definition.target.kind,
+            "t": dict(definition.target.spec),
+            "p": definition.priority,
+            "q": definition.precision,
+            "l": definition.pool,
+            "j": definition.jitter_ms,
+            "o": definition.timeout_ms,
+            "r": [retry.max_attempts, retry.strategy, retry.base_ms, retry.cap_ms, retry.jitter],
+            "g": dict(definition.tags),
+            "m": [definition.misfire.policy, definition.misfire.grace_ms, definition.misfire.limit],
+        }
+        | _unusual(definition)
+    )
 
 
 def _unusual(definition: Definition) -> dict[str, Any]:
@@ -103,13 +106,15 @@ def read_definition(text: str) -> Definition:
         window_ms=stored.w,
         deadline_ms=stored.e,
         heartbeat_ms=stored.h,
+        unknown=stored.model_extra or {},
     )
 
 
 def _stored(text: str) -> _Stored:
     try:
-        return _STORED.validate_json(text)
+        stored: _Stored = _validate(text)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
         raise ValueError("; ".join(problems)) from None  # its own text shows values, and a target may hold secrets
+    return stored

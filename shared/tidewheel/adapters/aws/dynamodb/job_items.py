@@ -21,8 +21,13 @@ from tidewheel.adapters.aws.dynamodb.items import (
     without_nones,
 )
 from tidewheel.domain import keys
+from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.jobs.job import Generation, Job, JobState
 from tidewheel.domain.recurrence.schedule import Schedule, from_document, to_document
+
+VERSION = 1
+"""Of jobs and generation rows: the version that a reader must know at least, as of messages (``wire.message``)."""
+_JOB_NAMES = frozenset({"pk", "sk", "tenant", "job", "v", "d", "st", "gen", "ef", "cr", "up", "rq", "ttl"})
 
 
 def job_key(tenant: str, job: str) -> NewItem:
@@ -32,9 +37,10 @@ def job_key(tenant: str, job: str) -> NewItem:
 
 def job_item(job: Job) -> NewItem:
     """A job as an item."""
-    return without_nones(
+    return dict(job.unknown) | without_nones(
         {
             **job_key(job.tenant, job.id),
+            "v": number(VERSION),
             "tenant": text(job.tenant),
             "job": text(job.id),
             "d": document(definition_document(job.definition)),
@@ -56,6 +62,7 @@ def read_job(item: Item) -> Job:
     Raises:
         Unreadable: Another version's record, or a damaged one.
     """
+    _check_version(item)
     return Job(
         tenant=item["tenant"]["S"],
         id=item["job"]["S"],
@@ -66,7 +73,15 @@ def read_job(item: Item) -> Job:
         created_ms=int(item["cr"]["N"]),
         updated_ms=int(item["up"]["N"]),
         request=get_text(item, "rq"),
+        unknown={name: value for name, value in item.items() if name not in _JOB_NAMES},
     )
+
+
+def _check_version(item: Item) -> None:
+    """Items from before there were versions have none."""
+    version = get_number(item, "v") or VERSION
+    if version > VERSION:
+        raise Unreadable("version", str(version), f"this release reads up to {VERSION}")
 
 
 def _read_schedule(stored: dict[str, Any] | None) -> Schedule | None:
@@ -78,6 +93,7 @@ def generation_item(tenant: str, job: str, row: Generation, expires_ms: int | No
     return without_nones(
         {
             **item_key(keys.job_partition(tenant, job), keys.generation_sort(row.number)),
+            "v": number(VERSION),
             "st": text(row.state),
             "s": document(to_document(row.schedule)) if row.schedule else None,
             "j": number(row.jitter_ms),
@@ -96,6 +112,7 @@ def read_generation(item: Item) -> Generation:
     Raises:
         Unreadable: Another version's row, or a damaged one.
     """
+    _check_version(item)
     return Generation(
         number=keys.parse_generation_sort(item["sk"]["S"]),
         state=JobState(item["st"]["S"]),

@@ -1,0 +1,108 @@
+"""What each release writes into queues and tables: ``python -m tests.support.golden`` writes this release's file.
+
+A file is written once, for its release, and never changed after that release: later ones must read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tests.support.world_examples import (
+    NOW_MS,
+    TENANT,
+    a_job,
+    dispatch,
+    execution,
+    full_execution,
+    full_job,
+    schedule_entry,
+    waiting,
+)
+from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, read_execution
+from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item, read_generation, read_job
+from tidewheel.domain.jobs.job import Generation, JobState
+from tidewheel.domain.recurrence.schedule import Schedule
+from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.wheel.entries import decode, encode
+from tidewheel.wire.message import dump, load
+
+FOLDER = Path(__file__).parents[1] / "contract" / "golden"
+RELEASE = version("tidewheel")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of thing that releases hand to each other.
+
+    Args:
+        write: As it is stored or sent.
+        read: The inverse.
+        examples: Objects by name. One may be added; none is changed, since releases have written it.
+    """
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+    examples: Mapping[str, Any]
+
+
+def _generation_item(row: Generation) -> Any:
+    return generation_item(TENANT, full_job().id, row, None, "2026a")
+
+
+KINDS: Mapping[str, Kind] = {
+    "message": Kind(
+        dump,
+        load,
+        {
+            "first attempt": dispatch(),
+            "third attempt, sent again twice": replace(dispatch(), attempt=3, recorded=True, returns=2),
+        },
+    ),
+    "job": Kind(
+        job_item,
+        read_job,
+        {
+            "every minute": a_job(),
+            "everything set": full_job(),
+            "one-time": a_job(2, schedule=Schedule(At(NOW_MS))),
+            "without a schedule": a_job(3, schedule=None),
+        },
+    ),
+    "generation": Kind(
+        _generation_item,
+        read_generation,
+        {
+            "everything set": Generation.of(full_job()),
+            "deleted": replace(Generation.of(a_job()), state=JobState.DELETED),
+            "without a schedule": Generation.of(a_job(3, schedule=None)),
+        },
+    ),
+    "execution": Kind(
+        execution_item, read_execution, {"queued": execution(a_job()), "everything set": full_execution()}
+    ),
+    "wheel entry": Kind(
+        encode, decode, {"occurrence": schedule_entry(full_job(), delay_ms=7), "retry": waiting(full_execution(), 3)}
+    ),
+}
+
+
+def written() -> dict[str, dict[str, Any]]:
+    """All examples as this release writes them."""
+    return {
+        name: {example: kind.write(each) for example, each in kind.examples.items()} for name, kind in KINDS.items()
+    }
+
+
+def releases() -> dict[str, dict[str, dict[str, Any]]]:
+    """What each release wrote, by its version."""
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.json"))}
+
+
+if __name__ == "__main__":
+    text = json.dumps(written(), ensure_ascii=False, indent=1)
+    (FOLDER / f"{RELEASE}.json").write_text(text + "\n", encoding="utf-8")
