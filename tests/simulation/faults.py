@@ -179,7 +179,7 @@ class RefusingQueue:
 
 @dataclass(frozen=True)
 class StaleLayouts:
-    """The shard layout as an API knows it whose clock is behind."""
+    """The shard layout as an API knows it that read it long ago, or whose clock is behind."""
 
     layouts: LayoutCache
     clock: SettableClock
@@ -188,8 +188,68 @@ class StaleLayouts:
         return self.layouts.now().shard_of(tenant, job, self.clock.now_ms())
 
 
-class SlowClock(SettableClock):
-    """The API's clock: behind by the time that its writes take, and by skew."""
+class HeldUpClock(SettableClock):
+    """The clock of a process that is held up at one of its steps: behind the true time until then, and then by skew."""
 
-    def __init__(self, clock: SettableClock, behind_ms: int) -> None:
-        super().__init__(clock.now_ms() - behind_ms)
+    def __init__(self, clock: SettableClock, held_ms: int, skew_ms: int = 0) -> None:
+        super().__init__(clock.now_ms() - held_ms - skew_ms)
+        self._clock, self._skew_ms = clock, skew_ms
+
+    def goes_on(self) -> None:
+        """The hold-up is over."""
+        self._now_ms = self._clock.now_ms() - self._skew_ms
+
+
+_WRITES = frozenset({"create", "replace", "enqueue", "requeue", "put"})
+
+
+@dataclass
+class HoldUp:
+    """When a process is held up: before its n-th call of a store is sent, or while that is under way.
+
+    Its first write to the wheel is the last chance, since whatever it believes about the time is true after that.
+
+    Args:
+        clock: The process's.
+        step: At which of its calls, from 0 on.
+        under_way: Whether that call was sent already; it is applied when the process goes on.
+    """
+
+    clock: HeldUpClock
+    step: int
+    under_way: bool
+    _calls: int = 0
+    _over: bool = False
+
+    def of(self, store: object) -> HeldUpStore:
+        """A store as the process reaches it."""
+        return HeldUpStore(store, self)
+
+    def begins(self, operation: str) -> bool:
+        """Whether the call that begins now is the one."""
+        self._calls += 1
+        held = not self._over and (self._calls > self.step or operation in _WRITES)
+        self._over = self._over or held
+        return held
+
+
+class HeldUpStore:
+    """A store whose calls take effect at the true time, whatever the process believes that it is."""
+
+    def __init__(self, store: object, hold_up: HoldUp) -> None:
+        self._store, self._hold_up = store, hold_up
+
+    def __getattr__(self, name: str):
+        operation, hold_up = getattr(self._store, name), self._hold_up
+
+        def call(*args, **kwargs):
+            held = hold_up.begins(name)
+            if held and not hold_up.under_way:
+                hold_up.clock.goes_on()
+            try:
+                return operation(*args, **kwargs)
+            finally:
+                if held:
+                    hold_up.clock.goes_on()
+
+        return call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.simulation.faults import SLOW_BUT_ALIVE, SlowClock, StaleLayouts
+from tests.simulation.faults import SLOW_BUT_ALIVE, HeldUpClock, HoldUp
 from tests.simulation.history import STORMY_MS, History
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.errors import NotFound
@@ -18,7 +18,6 @@ from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.levels import MINUTES
 from tidewheel.ports import Call
-from tidewheel.wiring.api_services import ApiPorts
 
 
 class Harsh(History):
@@ -142,10 +141,18 @@ class Undead(Harsh):
 class Sluggish(Harsh):
     """Users' writes take longer than any write may, though not so long that their slot is over."""
 
-    def _api_ports(self) -> ApiPorts:
+    def _hold_up(self) -> HoldUp:
         longest = WRITE_BOUND_MS + 2 * SKEW_MS + SECOND_MS // 2
-        slow = SlowClock(self.stack.clock, self.rng.randrange(WRITE_BOUND_MS + SKEW_MS, longest))
-        return replace(super()._api_ports(), clock=slow, layouts=StaleLayouts(self.stack.layouts, slow))
+        clock = HeldUpClock(self.stack.clock, self.rng.randrange(WRITE_BOUND_MS + SKEW_MS, longest))
+        return HoldUp(clock, self.holds.randrange(2), under_way=True)
+
+
+class Torpid(Harsh):
+    """Whatever serves the users freezes for 20 s and more at nearly every request, before its write or during it."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.freeze_rate, self.users = 0.9, 0.06
 
 
 class Forsaken(History):

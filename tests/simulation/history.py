@@ -13,10 +13,11 @@ from dataclasses import replace
 from tests.simulation.faults import (
     Faults,
     FaultyStore,
+    HeldUpClock,
+    HoldUp,
     LaggingExecutor,
     PartialQueue,
     RefusingQueue,
-    SlowClock,
     StaleLayouts,
 )
 from tests.simulation.promises import broken_promises
@@ -24,6 +25,7 @@ from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
 from tests.support.fleet import Fleet
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tests.support.stall import Stall
+from tidewheel.adapters.memory import MemoryJobs, MemoryWheel
 from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
@@ -50,6 +52,10 @@ CALM_MS = 420_000
 """How long (ms) it may take at most, once the faults are over, until everything that was due has happened."""
 _REQUEST_RATE = 0.004
 """The probability that someone cancels or redrives, in a step of virtual time."""
+FREEZES_MS = (20_000, 35_000, 60_000)
+"""For how long (ms) a process may be frozen between two of its steps."""
+RETRIED_AFTER_MS = (1_000, 1_000, 16_000, 30_000, 60_000)
+"""Delays (ms) of the first retry: the entries of the long ones rest in slots of seconds, not in the late slot."""
 QUIET_MS = 30_000
 """How long (ms) a history goes on when nothing should happen any more; longer than any write takes."""
 
@@ -91,6 +97,8 @@ class History:
         self.never_of = 60
         self.missing_rate = self.refusals.choice([0.0, 0.0, 0.002])
         self.missing_until: dict[Route, int] = {}
+        self.holds = random.Random(f"holds of {seed}")  # apart, too
+        self.freeze_rate = 0.1
         self._expose()
 
     def _start(self) -> int:
@@ -213,9 +221,25 @@ class History:
         control, earliest_ms = self.stack.control, self.stack.clock.now_ms() - WRITE_BOUND_MS - SKEW_MS
         if control.layout() is None:
             control.establish(Layout.first(earliest_ms, self.stack.shards))
-        behind = self.rng.randrange(0, WRITE_BOUND_MS + SKEW_MS) if self.faults.strikes("slow write", 0.3) else 0
-        slow = SlowClock(self.stack.clock, behind)
-        return replace(self.stack.api_ports, clock=slow, layouts=StaleLayouts(self.stack.layouts, slow))
+        hold_up = self._hold_up()
+        clock, world = hold_up.clock, self.stack.world
+        return replace(
+            self.stack.api_ports,
+            jobs=hold_up.of(self.stall.of(MemoryJobs(world, clock))),
+            wheel=hold_up.of(self.stall.of(MemoryWheel(world, clock))),
+            clock=clock,
+            layouts=StaleLayouts(self.stack.layouts, clock),
+        )
+
+    def _hold_up(self) -> HoldUp:
+        """What befalls the process that serves the next request: its write is slow, or it freezes for longer."""
+        held_ms = self.rng.randrange(0, WRITE_BOUND_MS + SKEW_MS) if self.faults.strikes("slow write", 0.3) else 0
+        skew_ms = min(held_ms, SKEW_MS)
+        if self.faults.stormy and self.holds.random() < self.freeze_rate:
+            self.faults.counts["process froze between two steps"] += 1
+            held_ms = self.holds.choice(FREEZES_MS)
+        clock = HeldUpClock(self.stack.clock, max(0, held_ms - skew_ms), skew_ms)
+        return HoldUp(clock, self.holds.randrange(3), self.holds.random() < 0.5)
 
     def _api(self) -> ApiServices:
         return services_of(self._api_ports())
@@ -240,13 +264,18 @@ class History:
             precision=self.rng.choice(list(Precision)),
             jitter_ms=self.rng.choice([0, 0, 3_000, MAX_JITTER_MS]),
             window_ms=self.rng.choice([0, 0, 5_000, MAX_WINDOW_MS]),
-            retry=self._budgeted(id, RetryPolicy(self.rng.choice([1, 3]), base_ms=1_000)),
+            retry=self._budgeted(id, self._retry()),
             timeout_ms=1_000,
             overlap=overlap,
             misfire=Misfire(
                 self.rng.choice(list(Policy)), self.rng.choice([1_000, 10_000, 60_000]), self.rng.choice([1, 5, 1_000])
             ),
         )
+
+    def _retry(self) -> RetryPolicy:
+        policy = RetryPolicy(self.rng.choice([1, 3]), base_ms=self.holds.choice(RETRIED_AFTER_MS))
+        self.faults.counts["retries delayed by 16 to 60 s"] += policy.base_ms >= RETRIED_AFTER_MS[-3]
+        return policy
 
     def _budgeted(self, id: str, policy: RetryPolicy) -> RetryPolicy:
         self.budgets.setdefault(id, set()).add(policy.max_attempts)
@@ -284,7 +313,7 @@ class History:
         dead = [record for record in records if record.state in DEAD_LETTERS]
         if dead and self.requests.random() < 0.5:
             chosen = self.requests.choice(dead)
-            flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.layouts, stack.pace)
+            flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer)
             for id in flow.run([(chosen.id, chosen)], 10).ids:
                 self.redriven.setdefault(id, []).append(len(stack.caller.calls))
                 self.faults.counts["redriven"] += 1

@@ -17,6 +17,7 @@ from tidewheel.domain.wheel.load import Load
 from tidewheel.domain.wheel.ring_cursor import RingCursor
 from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES
+from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.scheduler import heartbeat
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.election import Election
@@ -25,6 +26,7 @@ from tidewheel.engine.scheduler.shard.late_slot import LateSlot
 from tidewheel.engine.scheduler.shard.retiring import Retirer
 from tidewheel.engine.scheduler.shard.wheel import ShardWheel
 from tidewheel.engine.scheduler.shard.window import Obligation, Window, WindowState
+from tidewheel.ports import TooLate
 
 
 def everywhere(patch: pytest.MonkeyPatch, original: Any, bug: Any) -> None:
@@ -136,6 +138,32 @@ def placed_without_margins(patch: pytest.MonkeyPatch) -> None:
 def placed_by_slot_start(patch: pytest.MonkeyPatch) -> None:
     """The margins are counted from the start of a slot, not from its load."""
     patch.setattr(Ring, "open_until", lambda ring, slot_start_ms: slot_start_ms - WRITE_BOUND_MS - SKEW_MS)
+
+
+def sent_however_late(patch: pytest.MonkeyPatch) -> None:
+    """No store refuses a write that was held up."""
+    patch.setattr(Placed, "is_too_late", lambda placed, now_ms: False)
+
+
+def late_answers_believed(patch: pytest.MonkeyPatch) -> None:
+    """Whoever wrote to the wheel does not look at the clock when the answer is there."""
+    patch.setattr(Placed, "is_in_time", lambda placed, answered_ms: True)
+
+
+def refusals_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """An entry that was refused as too late counts as written."""
+    real = WheelWriter.write
+
+    def bug(writer, entry, write, tries=1):
+        def once(placed):
+            try:
+                return write(placed)
+            except TooLate:
+                return True
+
+        return real(writer, entry, once, tries)
+
+    patch.setattr(WheelWriter, "write", bug)
 
 
 def read_only_once(patch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.mutant_wheel import everywhere
+from tests.simulation.mutant_wheel import everywhere, late_answers_believed, refusals_forgotten, sent_however_late
 from tests.simulation.mutants import Mutant
-from tests.simulation.worked import Drained, Frail, Revenant, Severed, Throttled, WorkedHistory
+from tests.simulation.worked import Drained, Frail, Revenant, Severed, Throttled, Torpid, WorkedHistory
 from tidewheel.domain.executions import claiming, transitions
 from tidewheel.domain.executions.decisions.steps import Finish
 from tidewheel.domain.executions.states import State, Stop
@@ -154,6 +154,10 @@ WORKER_MUTANTS: Mapping[str, Mutant] = {
     "the delete before the finish": Mutant((deleted_before_the_finish,), WorkedHistory, 12),
     "a hand-over without the checkpoint": Mutant((handed_over_without_the_checkpoint,), Drained, 12),
     "what follows a call is written once": Mutant((written_once_after_the_call,), Throttled, 12),
+    "a write is sent however late, and its answer is believed": Mutant(
+        (sent_however_late, late_answers_believed), Torpid, 20
+    ),
+    "a write that was refused as too late is not repeated": Mutant((refusals_forgotten,), Torpid, 20),
     "a finish without a fence": Mutant((finished_without_a_fence,), Revenant, 150),
     "lost attempts do not count": Mutant((lost_attempts_uncounted,), WorkedHistory, 12),
     "a take-over forgets that its run was cancelled": Mutant((cancel_forgotten_at_take_over,), Frail, 60),

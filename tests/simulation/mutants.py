@@ -9,7 +9,19 @@ import pytest
 
 from tests.simulation import mutant_rules as rules
 from tests.simulation import mutant_wheel as wheel
-from tests.simulation.harsh import Brittle, Contended, Doomed, Forsaken, Harsh, Outages, Retouch, Rush, Sluggish, Undead
+from tests.simulation.harsh import (
+    Brittle,
+    Contended,
+    Doomed,
+    Forsaken,
+    Harsh,
+    Outages,
+    Retouch,
+    Rush,
+    Sluggish,
+    Torpid,
+    Undead,
+)
 from tests.simulation.history import History
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
@@ -70,7 +82,12 @@ MUTANTS: Mapping[str, Mutant] = {
     "placement by slot start, and no second read": Mutant(
         (wheel.placed_by_slot_start, wheel.read_only_once), Harsh, 20
     ),
-    "a passed slot is not read again": Mutant((wheel.read_only_once,), Sluggish, 8),
+    "a passed slot is not read again": Mutant((wheel.read_only_once, wheel.late_answers_believed), Sluggish, 8),
+    "a late answer to a write is believed": Mutant((wheel.late_answers_believed,), Torpid, 12),
+    "a write is sent however late, and its answer is believed": Mutant(
+        (wheel.sent_however_late, wheel.late_answers_believed), Torpid, 8
+    ),
+    "a write that was refused as too late is not repeated": Mutant((wheel.refusals_forgotten,), Torpid, 8),
     "packs are overwritten after a crash": Mutant((wheel.packs_overwritten,), Brittle, 6),
     "an arm in flight overwrites an edit's single": Mutant((wheel.arms_share_keys_with_edits,), Retouch, 4),
     "the origin is forgotten": Mutant((wheel.origin_forgotten,), History, 16),
@@ -134,6 +151,12 @@ COVERED: Mapping[str, Covered] = {
         Harsh,
         "the second read: a write that misses the load lands before the slot is over",
         "placement by slot start, and no second read",
+    ),
+    "a write is sent however late": Covered(
+        wheel.sent_however_late,
+        Torpid,
+        "the look at the clock after the answer: what may have missed its slot is put elsewhere as well",
+        "a write is sent however late, and its answer is believed",
     ),
     "no second read": Covered(
         wheel.read_only_once,

@@ -45,6 +45,7 @@ class Promises:
 
     def broken(self) -> list[str]:
         return [
+            *self._forgotten(),
             *self._lost(),
             *self._stood_for(),
             *self._miscounted(),
@@ -76,6 +77,15 @@ class Promises:
                 until = max(until, landed_ms + CLAIM_EARLY_MS + self.held_up_ms)
             named |= set(_instants(row, until))
         return named
+
+    def _forgotten(self) -> list[str]:
+        """A job that was created exists until it is deleted."""
+        jobs = self.history.stack.world.jobs
+        return [
+            f"{id}: was created and is not there"
+            for id in self.history.ids
+            if id not in self.history.deleted and (TENANT, id) not in jobs
+        ]
 
     def _lost(self) -> list[str]:
         """Every instant has a record of its own, or lies in a row of the ledger."""

@@ -38,6 +38,8 @@ def test_no_history_breaks_a_promise(first: int, record_property: Record) -> Non
             "worker crashed",
             "user",
             "slow write",
+            "process froze between two steps",
+            "retries delayed by 16 to 60 s",
             "whole-fleet store stall",
             "refused for good",
             "route missing",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from tests.simulation.history import History
+from tests.simulation.history import RETRIED_AFTER_MS, History
 from tests.simulation.promises import Promises
 from tests.simulation.settled import is_settled
 from tests.simulation.witness import Cancel
@@ -17,7 +17,7 @@ from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.executions.states import Result, State, is_end
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition
-from tidewheel.domain.jobs.policies import RetryPolicy
+from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
 from tidewheel.domain.limits import ATTEMPTS_KEPT
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
@@ -61,6 +61,7 @@ class WorkedHistory(History):
         stack.queue._clock = stack.layouts.clock = clock
         stack.caller.clock = stack.workers_clock = clock
         self.executor._clock = clock
+        stack.wheel._store._clock = clock
         self.stall.clock = clock
         self.plain_locks = self.stall.of(stack.locks._store._store)
         self.maxima: dict[str, int] = {}
@@ -131,7 +132,7 @@ class WorkedHistory(History):
             builder,
             jitter_ms=0,
             window_ms=0,
-            retry=RetryPolicy(most, base_ms=1_000, cap_ms=20_000),
+            retry=replace(builder.retry, max_attempts=most, cap_ms=min(builder.retry.cap_ms, RETRIED_AFTER_MS[-1])),
             timeout_ms=self.hands.choice(self.timeouts_ms),
             heartbeat_ms=heartbeat_ms,
             deadline_ms=self.hands.choice([0, 0, 0, 45_000, 180_000]),
@@ -180,6 +181,7 @@ class WorkedPromises(Promises):
 
     def broken(self) -> list[str]:
         kept: list[Callable[[], list[str]]] = [
+            self._forgotten,
             self._lost,
             self._stood_for,
             self._miscounted,
@@ -245,6 +247,21 @@ class Revenant(WorkedHistory):
         workers = self.workers
         workers.size, workers.kills, workers.freezes, workers.lags, workers.rate = 3, 0.003, 0.01, 0.0, 0.0
         workers.chills, workers.short, workers.cuts = 0.1, 0.1, 0.0
+
+
+class Torpid(WorkedHistory):
+    """Workers that freeze for 20 s at any step, reads of the layout that lag, targets that fail, and retries that come
+    16 s later: the slots in which their entries rest may be over when these land."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        workers = self.workers
+        workers.size, workers.kills, workers.freezes, workers.lags, workers.rate = 3, 0.0, 0.06, 0.0, 0.0
+        workers.ends, workers.cuts, workers.slow_layouts, workers.failing = 0.0, 0.0, 0.5, 0.6
+        workers.freezes_ms, workers.chills = (20_000,), 0.0
+
+    def _retry(self) -> RetryPolicy:
+        return RetryPolicy(3, Strategy.FIXED, base_ms=16_000)
 
 
 class Severed(WorkedHistory):

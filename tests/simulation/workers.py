@@ -3,7 +3,7 @@ worker may be killed or freeze at any step, and has a clock of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,13 @@ from tests.support.calls import an_admission
 from tests.support.fleet import Skewed
 from tests.support.memory_stack import MemoryStack
 from tests.support.runners import a_runner
-from tidewheel.adapters.memory import InlineExecutor
+from tidewheel.adapters.memory import InlineExecutor, MemoryWheel
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.limits import LEASE_MS, SECOND_MS, SKEW_MS, STOP_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.wheel.shard_layout import Layout
+from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, TICK_MS, LeaseRenewer
 from tidewheel.ports import Call, PortError, Received
@@ -33,7 +35,7 @@ CALL_BOUND_MS = 9 * SECOND_MS
 """No call of a store lasts longer, so no lag before or after it is longer than half of that."""
 _USUAL_LAG_MS = 40
 _CUTS_MS = (5_000, LEASE_MS + TAKEOVER_GRACE_MS + 8_000)
-_FREEZES_MS = (1_500, 8_000, LEASE_MS, LEASE_MS + TAKEOVER_GRACE_MS + 3_000, 80_000)
+_FREEZES_MS = (1_500, 8_000, 20_000, LEASE_MS, LEASE_MS + TAKEOVER_GRACE_MS + 3_000, 80_000)
 
 
 class CooperativeClock(Skewed):
@@ -78,6 +80,35 @@ class Stepped:
         return call
 
 
+class Sending:
+    """The clock by which a worker's adapter sees whether it may still send a write; after that it may be held up."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def now_ms(self) -> int:
+        now_ms = self._worker.clock.now_ms()
+        self._worker.step()
+        return now_ms
+
+
+class LaggingLayouts:
+    """The shard layout, whose reads may take long: they lie between a decision and the write that follows from it."""
+
+    def __init__(self, store: Stepped, worker: Worker) -> None:
+        self._store, self._worker = store, worker
+
+    def layout(self) -> Layout | None:
+        workers = self._worker.workers
+        found = self._store.layout()
+        if workers.faults.strikes("layout read lagged", workers.slow_layouts):
+            self._worker.wait_until(workers.now_ms + workers.chance.randrange(5_000, 25_000))
+        return found
+
+    def establish(self, layout: Layout) -> Layout:
+        return self._store.establish(layout)
+
+
 class CooperativeExecutor(Executor):
     """Runs each background call on a thread of its own."""
 
@@ -105,7 +136,8 @@ class Worker:
         self.clock = clock = CooperativeClock(self, skew_ms)
         executions = Stepped(workers.witness.watch(stack.executions), self)
         self.queue = queue = Stepped(stack.queue, self)
-        wheel = Stepped(stack.wheel, self)
+        wheel = Stepped(workers.history.stall.of(MemoryWheel(stack.world, Sending(self))), self)
+        layouts = LayoutCache(LaggingLayouts(Stepped(stack.control, self), self), clock, stack.shards)
         self.lease_renewer = LeaseRenewer(
             executions, queue, stack.logs, clock, stack.telemetry, CooperativeExecutor(self)
         )
@@ -118,7 +150,7 @@ class Worker:
             clock,
             stack.entropy,
             stack.telemetry,
-            stack.layouts,
+            layouts,
             Stepped(workers.history.plain_locks, self),
             self.lease_renewer,
             an_admission(clock, stack.telemetry),
@@ -143,7 +175,7 @@ class Worker:
             self.kill()
             raise Killed
         if faults.strikes("worker froze at a step", self.workers.freezes):
-            self.freeze(self.workers.chance.choice(_FREEZES_MS))
+            self.freeze(self.workers.chance.choice(self.workers.freezes_ms))
             self.wait_until(self.frozen_until_ms)
         elif faults.strikes("store lagged", self.workers.lags):
             lag_ms = self.workers.chance.randrange(_USUAL_LAG_MS, CALL_BOUND_MS // 2)
@@ -276,6 +308,9 @@ class Workers:
         ends: How often one is killed, and how often drained.
         short: How many of the calls are short.
         doubles: How often, between two looks, a message is delivered twice.
+        slow_layouts: How often a read of the shard layout lags.
+        failing: How often a target fails.
+        freezes_ms: For how long (ms) one may freeze.
     """
 
     history: WorkedHistory
@@ -289,6 +324,9 @@ class Workers:
     ends: float = 0.05
     short: float = 0.6
     doubles: float = 0.05
+    slow_layouts: float = 0.3
+    failing: float = 0.15
+    freezes_ms: Sequence[int] = _FREEZES_MS
     scheduler: CooperativeScheduler = field(default_factory=CooperativeScheduler)
     workers: list[Worker] = field(default_factory=list)
     _count: int = 0
@@ -311,7 +349,7 @@ class Workers:
         kind = chance.random()
         longest = 1_500 if kind < self.short or not stormy else 15_000 if kind < (1 + self.short) / 2 else 100_000
         answer = Answer(Result.SUCCEEDED, 200, "ok")
-        if self.faults.strikes("target failed", 0.15):
+        if self.faults.strikes("target failed", self.failing):
             answer = Answer(Result.FAILED, 500, "", "HTTP 500")
         elif self.faults.strikes("target refused", 0.03):
             answer = Answer(Result.FAILED, 404, "", "HTTP 404", retryable=False)
@@ -356,7 +394,7 @@ class Workers:
             if self.faults.strikes("worker killed", self.ends):
                 worker.kill()
             elif self.faults.strikes("worker froze", self.chills):
-                worker.freeze(self.chance.choice(_FREEZES_MS))
+                worker.freeze(self.chance.choice(self.freezes_ms))
             elif self.faults.strikes("worker cut off", self.cuts):
                 worker.cut(self.chance.choice(_CUTS_MS))
             elif self.faults.strikes("worker drained", self.ends):

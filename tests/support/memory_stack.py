@@ -130,10 +130,10 @@ class MemoryStack:
         if isinstance(self.clock, PumpedClock):
             self.clock.pump = self.pump
         self.world = World()
-        self.jobs = MemoryJobs(self.world)
+        self.jobs = MemoryJobs(self.world, self.clock)
         self.executions = MemoryExecutions(self.world)
         self.locks: Locks = MemoryLocks(self.world)
-        self.wheel = MemoryWheel(self.world)
+        self.wheel = MemoryWheel(self.world, self.clock)
         self.control = MemoryControl()
         self.queue = MemoryQueue(self.clock)
         self.shards = shards

@@ -160,15 +160,16 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
 @contextmanager
 def memory() -> Iterator[Backend]:
     """Everything in memory."""
-    world, control, queue = World(), MemoryControl(), MemoryQueue(SettableClock(1_795_000_000_000), visibility_ms=0)
+    world, control, clock = World(), MemoryControl(), SettableClock(1_795_000_000_000)
+    queue = MemoryQueue(clock, visibility_ms=0)
     yield Backend(
         "memory",
-        MemoryJobs(world),
+        MemoryJobs(world, clock),
         MemoryExecutions(world),
         MemoryLocks(world),
         MemoryCircuits(world),
         MemoryPermits(world),
-        MemoryWheel(world),
+        MemoryWheel(world, clock),
         control,
         control,
         control,

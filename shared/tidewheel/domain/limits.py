@@ -12,6 +12,10 @@ FOREVER_MS = 1 << 62
 WRITE_BOUND_MS = 10 * SECOND_MS
 """The longest duration of a write to the wheel, the SDK's retries included; the adapters configure it."""
 
+TRY_BOUND_MS = 4 * SECOND_MS
+"""The longest time from the moment at which one try of a request is sent until it is applied or has failed: 1 s to
+connect and 3 s to answer; the adapters configure it."""
+
 SKEW_MS = 2 * SECOND_MS
 """How far the clocks of two machines may differ."""
 

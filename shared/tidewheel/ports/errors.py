@@ -41,5 +41,19 @@ class Refused(PortError):
         self.mendable = mendable
 
 
+class TooLate(PortError):
+    """A write to the wheel was not sent: by the time at which it lands its slot may be loaded. It belongs elsewhere.
+
+    Args:
+        operation: What was tried.
+        subject: On what.
+        tried: Whether an earlier try of the same call was sent, which may have been applied.
+    """
+
+    def __init__(self, operation: str, subject: str, *, tried: bool) -> None:
+        super().__init__(operation, subject, "its slot may be loaded by the time at which it lands")
+        self.tried = tried
+
+
 class Fenced(PortError):
     """A conditional write found another owner or epoch: the caller no longer holds the lease, shard or record."""

@@ -39,7 +39,10 @@ ExecutionKey = tuple[str, str]
 
 
 class Jobs(Protocol):
-    """Jobs and their generation rows. Each write is one transaction: all of it is stored, or nothing."""
+    """Jobs and their generation rows. Each write is one transaction: all of it is stored, or nothing.
+
+    A write with a wheel entry whose ``send_by_ms`` is past is not sent, and raises ``TooLate`` as ``Wheel.put`` does.
+    """
 
     def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
         """Stores a new job, its first generation row, its wheel entry and its queued execution.

@@ -23,7 +23,11 @@ class Wheel(Protocol):
         """
 
     def put(self, placed: Placed) -> None:
-        """Writes a single; an equal one is overwritten. Takes no longer than ``limits.WRITE_BOUND_MS``."""
+        """Writes a single; an equal one is overwritten. Takes no longer than ``limits.WRITE_BOUND_MS``.
+
+        Raises:
+            TooLate: It was not sent, since its ``send_by_ms`` was past. That is checked before every single try.
+        """
 
     def put_pack(self, slot: Slot, key: str, entries: Sequence[Entry]) -> None:
         """Writes a pack under a sort key that nobody else uses."""

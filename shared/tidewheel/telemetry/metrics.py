@@ -313,6 +313,14 @@ _METRICS = (
         "See the runbook: something is in quarantine.",
     ),
     Metric(
+        "wheel_write_held_up",
+        Process.SEVERAL,
+        "A write to the wheel took so long that its slot might have been loaded before it landed; its entry was put "
+        "elsewhere.",
+        (Dimension("step", "`before` (it was not sent any more) or `after` (its answer came too late)"),),
+        "A few are harmless. Many: look at DynamoDB's throttling, and whether processes get no CPU.",
+    ),
+    Metric(
         "record_unreadable",
         Process.SEVERAL,
         "A stored record could not be read, and was passed over.",

@@ -51,8 +51,8 @@ class ApiPorts:
 def services_of(ports: ApiPorts) -> ApiServices:
     """Builds the services; what several of them need is built once."""
     writer = wheel_writer(ports.wheel, ports.queue, ports.layouts, ports.clock, ports.telemetry, ports.pace)
-    first_entry = FirstEntry(ports.layouts, ports.entropy, writer.immediate, ports.pace)
-    canceller, redriver = _canceller(ports, writer), _redriver(ports)
+    first_entry = FirstEntry(writer, ports.entropy)
+    canceller, redriver = _canceller(ports, writer), _redriver(ports, writer)
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
     return ApiServices(
         jobs=JobService(jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools),
@@ -71,5 +71,5 @@ def _canceller(ports: ApiPorts, writer: WheelWriter) -> Cancel:
     return Cancel(ports.jobs, ports.executions, ends, ports.clock, ports.telemetry)
 
 
-def _redriver(ports: ApiPorts) -> Redrive:
-    return Redrive(ports.jobs, ports.clock, ports.telemetry, ports.layouts, ports.pace)
+def _redriver(ports: ApiPorts, writer: WheelWriter) -> Redrive:
+    return Redrive(ports.jobs, ports.clock, ports.telemetry, writer)

@@ -13,4 +13,4 @@ def wheel_writer(
     wheel: Wheel, queue: Queue, layouts: LayoutCache, clock: Clock, telemetry: Telemetry, pace: Pace
 ) -> WheelWriter:
     """Builds the writer with its immediate dispatch, which sends what is due before a scheduler would load it."""
-    return WheelWriter(wheel, layouts, clock, ImmediateDispatch(queue, wheel, clock, telemetry, pace))
+    return WheelWriter(wheel, layouts, clock, telemetry, ImmediateDispatch(queue, wheel, clock, telemetry, pace))

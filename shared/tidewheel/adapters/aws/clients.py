@@ -11,8 +11,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from tidewheel.adapters.aws import deadlines
 from tidewheel.adapters.aws.dates import Dates
-from tidewheel.domain.limits import MAX_WAIT_MS, SECOND_MS
+from tidewheel.domain.limits import MAX_WAIT_MS, SECOND_MS, TRY_BOUND_MS
 from tidewheel.ports import PortError, Refused, Throttled
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 CALL_BOUND_MS = 9 * SECOND_MS
 """No call lasts longer: two tries of (1 s to connect + 3 s to answer), and a pause of 1 s at most between them."""
 
+_CONNECT_S = 1
 _BOUNDED = Config(
-    connect_timeout=1,
-    read_timeout=3,
+    connect_timeout=_CONNECT_S,
+    read_timeout=TRY_BOUND_MS // SECOND_MS - _CONNECT_S,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=64,
     tcp_keepalive=True,
@@ -85,11 +87,14 @@ _BOUNDED = Config(
 def dynamodb(dates: Dates | None = None) -> DynamoDBClient:
     """A client whose every call ends within ``CALL_BOUND_MS``, which is less than ``limits.WRITE_BOUND_MS``.
 
+    It heeds the deadlines of writes to the wheel.
+
     Args:
         dates: Hears what time its answers say it is.
     """
     client = boto3.client("dynamodb", config=_BOUNDED)
     client.meta.events.register_first("needs-retry.dynamodb", _forget_retry_after)
+    deadlines.heed(client.meta.events, "dynamodb")
     if dates is not None:
         dates.listen(client.meta.events, "dynamodb")
     return client

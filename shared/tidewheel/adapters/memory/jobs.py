@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tidewheel.adapters.memory.world import World
+from tidewheel.adapters.memory.world import World, refuse_late
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.wheel.entries import Placed
-from tidewheel.ports import JobKey, Page
+from tidewheel.ports import Clock, JobKey, Page
 
 
 class MemoryJobs:
-    """``ports.Jobs`` in memory. Plain reads are as fresh as consistent ones."""
+    """``ports.Jobs`` in memory. Plain reads are as fresh as consistent ones.
 
-    def __init__(self, world: World) -> None:
+    Args:
+        world: The items.
+        clock: The time at which a write is sent; without one, no write comes too late.
+    """
+
+    def __init__(self, world: World, clock: Clock | None = None) -> None:
         self._world = world
+        self._clock = clock
 
     def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
         """See ``ports.Jobs``."""
+        refuse_late("jobs.create", placed, self._clock)
         world, key = self._world, (job.tenant, job.id)
         with world.lock:
             if key in world.generations:
@@ -38,6 +45,7 @@ class MemoryJobs:
 
     def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
         """See ``ports.Jobs``."""
+        refuse_late("jobs.replace", placed, self._clock)
         with self._world.lock:
             if not self._stands(job, expected):
                 return False
@@ -61,6 +69,7 @@ class MemoryJobs:
 
     def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
         """See ``ports.Jobs``."""
+        refuse_late("jobs.enqueue", placed, self._clock)
         with self._world.lock:
             slot = (queued.tenant, queued.job, key)
             if key and slot in self._world.idempotency:
@@ -73,6 +82,7 @@ class MemoryJobs:
 
     def requeue(self, placed: Placed, queued: Execution) -> bool:
         """See ``ports.Jobs``."""
+        refuse_late("jobs.requeue", placed, self._clock)
         with self._world.lock:
             standing = self._world.executions.get((queued.tenant, queued.id))
             if standing is None or standing.version != queued.version - 1:

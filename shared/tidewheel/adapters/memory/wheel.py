@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tidewheel.adapters.memory.world import World
+from tidewheel.adapters.memory.world import World, refuse_late
 from tidewheel.domain.limits import LOADED_AT_ONCE, QUARANTINE_CHARS, REASON_CHARS
 from tidewheel.domain.wheel.entries import Entry, Placed, encode
 from tidewheel.domain.wheel.levels import Slot
 from tidewheel.domain.wheel.load import Load
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.domain.wheel.span import EVERYTHING, Span
+from tidewheel.ports import Clock
 
 
 class MemoryWheel:
-    """``ports.Wheel`` in memory; entries are kept in their stored form, so that the codec is used."""
+    """``ports.Wheel`` in memory; entries are kept in their stored form, so that the codec is used.
 
-    def __init__(self, world: World) -> None:
+    Args:
+        world: The items.
+        clock: The time at which a write is sent; without one, no write comes too late.
+    """
+
+    def __init__(self, world: World, clock: Clock | None = None) -> None:
         self._world = world
+        self._clock = clock
 
     def load(self, slot: Slot, span: Span = EVERYTHING) -> Load:
         """See ``ports.Wheel``."""
@@ -32,6 +39,7 @@ class MemoryWheel:
 
     def put(self, placed: Placed) -> None:
         """See ``ports.Wheel``."""
+        refuse_late("wheel.put", placed, self._clock)
         with self._world.lock:
             self._world.place(placed)
 

@@ -16,9 +16,19 @@ from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.wheel.entries import Placed, encode
 from tidewheel.domain.wheel.levels import Slot
 from tidewheel.domain.wheel.quarantine import Quarantined
-from tidewheel.ports import Fenced, JobKey
+from tidewheel.ports import Clock, Fenced, JobKey, TooLate
 
 V = TypeVar("V", Execution, Lock, Circuit)
+
+
+def refuse_late(operation: str, placed: Placed | None, clock: Clock | None) -> None:
+    """Refuses what is sent after its deadline, as the ports say; without a clock nothing is.
+
+    Raises:
+        TooLate: It is too late by the clock.
+    """
+    if placed is not None and clock is not None and placed.is_too_late(clock.now_ms()):
+        raise TooLate(operation, placed.key, tried=False)
 
 
 @dataclass(slots=True)

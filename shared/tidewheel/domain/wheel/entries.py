@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
@@ -11,9 +11,8 @@ from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.domain.wheel.levels import (
-    Slot,
-)
+from tidewheel.domain.limits import FOREVER_MS, TRY_BOUND_MS
+from tidewheel.domain.wheel.levels import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +89,31 @@ def single_key(entry: Entry) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An entry with the slot it rests in."""
+    """An entry with the slot it rests in.
+
+    Args:
+        slot: The slot.
+        entry: The entry.
+        send_by_ms: Until when (ms since the epoch) the request that writes it may be sent: what is sent later may land
+            after the slot was loaded.
+    """
 
     slot: Slot
     entry: Entry
+    send_by_ms: int = field(default=FOREVER_MS, compare=False)
 
     @property
     def key(self) -> str:
         """Sort key of the single."""
         return single_key(self.entry)
+
+    def is_too_late(self, now_ms: int) -> bool:
+        """Whether it may not be sent any more (``now_ms``: ms since the epoch)."""
+        return now_ms > self.send_by_ms
+
+    def is_in_time(self, answered_ms: int) -> bool:
+        """Whether a write that was answered at a time (ms since the epoch) surely landed before its slot was loaded."""
+        return answered_ms <= self.send_by_ms + TRY_BOUND_MS
 
 
 def encode(entry: Entry) -> str:

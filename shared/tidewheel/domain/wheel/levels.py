@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tidewheel.domain import keys
-from tidewheel.domain.limits import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
+from tidewheel.domain.limits import (
+    DAY_MS,
+    FOREVER_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    SECOND_MS,
+    SKEW_MS,
+    TRY_BOUND_MS,
+    WRITE_BOUND_MS,
+)
 
 
 class Level(StrEnum):
@@ -47,6 +56,10 @@ class Ring:
         """Until when (ms since the epoch) others than the shard's owner may begin a write that is surely loaded."""
         return slot_start_ms - self.lead_ms - WRITE_BOUND_MS - SKEW_MS
 
+    def send_by(self, slot_start_ms: int) -> int:
+        """Until when (ms since the epoch) others than the shard's owner may send a request that is surely loaded."""
+        return self.open_until(slot_start_ms) + WRITE_BOUND_MS - TRY_BOUND_MS
+
 
 SECONDS = Ring(Level.SECONDS, SECOND_MS, 3 * SECOND_MS)
 MINUTES = Ring(Level.MINUTES, MINUTE_MS, 10 * SECOND_MS)
@@ -61,6 +74,8 @@ are, so that a job which fires every minute is armed minute by minute."""
 ARMED = (BEYOND, DAYS, HOURS, MINUTES)
 """The levels into which the owner of a shard arms, coarsest first: coarse slots fill packs that fine ones could not.
 What the seconds would hold fires from memory instead."""
+
+_RING_OF = {ring.level: ring for ring in RINGS}
 
 LATE_EVERY_MS = SECOND_MS
 """How often the late slot is read."""
@@ -89,6 +104,20 @@ class Slot:
 def late(shard: int) -> Slot:
     """The shard's late slot."""
     return Slot(Level.LATE, 0, shard)
+
+
+def send_by_ms(slot: Slot, ahead_ms: int = 0) -> int:
+    """Until when (ms since the epoch) a request that puts something into a slot may be sent.
+
+    It never ends for the late slot, which is read for ever.
+
+    Args:
+        slot: Which one.
+        ahead_ms: How much earlier (ms) than by its level's lead it is loaded.
+    """
+    if slot.level is Level.LATE:
+        return FOREVER_MS
+    return _RING_OF[slot.level].send_by(slot.start_ms) - ahead_ms
 
 
 def place(due_ms: int, now_ms: int, shard: int, rings: Sequence[Ring] = RINGS, ahead_ms: int = 0) -> Slot:

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.jobs.precision import TICK_MS, Precision
 from tidewheel.domain.limits import MAX_SEND_DELAY_MS, MINUTE_MS, SECOND_MS, SKEW_MS
-from tidewheel.domain.wheel.levels import BEYOND, CASCADES, DAYS, HOURS, MINUTES, RINGS, Ring, Slot, place
+from tidewheel.domain.wheel.entries import Entry, Placed
+from tidewheel.domain.wheel.levels import (
+    BEYOND,
+    CASCADES,
+    DAYS,
+    HOURS,
+    MINUTES,
+    RINGS,
+    Ring,
+    Slot,
+    place,
+    send_by_ms,
+)
 
 CHANGEOVER_MS = 30 * MINUTE_MS
 """How long (ms) after a change of pace entries of writers at the former pace may still turn up: twice the 15 minutes
@@ -42,6 +54,11 @@ class Pace:
     def place(self, due_ms: int, now_ms: int, shard: int) -> Slot:
         """Where a writer who does not own the shard puts an entry; see ``levels.place``."""
         return place(due_ms, now_ms, shard, self.rings, self.ahead_ms)
+
+    def placed(self, entry: Entry, now_ms: int, shard: int) -> Placed:
+        """An entry in the slot that ``place`` chooses, with the time by which it must be sent."""
+        slot = self.place(entry.due_ms, now_ms, shard)
+        return Placed(slot, entry, send_by_ms(slot, self.ahead_ms))
 
     def resumed_ms(self, ring: Ring, cursor_ms: int, now_ms: int, since_ms: int) -> int:
         """From where (ms since the epoch) a new owner turns a level, given its stored cursor.

@@ -50,12 +50,11 @@ class ExecutionService:
         """
         now = self.clock.now_ms()
         found = existing_job(self.jobs, tenant, job)
-        placed, queued = self.first_entry.of_run(found, now)
-        before = self.jobs.enqueue(placed, queued, key)
-        if before is not None:
-            return self.get(tenant, before)
-        self.first_entry.send_if_due(found, placed, now)
-        return queued
+        entry, queued = self.first_entry.of_run(found, now)
+        before = self.first_entry.write(
+            found, entry, lambda placed: self.jobs.enqueue(placed, queued, key), written=lambda other: other is None
+        )
+        return queued if before is None else self.get(tenant, before)
 
     def get(self, tenant: str, id: str) -> Execution:
         """One execution. Raises ``NotFound``."""

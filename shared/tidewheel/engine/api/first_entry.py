@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import ExecutionId, Origin, nonce
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import IMMEDIATE_MS
-from tidewheel.domain.wheel.entries import ExecutionEntry, Placed, ScheduleEntry
-from tidewheel.domain.wheel.levels import late
-from tidewheel.domain.wheel.pace import Pace
-from tidewheel.engine.common.immediate_dispatch import ImmediateDispatch
-from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.domain.wheel.entries import Entry, ExecutionEntry, Placed, ScheduleEntry
+from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.ports import Entropy
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class FirstEntry:
-    """Makes entries for the store to write together with the job; writes nothing itself.
+    """Makes entries, and writes them together with the records that they belong to.
 
     Args:
-        layouts: Knows on which shard a job's entries lie.
+        writer: Chooses the slot right before the write.
         entropy: Tells runs apart that are requested in the same millisecond.
-        immediate: Sends what is due before a scheduler would find it.
-        pace: Chooses the slot.
     """
 
-    layouts: LayoutCache
+    writer: WheelWriter
     entropy: Entropy
-    immediate: ImmediateDispatch
-    pace: Pace
 
-    def of_generation(self, job: Job, now_ms: int) -> tuple[Placed | None, Execution | None]:
+    def of_generation(self, job: Job, now_ms: int) -> tuple[Entry | None, Execution | None]:
         """The entry of a generation's first occurrence, if there is one.
 
         A new one-time job that is due within ``limits.IMMEDIATE_MS`` gets its queued execution as well.
-
-        Raises:
-            PortError: The shard layout could not be read.
         """
         schedule = job.definition.schedule
         if schedule is None:
@@ -50,28 +44,36 @@ class FirstEntry:
         due_ms = job.due(nominal_ms)
         if due_ms < now_ms + IMMEDIATE_MS and not schedule.repeats and job.generation == 1:
             return self._queued(job, ExecutionId(job.id, nominal_ms), due_ms)
-        entry = ScheduleEntry(job.tenant, job.id, job.generation, nominal_ms, due_ms)
-        return Placed(self.pace.place(due_ms, now_ms, self._shard(job)), entry), None
+        return ScheduleEntry(job.tenant, job.id, job.generation, nominal_ms, due_ms), None
 
-    def of_run(self, job: Job, now_ms: int) -> tuple[Placed, Execution]:
-        """The entry and the queued execution of a run that is requested now.
-
-        Raises:
-            PortError: The shard layout could not be read.
-        """
+    def of_run(self, job: Job, now_ms: int) -> tuple[Entry, Execution]:
+        """The entry and the queued execution of a run that is requested now."""
         id = ExecutionId(job.id, now_ms, Origin.RUN, nonce(self.entropy.bytes(5)))
         return self._queued(job, id, now_ms)
 
-    def send_if_due(self, job: Job, placed: Placed | None, now_ms: int) -> None:
-        """Sends what is due too soon for the wheel. A failure is only logged: the stored entry fires it."""
-        if placed is not None:
-            self.immediate.hand_over(job, placed, now_ms)
-
-    def _queued(self, job: Job, id: ExecutionId, due_ms: int) -> tuple[Placed, Execution]:
+    @staticmethod
+    def _queued(job: Job, id: ExecutionId, due_ms: int) -> tuple[Entry, Execution]:
         queued = Execution(job.tenant, str(id), State.QUEUED, due_ms, job.generation)
-        precision = job.definition.precision
-        entry = ExecutionEntry(job.tenant, queued.id, 1, job.generation, due_ms, job.route, precision)
-        return Placed(late(self._shard(job)), entry), queued
+        return ExecutionEntry.of(queued, job, 1, due_ms, job.definition.precision), queued
 
-    def _shard(self, job: Job) -> int:
-        return self.layouts.shard_of(job.tenant, job.id)
+    def write(self, job: Job, entry: Entry, store: Callable[[Placed], T], *, written: Callable[[T], bool]) -> T:
+        """Writes an entry together with its records, and sends what is due too soon for the wheel.
+
+        A failure to send is only logged: the stored entry fires it.
+
+        Args:
+            job: The job.
+            entry: Its entry.
+            store: Stores records and entry, all or nothing.
+            written: Whether they were stored, by what ``store`` returned.
+
+        Returns:
+            What ``store`` returned.
+
+        Raises:
+            PortError: A call failed; all of it is stored, or nothing.
+        """
+        answer, placed = self.writer.write(entry, store)
+        if written(answer):
+            self.writer.immediate.hand_over(job, placed)
+        return answer

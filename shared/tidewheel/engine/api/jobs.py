@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from tidewheel.domain.errors import Conflict, Invalid, Outdated
 from tidewheel.domain.fleet import pools
 from tidewheel.domain.ids import job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
 from tidewheel.domain.limits import MAX_PAGE
+from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.pace import Pace
 from tidewheel.engine.api.first_entry import FirstEntry
 from tidewheel.engine.api.lists import Listed, filtered
@@ -76,10 +78,9 @@ class JobService:
             return _same_request(existing, request)  # before the builder, which would refuse what is past by now
         definition = self._accepted(builder(id, now, None))
         job = Job(tenant, id, definition, JobState.ACTIVE, 1, now, now, now, request)
-        placed, queued = self.first_entry.of_generation(job, now)
-        if not self.jobs.create(job, placed, queued):
+        entry, queued = self.first_entry.of_generation(job, now)
+        if not self._stored(job, entry, lambda placed: self.jobs.create(job, placed, queued)):
             return self._created_before(job)
-        self.first_entry.send_if_due(job, placed, now)
         self.telemetry.count("job_created")
         return job
 
@@ -155,11 +156,14 @@ class JobService:
             new = change(job, now)
             if new is job:
                 return job
-            placed, _queued = self.first_entry.of_generation(new, now)
-            if self.jobs.replace(new, job.generation, placed):
-                self.first_entry.send_if_due(new, placed, now)
+            entry, _queued = self.first_entry.of_generation(new, now)
+            if self._stored(new, entry, partial(self.jobs.replace, new, job.generation)):
                 return new
         raise _contended(id)
+
+    def _stored(self, job: Job, entry: Entry | None, store: Callable[[Placed | None], bool]) -> bool:
+        """Whether a generation was stored, with its entry if it fires; if not, its id or number is taken."""
+        return store(None) if entry is None else self.first_entry.write(job, entry, store, written=bool)
 
     def _matching(self, tenant: str, id: str, match: int | None) -> Job:
         job = self.get(tenant, id)

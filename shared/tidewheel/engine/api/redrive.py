@@ -9,11 +9,9 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import DEAD_LETTERS
 from tidewheel.domain.executions.transitions import redriven
 from tidewheel.domain.jobs.job import Job
-from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import SECOND_MS
-from tidewheel.domain.wheel.entries import ExecutionEntry, Placed
-from tidewheel.domain.wheel.pace import Pace
-from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.ports import Clock, Jobs, Telemetry
 
 
@@ -40,8 +38,7 @@ class Redrive:
     jobs: Jobs
     clock: Clock
     telemetry: Telemetry
-    layouts: LayoutCache
-    pace: Pace
+    writer: WheelWriter
 
     def run(self, records: Iterable[tuple[str, Execution | None]], rate: int, after_ms: int = 0) -> Redriven:
         """Runs dead letters again.
@@ -79,10 +76,7 @@ class Redrive:
         job = jobs[key]
         if job is None:
             return "its job was deleted"
-        now = self.clock.now_ms()
-        queued = redriven(record, now)
-        entry = ExecutionEntry(
-            record.tenant, record.id, record.attempt + 1, record.generation, due_ms, job.route, Precision.NORMAL
-        )
-        slot = self.pace.place(due_ms, now, self.layouts.shard_of(*key))
-        return "" if self.jobs.requeue(Placed(slot, entry), queued) else "changed meanwhile"
+        queued = redriven(record, self.clock.now_ms())
+        entry = ExecutionEntry.of(record, job, record.attempt + 1, due_ms)
+        stored, _ = self.writer.write(entry, lambda placed: self.jobs.requeue(placed, queued))
+        return "" if stored else "changed meanwhile"

@@ -35,15 +35,14 @@ class ImmediateDispatch:
     telemetry: Telemetry
     pace: Pace = LOOP
 
-    def hand_over(self, job: Job, placed: Placed, now_ms: int) -> None:
+    def hand_over(self, job: Job, placed: Placed) -> None:
         """Sends what a job's first entry stands for, as far as it is due too soon for the wheel.
 
         Args:
             job: The job.
             placed: Its entry, which is stored.
-            now_ms: When the entry's slot was chosen (ms since the epoch).
         """
-        entry = placed.entry
+        entry, now_ms = placed.entry, self.clock.now_ms()
         try:
             if isinstance(entry, ExecutionEntry):
                 if self._sent([execution_firing(entry)], now_ms):
@@ -97,10 +96,12 @@ class ImmediateDispatch:
         if not self._sent(firings, now_ms):
             return
         if following is not None:
-            slot = self.pace.place(following.due_ms, self.clock.now_ms(), shard)
-            if slot == late(shard):
+            ahead = self.pace.placed(following, self.clock.now_ms(), shard)
+            if ahead.slot == late(shard):
                 return  # sending took so long that its slot may have been loaded by now
-            self.wheel.put(Placed(slot, following))
+            self.wheel.put(ahead)
+            if not ahead.is_in_time(self.clock.now_ms()):
+                return  # so did the write
         self.wheel.remove(placed.slot, [placed.key])
 
     @staticmethod

@@ -27,7 +27,7 @@ RETRY = RetryPolicy(2, Strategy.FIXED, base_ms=1_000, cap_ms=1_000, jitter=0)
 
 
 def redrive(stack: MemoryStack, *ids: str, rate: int = 10, after_ms: int = 0) -> Redriven:
-    flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.layouts, stack.pace)
+    flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer)
     return flow.run([(id, stack.executions.get(TENANT, id)) for id in ids], rate, after_ms)
 
 
@@ -126,7 +126,7 @@ def test_two_who_redrive_at_once_run_it_once() -> None:
     stack = MemoryStack()
     _, (id,) = dying(stack)
     seen = stack.executions.get(TENANT, id)
-    flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.layouts, stack.pace)
+    flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer)
     assert flow.run([(id, seen)], 10).ids == [id]
     assert flow.run([(id, seen)], 10).skipped == {id: "changed meanwhile"}
 

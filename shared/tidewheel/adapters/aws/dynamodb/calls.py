@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CALL_BOUND_MS, CONDITION_FAILED, code_of, translated
+from tidewheel.adapters.aws.deadlines import sent_in_time
 from tidewheel.adapters.aws.dynamodb.items import Item, number, text
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import JOBS_AT_ONCE, WRITE_BOUND_MS
+from tidewheel.domain.wheel.entries import Placed
 from tidewheel.ports import Clock, Fenced, Refused, Throttled
 
 if TYPE_CHECKING:
@@ -151,8 +153,17 @@ def swap(
     return None
 
 
-def transact(client: DynamoDBClient, operation: str, subject: str, items: Sequence[Any]) -> Sequence[Any] | None:
+def transact(
+    client: DynamoDBClient, operation: str, subject: str, items: Sequence[Any], placed: Placed | None = None
+) -> Sequence[Any] | None:
     """Writes all items or none.
+
+    Args:
+        client: DynamoDB.
+        operation: What is tried.
+        subject: On what.
+        items: What is written.
+        placed: The wheel entry among the items, whose deadline holds for all of them; None if there is none.
 
     Returns:
         None if they were written, else the reasons, one for each item, why a condition was not met.
@@ -160,8 +171,9 @@ def transact(client: DynamoDBClient, operation: str, subject: str, items: Sequen
     Raises:
         Refused: An item is refused for what it says.
         Throttled: It conflicted with another transaction, or the tables are too busy.
+        TooLate: It was not sent before the deadline.
     """
-    with translated(operation, subject):
+    with translated(operation, subject), sent_in_time(operation, placed):
         try:
             client.transact_write_items(TransactItems=items)
         except client.exceptions.TransactionCanceledException as error:

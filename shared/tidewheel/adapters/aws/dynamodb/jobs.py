@@ -52,7 +52,7 @@ class DynamoJobs:
         ]
         if queued is not None:
             items.append(self._put_execution(queued))
-        return transact(self.client, "jobs.create", job.id, items) is None
+        return transact(self.client, "jobs.create", job.id, items, placed) is None
 
     def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
         """See ``ports.Jobs``."""
@@ -61,7 +61,7 @@ class DynamoJobs:
             self._put_generation(job, Generation.of(job)),
             *self._put_single(placed),
         ]
-        return transact(self.client, "jobs.replace", job.id, items) is None
+        return transact(self.client, "jobs.replace", job.id, items, placed) is None
 
     def delete(self, job: Job, expected: int, last: Generation) -> bool:
         """See ``ports.Jobs``."""
@@ -84,7 +84,7 @@ class DynamoJobs:
                 "ttl": ttl(queued.due_ms + DAY_MS),
             }
             items.insert(0, self._put(row, ABSENT))
-        reasons = transact(self.client, "jobs.enqueue", queued.id, items)
+        reasons = transact(self.client, "jobs.enqueue", queued.id, items, placed)
         return None if reasons is None else str(reasons[0]["Item"]["x"]["S"])
 
     def requeue(self, placed: Placed, queued: Execution) -> bool:
@@ -95,7 +95,7 @@ class DynamoJobs:
             "ExpressionAttributeValues": {":ver": number(queued.version - 1)},
         }
         items = [{"Put": execution}, *self._put_single(placed)]
-        return transact(self.client, "jobs.requeue", queued.id, items) is None
+        return transact(self.client, "jobs.requeue", queued.id, items, placed) is None
 
     def _put(self, item: Any, condition: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
         put = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.deadlines import sent_in_time
 from tidewheel.adapters.aws.dynamodb.calls import write_all
 from tidewheel.adapters.aws.dynamodb.items import Item, NewItem, item_key, number, text
 from tidewheel.domain import keys
@@ -65,7 +66,7 @@ class DynamoWheel:
 
     def put(self, placed: Placed) -> None:
         """See ``ports.Wheel``."""
-        with translated("wheel.put", placed.key):
+        with translated("wheel.put", placed.key), sent_in_time("wheel.put", placed):
             self.client.put_item(TableName=self.table, Item=single_item(placed))
 
     def put_pack(self, slot: Slot, key: str, entries: Sequence[Entry]) -> None:

@@ -19,7 +19,7 @@ from tidewheel.engine.scheduler.background_io import OnRefusal
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.quarantine import Quarantine
 from tidewheel.engine.scheduler.shard.window import Obligation, Window
-from tidewheel.ports import Refused
+from tidewheel.ports import Refused, TooLate
 
 _SKIPPED = frozenset({Level.HOURS, Level.DAYS})
 """Levels that a lone entry need not rest in. One that belongs beyond them stays there: ``domain/wheel/shard_layout``
@@ -88,11 +88,17 @@ class Armer:
         return merged
 
     def _put_elsewhere(self, window: Window, entry: Entry, shard: int) -> None:
-        """Chooses the slot anew for each try: the one that was right a try ago may be loaded by now."""
+        """Chooses the slot anew for each try: the one that was right a try ago may be loaded by now.
+
+        A write whose answer came too late is tried again as well.
+        """
         wheel, clock = self._shard.stores.wheel, self._shard.clock
 
         def work() -> None:
-            wheel.put(Placed(self._pace.place(entry.due_ms, clock.now_ms(), shard), entry))
+            placed = self._pace.placed(entry, clock.now_ms(), shard)
+            wheel.put(placed)
+            if not placed.is_in_time(clock.now_ms()):
+                raise TooLate("wheel.put", placed.key, tried=True)
 
         self._open([(window, entry)])
         self._write([(window, entry)], work, self._refused_one(window, entry))
