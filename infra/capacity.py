@@ -17,6 +17,13 @@ BATCH_SIZE = 10
 """The most messages that SQS gives at once; a larger batch needs a batching window (AWS Lambda, "Using Lambda with
 Amazon SQS")."""
 
+FEWEST_POLLERS, MOST_AT_REST, MOST_POLLERS = 2, 200, 2_000
+"""The bounds of a mapping's provisioned pollers (CloudFormation, AWS::Lambda::EventSourceMapping
+ProvisionedPollerConfig)."""
+BATCHES_OF_A_POLLER = 10
+"""So many invocations one provisioned poller keeps going (AWS Lambda, "Configuring scaling behavior for SQS event
+source mappings"). With such pollers a mapping has no maximum concurrency: one excludes the other."""
+
 UNRESERVED = 100
 """So much of an account's concurrency must stay unreserved (AWS Lambda, "Configuring reserved concurrency")."""
 WATCHDOGS = 2
@@ -40,6 +47,14 @@ class ReadNumber(Protocol):
 
 
 @dataclass(frozen=True)
+class Pollers:
+    """The provisioned pollers of a queue: how many there always are, and how many there may be."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
 class Capacity:
     """What may run side by side.
 
@@ -48,6 +63,7 @@ class Capacity:
         batch_size: How many messages a batch has at most.
         dead_letter_batches: How many batches of dead letters run at once.
         dead_letter_batch_size: How many messages such a batch has at most.
+        pollers: By priority: pollers that wait for a burst, in the place of a limit of batches.
         reserved: By function: concurrency that is kept for it, and that it never exceeds. Others share the account's.
         warm_reads: Reads a second that the wheel and the executions take from the start; 0: what a new table takes.
         warm_writes: Writes a second, as above.
@@ -57,6 +73,7 @@ class Capacity:
     batch_size: int
     dead_letter_batches: int
     dead_letter_batch_size: int
+    pollers: Mapping[str, Pollers]
     reserved: Mapping[Function, int]
     warm_reads: int = 0
     warm_writes: int = 0
@@ -72,15 +89,34 @@ class Capacity:
             priority: read(f"batches_{priority}", usual[priority], FEWEST_BATCHES, MOST_BATCHES)
             for priority in PRIORITIES
         }
+        pollers = {priority: found for priority in PRIORITIES if (found := _pollers(read, priority))}
         return cls(
             batches,
             read("batch_size", BATCH_SIZE, 1, BATCH_SIZE),
             read("dead_letter_batches", FEWEST_BATCHES, FEWEST_BATCHES, MOST_BATCHES),
             read("dead_letter_batch_size", BATCH_SIZE, 1, BATCH_SIZE),
-            {} if local else _reserved(read, sum(batches.values()), schedulers, economy=economy),
+            pollers,
+            {} if local else _reserved(read, _side_by_side(batches, pollers), schedulers, economy=economy),
             _warm(read, "warm_reads", FEWEST_WARM_READS),
             _warm(read, "warm_writes", FEWEST_WARM_WRITES),
         )
+
+
+def _pollers(read: ReadNumber, priority: str) -> Pollers | None:
+    """None if the key is 0, or absent."""
+    key = f"pollers_{priority}"
+    if not read(key, 0, 0):
+        return None
+    least = read(key, 0, FEWEST_POLLERS, MOST_AT_REST)
+    return Pollers(least, read(f"most_pollers_{priority}", least, least, MOST_POLLERS))
+
+
+def _side_by_side(batches: Mapping[str, int], pollers: Mapping[str, Pollers]) -> int:
+    """How many batches all mappings together may run at once."""
+    return sum(
+        BATCHES_OF_A_POLLER * pollers[priority].most if priority in pollers else number
+        for priority, number in batches.items()
+    )
 
 
 def _warm(read: ReadNumber, key: str, fewest: int) -> int:

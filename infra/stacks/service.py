@@ -13,6 +13,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.assets import Asset
@@ -157,13 +158,20 @@ class ServiceStack(Stack):
         shape = Shape(memory=512, seconds=900, loops=True)
         worker = self._function(Function.WORKER, shape, settings.WorkerSettings)
         self._allow_work(worker, LAMBDA_POOL)
+        capacity = self._config.capacity
         for route, queue in self._queues.of_pool(LAMBDA_POOL).items():
+            pollers = capacity.pollers.get(route.priority)
             worker.function.add_event_source_mapping(
                 f"{route.pool.capitalize()}{route.priority.capitalize()}",
                 event_source_arn=queue.queue_arn,
-                batch_size=self._config.capacity.batch_size,
+                batch_size=capacity.batch_size,
                 report_batch_item_failures=True,
-                max_concurrency=self._config.capacity.batches[route.priority],
+                max_concurrency=None if pollers else capacity.batches[route.priority],
+                provisioned_poller_config=(
+                    lambda_.ProvisionedPollerConfig(minimum_pollers=pollers.least, maximum_pollers=pollers.most)
+                    if pollers
+                    else None
+                ),
             )
         return worker
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from infra import app
-from infra.capacity import Capacity
+from infra.capacity import Capacity, Pollers
 from infra.config import ApiLogs, Config, ContextError, Stage, Target
 from tidewheel.names import PRIORITIES, Function
 
@@ -20,7 +20,7 @@ def test_defaults_of_an_account():
     config = _read(authorizer_arn=AUTHORIZER)
     batches = {"critical": 50, "high": 40, "normal": 40, "low": 20}
     reserved = {Function.WORKER: 150, Function.SCHEDULER: 6, Function.WATCHDOG: 2}
-    capacity = Capacity(batches, 10, 2, 10, reserved)
+    capacity = Capacity(batches, 10, 2, 10, {}, reserved)
     assert config == Config(Target.AWS, "tidewheel", 16, 2, AUTHORIZER, NOTHING_LISTED, capacity)
     assert config.api_logs is ApiLogs.OFF
     assert not config.local
@@ -36,7 +36,7 @@ def test_defaults_of_a_laptop():
         2,
         None,
         NOTHING_LISTED,
-        Capacity(dict.fromkeys(PRIORITIES, 5), 10, 2, 10, {}),
+        Capacity(dict.fromkeys(PRIORITIES, 5), 10, 2, 10, {}, {}),
         allowed_networks="127.0.0.0/8,::1/128",
     )
     assert config.local
@@ -92,6 +92,7 @@ def test_every_reservation_and_limit_can_be_given():
         5,
         4,
         1,
+        {},
         {
             Function.WORKER: 20,
             Function.SCHEDULER: 3,
@@ -103,6 +104,13 @@ def test_every_reservation_and_limit_can_be_given():
         8_000,
     )
     assert _read(authorizer_arn=AUTHORIZER, reserved_worker=0).capacity.reserved.get(Function.WORKER) is None
+
+
+def test_pollers_take_the_place_of_a_limit_of_batches():
+    capacity = _read(authorizer_arn=AUTHORIZER, pollers_high="2", pollers_low=3, most_pollers_low=20).capacity
+    assert capacity.pollers == {"high": Pollers(2, 2), "low": Pollers(3, 20)}
+    assert capacity.reserved[Function.WORKER] == 50 + 20 + 40 + 200
+    assert _read(authorizer_arn=AUTHORIZER, pollers_high=0).capacity.pollers == {}
 
 
 def test_what_is_being_created_is_not_protected_yet():
@@ -167,6 +175,10 @@ def test_networks_that_targets_may_have(given, kept):
         ("reserved_worker", {"authorizer_arn": AUTHORIZER, "reserved_worker": "149"}),
         ("reserved_scheduler", {"authorizer_arn": AUTHORIZER, "reserved_scheduler": "2"}),
         ("reserved_api", {"authorizer_arn": AUTHORIZER, "reserved_api": "-1"}),
+        ("pollers_high", {"target": "local", "pollers_high": "1"}),
+        ("pollers_high", {"target": "local", "pollers_high": "201"}),
+        ("most_pollers_high", {"target": "local", "pollers_high": "9", "most_pollers_high": "8"}),
+        ("most_pollers_high", {"target": "local", "pollers_high": "9", "most_pollers_high": "2001"}),
         ("warm_writes", {"target": "local", "warm_writes": "3999"}),
         ("warm_reads", {"target": "local", "warm_reads": "1"}),
         ("api_logs", {"target": "local", "api_logs": "yes"}),

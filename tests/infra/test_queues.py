@@ -115,6 +115,17 @@ def test_a_deployment_may_say_otherwise(synthesise, as_text):
     assert done.service.function("worker")["ReservedConcurrentExecutions"] == 103
 
 
+def test_pollers_wait_for_a_burst_where_a_deployment_asks_for_them(synthesise, as_text):
+    done = synthesise(pollers_high="5", most_pollers_high="30")
+    mappings = [each["Properties"] for each in done.service.of("Lambda::EventSourceMapping").values()]
+    by_queue = {as_text(each["EventSourceArn"]): each for each in mappings}
+    high = by_queue.pop("<QueueLambdaHigh>")
+    assert high["ProvisionedPollerConfig"] == {"MinimumPollers": 5, "MaximumPollers": 30}
+    assert "ScalingConfig" not in high  # Lambda refuses both
+    assert all("ScalingConfig" in each and "ProvisionedPollerConfig" not in each for each in by_queue.values())
+    assert done.service.function("worker")["ReservedConcurrentExecutions"] == 50 + 300 + 40 + 20
+
+
 def test_a_laptop_runs_five_batches_of_each_priority(local, as_text):
     assert set(_concurrency(local.service, as_text).values()) == {5}
     assert "ReservedConcurrentExecutions" not in local.service.function("worker")
