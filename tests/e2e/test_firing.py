@@ -72,12 +72,13 @@ def test_an_interval_counts_from_its_anchor_and_misses_nothing(client, jobs, new
     assert (client.job(job.id).state, client.job(job.id).next_fire_at) == ("completed", None)
 
 
-def test_an_interval_without_an_anchor_counts_from_the_creation(jobs, new_target):
+@pytest.mark.parametrize(("asked", "after_ms"), [({}, 3 * SECOND_MS), ({"immediate": True}, 1)])
+def test_an_interval_without_an_anchor_counts_from_the_creation(jobs, new_target, asked, after_ms):
     target = new_target()
-    job = jobs.create(schedule={"every": "1s"}, target=target.spec())
+    job = jobs.create(schedule={"every": "3s", **asked}, target=target.spec())
     arrivals = target.await_count(3)
-    first = to_ms(job.created_at)
-    assert sorted(one.nominal_ms for one in arrivals)[:3] == [first, first + SECOND_MS, first + 2 * SECOND_MS]
+    first = to_ms(job.created_at) + after_ms
+    assert sorted(one.nominal_ms for one in arrivals)[:3] == [first, first + 3 * SECOND_MS, first + 6 * SECOND_MS]
 
 
 def test_cron_fires_by_the_second_in_its_zone(client, jobs, new_target, clock):

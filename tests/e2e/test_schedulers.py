@@ -56,7 +56,7 @@ def ticking(jobs, new_target):
     def complete(from_ms):
         for precision, target in targets.items():
             last = target.await_nominal(from_ms).nominal_ms
-            first = to_ms(made[precision].created_at)
+            first = to_ms(made[precision].created_at) + SECOND_MS
             wanted = list(range(first, last, SECOND_MS))
             until(lambda wanted=wanted, target=target: set(wanted) <= set(target.nominals()), f"all of {wanted}")
             assert [ms for ms in target.nominals() if ms < last] == wanted

@@ -84,6 +84,26 @@ def test_a_malformed_body_is_refused(api_bench):
     refused(api_bench.call("POST", "/jobs", '"\ud800"'), 400, "body")
 
 
+def test_an_interval_first_runs_one_interval_later_and_says_so(api_bench):
+    """It ran at once, while ``next_fire_at`` and ``upcoming``, asked a moment later, named the second run."""
+    id = created(api_bench)
+    cron = created(api_bench, HTTP_JOB | {"schedule": {"cron": "0 0 1 1 *"}})
+    schedule = {"cron": None, "timezone": None, "every": "PT5M"}
+    edited = api_bench.call("PATCH", f"/jobs/{cron}", {"schedule": schedule})
+    assert not api_bench.ports.queue.requests
+    assert edited.json["next_fire_at"] == "2025-11-20T16:52:00.000Z"
+    for job in (id, cron):
+        (first, _) = api_bench.call("GET", f"/jobs/{job}/upcoming", query={"count": ["2"]}).json["items"]
+        assert first["due_at"] == "2025-11-20T16:52:00.000Z"
+
+
+def test_an_interval_begins_at_once_when_asked_to(api_bench):
+    answer = api_bench.call("POST", "/jobs", HTTP_JOB | {"schedule": {"every": "PT5M", "immediate": True}})
+    assert answer.json["schedule"] == {"every": "PT5M", "anchor": "2025-11-20T16:47:00.001Z"}
+    assert answer.json["next_fire_at"] == "2025-11-20T16:47:00.001Z"
+    assert api_bench.ports.queue.requests == 1
+
+
 def test_all_offending_fields_are_named(api_bench):
     fields = ("name", "target.url", "timeout", "overlap", "schedule.cron", "schedule.timezone")
     refused(api_bench.send(recorded("create_bad_body")), 422, *fields)
@@ -218,7 +238,7 @@ def test_a_range_that_did_not_run_is_listed_among_the_executions(api_bench):
 
 
 def test_the_ledger_accounts_for_every_instant(api_bench):
-    created(api_bench)
+    created(api_bench, EVERY_JOB | {"schedule": {"every": "5m", "anchor": "2025-11-20T16:42:00Z"}})
     missed(api_bench, Reason.COALESCED)
     api_bench.clock.advance(1_500_000)
     answer = api_bench.call("GET", f"/jobs/{FIRST}/ledger").json
@@ -296,7 +316,7 @@ def test_a_job_is_run(api_bench):
 def test_what_comes_next(api_bench):
     created(api_bench, EVERY_JOB | {"jitter": "1m"})
     items = api_bench.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["3"]}).json["items"]
-    assert [one["nominal_at"][14:19] for one in items] == ["47:00", "52:00", "57:00"]
+    assert [one["nominal_at"][14:19] for one in items] == ["52:00", "57:00", "02:00"]
     assert all(one["due_at"] >= one["nominal_at"] for one in items)
     assert len(api_bench.call("GET", f"/jobs/{FIRST}/upcoming").json["items"]) == 10
     refused(api_bench.call("GET", f"/jobs/{FIRST}/upcoming", query={"count": ["101"]}), 422, "count")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.instants import first_of
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.cron import parse_cron
@@ -127,7 +128,7 @@ def obeyed(expression: str) -> str:
 
 def named(expression: str) -> list[int]:
     start = int(datetime(START.year, START.month, START.day, tzinfo=UTC).timestamp()) * 1000
-    return Schedule(parse_cron(expression, "UTC", salt="")).upcoming(start, COUNT)
+    return first_of(Schedule(parse_cron(expression, "UTC", salt="")), start, COUNT)
 
 
 @deterministic

@@ -155,7 +155,7 @@ def test_after_an_outage_what_is_caught_up_on_is_promoted_and_what_is_due_now_is
         return send(route, dispatches, delays_s)
 
     stack.queue.send = noting  # type: ignore[method-assign]
-    stack.create(every(MINUTE_MS, START_MS), priority="low", misfire=Misfire(Policy.ALL))
+    stack.create(every(MINUTE_MS), priority="low", misfire=Misfire(Policy.ALL))
     stack.turn_for(30 * SECOND_MS)
     stack.clock.advance(12 * MINUTE_MS)
     stack.turn_for(2 * MINUTE_MS)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.instants import first_of
 from tidewheel.domain.ids import job_id
 from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
 from tidewheel.domain.recurrence.schedule import Schedule, due_of, from_document, to_document
@@ -44,7 +45,7 @@ deterministic = settings(derandomize=True, deadline=None, database=None, max_exa
 @deterministic
 @given(schedules, instants)
 def test_instants_rise_strictly_and_stay_in_bounds(schedule: Schedule, start: int) -> None:
-    found = schedule.upcoming(start, 6)
+    found = first_of(schedule, start, 6)
     assert all(before < after for before, after in pairwise(found))
     assert all(instant >= max(start, schedule.start_ms or 0) for instant in found)
     assert all(schedule.end_ms is None or instant < schedule.end_ms for instant in found)
@@ -59,7 +60,7 @@ def test_upcoming_is_next_after_repeated(schedule: Schedule, start: int) -> None
     while following is not None and len(found) < 5:
         found.append(following)
         following = schedule.next_after(following)
-    assert schedule.upcoming(start, 5) == found
+    assert first_of(schedule, start, 5) == found
 
 
 @deterministic
@@ -74,7 +75,7 @@ def test_nothing_lies_between_an_instant_and_the_next(schedule: Schedule, start:
 @deterministic
 @given(schedules, instants, st.integers(1, 10**8), st.text(max_size=20))
 def test_jitter_keeps_order_and_bound(schedule: Schedule, start: int, jitter: int, salt: str) -> None:
-    nominal = schedule.upcoming(start, 5)
+    nominal = first_of(schedule, start, 5)
     due = [due_of(schedule, instant, jitter, salt) for instant in nominal]
     assert due == sorted(set(due))
     assert all(0 <= late - instant < jitter for instant, late in zip(nominal, due, strict=True))
@@ -88,7 +89,7 @@ widths = st.sampled_from([0, 1, 999, 60_000, 86_400_000]) | st.integers(0, 86_40
 def test_window_and_jitter_together_keep_order_and_bounds(
     schedule: Schedule, start: int, jitter: int, window: int, salt: str
 ) -> None:
-    nominal = schedule.upcoming(start, 5)
+    nominal = first_of(schedule, start, 5)
     due = [due_of(schedule, instant, jitter, salt, window) for instant in nominal]
     assert due == sorted(set(due))
     assert all(late < after for late, after in zip(due, nominal[1:], strict=False))
@@ -101,7 +102,7 @@ def test_window_and_jitter_together_keep_order_and_bounds(
 def test_a_window_gives_a_job_the_same_place_each_time_where_there_is_room(
     schedule: Schedule, start: int, window: int, salt: str
 ) -> None:
-    nominal = schedule.upcoming(start, 6)
+    nominal = first_of(schedule, start, 6)
     offsets = [due_of(schedule, instant, 0, salt, window) - instant for instant in nominal]
     gaps = [after - before for before, after in pairwise(nominal)]
     roomy = [offset for offset, gap in zip(offsets, gaps, strict=False) if gap >= window]
@@ -153,6 +154,6 @@ def test_documents_come_back(schedule: Schedule) -> None:
 )
 def test_the_way_to_an_instant_does_not_matter(cron: Cron, start: int) -> None:
     """Asked from anywhere inside a change of the offset, the answer is the one a walk would give."""
-    walked = Schedule(cron).upcoming(start, 8)
+    walked = first_of(Schedule(cron), start, 8)
     assert [cron.next_after(instant - 1) for instant in walked] == walked
     assert [cron.next_after(before) for before in walked[:-1]] == walked[1:]

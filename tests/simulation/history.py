@@ -23,6 +23,7 @@ from tests.simulation.faults import (
 from tests.simulation.promises import broken_promises
 from tests.simulation.settled import MAX_JITTER_MS, MAX_WINDOW_MS, is_settled
 from tests.support.fleet import Fleet
+from tests.support.instants import first_of
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tests.support.stall import Stall
 from tidewheel.adapters.memory import MemoryJobs, MemoryWheel
@@ -336,7 +337,7 @@ class History:
         first = job.next_nominal(self.stack.clock.now_ms()) if job is not None else None
         if job is None or first is None or job.definition.schedule is None:
             return []
-        return [str(ExecutionId(job.id, nominal)) for nominal in job.definition.schedule.upcoming(first, 2)]
+        return [str(ExecutionId(job.id, nominal)) for nominal in first_of(job.definition.schedule, first, 2)]
 
     def violations(self) -> list[str]:
         """Every broken promise, in words."""

@@ -326,8 +326,9 @@ class Crashed(Exception):
     """The process is gone."""
 
 
-def every(interval_ms: int, anchor_ms: int = START_MS) -> Every:
-    return Every(interval_ms, anchor_ms)
+def every(interval_ms: int, anchor_ms: int | None = None) -> Every:
+    """An interval from its anchor on; without one it counts from the past, and the start is an instant of it."""
+    return Every(interval_ms, START_MS - interval_ms if anchor_ms is None else anchor_ms)
 
 
 __all__ = ["START_MS", "TENANT", "Crashed", "Cron", "MemoryStack", "Precision", "every"]

@@ -27,7 +27,10 @@ def _options(
     name: Annotated[str | None, typer.Option(help="For people.", show_default=False)] = None,
     at: Annotated[str | None, _option(_WHEN, "One instant: 2026-11-20T16:47:00Z, or without Z in --timezone.")] = None,
     every: Annotated[str | None, _option(_WHEN, "An interval: 30s, 5m, PT1H.")] = None,
-    anchor: Annotated[str | None, _option(_WHEN, "What the interval counts from.")] = None,
+    anchor: Annotated[str | None, _option(_WHEN, "The instant from which it counts; else the start.")] = None,
+    immediate: Annotated[
+        bool | None, _option(_WHEN, "Begin the interval at once, not one interval later.", "--immediate")
+    ] = None,
     cron: Annotated[str | None, _option(_WHEN, "A cron expression: '0 9 * * 1-5'.")] = None,
     timezone: Annotated[str | None, _option(_WHEN, "Of the expression, or of --at: Europe/Paris; else UTC.")] = None,
     start: Annotated[str | None, _option(_WHEN, "The first instant allowed.")] = None,
@@ -106,7 +109,9 @@ def _schedule(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
     """The schedule. One of another kind replaces it; of the same kind, details stay unless they are given."""
     kinds = [kind for kind in ("at", "every", "cron") if kind in fields]
     kept = dict(before) if all(kind in before for kind in kinds) else {}
-    return kept | {name: fields[name] for name in (*kinds, "anchor", "timezone") if name in fields}
+    if "immediate" in fields:
+        kept.pop("anchor", None)
+    return kept | {name: fields[name] for name in (*kinds, "anchor", "immediate", "timezone") if name in fields}
 
 
 def _target(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,11 +108,11 @@ def _schedule(body: JobBody, job_id: str, now_ms: int, existing: Schedule | None
         return None
     start_ms, end_ms = _optional_ms(body.start), _optional_ms(body.end)
     before = existing.timing if existing else None
-    timing = body.schedule.timing(job_id, now_ms, before)
+    timing = body.schedule.timing(job_id, now_ms, start_ms, before)
     if existing == Schedule(timing, start_ms, end_ms):
         return existing
     timing.check_new(now_ms)
-    return schedule_of(timing, start_ms, end_ms, from_ms=now_ms)
+    return schedule_of(timing, start_ms, end_ms, from_ms=timing.holds_from(now_ms))
 
 
 def _optional_ms(value: datetime | None) -> int | None:

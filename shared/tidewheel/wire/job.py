@@ -167,7 +167,7 @@ class Occurrence(Model):
 
 
 class Upcoming(Model):
-    """The next instants of a job."""
+    """What will fire of a job unless something changes, by due time."""
 
     items: tuple[Occurrence, ...]
 

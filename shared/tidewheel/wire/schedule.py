@@ -26,12 +26,13 @@ class ScheduleModel(Model):
     """The class in ``domain.recurrence.timings`` that it stands for."""
 
     @abstractmethod
-    def timing(self, job_id: str, now_ms: int, before: Timing | None) -> Timing:
+    def timing(self, job_id: str, now_ms: int, start_ms: int | None, before: Timing | None) -> Timing:
         """What it stands for.
 
         Args:
             job_id: The job whose schedule it is to be.
             now_ms: The time of the request (ms).
+            start_ms: The job's start (ms since the epoch), or None.
             before: What the job has now, if it has a schedule; what the body leaves open may stay as it is there.
 
         Raises:

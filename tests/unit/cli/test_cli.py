@@ -362,7 +362,7 @@ def test_times_are_local_with_their_offset():
 
 
 def test_the_ledger_is_a_table_whose_status_tells_whether_it_is_complete(run, api_bench):
-    id = made(run, "--every", "5m")["id"]
+    id = made(run, "--every", "5m", "--anchor", "2025-11-20T16:42:00Z")["id"]
     empty = done(run("ledger", id))
     assert "No instants" in empty
     row = Missed("default", id, 1, NOW_MS, NOW_MS + 300_000, 2, Reason.COALESCED, NOW_MS)

@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import get_args
 
 import pytest
@@ -23,7 +23,7 @@ from tidewheel.wire.job import JobAnswer, JobBody, RetryBody
 from tidewheel.wire.reading import difference, fingerprint, merged, read_job, read_object
 from tidewheel.wire.refused import Malformed, Refused
 from tidewheel.wire.schedules.at import AtSchedule
-from tidewheel.wire.values import to_ms
+from tidewheel.wire.values import format_instant, from_ms, to_ms
 
 NOW = 1_763_657_220_000
 ID = "j0000000000000001"
@@ -314,6 +314,42 @@ def test_an_interval_keeps_its_anchor_until_it_changes():
     assert bounded.schedule.timing == first.schedule.timing
     faster = definition(PLAIN | {"schedule": {"every": "4m"}}, first, NOW + 7)
     assert faster.schedule.timing.anchor_ms == NOW + 7
+
+
+def test_an_interval_counts_from_the_start_unless_it_has_an_anchor():
+    started = PLAIN | {"schedule": {"every": "5m"}, "start": LATER}
+    first = definition(started)
+    assert format_instant(from_ms(first.schedule.timing.anchor_ms)) == "2026-11-20T16:47:00.000Z"
+    assert definition(started, definition(PLAIN | {"schedule": {"every": "5m"}}), NOW + 7).schedule == first.schedule
+    anchored = definition(PLAIN | {"schedule": {"every": "5m", "anchor": "2026-01-01T00:00:00Z"}, "start": LATER})
+    assert format_instant(from_ms(anchored.schedule.timing.anchor_ms)) == "2026-01-01T00:00:00.000Z"
+    with pytest.raises(Invalid) as refused:
+        definition(PLAIN | {"schedule": {"every": "5m"}, "start": "1969-12-31T23:00:00Z"})
+    assert refused.value.field == "start"
+
+
+def test_an_interval_may_begin_at_once_and_a_repeat_starts_nothing():
+    immediate = PLAIN | {"schedule": {"every": "5m", "immediate": True}}
+    first = definition(immediate)
+    assert first.schedule.first_from(first.holds_from(NOW)) == NOW + 1
+    assert definition(immediate, first, NOW + 7).schedule is first.schedule
+    plain = definition(PLAIN | {"schedule": {"every": "5m"}})
+    assert plain.schedule.first_from(plain.holds_from(NOW)) == NOW + to_ms(timedelta(minutes=5))
+    assert "immediate" not in document_of(first, ID)["schedule"]
+
+
+@pytest.mark.parametrize("more", [{"start": LATER}, {"schedule": {"anchor": LATER}}])
+def test_an_interval_that_begins_at_once_has_no_other_beginning(more):
+    with pytest.raises(Invalid) as refused:
+        definition(merged(PLAIN | {"schedule": {"every": "5m", "immediate": True}}, more))
+    assert refused.value.field == "schedule.immediate"
+
+
+def test_an_interval_that_ends_before_its_first_instant_is_refused():
+    end = format_instant(from_ms(NOW + 60_000))
+    with pytest.raises(Invalid) as refused:
+        definition(PLAIN | {"schedule": {"every": "5m"}, "end": end})
+    assert refused.value.field == "end"
 
 
 def test_a_past_instant_is_refused_unless_it_was_there_before():

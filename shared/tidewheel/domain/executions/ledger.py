@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from itertools import islice, zip_longest
 
 from tidewheel.domain.errors import Invalid
@@ -76,6 +77,34 @@ def _named(rows: Sequence[Generation], job: str, from_ms: int, until_ms: int) ->
         while nominal is not None and nominal < cut_ms:
             yield Instant(nominal, occurrences.due(nominal), row.number)
             nominal = row.schedule.next_after(nominal)
+
+
+def coming(rows: Sequence[Generation], job: str, now_ms: int) -> Iterator[Instant]:
+    """The instants that are due at or after ``now_ms`` (ms since the epoch), by due time: what will fire.
+
+    One that a former generation named before the next took effect still fires, though its due time is later than that.
+
+    Args:
+        rows: The generations by number, at least all that may have such an instant, and all that followed them.
+        job: The job's id, on which window and jitter depend.
+        now_ms: The time.
+    """
+    parts = (_coming(row, following, job, now_ms) for row, following in zip_longest(rows, rows[1:]))
+    return merge(*parts, key=lambda instant: instant.due_ms)
+
+
+def _coming(row: Generation, following: Generation | None, job: str, now_ms: int) -> Iterator[Instant]:
+    if row.state is not JobState.ACTIVE or row.schedule is None:
+        return
+    cut_ms = following.effective_from_ms if following else None
+    first = row.schedule.first_from(max(row.effective_from_ms, now_ms - row.jitter_ms - row.window_ms))
+    if first is None or (cut_ms is not None and first >= cut_ms):
+        return
+    occurrences = row.occurrences(job, cut_ms)
+    nominal = occurrences.due_after(now_ms - 1, first)
+    while nominal is not None:
+        yield Instant(nominal, occurrences.due(nominal), row.number)
+        nominal = occurrences.after(nominal)
 
 
 def accounted(

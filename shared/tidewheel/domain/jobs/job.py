@@ -77,6 +77,10 @@ class Definition:
     heartbeat_ms: int = 0
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
+    def holds_from(self, now_ms: int) -> int:
+        """The first nominal time for which it holds if it is written now (both ms since the epoch)."""
+        return now_ms if self.schedule is None else self.schedule.timing.holds_from(now_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -157,16 +161,18 @@ class Job:
         return None if last_ms is None else max(last_ms, self.updated_ms) + spread_ms + RETENTION_MS
 
     def edited(self, definition: Definition, state: JobState, now_ms: int) -> Job:
-        """The next generation, valid for nominal times from ``now_ms`` (ms since the epoch) on.
+        """The next generation, written at ``now_ms`` (ms since the epoch) and valid for nominal times from then on.
 
         What this release does not know of the definition stays as it is.
         """
+        same = definition.schedule == self.definition.schedule
+        from_ms = now_ms if same else definition.holds_from(now_ms)
         return replace(
             self,
             definition=replace(definition, unknown=self.definition.unknown),
             state=state,
             generation=self.generation + 1,
-            effective_from_ms=max(now_ms, self.effective_from_ms),
+            effective_from_ms=max(from_ms, self.effective_from_ms),
             updated_ms=now_ms,
         )
 

@@ -39,15 +39,6 @@ class Schedule:
         """The first nominal instant (ms) at or after ``from_ms`` in [start, end), or None."""
         return self.next_after(from_ms - 1)
 
-    def upcoming(self, from_ms: int, count: int) -> list[int]:
-        """Up to ``count`` nominal instants (ms) at or after ``from_ms``, in order."""
-        found: list[int] = []
-        following = self.first_from(from_ms) if count > 0 else None
-        while following is not None:
-            found.append(following)
-            following = self.next_after(following) if len(found) < count else None
-        return found
-
     @property
     def repeats(self) -> bool:
         """Whether it may name more than one instant."""
@@ -67,7 +58,7 @@ def schedule_of(timing: Timing, start_ms: int | None, end_ms: int | None, *, fro
         timing: What names the instants.
         start_ms: The first instant allowed, or None.
         end_ms: The first instant no longer allowed, or None.
-        from_ms: From when on it must name one (ms): now.
+        from_ms: From when on it must name one (ms).
 
     Raises:
         Invalid: On ``end`` where the bounds leave no instant, or on the timing's own field where it names

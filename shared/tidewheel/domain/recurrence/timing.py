@@ -60,6 +60,10 @@ class Timing(ABC):
             Invalid: On the field that is to be changed.
         """
 
+    def holds_from(self, defined_ms: int) -> int:
+        """The earliest instant (ms) that may fire where a definition at ``defined_ms`` names it: that very moment."""
+        return defined_ms
+
     @property
     def repeats(self) -> bool:
         """Whether it may name more than one instant."""

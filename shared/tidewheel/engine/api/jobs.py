@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from tidewheel.domain.errors import Conflict, Invalid, Outdated
+from tidewheel.domain.executions.ledger import coming
 from tidewheel.domain.fleet import pools
 from tidewheel.domain.ids import job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
-from tidewheel.domain.limits import MAX_PAGE
+from tidewheel.domain.limits import MAX_JITTER_MS, MAX_PAGE
 from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.pace import Pace
 from tidewheel.engine.api.first_entry import FirstEntry
@@ -77,7 +79,7 @@ class JobService:
         if key and (existing := self.jobs.get(tenant, id, consistent=True)):
             return _same_request(existing, request)  # before the builder, which would refuse what is past by now
         definition = self._accepted(builder(id, now, None))
-        job = Job(tenant, id, definition, JobState.ACTIVE, 1, now, now, now, request)
+        job = Job(tenant, id, definition, JobState.ACTIVE, 1, definition.holds_from(now), now, now, request)
         entry, queued = self.first_entry.of_generation(job, now)
         if not self._stored(job, entry, lambda placed: self.jobs.create(job, placed, queued)):
             return self._created_before(job)
@@ -188,12 +190,14 @@ class JobService:
         raise _contended(id)
 
     def upcoming(self, tenant: str, id: str, count: int) -> list[Due]:
-        """The next occurrences of a job, at most ``count``; none while it is paused."""
-        job = self.get(tenant, id)
-        schedule, first = job.definition.schedule, job.next_due(self.clock.now_ms())
-        if schedule is None or first is None:
-            return []
-        return [Due(nominal, job.due(nominal)) for nominal in schedule.upcoming(first, count)]
+        """What will fire unless something changes, at most ``count``, by due time.
+
+        Of a paused job, and of a former schedule, that is what had its nominal time before, and is due later than it.
+        """
+        job, now = self.get(tenant, id), self.clock.now_ms()
+        alone = job.generation == 1 or job.effective_from_ms < now - 2 * MAX_JITTER_MS
+        rows = [Generation.of(job)] if alone else list(self.jobs.generations(tenant, id, 1).values())
+        return [Due(one.nominal_ms, one.due_ms) for one in islice(coming(rows, id, now), count)]
 
 
 def _same_request(existing: Job, request: str) -> Job:

@@ -36,9 +36,9 @@ class AtSchedule(ScheduleModel):
         Field(description="Of a time without an offset.", exclude_if=lambda zone: zone is None),
     ] = None
 
-    def timing(self, job_id: str, now_ms: int, before: Timing | None) -> At:
+    def timing(self, job_id: str, now_ms: int, start_ms: int | None, before: Timing | None) -> At:
         """See ``ScheduleModel.timing``; that the instant is not past is checked where it is new."""
-        del job_id, now_ms, before
+        del job_id, now_ms, start_ms, before
         return At(_instant_ms(self.at, self.timezone))
 
     @classmethod

@@ -11,7 +11,7 @@ from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.cron_dialects import interval_of, leading_zone
 from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.cron import Cron, parse_cron
-from tidewheel.domain.recurrence.timings.every import Every, parse_every
+from tidewheel.domain.recurrence.timings.every import parse_every, unanchored
 from tidewheel.domain.recurrence.zones import require_zone
 from tidewheel.wire.schedule import ScheduleModel, ZoneName
 
@@ -25,7 +25,7 @@ class CronSchedule(ScheduleModel):
     cron: Annotated[str, Field(min_length=1, max_length=256, examples=["0 9 * * 1-5"])]
     timezone: ZoneName = "UTC"
 
-    def timing(self, job_id: str, now_ms: int, before: Timing | None) -> Timing:
+    def timing(self, job_id: str, now_ms: int, start_ms: int | None, before: Timing | None) -> Timing:
         """See ``ScheduleModel.timing``; what ``H`` stands for depends on the job's id.
 
         ``rate(…)`` and ``@every`` stand for an ``every`` schedule.
@@ -34,9 +34,7 @@ class CronSchedule(ScheduleModel):
         interval_ms = interval_of(expression)
         if interval_ms is None:
             return parse_cron(expression, zone, salt=job_id)
-        if isinstance(before, Every) and before.interval_ms == interval_ms:
-            return before
-        return parse_every(interval_ms, now_ms, field="schedule.cron")
+        return unanchored(interval_ms, start_ms, now_ms, before, field="schedule.cron")
 
     @classmethod
     def of(cls, timing: Cron) -> Self:

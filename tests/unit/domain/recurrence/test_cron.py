@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
+from tests.support.instants import first_of
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence import zones
 from tidewheel.domain.recurrence.schedule import Schedule
@@ -21,7 +22,7 @@ def ms(wall: str, zone: str = "UTC") -> int:
 
 def walls(expression: str, zone: str, start: str, count: int) -> list[str]:
     cron = parse_cron(expression, zone, salt="job")
-    instants = Schedule(cron).upcoming(ms(start, zone), count)
+    instants = first_of(Schedule(cron), ms(start, zone), count)
     return [datetime.fromtimestamp(instant / 1000, ZoneInfo(zone)).isoformat()[5:] for instant in instants]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.instants import first_of
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timing import Timing
@@ -25,7 +26,7 @@ MINUTE_MS = 60_000
 def timing(schedule: dict[str, str]) -> Timing:
     body = read_job({"name": "a", "target": HTTP, "schedule": schedule})
     assert body.schedule is not None
-    return body.schedule.timing("job", 0, None)
+    return body.schedule.timing("job", 0, None, None)
 
 
 def remedy(expression: str) -> str:
@@ -35,7 +36,7 @@ def remedy(expression: str) -> str:
 
 
 def days(expression: str, count: int = 3) -> list[str]:
-    found = Schedule(parse_cron(expression, "UTC", salt="")).upcoming(1_767_225_600_000, count)  # 2026-01-01
+    found = first_of(Schedule(parse_cron(expression, "UTC", salt="")), 1_767_225_600_000, count)  # 2026-01-01
     return [datetime.fromtimestamp(at / 1000, UTC).strftime("%m-%d %H:%M") for at in found]
 
 
@@ -126,8 +127,9 @@ def test_an_interval_keeps_its_anchor_as_long_as_it_stays_the_same() -> None:
     body = read_job({"name": "a", "target": HTTP, "schedule": {"cron": "rate(5 minutes)"}}).schedule
     assert body is not None
     before = Every(5 * MINUTE_MS, 7)
-    assert body.timing("job", 99, before) is before
-    assert body.timing("job", 99, Every(MINUTE_MS, 7)) == Every(5 * MINUTE_MS, 99)
+    assert body.timing("job", 99, None, before) is before
+    assert body.timing("job", 99, None, Every(MINUTE_MS, 7)) == Every(5 * MINUTE_MS, 99)
+    assert body.timing("job", 99, 50, before) == Every(5 * MINUTE_MS, 50)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.instants import first_of
 from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.recurrence.schedule import Schedule, due_of, from_document, schedule_of, to_document
 from tidewheel.domain.recurrence.timings.at import At
@@ -22,7 +23,7 @@ def test_at_names_one_instant() -> None:
     assert schedule.next_after(NOW - 1) == NOW
     assert schedule.next_after(NOW) is None
     assert schedule.first_from(NOW) == NOW
-    assert schedule.upcoming(0, 5) == [NOW]
+    assert first_of(schedule, 0, 5) == [NOW]
     assert not schedule.repeats
 
 
@@ -43,26 +44,27 @@ def test_every_counts_from_its_anchor(after: int, expected: int) -> None:
 
 def test_every_starts_with_an_anchor_to_come() -> None:
     schedule = Schedule(parse_every(60_000, NOW + DAY))
-    assert schedule.upcoming(NOW, 2) == [NOW + DAY, NOW + DAY + 60_000]
+    assert first_of(schedule, NOW, 2) == [NOW + DAY, NOW + DAY + 60_000]
     assert schedule.repeats
 
 
 def test_every_ends_at_the_horizon() -> None:
-    assert Schedule(Every(10**15, 0)).upcoming(0, 3) == [0]
+    assert first_of(Schedule(Every(10**15, 0)), 0, 3) == [0]
 
 
 @pytest.mark.parametrize("timing", [DAILY, Every(DAY, NOW)])
 def test_bounds_are_inclusive_at_the_start_and_exclusive_at_the_end(timing: Any) -> None:
     schedule = Schedule(timing, NOW + DAY, NOW + 3 * DAY)
-    assert schedule.upcoming(NOW, 9) == [NOW + DAY, NOW + 2 * DAY]
+    assert first_of(schedule, NOW, 9) == [NOW + DAY, NOW + 2 * DAY]
     assert schedule.next_after(NOW + 2 * DAY) is None
-    assert Schedule(timing, NOW + DAY + 1, NOW + 3 * DAY + 1).upcoming(NOW, 9) == [NOW + 2 * DAY, NOW + 3 * DAY]
+    assert first_of(Schedule(timing, NOW + DAY + 1, NOW + 3 * DAY + 1), NOW, 9) == [NOW + 2 * DAY, NOW + 3 * DAY]
 
 
-def test_upcoming_takes_no_more_than_asked() -> None:
-    assert Schedule(DAILY).upcoming(NOW, 0) == []
-    assert Schedule(DAILY).upcoming(NOW, -1) == []
-    assert Schedule(DAILY).upcoming(NOW + 1, 1) == [NOW + DAY]
+def test_the_moment_from_which_an_interval_counts_is_no_instant_of_its_own_definition() -> None:
+    assert parse_every(60_000, NOW).holds_from(NOW) == NOW + 1
+    assert parse_every(60_000, NOW - 60_000).holds_from(NOW) == NOW
+    assert parse_every(60_000, NOW + 1).holds_from(NOW) == NOW
+    assert DAILY.holds_from(NOW) == NOW
 
 
 def test_a_past_instant_is_refused_and_the_present_is_not() -> None:

@@ -85,7 +85,7 @@ class Stalled:
 
     def create(self, end_ms: int) -> None:
         for anchor_ms in ANCHORS_MS:
-            timing, misfire = every(SECOND_MS, anchor_ms), Misfire(Policy.ALL, limit=10**6)
+            timing, misfire = every(SECOND_MS, anchor_ms - SECOND_MS), Misfire(Policy.ALL, limit=10**6)
             self.stack.create(timing, end=end_ms, precision=Precision.HIGH, misfire=misfire)
 
     def play(self, duration_ms: int, phase_ms: int = 0) -> None:

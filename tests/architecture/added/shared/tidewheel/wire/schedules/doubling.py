@@ -19,9 +19,9 @@ class DoublingSchedule(ScheduleModel):
 
     doubling: Instant
 
-    def timing(self, job_id: str, now_ms: int, before: Timing | None) -> Doubling:
+    def timing(self, job_id: str, now_ms: int, start_ms: int | None, before: Timing | None) -> Doubling:
         """See ``ScheduleModel.timing``."""
-        del job_id, now_ms, before
+        del job_id, now_ms, start_ms, before
         return Doubling(to_ms(self.doubling))
 
     @classmethod
