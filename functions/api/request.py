@@ -18,6 +18,7 @@ from tidewheel.domain.ids import DEFAULT_TENANT, ExecutionId, is_job_id
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
 from tidewheel.engine.api.services import ApiServices
+from tidewheel.wire.circuit import party_of
 from tidewheel.wire.operation import Operation
 from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY
 from tidewheel.wire.problem import FieldProblem
@@ -89,6 +90,18 @@ class Request:
             return str(ExecutionId.parse(self.path["id"]))
         except Unreadable as error:
             raise NotFound("execution", self.tenant, self.path["id"]) from error
+
+    @property
+    def party(self) -> str:
+        """The party whose circuit's id stands in the path.
+
+        Raises:
+            NotFound: The id in the path is not the id of a circuit.
+        """
+        party = party_of(self.path["id"])
+        if party is None:
+            raise NotFound("circuit", self.tenant, self.path["id"])
+        return party
 
     @cached_property
     def query(self) -> Mapping[str, Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.ports import Page, PortError
+from tidewheel.wire.circuit import circuit_id
 
 OPEN_MS = NOW_MS + 600_000
 
@@ -39,6 +41,7 @@ def test_one_is_open_until_its_time_is_over(api_bench: ApiBench) -> None:
     put(api_bench, "http:a.example:443", failures=5, open_until_ms=OPEN_MS, since_ms=NOW_MS - 60_000)
     (one,), _ = listed(api_bench)
     assert one == {
+        "id": "http~3Aa.example~3A443",
         "party": "http:a.example:443",
         "state": "open",
         "failures": 5,
@@ -95,3 +98,49 @@ def test_a_store_that_fails_is_said_to(api_bench: ApiBench, monkeypatch: pytest.
 
     monkeypatch.setattr(api_bench.ports.circuits, "list", down)
     assert api_bench.call("GET", "/circuits").status == 503
+
+
+def close(api_bench: ApiBench, party: str) -> tuple[int, dict[str, Any]]:
+    answer = api_bench.call("POST", f"/circuits/{circuit_id(party)}/close")
+    return answer.status, answer.json
+
+
+def test_an_operator_closes_one_and_a_repeat_changes_nothing(api_bench: ApiBench) -> None:
+    put(api_bench, "http:a.example:443/x/y", failures=5, open_until_ms=OPEN_MS, since_ms=NOW_MS - 60_000)
+    status, one = close(api_bench, "http:a.example:443/x/y")
+    assert (status, one["party"], one["state"], one["failures"]) == (200, "http:a.example:443/x/y", "closed", 0)
+    api_bench.clock.advance(1_000)
+    assert close(api_bench, "http:a.example:443/x/y") == (200, one)
+    assert listed(api_bench)[0] == [one]
+    assert api_bench.ports.telemetry.counts["circuit_closed_by_operator"] == 1  # type: ignore[attr-defined]
+
+
+def test_one_that_waits_for_its_probe_is_closed_too(api_bench: ApiBench) -> None:
+    put(api_bench, "sqs:q", failures=5, open_until_ms=NOW_MS - 1, since_ms=NOW_MS - 60_000)
+    assert close(api_bench, "sqs:q")[1]["state"] == "closed"
+
+
+@pytest.mark.parametrize("id", ["sqs~3Aother", "sqs:q", "~", "x" * 2_000])
+def test_one_that_is_not_there_is_not_closed(api_bench: ApiBench, id: str) -> None:
+    put(api_bench, "sqs:q", tenant="acme", failures=5, open_until_ms=OPEN_MS)
+    assert api_bench.call("POST", f"/circuits/{id}/close").status == 404
+
+
+def test_one_that_workers_write_meanwhile_is_closed_as_it_stands_then(
+    api_bench: ApiBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(api_bench, "sqs:q", failures=5, open_until_ms=OPEN_MS)
+    store = api_bench.ports.circuits
+    stale, swap = store.get(DEFAULT_TENANT, "sqs:q"), store.swap
+    assert stale is not None
+    swap(stale.probed("p", NOW_MS + 30_000, NOW_MS))
+    monkeypatch.setattr(store, "get", lambda *_: stale)
+    assert close(api_bench, "sqs:q")[1]["state"] == "closed"
+    monkeypatch.setattr(store, "swap", lambda new: replace(new, open_until_ms=OPEN_MS))
+    assert close(api_bench, "sqs:q")[0] == 409
+
+
+def test_one_that_expires_meanwhile_is_not_there(api_bench: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Circuit(DEFAULT_TENANT, "sqs:q", 5, OPEN_MS, version=3)
+    monkeypatch.setattr(api_bench.ports.circuits, "get", lambda *_: gone)
+    assert close(api_bench, "sqs:q")[0] == 404

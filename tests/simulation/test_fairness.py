@@ -37,7 +37,7 @@ BACKLOG = 2_000
 LIMIT, SLOTS = 20, 40
 LOOK_MS, RUN_MS, POLL_MS = 20, SECOND_MS, 200
 ROUTE = Route("lambda", "normal")
-URL, KEY = "https://api.example/hook", "http:api.example:443"
+URL, KEY = "https://api.example/hook", "http:api.example:443/hook"
 
 
 class FairQueue(MemoryQueue):

@@ -24,7 +24,7 @@ from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, Circuits, Permits
 
 OPEN_MS = 10 * MINUTE_MS
-URL, KEY = "https://api.example/hook", "http:api.example:443"
+URL, KEY = "https://api.example/hook", "http:api.example:443/hook"
 OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "", "HTTP 500")
 
 
@@ -128,8 +128,11 @@ class Bench:
 
     def entries(self, number: int) -> list[ExecutionEntry]:
         """What waits on the wheel of an execution."""
+        return self.entries_of(self.dispatch(number).execution)
+
+    def entries_of(self, id: str) -> list[ExecutionEntry]:
+        """What waits on the wheel of the execution of an id."""
         found = [decode(text) for slot in self.world.singles.values() for text in slot.values()]
-        id = self.dispatch(number).execution
         return [entry for entry in found if isinstance(entry, ExecutionEntry) and entry.execution == id]
 
     @property

@@ -307,9 +307,9 @@ class MemoryStack:
             self.queue.delete(route, [message.receipt])
 
     def create(self, timing: At | Every | Cron | None, **fields: object) -> Job:
-        """A job with an http target; ``url``, ``start``, ``end`` and the definition's own fields by keyword."""
-        start, end, url = fields.pop("start", None), fields.pop("end", None), fields.pop("url", None)
-        target = Target("http", {"url": url} if url else {})
+        """A job with an http target; ``url``, ``circuit``, ``start``, ``end`` and the definition's own fields."""
+        start, end = fields.pop("start", None), fields.pop("end", None)
+        target = Target("http", {name: fields.pop(name) for name in ("url", "circuit") if name in fields})
 
         def builder(_id: str, _now: int, _existing: Definition | None) -> Definition:
             schedule = None if timing is None else Schedule(timing, start, end)  # type: ignore[arg-type]

@@ -1,14 +1,14 @@
-"""Serves the operation on circuits."""
+"""Serves the operations on circuits."""
 
 from __future__ import annotations
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.api.answers import answered_page
+from functions.api.answers import answered, answered_page
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.wire.circuit import CircuitList, circuit_answer
-from tidewheel.wire.endpoints.circuits import LIST_CIRCUITS
+from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
 
 _KIND = "circuits"
 
@@ -19,3 +19,11 @@ def list_circuits(request: Request) -> Response[str]:
     page = request.services.circuits.listed(request.tenant, request.limit, request.position(_KIND))
     now_ms = request.services.now_ms()
     return answered_page(page, _KIND, lambda circuit: circuit_answer(circuit, now_ms), CircuitList)
+
+
+@serves(CLOSE_CIRCUIT)
+def close_circuit(request: Request) -> Response[str]:
+    """Closes a circuit. A repeat changes nothing."""
+    _ = request.key  # only checked: a repeat is safe without it
+    circuit = request.services.circuits.close(request.tenant, request.party)
+    return answered(circuit_answer(circuit, request.services.now_ms()))

@@ -43,6 +43,9 @@ def _options(
     body: Annotated[str | None, _option(_WHAT, "JSON, or else plain text.")] = None,
     function: Annotated[str | None, _option(_WHAT, "Invoke this Lambda function: name or ARN.")] = None,
     payload: Annotated[str | None, _option(_WHAT, "Its event: JSON, or else plain text.")] = None,
+    circuit: Annotated[
+        str | None, _option(_WHAT, "Whose failures hold it up: prefix, host, url or off; on or off but for --url.")
+    ] = None,
     target: Annotated[str | None, _option(_WHAT, """Any kind, as JSON: '{"kind": "sqs", …}'.""")] = None,
     pool: Annotated[str | None, _option(_HOW, "Whose workers call it: lambda, fargate or one of your own.")] = None,
     priority: Annotated[str | None, _option(_HOW, "critical, high, normal or low.")] = None,
@@ -126,13 +129,14 @@ def _target(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, A
     whole = {"target": fields["target"]} if "target" in fields else {}
     if sum(map(bool, (http, invoked, whole))) > 1:
         raise typer.BadParameter("give the options of one target: --url …, --function … or --target …")
+    circuit = {name: fields[name] for name in ("circuit",) if name in fields}
     if whole:
-        return _object(fields["target"], "--target")
+        return {**_object(fields["target"], "--target"), **circuit}
     if not (http or invoked):
-        return dict(before)
+        return {**before, **circuit}
     kind = "http" if http else "lambda"
     kept = before if before.get("kind") == kind else {"kind": kind}
-    return {**kept, **http, **invoked}
+    return {**kept, **http, **invoked, **circuit}
 
 
 def _retry(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

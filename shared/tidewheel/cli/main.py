@@ -47,9 +47,9 @@ app = typer.Typer(
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(executions.app, name="executions")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(circuits.app, name="circuits")
 
 app.command("cancel")(executions.cancel)
-app.command("circuits")(circuits.circuits)
 app.command("ledger")(ledger.ledger)
 app.command("logs")(logs.logs)
 app.command("worker")(worker.worker)

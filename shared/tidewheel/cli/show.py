@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tidewheel.wire.circuit import CircuitList
+from tidewheel.wire.circuit import CircuitAnswer, CircuitList
 from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.job import JobAnswer, JobList, Upcoming
 from tidewheel.wire.model import unfit
@@ -144,6 +144,20 @@ def circuits(page: CircuitList) -> RenderableType:
     heads = ("PARTY", "STATE", "FAILURES", "SINCE", "OPEN UNTIL")
     rows = [(one.party, one.state, one.failures, time(one.failing_since), time(one.open_until)) for one in page.items]
     return _page(_rows(heads, rows), len(rows), "parties that failed lately", page.cursor)
+
+
+def circuit(found: CircuitAnswer) -> RenderableType:
+    """One circuit."""
+    return facts(
+        [
+            ("party", found.party),
+            ("id", found.id),
+            ("state", found.state),
+            ("failures", found.failures),
+            ("since", time(found.failing_since)),
+            ("open until", time(found.open_until)),
+        ]
+    )
 
 
 def _why(one: ExecutionAnswer) -> str:

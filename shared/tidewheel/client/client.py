@@ -11,8 +11,8 @@ from tidewheel.client.connection import Connection, pause
 from tidewheel.client.pages import all_items
 from tidewheel.client.requests import Values
 from tidewheel.wire import VERSION
-from tidewheel.wire.circuit import CircuitList
-from tidewheel.wire.endpoints.circuits import LIST_CIRCUITS
+from tidewheel.wire.circuit import CircuitAnswer, CircuitList
+from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
 from tidewheel.wire.endpoints.dead_letters import LIST_DEAD_LETTERS, REDRIVE_DEAD_LETTERS
 from tidewheel.wire.endpoints.executions import CANCEL_EXECUTION, GET_EXECUTION, LIST_EXECUTIONS, RUN_JOB
 from tidewheel.wire.endpoints.jobs import (
@@ -229,6 +229,10 @@ class Client:
     def circuits_page(self, *, limit: int | None = None, cursor: str | None = None) -> CircuitList:
         """One page of the parties that jobs call and that failed lately, by party."""
         return self.call(LIST_CIRCUITS, {"limit": limit, "cursor": cursor})
+
+    def close_circuit(self, id: str) -> CircuitAnswer:
+        """Has a party called again at once. The id of a party's circuit is ``tidewheel.wire.circuit.circuit_id``."""
+        return self.call(CLOSE_CIRCUIT, {"id": id})
 
     def health(self) -> Health:
         """Whether the API answers."""

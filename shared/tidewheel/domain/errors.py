@@ -24,10 +24,10 @@ class Invalid(DomainError):
 
 
 class NotFound(DomainError):
-    """The tenant has no such job or execution.
+    """The tenant has no such job, execution or circuit.
 
     Args:
-        kind: ``job`` or ``execution``.
+        kind: ``job``, ``execution`` or ``circuit``.
         tenant: The tenant that was asked.
         id: The id that was asked for.
     """
@@ -43,7 +43,7 @@ class Conflict(DomainError):
     """The object has changed since the caller read it, or an idempotency key was used for another request.
 
     Args:
-        kind: ``job`` or ``execution``.
+        kind: ``job``, ``execution`` or ``circuit``.
         id: The id in question.
         problem: What conflicts.
         remedy: What to do about it.

@@ -126,6 +126,10 @@ CIRCUIT_FRESH_MS = 5 * SECOND_MS
 long after its circuit has opened."""
 CIRCUIT_SPREAD_MS = MINUTE_MS
 """Executions that wait for a circuit come back spread over this time after it may close."""
+CIRCUIT_RECHECK_MS = 2 * MINUTE_MS
+"""The longest time after which one checks an open circuit again: a requested run or an operator may have closed it."""
+CIRCUIT_PROBE_GAP_MS = 10 * SECOND_MS
+"""The least time from the last failure or probe of an open circuit to the next requested run that is a probe."""
 
 MAX_TENANT_CONCURRENCY = 1_000
 """The highest limit of a tenant's running executions: a worker that looks for a permit reads all, 4 KB a read unit."""

@@ -294,6 +294,13 @@ _EVENTS = (
     ),
     Event("a circuit closed", INFO, Process.WORKER, "A target works again.", _CIRCUIT),
     Event(
+        "an operator closed a circuit",
+        INFO,
+        Process.API,
+        "Its target is called again, and what waits for it goes ahead within two minutes.",
+        _CIRCUIT,
+    ),
+    Event(
         "a circuit cannot be read and counts as closed",
         ERROR,
         Process.WORKER,

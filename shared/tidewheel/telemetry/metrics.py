@@ -236,6 +236,7 @@ _METRICS = (
     ),
     Metric("circuit_opened", Process.WORKER, "A target failed so often that its circuit opened."),
     Metric("circuit_closed", Process.WORKER, "A target worked again, and its circuit closed."),
+    Metric("circuit_closed_by_operator", Process.API, "Somebody had a target called again whose circuit was open."),
     Metric(
         "circuit_not_updated",
         Process.WORKER,

@@ -42,6 +42,7 @@ TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
 
 JOB_ID = Parameter("id", "path", "The job's id.", TEXT)
 EXECUTION_ID = Parameter("id", "path", "The execution's id.", TEXT)
+CIRCUIT_ID = Parameter("id", "path", "The circuit's id.", TEXT)
 LIMIT = Parameter("limit", "query", "Items in a page, at most.", whole_number(1, MAX_PAGE, DEFAULT_PAGE))
 CURSOR = Parameter("cursor", "query", "Where the last page ended: its `cursor`.", TEXT)
 KEY = Parameter(

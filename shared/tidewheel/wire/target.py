@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field
@@ -31,6 +31,9 @@ class SecretValue(Model):
     key: Annotated[str, Field(max_length=256, description="A field of the secret, if that is a JSON object.")] = ""
     prefix: Annotated[str, Field(max_length=256, description="What stands before it, such as `Bearer `.")] = ""
 
+
+UNWATCHED = "off"
+"""The value of ``circuit`` with which a job's calls neither count on a circuit nor wait for one."""
 
 BY_NAME = "Jobs are defined after the deployment: what they may call is agreed by name."
 
@@ -84,7 +87,8 @@ class TargetModel(Model):
     """Whether only long-running workers can call it: those of any pool but ``lambda``."""
 
     PARTY: ClassVar[str] = ""
-    """The field that names whom it calls. Calls of one party share a circuit; empty: it calls nobody, and has none."""
+    """The field that names whom it calls. Calls of one party share a circuit; empty: it calls nobody, and has none.
+    A kind with a party lets a job do without its circuit: see ``WatchedTarget``."""
 
     SERVICES: ClassVar[frozenset[str]] = frozenset()
     """The AWS services, as boto3 names them, that its adapter makes clients of; the functions ship those alone."""
@@ -106,12 +110,22 @@ class TargetModel(Model):
         Args:
             spec: A target of this kind in its JSON form.
         """
-        named = spec.get(cls.PARTY)
+        named = "" if spec.get("circuit") == UNWATCHED else spec.get(cls.PARTY)
         return named if isinstance(named, str) else ""
 
     def summary(self) -> str:
         """The target in a few words, for lists."""
         return self.kind
+
+
+class WatchedTarget(TargetModel):
+    """The base of the kinds whose party is a whole field."""
+
+    circuit: Literal["on", "off"] = Field(
+        "on",
+        exclude_if=lambda circuit: circuit == "on",  # a worker or an API of an earlier release knows no such field
+        description="`off`: the job is called although others that call the same fail, and its failures stop nobody.",
+    )
 
 
 def _split(url: str) -> SplitResult | None:

@@ -58,7 +58,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
         jobs=JobService(jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools),
         executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry),
         dead_letters=DeadLetterService(executions, redriver, telemetry),
-        circuits=CircuitService(ports.circuits, telemetry),
+        circuits=CircuitService(ports.circuits, clock, telemetry),
         ledger=LedgerService(jobs, executions, clock),
         logs=LogService(executions, ports.logs),
         now_ms=clock.now_ms,

@@ -395,15 +395,39 @@ def test_dead_letters_are_listed(run, api_bench):
 
 
 def test_circuits_are_listed(run, api_bench):
-    assert "No parties that failed lately" in done(run("circuits"))
+    assert "No parties that failed lately" in done(run("circuits", "list"))
     api_bench.ports.circuits.swap(failing("http:api.example.com:443", NOW_MS + 600_000))
     api_bench.ports.circuits.swap(failing("lambda:report", 0))
-    shown = done(run("circuits"))
+    shown = done(run("circuits", "list"))
     assert "http:api.example.com:443" in shown
     assert time(from_ms(NOW_MS + 600_000)) in shown
-    page = json.loads(done(run("circuits", "--limit", "1", "--json")))
+    page = json.loads(done(run("circuits", "list", "--limit", "1", "--json")))
     assert [one["state"] for one in page["items"]] == ["open"]
-    assert "lambda:report" in done(run("circuits", "--cursor", page["cursor"]))
+    assert "lambda:report" in done(run("circuits", "list", "--cursor", page["cursor"]))
+
+
+def test_a_job_says_whose_failures_hold_it_up(run):
+    created = json.loads(
+        done(run("jobs", "create", "--name", "c", "--url", "https://a.example/x/y", "--circuit", "url", "--json"))
+    )
+    assert created["target"]["circuit"] == "url"
+    edited = json.loads(done(run("jobs", "edit", created["id"], "--circuit", "off", "--json")))
+    assert edited["target"] == created["target"] | {"circuit": "off"}
+    assert "target.circuit" in run("jobs", "edit", created["id"], "--circuit", "on").stderr
+    function = run("jobs", "create", "--name", "f", "--function", "f", "--circuit", "off", "--json")
+    assert json.loads(done(function))["target"]["circuit"] == "off"
+
+
+@pytest.mark.parametrize("named", ["http:api.example.com:443/orders", "http~3Aapi.example.com~3A443~2Forders"])
+def test_a_circuit_is_closed(run, api_bench, named):
+    party = "http:api.example.com:443/orders"
+    api_bench.ports.circuits.swap(failing(party, NOW_MS + 600_000))
+    shown = done(run("circuits", "close", named))
+    assert party in shown
+    assert "closed" in shown
+    assert json.loads(done(run("circuits", "close", named, "--json")))["state"] == "closed"
+    for other in ("http:other:80", "\udcff:x", "x"):
+        assert "does not exist" in run("circuits", "close", other).stderr
 
 
 def failing(party, open_until_ms):

@@ -3,6 +3,10 @@
 After Nygard, "Release It!". A circuit is closed while calls succeed. So many failures in a row open it, and no calls
 are made. When the open time is over it is half-open, and exactly one attempt, the probe, makes a call: its result
 closes the circuit or opens it again.
+
+A run that someone requested need not wait that long, for somebody wants to know whether the target works again: it is
+a probe of the open circuit. However many are requested, such probes go one at a time, ``limits.CIRCUIT_PROBE_GAP_MS``
+apart. An operator can close a circuit.
 """
 
 from __future__ import annotations
@@ -15,7 +19,14 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.recheck import recheck_ms
 from tidewheel.domain.ids import stable_hash
-from tidewheel.domain.limits import CIRCUIT_SPREAD_MS, MINUTE_MS, RETENTION_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import (
+    CIRCUIT_PROBE_GAP_MS,
+    CIRCUIT_RECHECK_MS,
+    CIRCUIT_SPREAD_MS,
+    MINUTE_MS,
+    RETENTION_MS,
+    TAKEOVER_GRACE_MS,
+)
 
 _LONGEST_LOOK_MS = MINUTE_MS
 _SAYS_NOTHING = frozenset({Stop.CANCELLED, Stop.DRAINED, Stop.LEASE_LOST})
@@ -68,8 +79,8 @@ class Phase(StrEnum):
 
     CLOSED = "closed"  # calls are made
     OPEN = "open"  # no calls are made
-    READY = "ready"  # half-open: the next attempt is the probe
-    PROBED = "probed"  # half-open: the probe is under way
+    READY = "ready"  # the next attempt is the probe
+    PROBED = "probed"  # the probe is under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,7 @@ class Circuit:
 
     Args:
         tenant: The tenant whose jobs call it.
-        key: ``<kind>:<party>``, as in ``http:example.com:443``; see ``wire.targets.circuit_key``.
+        key: ``<kind>:<party>``, as in ``http:example.com:443/orders``; see ``wire.targets.circuit_key``.
         failures: How many failures in a row were counted, also while it is open.
         open_until_ms: Until when no calls are made (ms); 0 while it is closed.
         probe: The claim that is the probe; empty if there is none.
@@ -98,18 +109,32 @@ class Circuit:
     written_ms: int = 0
     since_ms: int = 0
 
-    def phase(self, now_ms: int) -> Phase:
-        """Its state at ``now_ms``."""
+    def phase(self, now_ms: int, *, requested: bool = False) -> Phase:
+        """Its state at ``now_ms``.
+
+        Args:
+            now_ms: The time (ms).
+            requested: Whether it is asked for by a run that someone requested, which may probe an open circuit.
+        """
         if not self.open_until_ms:
             return Phase.CLOSED
-        if now_ms < self.open_until_ms:
+        soon_ms = min(self.open_until_ms, self.written_ms + CIRCUIT_PROBE_GAP_MS)
+        if now_ms < (soon_ms if requested else self.open_until_ms):
             return Phase.OPEN
         alive = self.probe and now_ms <= self.probe_until_ms + TAKEOVER_GRACE_MS
         return Phase.PROBED if alive else Phase.READY
 
     def probed(self, claim: str, until_ms: int, now_ms: int) -> Circuit:
-        """The half-open circuit with a probe, or with the probe's lease extended until ``until_ms``."""
+        """The circuit with a probe, or with the probe's lease extended until ``until_ms``."""
         return self._written(now_ms, probe=claim, probe_until_ms=until_ms)
+
+    def closed(self, now_ms: int) -> Circuit:
+        """The circuit as an operator closes it.
+
+        A probe under way stays in the row: its worker goes on to extend its lease here, and would end the call if it
+        did not find it.
+        """
+        return self._written(now_ms, failures=0, open_until_ms=0)
 
     def after(self, seen: Sign, claim: str, tolerance: Tolerance, now_ms: int, worked_ms: int = 0) -> Circuit | None:
         """The circuit after an attempt; None if there is nothing to write.
@@ -138,8 +163,8 @@ class Circuit:
         match seen:
             case Sign.WORKS | Sign.ANSWERS:
                 return self._written(now_ms, failures=0, open_until_ms=0, probe="", probe_until_ms=0)
-            case Sign.FAILS:
-                again_ms = now_ms + tolerance.open_ms
+            case Sign.FAILS:  # a requested run that failed within the open time must not prolong it for the others
+                again_ms = self.open_until_ms if now_ms < self.open_until_ms else now_ms + tolerance.open_ms
                 return self._written(now_ms, open_until_ms=again_ms, probe="", probe_until_ms=0)
             case Sign.NOTHING:
                 return self._written(now_ms, probe="", probe_until_ms=0)
@@ -147,15 +172,23 @@ class Circuit:
     def _written(self, now_ms: int, **changes: Any) -> Circuit:
         return replace(self, version=self.version + 1, written_ms=now_ms, **changes)
 
-    def come_back_ms(self, execution: str, now_ms: int) -> int:
+    def come_back_ms(self, execution: str, now_ms: int, requested_ms: int | None = None) -> int:
         """When (ms) an execution is to try again that finds the circuit open or probed.
 
         The time is the same for all messages of an execution. Different executions are spread over a minute, so that
         the first of them is the probe, and a target that has just recovered is not called by all at once.
+
+        Args:
+            execution: Its id.
+            now_ms: The time (ms).
+            requested_ms: Since when it waits (ms), if it is a run that someone requested: it comes back soon, for it
+                may be the next probe.
         """
-        if now_ms < self.open_until_ms:
-            return self.open_until_ms + stable_hash(execution) % CIRCUIT_SPREAD_MS
-        return recheck_ms(execution, self.open_until_ms, now_ms, _LONGEST_LOOK_MS)
+        if requested_ms is not None or now_ms >= self.open_until_ms:
+            since_ms = self.open_until_ms if requested_ms is None else requested_ms
+            return recheck_ms(execution, since_ms, now_ms, _LONGEST_LOOK_MS)
+        may_be_closed_ms = recheck_ms(execution, 0, now_ms, CIRCUIT_RECHECK_MS)
+        return min(may_be_closed_ms, self.open_until_ms + stable_hash(execution) % CIRCUIT_SPREAD_MS)
 
     def expires_ms(self) -> int:
         """When the row may vanish (ms)."""

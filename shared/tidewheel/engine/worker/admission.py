@@ -53,7 +53,7 @@ class Admission:
         claim: The unique name of the claim.
         circuit_key: The key of the target's circuit; empty if the target has none.
         permit: The permit that it holds, or None.
-        probing: Whether its call is the probe of a half-open circuit.
+        probing: Whether its call is the probe of a circuit that is not closed.
         answer: What the target answered, once the call has returned.
         stop: Why the call was told to end, or None.
     """

@@ -9,7 +9,7 @@ was, so that the next failure seen here starts a new count.
 from __future__ import annotations
 
 from tidewheel.domain.errors import Unreadable
-from tidewheel.domain.fleet.circuit import Circuit, Phase, Sign, Tolerance
+from tidewheel.domain.fleet.circuit import Circuit, Sign, Tolerance
 from tidewheel.domain.limits import CIRCUIT_FRESH_MS
 from tidewheel.ports import Circuits, Clock, Fenced, PortError, Telemetry
 
@@ -59,7 +59,7 @@ class CircuitBreaker:
             return self._remember(Circuit(tenant, key))
 
     def probe(self, circuit: Circuit, claim: str, until_ms: int) -> Circuit | None:
-        """Writes a claim into a half-open circuit as its probe.
+        """Writes a claim into a circuit that is not closed as its probe.
 
         Args:
             circuit: The circuit as it was read.
@@ -125,7 +125,7 @@ class CircuitBreaker:
 
     def _report(self, before: Circuit, after: Circuit, now: int) -> None:
         phases = before.open_until_ms > 0, after.open_until_ms > 0
-        if after.phase(now) is Phase.OPEN:
+        if after.open_until_ms > max(now, before.open_until_ms):
             self._telemetry.count("circuit_opened")
             self._telemetry.info("a circuit opened", tenant=after.tenant, circuit=after.key, failures=after.failures)
         elif phases == (True, False):

@@ -1,11 +1,11 @@
-"""The operation on circuits."""
+"""The operations on circuits."""
 
 from __future__ import annotations
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.circuit import CircuitList
-from tidewheel.wire.operation import Operation
-from tidewheel.wire.parameters import CURSOR, LIMIT
+from tidewheel.wire.circuit import CircuitAnswer, CircuitList
+from tidewheel.wire.operation import ACTION_PROBLEMS, Operation
+from tidewheel.wire.parameters import CIRCUIT_ID, CURSOR, KEY, LIMIT
 
 LIST_CIRCUITS = Operation(
     id="listCircuits",
@@ -16,4 +16,14 @@ LIST_CIRCUITS = Operation(
     answer=CircuitList,
     parameters=(LIMIT, CURSOR),
     problems=("invalid", "unavailable"),
+)
+CLOSE_CIRCUIT = Operation(
+    id="closeCircuit",
+    method="POST",
+    path=f"/{VERSION}/circuits/{{id}}/close",
+    summary="Have a party called again at once; one that is closed already stays so",
+    status=200,
+    answer=CircuitAnswer,
+    parameters=(CIRCUIT_ID, KEY),
+    problems=ACTION_PROBLEMS,
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Union, get_args
 from pydantic import Field
 
 from tidewheel.domain.discovery import classes_of, modules_of
+from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.jobs.job import Target
 from tidewheel.wire.target import TargetModel
 
@@ -26,6 +27,9 @@ def _model_of(module: ModuleType) -> type[TargetModel]:
     (model,) = [found for found in classes_of(module, TargetModel) if _kind_of(found)]
     return model
 
+
+MAX_CIRCUIT_KEY = 400
+"""The longest key of a circuit in characters: a sort key takes 1,024 bytes (Amazon DynamoDB, quotas)."""
 
 _FOUND = [_model_of(module) for module in modules_of(__name__)]
 
@@ -43,11 +47,12 @@ else:
 
 
 def circuit_key(target: Target) -> str:
-    """The key of a target's circuit: ``<kind>:<party>``, as in ``http:example.com:443``.
+    """The key of a target's circuit: ``<kind>:<party>``, as in ``http:example.com:443/orders``.
 
-    Targets with one key share a circuit. Empty if the target has none: it calls no party, or is of a kind that this
-    release does not know.
+    Targets with one key share a circuit. Empty if the target has none: it calls no party, its job wants none, or it is
+    of a kind that this release does not know. A long key is cut, and ends in a hash of the whole.
     """
     model = MODELS.get(target.kind)
     party = model.party(target.spec) if model else ""
-    return f"{target.kind}:{party}" if party else ""
+    key = f"{target.kind}:{party}" if party else ""
+    return key if len(key) <= MAX_CIRCUIT_KEY else f"{key[: MAX_CIRCUIT_KEY - 17]}~{stable_hash(key):016x}"

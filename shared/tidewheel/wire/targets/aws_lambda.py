@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import Listed, Right, TargetModel, check_secrets
+from tidewheel.wire.target import Listed, Right, WatchedTarget, check_secrets
 
 _NAME = r"[A-Za-z0-9_-]{1,64}"
 _LAMBDA = re.compile(
@@ -25,7 +25,7 @@ def _check_function(function: str) -> str:
     return function
 
 
-class LambdaTarget(TargetModel):
+class LambdaTarget(WatchedTarget):
     """An invocation of a Lambda function, by name or ARN; any JSON is the `payload` of its event.
 
     Any value within the payload may be `{"secret": "<name>"}` with `key` and `prefix` if need be.

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from tidewheel.wire.model import refusal, shown
 from tidewheel.wire.payload import check_plain, check_size
-from tidewheel.wire.target import Right, TargetModel
+from tidewheel.wire.target import Right, WatchedTarget
 
 _BUS = re.compile(
     r"(?:arn:aws[a-z-]*:events:[a-z]{2}(?:-[a-z0-9]+)+:\d{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}", re.ASCII
@@ -43,7 +43,7 @@ def _check_detail(detail: dict[str, Any]) -> dict[str, Any]:
     return detail
 
 
-class EventBridgeTarget(TargetModel):
+class EventBridgeTarget(WatchedTarget):
     """An event on an EventBridge bus, by the bus's name or ARN; `tidewheel` in its detail says where it comes from."""
 
     PARTY = "bus"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -21,16 +22,27 @@ from tidewheel.wire.target import (
 )
 
 _PORTS = {"http": 80, "https": 443}
+_SAYS_NOTHING = re.compile(r"api|rest|v\d[\w.-]*", re.ASCII | re.IGNORECASE)
+"""A segment of a path that an API puts before all its routes: its name, or its version."""
 
 
-def _host(url: str) -> str:
-    """``host:port`` of a URL; empty for a text that is none."""
+def _host(parts: SplitResult) -> str:
+    """``host:port``; empty without a host, or with a port that is none."""
     try:
-        parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return ""
     return f"{parts.hostname}:{port}" if parts.hostname and port else ""
+
+
+def _prefix(path: str) -> str:
+    """The path up to its first segment that tells one route from another."""
+    found = ""
+    for segment in filter(None, path.split("/")):
+        found += f"/{segment}"
+        if not _SAYS_NOTHING.fullmatch(segment):
+            break
+    return found
 
 
 class HttpTarget(TargetModel):
@@ -60,11 +72,29 @@ class HttpTarget(TargetModel):
             description="How many redirects are followed. Credentials never follow to another origin.",
         ),
     ] = 0
+    circuit: Literal["prefix", "host", "url", "off"] = Field(
+        "prefix",
+        exclude_if=lambda circuit: circuit == "prefix",  # a worker or an API of an earlier release knows no such field
+        description="Whose failures count together with those of this job, and whom it waits for when they open the "
+        "circuit. `prefix`: calls of the same host, port and first segment of the path (`api`, `rest` and versions "
+        "such as `v1` are not counted as one). `host`: all calls of the host and port. `url`: calls of the same path, "
+        "whatever their query. `off`: none; it is called in any case.",
+    )
 
     @classmethod
     def party(cls, spec: Mapping[str, Any]) -> str:
-        """The URL's host and port: whatever is behind them fails together."""
-        return _host(super().party(spec))
+        """Host and port, and as much of the path as the job's ``circuit`` says; a query may hold a credential."""
+        try:
+            parts = urlsplit(super().party(spec))
+        except ValueError:
+            return ""
+        host = _host(parts)
+        match spec.get("circuit"):
+            case "host":
+                return host
+            case "url":
+                return host and host + parts.path.rstrip("/")
+        return host and host + _prefix(parts.path)
 
     def summary(self) -> str:
         """Method and URL."""

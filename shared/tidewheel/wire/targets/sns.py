@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from tidewheel.wire.arns import arn_of
 from tidewheel.wire.model import refusal, shown
 from tidewheel.wire.payload import Attributes, Group, MessageBody
-from tidewheel.wire.target import Right, TargetModel
+from tidewheel.wire.target import Right, WatchedTarget
 
 _EXAMPLE = "arn:aws:sns:eu-west-1:111122223333:tidewheel-target-news"
 _topic = arn_of("sns", r"(?:[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo)", "an SNS topic", _EXAMPLE)
@@ -24,7 +24,7 @@ def _check_subject(subject: str) -> str:
     return subject
 
 
-class SnsTarget(TargetModel):
+class SnsTarget(WatchedTarget):
     """A message to an SNS topic, by its ARN. A string body is sent as it is, any other as JSON."""
 
     PARTY = "topic"

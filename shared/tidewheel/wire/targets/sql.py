@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tidewheel.wire.arns import arn_of
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import Listed, Right, TargetModel
+from tidewheel.wire.target import Listed, Right, WatchedTarget
 
 MAX_SQL = 65_536
 """The longest statement in characters (Amazon RDS Data Service API, ExecuteStatement)."""
@@ -54,7 +54,7 @@ def _check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-class SqlTarget(TargetModel):
+class SqlTarget(WatchedTarget):
     """One SQL statement on an Aurora cluster by its Data API, as the user in a secret, with named parameters.
 
     A statement may mention `:tidewheel_execution`, `:tidewheel_token` and `:tidewheel_nominal_ms` without more.

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import check_queue
 from tidewheel.wire.payload import Attributes, Group, MessageBody
-from tidewheel.wire.target import Right, TargetModel
+from tidewheel.wire.target import Right, WatchedTarget
 
 
-class SqsTarget(TargetModel):
+class SqsTarget(WatchedTarget):
     """A message to an SQS queue in the worker's region.
 
     The queue is named by its name, ARN or URL. A string body is sent as it is, any other as JSON.

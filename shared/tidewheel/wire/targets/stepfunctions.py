@@ -8,13 +8,13 @@ from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import arn_of
 from tidewheel.wire.payload import JsonPayload
-from tidewheel.wire.target import Right, TargetModel
+from tidewheel.wire.target import Right, WatchedTarget
 
 _EXAMPLE = "arn:aws:states:eu-west-1:111122223333:stateMachine:tidewheel-target-report"
 _machine = arn_of("states", r"stateMachine:[A-Za-z0-9_-]{1,80}(?::[A-Za-z0-9._-]{1,80})?", "a state machine", _EXAMPLE)
 
 
-class StepFunctionsTarget(TargetModel):
+class StepFunctionsTarget(WatchedTarget):
     """A run of a state machine, by its ARN (a version or an alias may follow), with any JSON as its input.
 
     The run is named after the execution. With `wait` the attempt lasts until the run ends, and ends as it does; that

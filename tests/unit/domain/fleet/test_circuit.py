@@ -8,7 +8,15 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.circuit import Circuit, Phase, Sign, Tolerance, sign
 from tidewheel.domain.fleet.recheck import recheck_ms
-from tidewheel.domain.limits import CIRCUIT_SPREAD_MS, MINUTE_MS, SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import (
+    CIRCUIT_PROBE_GAP_MS,
+    CIRCUIT_RECHECK_MS,
+    CIRCUIT_SPREAD_MS,
+    LEASE_MS,
+    MINUTE_MS,
+    SECOND_MS,
+    TAKEOVER_GRACE_MS,
+)
 
 NOW_MS = 1_795_000_000_000
 BORNE = Tolerance(failures=3, open_ms=10 * MINUTE_MS)
@@ -109,12 +117,39 @@ def test_the_probe_decides(seen: Sign, phase: Phase, failures: int) -> None:
 
 def test_executions_come_back_apart_and_each_always_at_its_own_time() -> None:
     ids = [f"j{n}" for n in range(300)]
-    back = [OPENED.come_back_ms(id, NOW_MS + n) for n, id in enumerate(ids)]
-    assert [OPENED.come_back_ms(id, NOW_MS) for id in ids] == back
+    back = [OPENED.come_back_ms(id, HALF_MS - 1) for id in ids]
+    assert [OPENED.come_back_ms(id, HALF_MS - 2) for id in ids] == back
     assert min(back) >= HALF_MS
     assert max(back) < HALF_MS + CIRCUIT_SPREAD_MS
     assert len(set(back)) > 250
     assert max(back) - min(back) > CIRCUIT_SPREAD_MS * 9 // 10
+
+
+def test_while_it_stays_open_for_long_they_look_again_every_two_minutes() -> None:
+    """An operator or a requested run may have closed it."""
+    back = [OPENED.come_back_ms(f"j{n}", NOW_MS) - NOW_MS for n in range(300)]
+    assert min(back) > CIRCUIT_RECHECK_MS // 2
+    assert max(back) <= CIRCUIT_RECHECK_MS
+    assert max(back) - min(back) > CIRCUIT_RECHECK_MS // 2 * 9 // 10
+
+
+def test_a_requested_run_probes_an_open_circuit_ten_seconds_after_the_last_that_failed() -> None:
+    at_ms = NOW_MS + CIRCUIT_PROBE_GAP_MS
+    assert [OPENED.phase(ms, requested=True) for ms in (at_ms - 1, at_ms)] == [Phase.OPEN, Phase.READY]
+    probed = OPENED.probed("p", at_ms + LEASE_MS, at_ms)
+    assert {probed.phase(at_ms + n * SECOND_MS, requested=True) for n in range(30)} == {Phase.OPEN, Phase.PROBED}
+    assert probed.phase(at_ms + LEASE_MS + TAKEOVER_GRACE_MS + 1, requested=True) is Phase.READY
+    failed = after(probed, Sign.FAILS, claim="p", now_ms=at_ms + 5)
+    assert (failed.open_until_ms, failed.phase(at_ms + 6, requested=True)) == (HALF_MS, Phase.OPEN)
+    assert after(probed, Sign.WORKS, claim="p", now_ms=at_ms + 5).phase(at_ms + 5) is Phase.CLOSED
+
+
+def test_an_operator_closes_it_and_a_probe_under_way_counts_as_any_other_call() -> None:
+    probed = OPENED.probed("p", HALF_MS + LEASE_MS, HALF_MS)
+    closed = probed.closed(HALF_MS + 1)
+    assert (closed.phase(HALF_MS + 1), closed.failures, closed.version) == (Phase.CLOSED, 0, probed.version + 1)
+    assert closed.probe == "p", "its worker extends its lease there"
+    assert after(closed, Sign.FAILS, claim="p", now_ms=HALF_MS + 2).failures == 1
 
 
 def test_while_it_is_probed_they_come_back_ever_more_slowly() -> None:

@@ -7,22 +7,27 @@ from dataclasses import replace
 import pytest
 
 from tests.support.admission_bench import FAILED, KEY, OK, OPEN_MS, Bench
-from tests.support.memory_stack import TENANT
+from tests.support.memory_stack import START_MS, TENANT, every
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.executions.transitions import claimed
 from tidewheel.domain.fleet.circuit import Circuit, Phase, Sign
+from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy, Strategy
 from tidewheel.domain.limits import (
     CIRCUIT_FRESH_MS,
+    CIRCUIT_PROBE_GAP_MS,
+    CIRCUIT_RECHECK_MS,
     CIRCUIT_SPREAD_MS,
     HOUR_MS,
     LEASE_MS,
     MINUTE_MS,
+    RENEW_MS,
     SECOND_MS,
     TAKEOVER_GRACE_MS,
 )
+from tidewheel.engine.api.circuits import CircuitService
 from tidewheel.ports import Call, PortError
 
 SLOWLY = RetryPolicy(max_attempts=9, strategy=Strategy.FIXED, base_ms=30_000, jitter=0)
@@ -58,7 +63,7 @@ def test_after_three_failures_in_a_row_nobody_calls_and_no_attempt_is_used() -> 
     assert record.reason == f"waits until {KEY} works again"
     (entry,) = bench.entries(3)
     assert (entry.attempt, entry.execution) == (1, record.id)
-    assert until_ms <= entry.due_ms < until_ms + CIRCUIT_SPREAD_MS
+    assert bench.now_ms < entry.due_ms <= bench.now_ms + CIRCUIT_RECHECK_MS < until_ms
     assert bench.stack.telemetry.counts["circuit_opened"] == 1
 
 
@@ -80,7 +85,7 @@ def test_refusals_open_nothing() -> None:
 
 def test_a_retry_waits_with_its_number_and_its_state() -> None:
     bench = Bench(retry=SLOWLY)
-    bench.opened()
+    until_ms = bench.opened()
     first = bench.record(0)
     assert first is not None
     assert bench.handle(0, 2, recorded=True) == "waiting"
@@ -88,7 +93,7 @@ def test_a_retry_waits_with_its_number_and_its_state() -> None:
     assert record is not None
     assert (record.state, record.attempt, record.version) == (State.RETRYING, 1, first.version + 1)
     assert [entry.attempt for entry in bench.entries(0)] == [2, 2]  # the retry's own, and the one that waits
-    bench.stack.clock.sleep_until(bench.entries(0)[1].due_ms + CIRCUIT_SPREAD_MS)
+    bench.stack.clock.sleep_until(until_ms)
     assert bench.handle(0, 2, recorded=True) == "succeeded"
     record = bench.record(0)
     assert record is not None
@@ -130,11 +135,11 @@ def test_an_execution_whose_worker_vanished_waits_as_it_stands() -> None:
 
 
 def test_a_deadline_ends_what_waits() -> None:
-    bench = Bench(deadline_ms=5 * MINUTE_MS)
+    bench = Bench(deadline_ms=30 * SECOND_MS)
     bench.opened()
     assert bench.handle(3) == "waiting"
     (entry,) = bench.entries(3)
-    assert entry.due_ms == bench.dispatch(3).due_ms + 5 * MINUTE_MS
+    assert entry.due_ms == bench.dispatch(3).due_ms + 30 * SECOND_MS
     bench.stack.clock.sleep_until(entry.due_ms)
     assert bench.handle(3, recorded=True) == "timed_out"
     assert bench.calls == 0
@@ -350,3 +355,93 @@ def test_a_target_that_fails_now_and_then_stays_open_to_many_workers() -> None:
             worker.breaker.tell(TENANT, KEY, seen, claim)
             bench.stack.clock.advance(1)
     assert bench.stack.telemetry.counts["circuit_opened"] == 0
+
+
+# --- parties, requested runs, operators --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("circuit", "outcome"), [("prefix", "succeeded"), ("host", "waiting"), ("off", "succeeded")])
+def test_a_route_that_fails_holds_the_jobs_of_its_party_alone(circuit: str, outcome: str) -> None:
+    bench = Bench(circuit="host" if circuit == "host" else "prefix")
+    bench.answers(FAILED)
+    assert [bench.handle(number) for number in range(4)] == ["dead", "dead", "dead", "waiting"]
+    bench.answers(OK)
+    other = bench.stack.create(every(SECOND_MS, START_MS), url="https://api.example/well", circuit=circuit)
+    assert (
+        bench.runner.handle(replace(bench.dispatch(3), execution=str(ExecutionId(other.id, START_MS)))).why == outcome
+    )
+
+
+def test_a_job_without_a_circuit_is_called_all_the_same_and_its_failures_stop_nobody() -> None:
+    bench = Bench(circuit="off")
+    bench.answers(FAILED)
+    assert {bench.handle(number) for number in range(9)} == {"dead"}
+    assert bench.circuits.asked == []
+
+
+def requested(bench: Bench, number: int) -> str:
+    """Runs the message of a run that someone requested."""
+    id = ExecutionId(bench.job.id, START_MS + number * SECOND_MS, Origin.RUN, f"{number}")
+    return bench.runner.handle(replace(bench.dispatch(number), execution=str(id), due_ms=bench.now_ms)).why
+
+
+def test_a_requested_run_is_called_though_the_circuit_is_open_and_its_success_closes_it() -> None:
+    bench = Bench()
+    bench.opened()
+    bench.stack.clock.advance(CIRCUIT_PROBE_GAP_MS)
+    assert bench.handle(3) == "waiting"
+    assert requested(bench, 3) == "succeeded"
+    assert bench.phase is Phase.CLOSED
+    assert bench.handle(3, recorded=True) == "succeeded"
+
+
+def test_however_many_runs_are_requested_one_at_a_time_is_called_ten_seconds_apart() -> None:
+    bench = Bench()
+    until_ms = bench.opened()
+    seen: list[str] = []
+
+    def call(_: Call) -> Answer:
+        seen.append(requested(bench, 999))
+        return FAILED
+
+    bench.answers(call)
+    started_ms = bench.now_ms
+    for number in range(300):
+        requested(bench, 3 + number)
+        bench.stack.clock.advance(200)
+    assert bench.calls == (bench.now_ms - started_ms) // CIRCUIT_PROBE_GAP_MS - 1
+    assert set(seen) == {"waiting"}
+    assert bench.circuit.open_until_ms == until_ms, "nobody else waits longer for their sake"
+    assert bench.stack.telemetry.counts["circuit_opened"] == 1
+
+
+def test_a_requested_run_that_may_not_be_called_yet_comes_back_soon() -> None:
+    bench = Bench()
+    bench.opened()
+    assert requested(bench, 3) == "waiting"
+    id = str(ExecutionId(bench.job.id, START_MS + 3 * SECOND_MS, Origin.RUN, "3"))
+    (entry,) = bench.entries_of(id)
+    assert entry.due_ms <= bench.now_ms + 4 * SECOND_MS
+
+
+def test_what_an_operator_closes_is_called_within_two_minutes_and_a_probe_goes_on() -> None:
+    bench = Bench()
+    bench.opened()
+    bench.handle(3)
+    service = CircuitService(bench.stack.admission.breaker._circuits, bench.stack.clock, bench.stack.telemetry)
+
+    def call(made: Call) -> Answer:
+        assert service.close(TENANT, KEY) == service.close(TENANT, KEY)
+        bench.stack.clock.advance(RENEW_MS + SECOND_MS)
+        bench.stack.lease_renewer.tick()
+        assert made.progress.stopping is None
+        return FAILED
+
+    bench.stack.clock.advance(CIRCUIT_PROBE_GAP_MS)
+    bench.answers(call, OK)
+    assert requested(bench, 5) == "dead"
+    assert (bench.phase, bench.circuit.failures) == (Phase.CLOSED, 1)
+    (entry,) = bench.entries(3)
+    bench.stack.clock.sleep_until(entry.due_ms)
+    assert bench.handle(3, recorded=True) == "succeeded"
+    assert bench.stack.telemetry.counts["circuit_closed_by_operator"] == 1

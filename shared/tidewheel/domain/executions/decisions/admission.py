@@ -22,8 +22,8 @@ from tidewheel.domain.wheel.entries import ExecutionEntry
 def decide_admission(facts: Facts, job: Job, lease_until_ms: int, now_ms: int) -> Step | None:
     """The next step towards admission; None if the execution may be claimed.
 
-    The circuit is checked first, since that costs least; then a permit is taken; then, if the circuit is half-open,
-    the execution becomes its probe.
+    The circuit is checked first, since that costs least; then a permit is taken; then, if the circuit is half-open or
+    the run was requested, the execution becomes its probe.
 
     Args:
         facts: What is known.
@@ -34,19 +34,21 @@ def decide_admission(facts: Facts, job: Job, lease_until_ms: int, now_ms: int) -
     if facts.circuit is UNREAD:
         return Read(Fact.CIRCUIT)
     circuit = None if facts.probing else facts.circuit
-    if circuit is not None and circuit.phase(now_ms) in (Phase.OPEN, Phase.PROBED):
+    phase = Phase.CLOSED if circuit is None else circuit.phase(now_ms, requested=facts.requested)
+    if circuit is not None and phase in (Phase.OPEN, Phase.PROBED):
         return _wait_for_circuit(facts, job, circuit, now_ms)
     if facts.limit is not None and facts.permit is UNREAD:
         return TakePermit(lease_until_ms)
     if facts.permit is TAKEN:
         return _wait_for_permit(facts, job, now_ms)
-    if circuit is not None and circuit.phase(now_ms) is Phase.READY:
+    if circuit is not None and phase is Phase.READY:
         return SendProbe(circuit, lease_until_ms)
     return None
 
 
 def _wait_for_circuit(facts: Facts, job: Job, circuit: Circuit, now_ms: int) -> Step:
-    until_ms = circuit.come_back_ms(facts.dispatch.execution, now_ms)
+    requested_ms = _since_ms(facts.before) if facts.requested else None
+    until_ms = circuit.come_back_ms(facts.dispatch.execution, now_ms, requested_ms)
     return _wait(facts, job, until_ms, f"waits until {circuit.key} works again", "circuit")
 
 

@@ -12,6 +12,7 @@ from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import Stop
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.fleet.permit import Permit
+from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.policies import Overlap
 
@@ -111,6 +112,11 @@ class Facts:
     def before(self) -> Execution:
         """The record that the next write is based on."""
         return self.own or self.dispatch.blank()
+
+    @property
+    def requested(self) -> bool:
+        """Whether someone requested this run; no schedule, redrive or backfill did."""
+        return ExecutionId.parse(self.dispatch.execution).origin is Origin.RUN
 
     @property
     def guarded(self) -> bool:

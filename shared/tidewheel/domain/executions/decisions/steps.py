@@ -185,7 +185,7 @@ class TakePermit:
 
 @dataclass(frozen=True, slots=True)
 class SendProbe:
-    """Make this call the probe of a half-open circuit, leased until ``until_ms`` (ms since the epoch)."""
+    """Make this call the probe of a circuit that is not closed, leased until ``until_ms`` (ms since the epoch)."""
 
     circuit: Circuit
     until_ms: int
