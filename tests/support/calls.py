@@ -45,10 +45,12 @@ def a_call(
     attempt: int,
     timeout_ms: int,
     progress: OpenCallProgress | None = None,
+    *,
+    repeatable: bool = False,
 ) -> Call:
     """A call that is due 40 ms after its nominal time, of an attempt that nobody stops unless the test does."""
     line = progress or OpenCallProgress(SystemClock())
-    return Call(target, TENANT, execution, nominal_ms, nominal_ms + 40, attempt, timeout_ms, line)
+    return Call(target, TENANT, execution, nominal_ms, nominal_ms + 40, attempt, timeout_ms, line, repeatable)
 
 
 def a_lease_renewer(executions: Executions, clock: Clock, telemetry: Telemetry) -> LeaseRenewer:

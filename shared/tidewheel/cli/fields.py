@@ -43,6 +43,7 @@ def _options(
     body: Annotated[str | None, _option(_WHAT, "JSON, or else plain text.")] = None,
     function: Annotated[str | None, _option(_WHAT, "Invoke this Lambda function: name or ARN.")] = None,
     payload: Annotated[str | None, _option(_WHAT, "Its event: JSON, or else plain text.")] = None,
+    ca: Annotated[str | None, _option(_WHAT, "Trust the CAs in this secret, in PEM; else the public ones.")] = None,
     circuit: Annotated[
         str | None, _option(_WHAT, "Whose failures hold it up: prefix, host, url or off; on or off but for --url.")
     ] = None,
@@ -123,6 +124,8 @@ def _target(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, A
         http["headers"] = _headers(fields["header"])
     if "body" in fields:
         http["body"] = _value(fields["body"])
+    if "ca" in fields:
+        http["ca"] = _value(fields["ca"]) if fields["ca"].startswith("{") else {"secret": fields["ca"]}
     invoked = {"function": fields["function"]} if "function" in fields else {}
     if "payload" in fields:
         invoked["payload"] = _value(fields["payload"])

@@ -224,7 +224,9 @@ CANCEL_REASON_CHARS = 150
 """How much of a reason is kept in the record, in each attempt's account, and of what a user says who cancels."""
 
 CONNECTIONS = 100
-"""Connections of one worker to HTTP targets, kept open ones included."""
+"""Connections of one worker to HTTP targets under one set of CAs, kept open ones included."""
+CA_BUNDLES = 16
+"""Bundles of private CAs whose connections and parsed certificates one worker keeps."""
 KEEP_ALIVE_MS = 5 * SECOND_MS
 """How long one is kept open for another request: a function that sleeps longer between two finds it dead."""
 LOOK_UPS = 32

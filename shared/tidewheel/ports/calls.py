@@ -55,6 +55,7 @@ class Call:
         attempt: The attempt's number, which is the fencing token: a higher one outranks a lower.
         timeout_ms: How long the call may take (ms).
         progress: What the call tells its worker, and is told by it.
+        repeatable: Whether the job lets a call be made again of which nobody knows whether it was carried out.
     """
 
     target: Target
@@ -65,6 +66,7 @@ class Call:
     attempt: int
     timeout_ms: int
     progress: CallProgress
+    repeatable: bool = False
 
 
 class Caller(Protocol):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ MAX_HEADER_VALUE = 4_096
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|", re.ASCII)
 _FRAMING = frozenset({"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"})
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _NAME_REMEDY = "use 1 to 128 letters, digits and _ . @ + = -, without a slash"
 _URL_REMEDY = "use an absolute http or https URL, such as https://example.com/hook"
 
@@ -138,16 +139,43 @@ def _split(url: str) -> SplitResult | None:
 
 
 def check_url(url: str) -> str:
-    """The URL, if it can be called."""
+    """The URL in ASCII, if it can be called.
+
+    A host in other characters becomes its name in the DNS (UTS 46, non-transitional); they are percent-encoded as UTF-8
+    in path and query (RFC 3987, 3.1). What is ASCII stays as it is, so nothing is encoded twice.
+    """
     parts = _split(url)
-    clean = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
+    clean = url.isprintable() and " " not in url and "\\" not in url
     if parts is None or not clean or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise refusal(f"{shown(url)} is not a URL that can be called", _URL_REMEDY)
     if "@" in parts.netloc:
         raise refusal("the URL holds a user or password", "send credentials in a header")
     if parts.fragment:
         raise refusal("the URL has a fragment, which is never sent", "leave out what follows #")
-    return url
+    return url if url.isascii() else _in_ascii(url)
+
+
+def _in_ascii(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    netloc = re.split(r"[/?]", rest, maxsplit=1)[0]
+    host, colon, port = netloc.partition(":")
+    path = _BEYOND_ASCII.sub(lambda found: quote(found[0]), rest[len(netloc) :])
+    encoded = f"{scheme}://{_in_dns(host)}{colon}{port}{path}"
+    if len(encoded) > MAX_URL:
+        raise refusal(f"the URL has {len(encoded)} characters once it is percent-encoded", f"use {MAX_URL} at most")
+    return encoded
+
+
+def _in_dns(host: str) -> str:
+    """A host's name in the DNS."""
+    if host.isascii():
+        return host
+    import idna  # noqa: PLC0415 - its tables take some ms, and few hosts need them
+
+    try:
+        return idna.encode(host, uts46=True, std3_rules=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise refusal(f"{shown(host)} cannot be a host's name", "write it as it is registered, or as xn--…") from error
 
 
 def check_secrets(value: Any) -> Any:

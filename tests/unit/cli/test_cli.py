@@ -406,6 +406,13 @@ def test_circuits_are_listed(run, api_bench):
     assert "lambda:report" in done(run("circuits", "list", "--cursor", page["cursor"]))
 
 
+@pytest.mark.parametrize(("given", "key"), [("corp-ca", ""), ('{"secret": "corp-ca", "key": "pem"}', "pem")])
+def test_a_private_ca_is_named_by_its_secret(run, given, key):
+    created = run("jobs", "create", "--name", "c", "--url", "https://a.example/", "--ca", given, "--json")
+    assert json.loads(done(created))["target"]["ca"] == {"secret": "corp-ca", "key": key, "prefix": ""}
+    assert "target.ca" in run("jobs", "create", "--name", "c", "--url", "http://a.example/", "--ca", given).stderr
+
+
 def test_a_job_says_whose_failures_hold_it_up(run):
     created = json.loads(
         done(run("jobs", "create", "--name", "c", "--url", "https://a.example/x/y", "--circuit", "url", "--json"))

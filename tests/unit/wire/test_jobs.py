@@ -113,7 +113,6 @@ def refusals(document):
                 "https://example.com:port/",
                 "https://[::1/",
                 "https://example.com/\\",
-                "https://exämple.com/",
             )
         ),
         *(

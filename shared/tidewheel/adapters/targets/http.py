@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -18,10 +18,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from tidewheel.adapters.targets.answers import excerpt, timed_out, told_to_end
-from tidewheel.adapters.targets.guard import AddressRefused, GuardedNetwork, GuardedTransport, check_spelling
-from tidewheel.adapters.targets.inflating import CODINGS, pieces
 from tidewheel.adapters.targets.secret_resolver import SecretResolver, SecretUnavailable, refers
 from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.adapters.targets.web.guard import AddressRefused, GuardedNetwork, check_spelling
+from tidewheel.adapters.targets.web.inflating import CODINGS, pieces
+from tidewheel.adapters.targets.web.transport import SENDING, GuardedTransport, Sending
+from tidewheel.adapters.targets.web.trust import Untrustworthy
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.secret import reference_of
@@ -47,29 +49,48 @@ class _Request:
     Args:
         credentials: The names of headers that must not go to another origin.
         confidential: Whether the body must not go there either.
+        ca: The bundle of the CAs that it trusts, in PEM; None: the public ones.
     """
 
     headers: httpx.Headers
     content: bytes | None
     credentials: tuple[str, ...]
     confidential: bool
+    ca: str | None
 
 
 @dataclass(slots=True)
 class _Received:
-    """How much of a response has arrived."""
+    """How much of a response has arrived.
 
+    Args:
+        sending: The requests of the call, and what was read of the last one's answer.
+        response: The last one's answer, once its head was read and understood.
+        beginning: What its record keeps.
+        taken: The length of its body so far (bytes).
+    """
+
+    sending: Sending
     response: httpx.Response | None = None
     beginning: bytearray = field(default_factory=bytearray)
     taken: int = 0
 
-    @property
-    def counts(self) -> bool:
-        """Whether the answer is known even if the rest never arrives: that is needed for the log alone.
+    def known(self, error: BaseException | None) -> httpx.Response | None:
+        """The answer, if it is known although the rest never arrives: that is needed for the log alone.
 
-        A success is, once its status is read: a call that the target has carried out must not be repeated.
+        A success is, once its status is read: a call that the target has carried out must not be repeated. So is any
+        status whose head is malformed, since it would be malformed again.
+
+        Args:
+            error: What ended the call before its answer was read; None if nothing did.
         """
-        return self.response is not None and (self.response.is_success or len(self.beginning) >= OUTPUT_BYTES)
+        if self.response is not None:
+            enough = error is None or self.response.is_success or len(self.beginning) >= OUTPUT_BYTES
+            return self.response if enough else None
+        headless = httpx.Response(self.sending.exchange.status)
+        if headless.is_success or (headless.status_code and isinstance(error, httpx.RemoteProtocolError)):
+            return headless
+        return None
 
     async def read(self, response: httpx.Response, progress: CallProgress) -> None:
         """Reads the body into the attempt's log, up to the log's limit: an endless body is cut there."""
@@ -112,38 +133,37 @@ class HttpTarget:
         return asyncio.run_coroutine_threadsafe(self._answer(call), self._loop).result()
 
     async def _answer(self, call: Call) -> Answer:
-        task, received = asyncio.current_task(), _Received()
+        task, received = asyncio.current_task(), _Received(Sending(call.repeatable))
         assert task is not None
         call.progress.on_stop(_canceller(self._loop, task))
-        problem: Answer | None = None
+        failure: BaseException | None = None
         try:
             async with asyncio.timeout(call.timeout_ms / SECOND_MS):
                 await self._exchange(call, received)
-        except asyncio.CancelledError:
-            problem = told_to_end()
-        except TimeoutError:
-            problem = timed_out(call.timeout_ms)
-        except SecretUnavailable as error:
-            problem = error.answer()
-        except AddressRefused as error:
-            problem = Answer(Result.FAILED, reason=str(error), retryable=False)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
-            problem = Answer(Result.FAILED, reason=f"the request cannot be made: {error}", retryable=False)
-        except httpx.HTTPError as error:
-            problem = Answer(Result.FAILED, reason=f"{type(error).__name__}: {error}")
-        if received.response is None or (problem is not None and not received.counts):
-            assert problem is not None
+        except (asyncio.CancelledError, *_FAILURES) as error:
+            failure = error
+        response = received.known(failure)
+        if failure is None:
+            assert response is not None
+            return _answer_of(response, bytes(received.beginning), self._surroundings.clock.now_ms())
+        problem = _problem_of(failure, call)
+        if response is None:
             return problem
-        if problem is not None:
-            call.progress.write(f"\n[the rest of the answer is missing: {problem.reason}]\n".encode())
-        return _answer_of(received.response, bytes(received.beginning), self._surroundings.clock.now_ms())
+        call.progress.write(f"\n[the rest of the answer is missing: {problem.reason}]\n".encode())
+        answer = _answer_of(response, bytes(received.beginning), self._surroundings.clock.now_ms())
+        return answer if received.response or response.is_success else _explained(answer, problem)
 
     async def _exchange(self, call: Call, received: _Received) -> None:
         spec = call.target.spec
         check_spelling(_host(spec["url"]))
         wanted = await self._wanted(call)
+        received.sending.ca = wanted.ca
         request = self._client.build_request(
-            spec["method"], spec["url"], headers=wanted.headers, content=wanted.content
+            spec["method"],
+            spec["url"],
+            headers=wanted.headers,
+            content=wanted.content,
+            extensions={SENDING: received.sending},
         )
         for left in range(int(spec.get("redirects", 0)), -1, -1):
             response = await self._client.send(request, stream=True)
@@ -159,7 +179,7 @@ class HttpTarget:
     async def _wanted(self, call: Call) -> _Request:
         """The request. Secrets are read on another thread, so that the time-out bounds that too."""
         spec, resolver = call.target.spec, SecretResolver(self._surroundings.secrets, call)
-        if refers([*spec.get("headers", {}).values(), spec.get("body")]):
+        if refers([*spec.get("headers", {}).values(), spec.get("body"), spec.get("ca")]):
             return await asyncio.to_thread(_prepared, call, resolver)
         return _prepared(call, resolver)
 
@@ -179,6 +199,37 @@ def _canceller(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Call
         loop.call_soon_threadsafe(task.cancel)
 
     return end
+
+
+_FAILURES = (
+    *(TimeoutError, SecretUnavailable, AddressRefused, Untrustworthy),
+    *(httpx.HTTPError, httpx.InvalidURL, UnicodeError),
+)
+"""What a call may end with, besides being told to end."""
+
+
+def _problem_of(failure: BaseException, call: Call) -> Answer:
+    """The answer of a call that ended before its answer was read."""
+    reason, retryable = f"{type(failure).__name__}: {failure}", True
+    match failure:
+        case asyncio.CancelledError():
+            return told_to_end()
+        case TimeoutError():
+            return timed_out(call.timeout_ms)
+        case SecretUnavailable():
+            return failure.answer()
+        case AddressRefused():
+            reason, retryable = str(failure), False
+        case Untrustworthy():
+            reason, retryable = f"the secret {call.target.spec['ca']['secret']!r} {failure}", False
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | UnicodeError():
+            reason, retryable = f"the request cannot be made: {failure}", False
+    return Answer(Result.FAILED, reason=reason, retryable=retryable)
+
+
+def _explained(answer: Answer, problem: Answer) -> Answer:
+    """The answer of a status whose head is malformed."""
+    return replace(answer, reason=f"{answer.reason}; {problem.reason}")
 
 
 def _host(url: str) -> str:
@@ -206,7 +257,9 @@ def _prepared(call: Call, resolver: SecretResolver) -> _Request:
     headers = httpx.Headers(kind)  # whose names are case-insensitive
     headers.update(given)
     headers.update(_identity(call))
-    return _Request(headers, content, tuple(credentials), refers(spec.get("body")))
+    authorities = reference_of(spec.get("ca"))
+    ca = None if authorities is None else resolver.certificates(authorities)
+    return _Request(headers, content, tuple(credentials), refers(spec.get("body")), ca)
 
 
 def _drops_body(request: httpx.Request, following: httpx.Request) -> bool:

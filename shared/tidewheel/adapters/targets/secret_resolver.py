@@ -59,10 +59,18 @@ class SecretResolver:
         Raises:
             SecretUnavailable: It cannot be read.
         """
-        secret = self._field(reference, self._secret(reference.name))
+        secret = self.certificates(reference)
         for form in forms(secret):
             self.call.progress.conceal(form)  # a target may send it back, escaped as JSON
         return reference.prefix + secret
+
+    def certificates(self, reference: Reference) -> str:
+        """The text that a reference names, which is not confidential by itself: nothing is concealed for its sake.
+
+        Raises:
+            SecretUnavailable: It cannot be read.
+        """
+        return self._field(reference, self._secret(reference.name))
 
     def _secret(self, name: str) -> str:
         if not NAME.fullmatch(name):

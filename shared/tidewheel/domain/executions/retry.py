@@ -47,6 +47,11 @@ def is_worth_retrying(policy: RetryPolicy, answer: Answer) -> bool:
     return str(answer.status) in policy.on or f"{answer.status // 100}xx" in policy.on
 
 
+def repeats_unknown(policy: RetryPolicy) -> bool:
+    """Whether a call is made again of which nobody knows whether it was carried out, for its connection broke."""
+    return policy.max_attempts > 1 and is_worth_retrying(policy, Answer(Result.FAILED))
+
+
 def wait_ms(policy: RetryPolicy, attempt: int, execution: str, answer: Answer) -> int:
     """The delay (ms) before the next attempt: the strategy's, or a longer one that the target asked for."""
     asked_ms = min(answer.retry_after_ms or 0, LONGEST_RETRY_AFTER_MS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tidewheel.domain.executions.decisions.facts import Called
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.outcome import deadline_ms
+from tidewheel.domain.executions.retry import repeats_unknown
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.job import Job
 from tidewheel.engine.worker.admission import Admission
@@ -77,5 +78,6 @@ class TargetCalls:
                 claim.attempt,
                 timeout_ms,
                 held.progress,
+                repeats_unknown(job.definition.retry),
             )
         )

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tidewheel.domain.limits import MAX_REDIRECTS
+from tidewheel.wire.model import refusal
 from tidewheel.wire.target import (
     MAX_HEADERS,
     MAX_URL,
@@ -35,6 +36,15 @@ def _host(parts: SplitResult) -> str:
     return f"{parts.hostname}:{port}" if parts.hostname and port else ""
 
 
+def _check_ca(ca: Any) -> Any:
+    """Messages do not show the value, which may be a key."""
+    if isinstance(ca, str):
+        raise refusal("it is a text", 'keep the bundle as a secret, and write {"secret": "<name>"}')
+    if isinstance(ca, Mapping) and ca.get("prefix"):
+        raise refusal("nothing stands before a bundle", "leave prefix out")
+    return ca
+
+
 def _prefix(path: str) -> str:
     """The path up to its first segment that tells one route from another."""
     found = ""
@@ -56,7 +66,22 @@ class HttpTarget(TargetModel):
 
     kind: Literal["http"]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] = "POST"
-    url: Annotated[str, Field(max_length=MAX_URL, examples=["https://example.com/hook"]), AfterValidator(check_url)]
+    url: Annotated[
+        str,
+        Field(
+            max_length=MAX_URL,
+            examples=["https://example.com/hook"],
+            description="In any language: it is kept as it is sent, with the host's name in the DNS, path and query "
+            "percent-encoded where they are not yet.",
+        ),
+        AfterValidator(check_url),
+    ]
+    ca: Annotated[SecretValue | None, BeforeValidator(_check_ca)] = Field(
+        None,
+        exclude_if=lambda ca: ca is None,  # as with `circuit`
+        description="A secret with the CAs, in PEM, of which one must have signed the target's certificate; the public "
+        "ones do not count then.",
+    )
     headers: Annotated[
         dict[str, str | SecretValue],
         Field(max_length=MAX_HEADERS),
@@ -80,6 +105,14 @@ class HttpTarget(TargetModel):
         "such as `v1` are not counted as one). `host`: all calls of the host and port. `url`: calls of the same path, "
         "whatever their query. `off`: none; it is called in any case.",
     )
+
+    @field_validator("ca", mode="after")
+    @classmethod
+    def _is_of_use(cls, ca: SecretValue | None, info: ValidationInfo) -> SecretValue | None:
+        url = info.data.get("url", "https:")  # absent if it was refused itself
+        if ca is not None and not url.lower().startswith("https:"):
+            raise refusal("the URL is not https, so that no certificate is shown", "call an https URL, or leave ca out")
+        return ca
 
     @classmethod
     def party(cls, spec: Mapping[str, Any]) -> str:

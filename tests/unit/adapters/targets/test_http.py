@@ -17,7 +17,7 @@ import pytest
 from tests.support.calls import NOW_MS, a_call, surroundings
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.targets.http import HttpTarget, make, retry_after_ms
-from tidewheel.adapters.targets.inflating import PIECE_BYTES
+from tidewheel.adapters.targets.web.inflating import PIECE_BYTES
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.jobs.job import Target

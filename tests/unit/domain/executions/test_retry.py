@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tidewheel.domain.executions.execution import Answer
-from tidewheel.domain.executions.retry import delay_ms, is_worth_retrying, wait_ms
+from tidewheel.domain.executions.retry import delay_ms, is_worth_retrying, repeats_unknown, wait_ms
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.policies import RetryPolicy, Strategy
@@ -123,3 +123,16 @@ def test_what_the_policy_names_is_tried_again(on: tuple[str, ...], again: set[st
 @pytest.mark.parametrize("status", [408, 504])
 def test_a_status_is_not_a_time_out_of_ours(status: int) -> None:
     assert not is_worth_retrying(RetryPolicy(on=("timeout",)), Answer(Result.FAILED, status))
+
+
+@pytest.mark.parametrize(
+    ("policy", "repeats"),
+    [
+        (RetryPolicy(), True),
+        (RetryPolicy(max_attempts=2, on=("error",)), True),
+        (RetryPolicy(max_attempts=1), False),
+        (RetryPolicy(on=("timeout", "5xx", "409")), False),
+    ],
+)
+def test_a_broken_connection_is_repeated_where_the_policy_says_so(policy: RetryPolicy, repeats: bool) -> None:
+    assert repeats_unknown(policy) is repeats

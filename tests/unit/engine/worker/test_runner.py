@@ -279,6 +279,15 @@ def test_how_it_ends(answer: Answer, attempts: int, state: State) -> None:
     assert stack.execution_service.get(TENANT, stack.caller.calls[0][1].execution).state is state
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_call_says_whether_its_job_lets_it_be_repeated(attempts: int) -> None:
+    stack = MemoryStack()
+    stack.create(None, retry=RetryPolicy(max_attempts=attempts))
+    stack.turn_for(10_000)
+    ((_, call),) = stack.caller.calls
+    assert call.repeatable == (attempts > 1)
+
+
 def test_the_retry_entry_is_durable_before_the_finish_is_written() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack)

@@ -11,8 +11,9 @@ import httpcore
 import pytest
 
 from tests.support.calls import a_call, surroundings
-from tidewheel.adapters.targets.guard import GuardedNetwork, GuardedTransport
 from tidewheel.adapters.targets.http import HttpTarget
+from tidewheel.adapters.targets.web.guard import GuardedNetwork
+from tidewheel.adapters.targets.web.transport import GuardedTransport
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.fleet.networks import Address, parse_networks

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import ip_address
 
 import httpcore
-import httpx
 
+from tidewheel.adapters.targets.web.exchange import ObservedStream
 from tidewheel.domain.fleet.networks import Address, Network, disguised, literal, refusal
-from tidewheel.domain.limits import CONNECT_MS, CONNECTIONS, KEEP_ALIVE_MS, SECOND_MS
+from tidewheel.domain.limits import CONNECT_MS, SECOND_MS
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 """All addresses of a host for a port; raises ``OSError`` where there are none."""
@@ -69,12 +68,13 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         *others, last = await self._addresses(host, port)
         for address in others:
             try:
-                return await self._inner.connect_tcp(
+                stream = await self._inner.connect_tcp(
                     str(address), port, CONNECT_MS / SECOND_MS, local_address, socket_options
                 )
+                return ObservedStream(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue  # the next address may accept; the last one's error is raised
-        return await self._inner.connect_tcp(str(last), port, timeout, local_address, socket_options)
+        return ObservedStream(await self._inner.connect_tcp(str(last), port, timeout, local_address, socket_options))
 
     async def _addresses(self, host: str, port: int) -> Sequence[Address]:
         check_spelling(host)
@@ -111,74 +111,3 @@ def _meant(host: str) -> str:
         return f" ({socket.inet_ntoa(socket.inet_aton(host.removesuffix('.')))})"
     except OSError:
         return ""
-
-
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """An httpx transport over a pool of guarded connections, without a proxy.
-
-    Args:
-        network: Opens the connections.
-    """
-
-    def __init__(self, network: GuardedNetwork) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=CONNECTIONS,
-            max_keepalive_connections=CONNECTIONS,
-            keepalive_expiry=KEEP_ALIVE_MS / SECOND_MS,
-            network_backend=network,
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends a request; see ``httpx.AsyncBaseTransport``."""
-        url = request.url
-        asked = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        with _as_httpx():
-            answer = await self._pool.handle_async_request(asked)
-        return httpx.Response(
-            status_code=answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
-        )
-
-    async def aclose(self) -> None:
-        """Closes every connection."""
-        await self._pool.aclose()
-
-
-class _Body(httpx.AsyncByteStream):
-    """The body of a response. Closing it returns the connection to the pool."""
-
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_httpx():
-            async for part in self._answer.aiter_stream():
-                yield part
-
-    async def aclose(self) -> None:
-        with _as_httpx():
-            await self._answer.aclose()
-
-
-_NAMES = (
-    *("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "ConnectError", "ReadError", "WriteError"),
-    *("LocalProtocolError", "RemoteProtocolError", "UnsupportedProtocol"),
-)
-_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
-    getattr(httpcore, name): getattr(httpx, name) for name in _NAMES
-}
-"""httpx has the same names for the pool's errors."""
-
-
-@contextmanager
-def _as_httpx() -> Iterator[None]:
-    try:
-        yield
-    except tuple(_ERRORS) as error:
-        raise _ERRORS[type(error)](str(error)) from error

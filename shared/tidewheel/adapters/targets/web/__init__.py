@@ -1,0 +1,1 @@
+"""What the ``http`` target stands on: the network, its connections, whom they trust, and what was read of an answer."""
