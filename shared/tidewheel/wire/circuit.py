@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tidewheel.domain.fleet.circuit import Circuit, Phase
 from tidewheel.wire.model import Model
+from tidewheel.wire.parameters import CIRCUIT_ID_PATTERN
 from tidewheel.wire.values import Instant, from_ms
 
 _STATES: dict[Phase, Literal["closed", "open", "half_open"]] = {
@@ -20,7 +21,7 @@ _STATES: dict[Phase, Literal["closed", "open", "half_open"]] = {
 }
 
 
-_ID = re.compile(r"(?:[A-Za-z0-9._-]|~[0-9A-F]{2})+", re.ASCII)
+_ID = re.compile(CIRCUIT_ID_PATTERN, re.ASCII)
 
 
 def circuit_id(party: str) -> str:

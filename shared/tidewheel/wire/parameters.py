@@ -38,11 +38,13 @@ def whole_number(low: int, high: int, default: int) -> dict[str, Any]:
 
 
 TEXT: dict[str, Any] = {"type": "string"}
+CIRCUIT_ID_PATTERN = r"(?:[A-Za-z0-9._-]|~[0-9A-F]{2})+"
+"""Of an id that stands in a path as it is: ``~`` and two digits take the place of percent-encoding."""
 TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
 
 JOB_ID = Parameter("id", "path", "The job's id.", TEXT)
 EXECUTION_ID = Parameter("id", "path", "The execution's id.", TEXT)
-CIRCUIT_ID = Parameter("id", "path", "The circuit's id.", TEXT)
+CIRCUIT_ID = Parameter("id", "path", "The circuit's id.", {**TEXT, "pattern": f"^{CIRCUIT_ID_PATTERN}$"})
 LIMIT = Parameter("limit", "query", "Items in a page, at most.", whole_number(1, MAX_PAGE, DEFAULT_PAGE))
 CURSOR = Parameter("cursor", "query", "Where the last page ended: its `cursor`.", TEXT)
 KEY = Parameter(
