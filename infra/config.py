@@ -104,6 +104,7 @@ class Config:
     circuit_failures: int = CIRCUIT_FAILURES
     circuit_open: int = CIRCUIT_OPEN
     tenant_concurrency: str = "{}"
+    least_log: int = 0
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
     fargate: bool = False
@@ -167,6 +168,7 @@ class Config:
             circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES, 0),
             circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN, 1, MAX_CIRCUIT_OPEN),
             tenant_concurrency=_tenant_concurrency(read),
+            least_log=_number(read, "least_log", 0, 0),
         )
         if config.fargate and config.local:
             raise ContextError("fargate", "is for an account: the local cloud runs the pool's worker beside the engine")

@@ -105,6 +105,7 @@ class ServiceStack(Stack):
             Env.CIRCUIT_FAILURES: str(self._config.circuit_failures),
             Env.CIRCUIT_OPEN: str(self._config.circuit_open),
             Env.TENANT_CONCURRENCY: self._config.tenant_concurrency,
+            Env.LEAST_LOG: str(self._config.least_log),
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
             Env.CODE_VERSION: "-".join(version),

@@ -114,6 +114,7 @@ class Env(StrEnum):
     TENANT_CONCURRENCY = (
         "TIDEWHEEL_TENANT_CONCURRENCY"  # JSON object: tenant, or "*" for the others -> executions at once
     )
+    LEAST_LOG = "TIDEWHEEL_LEAST_LOG"  # bytes: a shorter log of an attempt that succeeded is not stored; 0: each is
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
     ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none

@@ -110,6 +110,7 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.ALLOWED_NETWORKS: _networks,
     Env.CIRCUIT_FAILURES: _number,
     Env.CIRCUIT_OPEN: _positive,
+    Env.LEAST_LOG: _number,
     Env.TENANT_CONCURRENCY: _tenant_concurrency,
 }
 
@@ -190,6 +191,7 @@ class WorkerSettings(StoreSettings):
         circuit_failures: So many failures in a row open a target's circuit; 0: none does.
         circuit_open: For how many seconds a circuit stays open.
         tenant_concurrency: How many executions run at once, by tenant; ``*`` stands for those who are not named.
+        least_log: Bytes: the log of an attempt that succeeded is stored if it is not shorter; 0: each is.
     """
 
     pace: Pace
@@ -198,6 +200,7 @@ class WorkerSettings(StoreSettings):
     circuit_failures: int
     circuit_open: int
     tenant_concurrency: Mapping[str, int]
+    least_log: int
 
 
 @dataclass(frozen=True)

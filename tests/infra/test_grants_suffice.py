@@ -116,7 +116,7 @@ class Deployment:
         self.api_ports = replace(api_ports, clock=self.clock, layouts=layouts)
         self.api = services_of(self.api_ports)
         self.job_service, self.executions = self.api.jobs, self.api_ports.executions
-        began = {"circuit_failures": 5, "circuit_open": 600, "tenant_concurrency": {TENANT: 9}}
+        began = {"circuit_failures": 5, "circuit_open": 600, "tenant_concurrency": {TENANT: 9}, "least_log": 0}
         self.consumer = worker.consumer(
             WorkerSettings(
                 **stores,

@@ -91,6 +91,7 @@ class Deployment:
             "TIDEWHEEL_ALLOWED_NETWORKS": "none",
             "TIDEWHEEL_CIRCUIT_FAILURES": "5",
             "TIDEWHEEL_CIRCUIT_OPEN": "600",
+            "TIDEWHEEL_LEAST_LOG": "0",
         }
 
     def travel(self) -> dict[str, list[Step]]:

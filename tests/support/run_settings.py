@@ -24,6 +24,7 @@ WORKER_ENVIRONMENT = {
     Env.CIRCUIT_FAILURES: "5",
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: "{}",
+    Env.LEAST_LOG: "0",
 }
 
 

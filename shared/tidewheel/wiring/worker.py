@@ -61,7 +61,7 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
         overlap_lock=ends.overlap_lock,
         ends=ends,
         admission=admission(dynamodb, settings, clock, telemetry),
-        calls=TargetCalls(callers, lease_renewer, clock),
+        calls=TargetCalls(callers, lease_renewer, clock, settings.least_log),
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,

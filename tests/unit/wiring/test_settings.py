@@ -33,6 +33,7 @@ EVERYTHING = {
     Env.CIRCUIT_FAILURES: "0",
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: '{"*": 50, "acme": 5}',
+    Env.LEAST_LOG: "2048",
     Env.SCHEDULER_FUNCTION: "t-scheduler",
     Env.CODE_VERSION: "abc",
     Env.SCHEDULERS: "2",
@@ -84,6 +85,7 @@ def test_networks_are_cidrs(value: str) -> None:
 
 def test_what_the_workers_need_beside_that() -> None:
     read = WorkerSettings.from_env(environ())
+    assert read.least_log == 2048
     assert (read.circuit_failures, read.circuit_open, read.tenant_concurrency) == (0, 600, {"*": 50, "acme": 5})
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tidewheel.adapters.aws.clients import is_missing, is_throttle, translated
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import Route
+from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.domain.limits import HOUR_MS, SECOND_MS
 from tidewheel.ports import PortError, Received, Refused
 from tidewheel.wire.message import dump
@@ -32,7 +33,7 @@ class SqsQueue:
     urls: Mapping[Route, str]
 
     def send(self, route: Route, dispatches: Sequence[Dispatch], delays_s: Sequence[int] = ()) -> Sequence[bool]:
-        """See ``ports.Queue``. The tenant is the message group: a standard queue then shares fairly between them."""
+        """See ``ports.Queue``. Tenants share a queue fairly, see ``_entry``."""
         entries = [
             _entry(index, dispatch, delay_s)
             for index, (dispatch, delay_s) in enumerate(zip(dispatches, delays_s or [0] * len(dispatches), strict=True))
@@ -124,9 +125,15 @@ def _refuse_failures(operation: str, route: Route, failed: Sequence[BatchResultE
 
 
 def _entry(index: int, dispatch: Dispatch, delay_s: int) -> SendMessageBatchRequestEntryTypeDef:
-    entry: SendMessageBatchRequestEntryTypeDef = {
-        "Id": str(index),
-        "MessageBody": dump(dispatch),
-        "MessageGroupId": dispatch.tenant,
-    }
-    return {**entry, "DelaySeconds": delay_s} if delay_s else entry
+    """A message of a batch.
+
+    The tenant is its message group, so that a standard queue shares fairly between tenants ("Amazon SQS fair queues").
+    AWS bills such requests at a higher price. The tenant that every job has where there is no sign-in shares with
+    nobody, and has no group.
+    """
+    entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(index), "MessageBody": dump(dispatch)}
+    if dispatch.tenant != DEFAULT_TENANT:
+        entry["MessageGroupId"] = dispatch.tenant
+    if delay_s:
+        entry["DelaySeconds"] = delay_s
+    return entry

@@ -102,6 +102,11 @@ class OpenCallProgress:
         """The time (ms) since the last heartbeat or checkpoint, or since the beginning."""
         return self._clock.monotonic_ms() - self._beat_ms
 
+    @property
+    def logged(self) -> int:
+        """How many bytes of log were not taken yet."""
+        return len(self._log)
+
     def logged_beyond(self, output: str) -> bool:
         """Whether the log that was not taken yet holds more than the answer's output."""
         log = bytes(self._log).decode(errors="replace").replace("\x00", "")

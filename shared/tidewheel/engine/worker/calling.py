@@ -24,11 +24,13 @@ class TargetCalls:
         callers: The adapters, by kind of target.
         lease_renewer: Renews leases, and stops calls whose time or lease is over.
         clock: Reads the time and waits.
+        least_log: Bytes: the log of a call that succeeded is stored if it is not shorter; 0: each is.
     """
 
     callers: Mapping[str, Caller]
     lease_renewer: LeaseRenewer
     clock: Clock
+    least_log: int = 0
 
     def call(
         self, claim: Execution, job: Job, message: Received | None, admission: Admission
@@ -55,10 +57,16 @@ class TargetCalls:
             self.lease_renewer.release(held)
             raise
         admission.stop = held.progress.stopping
-        if held.parts or held.progress.logged_beyond(answer.output):
+        if held.parts or self._is_log_worth_it(held, answer):
             self.lease_renewer.store_log(held, last=True)
         clean, checkpoint = held.progress.cleaned(answer), held.progress.restored
         return held, Called(claim, clean, admission.stop, started, checkpoint)
+
+    def _is_log_worth_it(self, held: HeldLease, answer: Answer) -> bool:
+        """Whether to store a log of which nothing is stored yet: not what the record says too, nor what is short."""
+        if answer.result is Result.SUCCEEDED and held.progress.logged < self.least_log:
+            return False
+        return held.progress.logged_beyond(answer.output)
 
     def _answer(self, held: HeldLease, job: Job, timeout_ms: int) -> Answer:
         target, claim = job.definition.target, held.record
