@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets as chance
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ def _memory() -> Vault:
     texts: dict[tuple[str, str], str] = {}
 
     class Live(MemorySecrets):
-        def get(self, tenant: str, name: str) -> str:
-            return MemorySecrets(texts).get(tenant, name)
+        def get(self, tenant: str, name: str, *, newest: bool = False) -> str:
+            return MemorySecrets(texts).get(tenant, name, newest=newest)
 
     return Vault(Live(), lambda tenant, name, text: texts.update({(tenant, name): text}))
 
@@ -74,7 +75,7 @@ def test_each_tenant_has_its_own(vault: Vault) -> None:
     vault.put("other", "only", "theirs")
     assert vault.secrets.get("acme", "token") == "ours"
     assert vault.secrets.get("other", "token") == "theirs"
-    with pytest.raises(LookupError, match="'only'"):
+    with pytest.raises(LookupError, match="/acme/only'"):
         vault.secrets.get("acme", "only")
 
 
@@ -90,3 +91,10 @@ def test_a_slash_leads_to_no_other_tenant(vault: Vault) -> None:
     vault.put("acme/sub", "token", "theirs")
     with pytest.raises(LookupError):
         vault.secrets.get("acme", "sub/token")
+
+
+def test_one_that_is_missing_is_told_by_the_name_under_which_it_is_to_be_created(vault: Vault) -> None:
+    full = vault.secrets.full_name("acme", "none")
+    assert full.endswith("/acme/none")
+    with pytest.raises(LookupError, match=re.escape(repr(full))):
+        vault.secrets.get("acme", "none")

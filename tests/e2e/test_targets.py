@@ -20,9 +20,11 @@ def test_a_secret_reaches_the_target_and_shows_nowhere(client, stack, jobs, all_
     assert arrival.body == b'["{\\"token\\": \\"s3cret-billing\\"}"]'
     assert execution.output == 'Bearer ***["***"]'
     assert "s3cret" not in client.job(job.id).model_dump_json() + execution.model_dump_json()
-    other = jobs.create(target=target.spec(headers={"Authorization": {"secret": "theirs"}}))
+    headers = {"Authorization": {"secret": "theirs"}}
+    other = jobs.create(target=target.spec(headers=headers), retry={"max_attempts": 1})
     (refused,) = jobs.ended(other.id)
-    assert (refused.state, refused.attempt, refused.reason) == ("failed", 1, "there is no secret 'theirs'")
+    assert (refused.state, refused.attempt) == ("dead", 1)
+    assert refused.reason == "there is no secret 'tidewheel/default/theirs'"
 
 
 @pytest.mark.parametrize(

@@ -83,13 +83,17 @@ class Caller(Protocol):
 class Secrets(Protocol):
     """Secret texts that jobs refer to by name."""
 
-    def get(self, tenant: str, name: str) -> str:
-        """A tenant's secret; it may be some minutes old.
+    def get(self, tenant: str, name: str, *, newest: bool = False) -> str:
+        """A tenant's secret; it may be some minutes old, or ``limits.SECRET_MISSING_MS`` if the newest is asked for.
 
         Raises:
             LookupError: There is none of that name.
+            Refused: The service does not let this worker read it.
             PortError: The service failed.
         """
+
+    def full_name(self, tenant: str, name: str) -> str:
+        """The name of a tenant's secret where it is kept: under which people create it."""
 
 
 class Logs(Protocol):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pydantic import Field
 
@@ -22,6 +22,9 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|", re.ASC
 _FRAMING = frozenset({"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"})
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _NAME_REMEDY = "use 1 to 128 letters, digits and _ . @ + = -, without a slash"
+_REFERENCE = '{"secret":'
+"""How a reference to a secret begins where it is text by mistake; without its spaces."""
+_PLACES = "put it into a header or the body: a URL is logged on its way"
 _URL_REMEDY = "use an absolute http or https URL, such as https://example.com/hook"
 
 
@@ -144,6 +147,8 @@ def check_url(url: str) -> str:
     A host in other characters becomes its name in the DNS (UTS 46, non-transitional); they are percent-encoded as UTF-8
     in path and query (RFC 3987, 3.1). What is ASCII stays as it is, so nothing is encoded twice.
     """
+    if _REFERENCE in unquote(url).replace(" ", ""):
+        raise refusal("the URL holds a reference to a secret, which would be sent as it stands", _PLACES)
     parts = _split(url)
     clean = url.isprintable() and " " not in url and "\\" not in url
     if parts is None or not clean or parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -192,6 +197,8 @@ def check_header_values(headers: Any) -> Any:
         for name, value in headers.items():
             if not isinstance(value, str | SecretValue) and reference_of(value) is None:
                 raise refusal(f"the value of {name} is no text", 'write a text, or {"secret": "<name>"}')
+            if isinstance(value, str) and value.replace(" ", "").startswith(_REFERENCE):
+                raise refusal(f"the value of {name} is the text of a reference to a secret", "write the object itself")
             check_secrets(value)
     return headers
 

@@ -12,7 +12,7 @@ from tidewheel.adapters.aws import secrets
 from tidewheel.adapters.aws.secrets import SecretsManager
 from tidewheel.adapters.memory import SettableClock
 from tidewheel.domain.limits import SECRET_FRESH_MS, SECRET_MISSING_MS
-from tidewheel.ports import PortError, Throttled
+from tidewheel.ports import PortError, Refused, Throttled
 
 
 class Service:
@@ -65,12 +65,24 @@ def test_one_that_is_missing_is_looked_for_again_after_half_a_minute(
 ) -> None:
     service.answer = refused(code)
     for _ in range(2):
-        with pytest.raises(LookupError, match="there is no secret 'a'"):
+        with pytest.raises(LookupError, match="there is no secret 't/acme/a'"):
             vault.get("acme", "a")
     assert len(service.asked) == 1
     clock.sleep(SECRET_MISSING_MS)
     service.answer = {"SecretString": "there"}
     assert vault.get("acme", "a") == "there"
+
+
+def test_the_newest_is_half_a_minute_old_at_most(vault: SecretsManager, service: Service, clock: SettableClock) -> None:
+    vault.get("acme", "a")
+    service.answer = {"SecretString": "corrected"}
+    clock.sleep(SECRET_MISSING_MS - 1)
+    assert vault.get("acme", "a", newest=True) == "s3cret"
+    clock.sleep(1)
+    assert vault.get("acme", "a") == "s3cret"
+    assert vault.get("acme", "a", newest=True) == "corrected"
+    assert vault.get("acme", "a") == "corrected"
+    assert len(service.asked) == 2
 
 
 def test_one_that_is_no_text_is_none(vault: SecretsManager, service: Service) -> None:
@@ -83,7 +95,7 @@ def test_one_that_is_no_text_is_none(vault: SecretsManager, service: Service) ->
     ("error", "kind"),
     [
         (refused("ThrottlingException"), Throttled),
-        (refused("AccessDeniedException"), PortError),
+        (refused("AccessDeniedException"), Refused),
         (refused("DecryptionFailure"), PortError),
         (ConnectTimeoutError(endpoint_url="x"), PortError),
     ],

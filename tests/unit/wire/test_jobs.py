@@ -351,6 +351,19 @@ def test_an_interval_that_ends_before_its_first_instant_is_refused():
     assert refused.value.field == "end"
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"url": 'https://example.com/?token={"secret":"a"}'}, "target.url"),
+        ({"url": "https://example.com/?token=%7B%22secret%22:%20%22a%22%7D"}, "target.url"),
+        ({"headers": {"Authorization": '{"secret": "a"}'}}, "target.headers"),
+        ({"headers": {"Authorization": '{ "secret" : "a", "prefix": "Bearer "}'}}, "target.headers"),
+    ],
+)
+def test_a_reference_that_would_be_sent_as_text_is_refused(change, field):
+    assert refusals({"name": "a", "target": HTTP | change}) == [field]
+
+
 def test_a_past_instant_is_refused_unless_it_was_there_before():
     at = PLAIN | {"schedule": {"at": LATER}}
     first = definition(at)

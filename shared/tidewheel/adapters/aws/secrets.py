@@ -35,20 +35,25 @@ class SecretsManager:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, tuple[int, str | None]] = {}
-        """By id: until when it may be used (monotonic ms), and the text, or None if there is no such secret."""
+        """By full name: when it was read (monotonic ms), and the text, or None if there is no such secret."""
 
-    def get(self, tenant: str, name: str) -> str:
+    def get(self, tenant: str, name: str, *, newest: bool = False) -> str:
         """See ``ports.Secrets``."""
         if not NAME.fullmatch(name):  # a slash in it could name another tenant's secret
             raise LookupError(f"{name!r} is no name of a secret")
-        id = f"{self._deployment}/{tenant}/{name}"
-        until_ms, text = self._known.get(id, (0, None))
-        if self._clock.monotonic_ms() >= until_ms:
+        id = self.full_name(tenant, name)
+        read_ms, text = self._known.get(id, (-SECRET_FRESH_MS, None))
+        fresh_ms = SECRET_MISSING_MS if newest or text is None else SECRET_FRESH_MS
+        if self._clock.monotonic_ms() >= read_ms + fresh_ms:
             text = self._read(id)
             self._keep(id, text)
         if text is None:
-            raise LookupError(f"there is no secret {name!r}")
+            raise LookupError(f"there is no secret {id!r}")
         return text
+
+    def full_name(self, tenant: str, name: str) -> str:
+        """See ``ports.Secrets``."""
+        return f"{self._deployment}/{tenant}/{name}"
 
     def _read(self, id: str) -> str | None:
         with translated("secrets.get", id):
@@ -61,9 +66,8 @@ class SecretsManager:
         return answer.get("SecretString")  # a secret of bytes has no text, and counts as absent
 
     def _keep(self, id: str, text: str | None) -> None:
-        fresh_ms = SECRET_MISSING_MS if text is None else SECRET_FRESH_MS
         with self._lock:
             self._known.pop(id, None)
             if len(self._known) >= SECRETS_KEPT:
                 del self._known[next(iter(self._known))]  # the one that was read longest ago
-            self._known[id] = self._clock.monotonic_ms() + fresh_ms, text
+            self._known[id] = self._clock.monotonic_ms(), text

@@ -249,10 +249,7 @@ def _prepared(call: Call, resolver: SecretResolver) -> _Request:
         if reference is None:
             given[name] = value
             continue
-        text = resolver.text(reference)
-        if not _SENDABLE.fullmatch(text):  # the library's error would show the secret
-            raise SecretUnavailable(f"the secret {reference.name!r} has characters that a header cannot hold")
-        given[name] = text
+        given[name] = resolver.text(reference, _is_sendable)  # the library's error would show the secret
         credentials.append(name)
     headers = httpx.Headers(kind)  # whose names are case-insensitive
     headers.update(given)
@@ -260,6 +257,10 @@ def _prepared(call: Call, resolver: SecretResolver) -> _Request:
     authorities = reference_of(spec.get("ca"))
     ca = None if authorities is None else resolver.certificates(authorities)
     return _Request(headers, content, tuple(credentials), refers(spec.get("body")), ca)
+
+
+def _is_sendable(text: str) -> bool:
+    return _SENDABLE.fullmatch(text) is not None
 
 
 def _drops_body(request: httpx.Request, following: httpx.Request) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,24 +11,42 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.concealing import forms
 from tidewheel.domain.jobs.secret import NAME, Reference, reference_of, references_in
-from tidewheel.ports import Call, PortError, Secrets
+from tidewheel.domain.limits import SECRET_MISSING_MS
+from tidewheel.ports import Call, PortError, Refused, Secrets
 
 
 class SecretUnavailable(Exception):
-    """A secret that a call needs cannot be read. The text holds its name, never its value.
+    """A secret that a call needs cannot be read or used. The text holds its name, never its value.
 
     Args:
         reason: Why, for people.
         retryable: Whether trying again may help.
+        wait_ms: The least time after which it may help (ms), or None.
     """
 
-    def __init__(self, reason: str, *, retryable: bool = False) -> None:
+    def __init__(self, reason: str, *, retryable: bool = False, wait_ms: int | None = None) -> None:
         super().__init__(reason)
         self.retryable = retryable
+        self.wait_ms = wait_ms
 
     def answer(self) -> Answer:
         """The answer of an attempt that was not made because of it."""
-        return Answer(Result.FAILED, reason=str(self), retryable=self.retryable)
+        return Answer(Result.FAILED, reason=str(self), retryable=self.retryable, retry_after_ms=self.wait_ms)
+
+
+class _Mendable(SecretUnavailable):
+    """People may create the secret, or let the worker read it; a worker looks again after ``limits.SECRET_MISSING_MS``.
+
+    Args:
+        reason: Why, for people.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, retryable=True, wait_ms=SECRET_MISSING_MS)
+
+
+class _Unfit(_Mendable):
+    """The secret is there, but not as the job needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +71,53 @@ class SecretResolver:
             return [self.resolved(part) for part in value]
         return value
 
-    def text(self, reference: Reference) -> str:
+    def text(self, reference: Reference, fits: Callable[[str], bool] = lambda _: True) -> str:
         """The secret that a reference names, with the reference's prefix in front.
 
+        One that is known from before and does not fit is read anew: somebody may have corrected it.
+
+        Args:
+            reference: The reference.
+            fits: Whether the target can take the text.
+
         Raises:
-            SecretUnavailable: It cannot be read.
+            SecretUnavailable: It cannot be read, has no such field, or does not fit.
         """
-        secret = self.certificates(reference)
+        try:
+            return self._text(reference, fits, newest=False)
+        except _Unfit:
+            return self._text(reference, fits, newest=True)
+
+    def _text(self, reference: Reference, fits: Callable[[str], bool], *, newest: bool) -> str:
+        secret = self._field(reference, self._secret(reference.name, newest=newest))
         for form in forms(secret):
             self.call.progress.conceal(form)  # a target may send it back, escaped as JSON
+        if not fits(reference.prefix + secret):
+            raise _Unfit(f"the secret {self._full(reference.name)} has characters that cannot be sent here")
         return reference.prefix + secret
 
     def certificates(self, reference: Reference) -> str:
         """The text that a reference names, which is not confidential by itself: nothing is concealed for its sake.
 
         Raises:
-            SecretUnavailable: It cannot be read.
+            SecretUnavailable: It cannot be read, or has no such field.
         """
-        return self._field(reference, self._secret(reference.name))
+        try:
+            return self._field(reference, self._secret(reference.name, newest=False))
+        except _Unfit:
+            return self._field(reference, self._secret(reference.name, newest=True))
 
-    def _secret(self, name: str) -> str:
+    def _secret(self, name: str, *, newest: bool) -> str:
         if not NAME.fullmatch(name):
             raise SecretUnavailable(f"{name!r} is no name of a secret")
         try:
-            return self.secrets.get(self.call.tenant, name)
+            return self.secrets.get(self.call.tenant, name, newest=newest)
         except LookupError as error:
-            raise SecretUnavailable(f"there is no secret {name!r}") from error
+            raise _Mendable(f"there is no secret {self._full(name)}") from error
+        except Refused as error:
+            raise _Mendable(f"the worker may not read the secret {self._full(name)}") from error
         except PortError as error:
-            raise SecretUnavailable(f"the secret {name!r} could not be read", retryable=True) from error
+            raise SecretUnavailable(f"the secret {self._full(name)} could not be read", retryable=True) from error
 
     def _field(self, reference: Reference, secret: str) -> str:
         if not reference.key:
@@ -90,14 +127,17 @@ class SecretResolver:
             document = json.loads(secret)
         except ValueError:
             document = None  # the error's message would show a part of the secret
+        name = self._full(reference.name)
         if not isinstance(document, dict):
-            raise SecretUnavailable(
-                f"the secret {reference.name!r} is no JSON object, and has no field {reference.key!r}"
-            )
+            raise _Unfit(f"the secret {name} is no JSON object, and has no field {reference.key!r}")
         value = document.get(reference.key)
         if not isinstance(value, str):
-            raise SecretUnavailable(f"the secret {reference.name!r} has no text in its field {reference.key!r}")
+            raise _Unfit(f"the secret {name} has no text in its field {reference.key!r}")
         return value
+
+    def _full(self, name: str) -> str:
+        """The name under which people find the secret, for a message."""
+        return repr(self.secrets.full_name(self.call.tenant, name))
 
 
 def refers(value: Any) -> bool:

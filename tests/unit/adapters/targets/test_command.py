@@ -195,8 +195,8 @@ def test_the_cut_off_end_of_an_output_shows_no_half_of_a_secret() -> None:
 
 def test_without_its_secret_a_program_does_not_start() -> None:
     answer, log = ran({"command": ["echo"], "environment": {"A": {"secret": "none"}}})
-    assert (answer.result, answer.retryable, log) == (Result.FAILED, False, "")
-    assert answer.reason == "there is no secret 'none'"
+    assert (answer.result, answer.retryable, log) == (Result.FAILED, True, "")
+    assert answer.reason == "there is no secret 'memory/acme/none'"
 
 
 # --- what it prints ---------------------------------------------------------------------------------------------

@@ -16,14 +16,15 @@ import pytest
 
 from tests.support.calls import NOW_MS, a_call, surroundings
 from tidewheel.adapters.clock import SystemClock
+from tidewheel.adapters.memory import MemorySecrets
 from tidewheel.adapters.targets.http import HttpTarget, make, retry_after_ms
 from tidewheel.adapters.targets.web.inflating import PIECE_BYTES
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.jobs.job import Target
-from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES
+from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES, SECRET_MISSING_MS
 from tidewheel.engine.worker.call_progress import OpenCallProgress
-from tidewheel.ports import Call, PortError
+from tidewheel.ports import Call, PortError, Refused
 
 URL = "https://example.com/hook?x=1"
 NOMINAL_MS = 1_794_999_960_000
@@ -541,50 +542,90 @@ def test_an_answer_that_is_cut_within_a_secret_does_not_show_its_beginning(
     assert log_of(made) == b"x" * (OUTPUT_BYTES - 5) + b"***"
 
 
+ANEW = {"retryable": True, "retry_after_ms": SECRET_MISSING_MS}
+"""By the job's retry rule, as people create or correct a secret a minute later; not before a worker looks again."""
+
+
 @pytest.mark.parametrize(
-    ("reference", "reason"),
+    ("reference", "reason", "again"),
     [
-        ({"secret": "other"}, "there is no secret 'other'"),
-        ({"secret": "../acme/token"}, "'../acme/token' is no name of a secret"),
-        ({"secret": ""}, "'' is no name of a secret"),
-        ({"secret": "token", "key": "a"}, "the secret 'token' is no JSON object, and has no field 'a'"),
-        ({"secret": "json", "key": "a"}, "the secret 'json' has no text in its field 'a'"),
-        ({"secret": "json", "key": "n"}, "the secret 'json' has no text in its field 'n'"),
+        ({"secret": "other"}, "there is no secret 'memory/acme/other'", ANEW),
+        ({"secret": "../acme/token"}, "'../acme/token' is no name of a secret", {"retryable": False}),
+        ({"secret": ""}, "'' is no name of a secret", {"retryable": False}),
+        (
+            {"secret": "token", "key": "a"},
+            "the secret 'memory/acme/token' is no JSON object, and has no field 'a'",
+            ANEW,
+        ),
+        ({"secret": "json", "key": "a"}, "the secret 'memory/acme/json' has no text in its field 'a'", ANEW),
+        ({"secret": "json", "key": "n"}, "the secret 'memory/acme/json' has no text in its field 'n'", ANEW),
     ],
 )
 @pytest.mark.parametrize("place", ["header", "body"])
 def test_without_its_secret_nothing_is_sent(
-    target: HttpTarget, receiver: Receiver, reference: dict[str, str], reason: str, place: str
+    target: HttpTarget, receiver: Receiver, reference: dict[str, str], reason: str, again: dict[str, Any], place: str
 ) -> None:
     spec = {"headers": {"X-Key": reference}} if place == "header" else {"body": [reference]}
-    assert target.call(call(**spec)) == Answer(Result.FAILED, reason=reason, retryable=False)
+    assert target.call(call(**spec)) == Answer(Result.FAILED, reason=reason, **again)
     assert receiver.requests == []
 
 
 @pytest.mark.parametrize("name", ["line", "accent"])
 def test_a_secret_that_no_header_can_hold_is_not_shown(target: HttpTarget, receiver: Receiver, name: str) -> None:
     answer = target.call(call(headers={"X-Key": {"secret": name}}))
-    reason = f"the secret '{name}' has characters that a header cannot hold"
-    assert answer == Answer(Result.FAILED, reason=reason, retryable=False)
+    reason = f"the secret 'memory/acme/{name}' has characters that cannot be sent here"
+    assert answer == Answer(Result.FAILED, reason=reason, **ANEW)
     assert receiver.requests == []
 
 
-def test_secrets_that_cannot_be_read_now_may_be_read_later(receiver: Receiver) -> None:
-    class Down:
-        def get(self, tenant: str, name: str) -> str:
-            raise PortError("secrets.get", name, "down")
+class Unread(MemorySecrets):
+    """Raises or answers the first, and the last for who wants the newest."""
 
-    target = HttpTarget(replace(surroundings(), secrets=Down()), httpx.MockTransport(receiver))
-    answer = target.call(call(body={"secret": "token"}))
+    def __init__(self, *problems: PortError | str) -> None:
+        super().__init__()
+        self.problems = problems
+
+    def get(self, tenant: str, name: str, *, newest: bool = False) -> str:
+        problem = self.problems[-1 if newest else 0]
+        if isinstance(problem, PortError):
+            raise problem
+        return problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"),
+    [
+        (
+            PortError("secrets.get", "x", "down"),
+            Answer(Result.FAILED, reason="the secret 'memory/acme/token' could not be read"),
+        ),
+        (
+            Refused("secrets.get", "x", "AccessDenied", mendable=True),
+            Answer(Result.FAILED, reason="the worker may not read the secret 'memory/acme/token'", **ANEW),
+        ),
+    ],
+)
+def test_secrets_that_cannot_be_read_now_may_be_read_later(
+    receiver: Receiver, problem: PortError, answer: Answer
+) -> None:
+    target = HttpTarget(replace(surroundings(), secrets=Unread(problem)), httpx.MockTransport(receiver))
+    assert target.call(call(body={"secret": "token"})) == answer
     target.close()
-    assert answer == Answer(Result.FAILED, reason="the secret 'token' could not be read", retryable=True)
+
+
+def test_a_secret_that_was_corrected_is_read_anew(receiver: Receiver) -> None:
+    """Else the field that people have added meanwhile would be missed as long as the worker keeps the old text."""
+    target = HttpTarget(replace(surroundings(), secrets=Unread("{}", '{"a": "b"}')), httpx.MockTransport(receiver))
+    answer = target.call(call(headers={"X-Key": {"secret": "token", "key": "a"}}))
+    target.close()
+    assert answer.result is Result.SUCCEEDED
 
 
 def test_the_time_out_bounds_the_reading_of_secrets(receiver: Receiver) -> None:
     free = threading.Event()
 
     class Slow:
-        def get(self, tenant: str, name: str) -> str:
+        def get(self, tenant: str, name: str, *, newest: bool = False) -> str:
             free.wait(30)
             return "late"
 

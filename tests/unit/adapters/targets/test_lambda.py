@@ -68,7 +68,7 @@ def test_secrets_lie_in_the_payload_alone() -> None:
 def test_without_its_secret_nothing_is_invoked() -> None:
     call = a_call(Target("lambda", {"function": "report", "payload": {"secret": "other"}}), "x", 0, 1, 1_000)
     answer = LambdaTarget(never, surroundings().secrets).call(call)
-    assert answer == Answer(Result.FAILED, reason="there is no secret 'other'", retryable=False)
+    assert answer == Answer(Result.FAILED, reason="there is no secret 'memory/acme/other'", retry_after_ms=30_000)
 
 
 def never(*_: Any) -> Invocation:
