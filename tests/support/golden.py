@@ -23,8 +23,10 @@ from tests.support.world_examples import (
     schedule_entry,
     waiting,
 )
+from tidewheel.adapters.aws.dynamodb.circuits import circuit_item, read_circuit
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, read_execution
 from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item, read_generation, read_job
+from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.jobs.job import Generation, JobState
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
@@ -48,6 +50,17 @@ class Kind:
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
     examples: Mapping[str, Any]
+
+
+_OPEN = Circuit(
+    TENANT,
+    "http:example.com:443/orders",
+    failures=5,
+    open_until_ms=NOW_MS + 600_000,
+    version=5,
+    written_ms=NOW_MS,
+    since_ms=NOW_MS - 60_000,
+)
 
 
 def _generation_item(row: Generation) -> Any:
@@ -84,6 +97,19 @@ KINDS: Mapping[str, Kind] = {
     ),
     "execution": Kind(
         execution_item, read_execution, {"queued": execution(a_job()), "everything set": full_execution()}
+    ),
+    "circuit": Kind(
+        circuit_item,
+        read_circuit,
+        {
+            "failing": Circuit(TENANT, "sqs:orders", 2, version=2, written_ms=NOW_MS, since_ms=NOW_MS - 5_000),
+            "open": _OPEN,
+            "open, with the probe of a requested run": _OPEN.probed("x#c", NOW_MS + 40_000, NOW_MS + 10_000),
+            "half-open, with its probe": _OPEN.probed("x#c", NOW_MS + 640_000, NOW_MS + 610_000),
+            "closed by an operator during a probe": _OPEN.probed("x#c", NOW_MS + 40_000, NOW_MS + 10_000).closed(
+                NOW_MS
+            ),
+        },
     ),
     "wheel entry": Kind(
         encode, decode, {"occurrence": schedule_entry(full_job(), delay_ms=7), "retry": waiting(full_execution(), 3)}
