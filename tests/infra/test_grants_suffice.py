@@ -13,7 +13,7 @@ from moto import mock_aws
 from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY, DEAD_LETTERS, LOGS, TARGETS
 from tests.support.memory_stack import START_MS, PumpedClock, every
 from tests.support.tables import make_bucket, make_queues, make_tables
-from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws import clients, deadlines
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.memory import InlineExecutor
@@ -97,6 +97,7 @@ class Deployment:
             client.meta.events.register(f"provide-client-params.{name}", self._note)
             monkeypatch.setattr(clients, name, lambda *_, client=client: client)
         self.clock = PumpedClock(START_MS)
+        monkeypatch.setattr(deadlines, "_CLOCK", self.clock)
         self.names = {
             "jobs_table": self.tables.jobs,
             "wheel_table": self.tables.wheel,
