@@ -23,7 +23,7 @@ from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.adapters.targets.web.guard import AddressRefused, GuardedNetwork, check_spelling
 from tidewheel.adapters.targets.web.inflating import CODINGS, pieces
 from tidewheel.adapters.targets.web.transport import SENDING, GuardedTransport, Sending
-from tidewheel.adapters.targets.web.trust import Untrustworthy
+from tidewheel.adapters.targets.web.trust import problem_of
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.secret import reference_of
@@ -202,7 +202,7 @@ def _canceller(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Call
 
 
 _FAILURES = (
-    *(TimeoutError, SecretUnavailable, AddressRefused, Untrustworthy),
+    *(TimeoutError, SecretUnavailable, AddressRefused),
     *(httpx.HTTPError, httpx.InvalidURL, UnicodeError),
 )
 """What a call may end with, besides being told to end."""
@@ -220,8 +220,6 @@ def _problem_of(failure: BaseException, call: Call) -> Answer:
             return failure.answer()
         case AddressRefused():
             reason, retryable = str(failure), False
-        case Untrustworthy():
-            reason, retryable = f"the secret {call.target.spec['ca']['secret']!r} {failure}", False
         case httpx.InvalidURL() | httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | UnicodeError():
             reason, retryable = f"the request cannot be made: {failure}", False
     return Answer(Result.FAILED, reason=reason, retryable=retryable)
@@ -255,7 +253,7 @@ def _prepared(call: Call, resolver: SecretResolver) -> _Request:
     headers.update(given)
     headers.update(_identity(call))
     authorities = reference_of(spec.get("ca"))
-    ca = None if authorities is None else resolver.certificates(authorities)
+    ca = None if authorities is None else resolver.certificates(authorities, problem_of)
     return _Request(headers, content, tuple(credentials), refers(spec.get("body")), ca)
 
 

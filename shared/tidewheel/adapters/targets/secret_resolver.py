@@ -96,16 +96,28 @@ class SecretResolver:
             raise _Unfit(f"the secret {self._full(reference.name)} has characters that cannot be sent here")
         return reference.prefix + secret
 
-    def certificates(self, reference: Reference) -> str:
+    def certificates(self, reference: Reference, problem: Callable[[str], str]) -> str:
         """The text that a reference names, which is not confidential by itself: nothing is concealed for its sake.
 
+        One that is known from before and does not fit is read anew.
+
+        Args:
+            reference: The reference.
+            problem: Says what is wrong with a text; empty if nothing is.
+
         Raises:
-            SecretUnavailable: It cannot be read, or has no such field.
+            SecretUnavailable: It cannot be read, has no such field, or something is wrong with it.
         """
         try:
-            return self._field(reference, self._secret(reference.name, newest=False))
+            return self._certificates(reference, problem, newest=False)
         except _Unfit:
-            return self._field(reference, self._secret(reference.name, newest=True))
+            return self._certificates(reference, problem, newest=True)
+
+    def _certificates(self, reference: Reference, problem: Callable[[str], str], *, newest: bool) -> str:
+        text = self._field(reference, self._secret(reference.name, newest=newest))
+        if why := problem(text):
+            raise _Unfit(f"the secret {self._full(reference.name)} {why}")
+        return text
 
     def _secret(self, name: str, *, newest: bool) -> str:
         if not NAME.fullmatch(name):

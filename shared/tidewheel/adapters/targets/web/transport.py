@@ -45,6 +45,7 @@ class Sending:
     Args:
         repeatable: Whether the job lets a call be made again of which nobody knows whether it was carried out.
         ca: The bundle of CAs, in PEM, of which one must have signed the target's certificate; None: a public one.
+            It is one that ``trust.context_of`` takes.
         exchange: The exchange of the request that was sent last.
     """
 
@@ -111,11 +112,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._private: dict[str, _Pools] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends a request; see ``httpx.AsyncBaseTransport``.
-
-        Raises:
-            Untrustworthy: Its ``ca`` is no bundle of CAs.
-        """
+        """Sends a request; see ``httpx.AsyncBaseTransport``."""
         url, sending = request.url, request.extensions.get(SENDING) or Sending()
         asked = httpcore.Request(
             method=request.method,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import re
 import ssl
+from functools import lru_cache
+
+from tidewheel.domain.limits import CA_BUNDLES
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
@@ -15,6 +18,16 @@ class Untrustworthy(Exception):
     """A text is no bundle of CAs. The message says why, without the text."""
 
 
+def problem_of(bundle: str) -> str:
+    """What is wrong with a bundle, as the end of a sentence that names it; empty if nothing is."""
+    try:
+        context_of(bundle)
+    except Untrustworthy as error:
+        return str(error)
+    return ""
+
+
+@lru_cache(CA_BUNDLES)
 def context_of(bundle: str) -> ssl.SSLContext:
     """What trusts the certificates of a bundle, and no others.
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.authorities import Issued, issued, shake_hands
 from tests.support.connections import OK, Lines, http_call, target_over
+from tidewheel.adapters.memory import MemorySecrets
 from tidewheel.adapters.targets.web.transport import CA_BUNDLES
 from tidewheel.adapters.targets.web.trust import Untrustworthy, context_of
 from tidewheel.domain.executions.execution import Answer
@@ -72,14 +73,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("bundle", "why"), REFUSED.items(), ids=range(len(REFUSED)))
-def test_what_is_no_bundle_is_refused_for_good_and_nobody_is_called(bundle: str, why: str) -> None:
+def test_what_is_no_bundle_is_refused_and_nobody_is_called(bundle: str, why: str) -> None:
     with pytest.raises(Untrustworthy, match=why):
         context_of(bundle)
     lines = Lines([OK])
     with target_over(lines, {"corp": bundle}) as target:
         answer = target.call(http_call(url="https://a.example/", ca={"secret": "corp", "key": "", "prefix": ""}))
-    assert answer.reason.startswith(f"the secret 'corp' {why}")
-    assert (answer.result, answer.retryable) == (Result.FAILED, False)
+    assert answer.reason.startswith(f"the secret 'memory/acme/corp' {why}")
+    assert (answer.result, answer.retryable) == (Result.FAILED, True)  # somebody may correct the secret
     assert "PRIVATE" not in answer.reason
     assert lines.made == []
 
@@ -87,7 +88,15 @@ def test_what_is_no_bundle_is_refused_for_good_and_nobody_is_called(bundle: str,
 def test_without_its_secret_nobody_is_called() -> None:
     with target_over(Lines()) as target:
         answer = target.call(http_call(url="https://a.example/", ca={"secret": "corp"}))
-    assert "'corp'" in answer.reason
+    assert answer.reason == "there is no secret 'memory/acme/corp'"
+
+
+def test_a_bundle_that_was_corrected_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers keep a secret for some minutes."""
+    known = {False: "not yet", True: ROOT.pem}
+    monkeypatch.setattr(MemorySecrets, "get", lambda *_, newest=False: known[newest])
+    with target_over(Lines([OK])) as target:
+        assert target.call(http_call(url="https://a.example/", ca={"secret": "corp"})).status == 200
 
 
 def test_a_bundle_is_read_once_and_its_connections_are_its_own() -> None:
