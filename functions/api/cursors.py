@@ -29,6 +29,7 @@ def position(text: str, kind: str) -> str:
     try:
         match json.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))):
             case [str(found), str(place)] if found == kind and text == cursor(kind, place):
+                place.encode()  # a lone surrogate is no position, and no store takes it
                 return place
     except (ValueError, RecursionError) as error:
         raise foreign_cursor() from error

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic_core import PydanticCustomError
 
 from functions.api.cursors import position
-from tidewheel.domain.errors import Invalid, NotFound, Unreadable
-from tidewheel.domain.ids import DEFAULT_TENANT, ExecutionId, is_job_id
+from tidewheel.domain.errors import Invalid, NotFound
+from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
 from tidewheel.engine.api.services import ApiServices
@@ -68,28 +69,25 @@ class Request:
         """The tenant on whose behalf it is made."""
         return tenant_of(self.event)
 
-    @property
+    @cached_property
     def job(self) -> str:
-        """The job's id.
+        """The id of the job that the path means, by id, by its beginning, or by name.
 
         Raises:
-            NotFound: The id in the path is not the id of a job.
+            NotFound: There is no such job.
+            Conflict: There are several.
         """
-        if not is_job_id(self.path["id"]):
-            raise NotFound("job", self.tenant, self.path["id"])
-        return self.path["id"]
+        return self.services.jobs.meant(self.tenant, unquote(self.path["id"]))
 
-    @property
+    @cached_property
     def execution(self) -> str:
-        """The execution's id.
+        """The id of the execution that the path means, by id or its beginning.
 
         Raises:
-            NotFound: The id in the path is not the id of an execution.
+            NotFound: There is no such execution.
+            Conflict: There are several.
         """
-        try:
-            return str(ExecutionId.parse(self.path["id"]))
-        except Unreadable as error:
-            raise NotFound("execution", self.tenant, self.path["id"]) from error
+        return self.services.executions.meant(self.tenant, unquote(self.path["id"]))
 
     @property
     def party(self) -> str:

@@ -124,7 +124,14 @@ class ServiceStack(Stack):
     def _api(self) -> ServiceFunction:
         api = self._function(Function.API, Shape(memory=1024, seconds=28), settings.ApiSettings)
         api.allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"],
+            [
+                "dynamodb:GetItem",
+                "dynamodb:BatchGetItem",
+                "dynamodb:PutItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:Query",
+            ],
             self._arns.table(Table.JOBS),
         )
         api.allow(["dynamodb:Query"], self._arns.jobs_by_tenant())

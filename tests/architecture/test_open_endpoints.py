@@ -64,6 +64,8 @@ from aws_lambda_powertools.event_handler import Response
 from functions.api.answers import answered
 from functions.api.request import Request
 from functions.api.serving import serves
+from tidewheel.domain.jobs.job import JobState
+from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.wire.endpoints.tag_counts import COUNT_TAG, TagCount, TagCountBody
 
 
@@ -71,12 +73,8 @@ from tidewheel.wire.endpoints.tag_counts import COUNT_TAG, TagCount, TagCountBod
 def count_tag(request: Request) -> Response[str]:
     """Counts the jobs of a state with a tag, up to a limit."""
     state, tag = TagCountBody.model_validate(request.document()).state, request.path["tag"]
-
-    def wanted(job: object, now_ms: int) -> bool:
-        return tag in job.definition.tags and job.state_at(now_ms) == state
-
-    page = request.services.jobs.listed(request.tenant, wanted, request.limit, None)
-    return answered(TagCount(tag=tag, count=len(page.items)))
+    page = request.services.jobs.listed(request.tenant, JobFilter(JobState(state)), request.limit, None)
+    return answered(TagCount(tag=tag, count=sum(tag in job.definition.tags for job in page.items)))
 '''
 PROGRAM = """
 import json

@@ -71,7 +71,7 @@ def test_a_sweep_reads_less_than_a_unit_for_each_job(world: tuple[Backend, Bill]
 def _ran(backend: Backend, job: Job, nominal_ms: int) -> None:
     """Twice edited, once run: the rows beside the record must not be paid for."""
     backend.jobs.create(job, None, None)
-    for number in (1, 2):
-        job = job.edited(job.definition, job.state, NOW_MS)
-        backend.jobs.replace(job, number, None)
+    for _ in range(2):
+        before, job = job, job.edited(job.definition, job.state, NOW_MS)
+        backend.jobs.replace(job, before, None)
     backend.executions.swap(execution(job, nominal_ms, state=State.SUCCEEDED), None)

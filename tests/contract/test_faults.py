@@ -33,6 +33,7 @@ from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.fleet.lease import Lease
 from tidewheel.domain.jobs.job import Generation
+from tidewheel.domain.jobs.listing import ALL, Listing
 from tidewheel.domain.limits import WRITE_BOUND_MS
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import Level
@@ -46,13 +47,14 @@ KEYS = [f"e#{n}" for n in range(3)]
 
 DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "jobs.create": lambda world: world.jobs.create(JOB, *asked(JOB)),
-    "jobs.replace": lambda world: world.jobs.replace(JOB, 1, None),
+    "jobs.replace": lambda world: world.jobs.replace(JOB, JOB, None),
     "jobs.delete": lambda world: world.jobs.delete(JOB, 1, Generation.of(JOB)),
     "jobs.enqueue": lambda world: world.jobs.enqueue(*asked(JOB), "key"),
     "jobs.get": lambda world: world.jobs.get(TENANT, JOB.id),
     "jobs.batch": lambda world: world.jobs.batch([(TENANT, JOB.id)]),
     "jobs.generations": lambda world: world.jobs.generations(TENANT, JOB.id, 1),
     "jobs.list": lambda world: world.jobs.list(TENANT, 5, None),
+    "jobs.listed": lambda world: world.jobs.listed(TENANT, Listing(ALL), 5, None),
     "jobs.sweep": lambda world: world.jobs.sweep(None, 5),
     "executions.present": lambda world: world.executions.present([(TENANT, execution(JOB).id)]),
     "executions.get": lambda world: world.executions.get(TENANT, execution(JOB).id),
@@ -93,7 +95,7 @@ S3_CALLS: dict[str, Callable[[Backend], object]] = {
     "logs.read": lambda world: list(world.logs.read(TENANT, execution(JOB).id, 1)),
 }
 CALLS = {**DYNAMODB_CALLS, **SQS_CALLS, **S3_CALLS}
-IN_BATCHES = {"jobs.batch", "executions.present", "wheel.remove"}
+IN_BATCHES = {"jobs.create", "jobs.batch", "executions.present", "wheel.remove"}
 MADE = {kind: boto3.client(kind) for kind in ("dynamodb", "sqs", "s3", "lambda")}
 
 
@@ -406,6 +408,7 @@ def test_keys_that_stay_unprocessed(world: Backend, stub: dict[str, Stubber], pa
 
 @pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
 def test_a_transaction_that_collided_wrote_nothing(world: Backend, stub: dict[str, Stubber], reason: str) -> None:
+    stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {}})  # the rows of the lists
     stub["dynamodb"].add_client_error(
         "transact_write_items",
         "TransactionCanceledException",
@@ -416,6 +419,7 @@ def test_a_transaction_that_collided_wrote_nothing(world: Backend, stub: dict[st
 
 
 def test_a_failed_condition_outweighs_a_collision(world: Backend, stub: dict[str, Stubber]) -> None:
+    stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {}})  # the rows of the lists
     stub["dynamodb"].add_client_error(
         "transact_write_items",
         "TransactionCanceledException",

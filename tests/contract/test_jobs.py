@@ -75,7 +75,7 @@ def test_replace_stores_the_next_generation_and_its_entry(backend: Backend) -> N
     job = a_job()
     new = edited(job)
     backend.jobs.create(job, None, None)
-    assert backend.jobs.replace(new, 1, placed(new)) is True
+    assert backend.jobs.replace(new, job, placed(new)) is True
     assert backend.jobs.get(TENANT, job.id, consistent=True) == new
     assert backend.jobs.generations(TENANT, job.id, 1) == {1: Generation.of(job), 2: Generation.of(new)}
     assert list(backend.wheel.load(minute()).singles.values()) == [schedule_entry(new)]
@@ -86,7 +86,7 @@ def test_replace_of_another_generation_writes_nothing_anywhere(backend: Backend,
     job = a_job()
     new = edited(job)
     backend.jobs.create(job, None, None)
-    assert backend.jobs.replace(new, expected, placed(new)) is False
+    assert backend.jobs.replace(new, replace(job, generation=expected), placed(new)) is False
     assert backend.jobs.get(TENANT, job.id, consistent=True) == job
     assert backend.jobs.generations(TENANT, job.id, 1) == {1: Generation.of(job)}
     assert not backend.wheel.load(minute()).singles
@@ -94,10 +94,10 @@ def test_replace_of_another_generation_writes_nothing_anywhere(backend: Backend,
 
 def test_replace_of_what_is_absent_or_deleted_writes_nothing(backend: Backend) -> None:
     job = a_job()
-    assert backend.jobs.replace(edited(job), 1, placed(edited(job))) is False
+    assert backend.jobs.replace(edited(job), job, placed(edited(job))) is False
     backend.jobs.create(job, None, None)
     backend.jobs.delete(job, 1, deleted(job))
-    assert backend.jobs.replace(edited(job), 1, placed(edited(job))) is False
+    assert backend.jobs.replace(edited(job), job, placed(edited(job))) is False
     assert backend.jobs.get(TENANT, job.id, consistent=True) is None
     assert not backend.wheel.load(minute()).singles
 
@@ -105,8 +105,8 @@ def test_replace_of_what_is_absent_or_deleted_writes_nothing(backend: Backend) -
 def test_one_of_two_edits_of_the_same_generation_wins(backend: Backend) -> None:
     job = a_job()
     backend.jobs.create(job, None, None)
-    assert backend.jobs.replace(edited(job, "first"), 1, None) is True
-    assert backend.jobs.replace(edited(job, "second"), 1, None) is False
+    assert backend.jobs.replace(edited(job, "first"), job, None) is True
+    assert backend.jobs.replace(edited(job, "second"), job, None) is False
     stored = backend.jobs.get(TENANT, job.id, consistent=True)
     assert stored is not None
     assert stored.definition.name == "first"

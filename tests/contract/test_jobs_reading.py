@@ -52,8 +52,8 @@ def test_generations_come_in_order_from_the_first_asked_for(backend: Backend) ->
     backend.jobs.create(job, None, None)
     rows = {1: Generation.of(job)}
     for n in range(2, 13):
-        job = job.edited(job.definition, JobState.PAUSED if n % 2 else JobState.ACTIVE, NOW_MS + n)
-        assert backend.jobs.replace(job, n - 1, None)
+        before, job = job, job.edited(job.definition, JobState.PAUSED if n % 2 else JobState.ACTIVE, NOW_MS + n)
+        assert backend.jobs.replace(job, before, None)
         rows[n] = Generation.of(job)
     assert list(backend.jobs.generations(TENANT, job.id, 1).items()) == list(rows.items())
     assert list(backend.jobs.generations(TENANT, job.id, 9)) == [9, 10, 11, 12]
@@ -120,7 +120,7 @@ def test_an_unreadable_generation_is_raised(backend: Backend) -> None:
 def test_an_unreadable_generation_stops_nobody_elses_entry(backend: Backend) -> None:
     """The scheduler would end with anything that is no ``PortError``."""
     bad, good = stored(backend, 2)
-    backend.jobs.replace(bad.edited(bad.definition, bad.state, NOW_MS + MINUTE_MS), 1, None)
+    backend.jobs.replace(bad.edited(bad.definition, bad.state, NOW_MS + MINUTE_MS), bad, None)
     damage(backend, generation_key(bad.id), "s", "{")
     loaded = resolve(backend.jobs, Load(packs={"p#1": [schedule_entry(bad), schedule_entry(good)]}))
     assert list(loaded.unreadable) == [(TENANT, bad.id)]
@@ -161,7 +161,7 @@ def test_lists_of_tenants_are_apart(backend: Backend) -> None:
 def test_a_list_shows_edits_and_no_rows_beside_the_jobs(backend: Backend) -> None:
     job, other = stored(backend, 2)
     new = job.edited(job.definition, JobState.PAUSED, NOW_MS + 1)
-    backend.jobs.replace(new, 1, None)
+    backend.jobs.replace(new, job, None)
     assert list(backend.jobs.list(TENANT, 10, None).items) == [new, other]
 
 
@@ -196,7 +196,7 @@ def test_a_sweep_meets_each_job_of_each_tenant_once_and_no_rows_beside_them(back
     jobs = [*stored(backend, 4), *stored(backend, 3, tenant="other"), *stored(backend, 2, tenant="a-b_c")]
     backend.jobs.enqueue(*asked(jobs[0]), "key")
     edited = jobs[1].edited(jobs[1].definition, JobState.PAUSED, NOW_MS + 1)
-    assert backend.jobs.replace(edited, 1, None)
+    assert backend.jobs.replace(edited, jobs[1], None)
     gone = jobs[2].edited(jobs[2].definition, JobState.DELETED, NOW_MS + 5)
     assert backend.jobs.delete(jobs[2], 1, Generation.of(gone))
     assert in_order(swept(backend, limit)) == in_order([jobs[0], edited, *jobs[3:]])

@@ -54,7 +54,7 @@ def test_a_transaction_is_applied_once_and_succeeds(backend: Backend) -> None:
     entry, queued = asked(JOB)
     assert repeated(backend, lambda: backend.jobs.create(JOB, entry, queued)) is True
     new = JOB.edited(JOB.definition, JobState.PAUSED, NOW_MS + 1)
-    assert repeated(backend, lambda: backend.jobs.replace(new, 1, None)) is True
+    assert repeated(backend, lambda: backend.jobs.replace(new, JOB, None)) is True
     again = asked(JOB, NOW_MS + 1)
     assert repeated(backend, lambda: backend.jobs.enqueue(*again, "key")) is None
     assert repeated(backend, lambda: backend.jobs.delete(new, 2, Generation.of(new))) is True

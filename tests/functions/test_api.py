@@ -13,7 +13,8 @@ from tests.support.api_bench import EVERY_JOB, HTTP_JOB, NOW_MS, ApiBench, Conte
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import claimed, ended_unrun
-from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.ids import ExecutionId, Origin, stable_hash
+from tidewheel.domain.jobs.listing import ALL
 from tidewheel.domain.limits import MAX_JOB_BYTES
 from tidewheel.domain.wheel.pace import ECONOMY
 from tidewheel.ports import PortError, Throttled
@@ -140,7 +141,7 @@ def test_jobs_are_listed_in_pages(api_bench):
     first = api_bench.call("GET", "/jobs", query={"limit": ["2"]})
     second = api_bench.call("GET", "/jobs", query={"limit": ["2"], "cursor": [first.json["cursor"]]})
     third = api_bench.call("GET", "/jobs", query={"limit": ["2"], "cursor": [second.json["cursor"]]})
-    assert [one["id"] for page in (first, second, third) for one in page.json["items"]] == ids
+    assert [one["id"] for page in (first, second, third) for one in page.json["items"]] == ids[::-1]
     assert third.json["cursor"] is None
 
 
@@ -156,10 +157,15 @@ def test_jobs_are_listed_by_state_and_tags(api_bench):
     assert found(state=["active"]) == ["1"]
     assert found(state=["paused"]) == ["2"]
     assert found(state=["completed"]) == ["3"]
-    assert found(tag=["team:billing"]) == ["1", "2"]
+    assert found(tag=["team:billing"]) == ["2", "1"]
+    assert found(tag=["team:billing"], state=["paused"]) == ["2"]
+    assert found(name_prefix=["ho"]) == ["1", "2", "3"]
+    assert found(name_prefix=["Ho"]) == []
+    assert found(next_fire_before=["2025-11-20T16:52:01Z"]) == ["1"]
+    assert found(next_fire_after=["2025-11-20T16:52:01Z"]) == []
     assert found(tag=["team:billing", "tier:1"]) == ["1"]
     assert found(tag=["team:bill"]) == []
-    assert [one["id"] for one in api_bench.send(recorded("list")).json["items"]] == []
+    assert [one["id"] for one in api_bench.send(recorded("list")).json["items"]] == [FIRST]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +182,10 @@ def test_jobs_are_listed_by_state_and_tags(api_bench):
         *(({"cursor": [text]}, "cursor") for text in ("", "x", "e30", "W10", "a" * 999, "é", "W1tbW1tb")),
         ({"cursor": [cursor("executions/" + FIRST, FIRST)]}, "cursor"),
         ({"cursor": [cursor("jobs", "nonsense")]}, "cursor"),
+        ({"cursor": [cursor(f"jobs/{stable_hash(ALL)}", "nonsense")]}, "cursor"),
+        ({"cursor": [cursor(f"jobs/{stable_hash(ALL)}", f"\ud800\t{FIRST}")]}, "cursor"),
+        ({"name_prefix": ["a", "b"]}, "name_prefix"),
+        ({"next_fire_before": ["soon"]}, "next_fire_before"),
     ],
 )
 def test_a_list_refuses_what_it_cannot_follow(api_bench, query, field):

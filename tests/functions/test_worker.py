@@ -229,7 +229,7 @@ def test_a_message_whose_visibility_cannot_be_changed_comes_back_all_the_same(wo
 
 def test_a_paused_jobs_message_is_dropped(world: World, seen: Recorder) -> None:
     job = a_job(2)
-    MemoryJobs(world).replace(job.edited(job.definition, JobState.PAUSED, NOW_MS), 1, None)
+    MemoryJobs(world).replace(job.edited(job.definition, JobState.PAUSED, NOW_MS), job, None)
     assert worker.handler(recorded("sqs_batch"), None) == {"batchItemFailures": []}
     assert execution(job).id not in seen.calls
 

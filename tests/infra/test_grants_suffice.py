@@ -25,6 +25,7 @@ from tidewheel.domain.executions.transitions import ended_unrun, with_wait_reaso
 from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Target
+from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
 from tidewheel.domain.limits import HOUR_MS, MAX_RETURNS, MINUTE_MS
 from tidewheel.domain.recurrence.schedule import Schedule
@@ -220,7 +221,8 @@ def test_the_api(either: Either) -> None:
     again = executions.run(TENANT, job)
     deployment.api_ports.locks.swap(Lock(TENANT, job, again.id, waiter, 1, START_MS))
     assert executions.cancel(TENANT, again.id).state is State.CANCELLED  # and calls the one that waits
-    job_service.listed(TENANT, lambda *_: True, 5, None)
+    job_service.listed(TENANT, JobFilter(), 5, None)
+    assert job_service.meant(TENANT, job[:8]) == job
     job_service.delete(TENANT, job)
     assert deployment.used == _granted("api", deployment, allowed)
     assert ("UpdateItem", table) in deployment.used  # the wheel's origin, written when the flow was wired

@@ -116,7 +116,8 @@ class Bill:
         key = table, operation
         if operation == "BatchGetItem":
             sizes = [item_bytes(item) for items in parsed["Responses"].values() for item in items]
-            units = sum(read_units(size, consistent=False) for size in sizes)
+            consistent = any(asked.get("ConsistentRead", False) for asked in params["RequestItems"].values())
+            units = sum(read_units(size, consistent=consistent) for size in sizes)
             self.reads[key] += units
             self.found[key] += units
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -10,9 +10,11 @@ from functions.api.answers import answered, answered_page
 from functions.api.cursors import foreign_cursor
 from functions.api.request import Request
 from functions.api.serving import serves
-from tidewheel.domain.errors import Invalid
-from tidewheel.domain.ids import is_job_id
-from tidewheel.domain.jobs.job import Job
+from tidewheel.domain import keys
+from tidewheel.domain.errors import Invalid, Unreadable
+from tidewheel.domain.ids import stable_hash
+from tidewheel.domain.jobs.job import Job, JobState
+from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.limits import MAX_UPCOMING
 from tidewheel.wire.convert import builder_of, job_answer, patched
 from tidewheel.wire.endpoints.jobs import (
@@ -32,8 +34,6 @@ from tidewheel.wire.job import JobList, Occurrence, Upcoming
 from tidewheel.wire.reading import fingerprint, read_job
 from tidewheel.wire.values import from_ms
 
-_KIND = "jobs"
-
 
 def _answered(request: Request, job: Job, status: int = 200, location: str | None = None) -> Response[str]:
     headers = {"ETag": f'"{job.generation}"'} | ({"Location": location} if location else {})
@@ -51,26 +51,45 @@ def create_job(request: Request) -> Response[str]:
 
 @serves(LIST_JOBS)
 def list_jobs(request: Request) -> Response[str]:
-    """A page of jobs, ordered by id."""
-    wanted, limit, after = _wanted(request), request.limit, request.position(_KIND)
-    if after is not None and not is_job_id(after):
-        raise foreign_cursor()
-    page = request.services.jobs.listed(request.tenant, wanted, limit, after)
+    """A page of jobs, the newest first, or by name. Its cursors are valid for filters that the same list answers."""
+    limit, reference = request.limit, request.one("ref")
+    if reference is not None:
+        return _meant(request, reference, limit)
+    asked = _filter(request)
     now_ms = request.services.now_ms()
-    return answered_page(page, _KIND, lambda job: job_answer(job, now_ms), JobList)
+    kind = f"jobs/{stable_hash(asked.listing(now_ms).list)}"
+    page = request.services.jobs.listed(request.tenant, asked, limit, _place(request.position(kind)))
+    return answered_page(page, kind, lambda job: job_answer(job, now_ms), JobList)
 
 
-def _wanted(request: Request) -> Callable[[Job, int], bool]:
+def _meant(request: Request, reference: str, limit: int) -> Response[str]:
+    """The jobs that a reference may mean."""
+    if others := sorted(request.query.keys() - {"ref", "limit"}):
+        raise Invalid(others[0], "does not go with ref", "give one of them alone")
+    now_ms = request.services.now_ms()
+    page = request.services.jobs.all_meant(request.tenant, reference, limit)
+    return answered_page(page, "ref", lambda job: job_answer(job, now_ms), JobList)
+
+
+def _place(text: str | None) -> str | None:
+    """A place in a list of jobs."""
+    try:
+        return text if text is None or keys.parse_listed(text) else None
+    except Unreadable as error:
+        raise foreign_cursor() from error
+
+
+def _filter(request: Request) -> JobFilter:
     state = request.one("state")
     if state is not None and state not in STATES:
         raise Invalid("state", f"{state[:40]!r} is not a state of a job", f"use {', '.join(STATES)}")
-    tags = _tags(request.query.get("tag", ()))
-
-    def wanted(job: Job, now_ms: int) -> bool:
-        tagged = all(job.definition.tags.get(name) == value for name, value in tags)
-        return tagged and (state is None or job.state_at(now_ms) == state)
-
-    return wanted
+    return JobFilter(
+        state=JobState(state) if state else None,
+        tags=_tags(request.query.get("tag", ())),
+        name_prefix=request.one("name_prefix") or "",
+        fires_after_ms=request.instant("next_fire_after"),
+        fires_before_ms=request.instant("next_fire_before"),
+    )
 
 
 def _tags(texts: Sequence[str]) -> list[tuple[str, str]]:

@@ -17,7 +17,13 @@ app = typer.Typer(no_args_is_help=True, help="See which parties that jobs call a
 @app.command("list")
 def list_(context: typer.Context, limit: Limit = None, cursor: Cursor = None, as_json: Json = False) -> None:
     """List the parties that jobs call and that failed lately: who is left alone, and until when."""
-    session(context).show(lambda api: api.circuits_page(limit=limit, cursor=cursor), show.circuits, as_json=as_json)
+    session(context).show_list(
+        lambda api, most, after: api.circuits_page(limit=most, cursor=after),
+        show.circuits,
+        limit=limit,
+        cursor=cursor,
+        as_json=as_json,
+    )
 
 
 @app.command()

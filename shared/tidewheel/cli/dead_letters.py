@@ -23,8 +23,12 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List executions that ended as dead, failed or timed_out, the last to end first."""
-    session(context).show(
-        lambda api: api.dead_letters_page(job=job, limit=limit, cursor=cursor), show.executions, as_json=as_json
+    session(context).show_list(
+        lambda api, most, after: api.dead_letters_page(job=job, limit=most, cursor=after),
+        show.executions,
+        limit=limit,
+        cursor=cursor,
+        as_json=as_json,
     )
 
 

@@ -19,14 +19,18 @@ Id = Annotated[str, typer.Argument(help="The execution's id.", show_default=Fals
 @app.command("list")
 def list_(
     context: typer.Context,
-    job: Annotated[str, typer.Argument(help="The job's id.", show_default=False)],
+    job: Annotated[str, typer.Argument(help="The job's id, the beginning of it, or its name.", show_default=False)],
     limit: Limit = None,
     cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
     """List a job's executions, newest first."""
-    session(context).show(
-        lambda api: api.executions_page(job, limit=limit, cursor=cursor), show.executions, as_json=as_json
+    session(context).show_list(
+        lambda api, most, after: api.executions_page(api.job_id(job), limit=most, cursor=after),
+        show.executions,
+        limit=limit,
+        cursor=cursor,
+        as_json=as_json,
     )
 
 

@@ -15,7 +15,7 @@ from tidewheel.wire.reading import difference, merged
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and edit jobs.")
 
-Id = Annotated[str, typer.Argument(help="The job's id.", show_default=False)]
+Id = Annotated[str, typer.Argument(help="The job's id, the beginning of it, or its name.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 File = Annotated[str | None, typer.Option(help="A job's JSON; - is stdin.", show_default=False)]
 Limit = Annotated[int | None, typer.Option(help="Items, at most.", show_default=False)]
@@ -38,22 +38,36 @@ def list_(
     context: typer.Context,
     state: Annotated[str | None, typer.Option(help="active, paused or completed.", show_default=False)] = None,
     tag: Annotated[list[str] | None, typer.Option(help="key:value; may be repeated.", show_default=False)] = None,
+    name_prefix: Annotated[str | None, typer.Option(help="How the name begins.", show_default=False)] = None,
+    next_after: Annotated[
+        str | None, typer.Option(help="Those that fire next then or later.", show_default=False)
+    ] = None,
+    next_before: Annotated[str | None, typer.Option(help="Those that fire next before.", show_default=False)] = None,
     limit: Limit = None,
     cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
-    """List jobs."""
-
-    def call(api: Client) -> Any:
-        return api.jobs_page(state=state, tags=tag or (), limit=limit, cursor=cursor)
-
-    session(context).show(call, show.jobs, as_json=as_json)
+    """List jobs, the newest first."""
+    which: dict[str, Any] = {
+        "state": state,
+        "tags": tag or (),
+        "name_prefix": name_prefix,
+        "next_fire_after": next_after,
+        "next_fire_before": next_before,
+    }
+    session(context).show_list(
+        lambda api, most, after: api.jobs_page(**which, limit=most, cursor=after),
+        show.jobs,
+        limit=limit,
+        cursor=cursor,
+        as_json=as_json,
+    )
 
 
 @app.command("show")
 def show_(context: typer.Context, id: Id, as_json: Json = False) -> None:
     """Show a job."""
-    session(context).show(lambda api: api.job(id), show.job, as_json=as_json)
+    session(context).show(lambda api: api.job(api.job_id(id)), show.job, as_json=as_json)
 
 
 @app.command()
@@ -69,8 +83,8 @@ def edit(context: typer.Context, id: Id, fields: dict[str, Any], file: File = No
     def call(api: Client) -> JobAnswer:
         if file:
             document, generation = read_file(file)
-            return api.replace_job(id, applied(document, fields), match=generation)
-        return _edited(api, api.job(id), fields)
+            return api.replace_job(api.job_id(id), applied(document, fields), match=generation)
+        return _edited(api, api.job(api.job_id(id)), fields)
 
     session(context).show(call, show.job, as_json=as_json)
 
@@ -87,25 +101,25 @@ def _edited(api: Client, job: JobAnswer, fields: dict[str, Any]) -> JobAnswer:
 @app.command()
 def pause(context: typer.Context, id: Id, as_json: Json = False) -> None:
     """Stop a job from firing."""
-    session(context).show(lambda api: api.pause_job(id), show.job, as_json=as_json)
+    session(context).show(lambda api: api.pause_job(api.job_id(id)), show.job, as_json=as_json)
 
 
 @app.command()
 def resume(context: typer.Context, id: Id, as_json: Json = False) -> None:
     """Let a paused job fire again."""
-    session(context).show(lambda api: api.resume_job(id), show.job, as_json=as_json)
+    session(context).show(lambda api: api.resume_job(api.job_id(id)), show.job, as_json=as_json)
 
 
 @app.command()
 def run(context: typer.Context, id: Id, key: Key = None, as_json: Json = False) -> None:
     """Run a job now, beside its schedule."""
-    session(context).show(lambda api: api.run_job(id, key=key), show.execution, as_json=as_json)
+    session(context).show(lambda api: api.run_job(api.job_id(id), key=key), show.execution, as_json=as_json)
 
 
 @app.command()
 def delete(context: typer.Context, id: Id, as_json: Json = False) -> None:
     """Delete a job; its executions stay."""
-    session(context).ask(lambda api: api.delete_job(id))
+    session(context).ask(lambda api: api.delete_job(api.job_id(id)))
     if not as_json:  # the API's answer is empty
         typer.echo(f"Deleted {id}.")
 
@@ -118,4 +132,4 @@ def upcoming(
     as_json: Json = False,
 ) -> None:
     """Show the next instants of a job."""
-    session(context).show(lambda api: api.upcoming(id, count), show.upcoming, as_json=as_json)
+    session(context).show(lambda api: api.upcoming(api.job_id(id), count), show.upcoming, as_json=as_json)

@@ -13,7 +13,7 @@ from tidewheel.cli.session import session, write
 
 def ledger(
     context: typer.Context,
-    job: Annotated[str, typer.Argument(help="The job's id.", show_default=False)],
+    job: Annotated[str, typer.Argument(help="The job's id, the beginning of it, or its name.", show_default=False)],
     start: Annotated[
         str | None,
         typer.Option("--from", help="The first instant: 2026-11-20T16:47:00Z; else a day.", show_default=False),
@@ -24,7 +24,7 @@ def ledger(
     as_json: Json = False,
 ) -> None:
     """Account for every instant that a job's schedule named; exit status 1 if one has no account."""
-    found, _ = session(context).ask(lambda api: api.ledger(job, start=start, end=end))
+    found, _ = session(context).ask(lambda api: api.ledger(api.job_id(job), start=start, end=end))
     if as_json:
         typer.echo(found.model_dump_json())
     else:

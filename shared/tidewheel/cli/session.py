@@ -14,8 +14,10 @@ import httpx
 import typer
 from rich.console import Console, RenderableType
 
+from tidewheel.cli.walking import P, joined, walked
 from tidewheel.client import Client
 from tidewheel.client.connection import pause
+from tidewheel.domain.limits import DEFAULT_PAGE
 
 URL_VARIABLE = "TIDEWHEEL_API_URL"
 TOKEN_VARIABLE = "TIDEWHEEL_TOKEN"  # noqa: S105 -- the name of a variable
@@ -24,6 +26,7 @@ _WIDE = 240  # columns for a file or a pipe, where nothing should be cut off
 _NO_URL = f"No deployment is known: pass --url, set {URL_VARIABLE}, or run inside a project whose local cloud is up."
 
 T = TypeVar("T")
+Fetch = Callable[[Client, int, str | None], P]
 Connect = Callable[[str, str | None, Callable[[str], None]], Client]
 
 
@@ -102,11 +105,40 @@ class Session:
 
     def ask(self, call: Callable[[Client], T]) -> tuple[T, str]:
         """Makes a call; returns its answer as a value, and as the text that the API sent."""
+        value, texts = self._heard(call)
+        return value, texts[-1] if texts else ""
+
+    def _heard(self, call: Callable[[Client], T]) -> tuple[T, list[str]]:
+        """The value of a call, and every text that the API sent meanwhile."""
         texts: list[str] = []
         url = self.outputs()["api_url"]
         with self.connect(url, self._token_for(url), texts.append) as client:
-            value = call(client)
-        return value, texts[-1] if texts else ""
+            return call(client), texts
+
+    def show_list(
+        self,
+        fetch: Fetch[P],
+        render: Callable[[P], RenderableType],
+        *,
+        limit: int | None,
+        cursor: str | None,
+        as_json: bool,
+    ) -> None:
+        """Prints a list, read page by page until it has as many items as were asked for, or ends.
+
+        Args:
+            fetch: Reads a page: at most so many items, after a cursor.
+            render: Makes a table of a page.
+            limit: How many items; else as many as the API puts on a page. The API refuses less than one.
+            cursor: Where to begin; else at the beginning.
+            as_json: Whether to print the API's JSON.
+        """
+        wanted = DEFAULT_PAGE if limit is None else limit
+        page, texts = self._heard(lambda api: walked(lambda left, after: fetch(api, left, after), wanted, cursor))
+        if as_json:
+            typer.echo(joined(texts))
+        else:
+            write(render(page))
 
     def _token_for(self, url: str) -> str | None:
         """The token, if it is meant for the API at this URL.

@@ -71,7 +71,10 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Table:
 
 def _page(table: Table, count: int, what: str, cursor: str | None) -> RenderableType:
     if not count:
-        return Text(f"No {what}.")
+        told = (
+            f"No {what}." if cursor is None else f"No {what} so far; the search has stopped. Go on: --cursor {cursor}"
+        )
+        return Text(told)
     return table if cursor is None else Group(table, Text(f"There are more: --cursor {cursor}", style="dim"))
 
 

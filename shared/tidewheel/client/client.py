@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import httpx
 
 from tidewheel.client.connection import Connection, pause
+from tidewheel.client.errors import not_one
 from tidewheel.client.pages import all_items
 from tidewheel.client.requests import Values
 from tidewheel.wire import VERSION
@@ -35,6 +37,9 @@ from tidewheel.wire.operation import A, Operation
 from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH
 from tidewheel.wire.redrive import RedriveAnswer
 
+_CANDIDATES = 5
+_PLAIN = re.compile(r"[A-Za-z0-9_.:@-]+")
+"""What the path of a URL holds as it is, whatever lies between client and API."""
 Body = JobBody | Mapping[str, Any]
 """A job as a model or as its JSON."""
 
@@ -117,17 +122,53 @@ class Client:
         *,
         state: str | None = None,
         tags: Sequence[str] = (),
+        name_prefix: str | None = None,
+        ref: str | None = None,
+        next_fire_after: str | None = None,
+        next_fire_before: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> JobList:
-        """One page of jobs, by id; ``tags`` are ``key:value``, all of which a job must have."""
-        return self.call(LIST_JOBS, {"state": state, "tag": list(tags), "limit": limit, "cursor": cursor})
+        """One page of the jobs for which all that is given holds, the newest first; it may be shorter than the limit.
 
-    def jobs(
-        self, *, state: str | None = None, tags: Sequence[str] = (), page: int | None = None
-    ) -> Iterator[JobAnswer]:
-        """All jobs, by id, fetched page by page."""
-        return all_items(lambda cursor: self.jobs_page(state=state, tags=tags, limit=page, cursor=cursor))
+        Args:
+            state: ``active``, ``paused`` or ``completed``; of the last, those that fired last come first.
+            tags: ``key:value``, all of which a job must have.
+            name_prefix: How its name begins; the jobs then come by name.
+            ref: An id, the beginning of an id, or a name; without any other filter.
+            next_fire_after: It fires next at this time or later, in RFC 3339.
+            next_fire_before: It fires next before this time, in RFC 3339.
+            limit: How many at most.
+            cursor: The last page's cursor.
+        """
+        filters = {
+            "state": state,
+            "tag": list(tags),
+            "name_prefix": name_prefix,
+            "ref": ref,
+            "next_fire_after": next_fire_after,
+            "next_fire_before": next_fire_before,
+        }
+        return self.call(LIST_JOBS, {**filters, "limit": limit, "cursor": cursor})
+
+    def jobs(self, *, page: int | None = None, **filters: Any) -> Iterator[JobAnswer]:
+        """All jobs, or those that the filters of ``jobs_page`` leave, fetched page by page."""
+        return all_items(lambda cursor: self.jobs_page(**filters, limit=page, cursor=cursor))
+
+    def job_id(self, text: str) -> str:
+        """What the methods that take a job's id take for a text: an id, the beginning of one, or a name.
+
+        The text itself, where a path can hold it as it is: the API finds the job. Else the id, which is looked up.
+
+        Raises:
+            ApiError: There is no such job (404), or there are several (409).
+        """
+        if _PLAIN.fullmatch(text) or not text:
+            return text
+        found = [job.id for job in self.jobs_page(ref=text, limit=_CANDIDATES).items]
+        if len(found) != 1:
+            raise not_one(text, found)
+        return found[0]
 
     def job(self, id: str) -> JobAnswer:
         """One job."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import httpx
 from pydantic import ValidationError
 
@@ -68,6 +70,14 @@ def unreadable(response: httpx.Response, error: ValidationError) -> ApiError:
     """The error for an answer that this release of the client cannot read."""
     detail = f"{response.url} answered what this client does not know ({error.error_count()} errors): update it"
     return ApiError(_made_up(response.status_code, "Unknown answer", detail, "unknown"))
+
+
+def not_one(text: str, found: Sequence[str]) -> ApiError:
+    """The error for a text that means no job, or several."""
+    if not found:
+        return ApiError(_made_up(404, "Not found", f"no job has this id or name: {text}", "none"))
+    detail = f"{text} may be any of {', '.join(found)}: give more of the id"
+    return ApiError(_made_up(409, "Several jobs may be meant", detail, "none"))
 
 
 def _made_up(status: int, title: str, detail: str, request: str) -> Problem:

@@ -13,11 +13,13 @@ DEFAULT_TENANT = "default"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in lower case: sorts as the numbers do
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _NOMINAL_DIGITS = 9  # 45 bits of milliseconds reach the year 3084
+_NONCE_DIGITS = 8  # 40 bits
 _JOB_DIGITS = 16  # 80 bits: one collision is expected after 10^12 jobs, and creation is conditional
 TENANT = r"[a-z0-9][a-z0-9_-]{0,31}"
 """The pattern of a tenant's name: no character that separates the parts of a key."""
 _TENANT = re.compile(TENANT)
 _JOB = re.compile(rf"j[{_ALPHABET}]{{{_JOB_DIGITS}}}")
+_JOB_BEGINNING = re.compile(rf"j[{_ALPHABET}]{{3,{_JOB_DIGITS - 1}}}")
 _NONCE = re.compile(rf"[{_ALPHABET}]{{1,16}}")
 
 
@@ -63,7 +65,12 @@ def job_id(entropy: bytes) -> str:
 
 def nonce(entropy: bytes) -> str:
     """The part of an execution id that makes requested runs unique, from 5 random bytes."""
-    return encode32(int.from_bytes(entropy[:5]), 8)
+    return encode32(int.from_bytes(entropy[:5]), _NONCE_DIGITS)
+
+
+def bucket_of(tenant: str, job: str, buckets: int) -> int:
+    """The bucket, 0 to ``buckets`` - 1, of each list of jobs in which a job's row lies."""
+    return stable_hash("list", tenant, job) % buckets
 
 
 def shard_of(tenant: str, job: str, shards: int) -> int:
@@ -90,6 +97,11 @@ def is_tenant(text: str) -> bool:
 def is_job_id(text: str) -> bool:
     """Whether the text has the form of a job id."""
     return _JOB.fullmatch(text) is not None
+
+
+def begins_job_id(text: str) -> bool:
+    """Whether the text may be the beginning of a job id: at least four characters of it, and not all."""
+    return _JOB_BEGINNING.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +141,12 @@ class ExecutionId:
         if (origin is Origin.SCHEDULE) != (tail == origin) or not (tail == origin or _NONCE.fullmatch(tail[1:])):
             raise Unreadable("execution id", text, "only runs that no schedule named carry a nonce")
         return cls(job, _decode32(nominal), origin, tail[1:])
+
+
+def is_whole_execution_id(text: str) -> bool:
+    """Whether the text is an execution's id, and not the beginning of a longer one."""
+    try:
+        id = ExecutionId.parse(text)
+    except Unreadable:
+        return False
+    return id.origin is Origin.SCHEDULE or len(id.nonce) >= _NONCE_DIGITS

@@ -74,6 +74,52 @@ def idempotency_sort(key: str) -> str:
     return f"key#{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
+LISTED_END = "\U0010ffff"
+"""Jobs, sort: the upper bound of the places in a list of jobs."""
+_BEFORE_JOB = "\t"  # no name holds a tab, and it sorts before all that a name may hold
+_LISTED = "#list#"  # a tenant holds no #, so that these are no job's partitions
+
+
+def listed_partition(tenant: str, bucket: int, list: str) -> str:
+    """Jobs, partition: a bucket of one of a tenant's lists of jobs (``domain.jobs.listing``); it holds rows alone.
+
+    The list comes last: the value of a tag may hold any character.
+    """
+    return f"{_LISTED}{tenant}#{bucket:02d}#{list}"
+
+
+def listed_at(at_ms: int, job: str) -> str:
+    """Jobs, sort: a job's place in a list that is ordered by time; with an empty id, the lowest of that time."""
+    return f"{text_of_nominal(at_ms)}{_BEFORE_JOB}{job}"
+
+
+def listed_name(name: str, job: str) -> str:
+    """Jobs, sort: a job's place in the list by name; a name comes before those that it is the beginning of."""
+    return f"{name}{_BEFORE_JOB}{job}"
+
+
+def listed_range(beginning: str) -> tuple[str, str]:
+    """Jobs, sort: the lowest and the highest place in the list by name of names that begin so."""
+    return beginning, f"{beginning}{LISTED_END}"
+
+
+def listed_names(name: str) -> tuple[str, str]:
+    """Jobs, sort: the lowest and the highest place in the list by name of jobs that have just this name."""
+    return listed_range(f"{name}{_BEFORE_JOB}")
+
+
+def parse_listed(place: str) -> str:
+    """The id of the job at a place in a list.
+
+    Raises:
+        Unreadable: No job has such a place.
+    """
+    job = place.rpartition(_BEFORE_JOB)[2]
+    if not is_job_id(job):
+        raise Unreadable("place in a list", place, "it does not end with a job's id")
+    return job
+
+
 def job_cursor(tenant: str, job: str) -> str:
     """Jobs, index ``by_tenant``: a place in the list of all jobs, ordered by tenant and job id; stored in Control."""
     return f"{tenant}/{job}"
@@ -101,6 +147,11 @@ def execution_bound(job: str, nominal_ms: int) -> str:
 def execution_range(job: str) -> tuple[str, str]:
     """Executions, sort: bounds, both exclusive, of what a job's list shows: its executions and ledger rows."""
     return f"{job}-", f"{job}-{LAST}"
+
+
+def execution_prefix_end(beginning: str) -> str:
+    """Executions, sort: a text after all ids that begin so, and before the others that follow."""
+    return f"{beginning}{LISTED_END}"
 
 
 def missed_sort(job: str, from_ms: int, until_ms: int) -> str:

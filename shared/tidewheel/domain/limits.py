@@ -256,5 +256,9 @@ MAX_PAGE = 100
 DEFAULT_PAGE = 25
 """Items of a list answer."""
 
+LIST_BUCKETS = 8
+"""Partitions of each list of a tenant's jobs. One takes 1,000 write units a second (Amazon DynamoDB, partitions), and a
+row in it costs one where a job is created: eight take 8,000 new jobs of a tenant a second. Each page reads them all."""
+
 MAX_JOB_BYTES = 64 * 1024
 """A job's body, target's payload included. SQS and DynamoDB would take more; the hot path should not."""

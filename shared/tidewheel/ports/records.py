@@ -12,6 +12,7 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.jobs.listing import Listing
 from tidewheel.domain.wheel.entries import Placed
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ ExecutionKey = tuple[str, str]
 
 
 class Jobs(Protocol):
-    """Jobs and their generation rows. Each write is one transaction: all of it is stored, or nothing.
+    """Jobs, their generation rows, and the lists of jobs. Each write is one transaction: all is stored, or nothing.
 
     A write with a wheel entry whose ``send_by_ms`` is past is not sent, and raises ``TooLate`` as ``Wheel.put`` does.
     """
@@ -51,11 +52,16 @@ class Jobs(Protocol):
             False, with nothing written, if the id is (or once was) taken.
         """
 
-    def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
+    def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
         """Stores the next generation of a job, its generation row and its wheel entry.
 
+        Args:
+            job: The next generation.
+            before: The generation that was read, which is replaced.
+            placed: The entry, or None.
+
         Returns:
-            False, with nothing written, unless the stored generation is ``expected``.
+            False, with nothing written, unless ``before`` is the stored generation.
         """
 
     def delete(self, job: Job, expected: int, last: Generation) -> bool:
@@ -90,6 +96,17 @@ class Jobs(Protocol):
 
     def list(self, tenant: str, limit: int, after: str | None) -> Page[Job]:
         """A tenant's jobs with ids above ``after``, by id, possibly some seconds old."""
+
+    def listed(self, tenant: str, listing: Listing, limit: int, after: str | None) -> Page[Job]:
+        """A part of a list of a tenant's jobs, strongly consistent.
+
+        Args:
+            tenant: Whose.
+            listing: Which list, and which part of it in which order.
+            limit: How many places are looked at, at most. A page has fewer jobs where a row outlived its job's tag,
+                name or state, and may have none though more follow.
+            after: The last page's cursor, which is the place of its last job, or None to begin.
+        """
 
     def sweep(self, after: str | None, limit: int) -> Page[Job]:
         """A page of the jobs of all tenants, possibly some seconds old; what exists throughout the sweep comes once.

@@ -153,7 +153,10 @@ class JobAnswer(JobBody):
 
 
 class JobList(Model):
-    """A page of jobs; the cursor is null on the last."""
+    """A page of jobs; the cursor is null on the last.
+
+    A page may have fewer jobs than the limit, or none, though others follow: a request looks at a thousand at most.
+    """
 
     items: tuple[JobAnswer, ...]
     cursor: str | None

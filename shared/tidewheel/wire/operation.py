@@ -12,7 +12,7 @@ from tidewheel.wire.parameters import Location, Parameter
 A = TypeVar("A", bound=Model | None)
 """The model of an operation's answer; None for an empty answer."""
 
-READ_PROBLEMS = ("not-found", "invalid", "unavailable")
+READ_PROBLEMS = ("not-found", "conflict", "invalid", "unavailable")
 """The kinds of problems that reading one thing may answer."""
 
 ACTION_PROBLEMS = ("not-found", "conflict", "invalid", "unavailable")

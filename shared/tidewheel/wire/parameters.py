@@ -42,8 +42,16 @@ CIRCUIT_ID_PATTERN = r"(?:[A-Za-z0-9._-]|~[0-9A-F]{2})+"
 """Of an id that stands in a path as it is: ``~`` and two digits take the place of percent-encoding."""
 TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
 
-JOB_ID = Parameter("id", "path", "The job's id.", TEXT)
-EXECUTION_ID = Parameter("id", "path", "The execution's id.", TEXT)
+JOB_ID = Parameter(
+    "id",
+    "path",
+    "The job: its id, the first four characters of it or more, or its name; after `name:`, a name alone. "
+    "Where several jobs may be meant, 409 names them.",
+    TEXT,
+)
+EXECUTION_ID = Parameter(
+    "id", "path", "The execution: its id, or the beginning of it with the whole id of its job.", TEXT
+)
 CIRCUIT_ID = Parameter("id", "path", "The circuit's id.", {**TEXT, "pattern": f"^{CIRCUIT_ID_PATTERN}$"})
 LIMIT = Parameter("limit", "query", "Items in a page, at most.", whole_number(1, MAX_PAGE, DEFAULT_PAGE))
 CURSOR = Parameter("cursor", "query", "Where the last page ended: its `cursor`.", TEXT)

@@ -163,7 +163,7 @@ def test_a_refusal_names_each_field_on_stderr(run):
 
 def test_jobs_are_listed(run):
     assert "No jobs." in done(run("jobs", "list"))
-    ids = sorted(made(run, "--every", "5m", "--tag", "a:b")["id"] for _ in range(3))
+    ids = sorted((made(run, "--every", "5m", "--tag", "a:b")["id"] for _ in range(3)), reverse=True)
     made(run)
     text = done(run("jobs", "list", "--tag", "a:b", "--state", "active", "--limit", "2"))
     assert all(id in text for id in ids[:2])
@@ -515,3 +515,48 @@ def test_a_header_may_refer_to_a_secret(value, read):
     assert applied({}, {"url": "https://a", "header": [f"Authorization: {value}"]})["target"]["headers"] == {
         "Authorization": read
     }
+
+
+def test_a_list_is_read_until_it_has_what_was_asked_for(run, api_bench):
+    """With the match behind a thousand others the API answers an empty page with a cursor; that is not the end."""
+    id = made(run, "--every", "5m", "--tag", "a:1", "--tag", "b:2")["id"]
+    api_bench.clock.advance(1)
+    for _ in range(1_100):
+        api_bench.call("POST", "/jobs", EVERY_JOB | {"tags": {"a": "1"}})
+    assert api_bench.call("GET", "/jobs", query={"tag": ["a:1", "b:2"]}).json["items"] == []
+    assert id in done(run("jobs", "list", "--tag", "a:1", "--tag", "b:2"))
+    found = json.loads(done(run("jobs", "list", "--tag", "a:1", "--tag", "b:2", "--json")))
+    assert ([one["id"] for one in found["items"]], found["cursor"]) == ([id], None)
+    assert len(json.loads(done(run("jobs", "list", "--limit", "250", "--json")))["items"]) == 250
+    assert done(run("jobs", "list", "--limit", "250")).count("hook") >= 250
+
+
+def test_a_search_that_stops_says_so(run, api_bench, monkeypatch):
+    monkeypatch.setattr("tidewheel.cli.walking.MOST_PAGES", 1)
+    made(run, "--every", "5m", "--tag", "a:1", "--tag", "b:2")
+    api_bench.clock.advance(1)
+    for _ in range(1_100):
+        api_bench.call("POST", "/jobs", EVERY_JOB | {"tags": {"a": "1"}})
+    shown = done(run("jobs", "list", "--tag", "a:1", "--tag", "b:2"))
+    assert shown.startswith("No jobs so far; the search has stopped. Go on: --cursor ")
+    assert "b:2" not in shown
+    cursor = shown.split()[-1]
+    assert "No jobs" not in done(run("jobs", "list", "--tag", "a:1", "--tag", "b:2", "--cursor", cursor))
+
+
+def test_a_job_is_meant_by_its_name_or_the_beginning_of_its_id(run):
+    id = made(run, "--every", "5m")["id"]
+    for text in (id, id[:9], "hook", "name:hook"):
+        assert json.loads(done(run("jobs", "show", text, "--json")))["id"] == id
+    assert id in done(run("jobs", "run", "hook"))
+    assert id in done(run("executions", "list", "hook"))
+    assert "instants" in done(run("ledger", "hook"))
+    assert done(run("jobs", "upcoming", "hook", "--count", "1")).count("\n") == 2
+    assert json.loads(done(run("jobs", "pause", "hook", "--json")))["state"] == "paused"
+    second = made(run, "--every", "5m")["id"]
+    several = run("jobs", "resume", "hook")
+    assert several.exit_code == 1
+    assert id in several.stderr
+    assert second in several.stderr
+    unknown = run("jobs", "delete", "a/b")
+    assert (unknown.exit_code, "no job has this id or name: a/b" in unknown.stderr) == (1, True)

@@ -59,7 +59,7 @@ def test_the_way_of_a_job(api):
 
 
 def test_pages_are_walked(api):
-    ids = sorted(api.create_job(EVERY_JOB | {"tags": {"a": "b"}}).id for _ in range(5))
+    ids = sorted((api.create_job(EVERY_JOB | {"tags": {"a": "b"}}).id for _ in range(5)), reverse=True)
     assert [job.id for job in api.jobs(page=2, tags=["a:b"], state="active")] == ids
     runs = {api.run_job(ids[0]).id for _ in range(3)}
     assert {run.id for run in api.executions(ids[0], page=1)} == runs

@@ -9,6 +9,7 @@ from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.jobs.listing import Listing, place_of
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.ports import Clock, JobKey, Page
 
@@ -43,11 +44,11 @@ class MemoryJobs:
         self._world.jobs[key] = job
         self._world.generations.setdefault(key, {})[job.generation] = Generation.of(job)
 
-    def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
+    def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
         """See ``ports.Jobs``."""
         refuse_late("jobs.replace", placed, self._clock)
         with self._world.lock:
-            if not self._stands(job, expected):
+            if not self._stands(job, before.generation):
                 return False
             self._write(job)
             self._world.place(placed)
@@ -112,6 +113,15 @@ class MemoryJobs:
             return Page(
                 [self._world.jobs[tenant, id] for id in ids[:limit]], ids[limit - 1] if len(ids) > limit else None
             )
+
+    def listed(self, tenant: str, listing: Listing, limit: int, after: str | None) -> Page[Job]:
+        """See ``ports.Jobs``. Nothing outlives anything here: the rows follow from the jobs."""
+        part = listing.after(after)
+        with self._world.lock:
+            mine = [job for (owner, _), job in self._world.jobs.items() if owner == tenant]
+            places = {place: job for job in mine if (place := place_of(job, listing.list))}
+        left = sorted((it for it in places if part.low <= it <= part.high and it != after), reverse=part.descending)
+        return Page([places[place] for place in left[:limit]], left[limit - 1] if len(left) > limit else None)
 
     def sweep(self, after: str | None, limit: int) -> Page[Job]:
         """See ``ports.Jobs``."""

@@ -144,6 +144,20 @@ class Job:
         last = self.occurrences.last_before(now_ms, first)
         return last if self.due(last) >= now_ms else self.next_nominal(now_ms)
 
+    def last_due(self) -> int | None:
+        """The due time of the last instant of this generation (ms since the epoch).
+
+        None if it fires without end. For a job that names no instant any more, when that was known.
+        """
+        schedule = self.definition.schedule
+        if schedule is None:
+            return self.created_ms
+        last_ms = schedule.last_ms
+        if last_ms is None:
+            return None
+        first = schedule.first_from(self.effective_from_ms)
+        return self.effective_from_ms if first is None else self.due(self.occurrences.last_before(last_ms + 1, first))
+
     def state_at(self, now_ms: int) -> JobState:
         """The state to show: ``COMPLETED`` for an active job with nothing left to fire."""
         finished = self.state is JobState.ACTIVE and self.next_due(now_ms) is None

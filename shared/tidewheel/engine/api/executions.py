@@ -10,7 +10,7 @@ from tidewheel.domain.executions.misfire import Missed
 from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.first_entry import FirstEntry
 from tidewheel.engine.api.lists import Listed, report_unreadable
-from tidewheel.engine.api.lookup import existing_execution, existing_job
+from tidewheel.engine.api.lookup import execution_meant, existing_execution, existing_job
 from tidewheel.ports import Clock, Executions, Jobs, Telemetry
 
 
@@ -59,6 +59,10 @@ class ExecutionService:
     def get(self, tenant: str, id: str) -> Execution:
         """One execution. Raises ``NotFound``."""
         return existing_execution(self.executions, tenant, id)
+
+    def meant(self, tenant: str, text: str) -> str:
+        """The id of the execution that a text means: see ``lookup.execution_meant``."""
+        return execution_meant(self.executions, tenant, text)
 
     def history(self, tenant: str, job: str, limit: int, before: str | None) -> Listed[Execution | Missed]:
         """A page of a job's executions and of its ranges that did not run, newest nominal time first.

@@ -13,12 +13,13 @@ from tidewheel.domain.executions.ledger import coming
 from tidewheel.domain.fleet import pools
 from tidewheel.domain.ids import job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
+from tidewheel.domain.jobs.listing import JobFilter, place_of
 from tidewheel.domain.limits import MAX_JITTER_MS, MAX_PAGE
 from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.pace import Pace
 from tidewheel.engine.api.first_entry import FirstEntry
 from tidewheel.engine.api.lists import Listed, filtered
-from tidewheel.engine.api.lookup import existing_job
+from tidewheel.engine.api.lookup import existing_job, job_meant, jobs_meant
 from tidewheel.ports import Clock, Entropy, Jobs, Telemetry
 
 DefinitionBuilder = Callable[[str, int, Definition | None], Definition]
@@ -102,13 +103,25 @@ class JobService:
         """One job, read with strong consistency."""
         return existing_job(self.jobs, tenant, id)
 
-    def listed(self, tenant: str, wanted: Callable[[Job, int], bool], limit: int, after: str | None) -> Listed[Job]:
-        """A page of jobs, ordered by id, for which ``wanted`` (given now, ms) holds; see ``filtered``."""
+    def meant(self, tenant: str, text: str) -> str:
+        """The id of the job that a text means: see ``lookup.job_meant``."""
+        return job_meant(self.jobs, tenant, text)
+
+    def all_meant(self, tenant: str, text: str, limit: int) -> Listed[Job]:
+        """The jobs that a text may mean, as one page: see ``lookup.jobs_meant``."""
+        return Listed(jobs_meant(self.jobs, tenant, text, limit), None, lambda job: job.id)
+
+    def listed(self, tenant: str, asked: JobFilter, limit: int, after: str | None) -> Listed[Job]:
+        """A page of the jobs that a filter asks for: by name if it names one, else the newest first; see ``filtered``.
+
+        Completed ones come in another order: those that fired last come first.
+        """
         now = self.clock.now_ms()
+        listing = asked.listing(now)
         return filtered(
-            lambda cursor: self.jobs.list(tenant, MAX_PAGE, cursor),
-            lambda job: wanted(job, now),
-            lambda job: job.id,
+            lambda cursor: self.jobs.listed(tenant, listing, limit if cursor == after else MAX_PAGE, cursor),
+            lambda job: asked.matches(job, now),
+            lambda job: place_of(job, listing.list) or "",
             limit,
             after,
             self.telemetry,
@@ -159,7 +172,7 @@ class JobService:
             if new is job:
                 return job
             entry, _queued = self.first_entry.of_generation(new, now)
-            if self._stored(new, entry, partial(self.jobs.replace, new, job.generation)):
+            if self._stored(new, entry, partial(self.jobs.replace, new, job)):
                 return new
         raise _contended(id)
 

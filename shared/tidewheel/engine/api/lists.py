@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 from tidewheel.ports import Page, Telemetry
 
 T = TypeVar("T")
-_PAGES = 20
-"""The most pages of the store that one request reads."""
+_PAGES = 10
+"""The most pages of the store that one request reads: a thousand items, which take a second or two."""
 
 
 @dataclass(frozen=True, slots=True)

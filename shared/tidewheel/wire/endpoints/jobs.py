@@ -9,7 +9,19 @@ from tidewheel.domain.limits import MAX_UPCOMING
 from tidewheel.wire import VERSION
 from tidewheel.wire.job import JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
-from tidewheel.wire.parameters import CURSOR, ETAG, JOB_ID, KEY, LIMIT, LOCATION, MATCH, TEXT, Parameter, whole_number
+from tidewheel.wire.parameters import (
+    CURSOR,
+    ETAG,
+    JOB_ID,
+    KEY,
+    LIMIT,
+    LOCATION,
+    MATCH,
+    TEXT,
+    TIME,
+    Parameter,
+    whole_number,
+)
 
 DEFAULT_UPCOMING = 10
 STATES = ("active", "paused", "completed")
@@ -23,6 +35,18 @@ _TAG = Parameter(
     "Only jobs with this tag, as `key:value`; given several times, with all of them.",
     {"type": "array", "items": TEXT, "examples": [["team:billing"]]},
 )
+_NAME_PREFIX = Parameter(
+    "name_prefix", "query", "Only jobs whose name begins so, by name; upper and lower case differ.", TEXT
+)
+_REF = Parameter(
+    "ref",
+    "query",
+    "Only the jobs that this may mean: an id, the first four characters of one or more, or a name. It goes with no "
+    "other filter, and there is one page.",
+    TEXT,
+)
+_FIRES_AFTER = Parameter("next_fire_after", "query", "Only jobs that fire next at this time or later.", TIME)
+_FIRES_BEFORE = Parameter("next_fire_before", "query", "Only jobs that fire next before this time.", TIME)
 _COUNT = Parameter("count", "query", "Instants, at most.", whole_number(1, MAX_UPCOMING, DEFAULT_UPCOMING))
 _WRITE_PROBLEMS = ("malformed", "too-large", "invalid", "conflict", "unavailable")
 _EDIT_PROBLEMS = (*_WRITE_PROBLEMS, "not-found", "outdated")
@@ -63,10 +87,10 @@ LIST_JOBS = Operation(
     id="listJobs",
     method="GET",
     path=_JOBS,
-    summary="List jobs, by id",
+    summary="List jobs, the newest first",
     status=200,
     answer=JobList,
-    parameters=(_STATE, _TAG, LIMIT, CURSOR),
+    parameters=(_STATE, _TAG, _NAME_PREFIX, _REF, _FIRES_AFTER, _FIRES_BEFORE, LIMIT, CURSOR),
     problems=("invalid", "unavailable"),
 )
 GET_JOB = Operation(

@@ -11,6 +11,7 @@ from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import Origin
 from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
+from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, RETENTION_MS
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
@@ -27,6 +28,15 @@ def builder(_id: str, _now: int, _existing: Definition | None) -> Definition:
 
 def named(name: str):
     return lambda _id, _now, existing: replace(existing or DEFINITION, name=name)
+
+
+def tagged(**tags: str):
+    return lambda _id, _now, existing: replace(existing or DEFINITION, tags=tags)
+
+
+def tenth(number: int):
+    tags = {"all": "1", "tenth": str(number % 10)}
+    return lambda _id, _now, existing: replace(existing or DEFINITION, name=str(number), tags=tags)
 
 
 def levels(stack: MemoryStack) -> list[Level]:
@@ -102,11 +112,71 @@ def test_a_repeat_is_not_judged_by_what_time_it_is_now() -> None:
 
 def test_a_rare_filter_ends_a_request_early_with_a_cursor() -> None:
     stack = MemoryStack()
-    jobs = sorted(stack.job_service.create(TENANT, builder).id for _ in range(2_100))
-    page = stack.job_service.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, None)
-    assert (page.items, page.cursor) == ([], jobs[1_999])
-    (found,) = stack.job_service.listed(TENANT, lambda job, _now: job.id == jobs[-1], 5, page.cursor).items
-    assert found.id == jobs[-1]
+    oldest = stack.job_service.create(TENANT, tagged(a="1", b="2"))
+    for _ in range(1_000):
+        stack.job_service.create(TENANT, tagged(a="1"))
+    both = JobFilter(tags=[("a", "1"), ("b", "2")])
+    page = stack.job_service.listed(TENANT, both, 5, None)
+    assert page.items == []
+    assert page.cursor is not None
+    assert stack.job_service.listed(TENANT, both, 5, page.cursor).items == [oldest]
+
+
+def test_one_rare_tag_state_or_name_among_many_others_is_found_at_once() -> None:
+    stack = MemoryStack()
+    oldest = stack.job_service.create(TENANT, tagged(rare="1"))
+    for _ in range(1_500):
+        stack.job_service.create(TENANT, builder)
+    oldest = stack.job_service.edit(TENANT, oldest.id, named("x-ray"))
+    oldest = stack.job_service.pause(TENANT, oldest.id)
+    for asked in (JobFilter(tags=[("rare", "1")]), JobFilter(JobState.PAUSED), JobFilter(name_prefix="x-")):
+        page = stack.job_service.listed(TENANT, asked, 1, None)
+        assert (page.items, page.cursor) == ([oldest], None)
+
+
+def test_states_are_told_as_of_now() -> None:
+    stack = MemoryStack()
+    once, now = stack.create(At(START_MS + MINUTE_MS)), stack.create(None)
+    often, paused = stack.create(every(60_000)), stack.create(every(60_000))
+    stack.job_service.pause(TENANT, paused.id)
+
+    def ids(state: JobState) -> list[str]:
+        return [job.id for job in stack.job_service.listed(TENANT, JobFilter(state), 10, None).items]
+
+    stack.clock.advance(1)
+    assert ids(JobState.ACTIVE) == [often.id, once.id]
+    assert ids(JobState.COMPLETED) == [now.id]
+    stack.clock.advance(MINUTE_MS)
+    assert ids(JobState.ACTIVE) == [often.id]
+    assert ids(JobState.COMPLETED) == [once.id, now.id]
+    assert ids(JobState.PAUSED) == [paused.id]
+
+
+def test_a_schedule_that_ends_is_completed_after_its_last_instant_not_its_end() -> None:
+    stack = MemoryStack()
+    job = stack.create(every(60_000), end=START_MS + 2 * MINUTE_MS + 30_000)
+    stack.clock.advance(2 * MINUTE_MS)
+    assert [one.id for one in stack.job_service.listed(TENANT, JobFilter(JobState.ACTIVE), 5, None).items] == [job.id]
+    stack.clock.advance(1)
+    assert [one.id for one in stack.job_service.listed(TENANT, JobFilter(JobState.COMPLETED), 5, None).items] == [
+        job.id
+    ]
+
+
+def test_jobs_are_found_by_when_they_fire_next() -> None:
+    stack = MemoryStack()
+    soon, later = stack.create(At(START_MS + MINUTE_MS)), stack.create(At(START_MS + DAY_MS))
+    stack.create(None)
+
+    def ids(after: int | None, before: int | None) -> list[str]:
+        asked = JobFilter(fires_after_ms=after, fires_before_ms=before)
+        return [job.id for job in stack.job_service.listed(TENANT, asked, 10, None).items]
+
+    assert ids(None, START_MS + 2 * MINUTE_MS) == [soon.id]
+    assert ids(START_MS + 2 * MINUTE_MS, None) == [later.id]
+    assert ids(START_MS, START_MS + 2 * DAY_MS) == [later.id, soon.id]
+    stack.clock.advance(2 * MINUTE_MS)
+    assert ids(None, START_MS + 2 * DAY_MS) == [later.id]
 
 
 def test_a_key_used_for_another_request_is_refused() -> None:
@@ -149,9 +219,9 @@ def test_a_race_of_edits_is_tried_again_and_ends() -> None:
     job = stack.job_service.create(TENANT, builder)
     replaced, losses = stack.jobs.replace, []
 
-    def beaten(new: Job, expected: int, placed: object) -> bool:
+    def beaten(new: Job, before: Job, placed: object) -> bool:
         losses.append(new)
-        return len(losses) == 3 and replaced(new, expected, placed)  # type: ignore[arg-type]
+        return len(losses) == 3 and replaced(new, before, placed)  # type: ignore[arg-type]
 
     stack.jobs.replace = beaten  # type: ignore[method-assign,assignment]
     assert stack.job_service.edit(TENANT, job.id, named("a")).generation == 2
@@ -206,12 +276,13 @@ def test_upcoming_begins_with_what_is_due_though_its_nominal_time_is_past() -> N
 
 def test_a_filtered_list_fills_its_pages() -> None:
     stack = MemoryStack()
-    jobs = [stack.job_service.create(TENANT, named(str(number))) for number in range(250)]
-    wanted = sorted(job.id for job in jobs if int(job.definition.name) % 10 == 0)
+    jobs = [stack.job_service.create(TENANT, tenth(number)) for number in range(250)]
+    wanted = [job.id for job in reversed(jobs) if int(job.definition.name) % 10 == 0]
+    asked = JobFilter(tags=[("all", "1"), ("tenth", "0")])
     found: list[str] = []
     after = None
     while True:
-        page = stack.job_service.listed(TENANT, lambda job, _now: int(job.definition.name) % 10 == 0, 7, after)
+        page = stack.job_service.listed(TENANT, asked, 7, after)
         found += [job.id for job in page.items]
         if page.cursor is None:
             break

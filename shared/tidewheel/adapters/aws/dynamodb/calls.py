@@ -67,16 +67,20 @@ def write_all(client: DynamoDBClient, operation: str, table: str, requests: Sequ
     _in_batches(operation, table, requests, _WRITE_BATCH, write, until_ms)
 
 
-def read_all(client: DynamoDBClient, operation: str, table: str, keys: Sequence[Any]) -> Sequence[Item]:
-    """Reads many items, eventually consistent, in full batches; only what was left unprocessed is tried again.
+def read_all(
+    client: DynamoDBClient, operation: str, table: str, keys: Sequence[Any], *, consistent: bool = False
+) -> Sequence[Item]:
+    """Reads many items in full batches, eventually consistent unless asked; what was left unprocessed is tried again.
 
     Raises:
         Throttled: Items were still unprocessed after several tries.
     """
     found: list[Item] = []
+    how = {"ConsistentRead": True} if consistent else {}
 
     def read(batch: Sequence[Any]) -> Sequence[Any]:
-        answer = client.batch_get_item(RequestItems={table: {"Keys": batch}})
+        asked: Any = {"Keys": batch, **how}
+        answer = client.batch_get_item(RequestItems={table: asked})
         found.extend(answer["Responses"].get(table, []))
         unprocessed = answer["UnprocessedKeys"]
         return unprocessed[table]["Keys"] if table in unprocessed else []

@@ -22,7 +22,10 @@ from tidewheel.adapters.aws.dynamodb.items import (
 )
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
+from tidewheel.domain.ids import bucket_of
 from tidewheel.domain.jobs.job import Generation, Job, JobState
+from tidewheel.domain.jobs.listing import Row
+from tidewheel.domain.limits import LIST_BUCKETS
 from tidewheel.domain.recurrence.schedule import Schedule, from_document, to_document
 
 VERSION = 1
@@ -82,6 +85,17 @@ def _check_version(item: Item) -> None:
     version = get_number(item, "v") or VERSION
     if version > VERSION:
         raise Unreadable("version", str(version), f"this release reads up to {VERSION}")
+
+
+def row_key(job: Job, row: Row) -> NewItem:
+    """The key of a job's row in a list."""
+    bucket = bucket_of(job.tenant, job.id, LIST_BUCKETS)
+    return item_key(keys.listed_partition(job.tenant, bucket, row.list), row.place)
+
+
+def row_item(job: Job, row: Row) -> NewItem:
+    """A job's row in a list: its key says it all."""
+    return without_nones({**row_key(job, row), "ttl": ttl(row.expires_ms)})
 
 
 def _read_schedule(stored: dict[str, Any] | None) -> Schedule | None:

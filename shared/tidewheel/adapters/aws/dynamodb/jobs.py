@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamodb.calls import ABSENT, items_between, read_all, transact
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT, items_between, read_all, transact, write_all
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_item
 from tidewheel.adapters.aws.dynamodb.items import item_key, number, read_page, text, ttl
-from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item, job_key, read_generation, read_job
+from tidewheel.adapters.aws.dynamodb.job_items import (
+    generation_item,
+    job_item,
+    job_key,
+    read_generation,
+    read_job,
+    row_item,
+    row_key,
+)
 from tidewheel.adapters.aws.dynamodb.wheel import single_item
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
-from tidewheel.domain.limits import DAY_MS
+from tidewheel.domain.jobs.listing import Listing, place_of, rows_of
+from tidewheel.domain.limits import DAY_MS, LIST_BUCKETS
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.names import JOBS_BY_TENANT_INDEX
 from tidewheel.ports import JobKey, Page
@@ -44,7 +53,13 @@ class DynamoJobs:
     zones: str
 
     def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
-        """See ``ports.Jobs``. The first generation's row outlives a deletion, so an id is never used twice."""
+        """See ``ports.Jobs``. The first generation's row outlives a deletion, so an id is never used twice.
+
+        The rows of the lists are written first, outside the transaction, in which they would cost twice as much.
+        Those of a job that then is not stored are passed over by whoever reads the list.
+        """
+        rows = [{"PutRequest": {"Item": row_item(job, row)}} for row in rows_of(job)]
+        write_all(self.client, "jobs.create", self.jobs_table, rows)
         items = [
             self._put(job_item(job), ABSENT),
             self._put_generation(job, Generation.of(job), ABSENT),
@@ -54,12 +69,17 @@ class DynamoJobs:
             items.append(self._put_execution(queued))
         return transact(self.client, "jobs.create", job.id, items, placed) is None
 
-    def replace(self, job: Job, expected: int, placed: Placed | None) -> bool:
-        """See ``ports.Jobs``."""
+    def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
+        """See ``ports.Jobs``.
+
+        Rows of the lists that change are in the transaction: of two edits, the one that comes later must not lose its
+        rows to the one before.
+        """
         items = [
-            self._put(job_item(job), "gen = :expected", {":expected": number(expected)}),
+            self._put(job_item(job), "gen = :expected", {":expected": number(before.generation)}),
             self._put_generation(job, Generation.of(job)),
             *self._put_single(placed),
+            *self._changed_rows(before, job),
         ]
         return transact(self.client, "jobs.replace", job.id, items, placed) is None
 
@@ -71,7 +91,7 @@ class DynamoJobs:
             "ConditionExpression": "gen = :expected",
             "ExpressionAttributeValues": {":expected": number(expected)},
         }
-        items = [{"Delete": deletion}, self._put_generation(job, last)]
+        items = [{"Delete": deletion}, self._put_generation(job, last), *self._changed_rows(job, None)]
         return transact(self.client, "jobs.delete", job.id, items) is None
 
     def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
@@ -111,6 +131,17 @@ class DynamoJobs:
         if condition:
             return self._put(item, condition)
         return {"Put": {"TableName": self.jobs_table, "Item": item}}
+
+    def _changed_rows(self, before: Job, after: Job | None) -> list[dict[str, Any]]:
+        """Takes a job's rows out of the lists that hold it no more, and puts those in that are new or expire anew."""
+        old, new = rows_of(before), rows_of(after) if after else frozenset()
+        kept = {(row.list, row.place) for row in new}
+        gone = [row_key(before, row) for row in old - new if (row.list, row.place) not in kept]
+        puts = [row_item(after, row) for row in new - old] if after else []
+        return [
+            *({"Delete": {"TableName": self.jobs_table, "Key": key}} for key in gone),
+            *({"Put": {"TableName": self.jobs_table, "Item": item}} for item in puts),
+        ]
 
     def _put_single(self, placed: Placed | None) -> list[dict[str, Any]]:
         return [{"Put": {"TableName": self.wheel_table, "Item": single_item(placed)}}] if placed else []
@@ -154,6 +185,33 @@ class DynamoJobs:
                 Limit=limit,
             )
         return read_page(page, "job", read_job)
+
+    def listed(self, tenant: str, listing: Listing, limit: int, after: str | None) -> Page[Job]:
+        """See ``ports.Jobs``. What the buckets hold next is merged; the records tell which rows are still true."""
+        places = self._places(tenant, listing.after(after), limit, after)
+        once = [job_key(tenant, keys.parse_listed(place)) for place in places[:limit]]
+        items = read_all(self.client, "jobs.listed", self.jobs_table, once, consistent=True)
+        records = read_page({"Items": items}, "job", read_job)
+        found = {place: job for job in records.items if (place := place_of(job, listing.list))}
+        jobs = [found[place] for place in places[:limit] if place in found]
+        return Page(jobs, places[limit - 1] if len(places) > limit else None, records.unreadable)
+
+    def _places(self, tenant: str, part: Listing, limit: int, after: str | None) -> Sequence[str]:
+        """The next places of a part of a list: more than ``limit``, if there are."""
+        places: set[str] = set()
+        for bucket in range(LIST_BUCKETS if part.low <= part.high else 0):
+            values = {":pk": keys.listed_partition(tenant, bucket, part.list), ":low": part.low, ":high": part.high}
+            with translated("jobs.listed", tenant):
+                page = self.client.query(
+                    TableName=self.jobs_table,
+                    KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+                    ExpressionAttributeValues={name: text(value) for name, value in values.items()},
+                    ScanIndexForward=not part.descending,
+                    Limit=limit + 2,  # with one that shows whether others follow, and the one at the cursor
+                    ConsistentRead=True,
+                )
+            places.update(item["sk"]["S"] for item in page["Items"])
+        return sorted(places - {after}, reverse=part.descending)
 
     def sweep(self, after: str | None, limit: int) -> Page[Job]:
         """See ``ports.Jobs``.
