@@ -13,11 +13,15 @@ from typing import Any
 
 import httpcore
 
+from tidewheel.adapters.targets.web.heads import repaired
+
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?:[ \t][^\n]*)?\r?\n")
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_LONGEST_END = 3
+"""How much of what ends a head may have come before its last byte."""
 _FINAL = 200
 _LONGEST = 64 * 1024
-"""Bytes in which the status line of the final answer is looked for."""
+"""The longest head that is repaired (bytes)."""
 
 current: ContextVar[Exchange | None] = ContextVar("current", default=None)
 """The exchange of the task at hand, which sends one request at a time."""
@@ -37,27 +41,41 @@ class Exchange:
         self.answered = False
         self.status = 0
         self._head = b""
+        self._at = 0  # where the head begins that is being read
+        self._passes = False
 
     @property
     def is_unanswered_on_reused(self) -> bool:
         """Whether nothing came back on a connection that the server may have closed before the request arrived."""
         return self.reused and not self.answered
 
-    def hear(self, data: bytes) -> None:
-        """Takes the next bytes that were read."""
+    def hear(self, data: bytes) -> bytes:
+        """Takes the next bytes that were read, none at the end of the connection.
+
+        Returns:
+            Those that are handed on: none before the head is complete, which is repaired as a whole.
+        """
         self.answered = self.answered or bool(data)
-        if self.status or len(self._head) > _LONGEST:
-            return
+        if self._passes:
+            return data
+        end = self._end_of_head(data)
+        if end is None and data and len(self._head) <= _LONGEST:
+            return b""
+        self._passes = True
+        head, self._head = self._head, b""
+        return head if end is None else repaired(head[:end]) + head[end:]
+
+    def _end_of_head(self, data: bytes) -> int | None:
+        """Where the head of the final answer ends, with more bytes of it; None as long as it does not, or is none."""
+        new = len(self._head) - _LONGEST_END
         self._head += data
-        while line := _STATUS_LINE.match(self._head):
-            status = int(line[1])
-            if status >= _FINAL:
-                self.status, self._head = status, b""
-                return
-            end = _END_OF_HEAD.search(self._head)  # of an interim answer, such as 100 (RFC 9110, 15.2)
-            if end is None:
-                return
-            self._head = self._head[end.end() :]
+        while line := _STATUS_LINE.match(self._head, self._at):
+            end = _END_OF_HEAD.search(self._head, max(self._at, new))
+            self.status = int(line[1]) if int(line[1]) >= _FINAL else 0
+            if end is None or self.status:
+                return None if end is None else end.end()
+            self._at = end.end()  # of an interim answer, such as 100 (RFC 9110, 15.2)
+        return None
 
 
 class ObservedStream(httpcore.AsyncNetworkStream):
@@ -73,10 +91,11 @@ class ObservedStream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as in the base
         """See ``httpcore.AsyncNetworkStream``."""
-        data = await self._inner.read(max_bytes, timeout)
-        if self._exchange is not None:
-            self._exchange.hear(data)
-        return data
+        while True:
+            data = await self._inner.read(max_bytes, timeout)
+            heard = data if self._exchange is None else self._exchange.hear(data)
+            if heard or not data:
+                return heard
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as in the base
         """See ``httpcore.AsyncNetworkStream``."""
