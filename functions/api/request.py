@@ -21,14 +21,14 @@ from tidewheel.domain.recurrence.timing import reached
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.wire.circuit import party_of
 from tidewheel.wire.operation import Operation
-from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY
+from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH, KEY_PATTERN, MATCH_PATTERN, MAX_KEY
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.reading import read_object
 from tidewheel.wire.refused import Malformed, Refused
 from tidewheel.wire.values import parse_instant, to_ms
 
-_KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_KEY}}}", re.ASCII)
-_ETAG = re.compile(r'"(\d{1,12})"', re.ASCII)
+_KEY = re.compile(KEY_PATTERN, re.ASCII)
+_MATCH = re.compile(MATCH_PATTERN, re.ASCII)
 
 
 class TooLarge(Exception):
@@ -189,14 +189,11 @@ class Request:
             Invalid: It is not the ETag of a job.
         """
         text = self.header(IF_MATCH)
-        if text is None or text.strip() == "*":
-            return None
-        found = _ETAG.fullmatch(text.strip())
-        if found is None:
+        if text is not None and not _MATCH.fullmatch(text):
             raise Invalid(
                 IF_MATCH, f"{text[:40]!r} is not the ETag of a job", 'send the ETag as it was read, such as "3"'
             )
-        return int(found[1])
+        return None if text in {None, "*"} else int(text.strip('"'))
 
     def document(self, *, optional: bool = False) -> dict[str, Any]:
         """The JSON object in the body; an empty one for an empty body if ``optional``.

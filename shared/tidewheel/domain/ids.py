@@ -18,9 +18,18 @@ _JOB_DIGITS = 16  # 80 bits: one collision is expected after 10^12 jobs, and cre
 TENANT = r"[a-z0-9][a-z0-9_-]{0,31}"
 """The pattern of a tenant's name: no character that separates the parts of a key."""
 _TENANT = re.compile(TENANT)
-_JOB = re.compile(rf"j[{_ALPHABET}]{{{_JOB_DIGITS}}}")
+JOB_ID_PATTERN = rf"j[{_ALPHABET}]{{{_JOB_DIGITS}}}"
+"""Of a job's id."""
+EXECUTION_ID_PATTERN = rf"{JOB_ID_PATTERN}-[{_ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s|[rb][{_ALPHABET}]{{1,16}})"
+"""Of an execution's id: job, nominal time, origin; only runs that no schedule named carry a nonce."""
+EXECUTION_BEGINNING_PATTERN = (
+    rf"{JOB_ID_PATTERN}-(?:[{_ALPHABET}]{{0,{_NOMINAL_DIGITS}}}"
+    rf"|[{_ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s?|[rb][{_ALPHABET}]{{0,16}}))"
+)
+"""Of an execution's id, or the beginning of one with the whole id of its job."""
+_JOB = re.compile(JOB_ID_PATTERN)
 _JOB_BEGINNING = re.compile(rf"j[{_ALPHABET}]{{3,{_JOB_DIGITS - 1}}}")
-_NONCE = re.compile(rf"[{_ALPHABET}]{{1,16}}")
+_EXECUTION = re.compile(EXECUTION_ID_PATTERN)
 
 
 class Origin(StrEnum):
@@ -132,15 +141,10 @@ class ExecutionId:
         Raises:
             Unreadable: The text is no execution id.
         """
-        job, _, rest = text.partition("-")
-        nominal, _, tail = rest.partition("-")
-        sound = is_job_id(job) and len(nominal) == _NOMINAL_DIGITS and set(nominal) <= _VALUES.keys()
-        if not sound or tail[:1] not in set(Origin):
+        if not _EXECUTION.fullmatch(text):
             raise Unreadable("execution id", text, "expected <job>-<nominal time>-<origin>")
-        origin = Origin(tail[0])
-        if (origin is Origin.SCHEDULE) != (tail == origin) or not (tail == origin or _NONCE.fullmatch(tail[1:])):
-            raise Unreadable("execution id", text, "only runs that no schedule named carry a nonce")
-        return cls(job, _decode32(nominal), origin, tail[1:])
+        job, nominal, tail = text.split("-")
+        return cls(job, _decode32(nominal), Origin(tail[0]), tail[1:])
 
 
 def is_whole_execution_id(text: str) -> bool:

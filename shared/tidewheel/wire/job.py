@@ -10,13 +10,14 @@ from pydantic import AfterValidator, Field
 
 from tidewheel.domain import limits
 from tidewheel.domain.fleet.route import LAMBDA_POOL, POOL_PATTERN
+from tidewheel.domain.ids import JOB_ID_PATTERN
 from tidewheel.domain.jobs.policies import CAUSES
-from tidewheel.wire.model import Model, printable, refusal, shown
+from tidewheel.wire.model import LINE_PATTERN, TRIMMED_PATTERN, Model, printable, refusal, shown
+from tidewheel.wire.parameters import MAX_NAME
 from tidewheel.wire.schedules import ScheduleBody
 from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import Instant, bounded
 
-MAX_NAME = 128
 MAX_TAGS = 20
 MAX_TAG_VALUE = 256
 MAX_CAUSES = 20
@@ -79,7 +80,11 @@ class MisfireBody(Model):
 class JobBody(Model):
     """A job as its owner writes it. Without a schedule it runs now, once."""
 
-    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_name)]
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_NAME, json_schema_extra={"pattern": f"^{TRIMMED_PATTERN}$"}),
+        AfterValidator(_name),
+    ]
     schedule: ScheduleBody | None = None
     target: TargetBody
     priority: Literal["critical", "high", "normal", "low"] = "normal"
@@ -134,16 +139,20 @@ class JobBody(Model):
     tags: Annotated[
         dict[
             Annotated[str, Field(pattern=_TAG_KEY)],
-            Annotated[str, Field(max_length=MAX_TAG_VALUE), AfterValidator(printable)],
+            Annotated[
+                str,
+                Field(max_length=MAX_TAG_VALUE, json_schema_extra={"pattern": f"^{LINE_PATTERN}$"}),
+                AfterValidator(printable),
+            ],
         ],
-        Field(max_length=MAX_TAGS),
+        Field(max_length=MAX_TAGS, json_schema_extra={"additionalProperties": False}),
     ] = Field(default_factory=dict)
 
 
 class JobAnswer(JobBody):
     """A job as it stands."""
 
-    id: str
+    id: Annotated[str, Field(json_schema_extra={"pattern": f"^{JOB_ID_PATTERN}$"})]
     tenant: str
     generation: Annotated[int, Field(description="Raised by every edit; the ETag holds it.")]
     state: Literal["active", "paused", "completed"]

@@ -33,6 +33,12 @@ def shown(value: object, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+_CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_SPACES = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+LINE_PATTERN = rf"[^{_CONTROLS}]*"
+"""Of what ``printable`` accepts, for the document. Halves of characters are left out: no JSON text holds any."""
+TRIMMED_PATTERN = rf"[^{_CONTROLS}{_SPACES}](?:[^{_CONTROLS}]*[^{_CONTROLS}{_SPACES}])?"
+"""The same, without a space at its ends."""
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They change the direction of the text that follows, so that it reads as another one."""
 _UNFIT = {"Cc": "a control character", "Cs": "half of a character", "Zl": "a line break", "Zp": "a line break"}

@@ -32,7 +32,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Tidewheel",
             "version": VERSION,
-            "description": "A distributed job scheduler. Times are RFC 3339 in UTC, durations ISO 8601.",
+            "description": "A distributed job scheduler. Times are RFC 3339 in UTC, durations ISO 8601. A method that "
+            "a path does not have is answered 405; `Allow` names those that it has.",
         },
         "servers": [{"url": "..", "description": "The deployment that serves this document."}],
         "security": [{}, {"bearer": []}],
@@ -62,7 +63,7 @@ def _operation(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, 
         | {str(status): _answer(operation, schemas) | {"description": text} for status, text in operation.also}
         | {
             str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"}
-            for kind in (*operation.problems, "internal")
+            for kind in (*operation.problems, "method-not-allowed", "internal")
         },
     }
     if operation.body:
@@ -113,4 +114,6 @@ def _problem_response(kind: str, schemas: dict[str, Any]) -> dict[str, Any]:
     if kind == "unavailable":
         header = {"description": "Seconds to wait, where the service says.", "schema": {"type": "integer"}}
         answer["headers"] = {"Retry-After": header}
+    if kind == "method-not-allowed":
+        answer["headers"] = {"Allow": {"description": "The methods of the path.", "schema": {"type": "string"}}}
     return answer

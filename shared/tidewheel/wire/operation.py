@@ -37,7 +37,8 @@ class Operation(Generic[A]):
         parameters: All parameters.
         headers: The names of the answer's headers, each with what it holds.
         also: Further statuses of a successful answer, each with what it means.
-        problems: Kinds of ``problem.KINDS`` besides ``internal``, which every operation may answer.
+        problems: Kinds of ``problem.KINDS`` besides ``internal``, which every operation may answer, and
+            ``method-not-allowed``, which its path does.
     """
 
     id: str

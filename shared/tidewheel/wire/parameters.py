@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tidewheel.domain.ids import EXECUTION_BEGINNING_PATTERN
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE
+from tidewheel.wire.model import LINE_PATTERN
 
 MAX_KEY = 255
+MAX_NAME = 128
+MAX_REFERENCE = len("name:") + MAX_NAME
+"""Characters of a job's name, and of what stands for a job in a path."""
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
+KEY_PATTERN = rf"[!-~]{{1,{MAX_KEY}}}"
+"""Of an idempotency key: visible ASCII."""
+MATCH_PATTERN = r'\*|"[0-9]{1,12}"'
+"""Of ``If-Match``: the ETag of a job, or any."""
 
 Location = Literal["path", "query", "header"]
 """The part of a request that a parameter stands in."""
@@ -37,6 +46,11 @@ def whole_number(low: int, high: int, default: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": low, "maximum": high, "default": default}
 
 
+def text_like(pattern: str) -> dict[str, Any]:
+    """The JSON Schema of a text that matches a pattern as a whole."""
+    return {"type": "string", "pattern": f"^(?:{pattern})$"}
+
+
 TEXT: dict[str, Any] = {"type": "string"}
 CIRCUIT_ID_PATTERN = r"(?:[A-Za-z0-9._-]|~[0-9A-F]{2})+"
 """Of an id that stands in a path as it is: ``~`` and two digits take the place of percent-encoding."""
@@ -47,25 +61,28 @@ JOB_ID = Parameter(
     "path",
     "The job: its id, the first four characters of it or more, or its name; after `name:`, a name alone. "
     "Where several jobs may be meant, 409 names them.",
-    TEXT,
+    text_like(LINE_PATTERN) | {"minLength": 1, "maxLength": MAX_REFERENCE},
 )
 EXECUTION_ID = Parameter(
-    "id", "path", "The execution: its id, or the beginning of it with the whole id of its job.", TEXT
+    "id",
+    "path",
+    "The execution: its id, or the beginning of it with the whole id of its job.",
+    text_like(EXECUTION_BEGINNING_PATTERN),
 )
-CIRCUIT_ID = Parameter("id", "path", "The circuit's id.", {**TEXT, "pattern": f"^{CIRCUIT_ID_PATTERN}$"})
+CIRCUIT_ID = Parameter("id", "path", "The circuit's id.", text_like(CIRCUIT_ID_PATTERN))
 LIMIT = Parameter("limit", "query", "Items in a page, at most.", whole_number(1, MAX_PAGE, DEFAULT_PAGE))
 CURSOR = Parameter("cursor", "query", "Where the last page ended: its `cursor`.", TEXT)
 KEY = Parameter(
     IDEMPOTENCY_KEY,
     "header",
     "Makes a repeat safe: the same key and body answer what the first request made, as it stands now.",
-    {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+    text_like(KEY_PATTERN) | {"minLength": 1, "maxLength": MAX_KEY},
 )
 MATCH = Parameter(
     IF_MATCH,
     "header",
     "The ETag that was read; the edit is refused if the job was edited since. `*` or none edits the newest.",
-    {"type": "string", "examples": ['"3"']},
+    text_like(MATCH_PATTERN) | {"examples": ['"3"']},
 )
 
 ETAG = ("ETag", "The generation, in quotes.")
