@@ -19,7 +19,7 @@ from localstack.errors import LocalCloudError
 from localstack.places import Places
 from localstack.settings import CREDENTIALS, REGION, engine_environ
 from localstack.show import step
-from tidewheel.names import FARGATE_POOL
+from tidewheel.names import FARGATE_POOL, Env
 
 SLOTS = 4
 DRAIN_SECONDS = 5
@@ -27,6 +27,37 @@ DRAIN_SECONDS = 5
 STOP_SECONDS = 30.0
 READY_SECONDS = 30.0
 READY = "the worker begins"
+TASKS_VARIABLE = "TASKS"
+"""Names the modules whose Python tasks the worker imports, separated by commas."""
+TASKS_FOLDER_VARIABLE = "TASKS_FOLDER"
+"""Where they lie, unless they are installed; from the folder of the checkout on, which it is by default."""
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """The Python tasks that the worker has.
+
+    Args:
+        modules: The modules that it imports.
+        folder: Where Python looks for them first.
+    """
+
+    modules: tuple[str, ...]
+    folder: Path
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], places: Places) -> Tasks:
+        """What the user asks for."""
+        named = (name.strip() for name in environ.get(TASKS_VARIABLE, "").split(","))
+        return cls(tuple(filter(None, named)), places.root / environ.get(TASKS_FOLDER_VARIABLE, ""))
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files of these modules in the folder, by whose content the worker is started anew."""
+        found: set[Path] = set()
+        for top in {module.partition(".")[0] for module in self.modules}:
+            found |= {self.folder / f"{top}.py", *(self.folder / top).rglob("*.py")}
+        return sorted(file for file in found if file.is_file())
 
 
 @dataclass(frozen=True)
@@ -55,10 +86,13 @@ def marks() -> Sequence[str]:
 
 def environment(places: Places, endpoint: str, environ: Mapping[str, str]) -> dict[str, str]:
     """The little that it inherits, and the local cloud's account."""
+    tasks = Tasks.of(environ, places)
+    paths = [str(places.root / "shared"), *([str(tasks.folder)] if tasks.modules else [])]
     return {
         **engine_environ(environ),
         **CREDENTIALS,
-        "PYTHONPATH": str(places.root / "shared"),
+        **({Env.TASK_MODULES.value: ",".join(tasks.modules)} if tasks.modules else {}),
+        "PYTHONPATH": os.pathsep.join(paths),
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CONFIG_FILE": os.devnull,
@@ -67,9 +101,11 @@ def environment(places: Places, endpoint: str, environ: Mapping[str, str]) -> di
     }
 
 
-def version(places: Places, endpoint: str) -> str:
+def version(places: Places, endpoint: str, tasks: Tasks) -> str:
     """A hash of what a worker that starts now would run, and where."""
-    digest = hashlib.sha256(endpoint.encode())
+    digest = hashlib.sha256("\0".join([endpoint, str(tasks.folder), *tasks.modules]).encode())
+    for file in tasks.files:
+        digest.update(str(file).encode() + b"\0" + file.read_bytes() + b"\0")
     package = places.root / "shared" / "tidewheel"
     for file in sorted(package.rglob("*.py")):
         digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes() + b"\0")
@@ -93,8 +129,8 @@ def running(places: Places) -> Working | None:
 
 
 def ensure(places: Places, endpoint: str) -> None:
-    """Starts the worker, or starts it anew if the code or the endpoint is another by now."""
-    wanted, found = version(places, endpoint), running(places)
+    """Starts the worker, or starts it anew if the code, its tasks or the endpoint are others by now."""
+    wanted, found = version(places, endpoint, Tasks.of(os.environ, places)), running(places)
     if found is not None and found.version == wanted:
         return
     with step("Starting the pool of long-running workers"):

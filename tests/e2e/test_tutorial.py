@@ -9,6 +9,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
+from localstack import pool
+from localstack.places import Places
 from tests.support.machine import slowness
 from tests.support.markdown import ROOT, blocks
 
@@ -16,19 +20,42 @@ TUTORIAL = ROOT / "shared" / "docs" / "tutorial.md"
 WITHIN_S = 180
 
 
+MAKE = """#!/bin/sh
+# What `make up TASKS=...` does to a stack that runs: the pool's worker is started with these settings.
+[ "$1" = up ] || exit 1
+shift
+exec env "$@" PYTHONPATH={root}:{root}/shared {python} -c 'if True:
+    from pathlib import Path
+    from localstack import pool
+    from localstack.places import Places
+    pool.ensure(Places(own=Path("{folder}")), "{endpoint}")'
+"""
+
+
 def _script() -> str:
     """All blocks but those that start and stop the local stack: here it is the tier's own."""
-    return "\n".join(block for block in blocks(TUTORIAL.read_text()) if not block.startswith("make "))
+    return "\n".join(block for block in blocks(TUTORIAL.read_text()) if block.strip() not in {"make up", "make down"})
 
 
-def test_the_tutorial_works(stack, tmp_path):
+@pytest.fixture
+def path(stack, tmp_path):
+    """Where the tutorial's programs are found; the worker that it starts ends with the test."""
+    make = tmp_path / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text(MAKE.format(root=ROOT, python=sys.executable, folder=stack.folder, endpoint=stack.outputs.endpoint))
+    make.chmod(0o755)
+    yield os.pathsep.join([str(make.parent), os.environ["PATH"]])
+    pool.stop(Places(own=stack.folder))
+
+
+def test_the_tutorial_works(stack, tmp_path, path):
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local" / "outputs.json").write_text(json.dumps(asdict(stack.outputs)))
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
     run = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", _script()],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_PROXY": "*"},
+        env={"PATH": path, "HOME": str(tmp_path), "NO_PROXY": "*"},
         capture_output=True,
         text=True,
         check=False,
@@ -37,3 +64,4 @@ def test_the_tutorial_works(stack, tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
     assert "the run ended without success" in run.stdout
     assert "1 redriven" in run.stdout
+    assert "writing the report of eu" in run.stdout

@@ -34,12 +34,15 @@ class PoolWorkers:
     log: Path
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self, concurrency: int = 4, drain_s: int = 100) -> subprocess.Popen[bytes]:
-        """One more worker, in a process group of its own."""
+    def start(self, concurrency: int = 4, drain_s: int = 100, tasks: Path | None = None) -> subprocess.Popen[bytes]:
+        """One more worker, in a process group of its own; it imports a file of tasks, if there is one."""
         command = [str(Path(sys.executable).with_name("tidewheel")), "worker", "--pool", self.pool]
         command += ["--concurrency", str(concurrency), "--drain", str(drain_s)]
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         environ = {**kept, **CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": self.endpoint}
+        if tasks is not None:
+            command += ["--import", tasks.stem]
+            environ["PYTHONPATH"] = os.pathsep.join([*filter(None, [kept.get("PYTHONPATH")]), str(tasks.parent)])
         with self.log.open("ab") as log:
             worker = subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True)
         guardian().look_after(Ward(worker.pid, (" ".join(command[1:]),), _HAND_OVER_S))

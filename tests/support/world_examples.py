@@ -100,6 +100,8 @@ def full_execution() -> Execution:
         checkpoint="page 7",
         sent_ms=NOW_MS + 3,
         received_ms=NOW_MS + 8,
+        left="a worker without the task 'f'",
+        left_ms=NOW_MS + 1,
     )
 
 

@@ -138,6 +138,13 @@ PERMITS_TAKEN_MS = SECOND_MS
 PERMIT_RECHECK_MOST_MS = 30 * SECOND_MS
 """The longest time until an execution that waits for a permit tries again."""
 
+LEFT_MS = 10 * MINUTE_MS
+"""For how long an execution is left to other workers by those that lack what its target needs: as long as a fleet takes
+to be replaced. Then it ends as dead."""
+LEFT_RECHECK_MOST_MS = 10 * SECOND_MS
+"""The longest time until it is sent again: any worker of the pool may get it, so that one of ten workers that has what
+it needs receives it in time in all but 2 of 1,000 cases."""
+
 MIN_TIMEOUT_MS = 1 * SECOND_MS
 MAX_TIMEOUT_MS = 14 * MINUTE_MS
 """The Lambda pool's longest attempt; Lambda ends a function after 15 minutes (AWS Lambda quotas)."""

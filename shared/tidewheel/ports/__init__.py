@@ -6,7 +6,7 @@ write that was acknowledged before the read began.
 """
 
 from tidewheel.ports.admission import Circuits, Permits
-from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets
+from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets, SelectiveCaller
 from tidewheel.ports.coordination import LayoutStore, LeaseStore, ShardOwnership, SweepStore
 from tidewheel.ports.errors import Fenced, PortError, Refused, Throttled, TooLate
 from tidewheel.ports.queue import SEND_BATCH, Queue, Received
@@ -40,6 +40,7 @@ __all__ = [
     "Received",
     "Refused",
     "Secrets",
+    "SelectiveCaller",
     "ShardOwnership",
     "SweepStore",
     "Telemetry",

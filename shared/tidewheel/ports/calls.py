@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from tidewheel.domain.executions.decisions.facts import Lack
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Stop
 from tidewheel.domain.jobs.job import Target
@@ -78,6 +79,14 @@ class Caller(Protocol):
         It returns within the time-out, and at most ``limits.STOP_MS`` after ``call.progress`` says that it is to
         end; an answer after that counts only if it is a success.
         """
+
+
+@runtime_checkable
+class SelectiveCaller(Caller, Protocol):
+    """Calls a kind of target whose targets do not run on every worker of a pool."""
+
+    def lack(self, target: Target) -> Lack | None:
+        """What this worker lacks of what a target needs; None if it can call it."""
 
 
 class Secrets(Protocol):

@@ -201,7 +201,13 @@ _METRICS = (
         "execution_waiting",
         Process.WORKER,
         "An execution was put back on the wheel to wait. Waiting for a job's overlap lock is not counted here.",
-        (Dimension("reason", "for what: `permit` (one of its tenant's limit) or `circuit`"),),
+        (
+            Dimension(
+                "reason",
+                "for what: `permit` (one of its tenant's limit), `circuit`, or `worker` (one that has its task)",
+            ),
+        ),
+        "Reason `worker`, for longer than a deployment takes: name the modules of all tasks for each worker of a pool.",
     ),
     Metric(
         "attempt_lost",

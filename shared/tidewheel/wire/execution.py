@@ -44,6 +44,7 @@ class MomentAnswer(Model):
         "due",
         "dispatched",
         "received",
+        "left",
         "claimed",
         "started",
         "ended",
@@ -56,7 +57,7 @@ class MomentAnswer(Model):
     attempt: int | None = Field(description="Whose; null for what is the execution's own.")
     detail: str = Field(
         description="Of `ended` the result, of `finished` the state; then the reason, if there is one. Of "
-        "`cancel_requested` the reason, until it has ended."
+        "`cancel_requested` the reason, until it has ended. Of `left` which worker first left it to others."
     )
 
 

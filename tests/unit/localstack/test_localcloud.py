@@ -507,6 +507,28 @@ class TestPool:
         assert pool.running(places) is None
         assert not places.pool_record.exists()
 
+    def test_it_has_the_tasks_that_are_asked_for_and_is_started_anew_for_others(self, monkeypatch, places):
+        folder = places.root / "tasks"
+        folder.mkdir()
+        (folder / "reports.py").write_text("A = 1\n")
+        asked = {"TASKS": "reports, mail.daily", "TASKS_FOLDER": "tasks", "PATH": "/bin"}
+        made = pool.environment(places, "http://127.0.0.1:1", asked)
+        assert made["TIDEWHEEL_TASK_MODULES"] == "reports,mail.daily"
+        assert made["PYTHONPATH"].split(os.pathsep) == [str(places.root / "shared"), str(folder)]
+
+        def version():
+            return pool.version(places, "http://127.0.0.1:1", pool.Tasks.of(asked, places))
+
+        first = version()
+        assert first == version()
+        (folder / "other.py").write_text("A = 1\n")
+        assert first == version()
+        (folder / "reports.py").write_text("A = 2\n")
+        second = version()
+        (folder / "mail").mkdir()
+        (folder / "mail" / "daily.py").write_text("A = 1\n")
+        assert len({first, second, version(), pool.version(places, "", pool.Tasks.of({}, places))}) == 4
+
     def test_one_that_ends_at_once_is_told_with_what_it_said(self, monkeypatch, places):
         monkeypatch.setattr(pool, "command", lambda: [sys.executable, "-c", "print('no such pool')"])
         with pytest.raises(LocalCloudError, match="did not begin") as raised:
@@ -533,7 +555,7 @@ class TestPool:
         assert made["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4700"
         assert made["AWS_ACCESS_KEY_ID"] == settings.ACCOUNT
         assert made["PATH"] == "/bin"
-        assert not {"AWS_PROFILE", "TIDEWHEEL_QUEUES"} & set(made)
+        assert not {"AWS_PROFILE", "TIDEWHEEL_QUEUES", "TIDEWHEEL_TASK_MODULES"} & set(made)
 
     def test_its_options_are_those_of_the_command_line(self):
         told = pool.command()[pool.command().index("tidewheel.wiring.pool") + 1 :]

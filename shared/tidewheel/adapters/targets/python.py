@@ -14,8 +14,10 @@ from tidewheel import tasks
 from tidewheel.adapters.targets.answers import Tail, excerpt
 from tidewheel.adapters.targets.printing import install, printing_to
 from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.executions.decisions.facts import Lack
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
+from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import SECOND_MS, STOP_MS
 from tidewheel.ports import Call, Caller, CallProgress, Clock
 
@@ -30,7 +32,7 @@ def make(surroundings: Surroundings) -> Caller:
 
 
 class PythonTarget:
-    """``ports.Caller`` for the kind ``python``.
+    """``ports.SelectiveCaller`` for the kind ``python``.
 
     A function that is told to end has ``limits.STOP_MS`` to return. After that the call returns without it, since a
     thread cannot be killed: such threads are counted, and can no longer write logs, heartbeats or checkpoints.
@@ -41,13 +43,16 @@ class PythonTarget:
         self._abandoned: list[threading.Thread] = []
         self._lock = threading.Lock()
 
+    def lack(self, target: Target) -> Lack | None:
+        """See ``ports.SelectiveCaller``: a worker has the tasks of the modules that it has imported."""
+        name, known = str(target.spec["function"]), tasks.registered()
+        return None if name in known else Lack(f"the task {name!r}", _remedy(name, known))
+
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
         spec = call.target.spec
         name, arguments = str(spec["function"]), spec["arguments"]
         known = tasks.registered()
-        if name not in known:
-            return Answer(Result.FAILED, reason=_unknown(name, known), retryable=False)
         if problem := _argument_problem(known[name], arguments):
             return Answer(Result.FAILED, reason=f"{name} cannot be called: {problem}", retryable=False)
         install()
@@ -65,11 +70,11 @@ class PythonTarget:
         return work.abandoned(count)
 
 
-def _unknown(name: str, known: Mapping[str, object]) -> str:
+def _remedy(name: str, known: Mapping[str, object]) -> str:
     some = get_close_matches(name, known, _SHOWN, 0) or sorted(known)[:_SHOWN]
     registered = f"registered are {', '.join(some)}" if some else "none is registered"
     more = f" and {len(known) - len(some)} more" if len(known) > len(some) else ""
-    return f"no task {name!r}: {registered}{more}; import its module with --import or TIDEWHEEL_TASK_MODULES"
+    return f"{registered}{more}; import its module with --import or TIDEWHEEL_TASK_MODULES"
 
 
 def _argument_problem(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:

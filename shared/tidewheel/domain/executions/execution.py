@@ -87,6 +87,8 @@ class Execution:
         checkpoint: What its target kept for the next attempt; else empty.
         sent_ms: When the current attempt's message was sent to the queue.
         received_ms: When its worker received the message.
+        left: What the worker lacked that left it to others last, in short; else empty.
+        left_ms: When the first worker since the last attempt did that.
     """
 
     tenant: str
@@ -112,6 +114,14 @@ class Execution:
     checkpoint: str = ""
     sent_ms: int | None = None
     received_ms: int | None = None
+    left: str = ""
+    left_ms: int | None = None
+
+    @property
+    def left_since_ms(self) -> int | None:
+        """Since when (ms since the epoch) its next attempt is left by worker to worker; None if it is not."""
+        ended_ms = max(self.redriven_ms or 0, self.attempts[-1].finished_ms if self.attempts else 0)
+        return None if self.left_ms is None or self.left_ms < ended_ms else self.left_ms
 
     @property
     def tries(self) -> int:

@@ -12,10 +12,10 @@
 
 ``running`` may also follow ``running``: a worker renews its lease, a user requests a cancel, or another worker takes
 over after the lease has ended. ``queued`` may follow ``queued``, and ``retrying`` itself: the record says that the
-execution waits for another one of its job, for its target's circuit, or for a permit. An execution that ends as
-``dead`` without an attempt was given up by the queue several times; one that ends so as ``timed_out`` passed its
-deadline. A redriven execution keeps its id, its attempts are numbered on, and it gets as many new ones as its job
-allows.
+execution waits for another one of its job, for its target's circuit, for a permit, or for a worker that has what its
+target needs. An execution that ends as ``dead`` without an attempt was given up by the queue several times, or no
+worker had what its target needs; one that ends so as ``timed_out`` passed its deadline. A redriven execution keeps its
+id, its attempts are numbered on, and it gets as many new ones as its job allows.
 """
 
 from __future__ import annotations

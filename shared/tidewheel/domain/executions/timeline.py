@@ -16,6 +16,7 @@ class Event(StrEnum):
     DUE = "due"
     DISPATCHED = "dispatched"  # an attempt's message was sent to the queue
     RECEIVED = "received"  # a worker received it
+    LEFT = "left"  # a worker lacked what its target needs, and left it to others
     CLAIMED = "claimed"  # that worker wrote its claim
     STARTED = "started"  # the target was called
     ENDED = "ended"  # the attempt did, with its result
@@ -67,6 +68,8 @@ def _steps(record: Execution) -> Iterator[Moment]:
         yield Moment(redriven_ms, Event.REDRIVEN)
     if not any(account.number == record.attempt for account in record.attempts):
         yield from _to_worker(record.attempt, record.sent_ms, record.received_ms, record.claimed_ms)
+    if record.left_ms is not None:
+        yield Moment(record.left_ms, Event.LEFT, detail=record.left)
     if record.cancel_ms is not None:
         yield Moment(record.cancel_ms, Event.CANCEL_REQUESTED, detail=record.cancel)
     if record.finished_ms is not None:

@@ -113,6 +113,19 @@ def with_wait_reason(record: Execution, reason: str) -> Execution:
     return _step(record, replace(record, reason=reason))
 
 
+def left_to_others(record: Execution, lacked: str, reason: str, now_ms: int) -> Execution:
+    """The record of an execution that a worker leaves to others.
+
+    Args:
+        record: The record before.
+        lacked: What the worker lacks, in short.
+        reason: For what the execution waits.
+        now_ms: The time (ms since the epoch).
+    """
+    after = replace(record, reason=reason[:REASON_CHARS], left=lacked[:ATTEMPT_REASON_CHARS], left_ms=now_ms)
+    return _step(record, after)
+
+
 def ended_unrun(record: Execution, state: State, reason: str, now_ms: int) -> Execution:
     """The record of an execution that ends without another attempt."""
     kept = record.checkpoint if state in DEAD_LETTERS else ""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tidewheel.domain.executions.decisions.facts import Called
+from tidewheel.domain.executions.decisions.facts import Called, Lack
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.outcome import deadline_ms
 from tidewheel.domain.executions.retry import repeats_unknown
 from tidewheel.domain.executions.states import Result
-from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.jobs.job import Job, Target
 from tidewheel.engine.worker.admission import Admission
 from tidewheel.engine.worker.lease_renewer import HeldLease, LeaseRenewer
-from tidewheel.ports import Call, Caller, Clock, Received
+from tidewheel.ports import Call, Caller, Clock, Received, SelectiveCaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,13 @@ class TargetCalls:
     lease_renewer: LeaseRenewer
     clock: Clock
     least_log: int = 0
+
+    def lack(self, target: Target) -> Lack | None:
+        """What this worker lacks of what a target needs; None if it can call it."""
+        caller = self.callers.get(target.kind)
+        if caller is None:
+            return Lack(f"the target kind {target.kind!r}", "run workers of a release that has it")
+        return caller.lack(target) if isinstance(caller, SelectiveCaller) else None
 
     def call(
         self, claim: Execution, job: Job, message: Received | None, admission: Admission
@@ -72,11 +79,7 @@ class TargetCalls:
         target, claim = job.definition.target, held.record
         if held.progress.stopping is not None:
             return Answer(Result.FAILED, reason="it was told to end before it began")
-        caller = self.callers.get(target.kind)
-        if caller is None:
-            problem = f"this worker has no target kind {target.kind!r}"
-            return Answer(Result.FAILED, reason=problem, retryable=False)
-        return caller.call(
+        return self.callers[target.kind].call(
             Call(
                 target,
                 claim.tenant,

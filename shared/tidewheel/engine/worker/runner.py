@@ -22,6 +22,7 @@ from tidewheel.domain.executions.decisions.steps import (
     Claim,
     End,
     EndHolder,
+    Fact,
     Finish,
     HoldUntil,
     Note,
@@ -218,6 +219,8 @@ class Runner:
 
     def _read(self, step: Read, handling: _Handling) -> None:
         handling.facts = self.reader.read(step.fact, handling.facts, handling.admission)
+        if step.fact is Fact.JOB and handling.facts.job is not None:
+            handling.learn(lack=self.calls.lack(handling.job.definition.target))
 
     def _hold_until(self, step: HoldUntil, handling: _Handling) -> None:
         self.clock.sleep_until(step.until_ms)

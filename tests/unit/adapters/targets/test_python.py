@@ -19,6 +19,7 @@ from tidewheel.adapters.memory import MemorySecrets, SettableClock
 from tidewheel.adapters.targets import printing
 from tidewheel.adapters.targets.python import PythonTarget, make
 from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.domain.executions.decisions.facts import Lack
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.jobs.job import Target
@@ -110,16 +111,23 @@ def test_arguments_that_do_not_fit_are_not_tried_again(arguments: dict[str, Any]
     assert answer.reason.startswith("f cannot be called: ")
 
 
-def test_an_unknown_name_is_answered_with_those_that_are_known(line: Heard) -> None:
-    answer = named("reports.dayly", line)
-    assert (answer.result, answer.retryable) == (Result.FAILED, False)
-    assert answer.reason == (
-        "no task 'reports.dayly': none is registered; import its module with --import or TIDEWHEEL_TASK_MODULES"
+def test_an_unknown_name_is_a_lack_that_says_what_is_known(clock: SettableClock) -> None:
+    target = PythonTarget(clock)
+
+    def lack() -> Lack | None:
+        return target.lack(Target("python", {"kind": "python", "function": "reports.dayly", "arguments": {}}))
+
+    assert lack() == Lack(
+        "the task 'reports.dayly'", "none is registered; import its module with --import or TIDEWHEEL_TASK_MODULES"
     )
     for name in ("reports.daily", "b", "c", "d", "e", "f"):
         task(name=name)(log)
-    assert "registered are reports.daily, " in named("reports.dayly", line).reason
-    assert "and 1 more; import" in named("reports.dayly", line).reason
+    found = lack()
+    assert found is not None
+    assert "registered are reports.daily, " in found.remedy
+    assert "and 1 more; import" in found.remedy
+    task(name="reports.dayly")(log)
+    assert lack() is None
 
 
 # --- what it raises ---------------------------------------------------------------------------------------------

@@ -472,14 +472,6 @@ def test_a_message_newer_than_the_record_that_was_read_makes_it_read_again() -> 
     assert stack.runner.handle(replace(dispatch, generation=2)).why == "succeeded"
 
 
-def test_an_unknown_target_kind_fails_without_a_retry() -> None:
-    stack = MemoryStack()
-    _, dispatch = scheduled(stack)
-    runner = replace(stack.runner, calls=replace(stack.runner.calls, callers={}))
-    assert runner.handle(dispatch).why == "failed"
-    assert "http" in stored(stack, dispatch).reason
-
-
 def test_a_waiting_entry_says_all_that_its_message_needs() -> None:
     stack = MemoryStack()
     _, dispatch = scheduled(stack, priority="critical")

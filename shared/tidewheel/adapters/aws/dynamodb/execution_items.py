@@ -56,6 +56,8 @@ def execution_item(execution: Execution) -> NewItem:
             "cp": optional_text(execution.checkpoint),
             "se": optional_number(execution.sent_ms),
             "re": optional_number(execution.received_ms),
+            "lf": optional_text(execution.left),
+            "lt": optional_number(execution.left_ms),
             "dt": text(execution.tenant) if execution.failure_key else None,
             "de": optional_text(execution.failure_key),
             "ttl": ttl(execution.expires_ms()),
@@ -120,4 +122,6 @@ def read_execution(item: Item) -> Execution:
         checkpoint=get_text(item, "cp"),
         sent_ms=get_number(item, "se"),
         received_ms=get_number(item, "re"),
+        left=get_text(item, "lf"),
+        left_ms=get_number(item, "lt"),
     )

@@ -8,6 +8,7 @@
     its job's lock (decide_lock)        ──► take it, wait for it, or end without an attempt
     its worker vanished                 ──► the next attempt, or End
     its deadline has passed             ──► End (timed_out)
+    this worker lacks its task or kind  ──► Note and Wait; End (dead) when no worker had it for long
     circuit open, or no permit          ──► Note and Wait
     else                                ──► Claim, call, Finish
 
@@ -20,6 +21,7 @@ from dataclasses import replace
 
 from tidewheel.domain.executions.claiming import ClaimVerdict, is_held_by, judge
 from tidewheel.domain.executions.decisions.admission import decide_admission
+from tidewheel.domain.executions.decisions.decide_lack import decide_lack
 from tidewheel.domain.executions.decisions.decide_lock import decide_lock
 from tidewheel.domain.executions.decisions.facts import UNREAD, Called, Facts
 from tidewheel.domain.executions.decisions.steps import Claim, End, Fact, Finish, Read, RetryLater, Settle, Step
@@ -140,6 +142,8 @@ def _claim(facts: Facts, job: Job, before: Execution, attempt: int, now_ms: int,
     if now_ms >= deadline_ms(before, job):
         reason = "its deadline passed before this attempt began"
         return End(ended_unrun(before, State.TIMED_OUT, reason, now_ms), lost_attempt=lost_attempt)
+    if step := decide_lack(facts, job, before, now_ms, lost_attempt=lost_attempt):
+        return step
     from_ms = now_ms if facts.admitted_ms is None else facts.admitted_ms
     sent_ms, received_ms = facts.sent_ms, facts.received_ms
     claim = claimed(before, attempt, facts.claim_name, from_ms, sent_ms=sent_ms, received_ms=received_ms)

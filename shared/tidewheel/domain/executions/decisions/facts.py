@@ -30,6 +30,19 @@ Unread = Literal[Unknown.UNREAD]
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """What a worker lacks that a target needs, and another worker of its pool may have.
+
+    Args:
+        what: Such as ``the task 'reports.daily'``.
+        remedy: What the worker has instead, and what to do, for people.
+    """
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Called:
     """A call that has returned.
 
@@ -86,6 +99,7 @@ class Facts:
         permit: Its permit, if the tenant has a limit.
         admitted_ms: When the leases of its permit and its probe started; None if it has neither.
         called: The call, once it has returned.
+        lack: What this worker lacks of what the job's target needs; None if it has all.
     """
 
     dispatch: Dispatch
@@ -102,6 +116,7 @@ class Facts:
     permit: Permit | Unknown = UNREAD
     admitted_ms: int | None = None
     called: Called | None = None
+    lack: Lack | None = None
 
     @property
     def own(self) -> Execution | None:
