@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from infra.capacity import Capacity
 from tidewheel import names, settings
-from tidewheel.wire.targets import MODELS
+from tidewheel.wire.targets import MODELS, PRIVILEGED, allowed_kinds
 
 ReadContext = Callable[[str], object]
 """Answers the value of a context key, or None."""
@@ -35,6 +35,9 @@ FARGATE_TASKS = (1, 10)
 """The fewest and the most tasks of the Fargate pool. One at least: from none it would grow only when many wait."""
 MAX_POOLS = 5
 """A function's environment, 4 KB at most (AWS Lambda quotas), names four queues for each, by URL."""
+
+LOCAL_KINDS = '{"*": ["command", "python"]}'
+"""The privileged kinds that run on the local cloud: what the tutorial and the tests use, as the user who started it."""
 
 LOCAL_NETWORKS = "127.0.0.0/8,::1/128"
 """What http targets may have on the local cloud besides public addresses: the receivers of tests and demos."""
@@ -105,6 +108,7 @@ class Config:
     circuit_open: int = CIRCUIT_OPEN
     tenant_concurrency: str = "{}"
     least_log: int = 0
+    allow_kinds: str = "{}"
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
     fargate: bool = False
@@ -130,6 +134,10 @@ class Config:
     def protects(self, stage: Stage) -> bool:
         """Whether a stack, and what it keeps, is protected against deletion."""
         return not self.local and stage not in self.creating
+
+    def runs(self, kind: str, pool: str) -> bool:
+        """Whether targets of a kind may run on a pool."""
+        return allowed_kinds(settings.allow_kinds(self.allow_kinds)).allows(kind, pool)
 
     def physical(self, role: str) -> str:
         """The physical name of a part in this deployment."""
@@ -169,7 +177,9 @@ class Config:
             circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN, 1, MAX_CIRCUIT_OPEN),
             tenant_concurrency=_tenant_concurrency(read),
             least_log=_number(read, "least_log", 0, 0),
+            allow_kinds=_allow_kinds(read, LOCAL_KINDS if target is Target.LOCAL else "{}"),
         )
+        _check_kinds(config)
         if config.fargate and config.local:
             raise ContextError("fargate", "is for an account: the local cloud runs the pool's worker beside the engine")
         if config.containers and not config.local:
@@ -234,6 +244,38 @@ def _tenant_concurrency(read: ReadContext) -> str:
         raise ContextError("tenant_concurrency", str(error)) from error
 
 
+def _allow_kinds(read: ReadContext, default: str) -> str:
+    """As the environments of API and workers hold it; text on the command line, an object in a context file."""
+    value = read("allow_kinds")
+    text = json.dumps(value) if isinstance(value, dict) else _text(read, "allow_kinds") or default
+    try:
+        allowed = settings.allow_kinds(text)
+    except ValueError as error:
+        raise ContextError("allow_kinds", str(error)) from error
+    for kind in sorted(frozenset().union(*allowed.values()) - PRIVILEGED):
+        raise ContextError(
+            "allow_kinds", f"names {kind!r}: what needs to be allowed are {', '.join(sorted(PRIVILEGED))}"
+        )
+    return json.dumps({pool: sorted(kinds) for pool, kinds in allowed.items()}, sort_keys=True)
+
+
+def _check_kinds(config: Config) -> None:
+    """Pools must be there, and the lists of a privileged kind are given if it is allowed, and only then."""
+    by_pool = settings.allow_kinds(config.allow_kinds)
+    for pool in sorted(by_pool.keys() - {names.EVERY_POOL, *config.pools}):
+        raise ContextError("allow_kinds", f"names the pool {pool!r}, which is none of {', '.join(config.pools)}")
+    for kind in sorted(PRIVILEGED):
+        allowed = any(kind in kinds for kinds in by_pool.values())
+        for listed in MODELS[kind].lists():
+            given = bool(config.listed[listed.key])
+            if given and not allowed:
+                raise ContextError(
+                    listed.key, f"is for the kind {kind}, which no pool is allowed to run: see allow_kinds"
+                )
+            if allowed and listed.required and not given:
+                raise ContextError(listed.key, f"is needed for the kind {kind}, which allow_kinds allows")
+
+
 def _flag(read: ReadContext, key: str) -> bool:
     text = _text(read, key).lower() or "false"
     if text not in {"true", "false"}:
@@ -274,7 +316,7 @@ def _all_matching(read: ReadContext, key: str, pattern: re.Pattern[str], noun: s
 
 def _listed_targets(read: ReadContext) -> dict[str, tuple[str, ...]]:
     """What jobs may call, where a kind of target has it listed."""
-    lists = [model.LISTED for model in MODELS.values() if model.LISTED]
+    lists = [listed for model in MODELS.values() for listed in model.lists()]
     return {one.key: _all_matching(read, one.key, re.compile(one.pattern, re.ASCII), one.noun) for one in lists}
 
 

@@ -44,7 +44,7 @@ class Arns:
 
     def secrets(self) -> str:
         """All secrets that jobs may name; the tenant comes next in their names."""
-        return self.secret(f"{self.config.deployment}/*")
+        return self.secret(f"{names.secrets_prefix(self.config.deployment)}/*")
 
     def function(self, role: str) -> str:
         """A function by its role in this deployment; the role may be a pattern."""

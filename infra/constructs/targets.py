@@ -24,15 +24,17 @@ class Grantee(Protocol):
     def acknowledge_pattern(self, pattern: str, reason: str) -> None: ...
 
 
-def allow_targets(grantee: Grantee, arns: Arns) -> None:
-    """Allows every kind of target what its model declares; and, on the local cloud, the sample function."""
-    for model in MODELS.values():
-        listed = arns.config.listed.get(model.LISTED.key, ()) if model.LISTED else ()
-        if model.LISTED and model.LISTED.required and not listed:
-            continue
-        for right in model.RIGHTS:
+def allow_targets(grantee: Grantee, arns: Arns, pool: str) -> None:
+    """Allows each kind of target that runs on a pool what its model declares.
+
+    On the local cloud the sample function may be called too.
+    """
+    for kind, model in MODELS.items():
+        for right in model.RIGHTS if arns.config.runs(kind, pool) else ():
             service = right.actions[0].partition(":")[0]
-            resources = [_arn(arns, service, resource) for resource in right.granted(listed)]
+            resources = [_arn(arns, service, resource) for resource in right.granted(arns.config.listed)]
+            if not resources:
+                continue
             grantee.allow(list(right.actions), *resources)
             for resource in resources:
                 if "*" in resource:

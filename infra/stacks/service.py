@@ -24,6 +24,7 @@ from infra.constructs.environment import environment
 from infra.constructs.fargate import FargatePool
 from infra.constructs.functions import MAX_EVENT_AGE, NO_RETRIES, ServiceFunction, Shape
 from infra.constructs.on_call import OnCall
+from infra.constructs.pool_role import PoolRole
 from infra.constructs.queues import RouteQueues
 from infra.constructs.targets import Grantee, allow_targets
 from tidewheel import settings
@@ -67,6 +68,7 @@ class ServiceStack(Stack):
         self._worker()
         if config.fargate:
             self._fargate()
+        self._other_pools()
         self._dead_letter_handler()
         if config.economy:
             self._each_minute(scheduler, "Hands over what comes next; no scheduler stays in economy mode")
@@ -106,6 +108,7 @@ class ServiceStack(Stack):
             Env.CIRCUIT_OPEN: str(self._config.circuit_open),
             Env.TENANT_CONCURRENCY: self._config.tenant_concurrency,
             Env.LEAST_LOG: str(self._config.least_log),
+            Env.ALLOW_KINDS: self._config.allow_kinds,
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
             Env.CODE_VERSION: "-".join(version),
@@ -190,6 +193,14 @@ class ServiceStack(Stack):
         self._allow_work(pool, FARGATE_POOL)
         return pool
 
+    def _other_pools(self) -> None:
+        """A role for each pool whose workers are other machines; the emulators of the local cloud ask for no rights."""
+        started = {LAMBDA_POOL, *([FARGATE_POOL] if self._config.fargate else [])}
+        for pool in [] if self._config.local else [one for one in self._config.pools if one not in started]:
+            role = PoolRole(self, f"Pool{pool.title().replace('-', '')}", config=self._config, pool=pool)
+            self._allow_work(role, pool)
+            role.allow(["lambda:GetFunctionConfiguration"], self._arns.function(Function.WORKER))
+
     def _allow_work(self, worker: Grantee, pool: str) -> None:
         """What whoever runs the attempts of a pool may do."""
         worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
@@ -208,7 +219,7 @@ class ServiceStack(Stack):
         if self._config.economy:
             worker.allow(["sqs:SendMessage"], *self._queues.arns)  # a retry that is due before a run could see to it
         self._allow_logs(worker, "s3:PutObject")
-        allow_targets(worker, self._arns)
+        allow_targets(worker, self._arns, pool)
         self._allow_secrets(worker)
 
     def _dead_letter_handler(self) -> ServiceFunction:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from tidewheel.domain.fleet.kinds import EVERY_POOL
 from tidewheel.domain.fleet.route import (
     FARGATE_POOL,
     LAMBDA_POOL,
@@ -22,6 +23,7 @@ from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS, RETENTION_
 __all__ = [
     "DEAD_LETTERS",
     "DEFAULT_DEPLOYMENT",
+    "EVERY_POOL",
     "EXECUTIONS_BY_FAILURE_INDEX",
     "FARGATE_POOL",
     "JOBS_BY_TENANT_INDEX",
@@ -44,6 +46,7 @@ __all__ = [
     "logs_bucket",
     "physical",
     "routes_of",
+    "secrets_prefix",
 ]
 
 DEFAULT_DEPLOYMENT = "tidewheel"
@@ -97,6 +100,11 @@ def logs_bucket(deployment: str, account: str, region: str) -> str:
     return f"{physical(deployment, 'logs')}-{account}-{region}"
 
 
+def secrets_prefix(deployment: str) -> str:
+    """What the names of all secrets begin with that jobs of a deployment may name; a tenant comes next."""
+    return f"tidewheel/{deployment}"
+
+
 class Env(StrEnum):
     """The environment variables by which the stack tells a function what it is made of."""
 
@@ -118,6 +126,7 @@ class Env(StrEnum):
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
     ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none
+    ALLOW_KINDS = "TIDEWHEEL_ALLOW_KINDS"  # JSON object: pool, or "*" for every one -> privileged kinds that it runs
     TASK_MODULES = "TIDEWHEEL_TASK_MODULES"  # of a pool's worker, which may lack it: modules with tasks, by commas
     CODE_VERSION = "TIDEWHEEL_CODE_VERSION"  # changes with every change of the shipped code
 

@@ -76,6 +76,31 @@ def _tenant_concurrency(environ: Mapping[str, str], variable: Env) -> Mapping[st
         raise SettingsError(variable, str(error)) from error
 
 
+def allow_kinds(text: str) -> Mapping[str, frozenset[str]]:
+    """Parses which privileged kinds of target run, by pool.
+
+    Raises:
+        ValueError: It is malformed; the message says what it must be.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"must be a JSON object of lists of kinds by pool ({error})") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"must be a JSON object of lists of kinds by pool, not {text!r}")  # noqa: TRY004 - a text
+    for pool, kinds in document.items():
+        if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
+            raise ValueError(f"gives {pool!r} {kinds!r}, which is no list of kinds")
+    return {pool: frozenset(kinds) for pool, kinds in document.items()}
+
+
+def _allow_kinds(environ: Mapping[str, str], variable: Env) -> Mapping[str, frozenset[str]]:
+    try:
+        return allow_kinds(_text(environ, variable))
+    except ValueError as error:
+        raise SettingsError(variable, str(error)) from error
+
+
 def _queues(environ: Mapping[str, str], variable: Env) -> Mapping[Route, str]:
     text = _text(environ, variable)
     try:
@@ -112,6 +137,7 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.CIRCUIT_OPEN: _positive,
     Env.LEAST_LOG: _number,
     Env.TENANT_CONCURRENCY: _tenant_concurrency,
+    Env.ALLOW_KINDS: _allow_kinds,
 }
 
 
@@ -158,10 +184,12 @@ class ApiSettings(StoreSettings):
     Args:
         pace: How often the wheel is turned.
         logs_bucket: Where the logs of attempts are read.
+        allow_kinds: Which privileged kinds of target run, by pool; ``*`` stands for every pool.
     """
 
     pace: Pace
     logs_bucket: str
+    allow_kinds: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -192,6 +220,7 @@ class WorkerSettings(StoreSettings):
         circuit_open: For how many seconds a circuit stays open.
         tenant_concurrency: How many executions run at once, by tenant; ``*`` stands for those who are not named.
         least_log: Bytes: the log of an attempt that succeeded is stored if it is not shorter; 0: each is.
+        allow_kinds: Which privileged kinds of target run, by pool; ``*`` stands for every pool.
     """
 
     pace: Pace
@@ -201,6 +230,7 @@ class WorkerSettings(StoreSettings):
     circuit_open: int
     tenant_concurrency: Mapping[str, int]
     least_log: int
+    allow_kinds: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True)

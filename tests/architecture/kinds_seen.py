@@ -58,7 +58,7 @@ def granted(**context: str) -> list[str]:
     """What a worker may do for the added kind."""
     config = Config.from_context(({"target": "local"} | context).get)
     stack, role = Stack(App(analytics_reporting=False), "Service"), Role()
-    allow_targets(role, Arns(stack, config))
+    allow_targets(role, Arns(stack, config), "lambda")
     return [one for one in role.allowed if one.startswith("connect:")]
 
 

@@ -9,8 +9,8 @@ from localstack.receiver import Reply
 
 def test_a_secret_reaches_the_target_and_shows_nowhere(client, stack, jobs, all_targets):
     secrets = stack.client("secretsmanager")
-    secrets.create_secret(Name="tidewheel/default/billing", SecretString='{"token": "s3cret-billing"}')
-    secrets.create_secret(Name="tidewheel/other/theirs", SecretString="not yours")
+    secrets.create_secret(Name="tidewheel/tidewheel/default/billing", SecretString='{"token": "s3cret-billing"}')
+    secrets.create_secret(Name="tidewheel/tidewheel/other/theirs", SecretString="not yours")
     target = all_targets.answering(lambda one: Reply(400, body=one.headers["authorization"].encode() + one.body))
     reference = {"secret": "billing", "key": "token", "prefix": "Bearer "}
     job = jobs.create(target=target.spec(headers={"Authorization": reference}, body=[{"secret": "billing"}]))
@@ -24,7 +24,7 @@ def test_a_secret_reaches_the_target_and_shows_nowhere(client, stack, jobs, all_
     other = jobs.create(target=target.spec(headers=headers), retry={"max_attempts": 1})
     (refused,) = jobs.ended(other.id)
     assert (refused.state, refused.attempt) == ("dead", 1)
-    assert refused.reason == "there is no secret 'tidewheel/default/theirs'"
+    assert refused.reason == "there is no secret 'tidewheel/tidewheel/default/theirs'"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ from tidewheel.names import PRIORITIES, Function
 
 AUTHORIZER = "arn:aws:lambda:us-east-1:111122223333:function:authorizer"
 
-NOTHING_LISTED = {"target_functions": (), "sql_clusters": ()}
+NOTHING_LISTED = {"target_functions": (), "sql_clusters": (), "sql_secrets": ()}
+LOCAL_KINDS = '{"*": ["command", "python"]}'
+CLUSTER = "arn:aws:rds:us-east-1:111122223333:cluster:orders"
+SQL = {"authorizer_arn": AUTHORIZER, "allow_kinds": {"lambda": ["sql"]}, "sql_clusters": CLUSTER}
 
 
 def _read(**context):
@@ -38,6 +41,7 @@ def test_defaults_of_a_laptop():
         NOTHING_LISTED,
         Capacity(dict.fromkeys(PRIORITIES, 5), 10, 2, 10, {}, {}),
         allowed_networks="127.0.0.0/8,::1/128",
+        allow_kinds=LOCAL_KINDS,
     )
     assert config.local
 
@@ -128,6 +132,17 @@ def test_who_may_begin():
     assert _read(target="local", tenant_concurrency={"acme": 5}).tenant_concurrency == '{"acme": 5}'
 
 
+def test_which_kinds_with_the_rights_of_a_worker_run_where():
+    assert _read(authorizer_arn=AUTHORIZER).allow_kinds == "{}"
+    assert _read(target="local", allow_kinds='{"fargate": ["python", "command"]}').allow_kinds == (
+        '{"fargate": ["command", "python"]}'
+    )
+    config = _read(pools="on-site", **SQL | {"allow_kinds": {"on-site": ["sql"]}})
+    assert [config.runs("sql", pool) for pool in ("lambda", "on-site")] == [False, True]
+    assert config.runs("http", "lambda")
+    assert _read(target="local").runs("python", "fargate")
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -160,6 +175,13 @@ def test_networks_that_targets_may_have(given, kept):
         ("circuit_open", {"target": "local", "circuit_open": "86401"}),
         ("tenant_concurrency", {"target": "local", "tenant_concurrency": "acme=5"}),
         ("tenant_concurrency", {"target": "local", "tenant_concurrency": {"acme": 0}}),
+        ("allow_kinds", {"target": "local", "allow_kinds": "command"}),
+        ("allow_kinds", {"target": "local", "allow_kinds": {"fargate": "command"}}),
+        ("allow_kinds", {"target": "local", "allow_kinds": {"fargate": ["http"]}}),
+        ("allow_kinds", {"target": "local", "allow_kinds": {"gpu": ["command"]}}),
+        ("sql_clusters", SQL | {"allow_kinds": "{}"}),
+        ("sql_clusters", SQL | {"sql_clusters": ""}),
+        ("sql_secrets", SQL | {"sql_secrets": "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds*"}),
         ("authorizer_arn", {}),
         ("authorizer_arn", {"target": "aws", "authorizer_arn": " "}),
         ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),

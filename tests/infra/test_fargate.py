@@ -62,9 +62,8 @@ def test_it_has_the_longest_time_to_end_and_hands_over_within_it(fargate):
 def test_a_task_may_do_what_the_function_may_but_with_its_own_queues(fargate, fargate_in_a_vpc, as_text):
     for done in (fargate, fargate_in_a_vpc):
         part = done.service
-        role = {"Role": _only(part, "ECS::TaskDefinition")["TaskRoleArn"]}
-        task = _granted(part, _statements(part, role), as_text)
-        function = _granted(part, _statements(part, part.function("worker")), as_text)
+        task = _granted(part, _statements(part, _only(part, "ECS::TaskDefinition")["TaskRoleArn"]), as_text)
+        function = _granted(part, _statements(part, part.function("worker")["Role"]), as_text)
         swapped = dict(zip(LAMBDA_QUEUES, FARGATE_QUEUES, strict=True))
         expected = {
             (action, swapped.get(resource, resource) if action != "sqs:SendMessage" else resource)

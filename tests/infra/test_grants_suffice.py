@@ -80,7 +80,7 @@ def _actions(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]
 def _place(params: dict[str, Any]) -> str:
     """A table, an index, or the deployment under which a secret lies."""
     if "SecretId" in params:
-        return str(params["SecretId"]).partition("/")[0]
+        return "/".join(str(params["SecretId"]).split("/")[:2])
     index = params.get("IndexName")
     return params["TableName"] + (f"/index/{index}" if index else "")
 
@@ -113,7 +113,7 @@ class Deployment:
         }
         control = {"control_table": self.tables.control, "deployment": "tidewheel"}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
-        api_ports = api.ports_of(ApiSettings(**stores, pace=pace, logs_bucket=self.bucket))
+        api_ports = api.ports_of(ApiSettings(**stores, pace=pace, logs_bucket=self.bucket, allow_kinds={}))
         layouts = LayoutCache(api_ports.layouts.store, self.clock, 1)
         self.api_ports = replace(api_ports, clock=self.clock, layouts=layouts)
         self.api = services_of(self.api_ports)
@@ -126,6 +126,7 @@ class Deployment:
                 pace=pace,
                 logs_bucket=self.bucket,
                 allowed_networks=(),
+                allow_kinds={},
             )
         )
         scheduler_loop = scheduler.scheduler_loop(SchedulerSettings(**stores, **version, pace=pace), "owner", 0)
@@ -187,7 +188,7 @@ def _granted(
     named["dynamodb:table/tidewheel-jobs/index/by_tenant"] = f"{deployment.tables.jobs}/index/by_tenant"
     named["dynamodb:table/tidewheel-executions/index/by_failure"] = f"{deployment.tables.executions}/index/by_failure"
     named |= {LOGS: deployment.bucket, f"{LOGS}/*": f"{deployment.bucket}/*"}
-    named["secretsmanager:secret:tidewheel/*"] = "tidewheel"
+    named["secretsmanager:secret:tidewheel/tidewheel/*"] = "tidewheel/tidewheel"
     queue = deployment.urls[ROUTES[2]].rpartition("/")[2]  # the jobs of these tests all go to one
     return {
         (action, queue if resource.startswith("<Queue") else named[resource])

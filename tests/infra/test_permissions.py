@@ -9,7 +9,7 @@ EXECUTIONS = "dynamodb:table/tidewheel-executions"
 EXECUTIONS_BY_FAILURE = "dynamodb:table/tidewheel-executions/index/by_failure"
 CONTROL = "dynamodb:table/tidewheel-control"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
-SECRETS = "secretsmanager:secret:tidewheel/*"
+SECRETS = "secretsmanager:secret:tidewheel/tidewheel/*"
 TARGETS = {
     "lambda:function:tidewheel-target-*": "InvokeFunction",
     "sqs:tidewheel-target-*": "GetQueueUrl SendMessage",
@@ -106,8 +106,8 @@ def _resource(value, part, as_text):
     return written
 
 
-def _statements(part, function):
-    role = function["Role"]["Fn::GetAtt"][0]
+def _statements(part, role):
+    role = role["Fn::GetAtt"][0]
     inline = part.of("IAM::Role")[role]["Properties"].get("Policies", [])
     documents = [policy["PolicyDocument"] for policy in inline]
     attached = [policy["Properties"] for policy in part.of("IAM::Policy").values()]
@@ -116,7 +116,11 @@ def _statements(part, function):
 
 
 def _granted(part, role, as_text):
-    statements = _statements(part, part.function(role))
+    return _of_role(part, part.function(role)["Role"], as_text)
+
+
+def _of_role(part, role, as_text):
+    statements = _statements(part, role)
     assert all(set(statement) == {"Effect", "Action", "Resource"} for statement in statements)
     return {
         (action, _resource(resource, part, as_text))
@@ -185,18 +189,46 @@ def test_targets_that_are_named_replace_the_pattern(synthesise, as_text):
     assert not done.findings
 
 
-def test_databases_are_those_that_are_named_with_the_secrets_that_rds_keeps(synthesise, as_text):
-    ours = "arn:aws:rds:us-east-1:111122223333:cluster:orders"
-    done = synthesise(sql_clusters=ours)
-    granted = {
-        (action, resource)
-        for action, resource in _granted(done.service, "worker", as_text)
-        if action.startswith(("rds-data:", "secretsmanager:"))
-    }
-    assert granted == {
-        ("rds-data:ExecuteStatement", ours),
+CLUSTER = "arn:aws:rds:us-east-1:111122223333:cluster:orders"
+SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!cluster-1a2b-AbCdEf"
+
+
+def _of_sql(granted):
+    return {pair for pair in granted if pair[0].startswith(("rds-data:", "secretsmanager:"))}
+
+
+def test_databases_and_secrets_are_those_that_are_listed_and_go_to_the_pools_that_may_run_sql(synthesise, as_text):
+    pools = {"pools": "on-site,gpu", "allow_kinds": '{"on-site": ["sql"]}'}
+    done = synthesise(sql_clusters=CLUSTER, sql_secrets=SECRET, **pools)
+    roles = _pool_roles(done.service, as_text)
+    assert set(roles) == {"fargate", "on-site", "gpu"}
+    assert _of_sql(roles["on-site"]) == {
+        ("rds-data:ExecuteStatement", CLUSTER),
         ("secretsmanager:GetSecretValue", SECRETS),
-        ("secretsmanager:GetSecretValue", "secretsmanager:secret:rds-db-credentials/*"),
-        ("secretsmanager:GetSecretValue", "secretsmanager:secret:rds!cluster-*"),
+        ("secretsmanager:GetSecretValue", SECRET),
     }
+    for others in (roles["gpu"], roles["fargate"], _granted(done.service, "worker", as_text)):
+        assert _of_sql(others) == {("secretsmanager:GetSecretValue", SECRETS)}
     assert not done.findings
+
+
+def test_a_role_of_each_pool_that_other_machines_work_takes_from_its_own_queues_alone(synthesise, aws, local, as_text):
+    roles = _pool_roles(synthesise(pools="on-site").service, as_text)
+    assert set(roles) == {"fargate", "on-site"}
+    queues = {resource for action, resource in roles["on-site"] if action == "sqs:ReceiveMessage"}
+    assert queues == {f"<QueueOnSite{priority}>" for priority in ("Critical", "High", "Normal", "Low")}
+    assert {resource for action, resource in roles["on-site"] if action.startswith("lambda:Get")} == {
+        "lambda:function:tidewheel-worker"
+    }
+    assert set(_pool_roles(aws.service, as_text)) == {"fargate"}
+    assert not _pool_roles(local.service, as_text)
+
+
+def _pool_roles(part, as_text):
+    """What the roles of pools are granted, by pool."""
+    named = {
+        role["Properties"]["RoleName"].removeprefix("tidewheel-worker-"): id
+        for id, role in part.of("IAM::Role").items()
+        if "RoleName" in role["Properties"]
+    }
+    return {pool: _of_role(part, {"Fn::GetAtt": [id, "Arn"]}, as_text) for pool, id in named.items()}

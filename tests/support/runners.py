@@ -12,6 +12,7 @@ from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.engine.worker.reading import FactReader
 from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Caller, Clock, Entropy, Executions, Jobs, Locks, Queue, Telemetry, Wheel
+from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.wheel_writer import wheel_writer
 
@@ -30,6 +31,7 @@ def a_runner(  # noqa: PLR0917 - as many parts as a worker has
     lease_renewer: LeaseRenewer,
     admission: AdmissionControl,
     pace: Pace = LOOP,
+    allow_kinds: Mapping[str, frozenset[str]] | None = None,
 ) -> Runner:
     """Builds it as ``wiring.worker`` does."""
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, pace)
@@ -41,7 +43,7 @@ def a_runner(  # noqa: PLR0917 - as many parts as a worker has
         ends.overlap_lock,
         ends,
         admission,
-        TargetCalls(callers, lease_renewer, clock),
+        TargetCalls(callers, lease_renewer, clock, allowed_kinds(allow_kinds or {})),
         clock,
         entropy,
         telemetry,

@@ -44,7 +44,7 @@ BY_NAME = "Jobs are defined after the deployment: what they may call is agreed b
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list of ARNs, given when Tidewheel is deployed, of what targets of a kind may call.
+    """A list of ARNs, given when Tidewheel is deployed, of what targets of a kind may use.
 
     Args:
         key: The key of the CDK context that holds it.
@@ -67,18 +67,18 @@ class Right:
         actions: IAM actions of one service, such as ``sqs:SendMessage``.
         resources: What follows ``arn:<partition>:<service>:<region>:<account>:`` in the ARNs that they are allowed on.
             ``{target}`` stands for ``<deployment>-target-*``, the names that are agreed for what jobs call.
-        listed: Whether the ARNs that are listed for the kind take the place of these, if any are.
+        listed: The list whose ARNs take the place of these, if it names any.
         reason: Why a pattern among the resources is as narrow as it can be, for the report of cdk-nag.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...] = ()
-    listed: bool = False
+    listed: Listed | None = None
     reason: str = BY_NAME
 
-    def granted(self, listed: Sequence[str]) -> Sequence[str]:
-        """The resources, given the ARNs that are listed for the kind."""
-        return listed if self.listed and listed else self.resources
+    def granted(self, listed: Mapping[str, Sequence[str]]) -> Sequence[str]:
+        """The resources, given the ARNs of every list by its key."""
+        return (self.listed and listed.get(self.listed.key)) or self.resources
 
 
 class TargetModel(Model):
@@ -90,6 +90,9 @@ class TargetModel(Model):
     LONG_RUNNING: ClassVar[bool] = False
     """Whether only long-running workers can call it: those of any pool but ``lambda``."""
 
+    PRIVILEGED: ClassVar[bool] = False
+    """Whether a job of this kind has all rights of its worker: it runs only on pools for which it is allowed."""
+
     PARTY: ClassVar[str] = ""
     """The field that names whom it calls. Calls of one party share a circuit; empty: it calls nobody, and has none.
     A kind with a party lets a job do without its circuit: see ``WatchedTarget``."""
@@ -98,12 +101,14 @@ class TargetModel(Model):
     """The AWS services, as boto3 names them, that its adapter makes clients of; the functions ship those alone."""
 
     RIGHTS: ClassVar[tuple[Right, ...]] = ()
-    """What every worker is allowed for its sake."""
-
-    LISTED: ClassVar[Listed | None] = None
-    """The list of what it may call, if whoever deploys Tidewheel can give one."""
+    """What the workers that may run it are allowed for its sake."""
 
     kind: str
+
+    @classmethod
+    def lists(cls) -> Sequence[Listed]:
+        """What whoever deploys Tidewheel can list for this kind."""
+        return [right.listed for right in cls.RIGHTS if right.listed]
 
     @classmethod
     def party(cls, spec: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.names import Function
 from tidewheel.settings import ApiSettings
+from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.api_services import ApiPorts, services_of
 from tidewheel.wiring.stores import all_jobs, layout_cache
 
@@ -40,4 +41,5 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         circuits=DynamoCircuits(dynamodb, settings.executions_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
+        kinds=allowed_kinds(settings.allow_kinds),
     )

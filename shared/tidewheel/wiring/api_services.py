@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.fleet.route import POOLS
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.api.cancel import Cancel
@@ -20,8 +21,11 @@ from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Queue, Telemetry, Wheel
+from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.wheel_writer import wheel_writer
+
+_NONE_ALLOWED = allowed_kinds({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class ApiPorts:
     Args:
         pace: How often the wheel is turned; it decides what has to be sent at once.
         pools: The names of the pools that have workers.
+        kinds: Which kinds of target they run: no privileged one, unless it is allowed.
     """
 
     jobs: Jobs
@@ -46,6 +51,7 @@ class ApiPorts:
     circuits: Circuits
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
+    kinds: AllowedKinds = _NONE_ALLOWED
 
 
 def services_of(ports: ApiPorts) -> ApiServices:
@@ -55,7 +61,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
     canceller, redriver = _canceller(ports, writer), _redriver(ports, writer)
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
     return ApiServices(
-        jobs=JobService(jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools),
+        jobs=JobService(jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools, ports.kinds),
         executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry),
         dead_letters=DeadLetterService(executions, redriver, telemetry),
         circuits=CircuitService(ports.circuits, clock, telemetry),

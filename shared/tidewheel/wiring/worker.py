@@ -21,10 +21,11 @@ from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.engine.worker.reading import FactReader
 from tidewheel.engine.worker.runner import Runner
-from tidewheel.names import Function
+from tidewheel.names import Function, secrets_prefix
 from tidewheel.ports import SEND_BATCH, Telemetry
 from tidewheel.settings import WorkerSettings
 from tidewheel.wire.message import load
+from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.admission import admission
 from tidewheel.wiring.callers import Callers, found
 from tidewheel.wiring.ends import end_handler
@@ -47,7 +48,7 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
     executions = DynamoExecutions(dynamodb, settings.executions_table)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(sqs, settings.queues)
     logs = S3Logs(settings.logs_bucket, clients.s3)
-    secrets = SecretsManager(clients.secretsmanager, settings.deployment, clock)
+    secrets = SecretsManager(clients.secretsmanager, secrets_prefix(settings.deployment), clock)
     lease_renewer = LeaseRenewer(executions, queue, logs, clock, telemetry, ThreadPoolExecutor(SEND_BATCH))
     Thread(target=lease_renewer.watch, name="lease-renewer", daemon=True).start()
     layouts = layout_cache(dynamodb, settings, clock)
@@ -61,7 +62,7 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
         overlap_lock=ends.overlap_lock,
         ends=ends,
         admission=admission(dynamodb, settings, clock, telemetry),
-        calls=TargetCalls(callers, lease_renewer, clock, settings.least_log),
+        calls=TargetCalls(callers, lease_renewer, clock, allowed_kinds(settings.allow_kinds), settings.least_log),
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,

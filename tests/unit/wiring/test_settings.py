@@ -34,6 +34,7 @@ EVERYTHING = {
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: '{"*": 50, "acme": 5}',
     Env.LEAST_LOG: "2048",
+    Env.ALLOW_KINDS: '{"*": ["python"], "on-site": ["command", "sql"]}',
     Env.SCHEDULER_FUNCTION: "t-scheduler",
     Env.CODE_VERSION: "abc",
     Env.SCHEDULERS: "2",
@@ -54,6 +55,7 @@ Kind = type[
 
 
 URLS = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
+KINDS = {"*": frozenset({"python"}), "on-site": frozenset({"command", "sql"})}
 STORES = ("t-jobs", "t-wheel", "t-executions", "t-control", URLS, 16, "t")
 
 
@@ -62,7 +64,7 @@ def environ(**changes: str) -> dict[str, str]:
 
 
 def test_what_the_api_needs() -> None:
-    assert ApiSettings.from_env(environ()) == ApiSettings(*STORES, ECONOMY, "t-logs")
+    assert ApiSettings.from_env(environ()) == ApiSettings(*STORES, ECONOMY, "t-logs", KINDS)
 
 
 def test_what_the_reconciler_and_the_dead_letter_handler_need() -> None:
@@ -101,6 +103,10 @@ def test_what_the_workers_need_beside_that() -> None:
         (Env.TENANT_CONCURRENCY, '{"acme": true}', "1 to 1000"),
         (Env.TENANT_CONCURRENCY, '{"acme": "5"}', "1 to 1000"),
         (Env.TENANT_CONCURRENCY, '{"Acme Inc": 5}', "no tenant"),
+        (Env.ALLOW_KINDS, "command", "JSON object"),
+        (Env.ALLOW_KINDS, '["command"]', "JSON object"),
+        (Env.ALLOW_KINDS, '{"fargate": "command"}', "no list of kinds"),
+        (Env.ALLOW_KINDS, '{"fargate": [1]}', "no list of kinds"),
     ],
 )
 def test_who_may_begin_is_checked(variable: Env, value: str, problem: str) -> None:

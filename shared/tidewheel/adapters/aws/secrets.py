@@ -21,17 +21,17 @@ _GONE = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
 
 
 class SecretsManager:
-    """``ports.Secrets`` on Secrets Manager: a tenant's secret has the name ``<deployment>/<tenant>/<name>`` there.
+    """``ports.Secrets`` on Secrets Manager: a tenant's secret has the name ``<prefix>/<tenant>/<name>`` there.
 
     Args:
         connect: Makes the client when it is needed first: most jobs name no secret.
-        deployment: The deployment's name.
+        prefix: What the names of the deployment's secrets begin with.
         clock: Time.
     """
 
-    def __init__(self, connect: Callable[[], SecretsManagerClient], deployment: str, clock: Clock) -> None:
+    def __init__(self, connect: Callable[[], SecretsManagerClient], prefix: str, clock: Clock) -> None:
         self._service = OnDemand(connect)
-        self._deployment = deployment
+        self._prefix = prefix
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, tuple[int, str | None]] = {}
@@ -53,7 +53,7 @@ class SecretsManager:
 
     def full_name(self, tenant: str, name: str) -> str:
         """See ``ports.Secrets``."""
-        return f"{self._deployment}/{tenant}/{name}"
+        return f"{self._prefix}/{tenant}/{name}"
 
     def _read(self, id: str) -> str | None:
         with translated("secrets.get", id):

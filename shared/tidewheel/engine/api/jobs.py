@@ -11,6 +11,7 @@ from itertools import islice
 from tidewheel.domain.errors import Conflict, Invalid, Outdated
 from tidewheel.domain.executions.ledger import coming
 from tidewheel.domain.fleet import pools
+from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.ids import job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
 from tidewheel.domain.jobs.listing import JobFilter, place_of
@@ -51,6 +52,7 @@ class JobService:
         telemetry: Counts.
         pace: Refuses a precision that the deployment cannot keep.
         pools: The names of the pools that have workers.
+        kinds: Which kinds of target they run.
     """
 
     jobs: Jobs
@@ -60,6 +62,7 @@ class JobService:
     telemetry: Telemetry
     pace: Pace
     pools: Collection[str]
+    kinds: AllowedKinds
 
     def create(self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "") -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.
@@ -94,9 +97,10 @@ class JobService:
         return _same_request(existing, job.request)
 
     def _accepted(self, definition: Definition) -> Definition:
-        """Raises ``Invalid`` for a precision that the pace cannot keep, and for a pool without workers."""
+        """Raises ``Invalid`` for a precision that the pace cannot keep, or a pool that cannot or must not run it."""
         self.pace.refuse(definition.precision)
         pools.refuse(definition, self.pools)
+        self.kinds.refuse(definition.target.kind, definition.pool)
         return definition
 
     def get(self, tenant: str, id: str) -> Job:

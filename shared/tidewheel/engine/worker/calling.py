@@ -10,7 +10,8 @@ from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.outcome import deadline_ms
 from tidewheel.domain.executions.retry import repeats_unknown
 from tidewheel.domain.executions.states import Result
-from tidewheel.domain.jobs.job import Job, Target
+from tidewheel.domain.fleet.kinds import AllowedKinds
+from tidewheel.domain.jobs.job import Job
 from tidewheel.engine.worker.admission import Admission
 from tidewheel.engine.worker.lease_renewer import HeldLease, LeaseRenewer
 from tidewheel.ports import Call, Caller, Clock, Received, SelectiveCaller
@@ -24,16 +25,21 @@ class TargetCalls:
         callers: The adapters, by kind of target.
         lease_renewer: Renews leases, and stops calls whose time or lease is over.
         clock: Reads the time and waits.
+        kinds: Which kinds of target a pool runs.
         least_log: Bytes: the log of a call that succeeded is stored if it is not shorter; 0: each is.
     """
 
     callers: Mapping[str, Caller]
     lease_renewer: LeaseRenewer
     clock: Clock
+    kinds: AllowedKinds
     least_log: int = 0
 
-    def lack(self, target: Target) -> Lack | None:
-        """What this worker lacks of what a target needs; None if it can call it."""
+    def lack(self, job: Job, message: Received | None) -> Lack | None:
+        """What this worker lacks of what a job's target needs; None if it can call it, or must not."""
+        target = job.definition.target
+        if not self.kinds.allows(target.kind, _pool(job, message)):
+            return None  # the call is refused
         caller = self.callers.get(target.kind)
         if caller is None:
             return Lack(f"the target kind {target.kind!r}", "run workers of a release that has it")
@@ -59,7 +65,7 @@ class TargetCalls:
         held = self.lease_renewer.hold(claim, job, message, timeout)
         held.renewals.append(admission.extend)
         try:
-            admission.answer = answer = self._answer(held, job, timeout)
+            admission.answer = answer = self._answer(held, job, timeout, _pool(job, message))
         except BaseException:
             self.lease_renewer.release(held)
             raise
@@ -75,8 +81,10 @@ class TargetCalls:
             return False
         return held.progress.logged_beyond(answer.output)
 
-    def _answer(self, held: HeldLease, job: Job, timeout_ms: int) -> Answer:
+    def _answer(self, held: HeldLease, job: Job, timeout_ms: int, pool: str) -> Answer:
         target, claim = job.definition.target, held.record
+        if not self.kinds.allows(target.kind, pool):
+            return Answer(Result.FAILED, reason=self.kinds.problem(target.kind, pool), retryable=False)
         if held.progress.stopping is not None:
             return Answer(Result.FAILED, reason="it was told to end before it began")
         return self.callers[target.kind].call(
@@ -92,3 +100,8 @@ class TargetCalls:
                 repeats_unknown(job.definition.retry),
             )
         )
+
+
+def _pool(job: Job, message: Received | None) -> str:
+    """The pool whose rights this worker has: that of the message's queue, whatever the job names by now."""
+    return job.definition.pool if message is None else message.route.pool

@@ -220,7 +220,7 @@ class Runner:
     def _read(self, step: Read, handling: _Handling) -> None:
         handling.facts = self.reader.read(step.fact, handling.facts, handling.admission)
         if step.fact is Fact.JOB and handling.facts.job is not None:
-            handling.learn(lack=self.calls.lack(handling.job.definition.target))
+            handling.learn(lack=self.calls.lack(handling.job, handling.message))
 
     def _hold_until(self, step: HoldUntil, handling: _Handling) -> None:
         self.clock.sleep_until(step.until_ms)

@@ -7,12 +7,14 @@ circuit breaker and the deployment have to know of it (see ``TargetModel``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Union, get_args
 
 from pydantic import Field
 
 from tidewheel.domain.discovery import classes_of, modules_of
+from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.jobs.job import Target
 from tidewheel.wire.target import TargetModel
@@ -35,6 +37,15 @@ _FOUND = [_model_of(module) for module in modules_of(__name__)]
 
 MODELS = {_kind_of(model): model for model in _FOUND}
 """The models by kind."""
+
+PRIVILEGED = frozenset(kind for kind, model in MODELS.items() if model.PRIVILEGED)
+"""The kinds that a deployment has to allow for each pool that is to run them."""
+
+
+def allowed_kinds(by_pool: Mapping[str, frozenset[str]]) -> AllowedKinds:
+    """Which kinds run where, given the privileged ones by pool."""
+    return AllowedKinds(PRIVILEGED, by_pool)
+
 
 if len(MODELS) < len(_FOUND):
     raise TypeError(f"two modules of {__name__} are of one kind")

@@ -15,6 +15,9 @@ _LAMBDA = re.compile(
     rf"(?:arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{{12}}:function:)?{_NAME}(?::(?:\$LATEST|[A-Za-z0-9_-]{{1,128}}))?",
     re.ASCII,
 )
+_FUNCTIONS = Listed(
+    "target_functions", r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+", "ARNs of Lambda functions"
+)
 
 
 def _check_function(function: str) -> str:
@@ -33,10 +36,7 @@ class LambdaTarget(WatchedTarget):
 
     PARTY = "function"
     SERVICES = frozenset({"lambda"})
-    RIGHTS = (Right(("lambda:InvokeFunction",), ("function:{target}",), listed=True),)
-    LISTED = Listed(
-        "target_functions", r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w*$:-]+", "ARNs of Lambda functions"
-    )
+    RIGHTS = (Right(("lambda:InvokeFunction",), ("function:{target}",), listed=_FUNCTIONS),)
 
     kind: Literal["lambda"]
     function: Annotated[str, Field(max_length=256, examples=["my-function"]), AfterValidator(_check_function)]

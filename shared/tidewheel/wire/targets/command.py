@@ -75,6 +75,7 @@ class CommandTarget(TargetModel):
     Its exit status says how it went: 0 is a success. What it prints is the run's log.
     """
 
+    PRIVILEGED = True
     LONG_RUNNING = True
 
     kind: Literal["command"]

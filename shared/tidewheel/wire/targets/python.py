@@ -29,6 +29,7 @@ def _check_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
 class PythonTarget(TargetModel):
     """A function that a worker has imported, registered by `tidewheel.tasks.task`, called with keyword arguments."""
 
+    PRIVILEGED = True
     LONG_RUNNING = True  # Lambda's workers have only what was deployed, and import no tasks
 
     kind: Literal["python"]

@@ -16,10 +16,19 @@ MAX_SQL = 65_536
 """The longest statement in characters (Amazon RDS Data Service API, ExecuteStatement)."""
 _CLUSTER = "arn:aws:rds:eu-west-1:111122223333:cluster:orders"
 _SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:rds-db-credentials/orders-AbCdEf"  # noqa: S105 - its name
-_SECRETS = ("secret:rds-db-credentials/*", "secret:rds!cluster-*")
-"""The names of the secrets that RDS manages, or that its query editor made. The Data API reads the secret that a job
-names with the rights of whoever calls it."""
-_BY_RDS = "What RDS manages or its query editor made has these names; which clusters it opens is a list."
+_CLUSTERS = Listed(
+    "sql_clusters",
+    r"arn:[a-z-]+:rds:[a-z0-9-]+:\d{12}:cluster:[A-Za-z][A-Za-z0-9-]{0,62}",
+    "ARNs of Aurora clusters",
+    required=True,
+)
+_SECRETS = Listed(
+    "sql_secrets",
+    r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]{1,512}-[A-Za-z0-9]{6}",
+    "full ARNs of secrets, as in arn:aws:secretsmanager:eu-west-1:111122223333:secret:rds!cluster-1a2b-AbCdEf",
+)
+"""The Data API reads the secret that a job names with the rights of whoever calls it. Those that lie under the
+deployment's own name need no listing."""
 _cluster = arn_of("rds", r"cluster:[A-Za-z][A-Za-z0-9-]{0,62}", "an Aurora cluster", _CLUSTER)
 _secret = arn_of("secretsmanager", r"secret:[A-Za-z0-9/_+=.@!-]{1,519}", "a secret in Secrets Manager", _SECRET)
 _NAME = re.compile(r"(?!tidewheel_)[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
@@ -60,17 +69,12 @@ class SqlTarget(WatchedTarget):
     A statement may mention `:tidewheel_execution`, `:tidewheel_token` and `:tidewheel_nominal_ms` without more.
     """
 
+    PRIVILEGED = True
     PARTY = "cluster"
     SERVICES = frozenset({"rds-data"})
     RIGHTS = (
-        Right(("rds-data:ExecuteStatement",), listed=True),
-        Right(("secretsmanager:GetSecretValue",), _SECRETS, reason=_BY_RDS),
-    )
-    LISTED = Listed(
-        "sql_clusters",
-        r"arn:[a-z-]+:rds:[a-z0-9-]+:\d{12}:cluster:[A-Za-z][A-Za-z0-9-]{0,62}",
-        "ARNs of Aurora clusters",
-        required=True,
+        Right(("rds-data:ExecuteStatement",), listed=_CLUSTERS),
+        Right(("secretsmanager:GetSecretValue",), listed=_SECRETS),
     )
 
     kind: Literal["sql"]

@@ -6,14 +6,15 @@ from typing import Literal
 
 from tidewheel.wire.target import Listed, Right, TargetModel
 
+_LINES = Listed("fax_lines", r"arn:aws:connect:[a-z0-9-]+:\d{12}:instance/\w+", "ARNs of Connect instances")
+
 
 class FaxTarget(TargetModel):
     """A fax to a number."""
 
     PARTY = "number"
     SERVICES = frozenset({"connect"})
-    RIGHTS = (Right(("connect:StartOutboundVoiceContact",), ("instance/{target}",), listed=True),)
-    LISTED = Listed("fax_lines", r"arn:aws:connect:[a-z0-9-]+:\d{12}:instance/\w+", "ARNs of Connect instances")
+    RIGHTS = (Right(("connect:StartOutboundVoiceContact",), ("instance/{target}",), listed=_LINES),)
 
     kind: Literal["fax"]
     number: str
