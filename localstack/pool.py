@@ -17,7 +17,7 @@ from localstack import processes
 from localstack.engines.base import tail
 from localstack.errors import LocalCloudError
 from localstack.places import Places
-from localstack.settings import CREDENTIALS, REGION, engine_environ
+from localstack.settings import CREDENTIALS, REGION, SAME_USER, engine_environ
 from localstack.show import step
 from tidewheel.names import FARGATE_POOL, Env
 
@@ -93,6 +93,7 @@ def environment(places: Places, endpoint: str, environ: Mapping[str, str]) -> di
         **CREDENTIALS,
         **({Env.TASK_MODULES.value: ",".join(tasks.modules)} if tasks.modules else {}),
         "PYTHONPATH": os.pathsep.join(paths),
+        Env.PROGRAM_USER.value: SAME_USER,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CONFIG_FILE": os.devnull,

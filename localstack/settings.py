@@ -20,6 +20,8 @@ CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": ACCOUNT,  # twelve digits: both engines take the key for the account
     "AWS_SECRET_ACCESS_KEY": "local",
 }
+SAME_USER = "same"
+"""Under whom programs run: under the user of the worker, since nobody else may read a checkout in somebody's home."""
 _HIGHEST_PORT = 65535
 _LOOPBACK = "localhost,127.0.0.1"
 _INHERITED = (

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localstack.settings import CREDENTIALS, REGION
+from localstack.settings import CREDENTIALS, REGION, SAME_USER
 from tests.support.guardian import Ward, guardian
+from tidewheel.names import Env
 
 _END_S = 60.0
 _HAND_OVER_S = 5.0
@@ -40,6 +41,7 @@ class PoolWorkers:
         command += ["--concurrency", str(concurrency), "--drain", str(drain_s)]
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         environ = {**kept, **CREDENTIALS, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": self.endpoint}
+        environ[Env.PROGRAM_USER] = SAME_USER
         if tasks is not None:
             command += ["--import", tasks.stem]
             environ["PYTHONPATH"] = os.pathsep.join([*filter(None, [kept.get("PYTHONPATH")]), str(tasks.parent)])

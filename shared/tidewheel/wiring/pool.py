@@ -16,6 +16,8 @@ from tidewheel.adapters.aws.deployed import environment
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.lines import LineTelemetry
+from tidewheel.adapters.targets.launch import hide
+from tidewheel.adapters.targets.program_user import ProgramUser, UnknownUser, program_user
 from tidewheel.domain.fleet.route import LAMBDA_POOL, PRIORITIES, Route
 from tidewheel.domain.fleet.worker_slots import WorkerSlots
 from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
@@ -58,7 +60,14 @@ def settings_of(deployment: str, environ: Mapping[str, str]) -> WorkerSettings:
         raise Misused(f"No deployment {deployment} can be seen ({error}): {remedy}.") from error
 
 
-def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings, telemetry: Telemetry) -> Pool:
+def pool_of(
+    name: str,
+    concurrency: int,
+    drain_ms: int,
+    settings: WorkerSettings,
+    telemetry: Telemetry,
+    program_user: ProgramUser | None = None,
+) -> Pool:
     """Builds the pool with its clients, after a test request to each of its queues.
 
     Args:
@@ -67,6 +76,7 @@ def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings
         drain_ms: How long (ms) running attempts may go on once the worker has to end.
         settings: The settings of the deployment's worker.
         telemetry: Counts and logs.
+        program_user: Under whom programs run; None for the worker's own user.
 
     Raises:
         Misused: The deployment has no such pool, or one of its queues does not answer.
@@ -76,7 +86,7 @@ def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings
         raise Misused(f"--pool {name}: the deployment's pools for workers are {', '.join(pools) or 'none'}.")
     try:
         with translated("clients", "AWS"):
-            consumer, receiving = consumer_of(settings, telemetry), clients.receiving()
+            consumer, receiving = consumer_of(settings, telemetry, program_user), clients.receiving()
         for priority in PRIORITIES:
             consumer.queue.waiting(Route(name, priority))
     except PortError as error:
@@ -96,13 +106,15 @@ def pool_of(name: str, concurrency: int, drain_ms: int, settings: WorkerSettings
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the worker until a signal ends it; returns the exit status."""
+    hide()
     given = _read(arguments)
     try:
         load(modules_of(given.modules, os.environ))
         settings = settings_of(given.deployment, os.environ)
         telemetry = LineTelemetry(f"worker-{given.pool}", settings.deployment, SystemClock())
-        pool = pool_of(given.pool, given.concurrency, given.drain * SECOND_MS, settings, telemetry)
-    except (Misused, CannotImport) as error:
+        user = program_user(os.environ.get(Env.PROGRAM_USER, ""), os.geteuid())
+        pool = pool_of(given.pool, given.concurrency, given.drain * SECOND_MS, settings, telemetry, user)
+    except (Misused, CannotImport, UnknownUser) as error:
         print(f"tidewheel worker: {error}", file=sys.stderr)  # noqa: T201 -- a command-line program
         return MISUSED
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.secrets import SecretsManager
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
+from tidewheel.adapters.targets.program_user import ProgramUser
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.worker.calling import TargetCalls
@@ -40,8 +41,14 @@ def consumer(settings: WorkerSettings) -> Consumer:
     return consumer_of(settings, PowertoolsTelemetry(Function.WORKER, settings.deployment))
 
 
-def consumer_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
-    """Builds a consumer with its clients, and starts the thread of its lease renewer."""
+def consumer_of(settings: WorkerSettings, telemetry: Telemetry, program_user: ProgramUser | None = None) -> Consumer:
+    """Builds a consumer with its clients, and starts the thread of its lease renewer.
+
+    Args:
+        settings: Of the deployment's worker.
+        telemetry: Counts and logs.
+        program_user: Under whom programs run; None for the worker's own user.
+    """
     clock = SystemClock()
     dates = Dates(clock)
     dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
@@ -54,7 +61,7 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry) -> Consumer:
     layouts = layout_cache(dynamodb, settings, clock)
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, settings.pace)
     ends = end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, writer, telemetry)
-    callers = Callers(Surroundings(secrets, settings.allowed_networks, clock), found())
+    callers = Callers(Surroundings(secrets, settings.allowed_networks, clock, program_user), found())
     runner = Runner(
         reader=FactReader(all_jobs(dynamodb, settings), executions, ends.overlap_lock),
         executions=executions,

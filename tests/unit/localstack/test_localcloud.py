@@ -25,6 +25,7 @@ from localstack.engines.ministack import MiniStack
 from localstack.errors import LocalCloudError
 from localstack.outputs import collect, local_api_url, read_stack_outputs, write
 from localstack.places import Places
+from tidewheel.adapters.targets.program_user import program_user
 from tidewheel.wiring import pool as wiring
 
 API_URL = "https://abc123.execute-api.us-east-1.amazonaws.com/prod/"
@@ -554,6 +555,7 @@ class TestPool:
         made = pool.environment(places, "http://127.0.0.1:4700", theirs)
         assert made["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4700"
         assert made["AWS_ACCESS_KEY_ID"] == settings.ACCOUNT
+        assert program_user(made["TIDEWHEEL_PROGRAM_USER"], 0) is None
         assert made["PATH"] == "/bin"
         assert not {"AWS_PROFILE", "TIDEWHEEL_QUEUES", "TIDEWHEEL_TASK_MODULES"} & set(made)
 

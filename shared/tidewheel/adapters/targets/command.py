@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tidewheel.adapters.targets.answers import Tail
+from tidewheel.adapters.targets.program_user import home_of
 from tidewheel.adapters.targets.programs import Program, ProgramEnd, ProgramSpec, WakePipe
 from tidewheel.adapters.targets.secret_resolver import SecretResolver, SecretUnavailable
 from tidewheel.adapters.targets.state_file import StateFile
@@ -71,21 +72,35 @@ class CommandTarget:
     def _run(self, call: Call, folder: Path) -> Answer:
         spec = call.target.spec
         given: Mapping[str, str] = SecretResolver(self._surroundings.secrets, call).resolved(spec["environment"])
-        state = StateFile(folder, call.progress)
+        user = self._surroundings.program_user
+        own = folder if user is None else _room(folder)
+        state = StateFile(own, call.progress)
+        if user is not None:
+            for path in (state.path, own):
+                os.chown(path, user.uid, user.gid)
         environment = {
             "PATH": os.defpath,
             **self._inherited,
+            **({"HOME": home_of(user, str(own))} if user else {}),
             **given,
             **_identity(call),
             "TIDEWHEEL_STATE_FILE": str(state.path),
         }
-        order = ProgramSpec(_argv(spec), environment, spec["directory"], folder)
+        order = ProgramSpec(_argv(spec), environment, spec["directory"], folder, user)
         with WakePipe() as wake, Program(order) as program:
             call.progress.on_stop(wake.wake)
             watch = _Supervisor(call, self._surroundings.clock, program, state, Tail(_secrets(spec, given)))
             watch.follow(wake)
         state.read()
         return watch.answer()
+
+
+def _room(folder: Path) -> Path:
+    """A folder for another user within one of the worker's, so that its owner cannot put a link in its place."""
+    folder.chmod(0o711)
+    room = folder / "run"
+    room.mkdir(mode=0o700)
+    return room
 
 
 def _secrets(spec: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[str]:

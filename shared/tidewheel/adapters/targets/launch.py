@@ -10,6 +10,9 @@ The program leads a session and a process group of its own. On Linux the launche
 of the program, also of those in sessions of their own, and kills them all at the end; if the launcher is killed, the
 kernel kills the program. On other systems only the group is killed, and nothing kills it if worker and launcher both
 get SIGKILL.
+
+If a user is named, the program runs under that one, with no group but one and no way to gain rights by the programs
+that it starts. The launcher itself stays what it is, and can end the program.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ KILL = b"k"
 LENGTH_BYTES = 4
 
 _LINUX = sys.platform == "linux"
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38  # linux/prctl.h
 _IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # only the worker ends it; systemd signals a whole cgroup
 _LOOK_S = 0.1
 _GONE = (ProcessLookupError, PermissionError)  # the latter: the process runs as another user by now
@@ -39,6 +42,15 @@ _GONE = (ProcessLookupError, PermissionError)  # the latter: the process runs as
 def _prctl(option: int, value: int) -> None:
     if _LINUX:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def hide() -> None:
+    """Keeps other processes of this user from this one's memory, environment and descriptors.
+
+    A process that is not dumpable cannot be traced, and its files in ``/proc`` belong to root (PR_SET_DUMPABLE(2const),
+    proc_pid(5)). That ends with ``exec``, so it does not reach the programs that this process starts.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
 class _ProcessTree:
@@ -126,9 +138,19 @@ def _read(count: int) -> bytes:
     return data
 
 
+def _change_user(uid: int, gid: int) -> None:
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
 def _become(order: dict[str, Any], launcher: int) -> NoReturn:
     """Runs in the fork, and replaces it by the program."""
     os.setsid()
+    if order["user"] is not None:
+        _change_user(**order["user"])
+    # after the change of users, which clears it (PR_SET_PDEATHSIG(2const))
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != launcher:
         os._exit(1)  # the launcher was killed before PR_SET_PDEATHSIG took effect
@@ -191,6 +213,7 @@ def main() -> None:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    hide()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     order = _order()
 

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tidewheel.adapters.targets import launch
+from tidewheel.adapters.targets.program_user import ProgramUser
 
 _LAUNCHER = Path(launch.__file__)
 _FLAGS = ("-I", "-S", "-B", "-X", "utf8")  # no site packages, no environment settings: it starts in 20 ms
@@ -33,12 +34,14 @@ class ProgramSpec:
         environment: Its whole environment.
         directory: Where it runs, or None for where the worker does.
         folder: The folder that the launcher removes if the worker is killed.
+        user: Under whom it runs; None for the worker's own user.
     """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
     directory: str | None
     folder: Path
+    user: ProgramUser | None = None
 
     def encoded(self) -> bytes:
         """The form that the launcher reads: the length in bytes, then JSON."""
@@ -47,6 +50,7 @@ class ProgramSpec:
             "environment": dict(self.environment),
             "directory": self.directory,
             "folder": str(self.folder),
+            "user": None if self.user is None else {"uid": self.user.uid, "gid": self.user.gid},
         }
         text = json.dumps(document).encode()
         return len(text).to_bytes(launch.LENGTH_BYTES, "big") + text
