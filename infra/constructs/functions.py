@@ -57,7 +57,7 @@ class ServiceFunction(Construct):
             function_name=config.physical(role),
             code=lambda_.Code.from_asset(str(asset.path), asset_hash=asset.digest),
             handler=f"functions.{role}.handler.handler",
-            runtime=_runtime(config),
+            runtime=lambda_.Runtime(f"python{HOST.python}", lambda_.RuntimeFamily.PYTHON),
             architecture=_architecture(config),
             memory_size=shape.memory,
             timeout=Duration.seconds(shape.seconds),
@@ -67,8 +67,7 @@ class ServiceFunction(Construct):
             recursive_loop=lambda_.RecursiveLoop.ALLOW if shape.loops else lambda_.RecursiveLoop.TERMINATE,
             reserved_concurrent_executions=config.capacity.reserved.get(role),
         )
-        if config.local:
-            nag.acknowledge(self.function, "L1", "The local cloud runs functions on the interpreter of this machine.")
+        nag.acknowledge(self.function, "L1", "Functions run on the Python that the tests ran with.")
 
     def allow(self, actions: list[str], *resources: str) -> None:
         """Allows the function these actions on exactly these resources."""
@@ -81,12 +80,6 @@ class ServiceFunction(Construct):
     def acknowledge_pattern(self, pattern: str, reason: str) -> None:
         """Says why one permission of the function is a pattern."""
         nag.acknowledge_pattern(self._role, pattern, reason)
-
-
-def _runtime(config: Config) -> lambda_.Runtime:
-    if config.local:
-        return lambda_.Runtime(f"python{HOST.python}", lambda_.RuntimeFamily.PYTHON)
-    return lambda_.Runtime.PYTHON_3_14
 
 
 def _architecture(config: Config) -> lambda_.Architecture:

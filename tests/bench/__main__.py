@@ -1,4 +1,4 @@
-"""The engine's part of ``make bench``: CPU, billed units, memory and the price of an idle month.
+"""The engine's part of ``make bench``: CPU, billed units, memory, cold starts and the price of an idle month.
 
 It joins its figures to those of ``python -m localstack bench``, which is a user of the deployed product and may not
 look inside; tests may, and so what drives the engine itself lies here.
@@ -23,7 +23,7 @@ SHARDS, ECONOMY_SHARDS = 16, 2
 
 
 def _measure() -> dict[str, Any]:
-    from tests.bench import cpu, idle, memory, units, worker  # noqa: PLC0415 - after the credentials have been set
+    from tests.bench import cold_start, cpu, idle, memory, units, worker  # noqa: PLC0415 - after the credentials have been set
     from tests.support.engines import ministack  # noqa: PLC0415
 
     with ministack() as endpoint:
@@ -36,6 +36,7 @@ def _measure() -> dict[str, Any]:
         "profile": lambda: cpu.profiled(PROFILED, SHARDS),
         "memory": lambda: memory.held(HELD),
         "worker": lambda: worker.per_execution(EXECUTED, DEPLOYED),
+        "cold_start": cold_start.measure,
     }
     idle_months = {"idle_month": month, "idle_month_in_economy_mode": economy}
     return {**{name: part() for name, part in parts.items()}, "billed_per_fire": billed, **idle_months}

@@ -51,12 +51,24 @@ def _worker(found: Mapping[str, Any]) -> Table:
     return _table("An execution in its worker", ["", *names], rows)
 
 
+def _cold_starts(found: Mapping[str, Any]) -> Table:
+    ways = [
+        (role, way, both[way])
+        for role, both in found["functions"].items()
+        for way in ("with_bytecode", "without_bytecode")
+    ]
+    rows = ([role, way, one["wall_ms"]["p50"], one["cpu_ms"]["p50"], one["megabytes"]] for role, way, one in ways)
+    title = f"Cold starts on Python {found['python']} ({found['samples']} samples)"
+    return _table(title, ["", "", "ms, p50", "cpu ms, p50", "MB"], rows)
+
+
 def tables(found: Mapping[str, Any]) -> None:
     """Prints them to stderr."""
     memory = found["memory"]
     console = Console(stderr=True)
     for table in (_cpu(found), _profile(found["profile"]), _units(found["billed_per_fire"]), _worker(found["worker"])):
         console.print(table)
+    console.print(_cold_starts(found["cold_start"]))
     console.print(_table("A scheduler's memory", memory, [memory.values()]))
     for name in ("idle_month", "idle_month_in_economy_mode"):
         month = found[name]

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import pytest
 
+from infra.assets import HOST
 from tidewheel import names, settings
 from tidewheel.domain import limits
 from tidewheel.domain.wheel.pace import ECONOMY
@@ -45,9 +46,9 @@ def test_no_role_holds_a_managed_policy(either):
     assert not [id for id, role in either.service.of("IAM::Role").items() if "ManagedPolicyArns" in role["Properties"]]
 
 
-def test_an_account_runs_the_newest_python_on_arm(aws):
+def test_an_account_runs_the_python_of_the_tests_on_arm(aws):
     for each in _roles(aws.service).values():
-        assert (each["Runtime"], each["Architectures"]) == ("python3.14", ["arm64"])
+        assert (each["Runtime"], each["Architectures"]) == (f"python{HOST.python}", ["arm64"])
 
 
 def test_a_laptop_runs_its_own_interpreter(local):
