@@ -33,6 +33,8 @@ MAX_CIRCUIT_OPEN = 86_400
 
 FARGATE_TASKS = (1, 10)
 """The fewest and the most tasks of the Fargate pool. One at least: from none it would grow only when many wait."""
+FARGATE_BASE = 1
+"""Tasks that are on demand whatever Spot does; more are Spot, three of four."""
 MAX_POOLS = 5
 """A function's environment, 4 KB at most (AWS Lambda quotas), names four queues for each, by URL."""
 
@@ -115,6 +117,8 @@ class Config:
     fargate_tasks: tuple[int, int] = FARGATE_TASKS
     fargate_vpc: str | None = None
     fargate_subnets: tuple[str, ...] = ()
+    fargate_base: int = FARGATE_BASE
+    fargate_public: bool = True
 
     @property
     def routes(self) -> tuple[names.Route, ...]:
@@ -173,6 +177,8 @@ class Config:
             fargate_tasks=_tasks(read),
             fargate_vpc=_matching(read, "fargate_vpc", _VPC, "the id of a VPC, as in vpc-0123456789abcdef0"),
             fargate_subnets=_subnets(read),
+            fargate_base=_number(read, "fargate_base", FARGATE_BASE, least=0),
+            fargate_public=_flag(read, "fargate_public", default="false" if _text(read, "fargate_vpc") else "true"),
             circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES, 0),
             circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN, 1, MAX_CIRCUIT_OPEN),
             tenant_concurrency=_tenant_concurrency(read),
@@ -276,8 +282,8 @@ def _check_kinds(config: Config) -> None:
                 raise ContextError(listed.key, f"is needed for the kind {kind}, which allow_kinds allows")
 
 
-def _flag(read: ReadContext, key: str) -> bool:
-    text = _text(read, key).lower() or "false"
+def _flag(read: ReadContext, key: str, default: str = "false") -> bool:
+    text = _text(read, key).lower() or default
     if text not in {"true", "false"}:
         raise ContextError(key, f"must be true or false, not {text!r}")
     return text == "true"

@@ -25,13 +25,18 @@ STOP_TIMEOUT = Duration.seconds(120)
 SLOTS = 16
 """Attempts that one task runs side by side."""
 BACKLOG_PER_TASK = SLOTS
-"""So many messages may wait for each running task: about one more round of its slots."""
+"""So many messages may wait or be in flight for each running task: as many as it has slots. Long attempts count as long
+as they go on, so that tasks which are busy are not taken for idle ones."""
+ALIVE_FILE = "/tmp/tidewheel-alive"  # noqa: S108 - in a container of its own
+ALIVE_MINUTES = 2
+"""The worker touches the file every ten seconds. What is older than this stands still."""
 CPU, MEMORY_MIB = 512, 1024
 LEFT_OUT = [
     *("*", "!pyproject.toml", "!uv.lock", "!README.md", "!shared", "!infra"),
     *("shared/docs", "shared/README.md", "infra/*", "!infra/Dockerfile", "**/__pycache__"),
 ]
 """Of the repository; the image's digest, and so a new deployment of the tasks, follows from the rest."""
+_MESSAGES = {"waiting": "ApproximateNumberOfMessagesVisible", "held": "ApproximateNumberOfMessagesNotVisible"}
 _Policy = scaling.CfnScalingPolicy
 _Query = _Policy.TargetTrackingMetricDataQueryProperty
 ROLE = f"worker-{names.FARGATE_POOL}"
@@ -61,11 +66,20 @@ class FargatePool(Construct):
             cluster_name=config.physical("workers"),
             vpc=vpc,
             container_insights_v2=ecs.ContainerInsights.ENABLED,  # counts the running tasks, by which it scales
-            enable_fargate_capacity_providers=True,
+        )
+        providers = ecs.CfnClusterCapacityProviderAssociations(
+            self,
+            "Providers",
+            cluster=cluster.cluster_name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            default_capacity_provider_strategy=[],
         )
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
         task = self._task(config, environment)
         self.service = self._service(config, cluster, task, subnets)
+        # or it is made before the cluster has them, and goes when they are in use still
+        self.service.node.add_dependency(providers)
+        self._allow_protection(cluster)
         self._scale(config, queues, cluster)
 
     def allow(self, actions: list[str], *resources: str) -> None:
@@ -75,6 +89,16 @@ class FargatePool(Construct):
     def acknowledge_pattern(self, pattern: str, reason: str) -> None:
         """Says why one permission of a task is a pattern."""
         nag.acknowledge_pattern(self._role, pattern, reason)
+
+    def _allow_protection(self, cluster: ecs.Cluster) -> None:
+        """A task protects itself while it holds work; the agent calls with its role (Amazon ECS, "Task scale-in
+        protection endpoint").
+        """
+        task = Stack.of(self).format_arn(service="ecs", resource="task", resource_name=f"{cluster.cluster_name}/*")
+        self.allow(["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], task)
+        self.acknowledge_pattern(
+            task, "A task's id is known once it runs; the pattern holds the tasks of this cluster."
+        )
 
     def _network(self, config: Config) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
         if config.fargate_vpc:
@@ -116,7 +140,18 @@ class FargatePool(Construct):
             "Worker",
             image=image,
             command=["--pool", names.FARGATE_POOL, "--concurrency", str(SLOTS)],
-            environment={**environment, "AWS_DEFAULT_REGION": Stack.of(self).region},
+            environment={
+                **environment,
+                "AWS_DEFAULT_REGION": Stack.of(self).region,
+                names.Env.ALIVE_FILE: ALIVE_FILE,
+            },
+            health_check=ecs.HealthCheck(
+                command=["CMD-SHELL", f'test -n "$(find {ALIVE_FILE} -mmin -{ALIVE_MINUTES})"'],
+                interval=Duration.seconds(30),
+                timeout=Duration.seconds(10),
+                retries=3,
+                start_period=Duration.seconds(60),
+            ),
             stop_timeout=STOP_TIMEOUT,
             readonly_root_filesystem=False,  # commands of jobs may write
             logging=ecs.LogDrivers.aws_logs(
@@ -131,7 +166,10 @@ class FargatePool(Construct):
     def _service(
         self, config: Config, cluster: ecs.Cluster, task: ecs.FargateTaskDefinition, subnets: ec2.SubnetSelection
     ) -> ecs.FargateService:
-        """Spot for three tasks of four: one that AWS takes back hands its attempts over as at any other end."""
+        """The first tasks are on demand; of those beyond, three of four are Spot.
+
+        A task that AWS takes back hands its attempts over as at any other end, protected or not.
+        """
         outgoing = ec2.SecurityGroup(
             self, "Outgoing", vpc=cluster.vpc, description="Tidewheel workers: nothing comes in"
         )
@@ -141,20 +179,20 @@ class FargatePool(Construct):
             service_name=config.physical(ROLE),
             cluster=cluster,
             task_definition=task,
-            assign_public_ip=True,
+            assign_public_ip=config.fargate_public,
             vpc_subnets=subnets,
             security_groups=[outgoing],
             min_healthy_percent=100,
             max_healthy_percent=200,
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
             capacity_provider_strategies=[
-                ecs.CapacityProviderStrategy(capacity_provider="FARGATE", base=0, weight=1),
+                ecs.CapacityProviderStrategy(capacity_provider="FARGATE", base=config.fargate_base, weight=1),
                 ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=3),
             ],
         )
 
     def _scale(self, config: Config, queues: Mapping[names.Route, sqs.Queue], cluster: ecs.Cluster) -> None:
-        """By the messages that wait for each task, which is a formula: the CDK's own construct takes a metric alone."""
+        """By the messages for each task, which is a formula: the CDK's own construct takes a metric alone."""
         least, most = config.fargate_tasks
         tasks = scaling.ScalableTarget(
             self,
@@ -182,16 +220,24 @@ class FargatePool(Construct):
         )
 
     def _backlog(self, queues: Mapping[names.Route, sqs.Queue], cluster: ecs.Cluster) -> list[_Query]:
-        """The messages that wait in all queues, for each task that runs; for one where none does."""
-        waiting = {f"q{index}": queue.queue_name for index, queue in enumerate(queues.values())}
+        """The messages that wait or are in flight in all queues, for each task that runs; for one where none does.
+
+        These are nine metrics; the alarms that are made of it take ten (Amazon CloudWatch, "Limits that apply to alarms
+        based on metric math expressions").
+        """
+        counted = {
+            f"{state}{index}": (metric, queue.queue_name)
+            for index, queue in enumerate(queues.values())
+            for state, metric in _MESSAGES.items()
+        }
         place = {"ClusterName": cluster.cluster_name, "ServiceName": self.service.service_name}
         return [
-            *(_metric(id, "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName=it) for id, it in waiting.items()),
+            *(_metric(id, "AWS/SQS", metric, QueueName=queue) for id, (metric, queue) in counted.items()),
             _metric("tasks", "ECS/ContainerInsights", "RunningTaskCount", **place),
             _Query(
                 id="backlog",
-                expression=f"({' + '.join(f'FILL({id}, 0)' for id in waiting)}) / IF(FILL(tasks, 0) > 0, tasks, 1)",
-                label="Messages that wait for each task",
+                expression=f"({' + '.join(f'FILL({id}, 0)' for id in counted)}) / IF(FILL(tasks, 0) > 0, tasks, 1)",
+                label="Messages that wait or are in flight for each task",
                 return_data=True,
             ),
         ]

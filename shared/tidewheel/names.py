@@ -127,6 +127,7 @@ class Env(StrEnum):
     DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
     ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none
     ALLOW_KINDS = "TIDEWHEEL_ALLOW_KINDS"  # JSON object: pool, or "*" for every one -> privileged kinds that it runs
+    ALIVE_FILE = "TIDEWHEEL_ALIVE_FILE"  # of a pool's worker, which may lack it: touched as long as it goes on
     PROGRAM_USER = "TIDEWHEEL_PROGRAM_USER"  # of a pool's worker, which may lack it: under whom programs run, or same
     TASK_MODULES = "TIDEWHEEL_TASK_MODULES"  # of a pool's worker, which may lack it: modules with tasks, by commas
     CODE_VERSION = "TIDEWHEEL_CODE_VERSION"  # changes with every change of the shipped code

@@ -207,6 +207,8 @@ def test_networks_that_targets_may_have(given, kept):
         ("creating", {"target": "local", "creating": "state,all"}),
         ("fargate", {"target": "local", "fargate": "true"}),
         ("fargate", {"target": "local", "fargate": "yes"}),
+        ("fargate_base", {"target": "local", "fargate_base": "-1"}),
+        ("fargate_public", {"target": "local", "fargate_public": "yes"}),
         ("fargate_min", {"target": "local", "fargate_min": "0"}),
         ("fargate_max", {"target": "local", "fargate_min": "5", "fargate_max": "4"}),
         ("fargate_vpc", {"target": "local", "fargate_vpc": "mine", "fargate_subnets": "subnet-01234567"}),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 from tests.infra.test_permissions import FARGATE_QUEUES, LAMBDA_QUEUES, _resource, _statements
-from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
-from tidewheel.engine.worker.pool import HAND_OVER_MS
+from tidewheel.domain.limits import DRAIN_MS, MINUTE_MS, SECOND_MS
+from tidewheel.engine.worker.pool import ALIVE_MS, HAND_OVER_MS
 from tidewheel.settings import WorkerSettings
 from tidewheel.wiring import pool as wiring
 
@@ -70,19 +72,51 @@ def test_a_task_may_do_what_the_function_may_but_with_its_own_queues(fargate, fa
             for action, resource in function
             if not action.startswith("logs:")  # a task's lines are written for it, by the other role
         }
-        assert task == expected
+        (own,) = {resource for action, resource in task if action.startswith("ecs:")}
+        assert re.fullmatch(r"arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/<FargateCluster\w+>/\*", own)
+        assert task == expected | {(f"ecs:{action}TaskProtection", own) for action in ("Get", "Update")}
 
 
 def test_most_tasks_are_spot_and_a_failed_deployment_goes_back(fargate):
     service = _only(fargate.service, "ECS::Service")
     weights = {each["CapacityProvider"]: each["Weight"] for each in service["CapacityProviderStrategy"]}
     assert weights == {"FARGATE": 1, "FARGATE_SPOT": 3}
+    assert {each["CapacityProvider"]: each.get("Base", 0) for each in service["CapacityProviderStrategy"]} == {
+        "FARGATE": 1,
+        "FARGATE_SPOT": 0,
+    }
     assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
-    (association,) = fargate.service.of("ECS::ClusterCapacityProviderAssociations").values()
+    ((id, association),) = fargate.service.of("ECS::ClusterCapacityProviderAssociations").items()
     assert set(association["Properties"]["CapacityProviders"]) == set(weights)
+    (resource,) = fargate.service.of("ECS::Service").values()
+    assert id in resource["DependsOn"]
 
 
-def test_it_grows_with_the_messages_that_wait_for_each_task(fargate, fargate_in_a_vpc, as_text):
+def test_a_task_whose_worker_stands_still_is_replaced(fargate):
+    container = _container(fargate.service)
+    named = {each["Name"]: each["Value"] for each in container["Environment"]}["TIDEWHEEL_ALIVE_FILE"]
+    check = container["HealthCheck"]
+    assert check["Command"] == ["CMD-SHELL", f'test -n "$(find {named} -mmin -2)"']
+    assert (check["Interval"], check["Timeout"], check["Retries"], check["StartPeriod"]) == (30, 10, 3, 60)
+    assert 2 * MINUTE_MS > 2 * ALIVE_MS
+
+
+def test_a_worker_touches_the_file_of_the_check_and_the_check_reads_its_age(fargate, tmp_path):
+    shell = _container(fargate.service)["HealthCheck"]["Command"][1]
+    file = tmp_path / "alive"
+    shell = shell.replace("/tmp/tidewheel-alive", str(file))
+
+    def check():
+        return subprocess.run(["sh", "-c", shell], check=False).returncode
+
+    assert check() != 0
+    wiring._alive({"TIDEWHEEL_ALIVE_FILE": str(file)})()
+    assert check() == 0
+    os.utime(file, (0, 0))
+    assert check() != 0
+
+
+def test_it_grows_with_the_messages_that_wait_or_are_in_flight_for_each_task(fargate, fargate_in_a_vpc, as_text):
     target = _only(fargate.service, "ApplicationAutoScaling::ScalableTarget")
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 20)
     target = _only(fargate_in_a_vpc.service, "ApplicationAutoScaling::ScalableTarget")
@@ -93,18 +127,21 @@ def test_it_grows_with_the_messages_that_wait_for_each_task(fargate, fargate_in_
     assert tracking["TargetValue"] == 16
     metrics = tracking["CustomizedMetricSpecification"]["Metrics"]
     names = [each["MetricStat"]["Metric"]["MetricName"] for each in metrics if "MetricStat" in each]
-    assert sorted(names) == ["ApproximateNumberOfMessagesVisible"] * 4 + ["RunningTaskCount"]
+    assert sorted(names) == [
+        *["ApproximateNumberOfMessagesNotVisible"] * 4,
+        *["ApproximateNumberOfMessagesVisible"] * 4,
+        "RunningTaskCount",
+    ]
+    assert len(names) <= 10  # CloudWatch, "Limits that apply to alarms based on metric math expressions"
     queues = [
         as_text(each["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0])
         for each in metrics
         if "MetricStat" in each and each["MetricStat"]["Metric"]["Namespace"] == "AWS/SQS"
     ]
-    assert sorted(f"<{queue}>" for queue in queues) == sorted(FARGATE_QUEUES)
+    assert sorted(f"<{queue}>" for queue in queues) == sorted([*FARGATE_QUEUES, *FARGATE_QUEUES])
     (formula,) = (each for each in metrics if "Expression" in each)
-    assert (
-        formula["Expression"]
-        == "(FILL(q0, 0) + FILL(q1, 0) + FILL(q2, 0) + FILL(q3, 0)) / IF(FILL(tasks, 0) > 0, tasks, 1)"
-    )
+    messages = " + ".join(f"FILL(waiting{number}, 0) + FILL(held{number}, 0)" for number in range(4))
+    assert formula["Expression"] == f"({messages}) / IF(FILL(tasks, 0) > 0, tasks, 1)"
     assert formula["ReturnData"] is True
 
 
@@ -113,6 +150,8 @@ def test_nobody_can_connect_to_a_task(fargate):
         assert "SecurityGroupIngress" not in group["Properties"]
     assert not fargate.service.of("EC2::SecurityGroupIngress")
     assert not fargate.service.of("EC2::NatGateway")
+    network = _only(fargate.service, "ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network["AssignPublicIp"] == "ENABLED"  # its subnets are public, and have no other way out
 
 
 def test_a_vpc_that_is_given_is_used_and_none_is_made(fargate_in_a_vpc):
@@ -120,6 +159,7 @@ def test_a_vpc_that_is_given_is_used_and_none_is_made(fargate_in_a_vpc):
     assert not part.of("EC2::VPC")
     network = _only(part, "ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert network["Subnets"] == ["subnet-0123456789abcdef0", "subnet-1123456789abcdef0"]
+    assert network["AssignPublicIp"] == "DISABLED"
     (group,) = part.of("EC2::SecurityGroup").values()
     assert group["Properties"]["VpcId"] == "vpc-0123456789abcdef0"
 

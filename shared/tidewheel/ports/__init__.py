@@ -11,7 +11,7 @@ from tidewheel.ports.coordination import LayoutStore, LeaseStore, ShardOwnership
 from tidewheel.ports.errors import Fenced, PortError, Refused, Throttled, TooLate
 from tidewheel.ports.queue import SEND_BATCH, Queue, Received
 from tidewheel.ports.records import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
-from tidewheel.ports.runtime import Clock, ClockWatch, Entropy, Launcher, Telemetry
+from tidewheel.ports.runtime import Clock, ClockWatch, Entropy, Launcher, ScaleInProtection, Telemetry
 from tidewheel.ports.wheel import Wheel
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Queue",
     "Received",
     "Refused",
+    "ScaleInProtection",
     "Secrets",
     "SelectiveCaller",
     "ShardOwnership",

@@ -53,6 +53,24 @@ class Telemetry(Protocol):
         """Sends the metrics that were counted so far."""
 
 
+class ScaleInProtection(Protocol):
+    """Asks whoever scales the fleet not to take this machine away."""
+
+    def protect(self, duration_ms: int) -> None:
+        """Has the machine kept for a time (ms) from now on, whatever was asked for before.
+
+        Raises:
+            PortError: It was refused, or nobody answered; it may be kept or not.
+        """
+
+    def release(self) -> None:
+        """Lets the machine be taken.
+
+        Raises:
+            PortError: As above.
+        """
+
+
 class Launcher(Protocol):
     """Starts schedulers."""
 

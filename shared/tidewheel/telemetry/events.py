@@ -265,6 +265,20 @@ _EVENTS = (
         PROBLEM,
     ),
     Event(
+        "protection from scale-in failed",
+        INFO,
+        Process.WORKER,
+        "The ECS agent did not protect the worker's task, or not end that; it is asked again.",
+        PROBLEM,
+    ),
+    Event(
+        "unexpected error while protecting the worker",
+        ERROR,
+        Process.WORKER,
+        "A fault of Tidewheel; protection is asked for again.",
+        PROBLEM,
+    ),
+    Event(
         "a lease ended before its call did",
         ERROR,
         Process.WORKER,

@@ -222,6 +222,12 @@ _METRICS = (
         remedy="Leases end before calls do: look for workers that stand still, and for throttled lease renewals.",
     ),
     Metric(
+        "scale_in_protection_failed",
+        Process.WORKER,
+        "The ECS agent did not protect the worker's task, or not end that; it is asked again.",
+        remedy="A few are harmless. Many: look whether the task's role may call ecs:UpdateTaskProtection.",
+    ),
+    Metric(
         "write_after_call_failed",
         Process.WORKER,
         "What follows a call could not be written yet. It is tried again while the lease is held; the call is not.",

@@ -6,14 +6,18 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from random import Random
+from threading import Thread
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.clients import translated
 from tidewheel.adapters.aws.deployed import environment
 from tidewheel.adapters.aws.queue import SqsQueue
+from tidewheel.adapters.aws.task_protection import AGENT, EcsTaskProtection
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.lines import LineTelemetry
 from tidewheel.adapters.targets.launch import hide
@@ -23,6 +27,7 @@ from tidewheel.domain.fleet.worker_slots import WorkerSlots
 from tidewheel.domain.limits import DRAIN_MS, SECOND_MS
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.worker.pool import Pool
+from tidewheel.engine.worker.scale_in import ScaleInGuard
 from tidewheel.names import DEFAULT_DEPLOYMENT, Env, Function, physical
 from tidewheel.ports import PortError, Telemetry
 from tidewheel.settings import SettingsError, WorkerSettings
@@ -101,7 +106,29 @@ def pool_of(
         ThreadPoolExecutor(concurrency, thread_name_prefix="slot"),
         ThreadPoolExecutor(len(PRIORITIES) + 1, thread_name_prefix="listener"),
         drain_ms=drain_ms,
+        scale_in=_scale_in(os.environ, telemetry),
+        alive=_alive(os.environ),
     )
+
+
+def _scale_in(environ: Mapping[str, str], telemetry: Telemetry) -> ScaleInGuard | None:
+    """What has the ECS task kept while it holds work, with its thread; None elsewhere."""
+    if not environ.get(AGENT):
+        return None
+    guard = ScaleInGuard(EcsTaskProtection(environ[AGENT]), SystemClock(), telemetry)
+    Thread(target=guard.watch, name="scale-in", daemon=True).start()
+    return guard
+
+
+def _alive(environ: Mapping[str, str]) -> Callable[[], None]:
+    """Touches the file by whose age a health check tells that the worker goes on, if one is named."""
+    named = environ.get(Env.ALIVE_FILE, "")
+
+    def touch() -> None:
+        with suppress(OSError):  # then the check fails, as it should
+            Path(named).touch()
+
+    return touch if named else lambda: None
 
 
 def main(arguments: Sequence[str]) -> int:

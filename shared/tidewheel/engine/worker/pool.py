@@ -23,6 +23,7 @@ from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.disposition import Action
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS
+from tidewheel.engine.worker.scale_in import ScaleInGuard
 from tidewheel.ports import SEND_BATCH, Clock, PortError, Queue, Received
 
 LISTEN_MS = 5 * SECOND_MS
@@ -31,6 +32,7 @@ time to end."""
 HAND_OVER_MS = 15 * SECOND_MS
 """How long stopped calls and the writes after them may take. With the default drain this is within the two minutes of
 Fargate (Amazon ECS, stopTimeout)."""
+ALIVE_MS = 10 * SECOND_MS
 _LOOK_MS = 100
 _FLUSH_MS = 10 * SECOND_MS
 _CLOCK = "clock"
@@ -66,6 +68,8 @@ class Pool:
         workers: Has a thread for each slot.
         listeners: Has a thread for each priority, and one for the check of the clock.
         drain_ms: How long (ms) running attempts may go on after ``stop``.
+        scale_in: Has the machine kept while messages are held; None if nobody takes it away.
+        alive: Called at least every ``ALIVE_MS`` by the loop, so that others see that it does not stand still.
     """
 
     def __init__(
@@ -80,6 +84,8 @@ class Pool:
         listeners: Executor,
         *,
         drain_ms: int = DRAIN_MS,
+        scale_in: ScaleInGuard | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
         self._slots = slots
@@ -91,6 +97,8 @@ class Pool:
         self._workers = workers
         self._listeners = listeners
         self._drain_ms = drain_ms
+        self._scale_in = scale_in
+        self._alive = alive
         self._held = dict.fromkeys(PRIORITIES, 0)
         self._listening: set[str] = set()
         self._empty: set[str] = set()  # priorities that a listener has just found empty
@@ -121,9 +129,17 @@ class Pool:
             else:
                 self._fill()
                 self._listen()
-            self._handle_events(self._events.get())
+            self._handle_events(self._next_event())
             self._flush()
         return self._end()
+
+    def _next_event(self) -> _Event:
+        """The next event; None if there is none for ``ALIVE_MS``, as while every slot is busy for long."""
+        self._alive()
+        try:
+            return self._events.get(timeout=ALIVE_MS / SECOND_MS)
+        except Empty:
+            return None
 
     # --- messages in --------------------------------------------------------------------------------------------
 
@@ -243,6 +259,8 @@ class Pool:
 
     def _begin(self, message: Received) -> None:
         self._held[message.route.priority] += 1
+        if self._scale_in is not None:
+            self._scale_in.begin(message.receipt)
         self._workers.submit(self._work, message)
 
     def _work(self, message: Received) -> None:
@@ -253,6 +271,8 @@ class Pool:
                 self._delete(message)
             unfinished = disposition.why in _UNFINISHED
         finally:
+            if self._scale_in is not None:
+                self._scale_in.end(message.receipt)
             self._events.put(_Ended(message.route.priority, unfinished))
 
     def _delete(self, message: Received) -> None:
@@ -291,6 +311,7 @@ class Pool:
         """Waits until no call runs and no long poll is open: a message that one still receives must be returned."""
         until_ms = self._clock.monotonic_ms() + duration_ms
         while True:
+            self._alive()
             self._handle_events(None)
             if not (self._running or self._listening) or hurried() or self._clock.monotonic_ms() >= until_ms:
                 return

@@ -22,9 +22,11 @@ from tidewheel.domain.fleet.worker_slots import WorkerSlots
 from tidewheel.domain.limits import LEASE_MS, SECOND_MS, TAKEOVER_GRACE_MS
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.clock_guard import ClockGuard
+from tidewheel.engine.worker import pool
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import HIDDEN_MS, LeaseRenewer
 from tidewheel.engine.worker.pool import HAND_OVER_MS, LISTEN_MS, Pool
+from tidewheel.engine.worker.scale_in import IDLE_MS, ScaleInGuard
 from tidewheel.ports import Call, PortError, Received
 from tidewheel.wire.message import load
 
@@ -119,6 +121,61 @@ class Bench:
 
     def depth(self) -> int:
         return sum(self.stack.queue.depth(Route(FARGATE, priority)) for priority in PRIORITIES)
+
+
+class Kept:
+    """Whoever scales the fleet: whether the machine is kept."""
+
+    now = False
+
+    def protect(self, _duration_ms: int) -> None:
+        self.now = True
+
+    def release(self) -> None:
+        self.now = False
+
+
+def test_its_machine_is_kept_while_a_message_is_held() -> None:
+    bench, kept, seen = Bench(), Kept(), []
+    guard = ScaleInGuard(kept, bench.stack.clock, bench.stack.telemetry)
+
+    def called(_call: Call) -> Answer:
+        guard.tick()
+        seen.append(kept.now)
+        return Answer(Result.SUCCEEDED)
+
+    bench.stack.caller.answers = called
+    bench.pool._scale_in = guard
+    bench.job()
+    assert bench.work()
+    assert seen == [True]
+    bench.stack.clock.advance(IDLE_MS)
+    guard.tick()
+    assert not kept.now
+
+
+def test_its_loop_says_that_it_goes_on_while_every_slot_is_busy_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A health check must not have a task ended whose calls take hours."""
+    monkeypatch.setattr(pool, "ALIVE_MS", 1)
+    workers = ThreadPoolExecutor(1)
+    bench = Bench(slots=1, workers=workers)
+    looks, enough = [], threading.Event()
+
+    def alive() -> None:
+        looks.append(1)
+        if len(looks) > 20:
+            enough.set()
+
+    def called(_call: Call) -> Answer:
+        assert enough.wait(30), "the loop waits for the call"
+        bench.pool.stop()
+        return Answer(Result.SUCCEEDED)
+
+    bench.stack.caller.answers = called
+    bench.pool._alive = alive
+    bench.job()
+    assert bench.pool.run()
+    workers.shutdown()
 
 
 def test_what_waits_is_run_and_deleted() -> None:
