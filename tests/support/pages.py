@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from tests.support.cost_page import cost_page
 from tests.support.metrics_page import metrics_page
 from tidewheel.cli.main import app
 from tidewheel.wire.openapi import document
@@ -206,6 +207,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "api.md": api,
     "metrics-and-logs.md": partial(metrics_page, _NOTE),
+    "../operations/cost.md": partial(cost_page, _NOTE),
 }
 """The pages by their file below ``shared/docs/reference``."""
 
