@@ -11,6 +11,7 @@ import pytest
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution, full_execution, some_id
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_key
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed, Reason
@@ -248,3 +249,18 @@ def test_a_record_that_cannot_be_read_is_present_nonetheless(backend: Backend) -
     item = {**execution_key(TENANT, JOB.id, FIRST.id), "st": {"S": "asleep"}}
     backend.cloud.dynamodb.put_item(TableName=backend.cloud.tables.executions, Item=item)
     assert set(backend.executions.present([(TENANT, FIRST.id)])) == {(TENANT, FIRST.id)}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_the_heads_of_many_jobs_are_the_first_pages_of_their_lists(backend: Backend, limit: int) -> None:
+    jobs = [a_job(number) for number in range(12)]
+    for number, job in enumerate(jobs):
+        for n in range(number % 4):
+            assert backend.executions.swap(execution(job, NOW_MS + n), None) is None
+    before = {job.id: keys.execution_bound(job.id, NOW_MS + 2) for job in jobs}
+    expected = {job.id: backend.executions.list(TENANT, job.id, limit, before[job.id]) for job in jobs}
+    assert backend.executions.heads(TENANT, before, limit) == expected
+    assert backend.executions.heads(TENANT, {jobs[3].id: before[jobs[3].id]}, 1) == {
+        jobs[3].id: backend.executions.list(TENANT, jobs[3].id, 1, before[jobs[3].id])
+    }
+    assert backend.executions.heads(TENANT, {}, limit) == {}

@@ -12,10 +12,13 @@ from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Invalid, Unreadable
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.jobs.job import Job, JobState
 from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.limits import MAX_UPCOMING
+from tidewheel.engine.api.lists import Listed
+from tidewheel.engine.api.searches.jobs import by_failure
 from tidewheel.wire.convert import builder_of, job_answer, patched
 from tidewheel.wire.endpoints.jobs import (
     CREATE_JOB,
@@ -27,6 +30,7 @@ from tidewheel.wire.endpoints.jobs import (
     LIST_UPCOMING,
     PAUSE_JOB,
     REPLACE_JOB,
+    RESULTS,
     RESUME_JOB,
     STATES,
 )
@@ -37,7 +41,14 @@ from tidewheel.wire.values import from_ms
 
 def _answered(request: Request, job: Job, status: int = 200, location: str | None = None) -> Response[str]:
     headers = {"ETag": f'"{job.generation}"'} | ({"Location": location} if location else {})
-    return answered(job_answer(job, request.services.now_ms()), status, headers)
+    last = request.services.jobs.last_runs(request.tenant, [job.id]).get(job.id)
+    return answered(job_answer(job, request.services.now_ms(), last), status, headers)
+
+
+def _answered_page(request: Request, page: Listed[Job], kind: str) -> Response[str]:
+    now_ms = request.services.now_ms()
+    lasts = request.services.jobs.last_runs(request.tenant, [job.id for job in page.items])
+    return answered_page(page, kind, lambda job: job_answer(job, now_ms, lasts.get(job.id)), JobList)
 
 
 @serves(CREATE_JOB)
@@ -56,19 +67,28 @@ def list_jobs(request: Request) -> Response[str]:
     if reference is not None:
         return _meant(request, reference, limit)
     asked = _filter(request)
-    now_ms = request.services.now_ms()
-    kind = f"jobs/{stable_hash(asked.listing(now_ms).list)}"
-    page = request.services.jobs.listed(request.tenant, asked, limit, _place(request.position(kind)))
-    return answered_page(page, kind, lambda job: job_answer(job, now_ms), JobList)
+    results = _results(request.query.get("last_result", ()))
+    if by_failure(asked, results):
+        kind = "jobs/failed"
+        place = request.position(kind)
+    else:
+        kind = f"jobs/{stable_hash(asked.listing(request.services.now_ms()).list)}"
+        place = _place(request.position(kind))
+    return _answered_page(request, request.services.jobs.listed(request.tenant, asked, limit, place, results), kind)
+
+
+def _results(texts: Sequence[str]) -> frozenset[State]:
+    for text in texts:
+        if text not in RESULTS:
+            raise Invalid("last_result", f"{text[:40]!r} is not how a run ends", f"use {', '.join(RESULTS)}")
+    return frozenset(map(State, texts))
 
 
 def _meant(request: Request, reference: str, limit: int) -> Response[str]:
     """The jobs that a reference may mean."""
     if others := sorted(request.query.keys() - {"ref", "limit"}):
         raise Invalid(others[0], "does not go with ref", "give one of them alone")
-    now_ms = request.services.now_ms()
-    page = request.services.jobs.all_meant(request.tenant, reference, limit)
-    return answered_page(page, "ref", lambda job: job_answer(job, now_ms), JobList)
+    return _answered_page(request, request.services.jobs.all_meant(request.tenant, reference, limit), "ref")
 
 
 def _place(text: str | None) -> str | None:

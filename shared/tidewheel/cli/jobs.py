@@ -36,9 +36,13 @@ def create(
 @app.command("list")
 def list_(
     context: typer.Context,
-    state: Annotated[str | None, typer.Option(help="active, paused or completed.", show_default=False)] = None,
+    state: Annotated[str | None, typer.Option(help="active, paused, completed or failed.", show_default=False)] = None,
     tag: Annotated[list[str] | None, typer.Option(help="key:value; may be repeated.", show_default=False)] = None,
     name_prefix: Annotated[str | None, typer.Option(help="How the name begins.", show_default=False)] = None,
+    last: Annotated[
+        list[str] | None,
+        typer.Option(help="How the last run ended: dead, failed, succeeded, …; may be repeated.", show_default=False),
+    ] = None,
     next_after: Annotated[
         str | None, typer.Option(help="Those that fire next then or later.", show_default=False)
     ] = None,
@@ -52,6 +56,7 @@ def list_(
         "state": state,
         "tags": tag or (),
         "name_prefix": name_prefix,
+        "last_result": last or (),
         "next_fire_after": next_after,
         "next_fire_before": next_before,
     }

@@ -82,11 +82,15 @@ def _schedule(job: JobAnswer) -> str:
     return job.schedule.summary() if job.schedule else "now"
 
 
+def _last(job: JobAnswer) -> str | None:
+    return job.last_run.state if job.last_run else None
+
+
 def jobs(page: JobList) -> RenderableType:
     """A page of jobs."""
-    heads = ("ID", "NAME", "STATE", "SCHEDULE", "NEXT FIRE", "TARGET")
+    heads = ("NAME", "STATE", "LAST", "NEXT FIRE", "SCHEDULE", "TARGET", "ID")
     rows = [
-        (job.id, job.name, job.state, _schedule(job), time(job.next_fire_at), job.target.summary())
+        (job.name, job.state, _last(job), time(job.next_fire_at), _schedule(job), job.target.summary(), job.id)
         for job in page.items
     ]
     return _page(_rows(heads, rows), len(rows), "jobs", page.cursor)
@@ -104,6 +108,7 @@ def job(found: JobAnswer) -> RenderableType:
             ("schedule", _schedule(found)),
             *((name, time(bound)) for name, bound in bounds if bound),
             ("next fire", time(found.next_fire_at)),
+            ("last run", f"{found.last_run.state} {found.last_run.id}" if found.last_run else None),
             ("target", found.target.summary()),
             ("priority", found.priority),
             ("precision", found.precision),

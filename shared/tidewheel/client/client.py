@@ -123,6 +123,7 @@ class Client:
         state: str | None = None,
         tags: Sequence[str] = (),
         name_prefix: str | None = None,
+        last_result: Sequence[str] = (),
         ref: str | None = None,
         next_fire_after: str | None = None,
         next_fire_before: str | None = None,
@@ -132,9 +133,10 @@ class Client:
         """One page of the jobs for which all that is given holds, the newest first; it may be shorter than the limit.
 
         Args:
-            state: ``active``, ``paused`` or ``completed``; of the last, those that fired last come first.
+            state: ``active``, ``paused``, ``completed`` or ``failed``; of the last two, what ended last comes first.
             tags: ``key:value``, all of which a job must have.
             name_prefix: How its name begins; the jobs then come by name.
+            last_result: In which of these states its last run ended, such as ``dead``.
             ref: An id, the beginning of an id, or a name; without any other filter.
             next_fire_after: It fires next at this time or later, in RFC 3339.
             next_fire_before: It fires next before this time, in RFC 3339.
@@ -145,6 +147,7 @@ class Client:
             "state": state,
             "tag": list(tags),
             "name_prefix": name_prefix,
+            "last_result": list(last_result),
             "ref": ref,
             "next_fire_after": next_fire_after,
             "next_fire_before": next_fire_before,

@@ -263,6 +263,11 @@ MAX_PAGE = 100
 DEFAULT_PAGE = 25
 """Items of a list answer."""
 
+LAST_RUN_LOOKS = 10
+"""A job's newest records among which its last result is sought."""
+READ_SIDE_BY_SIDE = 8
+"""Requests that one call has under way at once where it reads the runs of many jobs."""
+
 LIST_BUCKETS = 8
 """Partitions of each list of a tenant's jobs. One takes 1,000 write units a second (Amazon DynamoDB, partitions), and a
 row in it costs one where a job is created: eight take 8,000 new jobs of a tenant a second. Each page reads them all."""

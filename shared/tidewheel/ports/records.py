@@ -144,6 +144,15 @@ class Executions(Protocol):
     def list(self, tenant: str, job: str, limit: int, before: str | None) -> Page[Execution | Missed]:
         """A job's executions and ledger rows with ids below ``before``, newest nominal time first."""
 
+    def heads(self, tenant: str, jobs: Mapping[str, str], limit: int) -> Mapping[str, Page[Execution | Missed]]:
+        """For each of many jobs the first page of its ``list``, possibly some seconds old.
+
+        Args:
+            tenant: Whose.
+            jobs: Ids of jobs, each with ``before``: the id below which its page begins.
+            limit: How many items of each job at most.
+        """
+
     def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:
         """A tenant's dead letters, those that ended last first; the list may lag by some seconds.
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.executions.execution import Attempt, Execution
+from tidewheel.domain.executions.last_run import shown_state
 from tidewheel.domain.executions.ledger import MISSING, LedgerEntry
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.timeline import Moment, queue_ms, run_ms, timeline
@@ -19,7 +20,7 @@ from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.recurrence.schedule import Schedule, schedule_of
 from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
-from tidewheel.wire.job import JobAnswer, JobBody, MisfireBody, RetryBody
+from tidewheel.wire.job import JobAnswer, JobBody, LastRun, MisfireBody, RetryBody
 from tidewheel.wire.reading import merged, read_job
 from tidewheel.wire.schedules import body_of
 from tidewheel.wire.target import TargetModel
@@ -123,8 +124,8 @@ def _optional_time(value_ms: int | None) -> datetime | None:
     return None if value_ms is None else from_ms(value_ms)
 
 
-def job_answer(job: jobs.Job, now_ms: int) -> JobAnswer:
-    """A job's answer as of ``now_ms`` (ms since the epoch).
+def job_answer(job: jobs.Job, now_ms: int, last: Execution | None = None) -> JobAnswer:
+    """A job's answer as of ``now_ms`` (ms since the epoch), with its last run, if that is known.
 
     Raises:
         Unreadable: Its stored target is of a kind that this release does not know.
@@ -136,11 +137,18 @@ def job_answer(job: jobs.Job, now_ms: int) -> JobAnswer:
             "id": job.id,
             "tenant": job.tenant,
             "generation": job.generation,
-            "state": job.state_at(now_ms).value,
+            "state": shown_state(job, last, now_ms).value,
+            "last_run": None if last is None else _last_run(last),
             "next_fire_at": None if nominal_ms is None else from_ms(job.due(nominal_ms)),
             "created_at": from_ms(job.created_ms),
             "updated_at": from_ms(job.updated_ms),
         }
+    )
+
+
+def _last_run(run: Execution) -> LastRun:
+    return LastRun.model_validate(
+        {"id": run.id, "state": run.state.value, "finished_at": _optional_time(run.finished_ms)}
     )
 
 

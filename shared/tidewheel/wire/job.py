@@ -149,14 +149,31 @@ class JobBody(Model):
     ] = Field(default_factory=dict)
 
 
+class LastRun(Model):
+    """The newest run of a job that has ended."""
+
+    id: str
+    state: Literal["succeeded", "failed", "dead", "cancelled", "timed_out"]
+    finished_at: Instant | None
+
+
 class JobAnswer(JobBody):
     """A job as it stands."""
 
     id: Annotated[str, Field(json_schema_extra={"pattern": f"^{JOB_ID_PATTERN}$"})]
     tenant: str
     generation: Annotated[int, Field(description="Raised by every edit; the ETag holds it.")]
-    state: Literal["active", "paused", "completed"]
+    state: Annotated[
+        Literal["active", "paused", "completed", "failed"],
+        Field(
+            description="`completed`: nothing is left to fire. `failed`: neither, and it fired once, and its last run "
+            "ended without success."
+        ),
+    ]
     next_fire_at: Instant | None = Field(description="The next due time; null when nothing is left, or paused.")
+    last_run: LastRun | None = Field(
+        None, description="The newest run that has ended; null if there is none among the ten newest records."
+    )
     created_at: Instant
     updated_at: Instant
 

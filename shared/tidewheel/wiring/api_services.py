@@ -17,6 +17,7 @@ from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
@@ -60,8 +61,11 @@ def services_of(ports: ApiPorts) -> ApiServices:
     first_entry = FirstEntry(writer, ports.entropy)
     canceller, redriver = _canceller(ports, writer), _redriver(ports, writer)
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
+    search = JobSearch(jobs, executions, telemetry)
     return ApiServices(
-        jobs=JobService(jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools, ports.kinds),
+        jobs=JobService(
+            jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools, ports.kinds, search
+        ),
         executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry),
         dead_letters=DeadLetterService(executions, redriver, telemetry),
         circuits=CircuitService(ports.circuits, clock, telemetry),

@@ -16,6 +16,7 @@ from tidewheel.client import Client
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
+from tidewheel.domain.executions.transitions import ended_unrun
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.wire.values import from_ms
@@ -529,6 +530,25 @@ def test_a_list_is_read_until_it_has_what_was_asked_for(run, api_bench):
     assert ([one["id"] for one in found["items"]], found["cursor"]) == ([id], None)
     assert len(json.loads(done(run("jobs", "list", "--limit", "250", "--json")))["items"]) == 250
     assert done(run("jobs", "list", "--limit", "250")).count("hook") >= 250
+
+
+def test_a_list_begins_with_the_owners_words_and_shows_the_last_result(run, api_bench):
+    id = made(run)["id"]
+    assert done(run("jobs", "list")).split()[:8] == [
+        "NAME",
+        "STATE",
+        "LAST",
+        "NEXT",
+        "FIRE",
+        "SCHEDULE",
+        "TARGET",
+        "ID",
+    ]
+    run_id = json.loads(done(run("executions", "list", id, "--json")))["items"][0]["id"]
+    queued = api_bench.ports.executions.get("default", run_id)
+    api_bench.ports.executions.swap(ended_unrun(queued, State.DEAD, "given up", NOW_MS), 1)
+    assert done(run("jobs", "list", "--last", "dead")).splitlines()[1].split()[:3] == ["hook", "failed", "dead"]
+    assert "dead" in done(run("jobs", "show", "hook"))
 
 
 def test_a_search_that_stops_says_so(run, api_bench, monkeypatch):

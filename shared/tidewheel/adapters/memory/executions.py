@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from tidewheel.adapters.memory.world import World
@@ -43,6 +43,10 @@ class MemoryExecutions:
             ids = sorted((id for owner, id in kept if owner == tenant and low < id < (before or high)), reverse=True)
             found = [kept[tenant, id] for id in ids[:limit]]
             return Page(found, ids[limit - 1] if len(ids) > limit else None)
+
+    def heads(self, tenant: str, jobs: Mapping[str, str], limit: int) -> Mapping[str, Page[Execution | Missed]]:
+        """See ``ports.Executions``."""
+        return {job: self.list(tenant, job, limit, before) for job, before in jobs.items()}
 
     def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:
         """See ``ports.Executions``."""

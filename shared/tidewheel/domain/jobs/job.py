@@ -16,11 +16,15 @@ from tidewheel.domain.recurrence.schedule import Schedule
 
 
 class JobState(StrEnum):
-    """``COMPLETED`` is derived, never stored: nothing is left to fire. ``DELETED`` occurs in generations alone."""
+    """``COMPLETED`` and ``FAILED`` are derived, never stored: nothing is left to fire; and a one-time job's run failed.
+
+    ``DELETED`` occurs in generations alone.
+    """
 
     ACTIVE = "active"
     PAUSED = "paused"
     COMPLETED = "completed"
+    FAILED = "failed"
     DELETED = "deleted"
 
 

@@ -125,21 +125,26 @@ class JobFilter:
             return Listing(NAMED, *keys.listed_range(self.name_prefix), descending=False)
         if self.state is JobState.PAUSED:
             return Listing(PAUSED)
-        if self.state is JobState.COMPLETED:
+        if self._is_over:
             return Listing(ENDING, high=keys.listed_at(now_ms + 1, ""))
         return Listing(ACTIVE if self.state is JobState.ACTIVE or self._by_next_fire else ALL)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.state in {JobState.COMPLETED, JobState.FAILED}
 
     @property
     def _by_next_fire(self) -> bool:
         return self.fires_after_ms is not None or self.fires_before_ms is not None
 
     def matches(self, job: Job, now_ms: int) -> bool:
-        """Whether all of it holds for a job."""
+        """Whether all of it holds for a job, as far as its record tells: ``FAILED`` is told by its last run."""
         definition = job.definition
         tagged = all(definition.tags.get(name) == value for name, value in self.tags)
         if not (tagged and definition.name.startswith(self.name_prefix)):
             return False
-        return (self.state is None or job.state_at(now_ms) is self.state) and self._fires(job, now_ms)
+        state = JobState.COMPLETED if self._is_over else self.state
+        return (state is None or job.state_at(now_ms) is state) and self._fires(job, now_ms)
 
     def _fires(self, job: Job, now_ms: int) -> bool:
         if not self._by_next_fire:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from tidewheel.domain.errors import Conflict, Invalid, Outdated
+from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import coming
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet import pools
 from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.ids import job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
-from tidewheel.domain.jobs.listing import JobFilter, place_of
-from tidewheel.domain.limits import MAX_JITTER_MS, MAX_PAGE
+from tidewheel.domain.jobs.listing import JobFilter
+from tidewheel.domain.limits import MAX_JITTER_MS
 from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.pace import Pace
 from tidewheel.engine.api.first_entry import FirstEntry
-from tidewheel.engine.api.lists import Listed, filtered
+from tidewheel.engine.api.lists import Listed
 from tidewheel.engine.api.lookup import existing_job, job_meant, jobs_meant
+from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.ports import Clock, Entropy, Jobs, Telemetry
 
 DefinitionBuilder = Callable[[str, int, Definition | None], Definition]
@@ -53,6 +56,7 @@ class JobService:
         pace: Refuses a precision that the deployment cannot keep.
         pools: The names of the pools that have workers.
         kinds: Which kinds of target they run.
+        search: Lists jobs.
     """
 
     jobs: Jobs
@@ -63,6 +67,7 @@ class JobService:
     pace: Pace
     pools: Collection[str]
     kinds: AllowedKinds
+    search: JobSearch
 
     def create(self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "") -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.
@@ -115,21 +120,15 @@ class JobService:
         """The jobs that a text may mean, as one page: see ``lookup.jobs_meant``."""
         return Listed(jobs_meant(self.jobs, tenant, text, limit), None, lambda job: job.id)
 
-    def listed(self, tenant: str, asked: JobFilter, limit: int, after: str | None) -> Listed[Job]:
-        """A page of the jobs that a filter asks for: by name if it names one, else the newest first; see ``filtered``.
+    def listed(
+        self, tenant: str, asked: JobFilter, limit: int, after: str | None, results: Collection[State] = ()
+    ) -> Listed[Job]:
+        """A page of the jobs that a filter asks for: see ``JobSearch.listed``."""
+        return self.search.listed(tenant, asked, results, limit, after, self.clock.now_ms())
 
-        Completed ones come in another order: those that fired last come first.
-        """
-        now = self.clock.now_ms()
-        listing = asked.listing(now)
-        return filtered(
-            lambda cursor: self.jobs.listed(tenant, listing, limit if cursor == after else MAX_PAGE, cursor),
-            lambda job: asked.matches(job, now),
-            lambda job: place_of(job, listing.list) or "",
-            limit,
-            after,
-            self.telemetry,
-        )
+    def last_runs(self, tenant: str, jobs: Collection[str]) -> Mapping[str, Execution]:
+        """The last run of each job that has ended: see ``JobSearch.last_runs``."""
+        return self.search.last_runs(tenant, jobs, self.clock.now_ms())
 
     def edit(self, tenant: str, id: str, builder: DefinitionBuilder, match: int | None = None) -> Job:
         """Gives a job a new definition; its state stays.

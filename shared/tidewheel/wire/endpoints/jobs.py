@@ -24,7 +24,8 @@ from tidewheel.wire.parameters import (
 )
 
 DEFAULT_UPCOMING = 10
-STATES = ("active", "paused", "completed")
+STATES = ("active", "paused", "completed", "failed")
+RESULTS = ("succeeded", "failed", "dead", "timed_out", "cancelled")
 
 _JOBS = f"/{VERSION}/jobs"
 _JOB = f"{_JOBS}/{{id}}"
@@ -37,6 +38,12 @@ _TAG = Parameter(
 )
 _NAME_PREFIX = Parameter(
     "name_prefix", "query", "Only jobs whose name begins so, by name; upper and lower case differ.", TEXT
+)
+_LAST_RESULT = Parameter(
+    "last_result",
+    "query",
+    "Only jobs whose last run ended so; given several times, in one of these states.",
+    {"type": "array", "items": {"type": "string", "enum": list(RESULTS)}},
 )
 _REF = Parameter(
     "ref",
@@ -90,7 +97,7 @@ LIST_JOBS = Operation(
     summary="List jobs, the newest first",
     status=200,
     answer=JobList,
-    parameters=(_STATE, _TAG, _NAME_PREFIX, _REF, _FIRES_AFTER, _FIRES_BEFORE, LIMIT, CURSOR),
+    parameters=(_STATE, _TAG, _NAME_PREFIX, _LAST_RESULT, _REF, _FIRES_AFTER, _FIRES_BEFORE, LIMIT, CURSOR),
     problems=("invalid", "unavailable"),
 )
 GET_JOB = Operation(

@@ -1,0 +1,1 @@
+"""Searches that join several stores: jobs with their last runs, runs across jobs."""
