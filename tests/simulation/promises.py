@@ -211,12 +211,16 @@ class Promises:
         ]
 
     def _redriven(self) -> list[str]:
-        """A dead letter that is redriven runs again, unless it is cancelled, or gives way to another of its job."""
+        """A dead letter that is redriven runs again, unless it is cancelled, or gives way to another of its job.
+
+        Or unless its route is missing for so long that it is set aside anew.
+        """
         stack = self.history.stack
         return [
-            f"{id}: was redriven, did not run again and ended as {state}"
+            f"{id}: was redriven, did not run again and ended as {record.state}"
             for id, times in self.history.redriven.items()
-            if (state := stack.world.executions[TENANT, id].state) not in (State.CANCELLED, State.SKIPPED)
+            if (record := stack.world.executions[TENANT, id]).state not in (State.CANCELLED, State.SKIPPED)
+            and not record.reason.startswith("could not be delivered")
             and all(call.execution != id for _, call in stack.caller.calls[times[-1] :])
         ]
 
