@@ -216,7 +216,7 @@ def test_a_role_of_each_pool_that_other_machines_work_takes_from_its_own_queues_
     roles = _pool_roles(synthesise(pools="on-site").service, as_text)
     assert set(roles) == {"fargate", "on-site"}
     queues = {resource for action, resource in roles["on-site"] if action == "sqs:ReceiveMessage"}
-    assert queues == {f"<QueueOnSite{priority}>" for priority in ("Critical", "High", "Normal", "Low")}
+    assert queues == {f"<QueueOnXsite{priority}>" for priority in ("Critical", "High", "Normal", "Low")}
     assert {resource for action, resource in roles["on-site"] if action.startswith("lambda:Get")} == {
         "lambda:function:tidewheel-worker"
     }

@@ -15,11 +15,11 @@ EXCEPTED = {
     "AwsSolutions-APIG6": "ApiGateway::Stage",
     "AwsSolutions-COG4": "ApiGateway::Method",
     "AwsSolutions-IAM5": "IAM::Policy",
+    "AwsSolutions-L1": "Lambda::Function",
     "AwsSolutions-S1": "S3::Bucket",
 }
 EXCEPTED_LOCALLY = EXCEPTED | {
     "AwsSolutions-APIG4": "ApiGateway::Method",
-    "AwsSolutions-L1": "Lambda::Function",
 }
 
 
