@@ -276,6 +276,7 @@ class ServiceStack(Stack):
         reconciler.allow(
             ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS)
         )
+        reconciler.allow(["dynamodb:Query"], self._arns.executions_by_failure())
         reconciler.allow(["dynamodb:Query", "dynamodb:PutItem"], self._arns.table(Table.WHEEL))
         reconciler.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         reconciler.allow(["sqs:GetQueueAttributes"], *self._queues.arns)

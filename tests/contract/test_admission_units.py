@@ -63,14 +63,15 @@ def test_a_target_that_fails(billing: BilledWorker) -> None:
 
 @pytest.mark.ministack
 def test_what_waits_for_a_circuit(billing: BilledWorker) -> None:
-    """It costs its record and an entry, whose deletion costs a unit later; to wait once more costs an entry alone."""
+    """It costs its record, that record's place among what waits, and an entry, whose deletion costs a unit later; to
+    wait once more costs an entry alone."""
     billing.answer = lambda: FAILED
     assert [billing.pays(number)[1] for number in range(2)] == [(4, 0, 0.5), (4, 0, 0)]
-    assert billing.pays(2) == ("waiting", (1, 1, 0))
+    assert billing.pays(2) == ("waiting", (2, 1, 0))
     assert billing.pays(2, recorded=True) == ("waiting", (0, 1, 1))
     billing.clock.advance(10 * MINUTE_MS)
     billing.answer = lambda: OK
-    assert billing.pays(2, recorded=True) == ("succeeded", (4, 0, 1.5))  # probe sent, and closed
+    assert billing.pays(2, recorded=True) == ("succeeded", (5, 0, 1.5))  # probe sent, and closed
     assert billing.pays(3) == ("succeeded", PLAIN)
 
 
@@ -85,7 +86,7 @@ def test_a_run_of_a_limited_tenant(billing: BilledWorker) -> None:
 @pytest.mark.ministack
 @pytest.mark.parametrize(("limit", "looked"), [(5, 0.5), (50, 0.5), (1_000, 12)])
 def test_a_run_that_waits_for_a_permit(billing: BilledWorker, limit: int, looked: float) -> None:
-    """It costs its record, an entry and the query; within the second no process queries again."""
+    """It costs its record, its place among what waits, an entry and the query; within the second none queries again."""
     rows = [
         Permit(TENANT, number, f"{billing.made.id}-000000000-s#00000000", NOW_MS + MINUTE_MS) for number in range(limit)
     ]
@@ -93,6 +94,6 @@ def test_a_run_that_waits_for_a_permit(billing: BilledWorker, limit: int, looked
         assert billing.backend.permits.take(row, NOW_MS)
     starts(billing, limit=limit)
     why, (writes, entries, reads) = billing.pays(0)
-    assert (why, writes, entries) == ("waiting", 1, 1)
+    assert (why, writes, entries) == ("waiting", 2, 1)
     assert 0.5 + 0.5 <= reads <= 0.5 + looked
     assert billing.pays(0, recorded=True) == ("waiting", (0, 1, 1))

@@ -17,7 +17,7 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import Origin
-from tidewheel.domain.limits import MINUTE_MS
+from tidewheel.domain.limits import MINUTE_MS, WAITING_PARTS
 from tidewheel.ports import Fenced
 
 JOB = a_job()
@@ -264,3 +264,24 @@ def test_the_heads_of_many_jobs_are_the_first_pages_of_their_lists(backend: Back
         jobs[3].id: backend.executions.list(TENANT, jobs[3].id, 1, before[jobs[3].id])
     }
     assert backend.executions.heads(TENANT, {}, limit) == {}
+
+
+def waits(number: int, next_ms: int) -> Execution:
+    return execution(a_job(1), NOW_MS + number, state=State.RETRYING, next_ms=next_ms)
+
+
+def test_those_that_wait_are_listed_by_their_next_attempt_until_they_are_claimed(backend: Backend) -> None:
+    records = [waits(number, NOW_MS - number) for number in range(4)]
+    for record in [*records, waits(9, NOW_MS + 1)]:
+        backend.executions.swap(record, None)
+    part = records[0].waiting_part
+    first = backend.executions.overdue(part, NOW_MS + 1, 3, None)
+    assert list(first.items) == records[:0:-1]
+    assert first.cursor == records[1].waiting_key
+    assert list(backend.executions.overdue(part, NOW_MS + 1, 3, first.cursor).items) == records[:1]
+    claimed = replace(records[3], state=State.RUNNING, version=2, next_ms=None)
+    assert backend.executions.swap(claimed, 1) is None
+    assert list(backend.executions.overdue(part, NOW_MS + 1, 9, None).items) == records[2::-1]
+    others = set(range(WAITING_PARTS)) - {part}
+    assert not any(backend.executions.overdue(other, NOW_MS + 1, 9, None).items for other in others)
+    assert not backend.executions.dead(TENANT, 9, None).items

@@ -54,15 +54,16 @@ def test_a_run_that_is_skipped(billing: BilledWorker) -> None:
 
 @pytest.mark.ministack
 def test_a_run_that_waits(billing: BilledWorker) -> None:
-    """To wait costs its record, an entry and the lock; each further wait an entry; the transfer one write more."""
+    """To wait costs its record, its place among what waits, an entry and the lock; each further wait an entry; the
+    transfer one write more. Whoever stops waiting, pays for the place once more."""
     billing.job(overlap=Overlap.QUEUE)
     billing.answer = lambda: FAILED
-    assert billing.pays(0) == ("retrying", (3, 1, 1))
-    assert billing.pays(1) == ("queued", (2, 1, 3))
+    assert billing.pays(0) == ("retrying", (4, 1, 1))
+    assert billing.pays(1) == ("queued", (3, 1, 3))
     assert billing.pays(1, recorded=True) == ("queued", (0, 1, 3))
     billing.answer = lambda: OK
-    assert billing.pays(0, attempt=2, recorded=True) == ("succeeded", (3, 1, 3))
-    assert billing.pays(1, recorded=True) == ("succeeded", (3, 0, 3))
+    assert billing.pays(0, attempt=2, recorded=True) == ("succeeded", (4, 1, 3))
+    assert billing.pays(1, recorded=True) == ("succeeded", (4, 0, 3))
 
 
 @pytest.mark.ministack
@@ -70,9 +71,9 @@ def test_a_run_that_replaces(billing: BilledWorker) -> None:
     """One that waits for its retry is ended at once; one that is called is asked to end, which writes to its record."""
     billing.job(overlap=Overlap.REPLACE)
     billing.answer = lambda: FAILED
-    assert billing.pays(0) == ("retrying", (3, 1, 2))
+    assert billing.pays(0) == ("retrying", (4, 1, 2))
     billing.answer = lambda: OK
-    assert billing.pays(1) == ("succeeded", (5, 0, 6))
+    assert billing.pays(1) == ("succeeded", (6, 0, 6))
     seen = during(billing, lambda: billing.pays(3))
     assert billing.pays(2)[0] == "succeeded"
-    assert seen == [("queued", (3, 1, 4))]
+    assert seen == [("queued", (4, 1, 4))]

@@ -55,7 +55,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def test_an_empty_deployment(bench: Bench) -> None:
-    assert reconciler.handler(EVENT, None) == {"looked": 0, "repaired": 0}
+    assert reconciler.handler(EVENT, None) == {"looked": 0, "repaired": 0, "brought_back": 0}
     assert bench.telemetry.flushes == 1
     assert bench.settings is not None
     assert (bench.settings.jobs_table, bench.settings.control_table, bench.settings.shards) == ("jobs", "control", 1)
@@ -68,7 +68,7 @@ def test_a_schedule_that_stopped(bench: Bench) -> None:
     stack.control.claim(0, None, 0, 1)
     stack.clock.advance(HOUR_MS)
     stack.control.advance(0, 1, {ring.level: stack.clock.now_ms() for ring in RINGS})
-    assert reconciler.handler(EVENT, None) == {"looked": 1, "repaired": 1}
+    assert reconciler.handler(EVENT, None) == {"looked": 1, "repaired": 1, "brought_back": 0}
     assert bench.telemetry.counts["schedule_repaired"] == 1
 
 
@@ -84,7 +84,7 @@ def test_a_store_that_fails_ends_the_run_and_the_next_looks_at_the_same_page(ben
         reconciler.handler(EVENT, None)
     assert bench.telemetry.flushes == 1
     bench.jobs = bench.stack.jobs
-    assert reconciler.handler(EVENT, None) == {"looked": 1, "repaired": 0}
+    assert reconciler.handler(EVENT, None) == {"looked": 1, "repaired": 0, "brought_back": 0}
 
 
 @pytest.mark.parametrize("missing", RECONCILER_ENVIRONMENT)

@@ -63,6 +63,7 @@ ALLOWED = {
         JOBS: "GetItem",
         JOBS_BY_TENANT: "Scan",
         EXECUTIONS: "GetItem BatchGetItem Query",
+        EXECUTIONS_BY_FAILURE: "Query",
         WHEEL: "Query PutItem",
         CONTROL: "GetItem UpdateItem",
         **dict.fromkeys(QUEUES, "GetQueueAttributes"),

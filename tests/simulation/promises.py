@@ -46,6 +46,7 @@ class Promises:
     def broken(self) -> list[str]:
         return [
             *self._forgotten(),
+            *self._brought_back(),
             *self._lost(),
             *self._stood_for(),
             *self._miscounted(),
@@ -85,6 +86,14 @@ class Promises:
             f"{id}: was created and is not there"
             for id in self.history.ids
             if id not in self.history.deleted and (TENANT, id) not in jobs
+        ]
+
+    def _brought_back(self) -> list[str]:
+        """The sweep over executions that wait finds none that nothing else would have brought."""
+        return [
+            f"{fields['execution']}: was forgotten as {fields['state']}"
+            for message, fields in self.history.stack.telemetry.errors
+            if message == "a forgotten execution was brought back"
         ]
 
     def _lost(self) -> list[str]:

@@ -67,6 +67,29 @@ def test_without_a_bug_no_history_of_workers_breaks_a_promise(history: type[Work
     assert [violations for seed in range(_ALONE) if (violations := broken(history(seed)))] == []
 
 
+class Forgetful(WorkedHistory):
+    """Once its faults are over, the entries of executions vanish from the wheel now and then, which no crash can do."""
+
+    def _run(self, duration_ms: int) -> None:
+        super()._run(duration_ms)
+        if self.faults.stormy:
+            return
+        for singles in self.stack.world.singles.values():
+            for key in [key for key, text in singles.items() if text.startswith("w|") and self.hands.random() < 0.5]:
+                del singles[key]
+
+
+def test_executions_that_were_forgotten_are_brought_back_and_end() -> None:
+    brought_back = 0
+    for seed in range(_ALONE):
+        history = Forgetful(seed)
+        history.play()
+        violations = history.violations()
+        brought_back += sum("was forgotten as" in each for each in violations)
+        assert not [each for each in violations if "was forgotten as" not in each], f"seed {seed}"
+    assert brought_back > 0
+
+
 def test_a_history_is_the_same_each_time() -> None:
     def played(seed: int) -> tuple[object, ...]:
         history = WorkedHistory(seed)

@@ -103,6 +103,8 @@ class WorkedHistory(History):
             self._fill_instances(1.0, most=1)
             self.workers.fill()
             self._run(_LOOK_MS)
+            if not self.stall.lasts:
+                self.stack.overdue.run()
         self._run(_QUIET_MS)
 
     def _pump(self) -> None:
@@ -182,6 +184,7 @@ class WorkedPromises(Promises):
     def broken(self) -> list[str]:
         kept: list[Callable[[], list[str]]] = [
             self._forgotten,
+            self._brought_back,
             self._lost,
             self._stood_for,
             self._miscounted,

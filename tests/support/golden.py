@@ -22,6 +22,7 @@ from tests.support.world_examples import (
     full_job,
     schedule_entry,
     waiting,
+    waiting_execution,
 )
 from tidewheel.adapters.aws.dynamodb.circuits import circuit_item, read_circuit
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, read_execution
@@ -96,7 +97,9 @@ KINDS: Mapping[str, Kind] = {
         },
     ),
     "execution": Kind(
-        execution_item, read_execution, {"queued": execution(a_job()), "everything set": full_execution()}
+        execution_item,
+        read_execution,
+        {"queued": execution(a_job()), "everything set": full_execution(), "waits": waiting_execution()},
     ),
     "circuit": Kind(
         circuit_item,

@@ -42,6 +42,8 @@ from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
+from tidewheel.engine.recovery.overdue import OverdueCheck
+from tidewheel.engine.recovery.passage import Passage
 from tidewheel.engine.recovery.reconciler import Reconciler
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.loop import SchedulerLoop
@@ -231,6 +233,11 @@ class MemoryStack:
     @property
     def cancel(self) -> Cancel:
         return self.execution_service.canceller
+
+    @property
+    def overdue(self) -> OverdueCheck:
+        passage = Passage(self.wheel, self.control, self.queue, self.layouts, self.telemetry)
+        return OverdueCheck(self.executions, self.jobs, passage, self.clock, self.telemetry)
 
     @property
     def reconcile(self) -> Reconciler:

@@ -74,7 +74,7 @@ def execution(job: Job, nominal_ms: int = NOW_MS, origin: Origin = Origin.SCHEDU
 
 
 def full_execution() -> Execution:
-    """An execution with no field at its default."""
+    """An execution with no field at its default, but ``next_ms``, which came later."""
     return execution(
         full_job(),
         origin=Origin.RUN,
@@ -103,6 +103,11 @@ def full_execution() -> Execution:
         left="a worker without the task 'f'",
         left_ms=NOW_MS + 1,
     )
+
+
+def waiting_execution() -> Execution:
+    """An execution that says when its retry is expected."""
+    return execution(a_job(), NOW_MS + 3, state=State.RETRYING, attempt=1, next_ms=NOW_MS + 2_000)
 
 
 def waiting(execution: Execution, attempt: int = 1, due_ms: int = NOW_MS) -> ExecutionEntry:

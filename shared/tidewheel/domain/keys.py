@@ -189,6 +189,21 @@ def failure_sort(finished_ms: int, execution: str) -> str:
     return f"{finished_ms:013d}#{execution}"
 
 
+def waiting_partition(part: int) -> str:
+    """Executions, index ``by_failure``, partition (attribute ``dt``): executions that wait; no tenant is called so."""
+    return f"#waiting#{part}"
+
+
+def waiting_sort(next_ms: int, tenant: str, execution: str) -> str:
+    """Executions, index ``by_failure``, sort (attribute ``de``): one that waits, by its next attempt's time."""
+    return f"{next_ms:013d}#{tenant}#{execution}"
+
+
+def waiting_range(until_ms: int, after: str | None) -> tuple[str, str]:
+    """The same: the first and last key of what was expected before a time, beyond a key."""
+    return FIRST if after is None else f"{after}{FIRST}", f"{until_ms:013d}"
+
+
 def circuit_partition(tenant: str) -> str:
     """Executions, partition: a tenant's circuits; the sort key is the party's own key, such as ``http:example.com``."""
     return f"{_CIRCUIT}{tenant}"

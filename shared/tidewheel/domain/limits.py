@@ -201,6 +201,15 @@ RECONCILE_PATIENCE_MS = 6 * HOUR_MS
 """How long a message may wait in a queue with a backlog before its job's schedule entry counts as missing: a busy queue
 is never empty, and must not hide a missing entry for ever."""
 
+WAITING_PARTS = 8
+"""Parts of the list of executions that are queued or wait for a retry. Each takes 1,000 write units a second (Amazon
+DynamoDB, partitions); an attempt that waits costs two."""
+WAITING_PAGES = 10
+"""Pages of ``RECONCILE_PAGE`` executions that one run reads of each part at most."""
+WAIT_NOTED_MS = HOUR_MS
+"""An execution that waits for a lock, a circuit or a permit notes this often at least that it still does. Within that
+time it comes back by itself many times, which no record shows."""
+
 SLOT_RETENTION_MS = 14 * DAY_MS
 """How long entries outlive their slot before their TTL removes them: an outage of the schedulers may last as long."""
 

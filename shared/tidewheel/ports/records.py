@@ -162,6 +162,18 @@ class Executions(Protocol):
             before: The last page's cursor, which is the ``failure_key`` of its last item, or None to begin.
         """
 
+    def overdue(self, part: int, until_ms: int, limit: int, after: str | None) -> Page[Execution]:
+        """Executions that are queued or wait for their retry, whose next attempt was expected before a time.
+
+        The oldest come first; the list may lag by some seconds.
+
+        Args:
+            part: Which of the ``limits.WAITING_PARTS`` parts of the list.
+            until_ms: Before when (ms since the epoch).
+            limit: How many at most.
+            after: The last page's cursor, which is the ``waiting_key`` of its last item, or None to begin.
+        """
+
     def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
         """A job's ledger rows whose ranges hold any instant (ms) of [from, until]."""
 

@@ -337,6 +337,18 @@ _EVENTS = (
     ),
     # --- recovery
     Event(
+        "a forgotten execution was brought back",
+        ERROR,
+        Process.RECOVERY,
+        "It waited and nothing would have brought it: a fault of Tidewheel; the metric is `execution_brought_back`.",
+        {
+            **_EXECUTION,
+            "tenant": "the tenant",
+            "state": "the state in which it waited",
+            "expected_ms": "when its next attempt was expected (ms since the epoch)",
+        },
+    ),
+    Event(
         "an execution ends as dead",
         ERROR,
         Process.SEVERAL,

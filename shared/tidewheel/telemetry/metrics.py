@@ -294,6 +294,12 @@ _METRICS = (
         "A job seems to lack an occurrence that may be on its way; the next sweep looks again.",
     ),
     Metric(
+        "execution_brought_back",
+        Process.RECOVERY,
+        "An execution that was queued or waited for its retry had been forgotten, and was brought back.",
+        remedy="This is a fault of Tidewheel: keep the log line, which names the execution, and report it.",
+    ),
+    Metric(
         "schedule_repaired",
         Process.RECOVERY,
         "A schedule had stopped, and its entry was written again.",

@@ -59,6 +59,18 @@ class MemoryExecutions:
         found = sorted((key for key in dead if key < (before or keys.LAST)), reverse=True)
         return Page([dead[key] for key in found[:limit]], found[limit - 1] if len(found) > limit else None)
 
+    def overdue(self, part: int, until_ms: int, limit: int, after: str | None) -> Page[Execution]:
+        """See ``ports.Executions``."""
+        low, high = keys.waiting_range(until_ms, after)
+        with self._world.lock:
+            waiting = {
+                key: one
+                for one in self._world.executions.values()
+                if (key := one.waiting_key) and low <= key < high and one.waiting_part == part
+            }
+        found = sorted(waiting)
+        return Page([waiting[key] for key in found[:limit]], found[limit - 1] if len(found) > limit else None)
+
     def missed(self, tenant: str, job: str, from_ms: int, until_ms: int) -> Sequence[Missed]:
         """See ``ports.Executions``."""
         with self._world.lock:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidewheel.domain import keys
-from tidewheel.domain.executions.states import DEAD_LETTERS, Result, State
-from tidewheel.domain.ids import ExecutionId
-from tidewheel.domain.limits import (
-    RETENTION_MS,
-)
+from tidewheel.domain.executions.states import DEAD_LETTERS, WAITING, Result, State
+from tidewheel.domain.ids import ExecutionId, shard_of
+from tidewheel.domain.limits import RETENTION_MS, WAITING_PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,7 @@ class Execution:
         received_ms: When its worker received the message.
         left: What the worker lacked that left it to others last, in short; else empty.
         left_ms: When the first worker since the last attempt did that.
+        next_ms: When its next attempt is expected, while it is queued or waits for its retry; else None.
     """
 
     tenant: str
@@ -116,6 +115,7 @@ class Execution:
     received_ms: int | None = None
     left: str = ""
     left_ms: int | None = None
+    next_ms: int | None = None
 
     @property
     def left_since_ms(self) -> int | None:
@@ -155,6 +155,18 @@ class Execution:
         if self.state not in DEAD_LETTERS or self.finished_ms is None:
             return ""
         return keys.failure_sort(self.finished_ms, self.id)
+
+    @property
+    def waiting_key(self) -> str:
+        """Its sort key in the list of those that wait, by their next attempt's time; empty if it does not wait."""
+        if self.state not in WAITING or self.next_ms is None:
+            return ""
+        return keys.waiting_sort(self.next_ms, self.tenant, self.id)
+
+    @property
+    def waiting_part(self) -> int:
+        """In which part of that list it stands."""
+        return shard_of(self.tenant, self.job, WAITING_PARTS)
 
     def expires_ms(self) -> int:
         """When the record expires (ms since the epoch)."""

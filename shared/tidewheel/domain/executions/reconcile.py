@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import WAITING
 from tidewheel.domain.fleet.lease import Holding
 from tidewheel.domain.jobs.job import Job, JobState
 from tidewheel.domain.limits import RECONCILE_MARGIN_MS, RECONCILE_SWEEP_MS, RETENTION_MS
@@ -60,6 +62,18 @@ def expected(job: Job, done_until_ms: int, now_ms: int) -> int | None:
     if occurrences.due(last) < bound:
         return last
     return occurrences.last_before(last, first) if last > first else None  # due before the other's nominal time
+
+
+def is_overdue(record: Execution, done_until_ms: int, now_ms: int) -> bool:
+    """Whether an execution's next attempt should have begun long ago, so that what was to bring it may be lost.
+
+    Args:
+        record: Its record.
+        done_until_ms: The due time before which its shard has dispatched everything (ms since the epoch).
+        now_ms: The time (ms since the epoch).
+    """
+    bound = min(done_until_ms, now_ms - RECONCILE_MARGIN_MS)
+    return record.state in WAITING and record.next_ms is not None and record.next_ms < bound
 
 
 def first_missing(job: Job, last_ms: int, accounted: Iterable[int], now_ms: int) -> int:

@@ -65,6 +65,8 @@ def is_end(state: State) -> bool:
     return state in _ENDS | _NEVER_RAN
 
 
+WAITING = frozenset({State.QUEUED, State.RETRYING})
+"""The states in which something outside the record, a message or a wheel entry, must bring the next attempt."""
 DEAD_LETTERS = frozenset({State.DEAD, State.FAILED, State.TIMED_OUT})
 """The ends without success, which are listed as dead letters and may be redriven."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tidewheel.domain.errors import IllegalTransition
 from tidewheel.domain.executions.execution import Answer, Attempt, Execution
-from tidewheel.domain.executions.states import DEAD_LETTERS, TRANSITIONS, Result, State, is_end
+from tidewheel.domain.executions.states import DEAD_LETTERS, TRANSITIONS, WAITING, Result, State, is_end
 from tidewheel.domain.limits import (
     ATTEMPT_REASON_CHARS,
     ATTEMPTS_KEPT,
@@ -21,7 +21,8 @@ from tidewheel.domain.limits import (
 def _step(before: Execution, after: Execution) -> Execution:
     if after.state not in TRANSITIONS[before.state]:
         raise IllegalTransition(f"execution {before.id}", before.state, after.state)
-    return replace(after, version=before.version + 1, attempts=after.attempts[-ATTEMPTS_KEPT:])
+    next_ms = after.next_ms if after.state in WAITING else None
+    return replace(after, version=before.version + 1, attempts=after.attempts[-ATTEMPTS_KEPT:], next_ms=next_ms)
 
 
 def claimed(
@@ -70,8 +71,10 @@ def with_lost_attempt(record: Execution, now_ms: int) -> Execution:
     return replace(record, attempts=(*record.attempts, account))
 
 
-def finished(record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int) -> Execution:
-    """The record after an attempt: ended, or waiting for its retry.
+def finished(
+    record: Execution, state: State, answer: Answer, started_ms: int, now_ms: int, retry_ms: int | None = None
+) -> Execution:
+    """The record after an attempt: ended, or waiting for its retry, which is expected at ``retry_ms``.
 
     An attempt that was handed over by a worker that had to end does not count against the maximum.
     """
@@ -104,16 +107,17 @@ def finished(record: Execution, state: State, answer: Answer, started_ms: int, n
             cancel="" if is_end(state) else record.cancel,
             sent_ms=None,
             received_ms=None,
+            next_ms=retry_ms,
         ),
     )
 
 
-def with_wait_reason(record: Execution, reason: str) -> Execution:
-    """The record of a waiting execution with the reason for which it waits."""
-    return _step(record, replace(record, reason=reason))
+def with_wait_reason(record: Execution, reason: str, next_ms: int | None = None) -> Execution:
+    """The record of a waiting execution with the reason for which it waits, and by when it says so again."""
+    return _step(record, replace(record, reason=reason, next_ms=next_ms))
 
 
-def left_to_others(record: Execution, lacked: str, reason: str, now_ms: int) -> Execution:
+def left_to_others(record: Execution, lacked: str, reason: str, now_ms: int, next_ms: int | None = None) -> Execution:
     """The record of an execution that a worker leaves to others.
 
     Args:
@@ -121,8 +125,10 @@ def left_to_others(record: Execution, lacked: str, reason: str, now_ms: int) -> 
         lacked: What the worker lacks, in short.
         reason: For what the execution waits.
         now_ms: The time (ms since the epoch).
+        next_ms: By when some worker has claimed or ended it (ms since the epoch).
     """
-    after = replace(record, reason=reason[:REASON_CHARS], left=lacked[:ATTEMPT_REASON_CHARS], left_ms=now_ms)
+    left = lacked[:ATTEMPT_REASON_CHARS]
+    after = replace(record, reason=reason[:REASON_CHARS], left=left, left_ms=now_ms, next_ms=next_ms)
     return _step(record, after)
 
 
@@ -133,8 +139,10 @@ def ended_unrun(record: Execution, state: State, reason: str, now_ms: int) -> Ex
     return _step(record, after)
 
 
-def redriven(record: Execution, now_ms: int) -> Execution:
+def redriven(record: Execution, now_ms: int, due_ms: int | None = None) -> Execution:
     """The record of a dead letter that is to run again, with as many new attempts as its job allows.
+
+    It starts at ``due_ms``; None means at once.
 
     Raises:
         IllegalTransition: The execution is not a dead letter.
@@ -147,6 +155,7 @@ def redriven(record: Execution, now_ms: int) -> Execution:
             finished_ms=None,
             uncounted_attempts=record.attempt,
             redriven_ms=now_ms,
+            next_ms=now_ms if due_ms is None else due_ms,
             reason=f"redriven; it had ended as {record.state}",
         ),
     )

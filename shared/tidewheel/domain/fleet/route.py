@@ -51,6 +51,10 @@ _LADDER = ("low", "normal", "high")
 """The priorities that late work climbs. None climbs to ``critical``, which no backlog may starve."""
 
 
+ANY_ROUTE = Route("lambda", "normal")
+"""The route for a message whose job was deleted: a worker of any route ends its execution."""
+
+
 def ladder(route: Route) -> tuple[Route, ...]:
     """The routes by which work of a route may be sent: its own, and those to which it is promoted when it is late."""
     if route.priority not in _LADDER:

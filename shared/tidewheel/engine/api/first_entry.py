@@ -53,7 +53,7 @@ class FirstEntry:
 
     @staticmethod
     def _queued(job: Job, id: ExecutionId, due_ms: int) -> tuple[Entry, Execution]:
-        queued = Execution(job.tenant, str(id), State.QUEUED, due_ms, job.generation)
+        queued = Execution(job.tenant, str(id), State.QUEUED, due_ms, job.generation, next_ms=due_ms)
         return ExecutionEntry.of(queued, job, 1, due_ms, job.definition.precision), queued
 
     def write(self, job: Job, entry: Entry, store: Callable[[Placed], T], *, written: Callable[[T], bool]) -> T:

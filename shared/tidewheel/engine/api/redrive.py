@@ -76,7 +76,7 @@ class Redrive:
         job = jobs[key]
         if job is None:
             return "its job was deleted"
-        queued = redriven(record, self.clock.now_ms())
+        queued = redriven(record, self.clock.now_ms(), due_ms)
         entry = ExecutionEntry.of(record, job, record.attempt + 1, due_ms)
         stored, _ = self.writer.write(entry, lambda placed: self.jobs.requeue(placed, queued))
         return "" if stored else "changed meanwhile"

@@ -15,7 +15,7 @@ from tidewheel.domain.executions.claiming import ClaimVerdict, judge
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.transitions import with_lost_attempt
-from tidewheel.domain.fleet.route import Route
+from tidewheel.domain.fleet.route import ANY_ROUTE, Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import (
@@ -33,9 +33,6 @@ from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.ends.mark_dead import MarkDead
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.ports import Clock, Executions, Jobs, PortError, Queue, Refused, Telemetry, Wheel
-
-_ANY_ROUTE = Route("lambda", "normal")
-"""The route for a message whose job was deleted: a worker of any route ends its execution."""
 
 _SET_ASIDE = frozenset({"quarantined", "too_long"})
 """The outcomes of messages that nobody can understand. Executions are counted when their end is handled."""
@@ -140,7 +137,7 @@ class DeadLetterHandler:
 
     def _send_again(self, dispatch: Dispatch, job: Job | None) -> tuple[bool, str]:
         """Sends it to its job's queue again, with a delay that doubles each time. A worker records a lost attempt."""
-        route = job.route if job is not None else _ANY_ROUTE
+        route = job.route if job is not None else ANY_ROUTE
         delay_ms = min(RETURN_DELAY_MS << dispatch.returns, MAX_SEND_DELAY_MS)
         again = replace(dispatch, returns=dispatch.returns + 1)
         try:

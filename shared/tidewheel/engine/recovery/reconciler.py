@@ -1,5 +1,7 @@
 """A paced sweep over all jobs finds those whose schedule entry is missing from the wheel, and writes it again.
 
+Each run first looks at the executions that wait, and brings back those that were forgotten (see ``overdue``).
+
 Everything is idempotent: the key of the entry follows from job and instant, a second entry of a job is dropped as a
 duplicate, and the records decide what has run. So two runs at once do no harm; the one that stores its page second
 finds that the sweep has moved on, and ends.
@@ -7,35 +9,31 @@ finds that the sweep has moved on, and ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.reconcile import done_until, expected, first_missing, resumed
-from tidewheel.domain.fleet.route import Route, ladder
+from tidewheel.domain.executions.reconcile import expected, first_missing, resumed
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import (
     RECONCILE_PAGE,
     RECONCILE_PAGE_MS,
-    RECONCILE_PATIENCE_MS,
     RECONCILE_RUN_MS,
     RETENTION_MS,
 )
 from tidewheel.domain.wheel.entries import Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import late
-from tidewheel.domain.wheel.span import SINGLES
 from tidewheel.engine.common.shard_layout import LayoutCache
-from tidewheel.engine.common.slot_reader import whole
+from tidewheel.engine.recovery.overdue import OverdueCheck
+from tidewheel.engine.recovery.passage import Passage
 from tidewheel.ports import (
     Clock,
     Executions,
-    JobKey,
     Jobs,
     Page,
     Queue,
-    Refused,
     ShardOwnership,
     SweepStore,
     Telemetry,
@@ -48,10 +46,17 @@ _HISTORY_PAGES = 10
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a run did: how many jobs it checked, and how many schedule entries it wrote again."""
+    """What a run did.
+
+    Args:
+        looked: How many jobs it checked.
+        repaired: For how many it wrote a schedule entry again.
+        brought_back: How many forgotten executions it brought back.
+    """
 
     looked: int = 0
     repaired: int = 0
+    brought_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +92,15 @@ class Reconciler:
             PortError: A store failed; the next run begins with the page that was being checked.
         """
         until = self.clock.monotonic_ms() + RECONCILE_RUN_MS
-        tally, check = Tally(), _PageCheck(self)
+        passage = Passage(self.wheel, self.ownership, self.queue, self.layouts, self.telemetry)
+        overdue = OverdueCheck(self.executions, self.jobs, passage, self.clock, self.telemetry)
+        tally, check = Tally(brought_back=overdue.run()), _PageCheck(self, passage)
         before = self.sweeps.sweep()
         sweep = resumed(before, self.clock.now_ms())
         while sweep is not None and not sweep.over and self.clock.monotonic_ms() < until:
             next_ms = self.clock.monotonic_ms() + RECONCILE_PAGE_MS
             page = self.jobs.sweep(sweep.after, RECONCILE_PAGE)
-            tally = Tally(tally.looked + len(page.items), tally.repaired + check.repair(page))
+            tally = replace(tally, looked=tally.looked + len(page.items), repaired=tally.repaired + check.repair(page))
             sweep = replace(sweep, after=page.cursor or "", over=page.cursor is None)
             if not self.sweeps.move_sweep(before, sweep):
                 self.telemetry.info("another run of the reconciler continues the sweep")
@@ -107,35 +114,20 @@ class Reconciler:
 
 @dataclass(slots=True)
 class _PageCheck:
-    """Checks pages of jobs. What it reads of shards and queues once is valid for the whole run.
-
-    The instants that it checks were due long before, so their fate is visible in reads at the run's beginning.
-    """
+    """Checks pages of jobs."""
 
     reconciler: Reconciler
-    _done_until: dict[int, int] = field(default_factory=dict)
-    _late: dict[int, set[JobKey]] = field(default_factory=dict)
-    _waiting: dict[Route, int] = field(default_factory=dict)
+    passage: Passage
 
     def repair(self, page: Page[Job]) -> int:
         """Checks the jobs of a page; returns how many schedule entries were written again."""
         now = self.reconciler.clock.now_ms()
         for error in page.unreadable:
             self._report_unreadable(error)
-        found = [(job, expected(job, self._done_below(job), now)) for job in page.items]
+        found = [(job, expected(job, self.passage.done_until(job.tenant, job.id), now)) for job in page.items]
         due = {(job.tenant, _id(job, nominal)): (job, nominal) for job, nominal in found if nominal is not None}
         known = self.reconciler.executions.present(due)
         return sum(self._repair_job(*due[key], now) for key in due if key not in known)
-
-    def _shards(self, job: Job) -> frozenset[int]:
-        """The shards on which its entry may lie: several for a while after the number of shards has changed."""
-        return self.reconciler.layouts.now().shards_of(job.tenant, job.id)
-
-    def _done_below(self, job: Job) -> int:
-        shards = self._shards(job)
-        for shard in shards - self._done_until.keys():
-            self._done_until[shard] = done_until(self.reconciler.ownership.holding(shard))
-        return min(self._done_until[shard] for shard in shards)
 
     def _repair_job(self, job: Job, nominal_ms: int, now: int) -> bool:
         """Whether the entry of a job was written again, whose last instant seemed to have no account."""
@@ -163,25 +155,10 @@ class _PageCheck:
 
     def _may_be_on_its_way(self, job: Job, first_ms: int, now: int) -> bool:
         """Whether its entry is in a late slot, or its message may be in a queue: no cursor shows these."""
-        shards, routes = self._shards(job), ladder(job.route)
-        for shard in shards - self._late.keys():
-            singles = whole(self.reconciler.wheel, late(shard), SINGLES).singles.values()
-            self._late[shard] = {(entry.tenant, entry.job) for entry in singles if isinstance(entry, ScheduleEntry)}
-        for route in set(routes) - self._waiting.keys():
-            self._waiting[route] = self._waiting_on(route)
-        queued = any(self._waiting[route] for route in routes) and job.due(first_ms) > now - RECONCILE_PATIENCE_MS
-        return queued or any((job.tenant, job.id) in self._late[shard] for shard in shards)
-
-    def _waiting_on(self, route: Route) -> int:
-        """How many messages wait; of a queue that is gone, or may not be asked, as if there were one.
-
-        One job of a pool that was removed must not stop the sweep over all others.
-        """
-        try:
-            return self.reconciler.queue.waiting(route)
-        except Refused as error:
-            self.reconciler.telemetry.info("a queue could not be counted", route=str(route), problem=str(error))
-            return 1
+        entries = self.passage.late_entries(job.tenant, job.id)
+        if any(isinstance(entry, ScheduleEntry) for entry in entries):
+            return True
+        return self.passage.may_be_queued(job.route, job.due(first_ms), now)
 
     def _arm(self, job: Job, first_ms: int, nominal_ms: int) -> None:
         """Writes a schedule entry for the first instant without an account; the misfire policy decides what runs."""

@@ -31,7 +31,10 @@ def execution_key(tenant: str, job: str, id: str) -> NewItem:
 
 
 def execution_item(execution: Execution) -> NewItem:
-    """An execution as an item. Only a dead letter has the keys of the index of dead letters."""
+    """An execution as an item. Only a dead letter, or one that waits, has the keys of the index ``by_failure``."""
+    listed, place = execution.tenant, execution.failure_key
+    if execution.waiting_key:
+        listed, place = keys.waiting_partition(execution.waiting_part), execution.waiting_key
     return without_nones(
         {
             **execution_key(execution.tenant, execution.job, execution.id),
@@ -58,8 +61,9 @@ def execution_item(execution: Execution) -> NewItem:
             "re": optional_number(execution.received_ms),
             "lf": optional_text(execution.left),
             "lt": optional_number(execution.left_ms),
-            "dt": text(execution.tenant) if execution.failure_key else None,
-            "de": optional_text(execution.failure_key),
+            "nx": optional_number(execution.next_ms),
+            "dt": text(listed) if place else None,
+            "de": optional_text(place),
             "ttl": ttl(execution.expires_ms()),
         }
     )
@@ -124,4 +128,5 @@ def read_execution(item: Item) -> Execution:
         received_ms=get_number(item, "re"),
         left=get_text(item, "lf"),
         left_ms=get_number(item, "lt"),
+        next_ms=get_number(item, "nx"),
     )

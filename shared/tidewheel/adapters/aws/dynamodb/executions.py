@@ -105,3 +105,23 @@ class DynamoExecutions:
                 Limit=limit,
             )
         return read_page(page, "de", read_execution)
+
+    def overdue(self, part: int, until_ms: int, limit: int, after: str | None) -> Page[Execution]:
+        """See ``ports.Executions``. They stand in the index of dead letters, in partitions of their own.
+
+        So an execution that never waits costs nothing there, and a look that finds none costs half a read unit.
+        """
+        low, high = keys.waiting_range(until_ms, after)
+        with translated("executions.overdue", keys.waiting_partition(part)):
+            page = self.client.query(
+                TableName=self.table,
+                IndexName=EXECUTIONS_BY_FAILURE_INDEX,
+                KeyConditionExpression="dt = :part AND de BETWEEN :low AND :high",
+                ExpressionAttributeValues={
+                    ":part": text(keys.waiting_partition(part)),
+                    ":low": text(low),
+                    ":high": text(high),
+                },
+                Limit=limit,
+            )
+        return read_page(page, "de", read_execution)

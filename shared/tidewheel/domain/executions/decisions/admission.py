@@ -15,7 +15,7 @@ from tidewheel.domain.executions.transitions import with_wait_reason
 from tidewheel.domain.fleet.circuit import Circuit, Phase
 from tidewheel.domain.fleet.recheck import recheck_ms
 from tidewheel.domain.jobs.job import Job
-from tidewheel.domain.limits import PERMIT_RECHECK_MOST_MS
+from tidewheel.domain.limits import PERMIT_RECHECK_MOST_MS, WAIT_NOTED_MS
 from tidewheel.domain.wheel.entries import ExecutionEntry
 
 
@@ -49,27 +49,37 @@ def decide_admission(facts: Facts, job: Job, lease_until_ms: int, now_ms: int) -
 def _wait_for_circuit(facts: Facts, job: Job, circuit: Circuit, now_ms: int) -> Step:
     requested_ms = _since_ms(facts.before) if facts.requested else None
     until_ms = circuit.come_back_ms(facts.dispatch.execution, now_ms, requested_ms)
-    return _wait(facts, job, until_ms, f"waits until {circuit.key} works again", "circuit")
+    return _wait(facts, job, until_ms, f"waits until {circuit.key} works again", "circuit", now_ms)
 
 
 def _wait_for_permit(facts: Facts, job: Job, now_ms: int) -> Step:
     own = facts.before
     until_ms = recheck_ms(own.id, _since_ms(own), now_ms, PERMIT_RECHECK_MOST_MS)
-    return _wait(facts, job, until_ms, f"waits until fewer than {facts.limit} executions of its tenant run", "permit")
+    reason = f"waits until fewer than {facts.limit} executions of its tenant run"
+    return _wait(facts, job, until_ms, reason, "permit", now_ms)
 
 
-def _wait(facts: Facts, job: Job, until_ms: int, reason: str, what: str) -> Step:
+def _wait(facts: Facts, job: Job, until_ms: int, reason: str, what: str, now_ms: int) -> Step:
     """Notes the reason, then waits. The record of a vanished attempt is left to the worker that takes it over."""
     own = facts.before
-    if own.state is not State.RUNNING and needs_note(own, reason):
-        return Note(with_wait_reason(own, reason))
+    if own.state is not State.RUNNING and needs_note(own, reason, now_ms):
+        return Note(with_wait_reason(own, reason, noted_until_ms(until_ms, now_ms)))
     due_ms = min(until_ms, deadline_ms(own, job))
     return Wait(ExecutionEntry.of(own, job, facts.dispatch.attempt, due_ms), what)
 
 
-def needs_note(record: Execution, reason: str) -> bool:
-    """Whether the record does not yet give the reason for which the execution waits."""
-    return record.version == 0 or record.reason != reason
+def needs_note(record: Execution, reason: str, now_ms: int) -> bool:
+    """Whether the record does not yet give the reason for which the execution waits, or last did so long ago.
+
+    A sweep takes an execution for forgotten that does not say for longer than an hour that it still waits.
+    """
+    soon_ms = now_ms + WAIT_NOTED_MS // 2
+    return record.version == 0 or record.reason != reason or record.next_ms is None or record.next_ms < soon_ms
+
+
+def noted_until_ms(until_ms: int, now_ms: int) -> int:
+    """By when (ms since the epoch) an execution that comes back at ``until_ms`` has noted again that it waits."""
+    return max(until_ms, now_ms + WAIT_NOTED_MS)
 
 
 def _since_ms(record: Execution) -> int:

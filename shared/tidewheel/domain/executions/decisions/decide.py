@@ -166,7 +166,7 @@ def _after_the_call(facts: Facts, called: Called, now_ms: int) -> Step:
         return _fenced(record, now_ms)
     ending = outcome(called.answer, called.stop, record, job, now_ms)
     kept = replace(record, checkpoint=called.checkpoint)
-    done = finished(kept, ending.state, ending.answer, called.started_ms, now_ms)
+    done = finished(kept, ending.state, ending.answer, called.started_ms, now_ms, ending.retry_ms)
     retry = None if ending.retry_ms is None else ExecutionEntry.of(record, job, record.attempt + 1, ending.retry_ms)
     return Finish(done, retry)
 

@@ -16,7 +16,7 @@ from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import ended_unrun, left_to_others
 from tidewheel.domain.fleet.recheck import recheck_ms
 from tidewheel.domain.jobs.job import Job
-from tidewheel.domain.limits import LEFT_MS, LEFT_RECHECK_MOST_MS, MINUTE_MS, REASON_CHARS
+from tidewheel.domain.limits import LEFT_MS, LEFT_RECHECK_MOST_MS, MINUTE_MS, REASON_CHARS, WAIT_NOTED_MS
 from tidewheel.domain.wheel.entries import ExecutionEntry
 
 
@@ -35,7 +35,7 @@ def decide_lack(facts: Facts, job: Job, before: Execution, now_ms: int, *, lost_
         return None
     since_ms = own.lease_until_ms if own.state is State.RUNNING else own.left_since_ms
     if since_ms is None:
-        return Note(left_to_others(own, f"a worker without {lack.what}", _waits(lack), now_ms))
+        return Note(left_to_others(own, f"a worker without {lack.what}", _waits(lack), now_ms, now_ms + WAIT_NOTED_MS))
     if now_ms >= since_ms + LEFT_MS:
         return End(ended_unrun(before, State.DEAD, _gave_up(lack), now_ms), lost_attempt=lost_attempt)
     again_ms = recheck_ms(own.id, since_ms, now_ms, LEFT_RECHECK_MOST_MS)

@@ -7,7 +7,7 @@ chosen in ``overlap``.
 
 from __future__ import annotations
 
-from tidewheel.domain.executions.decisions.admission import needs_note
+from tidewheel.domain.executions.decisions.admission import needs_note, noted_until_ms
 from tidewheel.domain.executions.decisions.facts import UNREAD, Facts, LockFacts
 from tidewheel.domain.executions.decisions.steps import (
     Acknowledge,
@@ -96,10 +96,11 @@ def _wait(facts: Facts, job: Job, lock: Lock, chosen: LockMove, now_ms: int) -> 
     """Writes record, entry and lock in this order; to replace a running holder, then requests its cancel."""
     own, me = facts.before, facts.dispatch.execution
     holder, waiter = _known(facts.locks)
-    if needs_note(own, chosen.reason):
-        return Note(with_wait_reason(own, chosen.reason))
+    recheck_ms = lock_recheck_ms(holder, now_ms)
+    if needs_note(own, chosen.reason, now_ms):
+        return Note(with_wait_reason(own, chosen.reason, noted_until_ms(recheck_ms, now_ms)))
     if not facts.locks.awaited:
-        return PutEntry(ExecutionEntry.of(own, job, own.attempt + 1, lock_recheck_ms(holder, now_ms)))
+        return PutEntry(ExecutionEntry.of(own, job, own.attempt + 1, recheck_ms))
     replaces = job.definition.overlap is Overlap.REPLACE
     if lock.waiter != me:
         return WriteLock(lock.awaited(me, now_ms), _displaced(waiter, me, now_ms), reread_holder=replaces)

@@ -41,7 +41,15 @@ from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
-from tidewheel.domain.limits import LEASE_MS, LOCK_IDLE_MS, MINUTE_MS, RETENTION_MS, SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import (
+    LEASE_MS,
+    LOCK_IDLE_MS,
+    MINUTE_MS,
+    RETENTION_MS,
+    SECOND_MS,
+    TAKEOVER_GRACE_MS,
+    WAIT_NOTED_MS,
+)
 
 JOB = a_job(retry=RetryPolicy(max_attempts=2))
 ID = str(ExecutionId(JOB.id, NOW_MS))
@@ -326,7 +334,7 @@ def test_queue_leaves_out_who_comes_while_another_waits() -> None:
 
 
 def test_replace_asks_the_holders_worker_to_end_its_call_once_it_waits() -> None:
-    waiting = replace(QUEUED, reason=f"waits until {EARLIER} has ended")
+    waiting = replace(QUEUED, reason=f"waits until {EARLIER} has ended", next_ms=NOW_MS + WAIT_NOTED_MS)
     facts = locked(Overlap.REPLACE, HELD, holder=HOLDER, waiter=None, awaited=True, record=waiting)
     assert step(facts) == WriteLock(HELD.awaited(ID, NOW_MS), reread_holder=True)
     facts = replace(facts, locks=replace(facts.locks, lock=HELD.awaited(ID, NOW_MS)))
