@@ -7,7 +7,6 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra import nag
-from infra.config import Config
 
 SESSION = Duration.hours(12)
 """The longest that a role allows (AWS IAM, MaxSessionDuration); the SDK renews it before it ends."""
@@ -16,19 +15,24 @@ SESSION = Duration.hours(12)
 class PoolRole(Construct):
     """A role that identities of this account may assume, if their own policies let them.
 
-    It may do nothing until it is allowed to.
+    It may do nothing until it is allowed to. CloudFormation names it: names of roles are one list for all regions of an
+    account, and one deployment may be in several.
     """
 
-    def __init__(self, scope: Construct, id: str, *, config: Config, pool: str) -> None:
+    def __init__(self, scope: Construct, id: str, *, pool: str) -> None:
         super().__init__(scope, id)
         self._role = iam.Role(
             self,
             "Role",
-            role_name=config.physical(f"worker-{pool}"),
             description=f"Tidewheel: workers of the pool {pool}",
             assumed_by=iam.AccountRootPrincipal(),
             max_session_duration=SESSION,
         )
+
+    @property
+    def arn(self) -> str:
+        """The ARN by which machines assume it."""
+        return self._role.role_arn
 
     def allow(self, actions: list[str], *resources: str) -> None:
         """Allows the workers these actions on exactly these resources."""

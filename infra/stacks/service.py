@@ -197,7 +197,9 @@ class ServiceStack(Stack):
         """A role for each pool whose workers are other machines; the emulators of the local cloud ask for no rights."""
         started = {LAMBDA_POOL, *([FARGATE_POOL] if self._config.fargate else [])}
         for pool in [] if self._config.local else [one for one in self._config.pools if one not in started]:
-            role = PoolRole(self, f"Pool{pool.title().replace('-', '')}", config=self._config, pool=pool)
+            id = "".join(word.capitalize() for word in pool.split("-"))
+            role = PoolRole(self, f"Pool{id}", pool=pool)
+            self._output(f"WorkerRole{id}", role.arn)
             self._allow_work(role, pool)
             role.allow(["lambda:GetFunctionConfiguration"], self._arns.function(Function.WORKER))
 

@@ -227,9 +227,14 @@ def test_a_role_of_each_pool_that_other_machines_work_takes_from_its_own_queues_
 
 def _pool_roles(part, as_text):
     """What the roles of pools are granted, by pool."""
+    what = "Tidewheel: workers of the pool "
+    roles = {id: role["Properties"] for id, role in part.of("IAM::Role").items()}
+    assert not any("RoleName" in role for role in roles.values())  # such names are one list for all regions
     named = {
-        role["Properties"]["RoleName"].removeprefix("tidewheel-worker-"): id
-        for id, role in part.of("IAM::Role").items()
-        if "RoleName" in role["Properties"]
+        role["Description"].removeprefix(what): id
+        for id, role in roles.items()
+        if role.get("Description", "").startswith(what)
     }
+    shown = {name for name in part.template.get("Outputs", {}) if name.startswith("WorkerRole")}
+    assert shown == {f"WorkerRole{pool.title().replace('-', '')}" for pool in named}
     return {pool: _of_role(part, {"Fn::GetAtt": [id, "Arn"]}, as_text) for pool, id in named.items()}
