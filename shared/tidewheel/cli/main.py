@@ -9,7 +9,7 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
-from tidewheel.cli import circuits, dead_letters, executions, jobs, ledger, logs, show, worker
+from tidewheel.cli import circuits, dead_letters, executions, jobs, ledger, logs, tables, worker
 from tidewheel.cli.session import Session, fail, session, write
 from tidewheel.client import ApiError, Unsendable
 
@@ -23,7 +23,7 @@ class _Root(TyperGroup):
         except ApiError as error:
             raise fail(_told(error), 1) from error
         except Unsendable as error:
-            raise fail(f"The request cannot be sent: {show.legible(str(error))}", 2) from error
+            raise fail(f"The request cannot be sent: {tables.legible(str(error))}", 2) from error
         except httpx.InvalidURL as error:
             raise fail(f"The API's URL cannot be used ({error}): pass another with --url.", 2) from error
 
@@ -34,7 +34,7 @@ def _told(error: ApiError) -> str:
     lines += [f"  {one.field}: {one.problem}; {one.remedy}" for one in problem.errors]
     if problem.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         lines.append(f"  {problem.instance}")
-    return "\n".join(map(show.legible, lines))
+    return "\n".join(map(tables.legible, lines))
 
 
 app = typer.Typer(
@@ -74,7 +74,7 @@ def outputs(context: typer.Context, as_json: jobs.Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(found))
     else:
-        write(show.facts(found.items()))
+        write(tables.facts(found.items()))
 
 
 def main() -> None:

@@ -153,6 +153,18 @@ def format_duration(value: timedelta) -> str:
     return f"P{date}T{time}" if time else f"P{date}" if date else "PT0S"
 
 
+def short_duration(value: timedelta) -> str:
+    """The duration for people, as options take it: ``1d2h3m``, ``4.5s``, ``250ms``; ``0s`` for none."""
+    days, rest = divmod(to_ms(value), DAY_MS)
+    hours, rest = divmod(rest, HOUR_MS)
+    minutes, rest = divmod(rest, MINUTE_MS)
+    if 0 < rest < SECOND_MS and not (days or hours or minutes):
+        return f"{rest}ms"
+    seconds = f"{rest // SECOND_MS}.{rest % SECOND_MS:03d}".rstrip("0").rstrip(".")
+    parts = [f"{days}d" if days else "", f"{hours}h" if hours else "", f"{minutes}m" if minutes else ""]
+    return "".join(parts) + (f"{seconds}s" if rest else "") or "0s"
+
+
 def _between(low_ms: int, high_ms: int) -> Callable[[object], timedelta]:
     def parse(value: object) -> timedelta:
         duration = parse_duration(value)

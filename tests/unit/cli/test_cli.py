@@ -214,7 +214,7 @@ def test_the_rest_of_a_jobs_life(run):
     assert "paused" in done(run("jobs", "pause", id))
     assert "No instants" in done(run("jobs", "upcoming", id))
     assert "active" in done(run("jobs", "resume", id))
-    assert done(run("jobs", "upcoming", id, "--count", "3")).count("+PT5M") == 2
+    assert done(run("jobs", "upcoming", id, "--count", "3")).count("+5m") == 2
     execution = json.loads(done(run("jobs", "run", id, "--key", "k", "--json")))["id"]
     assert execution in done(run("executions", "list", id))
     assert "queued" in done(run("executions", "show", execution))
@@ -253,11 +253,11 @@ def test_an_execution_is_shown_with_its_attempts(run):
     )
     assert "stop it" in done(run("cancel", "e", transport=ending))
     text = done(run("executions", "show", "e", transport=transport))
-    assert "40 ms" in text
+    assert "40ms" in text
     assert "HTTP 500" in text
     assert "·[31mred [bold]" in text  # shown, not obeyed
     page = httpx.MockTransport(lambda _: httpx.Response(200, json={"items": [answer], "cursor": None}))
-    assert "PT1.05S" in done(run("executions", "list", "j", transport=page))
+    assert "1.05s" in done(run("executions", "list", "j", transport=page))
 
 
 def test_the_url_is_found(run, tmp_path, monkeypatch):
@@ -401,7 +401,7 @@ def test_circuits_are_listed(run, api_bench):
     api_bench.ports.circuits.swap(failing("lambda:report", 0))
     shown = done(run("circuits", "list"))
     assert "http:api.example.com:443" in shown
-    assert time(from_ms(NOW_MS + 600_000)) in shown
+    assert time(from_ms(NOW_MS + 600_000))[:-7] in shown
     page = json.loads(done(run("circuits", "list", "--limit", "1", "--json")))
     assert [one["state"] for one in page["items"]] == ["open"]
     assert "lambda:report" in done(run("circuits", "list", "--cursor", page["cursor"]))

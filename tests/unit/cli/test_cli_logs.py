@@ -173,7 +173,7 @@ def test_an_execution_is_shown_with_its_timeline(stage: Stage) -> None:
     stage.end(State.CANCELLED, replace(DONE, result=Result.CANCELLED, reason="by its owner"))
     lines = stage.run("executions", "show", stage.record.id).stdout.splitlines()
     table = lines[lines.index(next(line for line in lines if line.startswith("TIME"))) + 1 :]
-    assert [re.split(r" {2,}", line)[1] for line in table] == ["+PT0S"] * 4 + ["+PT0.007S"] + ["+PT0.009S"] * 2
+    assert [re.split(r" {2,}", line)[1] for line in table] == ["+0s"] * 4 + ["+7ms"] + ["+9ms"] * 2
     words = ("due", "received", "claimed", "started", "cancel requested", "ended", "finished")
     assert [next(word for word in words if word in line) for line in table] == list(words)
     assert "cancelled: by its owner" in table[-1]

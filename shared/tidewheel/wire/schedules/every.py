@@ -12,7 +12,7 @@ from tidewheel.domain.limits import DAY_MS, SECOND_MS
 from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.every import Every, at_once, parse_every, unanchored
 from tidewheel.wire.schedule import ScheduleModel
-from tidewheel.wire.values import Instant, bounded, duration, format_duration, from_ms, to_ms
+from tidewheel.wire.values import Instant, bounded, duration, from_ms, short_duration, to_ms
 
 MAX_INTERVAL_MS = 36_500 * DAY_MS
 
@@ -58,4 +58,4 @@ class EverySchedule(ScheduleModel):
 
     def summary(self) -> str:
         """The interval."""
-        return f"every {format_duration(self.every)}"
+        return f"every {short_duration(self.every)}"
