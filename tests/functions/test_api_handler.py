@@ -39,7 +39,7 @@ def test_the_services_are_built_once_and_their_counts_are_handed_on(monkeypatch)
 
 
 def test_the_real_wiring_reaches_nobody_before_the_first_request(monkeypatch):
-    environment = {**DEAD_LETTER_HANDLER_ENVIRONMENT, Env.LOGS_BUCKET: "logs"}
+    environment = {**DEAD_LETTER_HANDLER_ENVIRONMENT, Env.LOGS_BUCKET: "logs", Env.ALLOW_KINDS: "{}"}
     for variable in Env:
         monkeypatch.delenv(variable, raising=False)
     for name, value in environment.items():

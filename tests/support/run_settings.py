@@ -25,7 +25,6 @@ WORKER_ENVIRONMENT = {
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: "{}",
     Env.LEAST_LOG: "0",
-    Env.PROGRAM_USER: "same",
     Env.ALLOW_KINDS: '{"*": ["command", "python", "sql"]}',
 }
 
