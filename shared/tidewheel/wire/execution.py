@@ -124,8 +124,11 @@ class LedgerLine(Model):
     due_at: Instant
     generation: int
     state: Annotated[
-        ExecutionState | Literal["pending", "missing"],
-        Field(description="The execution's; `skipped` in a range; `pending` while young; `missing`: no account."),
+        ExecutionState | Literal["pending", "paused", "missing"],
+        Field(
+            description="The execution's; `skipped` in a range; `pending` while young; `paused` if a one-time job was "
+            "paused then; `missing`: no account."
+        ),
     ]
     execution: str | None
     reason: Annotated[

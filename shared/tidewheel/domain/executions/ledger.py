@@ -17,6 +17,8 @@ from tidewheel.domain.limits import SETTLED_MS
 
 PENDING = "pending"
 """The instant is in the future, or was due so recently that its account may not be stored yet."""
+PAUSED = "paused"
+"""The instant of a one-time job passed while the job was paused; once it is resumed its misfire policy decides."""
 MISSING = "missing"
 """The instant has no account: neither an execution nor a row."""
 
@@ -36,7 +38,7 @@ class LedgerEntry:
 
     Args:
         instant: The instant.
-        state: The state of its execution, ``skipped`` if a row covers it, ``PENDING`` or ``MISSING``.
+        state: The state of its execution, ``skipped`` if a row covers it, ``PENDING``, ``PAUSED`` or ``MISSING``.
         reason: The reason of the execution or the row.
         execution: The execution's id, or None.
     """
@@ -79,6 +81,20 @@ def _named(rows: Sequence[Generation], job: str, from_ms: int, until_ms: int) ->
             nominal = row.schedule.next_after(nominal)
 
 
+def paused_over(rows: Sequence[Generation], job: str, from_ms: int, until_ms: int) -> Iterator[Instant]:
+    """The instants of [from, until) that a one-time schedule would have named had the job not been paused, in order.
+
+    A paused generation names nothing; but nobody expects a one-time job to vanish without a trace.
+    """
+    for row, following in zip_longest(rows, rows[1:]):
+        if row.state is not JobState.PAUSED or row.schedule is None or row.schedule.repeats:
+            continue
+        cut_ms = min(until_ms, following.effective_from_ms) if following else until_ms
+        nominal = row.schedule.first_from(max(from_ms, row.effective_from_ms))
+        if nominal is not None and nominal < cut_ms:
+            yield Instant(nominal, row.occurrences(job).due(nominal), row.number)
+
+
 def coming(rows: Sequence[Generation], job: str, now_ms: int) -> Iterator[Instant]:
     """The instants that are due at or after ``now_ms`` (ms since the epoch), by due time: what will fire.
 
@@ -119,6 +135,12 @@ def accounted(
         now_ms: The time (ms since the epoch).
     """
     return [_entry(instant, executions.get(instant.nominal_ms), rows, now_ms) for instant in instants]
+
+
+def resting(instants: Iterable[Instant], executions: Mapping[int, Execution]) -> list[LedgerEntry]:
+    """An entry for each instant that passed while its job was paused, unless its execution was cancelled ahead."""
+    reason = "its job was paused then; the misfire policy decides when it is resumed"
+    return [LedgerEntry(instant, PAUSED, reason) for instant in instants if instant.nominal_ms not in executions]
 
 
 def _entry(instant: Instant, execution: Execution | None, rows: Sequence[Missed], now_ms: int) -> LedgerEntry:

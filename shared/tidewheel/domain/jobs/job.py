@@ -194,6 +194,18 @@ class Job:
             updated_ms=now_ms,
         )
 
+    def resumed(self, now_ms: int) -> Job:
+        """The next generation of a paused job, written at ``now_ms`` (ms since the epoch), in which it fires again.
+
+        It names the instants after that. The instant of a one-time job that passed while the job was paused is named as
+        well: it was missed, and the misfire policy says whether it still runs.
+        """
+        again = self.edited(self.definition, JobState.ACTIVE, now_ms)
+        schedule = self.definition.schedule
+        if schedule is None or schedule.repeats:
+            return again
+        return replace(again, effective_from_ms=self.effective_from_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:

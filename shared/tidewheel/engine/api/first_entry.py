@@ -38,7 +38,7 @@ class FirstEntry:
         schedule = job.definition.schedule
         if schedule is None:
             return self.of_run(job, now_ms) if job.generation == 1 else (None, None)
-        nominal_ms = job.next_nominal(now_ms)
+        nominal_ms = job.next_nominal(now_ms if schedule.repeats else job.effective_from_ms)
         if nominal_ms is None:
             return None, None
         due_ms = job.due(nominal_ms)

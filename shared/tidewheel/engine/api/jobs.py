@@ -155,15 +155,20 @@ class JobService:
 
     def pause(self, tenant: str, id: str) -> Job:
         """Stops a job from firing; pausing it again changes nothing. Raises ``Conflict`` as ``edit`` does."""
-        return self._set_state(tenant, id, JobState.PAUSED)
+
+        def change(job: Job, now: int) -> Job:
+            return job if job.state is JobState.PAUSED else job.edited(job.definition, JobState.PAUSED, now)
+
+        return self._change(tenant, id, change, None)
 
     def resume(self, tenant: str, id: str) -> Job:
-        """Lets a paused job fire again from its first occurrence after now. Raises ``Conflict`` as ``edit`` does."""
-        return self._set_state(tenant, id, JobState.ACTIVE)
+        """Lets a paused job fire again from its first occurrence after now. Raises ``Conflict`` as ``edit`` does.
 
-    def _set_state(self, tenant: str, id: str, state: JobState) -> Job:
+        A one-time job whose instant passed meanwhile follows its misfire policy.
+        """
+
         def change(job: Job, now: int) -> Job:
-            return job if job.state is state else job.edited(job.definition, state, now)
+            return job if job.state is JobState.ACTIVE else job.resumed(now)
 
         return self._change(tenant, id, change, None)
 

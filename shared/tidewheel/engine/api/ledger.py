@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.ledger import MISSING, LedgerEntry, accounted, named
+from tidewheel.domain.executions.ledger import MISSING, LedgerEntry, accounted, named, paused_over, resting
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MAX_LEDGER, RETENTION_MS
@@ -59,12 +59,15 @@ class LedgerService:
         now = self.clock.now_ms()
         job = existing_job(self.jobs, tenant, id)
         start, until = _bounds(job, from_ms, until_ms, now)
-        generations = self.jobs.generations(tenant, id, 1).values()
+        generations = list(self.jobs.generations(tenant, id, 1).values())
         instants = named(generations, id, start, until, MAX_LEDGER)
-        if not instants:
+        paused = list(paused_over(generations, id, start, min(until, now)))
+        if not instants and not paused:
             return Report(start, until, [])
         rows = self.executions.missed(tenant, id, start, until)
-        return Report(start, until, accounted(instants, self._executions(job, start, until), rows, now))
+        executions = self._executions(job, start, until)
+        lines = [*accounted(instants, executions, rows, now), *resting(paused, executions)]
+        return Report(start, until, sorted(lines, key=lambda line: line.instant.nominal_ms))
 
     def _executions(self, job: Job, from_ms: int, until_ms: int) -> dict[int, Execution]:
         """The executions of scheduled occurrences by nominal time (ms), read page by page, the newest first."""

@@ -43,6 +43,8 @@ class ImmediateDispatch:
             placed: Its entry, which is stored.
         """
         entry, now_ms = placed.entry, self.clock.now_ms()
+        if isinstance(entry, ScheduleEntry) and entry.due_ms < now_ms - job.definition.misfire.grace_ms:
+            return  # it was missed: the wheel applies the misfire policy
         try:
             if isinstance(entry, ExecutionEntry):
                 if self._sent([execution_firing(entry)], now_ms):
