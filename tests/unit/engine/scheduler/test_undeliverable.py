@@ -164,7 +164,7 @@ def test_an_operator_releases_what_was_set_aside(stack: MemoryStack, refusing: R
     stack.turn_for(60_000)
     (record,) = stack.executions.dead(TENANT, 10, None).items
     refusing.bad.clear()
-    flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.layouts, stack.pace)
+    flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer)
     assert flow.run([(record.id, record)], 10).ids == [record.id]
     stack.turn_for(30_000)
     assert stack.effects() == [record.id]
