@@ -407,6 +407,22 @@ def test_an_occurrence_to_come_is_cancelled(api_bench):
     refused(api_bench.call("POST", "/executions/nonsense/cancel"), 404)
 
 
+def test_instants_to_come_show_the_id_that_cancels_them_and_those_that_were_cancelled(api_bench):
+    id = created(api_bench, EVERY_JOB)
+    path, until = f"/jobs/{id}/upcoming", {"to": ["2025-11-20T17:10:00Z"]}
+    items = api_bench.call("GET", path, query={"count": ["3"]}).json["items"]
+    assert [one["cancelled"] for one in items] == [False] * 3
+    lines = api_bench.call("GET", f"/jobs/{id}/ledger", query=until).json["items"]
+    pending = {line["nominal_at"]: line["execution"] for line in lines if line["state"] == "pending"}
+    assert all(pending[one["nominal_at"]] == one["execution"] for one in items)
+    assert api_bench.call("POST", f"/executions/{items[1]['execution']}/cancel").json["state"] == "cancelled"
+    after = api_bench.call("GET", path, query={"count": ["3"]}).json["items"]
+    assert [one["cancelled"] for one in after] == [False, True, False]
+    assert [one["execution"] for one in after] == [one["execution"] for one in items]
+    lines = api_bench.call("GET", f"/jobs/{id}/ledger", query=until).json["items"]
+    assert next(line for line in lines if line["nominal_at"] == items[1]["nominal_at"])["state"] == "cancelled"
+
+
 def test_what_has_ended_is_not_cancelled(api_bench):
     created(api_bench)
     id = api_bench.call("POST", f"/jobs/{FIRST}/run").json["id"]

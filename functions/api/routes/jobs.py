@@ -17,6 +17,7 @@ from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.jobs.job import Job, JobState
 from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.limits import MAX_UPCOMING
+from tidewheel.engine.api.jobs import Due
 from tidewheel.engine.api.lists import Listed
 from tidewheel.engine.api.searches.jobs import by_failure
 from tidewheel.wire.convert import builder_of, job_answer, patched
@@ -165,5 +166,13 @@ def list_upcoming(request: Request) -> Response[str]:
     """The next occurrences of a job."""
     count = request.whole("count", DEFAULT_UPCOMING, MAX_UPCOMING)
     dues = request.services.jobs.upcoming(request.tenant, request.job, count)
-    items = tuple(Occurrence(nominal_at=from_ms(due.nominal_ms), due_at=from_ms(due.due_ms)) for due in dues)
-    return answered(Upcoming(items=items))
+    return answered(Upcoming(items=tuple(map(_occurrence, dues))))
+
+
+def _occurrence(due: Due) -> Occurrence:
+    return Occurrence(
+        nominal_at=from_ms(due.nominal_ms),
+        due_at=from_ms(due.due_ms),
+        execution=due.execution,
+        cancelled=due.cancelled,
+    )

@@ -97,14 +97,15 @@ def _details(part: BaseModel | None, told: AbstractSet[str]) -> list[tuple[str, 
 
 
 def upcoming(found: Upcoming) -> RenderableType:
-    """The next occurrences; the last column is the time since the one before."""
+    """The next occurrences, each with the time since the one before and the id by which it can be cancelled."""
     before: datetime | None = None
     rows = []
     for one in found.items:
         gap = "" if before is None else f"+{short_duration(one.nominal_at - before)}"
-        rows.append((one.nominal_at, one.due_at, gap))
+        state = "cancelled" if one.cancelled else ""
+        rows.append((one.nominal_at, one.due_at, gap, state, one.execution))
         before = one.nominal_at
-    return _page(Rows(("NOMINAL", "DUE", "GAP"), rows), len(rows), "instants to come", None)
+    return _page(Rows(("NOMINAL", "DUE", "GAP", "STATE", "EXECUTION"), rows), len(rows), "instants to come", None)
 
 
 def executions(page: ExecutionList) -> RenderableType:

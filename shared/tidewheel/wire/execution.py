@@ -130,7 +130,9 @@ class LedgerLine(Model):
             "paused then; `missing`: no account."
         ),
     ]
-    execution: str | None
+    execution: str | None = Field(
+        description="The id of its execution; of a pending instant the one that it will have, which cancels it."
+    )
     reason: Annotated[
         str,
         Field(description="The execution's; of a range `coalesced`, `skipped`, or `quarantined`: no readable record."),

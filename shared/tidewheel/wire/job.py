@@ -193,6 +193,8 @@ class Occurrence(Model):
 
     nominal_at: Instant
     due_at: Instant
+    execution: str = Field("", description="The id that its execution will have; it can be cancelled by it.")
+    cancelled: bool = Field(False, description="Whether someone cancelled it, so that it will not run.")
 
 
 class Upcoming(Model):

@@ -40,7 +40,8 @@ class LedgerEntry:
         instant: The instant.
         state: The state of its execution, ``skipped`` if a row covers it, ``PENDING``, ``PAUSED`` or ``MISSING``.
         reason: The reason of the execution or the row.
-        execution: The execution's id, or None.
+        execution: The execution's id; of a pending instant the id that it will have, by which it can be cancelled;
+            else None.
     """
 
     instant: Instant
@@ -124,17 +125,18 @@ def _coming(row: Generation, following: Generation | None, job: str, now_ms: int
 
 
 def accounted(
-    instants: Iterable[Instant], executions: Mapping[int, Execution], rows: Sequence[Missed], now_ms: int
+    job: str, instants: Iterable[Instant], executions: Mapping[int, Execution], rows: Sequence[Missed], now_ms: int
 ) -> list[LedgerEntry]:
     """An entry for each instant. An execution outranks a row.
 
     Args:
+        job: The job's id.
         instants: The instants that were named.
         executions: The scheduled executions, by nominal time (ms since the epoch).
         rows: The rows of missed instants.
         now_ms: The time (ms since the epoch).
     """
-    return [_entry(instant, executions.get(instant.nominal_ms), rows, now_ms) for instant in instants]
+    return [_entry(job, instant, executions.get(instant.nominal_ms), rows, now_ms) for instant in instants]
 
 
 def resting(instants: Iterable[Instant], executions: Mapping[int, Execution]) -> list[LedgerEntry]:
@@ -143,13 +145,15 @@ def resting(instants: Iterable[Instant], executions: Mapping[int, Execution]) ->
     return [LedgerEntry(instant, PAUSED, reason) for instant in instants if instant.nominal_ms not in executions]
 
 
-def _entry(instant: Instant, execution: Execution | None, rows: Sequence[Missed], now_ms: int) -> LedgerEntry:
+def _entry(job: str, instant: Instant, execution: Execution | None, rows: Sequence[Missed], now_ms: int) -> LedgerEntry:
     if execution is not None:
         return LedgerEntry(instant, execution.state, execution.reason, execution.id)
     for row in rows:
         if row.from_ms <= instant.nominal_ms <= row.until_ms:
             return LedgerEntry(instant, State.SKIPPED, row.reason)
-    return LedgerEntry(instant, PENDING if instant.due_ms > now_ms - SETTLED_MS else MISSING)
+    if instant.due_ms <= now_ms - SETTLED_MS:
+        return LedgerEntry(instant, MISSING)
+    return LedgerEntry(instant, PENDING, execution=str(ExecutionId(job, instant.nominal_ms)))
 
 
 def standing(items: Sequence[Execution | Missed]) -> list[Execution | Missed]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from tidewheel.domain.errors import Conflict, Invalid, Outdated
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.ledger import coming
+from tidewheel.domain.executions.ledger import Instant, coming
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet import pools
 from tidewheel.domain.fleet.kinds import AllowedKinds
-from tidewheel.domain.ids import job_id
+from tidewheel.domain.ids import ExecutionId, job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
 from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.limits import MAX_JITTER_MS
@@ -22,7 +22,7 @@ from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.pace import Pace
 from tidewheel.engine.api.first_entry import FirstEntry
 from tidewheel.engine.api.lists import Listed
-from tidewheel.engine.api.lookup import existing_job, job_meant, jobs_meant
+from tidewheel.engine.api.lookup import existing_job, job_meant, jobs_meant, scheduled_runs
 from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.ports import Clock, Entropy, Jobs, Telemetry
 
@@ -34,10 +34,19 @@ _EDIT_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An occurrence to come: its nominal time and its due time (ms since the epoch)."""
+    """An occurrence to come.
+
+    Args:
+        nominal_ms: Its nominal time (ms since the epoch).
+        due_ms: Its due time (ms since the epoch).
+        execution: The id that its execution has, or will have.
+        cancelled: Whether someone cancelled it, so that it will not run.
+    """
 
     nominal_ms: int
     due_ms: int
+    execution: str
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +220,27 @@ class JobService:
         raise _contended(id)
 
     def upcoming(self, tenant: str, id: str, count: int) -> list[Due]:
-        """What will fire unless something changes, at most ``count``, by due time.
+        """What will fire unless something changes, at most ``count``, by due time; what was cancelled is marked.
 
         Of a paused job, and of a former schedule, that is what had its nominal time before, and is due later than it.
         """
         job, now = self.get(tenant, id), self.clock.now_ms()
         alone = job.generation == 1 or job.effective_from_ms < now - 2 * MAX_JITTER_MS
         rows = [Generation.of(job)] if alone else list(self.jobs.generations(tenant, id, 1).values())
-        return [Due(one.nominal_ms, one.due_ms) for one in islice(coming(rows, id, now), count)]
+        instants = list(islice(coming(rows, id, now), count))
+        runs = self._recorded(tenant, id, instants)
+        return [_due(id, instant, runs.get(instant.nominal_ms)) for instant in instants]
+
+    def _recorded(self, tenant: str, id: str, instants: Sequence[Instant]) -> Mapping[int, Execution]:
+        """The executions that instants to come have already, such as those that were cancelled ahead."""
+        nominal = [instant.nominal_ms for instant in instants]
+        executions = self.search.executions
+        return scheduled_runs(executions, tenant, id, min(nominal), max(nominal) + 1) if nominal else {}
+
+
+def _due(job: str, instant: Instant, run: Execution | None) -> Due:
+    cancelled = run is not None and run.state is State.CANCELLED
+    return Due(instant.nominal_ms, instant.due_ms, str(ExecutionId(job, instant.nominal_ms)), cancelled)
 
 
 def _same_request(existing: Job, request: str) -> Job:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tidewheel.domain import keys
 from tidewheel.domain.errors import Invalid
-from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import MISSING, LedgerEntry, accounted, named, paused_over, resting
-from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MAX_LEDGER, RETENTION_MS
-from tidewheel.engine.api.lookup import existing_job
+from tidewheel.engine.api.lookup import existing_job, scheduled_runs
 from tidewheel.ports import Clock, Executions, Jobs
-
-_PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +60,9 @@ class LedgerService:
         if not instants and not paused:
             return Report(start, until, [])
         rows = self.executions.missed(tenant, id, start, until)
-        executions = self._executions(job, start, until)
-        lines = [*accounted(instants, executions, rows, now), *resting(paused, executions)]
+        runs = scheduled_runs(self.executions, tenant, id, start, until)
+        lines = [*accounted(id, instants, runs, rows, now), *resting(paused, runs)]
         return Report(start, until, sorted(lines, key=lambda line: line.instant.nominal_ms))
-
-    def _executions(self, job: Job, from_ms: int, until_ms: int) -> dict[int, Execution]:
-        """The executions of scheduled occurrences by nominal time (ms), read page by page, the newest first."""
-        found: dict[int, Execution] = {}
-        before: str | None = keys.execution_bound(job.id, until_ms)
-        begin = keys.execution_bound(job.id, from_ms)
-        while before is not None and before > begin:
-            page = self.executions.list(job.tenant, job.id, _PAGE, before)
-            for item in page.items:
-                if isinstance(item, Execution) and ExecutionId.parse(item.id).origin is Origin.SCHEDULE:
-                    found[item.nominal_ms] = item
-            before = page.cursor
-        return found
 
 
 def _bounds(job: Job, from_ms: int | None, until_ms: int | None, now: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.ids import begins_job_id, is_job_id, is_whole_execution_id
+from tidewheel.domain.ids import ExecutionId, Origin, begins_job_id, is_job_id, is_whole_execution_id
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.listing import called
 from tidewheel.ports import Executions, Jobs
@@ -15,6 +15,7 @@ from tidewheel.ports import Executions, Jobs
 BY_NAME = "name:"
 """What a text begins with that is a job's name and nothing else."""
 _CANDIDATES = 5
+_PAGE = 1_000
 _REMEDY = "use more of the id"
 
 
@@ -92,6 +93,24 @@ def execution_meant(executions: Executions, tenant: str, text: str) -> str:
     page = executions.list(tenant, job, _CANDIDATES, keys.execution_prefix_end(text))
     found = [item.id for item in page.items if isinstance(item, Execution) and item.id.startswith(text)]
     return text if text in found else _only("execution", tenant, text, found)
+
+
+def scheduled_runs(executions: Executions, tenant: str, job: str, from_ms: int, until_ms: int) -> dict[int, Execution]:
+    """The executions of a job's scheduled occurrences, by nominal time (ms since the epoch), in [from, until).
+
+    Raises:
+        PortError: The store failed.
+    """
+    found: dict[int, Execution] = {}
+    before: str | None = keys.execution_bound(job, until_ms)
+    begin = keys.execution_bound(job, from_ms)
+    while before is not None and before > begin:
+        page = executions.list(tenant, job, _PAGE, before)
+        for item in page.items:
+            if isinstance(item, Execution) and ExecutionId.parse(item.id).origin is Origin.SCHEDULE:
+                found[item.nominal_ms] = item
+        before = page.cursor
+    return found
 
 
 def _only(kind: str, tenant: str, text: str, found: Sequence[str]) -> str:

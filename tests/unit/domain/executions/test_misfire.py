@@ -242,7 +242,7 @@ def test_an_execution_outranks_a_row_and_what_is_young_is_pending() -> None:
     instants = [Instant(START_MS + n * 10_000, START_MS + n * 10_000, 1) for n in range(6)]
     run = Execution(TENANT, str(ExecutionId(job, START_MS + 10_000)), State.FAILED, START_MS, 1, reason="HTTP 500")
     row = Missed(TENANT, job, 1, START_MS, START_MS + 20_000, 3, Reason.COALESCED, START_MS)
-    lines = accounted(instants, {START_MS + 10_000: run}, [row], START_MS + 56_000)
+    lines = accounted(job, instants, {START_MS + 10_000: run}, [row], START_MS + 56_000)
     assert [(line.state, line.reason) for line in lines] == [
         ("skipped", "coalesced"), ("failed", "HTTP 500"), ("skipped", "coalesced"),
         (MISSING, ""), (MISSING, ""), (PENDING, ""),
