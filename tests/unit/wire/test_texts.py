@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticCustomError
 
-from tidewheel.cli.show import _text
+from tidewheel.cli.tables import _text
 from tidewheel.wire.model import printable
 from tidewheel.wire.reading import read_job
 from tidewheel.wire.refused import Refused
