@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from infra.preflight.findings import Absent, reading
 
@@ -65,42 +66,48 @@ class Account:
             return 0
         return int(answer.get("ReservedConcurrentExecutions", 0))
 
-    def has_function(self, function: str) -> bool:
-        """Whether there is such a function; by name or ARN."""
-        return self._there(lambda: self.client("lambda").get_function(FunctionName=function))
-
     def gateway_role(self) -> str | None:
         """The role by which API Gateway writes logs in this account and region."""
         with reading():
             return self.client("apigateway").get_account().get("cloudwatchRoleArn") or None
 
-    def has_table(self, name: str) -> bool:
-        """Whether there is such a table."""
-        return self._there(lambda: self.client("dynamodb").describe_table(TableName=name))
+    def has(self, kind: str, name: str) -> bool:
+        """Whether there is something of a kind and a name; a bucket may be anyone's.
 
-    def has_bucket(self, name: str) -> bool:
-        """Whether there is such a bucket; anyone's."""
-        return self._there(lambda: self.client("s3").head_bucket(Bucket=name))
+        Raises:
+            KeyError: Nobody knows how to look for this kind.
+        """
+        return self._there(partial(self._LOOK[kind], self, name))
 
-    def has_queue(self, name: str) -> bool:
-        """Whether there is such a queue."""
-        return self._there(lambda: self.client("sqs").get_queue_url(QueueName=name))
+    def _log_group(self, name: str) -> None:
+        groups = self.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if not any(group["logGroupName"] == name for group in groups):
+            raise Absent(name)
 
-    def has_log_group(self, name: str) -> bool:
-        """Whether there is such a log group."""
-        with reading():
-            groups = self.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        return any(group["logGroupName"] == name for group in groups)
+    def _topic(self, name: str) -> None:
+        arn = f"arn:aws:sns:{self.region()}:{self.number()}:{name}"
+        self.client("sns").get_topic_attributes(TopicArn=arn)
 
-    def has_topic(self, arn: str) -> bool:
-        """Whether there is such a topic."""
-        return self._there(lambda: self.client("sns").get_topic_attributes(TopicArn=arn))
+    def _cluster(self, name: str) -> None:
+        clusters = self.client("ecs").describe_clusters(clusters=[name])["clusters"]
+        if not any(cluster["status"] == "ACTIVE" for cluster in clusters):
+            raise Absent(name)
 
-    @staticmethod
-    def _there(ask: Callable[[], object]) -> bool:
+    def _there(self, ask: Callable[[], object]) -> bool:
         try:
             with reading():
                 ask()
         except Absent:
             return False
         return True
+
+    _LOOK: ClassVar[Mapping[str, Callable[[Account, str], object]]] = {
+        "table": lambda self, name: self.client("dynamodb").describe_table(TableName=name),
+        "bucket": lambda self, name: self.client("s3").head_bucket(Bucket=name),
+        "queue": lambda self, name: self.client("sqs").get_queue_url(QueueName=name),
+        "function": lambda self, name: self.client("lambda").get_function(FunctionName=name),
+        "log group": _log_group,
+        "topic": _topic,
+        "cluster": _cluster,
+    }
+    """How to look for each kind of thing with a fixed name."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,7 +9,7 @@ from infra.capacity import UNRESERVED
 from infra.config import FUNCTION, ApiLogs, Config, Stage
 from infra.preflight.account import Account
 from infra.preflight.findings import Finding, Findings, Unidentified, Weight
-from tidewheel import names
+from infra.preflight.taken import Named, fixed_names
 
 BOOTSTRAP_QUALIFIER = "hnb659fds"
 """The CDK's own, of ``DefaultStackSynthesizer``."""
@@ -52,8 +51,7 @@ class Preflight:
         run("The account's concurrency of functions", self._concurrency)
         run("The authorizer", self._authorizer)
         run("API Gateway's role", self._gateway_role)
-        for subject, there, what in self._names():
-            run(subject, partial(self._taken, there, what))
+        run("The names that are taken", self._names)
         return self.findings.found
 
     def _stack(self, stage: Stage) -> str:
@@ -153,7 +151,7 @@ class Preflight:
                 f"The authorizer is a function in {region}, and this deploys to {self.account.region()}.",
                 "API Gateway calls an authorizer of its own region: name one there, or set AWS_REGION.",
             )
-        elif not self.account.has_function(arn):
+        elif not self.account.has("function", arn):
             self.findings.add(
                 Weight.BLOCKS, f"There is no function {arn}.", "Deploy the authorizer first, or correct authorizer_arn."
             )
@@ -177,35 +175,18 @@ class Preflight:
                 "Set api_logs=account-role to use the one that is there.",
             )
 
-    def _names(self) -> Iterable[tuple[str, Callable[[], bool], str]]:
+    def _names(self) -> None:
         """What stacks that do not stand yet will create under a fixed name."""
-        account, physical = self.account, self.config.physical
-        if Stage.STATE in self.absent:
-            for table in () if self.importing else names.Table:
-                name = physical(table)
-                yield f"The table {name}", partial(account.has_table, name), f"a table {name}"
-            yield "The bucket of logs", lambda: account.has_bucket(self._bucket()), "the bucket of logs"
-        if Stage.SERVICE in self.absent:
-            for role in (*map(str, self.config.routes), names.DEAD_LETTERS):
-                name = physical(role)
-                yield f"The queue {name}", partial(account.has_queue, name), f"a queue {name}"
-            for function in self._functions():
-                name, group = physical(function), names.log_group(physical(function))
-                yield f"The function {name}", partial(account.has_function, name), f"a function {name}"
-                yield f"The log group {group}", partial(account.has_log_group, group), f"a log group {group}"
+        region = str(self.account.region())
+        for named in fixed_names(self.config, self.account.number(), region):
+            if named.stage in self.absent and not (self.importing and named.kind == "table"):
+                self.findings.run(f"The {named}", partial(self._taken, named))
 
-    def _functions(self) -> list[names.Function]:
-        without = {names.Function.ECHO} | ({names.Function.WATCHDOG} if self.config.economy else set())
-        return [function for function in names.Function if function not in without]
-
-    def _bucket(self) -> str:
-        return names.logs_bucket(self.config.deployment, self.account.number(), str(self.account.region()))
-
-    def _taken(self, there: Callable[[], bool], what: str) -> None:
-        if there():
+    def _taken(self, named: Named) -> None:
+        if self.account.has(named.kind, named.name):
             self.findings.add(
                 Weight.BLOCKS,
-                f"There is {what} already, which no stack of this deployment holds.",
+                f"There is a {named} already, which no stack of this deployment holds.",
                 f"It was kept by an earlier deployment, or is another's. Take it over, delete it, or choose another "
                 f"`deployment`: {RECOVERY}.",
             )

@@ -11,11 +11,12 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from moto import mock_aws
 
-from infra.config import Config
+from infra.config import Config, Stage
 from infra.deploy import deploy
 from infra.preflight.account import Account
 from infra.preflight.checks import Preflight
 from infra.preflight.findings import Finding, Weight
+from infra.preflight.taken import fixed_names
 
 REGION = "eu-west-1"
 AUTHORIZER = f"arn:aws:lambda:{REGION}:123456789012:function:authorizer"
@@ -206,10 +207,11 @@ def _group(lab: Lab) -> None:
     ("make", "what"),
     [
         (_table, "a table tidewheel-jobs"),
-        (_bucket, "the bucket of logs"),
+        (_bucket, "a bucket tidewheel-logs-"),
         (_queue, "a queue tidewheel-lambda-high"),
         (lambda lab: lab.function("tidewheel-worker"), "a function tidewheel-worker"),
         (_group, "a log group /aws/lambda/tidewheel-api"),
+        (lambda _: boto3.client("sns", REGION).create_topic(Name="tidewheel-on-call"), "a topic tidewheel-on-call"),
     ],
 )
 def test_a_name_that_is_taken_blocks_the_creation_but_not_an_update(
@@ -223,6 +225,56 @@ def test_a_name_that_is_taken_blocks_the_creation_but_not_an_update(
     assert lab.findings(deployment="other") == []
     lab.stacks = {"tidewheel-state": ("CREATE_COMPLETE", True), "tidewheel-service": ("UPDATE_COMPLETE", True)}
     assert lab.findings() == []
+
+
+def test_the_cluster_is_looked_for_where_tasks_are_to_run(lab: Lab) -> None:
+    boto3.client("ecs", REGION).create_cluster(clusterName="tidewheel-workers")
+    assert lab.findings() == []
+    assert "a cluster tidewheel-workers" in _only(lab.findings(fargate="true")).what
+
+
+NAMES = {
+    "DynamoDB::Table": ("table", "TableName"),
+    "S3::Bucket": ("bucket", "BucketName"),
+    "SQS::Queue": ("queue", "QueueName"),
+    "Lambda::Function": ("function", "FunctionName"),
+    "Logs::LogGroup": ("log group", "LogGroupName"),
+    "SNS::Topic": ("topic", "TopicName"),
+    "IAM::Role": ("role", "RoleName"),
+    "ECS::Cluster": ("cluster", "ClusterName"),
+}
+"""Kinds of which two of one name cannot be. Others lie within one of these, or may be twice."""
+HARMLESS = {"ApiGateway::RestApi", "ECS::Service", "ECS::TaskDefinition", "ApplicationAutoScaling::ScalingPolicy"} | {
+    "CloudWatch::Alarm"  # goes with its stack, and is put again
+}
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"economy": "true"},
+        {"pools": "gpu,rack-2", "api_logs": "own-role"},
+        {"fargate": "true", "deployment": "acme"},
+    ],
+    ids=str,
+)
+def test_every_fixed_name_of_the_templates_is_looked_for(synthesise, as_text, context: dict[str, str]) -> None:
+    done, config = synthesise(**context), Config.from_context((GIVEN | context).get)
+    looked_for = {(named.stage, named.kind, named.name) for named in fixed_names(config, "#", "%")}
+    fixed = set()
+    for stage, part in ((Stage.STATE, done.state), (Stage.SERVICE, done.service)):
+        for resource in part.template["Resources"].values():
+            kind = resource["Type"].removeprefix("AWS::")
+            for key, value in resource.get("Properties", {}).items():
+                text = as_text(value).replace("<AWS::AccountId>", "#").replace("<AWS::Region>", "%")
+                if not key.endswith(("Name", "Family")) or f"{config.deployment}-" not in text:
+                    continue
+                if kind in NAMES and NAMES[kind][1] == key:
+                    fixed.add((stage, NAMES[kind][0], text))
+                elif "<" not in text:  # a reference is to something that is named elsewhere
+                    assert kind in HARMLESS, f"{kind}.{key} {text}"
+    assert fixed == looked_for
 
 
 def test_kept_tables_may_be_taken_over(lab: Lab) -> None:
@@ -258,7 +310,7 @@ def test_a_creation_that_was_rolled_back_can_be_repeated(lab: Lab) -> None:
 def test_what_may_not_be_read_is_said_and_blocks_nothing(lab: Lab) -> None:
     _table(lab)
     lab.quota = lab.unreserved = 10
-    lab.refused = {"ssm", "cloudformation", "lambda", "apigateway", "dynamodb", "s3", "sqs", "logs", "sts"}
+    lab.refused = {"ssm", "cloudformation", "lambda", "apigateway", "dynamodb", "s3", "sqs", "logs", "sts", "sns"}
     found = lab.findings(api_logs="account-role")
     assert found
     assert {finding.weight for finding in found} == {Weight.UNREAD}
