@@ -13,7 +13,7 @@ import typer
 
 from tests.support.markdown import ROOT, anchors, blocks, broken, links, pages
 from tests.support.pages import PAGES, REFERENCE
-from tidewheel.cli.main import app
+from tidewheel.cli.app import app
 
 DOCS = ROOT / "shared" / "docs"
 README_LINES = 120

@@ -12,7 +12,7 @@ import typer
 
 from tests.support.cost_page import cost_page
 from tests.support.metrics_page import metrics_page
-from tidewheel.cli.main import app
+from tidewheel.cli.app import app
 from tidewheel.wire.openapi import document
 
 ROOT = Path(__file__).parents[2]

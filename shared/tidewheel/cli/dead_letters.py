@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
 
-from tidewheel.cli import show
+from tidewheel.cli import show, tables
 from tidewheel.cli.jobs import Cursor, Json, Limit
-from tidewheel.cli.session import fail, session
-from tidewheel.domain.limits import REDRIVE_RATE
+from tidewheel.cli.session import fail, session, write
+from tidewheel.domain.limits import REDRIVE_RATE, SECOND_MS
+from tidewheel.wire.values import duration, short_duration
 
 app = typer.Typer(no_args_is_help=True, help="See what ended without success, and run it again.")
 
@@ -45,13 +50,25 @@ def redrive(
     which = {name: value for name, value in given.items() if value}
     if len(which) != 1:
         raise fail("Name executions, or pass --job or --all, but one of them alone.", 2)
-    count, going = 0, {**which, "rate": rate}
+    redriven, skipped, going = list[str](), 0, {**which, "rate": rate}
     while True:
         answer, _ = session(context).ask(lambda api, body=going: api.redrive(body))  # type: ignore[misc]
-        count += len(answer.redriven)
+        redriven += answer.redriven
+        skipped += len(answer.skipped)
         for one in answer.skipped:
-            typer.echo(f"{one.id} {one.reason}", err=True)
+            typer.echo(tables.legible(f"{one.id} {one.reason}"), err=True)
         if answer.cursor is None:
             break
         going = {**which, "rate": rate, "cursor": answer.cursor, "after": answer.until.isoformat()}
-    typer.echo(f"{count} redriven")
+    write(_did(redriven, skipped, rate))
+
+
+def _did(redriven: Sequence[str], skipped: int, rate: int) -> RenderableType:
+    """What a redrive has done: how many run again, of which jobs, and how soon."""
+    total = f"{len(redriven)} redriven" + (f", {skipped} skipped" if skipped else "")
+    if not redriven:
+        return Text(total if skipped else f"{total}: there are no dead letters")
+    took = short_duration(duration(len(redriven) * SECOND_MS // rate))
+    jobs = Counter(id.partition("-")[0] for id in redriven)
+    told = Text(f"{total}: {rate} start in a second" + (f", the last in about {took}" if len(redriven) > rate else ""))
+    return Group(told, tables.Rows(("JOB", "RUNS"), jobs.most_common()))

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tidewheel.cli import show
+from tidewheel.cli import show, tables
 from tidewheel.cli.fields import applied, read_file, with_fields, writable
 from tidewheel.cli.session import session
 from tidewheel.client import Client
+from tidewheel.domain.limits import DAY_MS, RETENTION_MS
 from tidewheel.wire.job import JobAnswer
 from tidewheel.wire.reading import difference, merged
 
@@ -124,9 +125,16 @@ def run(context: typer.Context, id: Id, key: Key = None, as_json: Json = False) 
 @app.command()
 def delete(context: typer.Context, id: Id, as_json: Json = False) -> None:
     """Delete a job; its executions stay."""
-    session(context).ask(lambda api: api.delete_job(api.job_id(id)))
+
+    def call(api: Client) -> JobAnswer:
+        job = api.job(api.job_id(id))
+        api.delete_job(job.id)
+        return job
+
+    job, _ = session(context).ask(call)
     if not as_json:  # the API's answer is empty
-        typer.echo(f"Deleted {id}.")
+        kept = f"its executions stay for {RETENTION_MS // DAY_MS} days"
+        typer.echo(tables.legible(f"Deleted {job.id} ({job.name}): it fires no more; {kept}."))
 
 
 @app.command()

@@ -1,82 +1,18 @@
-"""The command ``tidewheel``."""
+"""The program ``tidewheel``. It imports the rest itself, so that an interrupt ends it silently at any moment."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
-
-import httpx
-import typer
-from typer.core import TyperGroup
-
-from tidewheel.cli import circuits, dead_letters, executions, jobs, ledger, logs, tables, worker
-from tidewheel.cli.session import Session, fail, session, write
-from tidewheel.client import ApiError, Unsendable
-
-
-class _Root(TyperGroup):
-    """Prints the error of any command that the API refused."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ApiError as error:
-            raise fail(_told(error), 1) from error
-        except Unsendable as error:
-            raise fail(f"The request cannot be sent: {tables.legible(str(error))}", 2) from error
-        except httpx.InvalidURL as error:
-            raise fail(f"The API's URL cannot be used ({error}): pass another with --url.", 2) from error
-
-
-def _told(error: ApiError) -> str:
-    problem = error.problem
-    lines = [f"{problem.title}: {problem.detail}" if not problem.errors else problem.title]
-    lines += [f"  {one.field}: {one.problem}; {one.remedy}" for one in problem.errors]
-    if problem.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        lines.append(f"  {problem.instance}")
-    return "\n".join(map(tables.legible, lines))
-
-
-app = typer.Typer(
-    cls=_Root,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Schedule jobs with Tidewheel, and see what ran.",
-)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(executions.app, name="executions")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(circuits.app, name="circuits")
-
-app.command("cancel")(executions.cancel)
-app.command("ledger")(ledger.ledger)
-app.command("logs")(logs.logs)
-app.command("worker")(worker.worker)
-
-
-@app.callback()
-def _root(
-    context: typer.Context,
-    url: Annotated[
-        str | None,
-        typer.Option(help="The API's URL; else $TIDEWHEEL_API_URL, else the local cloud's.", show_default=False),
-    ] = None,
-) -> None:
-    context.obj = context.obj or Session()
-    context.obj.url = url
-
-
-@app.command()
-def outputs(context: typer.Context, as_json: jobs.Json = False) -> None:
-    """Show where the deployment is."""
-    found = session(context).outputs()
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        write(tables.facts(found.items()))
+import signal
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Runs the command line. An interrupt ends the process as it ends other programs: by the signal, with no traceback.
+
+    A command that has something to do then, such as ``worker``, sets a handler of its own. What is started in the
+    background may ignore interrupts, and goes on to.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from tidewheel.cli.app import app  # noqa: PLC0415 -- loading it takes the most of a second
+
     app()

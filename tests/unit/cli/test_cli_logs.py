@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from tests.support.api_bench import EVERY_JOB, NOW_MS, ApiBench
 from tidewheel.cli import logs
-from tidewheel.cli.main import app
+from tidewheel.cli.app import app
 from tidewheel.cli.session import Session
 from tidewheel.client import Client
 from tidewheel.domain.executions import transitions
@@ -98,9 +98,23 @@ def test_a_long_log_is_printed_page_by_page(stage: Stage, monkeypatch: pytest.Mo
     assert list(client.logs(stage.record.id, attempt=1)) == ["0123", "4567", "89"]
 
 
-def test_what_has_not_begun_prints_nothing(stage: Stage) -> None:
+def test_what_has_not_begun_prints_nothing_and_says_so(stage: Stage) -> None:
     ran = stage.logs()
     assert (ran.exit_code, ran.stdout) == (0, "")
+    assert ran.stderr == "No attempt has begun: the execution is queued.\n"
+
+
+def test_a_log_that_is_empty_says_why(stage: Stage) -> None:
+    """An attempt before the newest printed nothing at all when its answer had been too short for a log."""
+    stage.claim()
+    assert stage.logs().stderr == "Attempt 1 has written nothing yet; --follow waits for it.\n"
+    stage.end(State.RETRYING, FAILED)
+    stage.claim()
+    stage.end(State.SUCCEEDED, DONE)
+    ran = stage.logs("--attempt", "1")
+    assert (ran.exit_code, ran.stdout) == (0, "")
+    assert ran.stderr.startswith("Attempt 1 has no log (failed")
+    assert "256 bytes is kept of the newest attempt alone" in ran.stderr
 
 
 def test_a_followed_log_goes_on_through_its_attempts_until_it_succeeds(stage: Stage) -> None:
