@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic_core import PydanticCustomError
 
 from functions.api.cursors import position
-from tidewheel.domain.errors import Invalid, NotFound
+from tidewheel.domain.errors import Conflict, Invalid, NotFound
 from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
@@ -78,6 +78,20 @@ class Request:
             Conflict: There are several.
         """
         return self.services.jobs.meant(self.tenant, unquote(self.path["id"]))
+
+    def named_job(self, text: str | None) -> str:
+        """The id of the job that a parameter or a body means, which may be deleted; empty for None.
+
+        Raises:
+            Invalid: It means no job, or several; for the field ``job``.
+        """
+        if text is None:
+            return ""
+        try:
+            return self.services.jobs.meant(self.tenant, text)
+        except (NotFound, Conflict) as error:
+            problem = f"{text[:40]!r} is not a job, or several"
+            raise Invalid("job", problem, "use an id or a name as the list of jobs shows it") from error
 
     @cached_property
     def execution(self) -> str:

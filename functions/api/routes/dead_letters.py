@@ -8,7 +8,7 @@ from functions.api.answers import answered, answered_page
 from functions.api.cursors import cursor, position
 from functions.api.request import Request
 from functions.api.serving import serves
-from tidewheel.domain.errors import Conflict, Invalid, NotFound, Unreadable
+from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.engine.api.redrive import Redriven
 from tidewheel.wire.convert import execution_answer
@@ -21,7 +21,7 @@ from tidewheel.wire.values import from_ms, to_ms
 @serves(LIST_DEAD_LETTERS)
 def list_dead_letters(request: Request) -> Response[str]:
     """A page of dead letters, the last to end first. The cursors of one job's are valid for that job alone."""
-    job, limit = _job(request, request.one("job")), request.limit
+    job, limit = request.named_job(request.one("job")), request.limit
     kind = _kind(job)
     page = request.services.dead_letters.listed(request.tenant, job, limit, request.position(kind))
     return answered_page(page, kind, execution_answer, ExecutionList)
@@ -42,7 +42,7 @@ def _redriven(request: Request, body: RedriveBody) -> tuple[Redriven, str | None
     after_ms = to_ms(body.after) if body.after else 0
     if body.ids is not None:
         return dead_letters.redrive(tenant, map(_execution, body.ids), body.rate, after_ms), None
-    job = _job(request, body.job)
+    job = request.named_job(body.job)
     before = None if body.cursor is None else position(body.cursor, _kind(job))
     done, rest = dead_letters.redrive_page(tenant, job, before, body.rate, after_ms)
     return done, cursor(_kind(job), rest)
@@ -50,17 +50,6 @@ def _redriven(request: Request, body: RedriveBody) -> tuple[Redriven, str | None
 
 def _kind(job: str) -> str:
     return f"dead-letters/{job}"
-
-
-def _job(request: Request, text: str | None) -> str:
-    """The id of the job that a text means, which may be deleted; empty for all jobs."""
-    if text is None:
-        return ""
-    try:
-        return request.services.jobs.meant(request.tenant, text)
-    except (NotFound, Conflict) as error:
-        problem = f"{text[:40]!r} is not a job, or several"
-        raise Invalid("job", problem, "use an id or a name as the list of jobs shows it") from error
 
 
 def _execution(text: str) -> str:

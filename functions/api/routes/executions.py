@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered, answered_page
+from functions.api.cursors import foreign_cursor
 from functions.api.request import Request
 from functions.api.serving import serves
-from tidewheel.domain.executions.states import is_end
+from tidewheel.domain.errors import Invalid
+from tidewheel.domain.executions.states import State, is_end
+from tidewheel.domain.limits import DAY_MS
+from tidewheel.engine.api.searches.executions import RunFilter
 from tidewheel.wire.cancel import read_cancel
 from tidewheel.wire.convert import execution_answer, listed_answer
-from tidewheel.wire.endpoints.executions import CANCEL_EXECUTION, GET_EXECUTION, LIST_EXECUTIONS, RUN_JOB
-from tidewheel.wire.execution import ExecutionList
+from tidewheel.wire.endpoints.executions import CANCEL_EXECUTION, GET_EXECUTION, LIST_EXECUTIONS, LIST_RUNS, RUN_JOB
+from tidewheel.wire.execution import EXECUTION_STATES, ExecutionList
+
+_POSITION = re.compile(
+    r"(?:[0-9a-z]{9}\t[0-9a-z]{17})?\|(?:\d{15} [0-9a-z-]{10,80})?|\d{13}#[0-9a-z-]{10,80}", re.ASCII
+)
+"""Where a page of runs ended: a group of jobs and a run in it, or a dead letter."""
 
 
 @serves(RUN_JOB)
@@ -28,6 +39,35 @@ def list_executions(request: Request) -> Response[str]:
     kind = f"executions/{job}"
     page = request.services.executions.history(request.tenant, job, limit, request.position(kind))
     return answered_page(page, kind, listed_answer, ExecutionList)
+
+
+@serves(LIST_RUNS)
+def list_runs(request: Request) -> Response[str]:
+    """A page of executions across jobs. Its cursors are valid for the same states and job."""
+    asked, limit = _filter(request), request.limit
+    kind = f"runs/{asked.job}/{' '.join(sorted(asked.states))}"
+    after = request.position(kind)
+    if after is not None and not _POSITION.fullmatch(after):
+        raise foreign_cursor()
+    return answered_page(
+        request.services.runs.listed(request.tenant, asked, limit, after), kind, listed_answer, ExecutionList
+    )
+
+
+def _filter(request: Request) -> RunFilter:
+    states = request.query.get("state", ())
+    for state in states:
+        if state not in EXECUTION_STATES:
+            problem = f"{state[:40]!r} is not a state of an execution"
+            raise Invalid("state", problem, f"use {', '.join(EXECUTION_STATES)}")
+    job = request.named_job(request.one("job"))
+    from_ms, until_ms = request.instant("from"), request.instant("to")
+    until_ms = request.services.now_ms() + 1 if until_ms is None else until_ms
+    if from_ms is None:
+        from_ms = 0 if job else max(0, until_ms - DAY_MS)
+    if from_ms >= until_ms:
+        raise Invalid("from", "is not before the end", "put it before `to`, which is now unless given")
+    return RunFilter(frozenset(map(State, states)), from_ms, until_ms, job)
 
 
 @serves(GET_EXECUTION)

@@ -9,6 +9,8 @@ import typer
 from tidewheel.cli import show
 from tidewheel.cli.jobs import Cursor, Json, Key, Limit
 from tidewheel.cli.session import session
+from tidewheel.client import Client
+from tidewheel.wire.execution import ExecutionList
 
 app = typer.Typer(no_args_is_help=True, help="See what ran, when and how it went.")
 
@@ -19,14 +21,29 @@ Id = Annotated[str, typer.Argument(help="The execution's id.", show_default=Fals
 @app.command("list")
 def list_(
     context: typer.Context,
-    job: Annotated[str, typer.Argument(help="The job's id, the beginning of it, or its name.", show_default=False)],
+    job: Annotated[
+        str | None, typer.Argument(help="The job's id, the beginning of it, or its name; else all.", show_default=False)
+    ] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="running, dead, succeeded, …; may be repeated.", show_default=False)
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="From when on; of all jobs, else a day.", show_default=False)
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Until when; else now.", show_default=False)] = None,
     limit: Limit = None,
     cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
-    """List a job's executions, newest first."""
+    """List executions, of one job or of all, newest first."""
+
+    def fetch(api: Client, most: int, after: str | None) -> ExecutionList:
+        if job is not None and not (state or start or end):
+            return api.executions_page(api.job_id(job), limit=most, cursor=after)
+        return api.runs_page(states=state or (), job=job, start=start, end=end, limit=most, cursor=after)
+
     session(context).show_list(
-        lambda api, most, after: api.executions_page(api.job_id(job), limit=most, cursor=after),
+        fetch,
         show.executions,
         limit=limit,
         cursor=cursor,

@@ -16,7 +16,7 @@ from tidewheel.wire import VERSION
 from tidewheel.wire.circuit import CircuitAnswer, CircuitList
 from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
 from tidewheel.wire.endpoints.dead_letters import LIST_DEAD_LETTERS, REDRIVE_DEAD_LETTERS
-from tidewheel.wire.endpoints.executions import CANCEL_EXECUTION, GET_EXECUTION, LIST_EXECUTIONS, RUN_JOB
+from tidewheel.wire.endpoints.executions import CANCEL_EXECUTION, GET_EXECUTION, LIST_EXECUTIONS, LIST_RUNS, RUN_JOB
 from tidewheel.wire.endpoints.jobs import (
     CREATE_JOB,
     DELETE_JOB,
@@ -212,6 +212,33 @@ class Client:
     def executions(self, job: str, *, page: int | None = None) -> Iterator[ExecutionAnswer]:
         """All executions of a job, newest nominal time first, fetched page by page."""
         return all_items(lambda cursor: self.executions_page(job, limit=page, cursor=cursor))
+
+    def runs_page(
+        self,
+        *,
+        states: Sequence[str] = (),
+        job: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> ExecutionList:
+        """One page of executions across jobs, by state and time; it may be shorter than the limit.
+
+        Args:
+            states: In any of these; empty for all. Dead letters alone come by their end, others by nominal time.
+            job: Of one job: its id, the beginning of it, or its name.
+            start: From when on, in RFC 3339; else a day before the end, or of one job all that is kept.
+            end: Until when, not included; else now.
+            limit: How many at most.
+            cursor: The last page's cursor.
+        """
+        filters = {"state": list(states), "job": job, "from": start, "to": end}
+        return self.call(LIST_RUNS, {**filters, "limit": limit, "cursor": cursor})
+
+    def runs(self, *, page: int | None = None, **filters: Any) -> Iterator[ExecutionAnswer]:
+        """All executions that the filters of ``runs_page`` leave, fetched page by page."""
+        return all_items(lambda cursor: self.runs_page(**filters, limit=page, cursor=cursor))
 
     def ledger_page(
         self, job: str, *, start: str | None = None, end: str | None = None, cursor: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -59,6 +59,9 @@ class MomentAnswer(Model):
         description="Of `ended` the result, of `finished` the state; then the reason, if there is one. Of "
         "`cancel_requested` the reason, until it has ended. Of `left` which worker first left it to others."
     )
+
+
+EXECUTION_STATES: tuple[str, ...] = get_args(ExecutionState)
 
 
 class ExecutionAnswer(Model):

@@ -17,6 +17,7 @@ from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.api.searches.executions import RunSearch
 from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
@@ -67,6 +68,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
             jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools, ports.kinds, search
         ),
         executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry),
+        runs=RunSearch(jobs, executions, telemetry),
         dead_letters=DeadLetterService(executions, redriver, telemetry),
         circuits=CircuitService(ports.circuits, clock, telemetry),
         ledger=LedgerService(jobs, executions, clock),

@@ -572,3 +572,15 @@ def test_a_job_is_meant_by_its_name_or_the_beginning_of_its_id(run):
     assert second in several.stderr
     unknown = run("jobs", "delete", "a/b")
     assert (unknown.exit_code, "no job has this id or name: a/b" in unknown.stderr) == (1, True)
+
+
+def test_runs_of_all_jobs_are_listed_by_state_and_time(run):
+    one, two = made(run, "--every", "5m")["id"], made(run, "--every", "5m")["id"]
+    runs = [json.loads(done(run("jobs", "run", id, "--json")))["id"] for id in (one, two)]
+    found = json.loads(done(run("executions", "list", "--json")))
+    assert sorted(item["id"] for item in found["items"]) == sorted(runs)
+    assert "No executions." in done(run("executions", "list", "--state", "running", "--state", "dead"))
+    assert runs[0] in done(run("executions", "list", one, "--state", "queued"))
+    assert runs[1] not in done(run("executions", "list", one, "--state", "queued"))
+    assert "No executions." in done(run("executions", "list", "--to", "2025-11-20T16:00:00Z"))
+    assert "use queued" in run("executions", "list", "--state", "done").stderr

@@ -11,6 +11,7 @@ from tidewheel.engine.api.executions import ExecutionService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.logs import LogService
+from tidewheel.engine.api.searches.executions import RunSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class ApiServices:
     Args:
         jobs: Jobs.
         executions: Executions.
+        runs: Executions across jobs.
         dead_letters: Dead letters.
         circuits: Circuits.
         ledger: The ledger of a job.
@@ -30,6 +32,7 @@ class ApiServices:
 
     jobs: JobService
     executions: ExecutionService
+    runs: RunSearch
     dead_letters: DeadLetterService
     circuits: CircuitService
     ledger: LedgerService

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from tidewheel.wire import VERSION
 from tidewheel.wire.cancel import CancelBody
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList
+from tidewheel.wire.execution import EXECUTION_STATES, ExecutionAnswer, ExecutionList
 from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
-from tidewheel.wire.parameters import CURSOR, EXECUTION_ID, JOB_ID, KEY, LIMIT, LOCATION
+from tidewheel.wire.parameters import CURSOR, EXECUTION_ID, JOB_ID, KEY, LIMIT, LOCATION, TEXT, TIME, Parameter
 
 _EXECUTION = f"/{VERSION}/executions/{{id}}"
+_STATES = Parameter(
+    "state",
+    "query",
+    "Only those in this state; given several times, in any of them. Dead letters alone (`dead`, `failed`, `timed_out`) "
+    "of all jobs come by when they ended, others by nominal time.",
+    {"type": "array", "items": {"type": "string", "enum": list(EXECUTION_STATES)}},
+)
+_OF_JOB = Parameter("job", "query", "Only those of this job: its id, the beginning of it, or its name.", TEXT)
+_FROM = Parameter("from", "query", "From when on; else a day before the end, or of one job all that is kept.", TIME)
+_TO = Parameter("to", "query", "Until when, not included; else now.", TIME)
 _STILL_RUNNING = "It is running: its worker ends it within about ten seconds, unless it succeeds first."
 
 RUN_JOB = Operation(
@@ -31,6 +41,16 @@ LIST_EXECUTIONS = Operation(
     answer=ExecutionList,
     parameters=(JOB_ID, LIMIT, CURSOR),
     problems=READ_PROBLEMS,
+)
+LIST_RUNS = Operation(
+    id="listRuns",
+    method="GET",
+    path=f"/{VERSION}/executions",
+    summary="Executions across jobs, by state and time, the newest first",
+    status=200,
+    answer=ExecutionList,
+    parameters=(_STATES, _OF_JOB, _FROM, _TO, LIMIT, CURSOR),
+    problems=("invalid", "unavailable"),
 )
 GET_EXECUTION = Operation(
     id="getExecution",
