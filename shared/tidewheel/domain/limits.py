@@ -222,6 +222,11 @@ QUARANTINE_CHARS = 16_000
 LOADED_AT_ONCE = 1_000
 """Items in one page of a slot, and entries that are planned at once."""
 
+LATE_PAGES = 4
+LATE_BEHIND_MS = 3 * SECOND_MS
+"""Of a late slot that is larger than a page, so many pages are read each second of what is due from so long (ms) ago
+on: at 500 entries a second, for which a shard is made, those of eight seconds, five of them to come."""
+
 JOBS_AT_ONCE = 100
 """Job records read by one request (Amazon DynamoDB quotas, BatchGetItem)."""
 
