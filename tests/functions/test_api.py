@@ -105,6 +105,18 @@ def test_an_interval_begins_at_once_when_asked_to(api_bench):
     assert api_bench.ports.queue.requests == 1
 
 
+def test_what_is_shortened_is_said_at_creation_and_whenever_the_job_is_shown(api_bench):
+    answer = api_bench.call("POST", "/jobs", EVERY_JOB | {"window": "1h"})
+    (warning,) = answer.json["warnings"]
+    assert (answer.status, warning["field"]) == (201, "window")
+    assert "5m apart" in warning["problem"]
+    id = answer.json["id"]
+    assert api_bench.call("GET", f"/jobs/{id}").json["warnings"] == [warning]
+    assert api_bench.call("GET", "/jobs").json["items"][0]["warnings"] == []
+    assert api_bench.call("PATCH", f"/jobs/{id}", {"window": "5m"}).json["warnings"] == []
+    refused(api_bench.call("PUT", f"/jobs/{id}", EVERY_JOB | {"warnings": []}), 422, "warnings")
+
+
 def test_all_offending_fields_are_named(api_bench):
     fields = ("name", "target.url", "timeout", "overlap", "schedule.cron", "schedule.timezone")
     refused(api_bench.send(recorded("create_bad_body")), 422, *fields)

@@ -20,7 +20,7 @@ from tidewheel.domain.limits import MAX_UPCOMING
 from tidewheel.engine.api.jobs import Due
 from tidewheel.engine.api.lists import Listed
 from tidewheel.engine.api.searches.jobs import by_failure
-from tidewheel.wire.convert import builder_of, job_answer, patched
+from tidewheel.wire.convert import builder_of, job_answer, patched, whole_job_answer
 from tidewheel.wire.endpoints.jobs import (
     CREATE_JOB,
     DEFAULT_UPCOMING,
@@ -43,7 +43,7 @@ from tidewheel.wire.values import from_ms
 def _answered(request: Request, job: Job, status: int = 200, location: str | None = None) -> Response[str]:
     headers = {"ETag": f'"{job.generation}"'} | ({"Location": location} if location else {})
     last = request.services.jobs.last_runs(request.tenant, [job.id]).get(job.id)
-    return answered(job_answer(job, request.services.now_ms(), last), status, headers)
+    return answered(whole_job_answer(job, request.services.now_ms(), last), status, headers)
 
 
 def _answered_page(request: Request, page: Listed[Job], kind: str) -> Response[str]:

@@ -18,9 +18,11 @@ from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs import job as jobs
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.jobs.shortened import shortened
 from tidewheel.domain.recurrence.schedule import Schedule, schedule_of
 from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
 from tidewheel.wire.job import JobAnswer, JobBody, LastRun, MisfireBody, RetryBody
+from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.reading import merged, read_job
 from tidewheel.wire.schedules import body_of
 from tidewheel.wire.target import TargetModel
@@ -122,6 +124,12 @@ def _optional_ms(value: datetime | None) -> int | None:
 
 def _optional_time(value_ms: int | None) -> datetime | None:
     return None if value_ms is None else from_ms(value_ms)
+
+
+def whole_job_answer(job: jobs.Job, now_ms: int, last: Execution | None = None) -> JobAnswer:
+    """``job_answer`` with warnings of what its definition says in vain."""
+    told = [FieldProblem(field=one.field, problem=one.problem, remedy=one.remedy) for one in shortened(job, now_ms)]
+    return job_answer(job, now_ms, last).model_copy(update={"warnings": tuple(told)})
 
 
 def job_answer(job: jobs.Job, now_ms: int, last: Execution | None = None) -> JobAnswer:

@@ -14,6 +14,7 @@ from tidewheel.domain.ids import JOB_ID_PATTERN
 from tidewheel.domain.jobs.policies import CAUSES
 from tidewheel.wire.model import LINE_PATTERN, TRIMMED_PATTERN, Model, printable, refusal, shown
 from tidewheel.wire.parameters import MAX_NAME
+from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.schedules import ScheduleBody
 from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import Instant, bounded
@@ -176,6 +177,13 @@ class JobAnswer(JobBody):
     )
     created_at: Instant
     updated_at: Instant
+    warnings: Annotated[
+        tuple[FieldProblem, ...],
+        Field(
+            description="Fields that have less effect than they say, such as a window that is wider than the time "
+            "between two instants. Left out of lists."
+        ),
+    ] = ()
 
 
 class JobList(Model):

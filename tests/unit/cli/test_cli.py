@@ -584,3 +584,9 @@ def test_runs_of_all_jobs_are_listed_by_state_and_time(run):
     assert runs[1] not in done(run("executions", "list", one, "--state", "queued"))
     assert "No executions." in done(run("executions", "list", "--to", "2025-11-20T16:00:00Z"))
     assert "use queued" in run("executions", "list", "--state", "done").stderr
+
+
+def test_a_creation_says_what_is_shortened(run):
+    shown = done(run("jobs", "create", *FIRE, "--every", "5m", "--window", "1h"))
+    assert "warning" in shown
+    assert "window: two instants are 5m apart" in shown

@@ -64,6 +64,11 @@ def delay_ms(policy: RetryPolicy, attempt: int, execution: str) -> int:
     The jitter is a stable hash of execution and attempt, so that a repeated calculation gives the same delay, and
     executions that failed together are retried apart.
     """
-    plain = min(policy.cap_ms, policy.base_ms * _factor(policy.strategy, attempt))
+    plain = plain_delay_ms(policy, attempt)
     swing = 2 * stable_hash(execution, attempt) / _SCALE - 1
     return max(0, round(plain * (1 + policy.jitter * swing)))
+
+
+def plain_delay_ms(policy: RetryPolicy, attempt: int) -> int:
+    """The delay (ms) of the strategy after an attempt (1 is the first), without jitter."""
+    return min(policy.cap_ms, policy.base_ms * _factor(policy.strategy, attempt))

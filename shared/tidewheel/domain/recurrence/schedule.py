@@ -89,14 +89,14 @@ def due_of(schedule: Schedule, nominal_ms: int, jitter_ms: int, salt: str, windo
         return nominal_ms
     following = schedule.next_after(nominal_ms)
     gap_ms = jitter_ms + window_ms if following is None else following - nominal_ms
-    place_ms = _place_in(window_ms, salt)
-    place_ms = place_ms if place_ms < gap_ms else place_ms % gap_ms
+    place_ms = place_in(window_ms, gap_ms, salt)
     room = min(jitter_ms, gap_ms - place_ms)
     return nominal_ms + place_ms + (stable_hash(salt, nominal_ms) % room if room > 0 else 0)
 
 
-def _place_in(window_ms: int, salt: str) -> int:
-    return stable_hash("window", salt) % window_ms if window_ms > 0 else 0
+def place_in(window_ms: int, gap_ms: int, salt: str) -> int:
+    """A job's offset in its window (ms): the same each time, and less than the distance to the next instant."""
+    return stable_hash("window", salt) % window_ms % gap_ms if window_ms > 0 else 0
 
 
 def to_document(schedule: Schedule) -> dict[str, object]:
