@@ -45,6 +45,8 @@ class Preflight:
         """Runs all checks. Never raises for what it cannot read."""
         run = self.findings.run
         run("Credentials", self._identity)
+        if self.findings.block:  # nothing else can be read
+            return self.findings.found
         run("The CDK's bootstrap", self._bootstrap)
         for stage in Stage:
             run(f"The stack {self._stack(stage)}", partial(self._stage, stage))

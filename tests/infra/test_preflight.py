@@ -319,8 +319,9 @@ def test_what_may_not_be_read_is_said_and_blocks_nothing(lab: Lab) -> None:
 
 def test_nobody_deploys_without_credentials(lab: Lab) -> None:
     lab.fails = NoCredentialsError()
-    found = [finding for finding in lab.findings() if finding.weight is Weight.BLOCKS]
-    assert "AWS_PROFILE" in _only(found).remedy
+    found = _only(lab.findings())
+    assert found.weight is Weight.BLOCKS
+    assert "AWS_PROFILE" in found.remedy
 
 
 # --- the order of the deployment ------------------------------------------------------------------------------
