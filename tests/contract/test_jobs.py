@@ -12,6 +12,7 @@ from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, execution
 from tidewheel.domain.jobs.job import Generation, Job, JobState
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import late
+from tidewheel.ports import NameTaken
 
 
 def deleted(job: Job) -> Generation:
@@ -217,3 +218,51 @@ def test_requeue_over_another_version_or_nothing_writes_nothing(backend: Backend
     assert backend.jobs.requeue(placed, replace(queued, version=3)) is False
     assert backend.executions.get(TENANT, queued.id) == stands
     assert not backend.wheel.load(placed.slot).singles
+
+
+# --- unique names -------------------------------------------------------------------------------------------
+
+
+def unique(number: int, name: str = "mine", tenant: str = TENANT) -> Job:
+    return a_job(number, name=name, unique_name=True, tenant=tenant)
+
+
+def test_a_name_that_a_job_has_for_itself_is_refused_to_others_that_ask_for_it(backend: Backend) -> None:
+    assert backend.jobs.create(unique(1), None, None)
+    with pytest.raises(NameTaken) as raised:
+        backend.jobs.create(unique(2), placed(unique(2)), None)
+    assert raised.value.holder == unique(1).id
+    assert backend.jobs.get(TENANT, unique(2).id, consistent=True) is None
+    assert not backend.wheel.load(minute()).singles
+    assert backend.jobs.create(unique(1), None, None) is False  # a taken id says more
+    assert backend.jobs.create(a_job(3, name="mine"), None, None)  # it does not ask
+    assert backend.jobs.create(unique(4, "Mine"), None, None)
+    assert backend.jobs.create(unique(5, tenant="other"), None, None)
+
+
+def test_a_unique_name_follows_edits_and_deletion(backend: Backend) -> None:
+    job, other = unique(1), unique(2, "other")
+    assert backend.jobs.create(job, None, None)
+    assert backend.jobs.create(other, None, None)
+    renamed = job.edited(replace(job.definition, name="yours"), JobState.PAUSED, NOW_MS + 1)
+    assert backend.jobs.replace(renamed, job, None)
+    with pytest.raises(NameTaken):
+        backend.jobs.replace(other.edited(replace(other.definition, name="yours"), other.state, NOW_MS), other, None)
+    assert backend.jobs.get(TENANT, other.id, consistent=True) == other
+    again = renamed.edited(renamed.definition, JobState.ACTIVE, NOW_MS + 2)
+    assert backend.jobs.replace(again, renamed, None)
+    assert backend.jobs.create(unique(3), None, None)
+    shared = again.edited(replace(again.definition, unique_name=False), again.state, NOW_MS + 3)
+    assert backend.jobs.replace(shared, again, None)
+    taker = other.edited(replace(other.definition, name="yours"), other.state, NOW_MS + 4)
+    assert backend.jobs.replace(taker, other, None)
+    assert backend.jobs.delete(taker, 2, deleted(taker))
+    assert backend.jobs.create(unique(6, "yours"), None, None)
+
+
+def test_an_outdated_edit_says_so_rather_than_that_its_name_is_taken(backend: Backend) -> None:
+    job = unique(1, "a")
+    backend.jobs.create(job, None, None)
+    backend.jobs.create(unique(2, "b"), None, None)
+    new = job.edited(replace(job.definition, name="b"), job.state, NOW_MS)
+    assert backend.jobs.replace(new, replace(job, generation=9), None) is False

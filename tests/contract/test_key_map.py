@@ -88,7 +88,7 @@ def write_everything(backend: Backend) -> None:
     """An item of every kind, with every attribute that it can have."""
     placed = Placed(minute(), schedule_entry(JOB))
     assert backend.jobs.create(JOB, placed, execution(JOB, NOW_MS + 1))
-    assert backend.jobs.create(a_job(2, schedule=Schedule(At(NOW_MS))), None, None)  # one that expires
+    assert backend.jobs.create(a_job(2, schedule=Schedule(At(NOW_MS)), unique_name=True), None, None)  # it expires
     run = execution(JOB, NOW_MS + 2)
     assert backend.jobs.enqueue(Placed(minute(), schedule_entry(JOB)), run, "a key") is None
     assert backend.executions.swap(ended(State.DEAD), None) is None

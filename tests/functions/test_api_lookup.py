@@ -87,3 +87,24 @@ def test_dead_letters_of_a_job_are_asked_for_by_its_name(api_bench: ApiBench) ->
 def test_names_of_all_kinds_are_found(api_bench: ApiBench, name: str) -> None:
     id = created(api_bench, name)
     assert [one["id"] for one in api_bench.call("GET", "/jobs", query={"ref": [name]}).json["items"]] == [id]
+
+
+def test_a_job_may_have_its_name_for_itself(api_bench: ApiBench) -> None:
+    unique = EVERY_JOB | {"name": "daily", "unique_name": True}
+    first = api_bench.call("POST", "/jobs", unique)
+    assert (first.status, first.json["unique_name"]) == (201, True)
+    refused = api_bench.call("POST", "/jobs", unique)
+    assert (refused.status, first.json["id"] in refused.json["detail"]) == (409, True)
+    other = created(api_bench, "daily")
+    assert api_bench.call("GET", "/jobs/daily").json["id"] == first.json["id"]
+    assert api_bench.call("PATCH", f"/jobs/{other}", {"unique_name": True}).status == 409
+    assert api_bench.call("PATCH", f"/jobs/{other}", {"name": "weekly", "unique_name": True}).status == 200
+    assert api_bench.call("PATCH", "/jobs/weekly", {"name": "daily"}).status == 409
+    assert api_bench.call("POST", "/jobs/daily/pause").json["unique_name"] is True
+    assert api_bench.call("DELETE", "/jobs/daily").status == 204
+    assert api_bench.call("PATCH", "/jobs/weekly", {"name": "daily"}).status == 200
+
+
+def test_a_name_that_any_job_has_is_refused_to_one_that_asks_for_it_alone(api_bench: ApiBench) -> None:
+    created(api_bench, "daily")
+    assert api_bench.call("POST", "/jobs", EVERY_JOB | {"name": "daily", "unique_name": True}).status == 409

@@ -57,6 +57,7 @@ def full_job() -> Job:
         misfire=Misfire(Policy.ALL, 25_000, 7),
         overlap=Overlap.QUEUE,
         window_ms=7_200_000,
+        unique_name=True,
     )
     return Job(TENANT, some_id(77), definition, JobState.PAUSED, 4, NOW_MS + 3, NOW_MS + 1, NOW_MS + 2, "fingerprint")
 

@@ -25,6 +25,9 @@ def _option(panel: str, help: str, *names: str) -> Any:
 
 def _options(
     name: Annotated[str | None, typer.Option(help="For people.", show_default=False)] = None,
+    unique_name: Annotated[
+        bool | None, typer.Option("--unique-name/--shared-name", help="No other job may have it.", show_default=False)
+    ] = None,
     at: Annotated[str | None, _option(_WHEN, "One instant: 2026-11-20T16:47:00Z, or without Z in --timezone.")] = None,
     every: Annotated[str | None, _option(_WHEN, "An interval: 30s, 5m, PT1H.")] = None,
     anchor: Annotated[str | None, _option(_WHEN, "The instant from which it counts; else the start.")] = None,
@@ -97,7 +100,7 @@ def with_fields(command: Callable[..., None]) -> Callable[..., None]:
 def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """A job's document, changed by the options that were given."""
     plain = {"name", "start", "end", "priority", "precision", "jitter", "window", "timeout", "overlap"}
-    plain |= {"pool", "deadline", "heartbeat"}
+    plain |= {"unique_name", "pool", "deadline", "heartbeat"}
     result = dict(document) | {name: value for name, value in fields.items() if name in plain}
     parts = {
         "schedule": _schedule(document.get("schedule") or {}, fields),

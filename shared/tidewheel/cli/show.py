@@ -51,7 +51,7 @@ def job(found: JobAnswer) -> RenderableType:
     return facts(
         [
             ("id", found.id),
-            ("name", found.name),
+            ("name", f"{found.name} (unique)" if found.unique_name else found.name),
             ("tenant", found.tenant),
             ("state", found.state),
             ("schedule", _schedule(found)),

@@ -120,6 +120,15 @@ def parse_listed(place: str) -> str:
     return job
 
 
+NAME_SORT = "name"
+"""Jobs, sort: the row that holds a name for one job, in the name's own partition."""
+
+
+def name_partition(tenant: str, name: str) -> str:
+    """Jobs, partition: a name that a job of the tenant has for itself, hashed: it may hold any character."""
+    return f"#name#{tenant}#{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}"
+
+
 def job_cursor(tenant: str, job: str) -> str:
     """Jobs, index ``by_tenant``: a place in the list of all jobs, ordered by tenant and job id; stored in Control."""
     return f"{tenant}/{job}"

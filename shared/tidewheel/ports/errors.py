@@ -55,5 +55,17 @@ class TooLate(PortError):
         self.tried = tried
 
 
+class NameTaken(Exception):
+    """Another job of the tenant has the name for itself; nothing was written.
+
+    Args:
+        holder: The id of that job.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"job {holder} has this name for itself")
+        self.holder = holder
+
+
 class Fenced(PortError):
     """A conditional write found another owner or epoch: the caller no longer holds the lease, shard or record."""

@@ -50,6 +50,9 @@ class Jobs(Protocol):
 
         Returns:
             False, with nothing written, if the id is (or once was) taken.
+
+        Raises:
+            NameTaken: It asks for a unique name, which another job has that asked for it, too.
         """
 
     def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
@@ -62,6 +65,9 @@ class Jobs(Protocol):
 
         Returns:
             False, with nothing written, unless ``before`` is the stored generation.
+
+        Raises:
+            NameTaken: As for ``create``.
         """
 
     def delete(self, job: Job, expected: int, last: Generation) -> bool:

@@ -89,6 +89,7 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
         window_ms=_window_ms(body),
         deadline_ms=to_ms(body.deadline) if body.deadline else 0,
         heartbeat_ms=to_ms(body.heartbeat) if body.heartbeat else 0,
+        unique_name=body.unique_name,
     )
 
 
@@ -165,6 +166,7 @@ def _written(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
     schedule, retry, misfire = definition.schedule, definition.retry, definition.misfire
     return {
         "name": definition.name,
+        "unique_name": definition.unique_name,
         "schedule": body_of(schedule.timing) if schedule else None,
         "target": _target(definition.target, job_id),
         "priority": definition.priority,

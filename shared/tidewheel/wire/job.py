@@ -86,6 +86,11 @@ class JobBody(Model):
         Field(min_length=1, max_length=MAX_NAME, json_schema_extra={"pattern": f"^{TRIMMED_PATTERN}$"}),
         AfterValidator(_name),
     ]
+    unique_name: bool = Field(
+        False,
+        description="Whether no other job may have this name when this one is written, and none may ask for it later. "
+        "The name then means this job, whoever else takes it.",
+    )
     schedule: ScheduleBody | None = None
     target: TargetBody
     priority: Literal["critical", "high", "normal", "low"] = "normal"

@@ -11,7 +11,7 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.listing import Listing, place_of
 from tidewheel.domain.wheel.entries import Placed
-from tidewheel.ports import Clock, JobKey, Page
+from tidewheel.ports import Clock, JobKey, NameTaken, Page
 
 
 class MemoryJobs:
@@ -33,11 +33,21 @@ class MemoryJobs:
         with world.lock:
             if key in world.generations:
                 return False
+            self._check_name(job)
             self._write(job)
             world.place(placed)
             if queued is not None:
                 world.executions[queued.tenant, queued.id] = queued
         return True
+
+    def _check_name(self, job: Job) -> None:
+        """Raises ``NameTaken`` if another job has the name for itself that this one asks for."""
+        wanted = job.definition
+        for (tenant, id), other in self._world.jobs.items():
+            theirs = other.definition
+            unique = wanted.unique_name and theirs.unique_name and (tenant, theirs.name) == (job.tenant, wanted.name)
+            if unique and id != job.id:
+                raise NameTaken(id)
 
     def _write(self, job: Job) -> None:
         key = (job.tenant, job.id)
@@ -50,6 +60,7 @@ class MemoryJobs:
         with self._world.lock:
             if not self._stands(job, before.generation):
                 return False
+            self._check_name(job)
             self._write(job)
             self._world.place(placed)
         return True

@@ -46,7 +46,7 @@ class Definition:
     """The part of a job that its owner writes.
 
     Args:
-        name: A name for people; it need not be unique.
+        name: A name for people; it need not be unique, unless ``unique_name`` says so.
         schedule: When it fires; None for a job that runs once, when it is created.
         target: What it calls.
         priority: One of ``fleet.route.PRIORITIES``.
@@ -61,6 +61,7 @@ class Definition:
         window_ms: The width (ms) of the window after the nominal time in which the job has a fixed delay.
         deadline_ms: How long (ms) after its due time or redrive an execution may go on, with retries; 0: no limit.
         heartbeat_ms: How long (ms) a call may be silent before it is stopped; 0 for as long as its time-out.
+        unique_name: Whether no other job of the tenant that asks for this may have the same name.
         unknown: What a newer release stored besides. This one keeps it, through edits too.
     """
 
@@ -79,6 +80,7 @@ class Definition:
     window_ms: int = 0
     deadline_ms: int = 0
     heartbeat_ms: int = 0
+    unique_name: bool = False
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def holds_from(self, now_ms: int) -> int:

@@ -16,7 +16,7 @@ from tidewheel.domain.fleet import pools
 from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.ids import ExecutionId, job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
-from tidewheel.domain.jobs.listing import JobFilter
+from tidewheel.domain.jobs.listing import JobFilter, called
 from tidewheel.domain.limits import MAX_JITTER_MS
 from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.pace import Pace
@@ -24,7 +24,7 @@ from tidewheel.engine.api.first_entry import FirstEntry
 from tidewheel.engine.api.lists import Listed
 from tidewheel.engine.api.lookup import existing_job, job_meant, jobs_meant, scheduled_runs
 from tidewheel.engine.api.searches.jobs import JobSearch
-from tidewheel.ports import Clock, Entropy, Jobs, Telemetry
+from tidewheel.ports import Clock, Entropy, Jobs, NameTaken, Telemetry
 
 DefinitionBuilder = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
@@ -194,7 +194,26 @@ class JobService:
         raise _contended(id)
 
     def _stored(self, job: Job, entry: Entry | None, store: Callable[[Placed | None], bool]) -> bool:
-        """Whether a generation was stored, with its entry if it fires; if not, its id or number is taken."""
+        """Whether a generation was stored, with its entry if it fires; if not, its id or number is taken.
+
+        Raises:
+            Conflict: It asks for a unique name, and another job has this name.
+        """
+        self._check_name(job)
+        try:
+            return self._sent(job, entry, store)
+        except NameTaken as error:
+            raise _name_taken(job, error.holder) from error
+
+    def _check_name(self, job: Job) -> None:
+        """Refuses a unique name that any other job has, whether or not that one asks for it."""
+        if job.definition.unique_name:
+            others = self.jobs.listed(job.tenant, called(job.definition.name), 2, None).items
+            for other in others:
+                if other.id != job.id:
+                    raise _name_taken(job, other.id)
+
+    def _sent(self, job: Job, entry: Entry | None, store: Callable[[Placed | None], bool]) -> bool:
         return store(None) if entry is None else self.first_entry.write(job, entry, store, written=bool)
 
     def _matching(self, tenant: str, id: str, match: int | None) -> Job:
@@ -247,6 +266,10 @@ def _same_request(existing: Job, request: str) -> Job:
     if existing.request != request:
         raise Invalid("Idempotency-Key", "was used for another request", "use a new key for each request")
     return existing
+
+
+def _name_taken(job: Job, holder: str) -> Conflict:
+    return Conflict("job", job.id, f"job {holder} has the name {job.definition.name!r}", "use another name")
 
 
 def _contended(id: str) -> Conflict:

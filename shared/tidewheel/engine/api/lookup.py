@@ -48,6 +48,8 @@ def existing_execution(executions: Executions, tenant: str, id: str) -> Executio
 def jobs_meant(jobs: Jobs, tenant: str, text: str, most: int) -> Sequence[Job]:
     """The jobs that a text may mean: by id, by the beginning of the id, or by name.
 
+    A name that a job has for itself means that job.
+
     Args:
         jobs: The store.
         tenant: Whose.
@@ -60,6 +62,7 @@ def jobs_meant(jobs: Jobs, tenant: str, text: str, most: int) -> Sequence[Job]:
     following = jobs.list(tenant, most, text).items if begins_job_id(text) else ()
     by_id = [job for job in following if job.id.startswith(text)]
     named = jobs.listed(tenant, called(text.removeprefix(BY_NAME)), most, None).items
+    named = [job for job in named if job.definition.unique_name] or named
     return list({job.id: job for job in (*by_id, *named)}.values())[:most]
 
 

@@ -37,6 +37,7 @@ class _Stored(BaseModel):
     w: int = 0
     e: int = 0
     h: int = 0
+    u: bool = False
     ro: tuple[str, ...] = ()
 
 
@@ -75,6 +76,8 @@ def _unusual(definition: Definition) -> dict[str, Any]:
         unusual["w"] = definition.window_ms
     if definition.deadline_ms:
         unusual["e"] = definition.deadline_ms
+    if definition.unique_name:
+        unusual["u"] = True
     if definition.heartbeat_ms:
         unusual["h"] = definition.heartbeat_ms
     if definition.retry.on:
@@ -106,6 +109,7 @@ def read_definition(text: str) -> Definition:
         window_ms=stored.w,
         deadline_ms=stored.e,
         heartbeat_ms=stored.h,
+        unique_name=stored.u,
         unknown=stored.model_extra or {},
     )
 

@@ -87,6 +87,16 @@ def _check_version(item: Item) -> None:
         raise Unreadable("version", str(version), f"this release reads up to {VERSION}")
 
 
+def held_name_key(job: Job) -> NewItem:
+    """The key of the row by which a job has its name for itself."""
+    return item_key(keys.name_partition(job.tenant, job.definition.name), keys.NAME_SORT)
+
+
+def held_name_item(job: Job) -> NewItem:
+    """That row."""
+    return without_nones({**held_name_key(job), "x": text(job.id), "ttl": ttl(job.expires_ms())})
+
+
 def row_key(job: Job, row: Row) -> NewItem:
     """The key of a job's row in a list."""
     bucket = bucket_of(job.tenant, job.id, LIST_BUCKETS)

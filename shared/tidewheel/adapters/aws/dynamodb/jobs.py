@@ -12,6 +12,8 @@ from tidewheel.adapters.aws.dynamodb.execution_items import execution_item
 from tidewheel.adapters.aws.dynamodb.items import item_key, number, read_page, text, ttl
 from tidewheel.adapters.aws.dynamodb.job_items import (
     generation_item,
+    held_name_item,
+    held_name_key,
     job_item,
     job_key,
     read_generation,
@@ -25,10 +27,10 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.listing import Listing, place_of, rows_of
-from tidewheel.domain.limits import DAY_MS, LIST_BUCKETS
+from tidewheel.domain.limits import DAY_MS, LIST_BUCKETS, SECOND_MS
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.names import JOBS_BY_TENANT_INDEX
-from tidewheel.ports import JobKey, Page
+from tidewheel.ports import JobKey, NameTaken, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,7 +69,7 @@ class DynamoJobs:
         ]
         if queued is not None:
             items.append(self._put_execution(queued))
-        return transact(self.client, "jobs.create", job.id, items, placed) is None
+        return self._written("jobs.create", job, items, placed, self._held_names(None, job))
 
     def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
         """See ``ports.Jobs``.
@@ -81,7 +83,7 @@ class DynamoJobs:
             *self._put_single(placed),
             *self._changed_rows(before, job),
         ]
-        return transact(self.client, "jobs.replace", job.id, items, placed) is None
+        return self._written("jobs.replace", job, items, placed, self._held_names(before, job))
 
     def delete(self, job: Job, expected: int, last: Generation) -> bool:
         """See ``ports.Jobs``."""
@@ -91,7 +93,12 @@ class DynamoJobs:
             "ConditionExpression": "gen = :expected",
             "ExpressionAttributeValues": {":expected": number(expected)},
         }
-        items = [{"Delete": deletion}, self._put_generation(job, last), *self._changed_rows(job, None)]
+        items = [
+            {"Delete": deletion},
+            self._put_generation(job, last),
+            *self._changed_rows(job, None),
+            *self._held_names(job, None),
+        ]
         return transact(self.client, "jobs.delete", job.id, items) is None
 
     def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
@@ -131,6 +138,39 @@ class DynamoJobs:
         if condition:
             return self._put(item, condition)
         return {"Put": {"TableName": self.jobs_table, "Item": item}}
+
+    def _written(
+        self, operation: str, job: Job, items: Sequence[Any], placed: Placed | None, names: Sequence[Any]
+    ) -> bool:
+        """Whether a transaction was applied, of which ``names`` are the last items.
+
+        Raises:
+            NameTaken: What stood against it was the name alone.
+        """
+        reasons = transact(self.client, operation, job.id, [*items, *names], placed)
+        if reasons is None:
+            return True
+        failed = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
+        if not any(failed[: len(items)]):
+            raise NameTaken(next(str(reason["Item"]["x"]["S"]) for reason in reasons if "Item" in reason))
+        return False
+
+    def _held_names(self, before: Job | None, after: Job | None) -> list[dict[str, Any]]:
+        """Gives up the name that a job had for itself, and takes the one that it is to have.
+
+        A row whose time is over counts as none: DynamoDB may keep it for days.
+        """
+        old = held_name_key(before) if before and before.definition.unique_name else None
+        new = held_name_item(after) if after and after.definition.unique_name else None
+        items: list[dict[str, Any]] = []
+        if old and not (new and old.items() <= new.items()):
+            items.append({"Delete": {"TableName": self.jobs_table, "Key": old}})
+        if after and new:
+            now_s = number(after.updated_ms // SECOND_MS)
+            put = self._put(new, f"{ABSENT} OR x = :job OR #ttl < :now", {":job": text(after.id), ":now": now_s})
+            put["Put"]["ExpressionAttributeNames"] = {"#ttl": "ttl"}
+            items.append(put)
+        return items
 
     def _changed_rows(self, before: Job, after: Job | None) -> list[dict[str, Any]]:
         """Takes a job's rows out of the lists that hold it no more, and puts those in that are new or expire anew."""
