@@ -103,7 +103,8 @@ def _invoked(execution: ExecutionAnswer) -> Arrival:
 
 def _warm(bench: Bench, function: str) -> int:
     with step("Warming the workers up (these runs are not counted)"):
-        earlier = [job.id for job in bench.client.jobs(state="completed", tags=[f"{TAG}:{MARK}"])]
+        over = (bench.client.jobs(state=state, tags=[f"{TAG}:{MARK}"]) for state in ("completed", "failed"))
+        earlier = [job.id for jobs in over for job in jobs]
         bench.delete(earlier)
         each_ms = bench.warm()
         body = {name: part for name, part in invocation(function, 0).body.items() if name not in {"schedule", "end"}}

@@ -48,11 +48,15 @@ def test_a_run_is_repeated_safely_too(client, jobs, new_target):
 
 def test_lists_are_paged_and_filtered(client, jobs):
     mark = uuid.uuid4().hex
-    made = {jobs.create(schedule=LATER, target=TARGET, tags={"mark": mark}).id for _ in range(3)}
-    client.pause_job(max(made))
+    made = [jobs.create(name=f"{mark} {n}", schedule=LATER, target=TARGET, tags={"mark": mark}) for n in range(3)]
+    newest = [job.id for job in sorted(made, key=lambda job: (job.created_at, job.id), reverse=True)]
+    client.pause_job(newest[1])
     tags = [f"mark:{mark}"]
-    assert [job.id for job in client.jobs(tags=tags, page=2)] == sorted(made)
-    assert [job.id for job in client.jobs(tags=tags, state="paused")] == [max(made)]
+    assert [job.id for job in client.jobs(tags=tags, page=2)] == newest
+    assert [job.id for job in client.jobs(tags=tags, state="paused")] == newest[1:2]
+    assert [job.id for job in client.jobs(name_prefix=mark)] == [job.id for job in made]
+    assert client.job(f"name:{mark} 1").id == client.job(made[1].id[:-1]).id == made[1].id
+    assert client.job_id(f"{mark} 1") == made[1].id
     page = client.jobs_page(tags=tags, limit=2)
     assert len(page.items) == 2
     assert page.cursor
