@@ -30,6 +30,7 @@ def parameter(path: str, method: str, name: str) -> dict[str, Any]:
 NAME = SCHEMAS["JobBody"]["properties"]["name"]
 TAGS = SCHEMAS["JobBody"]["properties"]["tags"]
 ((TAG_KEY, TAG),) = TAGS["patternProperties"].items()
+CAUSE = SCHEMAS["RetryBody"]["properties"]["on"]["items"]
 KEY = parameter("/v1/jobs", "post", "Idempotency-Key")
 MATCH = parameter("/v1/jobs/{id}", "patch", "If-Match")
 JOB_ID = parameter("/v1/jobs/{id}", "get", "id")
@@ -75,6 +76,13 @@ def test_names_of_tags(text: str) -> None:
     assert TAGS["additionalProperties"] is False
     answer = ApiBench().call("POST", "/jobs", HTTP_JOB | {"tags": {text: "a"}})
     assert (answer.status < HTTP_OK) == allows({"pattern": TAG_KEY}, text)
+
+
+@given(near(CAUSE, "429"))
+@settings(max_examples=200, deadline=None)
+def test_causes_of_retries(text: str) -> None:
+    answer = ApiBench().call("POST", "/jobs", HTTP_JOB | {"retry": {"on": [text]}})
+    assert (answer.status < HTTP_OK) == allows(CAUSE, text)
 
 
 @given(near(KEY, "7c1e"))

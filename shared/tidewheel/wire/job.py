@@ -13,7 +13,7 @@ from tidewheel.domain.fleet.route import LAMBDA_POOL, POOL_PATTERN
 from tidewheel.domain.ids import JOB_ID_PATTERN
 from tidewheel.domain.jobs.policies import CAUSES
 from tidewheel.wire.model import LINE_PATTERN, TRIMMED_PATTERN, Model, printable, refusal, shown
-from tidewheel.wire.parameters import MAX_NAME
+from tidewheel.wire.parameters import MAX_NAME, text_like
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.schedules import ScheduleBody
 from tidewheel.wire.targets import TargetBody
@@ -22,7 +22,9 @@ from tidewheel.wire.values import Instant, bounded
 MAX_TAGS = 20
 MAX_TAG_VALUE = 256
 MAX_CAUSES = 20
-_STATUS = re.compile(r"[45][0-9]{2}", re.ASCII)
+CAUSE_PATTERN = "|".join((*CAUSES, "[45][0-9]{2}"))
+"""Of what a retry rule may name: a kind of failure, or a status."""
+_CAUSE = re.compile(CAUSE_PATTERN, re.ASCII)
 _TAG_KEY = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
 
 
@@ -33,7 +35,7 @@ def _name(text: str) -> str:
 
 
 def _cause(text: str) -> str:
-    if text not in CAUSES and not _STATUS.fullmatch(text):
+    if not _CAUSE.fullmatch(text):
         raise refusal(f"{shown(text)} is no cause", f"use {', '.join(CAUSES)} or a status from 400 to 599")
     return text
 
@@ -55,7 +57,7 @@ class RetryBody(Model):
     cap: Annotated[timedelta, *bounded(0, limits.MAX_DELAY_MS)] = timedelta(hours=1)
     jitter: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.1
     on: Annotated[
-        list[Annotated[str, AfterValidator(_cause)]],
+        list[Annotated[str, Field(json_schema_extra=text_like(CAUSE_PATTERN)), AfterValidator(_cause)]],
         Field(
             max_length=MAX_CAUSES,
             description="What is tried again: `timeout`, `4xx`, `5xx`, single statuses such as `409`, or `error` (a "
@@ -176,7 +178,10 @@ class JobAnswer(JobBody):
             "ended without success."
         ),
     ]
-    next_fire_at: Instant | None = Field(description="The next due time; null when nothing is left, or paused.")
+    next_fire_at: Instant | None = Field(
+        description="The next due time of the present schedule; null when nothing is left, or paused. `upcoming` "
+        "also has what a former schedule still has to fire."
+    )
     last_run: LastRun | None = Field(
         None, description="The newest run that has ended; null if there is none among the ten newest records."
     )
