@@ -163,6 +163,9 @@ class ServiceStack(Stack):
         scheduler.allow(["sqs:SendMessage"], *self._queues.arns)
         if not economy:
             scheduler.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
+            # whether a route has room for what is overdue
+            scheduler.allow(["dynamodb:BatchGetItem"], self._arns.table(Table.EXECUTIONS))
+            scheduler.allow(["sqs:GetQueueAttributes"], *self._queues.arns)
         return scheduler
 
     def _worker(self) -> ServiceFunction:

@@ -84,7 +84,7 @@ class Reading:
         self.pages_then: list[int] = []
         self.ended: list[int] = []
         layouts = LayoutCache(backend.layouts, clock, 1)
-        loader = Loader(Shard(0, 1, stores, self.background, telemetry, clock, layouts), self._take)
+        loader = Loader(Shard(0, 1, stores, self.background, telemetry, clock, layouts), self._take, lambda: True)
         loader.read(self.window, span, known, self.ended.append)
 
     def _take(self, window: Window, loaded: Loaded) -> None:

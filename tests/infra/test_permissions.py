@@ -43,10 +43,10 @@ ALLOWED = {
     "scheduler": {
         WHEEL: "Query PutItem BatchWriteItem",
         JOBS: "GetItem BatchGetItem Query",
-        EXECUTIONS: "GetItem PutItem",
+        EXECUTIONS: "GetItem BatchGetItem PutItem",
         CONTROL: "GetItem UpdateItem",
         SCHEDULER: "InvokeFunction",
-        **dict.fromkeys(QUEUES, "SendMessage"),
+        **dict.fromkeys(QUEUES, "SendMessage GetQueueAttributes"),
     },
     "worker": {
         JOBS: "GetItem Query",
@@ -79,14 +79,18 @@ ALLOWED = {
 }
 ALLOWED_IN_ECONOMY = {
     "api": ALLOWED["api"],
-    "scheduler": {resource: actions for resource, actions in ALLOWED["scheduler"].items() if resource != SCHEDULER},
+    "scheduler": {
+        resource: actions.removesuffix(" GetQueueAttributes").replace(" BatchGetItem PutItem", " PutItem")
+        for resource, actions in ALLOWED["scheduler"].items()
+        if resource != SCHEDULER
+    },
     "worker": {
         **ALLOWED["worker"],
         **dict.fromkeys(QUEUES, "SendMessage"),
         **dict.fromkeys(LAMBDA_QUEUES, f"{CONSUME} SendMessage"),
     },
 }
-"""No scheduler calls another; a worker sends the retries that no run could see to in time."""
+"""No scheduler calls another, or watches a queue; a worker sends the retries that no run could see to in time."""
 BUCKET = "arn:<AWS::Partition>:s3:::tidewheel-logs"
 SERVICES = ("dynamodb", "lambda", "sqs", "logs", "secretsmanager", "sns", "events", "states")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from tidewheel.domain.wheel.expansion import Firing
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
-from tidewheel.ports import SEND_BATCH, PortError
+from tidewheel.ports import SEND_BATCH, ExecutionKey, Executions, PortError
 
 
 class Moody:
@@ -44,6 +45,15 @@ class Moody:
         self.accepted += [dispatch for dispatch, good in zip(dispatches, taken, strict=True) if good]
         return taken
 
+    def waiting(self, route: Route) -> int:
+        if self.moods.get(route) == "fails":
+            raise PortError("queue.waiting", str(route), "down")
+        return 0
+
+    def present(self, wanted: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
+        """Workers claim at once what was accepted."""
+        return {(dispatch.tenant, dispatch.execution) for dispatch in self.accepted} & set(wanted)
+
     def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
         raise AssertionError("nobody received anything")
 
@@ -57,20 +67,27 @@ class Play:
         telemetry, backoff = RecordingTelemetry(), Backoff(Random(seed))
         self.background = BackgroundIO(self.executor, self.clock, telemetry, backoff)
         nothing: Any = None
-        self.dispatcher = Dispatcher(self.queue, self.background, telemetry, backoff, nothing)
+        self.dispatcher = Dispatcher(
+            self.queue, self.background, telemetry, backoff, cast(Executions, self.queue), nothing
+        )
         self.expected: dict[Dispatch, bool] = {}
         self.confirmed: list[Dispatch] = []
         self.held = True
 
     def add(self, route: Route, precision: Precision, due_in_ms: int, late_ms: int) -> None:
-        """Adds a firing that is released by its tier's cadence, or later, as when it is caught up with."""
-        due = self.clock.now_ms() + due_in_ms
-        release = release_ms(due, precision) + late_ms
+        """Adds a firing that is released by its tier's cadence, or, if it is long overdue, caught up with."""
+        due = self.clock.now_ms() + due_in_ms + late_ms
+        release = release_ms(due, precision)
         execution = str(ExecutionId(some_id(len(self.expected)), due))
         dispatch = Dispatch(TENANT, execution, 1, 1, due, recorded=False)
         held = self.held
         self.expected[dispatch], self.queue.released[dispatch] = held, release
-        self.dispatcher.add([Firing(release, route, dispatch)], lambda: self.confirmed.append(dispatch), lambda: held)
+        self.dispatcher.add(
+            [Firing(release, route, dispatch)],
+            lambda: self.confirmed.append(dispatch),
+            lambda: held,
+            self.clock.now_ms(),
+        )
 
     def tick(self, answered: int) -> None:
         self.clock.advance(TICK_MS)

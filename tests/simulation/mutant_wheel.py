@@ -19,6 +19,7 @@ from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.domain.wheel.span import EVERYTHING, SINGLES
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.scheduler import heartbeat
+from tidewheel.engine.scheduler.dispatch.catch_up import MOST_WINDOW, CatchUp
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.election import Election
 from tidewheel.engine.scheduler.shard.arming import Armer
@@ -129,6 +130,28 @@ def refusals_are_retried_for_ever(patch: pytest.MonkeyPatch) -> None:
 def refused_messages_are_dropped(patch: pytest.MonkeyPatch) -> None:
     """What can never be sent lets its window pass without an account."""
     patch.setattr(Dispatcher, "_set_aside", lambda dispatcher, route, pending, refusal: pending.sent())
+
+
+def nobody_looks_at_the_queue(patch: pytest.MonkeyPatch) -> None:
+    """Catching up goes ahead as fast as it can be sent."""
+    patch.setattr(CatchUp, "_budget", lambda catch_up, now_ms: MOST_WINDOW)
+    patch.setattr(CatchUp, "_is_blind", lambda catch_up, now_ms: True)
+
+
+def only_own_shards_are_paced(patch: pytest.MonkeyPatch) -> None:
+    """Catching up goes at a fixed pace, whatever the route takes: 100 a second."""
+    patch.setattr(CatchUp, "_budget", lambda catch_up, now_ms: 10)
+    patch.setattr(CatchUp, "_is_blind", lambda catch_up, now_ms: True)
+
+
+def catching_up_waits_for_an_empty_queue(patch: pytest.MonkeyPatch) -> None:
+    """A queue that live work keeps filled is waited for, and nothing long overdue goes by it."""
+    real = CatchUp._budget
+
+    def bug(catch_up, now_ms):
+        return 0 if catch_up._crowded or not catch_up._has_seen else real(catch_up, now_ms)
+
+    patch.setattr(CatchUp, "_budget", bug)
 
 
 def placed_without_margins(patch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from tests.simulation.harsh import (
     Undead,
 )
 from tests.simulation.history import History
+from tests.simulation.swamped import Swamped
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
@@ -38,7 +39,7 @@ class Mutant:
     """
 
     changes: tuple[Mutate, ...]
-    history: type[History]
+    history: type[History | Swamped]
     seeds: int
 
     def apply(self, patch: pytest.MonkeyPatch) -> None:
@@ -47,7 +48,7 @@ class Mutant:
             change(patch)
 
 
-def broken(history: History) -> list[str]:
+def broken(history: History | Swamped) -> list[str]:
     """The promises that a history breaks; an engine that fails an assertion has broken one as well."""
     try:
         history.play()
@@ -78,6 +79,9 @@ MUTANTS: Mapping[str, Mutant] = {
     "partial failures are taken for success": Mutant((wheel.partial_failures_taken_for_success,), Harsh, 6),
     "what can never be sent holds its window": Mutant((wheel.refusals_are_retried_for_ever,), History, 12),
     "what can never be sent is dropped without an account": Mutant((wheel.refused_messages_are_dropped,), History, 12),
+    "catching up goes ahead without looking at the queue": Mutant((wheel.nobody_looks_at_the_queue,), Swamped, 3),
+    "catching up goes at a pace of its own": Mutant((wheel.only_own_shards_are_paced,), Swamped, 3),
+    "catching up waits for an empty queue": Mutant((wheel.catching_up_waits_for_an_empty_queue,), Swamped, 4),
     "placement knows no margins for late writes": Mutant((wheel.placed_without_margins,), Harsh, 6),
     "placement by slot start, and no second read": Mutant(
         (wheel.placed_by_slot_start, wheel.read_only_once), Harsh, 20

@@ -174,10 +174,6 @@ PROMOTED_EVERY_MS = 5 * MINUTE_MS
 COUNTED_MOST = 10_000
 """Instants of a cron that a ledger row counts; walking so many takes a quarter of a second, beside the loop."""
 
-CATCH_UP_STEP_MS = 10
-"""Between two hand-overs of what is more than the usual grace late, in one shard: 100 a second, a fifth of what a
-shard is made for, so that what is due now never waits for it."""
-
 MAX_LEDGER = 10_000
 """How many instants one request for the ledger may cover."""
 

@@ -95,6 +95,13 @@ _EVENTS = (
         {"route": "the queue's pool and priority", **PROBLEM},
     ),
     Event(
+        "whether a route drains is unknown",
+        INFO,
+        Process.SCHEDULER,
+        "Its queue, or the executions that were sent there, could not be looked at: what is overdue goes slowly.",
+        {"route": "the queue's pool and priority", **PROBLEM},
+    ),
+    Event(
         "a route lacks its queue or the right to it",
         ERROR,
         Process.SCHEDULER,

@@ -128,7 +128,13 @@ _METRICS = (
         "An entry was found in a slot whose time had passed, and was sent late.",
         remedy="A few are harmless. Many: writes to DynamoDB take longer than seconds.",
     ),
-    Metric("caught_up", Process.SCHEDULER, "An execution is sent long after its due time, paced behind what is due."),
+    Metric(
+        "load_held_back",
+        Process.SCHEDULER,
+        "A page of a slot waits to be read, because the scheduler holds too many occurrences in memory.",
+        remedy="Look at which queue takes nothing; or more schedulers and shards, see the sizing guide.",
+    ),
+    Metric("caught_up", Process.SCHEDULER, "An execution is long overdue: it is sent when its route has room."),
     Metric(
         "misfired",
         Process.SCHEDULER,

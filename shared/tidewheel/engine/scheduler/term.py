@@ -61,7 +61,13 @@ class Term:
         self._is_skewed = is_skewed
         self._background = context.background()
         self._dispatcher = Dispatcher(
-            queue, self._background, context.telemetry, context.backoff, context.undeliverable, context.pace
+            queue,
+            self._background,
+            context.telemetry,
+            context.backoff,
+            context.stores.executions,
+            context.undeliverable,
+            context.pace,
         )
         self._assignment = ShardAssignment(context, self._dispatcher, lease, instances)
         first_ms = 0 if context.pace.loops else HEARTBEAT_MS  # a short run is over by then, and saves the write

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from tidewheel.domain.fleet.route import Route, promoted
-from tidewheel.domain.limits import MENDABLE_MS
+from tidewheel.domain.limits import GRACE_MS, MENDABLE_MS
 from tidewheel.domain.wheel.expansion import Firing
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.scheduler.background_io import BackgroundIO
+from tidewheel.engine.scheduler.dispatch.catch_up import CatchUp, Signs, Spread
 from tidewheel.engine.scheduler.dispatch.route_buffer import (
     SLACK_MS,
     DueTimeBag,
@@ -21,10 +22,16 @@ from tidewheel.engine.scheduler.dispatch.route_buffer import (
     RouteBuffer,
     Sent,
 )
-from tidewheel.ports import SEND_BATCH, PortError, Queue, Refused, Telemetry
+from tidewheel.ports import SEND_BATCH, ExecutionKey, Executions, PortError, Queue, Refused, Telemetry
 
 MOST_IN_FLIGHT = 64
 """Batches sent side by side; what is due beyond that waits for the next tick."""
+
+MOST_WAITING = 200_000
+MOST_OVERDUE = 20_000
+"""Occurrences in memory, and those of them that are long overdue, beyond which loading waits. One weighs 1.6 KB
+(``make bench`` measures it); a minute at the rate that two schedulers are made for has 120,000. What is loaded
+at once by then comes on top: a page of up to a thousand entries for each read in flight."""
 
 _OVERDUE_MS = 2 * MENDABLE_MS
 """How much longer than in a short run, which knows only its own minute, lateness alone is no reason to give up."""
@@ -44,10 +51,12 @@ class Dispatcher:
         background: BackgroundIO,
         telemetry: Telemetry,
         backoff: Backoff,
+        executions: Executions,
         undeliverable: Undeliverable,
         pace: Pace = LOOP,
     ) -> None:
         self._queue = queue
+        self._executions = executions
         self._undeliverable = undeliverable
         self._pace = pace
         self._background = background
@@ -55,25 +64,54 @@ class Dispatcher:
         self._backoff = backoff
         self._due_times = DueTimeBag()  # of what is in flight, and of what is released long after its due time
         self._buffers: defaultdict[Route, RouteBuffer] = defaultdict(lambda: RouteBuffer(self._due_times))
+        self._catch_ups: dict[Route, CatchUp] = {}
+        self._spreads: defaultdict[Route, Spread] = defaultdict(Spread)
         self._in_flight = 0
         self._now_ms = 0
 
-    def add(self, firings: Iterable[Firing], sent: Sent, is_held: IsHeld) -> None:
+    def add(self, firings: Iterable[Firing], sent: Sent, is_held: IsHeld, now_ms: int) -> None:
         """Takes in occurrences.
+
+        Those that are long overdue are caught up with: what is live goes before them.
 
         Args:
             firings: The occurrences.
             sent: Is called once for each that was accepted, or set aside because no queue will ever take it.
             is_held: Says whether their shard is still held by this scheduler; asked when they are due.
+            now_ms: The time (ms since the epoch).
         """
         for firing in firings:
-            self._add(firing, sent, is_held)
+            self._add(firing, sent, is_held, now_ms)
 
-    def _add(self, firing: Firing, sent: Sent, is_held: IsHeld) -> None:
-        route = promoted(firing.route, firing.release_ms - firing.dispatch.due_ms)
+    def _add(self, firing: Firing, sent: Sent, is_held: IsHeld, now_ms: int) -> None:
+        due_ms = firing.dispatch.due_ms
+        overdue = _is_overdue(due_ms, now_ms)
+        route = promoted(firing.route, max(firing.release_ms, now_ms if overdue else 0) - due_ms)
         if route != firing.route:
             self._telemetry.count("execution_promoted", route=str(route))
-        self._buffers[route].add(firing, sent, is_held, firing.release_ms if self._pace.loops else 0)
+        if overdue:
+            self._telemetry.count("caught_up")
+        if not self._pace.loops:
+            release_ms = self._spreads[route].next_ms(now_ms) if overdue else firing.release_ms
+            self._buffers[route].add(replace(firing, release_ms=release_ms), sent, is_held, 0)
+        elif overdue:
+            self._catch_up(route, now_ms).add(PendingDispatch(firing.release_ms, 0, firing, sent, is_held))
+        else:
+            self._buffers[route].add(firing, sent, is_held, firing.release_ms)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits in memory that nothing more should be loaded."""
+        return self._overdue + sum(map(len, self._buffers.values())) >= MOST_WAITING
+
+    @property
+    def is_full_of_backlog(self) -> bool:
+        """Whether so much of it is long overdue that no slot should be loaded whose time is over."""
+        return self._overdue >= MOST_OVERDUE
+
+    @property
+    def _overdue(self) -> int:
+        return sum(map(len, self._catch_ups.values()))
 
     def handed_over_ms(self, now_ms: int) -> int:
         """The latest time (ms since the epoch), ``now_ms`` at most, up to which everything is handed over.
@@ -89,6 +127,8 @@ class Dispatcher:
     def fire(self, now_ms: int) -> None:
         """Sends what is due by now (ms since the epoch), in full batches side by side; the routes take turns."""
         self._now_ms = now_ms
+        for route, catch_up in list(self._catch_ups.items()):
+            self._work_on(route, catch_up, now_ms)
         ready = [route for route, buffer in self._buffers.items() if buffer.is_ready(now_ms)]
         while ready and self._in_flight < MOST_IN_FLIGHT:
             for route in ready:
@@ -105,16 +145,59 @@ class Dispatcher:
             self._send(route, batch)
 
     def _take(self, route: Route, now_ms: int) -> Sequence[PendingDispatch]:
-        """The next batch of a route. What has become so late meanwhile that it is promoted moves to its new route."""
-        batch = self._buffers[route].take(SEND_BATCH, now_ms)
-        late = [pending for pending in batch if pending.route(now_ms) != route]
-        if not late:
-            return batch
-        for pending in late:
-            higher = pending.route(now_ms)
-            self._telemetry.count("execution_promoted", route=str(higher))
-            self._buffers[higher].add_promoted(pending)
-        return [pending for pending in batch if pending.route(now_ms) == route]
+        """The next batch of a route.
+
+        What has become so late meanwhile that it is promoted moves to its new route, and what is long overdue by now,
+        as after an outage of the queue, is caught up with.
+        """
+        batch: list[PendingDispatch] = []
+        for pending in self._buffers[route].take(SEND_BATCH, now_ms):
+            goes_by = pending.route(now_ms)
+            if goes_by != route:
+                self._telemetry.count("execution_promoted", route=str(goes_by))
+            if self._pace.loops and not pending.caught_up and _is_overdue(pending.due_ms, now_ms):
+                self._telemetry.count("caught_up")
+                self._catch_up(goes_by, now_ms).add(pending)
+            elif goes_by != route:
+                self._buffers[goes_by].add_promoted(pending)
+            else:
+                batch.append(pending)
+        return batch
+
+    # --- what is long overdue -----------------------------------------------------------------------------
+
+    def _catch_up(self, route: Route, now_ms: int) -> CatchUp:
+        if route not in self._catch_ups:
+            self._catch_ups[route] = CatchUp(self._due_times, now_ms)
+        return self._catch_ups[route]
+
+    def _work_on(self, route: Route, catch_up: CatchUp, now_ms: int) -> None:
+        """Looks whether the route has room, and releases what it has room for."""
+        if not catch_up:
+            del self._catch_ups[route]
+            return
+        buffer = self._buffers[route]
+        gone = buffer.refusal is not None  # nobody waits for it any longer, and all of it is set aside
+        asked = None if buffer.failures else catch_up.to_ask(now_ms)
+        if asked is not None:
+            self._background.start(
+                lambda: self._signs(route, asked), lambda signs: catch_up.saw(asked, signs, self._now_ms)
+            )
+        released = catch_up.closed if buffer.failures else catch_up.release
+        for pending in catch_up.everything() if gone else released(now_ms):
+            goes_by = pending.route(now_ms)
+            if goes_by == route or gone:
+                buffer.add_caught_up(pending, now_ms)
+            else:
+                self._telemetry.count("execution_promoted", route=str(goes_by))
+                self._catch_up(goes_by, now_ms).add(pending)
+
+    def _signs(self, route: Route, asked: Collection[ExecutionKey]) -> Signs | None:
+        try:
+            return Signs(self._queue.waiting(route), self._executions.present(asked) if asked else frozenset())
+        except PortError as error:
+            self._telemetry.info("whether a route drains is unknown", route=str(route), problem=str(error))
+            return None
 
     def _send(self, route: Route, batch: Sequence[PendingDispatch]) -> None:
         dispatches = [pending.firing.dispatch for pending in batch]
@@ -198,7 +281,7 @@ class Dispatcher:
         def done(elsewhere: Route | None) -> None:
             ended()
             if elsewhere is not None:
-                self._add(replace(pending.firing, route=elsewhere), pending.sent, pending.is_held)
+                self._add(replace(pending.firing, route=elsewhere), pending.sent, pending.is_held, self._now_ms)
                 return
             self._telemetry.count("execution_undeliverable", route=str(route))
             pending.sent()
@@ -236,6 +319,9 @@ class Dispatcher:
     def _deliver(self, route: Route, batch: Sequence[PendingDispatch], accepted: Sequence[bool]) -> None:
         """Reports what was sent; the rest waits, for the route to open if it is closed, else each by itself."""
         buffer = self._buffers[route]
+        if route in self._catch_ups:
+            live = sum(taken and not pending.caught_up for pending, taken in zip(batch, accepted, strict=True))
+            self._catch_ups[route].sent_live(live)
         for pending, taken in zip(batch, accepted, strict=True):
             if taken:
                 pending.sent()
@@ -247,3 +333,8 @@ class Dispatcher:
         self._telemetry.count("execution_dispatched", len(batch) - refused, route=str(route))
         if refused:
             self._telemetry.count("send_refused", refused, route=str(route))
+
+
+def _is_overdue(due_ms: int, now_ms: int) -> bool:
+    """Whether something is so late (ms since the epoch) that what is due now goes before it."""
+    return due_ms < now_ms - GRACE_MS

@@ -32,6 +32,7 @@ class PendingDispatch(NamedTuple):
         is_held: Says whether its shard is still held by this scheduler.
         tries: How often it was refused.
         alone: Whether it is sent by itself: refused among others, it may be refused for what it says.
+        caught_up: Whether it was released because its route had room for what is long overdue.
     """
 
     release_ms: int
@@ -41,6 +42,7 @@ class PendingDispatch(NamedTuple):
     is_held: IsHeld
     tries: int = 0
     alone: bool = False
+    caught_up: bool = False
 
     @property
     def due_ms(self) -> int:
@@ -121,9 +123,16 @@ class RouteBuffer:
         )
         self._push(again)
 
+    def add_caught_up(self, pending: PendingDispatch, now_ms: int) -> None:
+        """Takes in one that is long overdue and may be sent now (ms since the epoch), behind what is live."""
+        self._push(pending._replace(release_ms=now_ms, order=next(self._order), caught_up=True))
+
     def add_promoted(self, pending: PendingDispatch) -> None:
         """Takes in one that came from another route, as it is."""
         self._push(pending._replace(order=next(self._order)))
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def _push(self, pending: PendingDispatch) -> None:
         if pending.is_delayed:

@@ -1,12 +1,10 @@
-"""Account: what will not run goes to the ledger, and what runs long after its time is paced behind what is due now."""
+"""Account: what will not run goes to the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from tidewheel.domain.limits import CATCH_UP_STEP_MS
-from tidewheel.domain.wheel.expansion import Expansion, Firing
+from tidewheel.domain.wheel.expansion import Expansion
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.engine.scheduler.context import Shard
 from tidewheel.engine.scheduler.shard.quarantine import Quarantine
@@ -20,15 +18,6 @@ class Accountant:
     def __init__(self, shard: Shard, quarantine: Quarantine) -> None:
         self._shard = shard
         self._quarantine = quarantine
-        self._free_ms = 0
-
-    def paced(self, firings: Iterable[Firing], now_ms: int) -> Iterator[Firing]:
-        """Late firings, each with a release time (ms since the epoch) of its own, from ``now_ms`` on."""
-        for firing in firings:
-            release_ms = max(now_ms, self._free_ms)
-            self._free_ms = release_ms + CATCH_UP_STEP_MS
-            self._shard.telemetry.count("caught_up")
-            yield replace(firing, release_ms=release_ms)
 
     def account(self, window: Window, plan: Expansion) -> None:
         """Writes the ledger row of what was missed; the window stays open until it is durable.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -43,11 +44,14 @@ class Loader:
     Args:
         shard: Whose slots.
         take_in: Plans a page.
+        has_room: Whether more occurrences may be taken into memory. While they may not, no page is read.
     """
 
-    def __init__(self, shard: Shard, take_in: TakeIn) -> None:
+    def __init__(self, shard: Shard, take_in: TakeIn, has_room: Callable[[], bool]) -> None:
         self._shard = shard
         self._take_in = take_in
+        self._has_room = has_room
+        self._held_back: deque[tuple[_Reading, Span]] = deque()
 
     def read(self, window: Window, span: Span, known: Container[str], ended: Ended) -> None:
         """Reads a slot page by page; what is left after the first page is read in several spans side by side.
@@ -58,7 +62,20 @@ class Loader:
             known: Sort keys of the singles that are in hand already and left out.
             ended: Is called after that with the number of entries that were found.
         """
-        self._read(_Reading(window, known, ended), span)
+        self._begin(_Reading(window, known, ended), span)
+
+    def work(self) -> None:
+        """Reads on where it was held back, as far as there is room again."""
+        while self._held_back and self._has_room():
+            self._read(*self._held_back.popleft())
+
+    def _begin(self, reading: _Reading, span: Span) -> None:
+        reading.steps += 1
+        if self._has_room():
+            self._read(reading, span)
+        else:
+            self._held_back.append((reading, span))
+            self._shard.telemetry.count("load_held_back")
 
     def _read(self, reading: _Reading, span: Span) -> None:
         slot, stores = reading.window.slot, self._shard.stores
@@ -79,10 +96,9 @@ class Loader:
                 for portion in load.portions(LOADED_AT_ONCE):
                     self._resolve(reading, portion)
             for rest in _spans_left(slot, span, load.rest):
-                self._read(reading, rest)
+                self._begin(reading, rest)
             self._step_ends(reading)
 
-        reading.steps += 1
         self._shard.background.start(work, done)
 
     def _resolve(self, reading: _Reading, load: Load) -> None:

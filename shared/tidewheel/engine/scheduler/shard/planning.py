@@ -74,12 +74,12 @@ class Planner:
             elif loaded.problem(entry) is None:
                 plan = self._expand(entry, loaded, now_ms, handed_ms)
                 firings.extend(plan.firings)
-                firings.extend(self._accountant.paced(plan.late, now_ms))
+                firings.extend(plan.late)
                 self._accountant.account(window, plan)
                 if plan.arm is not None:
                     arms.append((window, plan.arm))
         window.opens(Obligation.SEND, len(firings))
-        self._dispatcher.add(firings, lambda: window.settles(Obligation.SEND), self._kept)
+        self._dispatcher.add(firings, lambda: window.settles(Obligation.SEND), self._kept, now_ms)
         return arms
 
     def _expand(self, entry: ScheduleEntry, loaded: Loaded, now_ms: int, handed_ms: int) -> Expansion:

@@ -68,7 +68,8 @@ class ShardWheel:
         self._turned = RINGS if pace.sweeps(now_ms, turning.since_ms) else pace.rings
         self._look_back_at = [(ring, start) for ring, ms in resumed.items() for start in pace.look_back(ring, ms)]
         self._armer = Armer(shard, self._cursors, pace)
-        self._loader = Loader(shard, self._take_in)
+        self._dispatcher = dispatcher
+        self._loader = Loader(shard, self._take_in, lambda: not dispatcher.is_full)
         known = {} if pace.loops else {ring.level: stored[ring.level] for ring in RINGS}  # a run may have no news
         self._retirer = Retirer(shard, self._cursors, self._loader, known)
         self._late = LateSlot(shard, now_ms, self._take_in_late)
@@ -81,8 +82,10 @@ class ShardWheel:
     def turn(self, now_ms: int) -> None:
         """Begins whatever is due by now (ms since the epoch): reads, and the retirement of what is settled."""
         self._now_ms = now_ms
+        self._loader.work()
         if not self.draining:
-            self._late.read(now_ms)
+            if not self._dispatcher.is_full:
+                self._late.read(now_ms)
             if self._late.seen:
                 self._open_slots(now_ms)
         self._late.remove_settled(now_ms)
@@ -129,7 +132,8 @@ class ShardWheel:
     def _next(self, cursor: RingCursor, now_ms: int) -> int | None:
         """The slot of a ring that is to be loaded next, if one is by now: a live one, else one of the backlog."""
         slot_ms = cursor.due_live(now_ms + self._pace.ahead_ms)
-        if slot_ms is None and cursor.backlog_open < _BACKLOG_LOADS:
+        room = cursor.backlog_open < _BACKLOG_LOADS and not self._dispatcher.is_full_of_backlog
+        if slot_ms is None and room:
             slot_ms = cursor.due_backlog()
         return slot_ms
 

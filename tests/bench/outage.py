@@ -1,0 +1,146 @@
+"""How long an outage of all schedulers is felt by what is due after it: measured from outside, on a stack of its own.
+
+Jobs fire each second. All schedulers are killed, and nothing starts another one for a while. On return what was missed
+runs as well; the question is how late that makes what is due then. ``python -m tests.bench.outage`` prints, for each
+minute after the return, the lateness of what was due in it, and that of the minute before the outage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from localstack import deploy
+from localstack.bench.main import machine
+from localstack.demo.account import Lateness
+from localstack.demo.jobs import instant
+from localstack.receiver import Arrival, Receiver
+from tests.e2e.stack import Stack, deployed
+from tests.support.machine import slowness
+from tests.support.polling import until
+from tidewheel.adapters.clock import SystemClock
+from tidewheel.client import Client
+from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
+from tidewheel.names import DEFAULT_DEPLOYMENT, Function, physical
+
+SCHEDULER = physical(DEFAULT_DEPLOYMENT, Function.SCHEDULER)
+_STRAGGLERS_MS = 30 * SECOND_MS
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is measured.
+
+    Args:
+        rate: Jobs, each of which fires every second.
+        down_s: How long (s) there is no scheduler.
+        minutes: How many minutes after the return are looked at.
+        precision: The jobs' tier.
+    """
+
+    rate: int
+    down_s: int
+    minutes: int
+    precision: str
+
+
+@contextmanager
+def asleep(stack: Stack) -> Iterator[None]:
+    """Meanwhile the rule that wakes the watchdog has no target."""
+    functions, rules = stack.client("lambda"), stack.client("events")
+    watchdog = functions.get_function(FunctionName=stack.outputs.minute_function)["Configuration"]["FunctionArn"]
+    (rule,) = rules.list_rule_names_by_target(TargetArn=watchdog)["RuleNames"]
+    targets = rules.list_targets_by_rule(Rule=rule)["Targets"]
+    rules.remove_targets(Rule=rule, Ids=[target["Id"] for target in targets])
+    functions.invoke(FunctionName=watchdog, Payload=b"{}")  # one that was awake already has finished
+    try:
+        yield
+    finally:
+        rules.put_targets(Rule=rule, Targets=targets)
+        deploy.wake(stack.outputs.endpoint, stack.outputs.minute_function)
+
+
+def outage(stack: Stack, clock: SystemClock, down_s: int) -> tuple[int, int]:
+    """Kills all schedulers and keeps them away; when that was, and when they were called again (ms)."""
+    with asleep(stack):
+        for pid in stack.pids(SCHEDULER):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not stack.pids(SCHEDULER), "the end of the fleet")
+        down_ms = clock.now_ms()
+        clock.sleep(down_s * SECOND_MS)
+        assert stack.pids(SCHEDULER) == [], "a scheduler was started in the outage"
+    return down_ms, clock.now_ms()
+
+
+def figures(arrivals: Sequence[Arrival], down_ms: int, up_ms: int, minutes: int) -> dict[str, Any]:
+    """Lateness in ms by when something was due, and how long what was missed took."""
+
+    def due_in(from_ms: int, until_ms: int) -> dict[str, Any]:
+        return asdict(Lateness.of([one.lateness_ms for one in arrivals if from_ms <= one.due_ms < until_ms]))
+
+    missed = [one.arrived_ms for one in arrivals if down_ms <= one.due_ms < up_ms]
+    return {
+        "before": due_in(down_ms - MINUTE_MS, down_ms),
+        "missed": {"runs": len(missed), "last_after_return_s": (max(missed, default=up_ms) - up_ms) // SECOND_MS},
+        "after": [due_in(up_ms + n * MINUTE_MS, up_ms + (n + 1) * MINUTE_MS) for n in range(minutes)],
+    }
+
+
+def measure(stack: Stack, wanted: Wanted) -> dict[str, Any]:
+    """Lets the jobs run, has the outage, and looks at what came."""
+    clock = SystemClock()
+    with Receiver(reach=stack.reach) as receiver, Client(stack.outputs.api_url, timeout=30 * slowness()) as client:
+        begin_ms = clock.now_ms() + 20 * SECOND_MS
+        ids = [
+            client.create_job(
+                {
+                    "name": f"outage {n}",
+                    "schedule": {"every": "1s", "anchor": instant(begin_ms + n * SECOND_MS // wanted.rate)},
+                    "target": {"kind": "http", "url": receiver.url(f"outage-{n}")},
+                    "precision": wanted.precision,
+                    "misfire": {"policy": "all", "limit": 1_000},
+                }
+            ).id
+            for n in range(wanted.rate)
+        ]
+        clock.sleep(begin_ms + 90 * SECOND_MS - clock.now_ms())
+        down_ms, up_ms = outage(stack, clock, wanted.down_s)
+        clock.sleep(wanted.minutes * MINUTE_MS + _STRAGGLERS_MS)
+        arrivals = list(receiver.arrivals())
+        for id in ids:
+            client.delete_job(id)
+    found = figures(arrivals, down_ms, up_ms, wanted.minutes)
+    keys = [arrival.key for arrival in arrivals]
+    return {**asdict(wanted), **found, "doubled": len(keys) - len(set(keys))}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measures; the JSON goes to stdout."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.outage", description=__doc__)
+    parser.add_argument("--engine", default="ministack")
+    parser.add_argument("--rate", type=int, default=16, help="fires a second (16)")
+    parser.add_argument("--down", type=int, default=60, help="how long there is no scheduler, s (60)")
+    parser.add_argument("--minutes", type=int, default=3, help="how many minutes after the return (3)")
+    parser.add_argument("--precision", default="high", help="the jobs' tier (high)")
+    wanted = parser.parse_args(arguments)
+    with (
+        tempfile.TemporaryDirectory(prefix="tidewheel-outage-") as folder,
+        deployed(wanted.engine, Path(folder)) as stack,
+    ):
+        before = machine()
+        found = measure(stack, Wanted(wanted.rate, wanted.down, wanted.minutes, wanted.precision))
+    print(json.dumps({"engine": wanted.engine, "machine": before, **found}, indent=2))  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
