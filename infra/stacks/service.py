@@ -132,6 +132,7 @@ class ServiceStack(Stack):
                 "dynamodb:BatchGetItem",
                 "dynamodb:PutItem",
                 "dynamodb:BatchWriteItem",
+                "dynamodb:UpdateItem",
                 "dynamodb:DeleteItem",
                 "dynamodb:Query",
             ],

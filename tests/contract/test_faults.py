@@ -18,6 +18,7 @@ from tests.support.world_examples import (
     TENANT,
     a_job,
     asked,
+    closing,
     dispatch,
     execution,
     minute,
@@ -32,7 +33,6 @@ from tidewheel.domain import keys as keys_of
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.fleet.lease import Lease
-from tidewheel.domain.jobs.job import Generation
 from tidewheel.domain.jobs.listing import ALL, Listing
 from tidewheel.domain.limits import WRITE_BOUND_MS
 from tidewheel.domain.wheel.entries import Placed
@@ -48,7 +48,7 @@ KEYS = [f"e#{n}" for n in range(3)]
 DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "jobs.create": lambda world: world.jobs.create(JOB, *asked(JOB)),
     "jobs.replace": lambda world: world.jobs.replace(JOB, JOB, None),
-    "jobs.delete": lambda world: world.jobs.delete(JOB, 1, Generation.of(JOB)),
+    "jobs.delete": lambda world: world.jobs.delete(JOB, 1, closing(JOB)),
     "jobs.enqueue": lambda world: world.jobs.enqueue(*asked(JOB), "key"),
     "jobs.get": lambda world: world.jobs.get(TENANT, JOB.id),
     "jobs.batch": lambda world: world.jobs.batch([(TENANT, JOB.id)]),

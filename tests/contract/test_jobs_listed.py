@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.support.world import Backend
-from tests.support.world_examples import NOW_MS, TENANT, a_job
+from tests.support.world_examples import NOW_MS, TENANT, a_job, closing
 from tidewheel.adapters.aws.dynamodb.job_items import job_key, row_item, row_key
 from tidewheel.domain import keys
-from tidewheel.domain.jobs.job import Generation, Job, JobState
+from tidewheel.domain.jobs.job import Job, JobState
 from tidewheel.domain.jobs.listing import (
     ACTIVE,
     ALL,
@@ -107,7 +107,7 @@ def test_lists_follow_every_edit(backend: Backend) -> None:
     assert listed(backend, Listing(PAUSED)) == [paused]
     assert listed(backend, Listing(ACTIVE)) == [other]
     assert listed(backend, Listing(ENDING)) == []
-    assert backend.jobs.delete(paused, 3, Generation.of(paused))
+    assert backend.jobs.delete(paused, 3, closing(paused))
     assert listed(backend, Listing(PAUSED)) == []
     assert listed(backend, Listing(ALL)) == [other]
 
@@ -174,7 +174,7 @@ def test_rows_follow_every_edit_and_none_is_left_behind(backend: Backend) -> Non
     new = job.edited(replace(job.definition, name="b", tags={"team": "sales"}), JobState.PAUSED, NOW_MS + 1)
     assert backend.jobs.replace(new, job, None)
     assert rows() == expected(new)
-    assert backend.jobs.delete(new, 2, Generation.of(new))
+    assert backend.jobs.delete(new, 2, closing(new))
     assert rows() == set()
 
 

@@ -12,8 +12,8 @@ from moto import mock_aws
 from tests.support.billing import Bill
 from tests.support.tables import drop_tables, make_queues, make_tables
 from tests.support.world import Backend, Cloud, cloud_backend
-from tests.support.world_examples import NOW_MS, TENANT, a_job
-from tidewheel.domain.jobs.job import Generation, Job, JobState
+from tests.support.world_examples import NOW_MS, TENANT, a_job, closing
+from tidewheel.domain.jobs.job import Job, JobState
 from tidewheel.domain.jobs.listing import ACTIVE, ALL, PAUSED, JobFilter, Listing, tagged
 from tidewheel.domain.limits import DAY_MS, LIST_BUCKETS
 from tidewheel.domain.recurrence.schedule import Schedule
@@ -103,4 +103,4 @@ def test_an_edit_pays_for_the_rows_that_it_changes(billed: tuple[Backend, Bill])
     assert edited(named, untagged) - without_rows == 2
     paused = untagged.edited(untagged.definition, JobState.PAUSED, NOW_MS)
     assert edited(untagged, paused) - without_rows == 4
-    assert backend.jobs.delete(paused, paused.generation, Generation.of(paused))
+    assert backend.jobs.delete(paused, paused.generation, closing(paused))

@@ -26,14 +26,16 @@ from tests.support.world_examples import (
 )
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, read_execution
 from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item, read_generation, read_job
+from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Attempt, Execution
 from tidewheel.domain.executions.states import Result, State
-from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.jobs.job import Generation, Job, JobState
 from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import (
     ATTEMPT_REASON_CHARS,
     DAY_MS,
+    GENERATION_RETENTION_MS,
     OUTPUT_BYTES,
     REASON_CHARS,
     RETENTION_MS,
@@ -175,3 +177,51 @@ def test_what_is_said_of_a_damaged_definition_shows_nothing_of_it() -> None:
     with pytest.raises(Unreadable) as refused:
         read_job({**item, "d": {"S": json.dumps(document)}})
     assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+def _row_ends(backend: Backend, job: Job) -> dict[int, int | None]:
+    """When each generation row of a job expires (s), by its number."""
+    assert backend.cloud is not None
+    items = backend.cloud.dynamodb.scan(TableName=backend.cloud.tables.jobs)["Items"]
+    return {
+        int(item["sk"]["S"].removeprefix("gen#")): ttl(item)
+        for item in items
+        if item["pk"]["S"] == f"{TENANT}#{job.id}" and item["sk"]["S"].startswith("gen#")
+    }
+
+
+def _expiry(followed_ms: int) -> int:
+    return (followed_ms + GENERATION_RETENTION_MS) // SECOND_MS
+
+
+@pytest.mark.needs("damage")
+@pytest.mark.parametrize("request_", ["", "fingerprint"])
+def test_the_row_of_a_generation_expires_after_another_followed(backend: Backend, request_: str) -> None:
+    """All but the first one of a job with an idempotency key: a late repeat of the request must find it taken."""
+    first = replace(a_job(), request=request_)
+    second = first.edited(first.definition, JobState.PAUSED, NOW_MS + 1_000)
+    third = second.resumed(NOW_MS + 2_000)
+    assert backend.jobs.create(first, None, None)
+    assert _row_ends(backend, first) == {1: None}
+    assert backend.jobs.replace(second, first, None)
+    assert backend.jobs.replace(third, second, None)
+    kept = None if request_ else _expiry(NOW_MS + 1_000)
+    assert _row_ends(backend, first) == {1: kept, 2: _expiry(NOW_MS + 2_000), 3: None}
+    last = Generation.of(third.edited(third.definition, JobState.DELETED, NOW_MS + 3_000))
+    assert backend.jobs.delete(third, 3, last)
+    gone = _expiry(NOW_MS + 3_000)
+    assert _row_ends(backend, first) == {1: kept, 2: _expiry(NOW_MS + 2_000), 3: gone, 4: gone}
+    assert backend.jobs.create(first, None, None) is False
+
+
+@pytest.mark.needs("damage")
+def test_an_edit_brings_no_row_back_that_has_expired(backend: Backend) -> None:
+    assert backend.cloud is not None
+    first = a_job()
+    second = first.edited(first.definition, JobState.PAUSED, NOW_MS + 1_000)
+    assert backend.jobs.create(first, None, None)
+    key = {"pk": {"S": f"{TENANT}#{first.id}"}, "sk": {"S": keys.generation_sort(1)}}
+    backend.cloud.dynamodb.delete_item(TableName=backend.cloud.tables.jobs, Key=key)
+    assert backend.jobs.replace(second, first, None)
+    assert backend.jobs.replace(second, first, None) is False
+    assert set(_row_ends(backend, first)) == {2}

@@ -30,7 +30,7 @@ CONSUME = "ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibili
 
 ALLOWED = {
     "api": {
-        JOBS: f"{READ_WRITE} Query BatchGetItem BatchWriteItem",
+        JOBS: f"{READ_WRITE} Query BatchGetItem BatchWriteItem UpdateItem",
         JOBS_BY_TENANT: "Query",
         WHEEL: "PutItem BatchWriteItem",
         CONTROL: "GetItem UpdateItem",

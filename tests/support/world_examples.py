@@ -12,7 +12,7 @@ from tidewheel.domain.executions.execution import Attempt, Execution
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.fleet.route import PRIORITIES, Route
 from tidewheel.domain.ids import ExecutionId, Origin, job_id
-from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
+from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import MINUTE_MS
@@ -60,6 +60,11 @@ def full_job() -> Job:
         unique_name=True,
     )
     return Job(TENANT, some_id(77), definition, JobState.PAUSED, 4, NOW_MS + 3, NOW_MS + 1, NOW_MS + 2, "fingerprint")
+
+
+def closing(job: Job) -> Generation:
+    """The generation row that ends a job's history when it is deleted."""
+    return Generation.of(job.edited(job.definition, JobState.DELETED, job.updated_ms + 1))
 
 
 def schedule_entry(job: Job, nominal_ms: int = NOW_MS, delay_ms: int = 0) -> ScheduleEntry:

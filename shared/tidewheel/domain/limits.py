@@ -158,6 +158,11 @@ MAX_DEADLINE_MS = 7 * DAY_MS
 RETENTION_MS = 30 * DAY_MS
 """How long executions, and one-time jobs past their time, are kept before their TTL removes them."""
 
+GENERATION_RETENTION_MS = 45 * DAY_MS
+"""How long the row of a generation is kept once another one has followed it. The ledger looks back ``RETENTION_MS``,
+and up to two days more by jitter and window; its wheel entries live for ``SLOT_RETENTION_MS``; its messages for 14 days
+in a queue and as long in the dead-letter queue (Amazon SQS quotas)."""
+
 GRACE_MS = 10 * SECOND_MS
 """How late an occurrence fires as usual, unless its job says otherwise."""
 

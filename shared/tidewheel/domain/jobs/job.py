@@ -10,7 +10,7 @@ from typing import Any
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.jobs.policies import Misfire, Overlap, RetryPolicy
 from tidewheel.domain.jobs.precision import Precision
-from tidewheel.domain.limits import RETENTION_MS
+from tidewheel.domain.limits import GENERATION_RETENTION_MS, RETENTION_MS
 from tidewheel.domain.recurrence.occurrences import Occurrences
 from tidewheel.domain.recurrence.schedule import Schedule
 
@@ -179,6 +179,16 @@ class Job:
         last_ms = schedule.last_ms
         spread_ms = self.definition.jitter_ms + self.definition.window_ms
         return None if last_ms is None else max(last_ms, self.updated_ms) + spread_ms + RETENTION_MS
+
+    def row_expires_ms(self, following_ms: int) -> int | None:
+        """When the row of this generation expires, once another follows from a time on (both ms since the epoch).
+
+        None for the first one of a job that was created under an idempotency key: it stays for ever, also after the
+        job's deletion, since whoever repeats that request must not create the job anew. No other id can occur twice.
+        """
+        if self.generation == 1 and self.request:
+            return None
+        return following_ms + GENERATION_RETENTION_MS
 
     def edited(self, definition: Definition, state: JobState, now_ms: int) -> Job:
         """The next generation, written at ``now_ms`` (ms since the epoch) and valid for nominal times from then on.

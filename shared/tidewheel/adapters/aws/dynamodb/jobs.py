@@ -27,7 +27,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.listing import Listing, place_of, rows_of
-from tidewheel.domain.limits import DAY_MS, LIST_BUCKETS, SECOND_MS
+from tidewheel.domain.limits import DAY_MS, GENERATION_RETENTION_MS, LIST_BUCKETS, SECOND_MS
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.names import JOBS_BY_TENANT_INDEX
 from tidewheel.ports import JobKey, NameTaken, Page
@@ -83,7 +83,8 @@ class DynamoJobs:
             *self._put_single(placed),
             *self._changed_rows(before, job),
         ]
-        return self._written("jobs.replace", job, items, placed, self._held_names(before, job))
+        ends = self._row_ends(before, max(job.effective_from_ms, job.updated_ms))
+        return self._written("jobs.replace", job, items, placed, self._held_names(before, job), ends)
 
     def delete(self, job: Job, expected: int, last: Generation) -> bool:
         """See ``ports.Jobs``."""
@@ -93,13 +94,15 @@ class DynamoJobs:
             "ConditionExpression": "gen = :expected",
             "ExpressionAttributeValues": {":expected": number(expected)},
         }
+        ends_ms = last.effective_from_ms + GENERATION_RETENTION_MS
+        closing = generation_item(job.tenant, job.id, last, ends_ms, self.zones)
         items = [
             {"Delete": deletion},
-            self._put_generation(job, last),
+            {"Put": {"TableName": self.jobs_table, "Item": closing}},
             *self._changed_rows(job, None),
             *self._held_names(job, None),
         ]
-        return transact(self.client, "jobs.delete", job.id, items) is None
+        return self._written("jobs.delete", job, items, None, (), self._row_ends(job, last.effective_from_ms))
 
     def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
         """See ``ports.Jobs``. A key is remembered for a day."""
@@ -139,18 +142,44 @@ class DynamoJobs:
             return self._put(item, condition)
         return {"Put": {"TableName": self.jobs_table, "Item": item}}
 
+    def _row_ends(self, job: Job, following_ms: int) -> Sequence[Any]:
+        """Sets until when the row of a generation is kept that another one follows; nothing if it is for ever."""
+        expires_ms = job.row_expires_ms(following_ms)
+        if expires_ms is None:
+            return ()
+        update = {
+            "TableName": self.jobs_table,
+            "Key": item_key(keys.job_partition(job.tenant, job.id), keys.generation_sort(job.generation)),
+            "UpdateExpression": "SET #ttl = :ttl",
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": {":ttl": ttl(expires_ms)},
+        }
+        return ({"Update": update},)
+
     def _written(
-        self, operation: str, job: Job, items: Sequence[Any], placed: Placed | None, names: Sequence[Any]
+        self,
+        operation: str,
+        job: Job,
+        items: Sequence[Any],
+        placed: Placed | None,
+        names: Sequence[Any],
+        ends: Sequence[Any] = (),
     ) -> bool:
-        """Whether a transaction was applied, of which ``names`` are the last items.
+        """Whether a transaction was applied, of which ``names``, and then ``ends``, are the last items.
+
+        A row whose end is to be set may be gone, as those of a job past its last instant are some day; it is not
+        brought back.
 
         Raises:
             NameTaken: What stood against it was the name alone.
         """
-        reasons = transact(self.client, operation, job.id, [*items, *names], placed)
+        reasons = transact(self.client, operation, job.id, [*items, *names, *ends], placed)
         if reasons is None:
             return True
         failed = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
+        if not any(failed[: len(items) + len(names)]):
+            return self._written(operation, job, items, placed, names)
         if not any(failed[: len(items)]):
             raise NameTaken(next(str(reason["Item"]["x"]["S"]) for reason in reasons if "Item" in reason))
         return False
