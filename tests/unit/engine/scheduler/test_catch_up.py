@@ -188,6 +188,31 @@ def test_what_is_not_held_any_more_is_dropped() -> None:
     assert (len(pace.sent), len(pace.catch_up)) == (0, 0)
 
 
+def test_the_same_attempt_twice_is_sent_once_and_settles_both() -> None:
+    """After a crash two entries may stand for it: the rearmed one, and the one in the slot that is repeated."""
+    pace = Pace(0)
+    twice = [pace.add(number) for number in (1, 1, 2, 2, 2)]
+    pace.for_ms(2 * SECOND_MS)
+    assert len(pace.sent) == 2
+    for _, pending in pace.sent:
+        pending.sent()
+    assert sorted(map(id, pace.ran)) == sorted(map(id, twice))
+
+
+def test_while_the_route_takes_nothing_one_goes_each_second_and_then_it_begins_anew() -> None:
+    pace = Pace(drains=0)
+    pace.for_ms(5 * SECOND_MS)
+    probes = 0
+    for _ in range(100):
+        probes += len(pace.catch_up.closed(pace.now_ms))
+        pace.now_ms += TICK_MS
+    assert 9 <= probes <= 11
+    pace.drains = 10**9
+    pace.queue.clear()
+    pace.for_ms(SECOND_MS)
+    assert pace.for_ms(3 * SECOND_MS) > 200
+
+
 def test_the_oldest_goes_first() -> None:
     pace = Pace(300)
     pace.for_ms(10 * SECOND_MS)
