@@ -46,4 +46,4 @@ def test_a_sweep_over_living_jobs_repairs_nothing(dynamodb, run, jobs, new_targe
 
     assert until(swept, "a sweep")["repaired"] == 0
     assert dynamodb.get_item(TableName=CONTROL, Key=SWEEP, ConsistentRead=True)["Item"]["ov"] == {"N": "1"}
-    assert run() == {"looked": 0, "repaired": 0}  # the last sweep is too fresh for another
+    assert run() == {"looked": 0, "repaired": 0, "brought_back": 0}  # the last sweep is too fresh for another
