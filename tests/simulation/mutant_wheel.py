@@ -107,6 +107,9 @@ class _Trusting:
         self._queue.send(route, dispatches, delays_s)
         return [True] * len(dispatches)
 
+    def waiting(self, route):
+        return self._queue.waiting(route)
+
 
 def partial_failures_taken_for_success(patch: pytest.MonkeyPatch) -> None:
     real = Dispatcher.__init__
