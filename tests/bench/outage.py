@@ -1,8 +1,10 @@
-"""How long an outage of all schedulers is felt by what is due after it: measured from outside, on a stack of its own.
+"""How long an outage is felt by what is due after it: measured from outside, on a stack of its own.
 
-Jobs fire each second. All schedulers are killed, and nothing starts another one for a while. On return what was missed
-runs as well; the question is how late that makes what is due then. ``python -m tests.bench.outage`` prints, for each
-minute after the return, the lateness of what was due in it, and that of the minute before the outage.
+Jobs fire each second. Then all schedulers are killed, and nothing starts another one for a while; or, with ``--what
+engine``, the engine is stopped and goes on later: to the schedulers a stall of the store, in which they let go of what
+they hold. On return what was missed runs as well; the questions are when something fires again, and how late what was
+missed makes what is due then. ``python -m tests.bench.outage`` prints that, with the lateness of what was due in each
+minute after the return and in the minute before the outage.
 """
 
 from __future__ import annotations
@@ -13,13 +15,13 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from localstack import deploy
+from localstack import deploy, processes
 from localstack.bench.main import machine
 from localstack.demo.account import Lateness
 from localstack.demo.jobs import instant
@@ -42,12 +44,14 @@ class Wanted:
 
     Args:
         rate: Jobs, each of which fires every second.
-        down_s: How long (s) there is no scheduler.
+        what: What has the outage: ``schedulers`` or ``engine``.
+        down_s: How long (s).
         minutes: How many minutes after the return are looked at.
         precision: The jobs' tier.
     """
 
     rate: int
+    what: str
     down_s: int
     minutes: int
     precision: str
@@ -69,7 +73,7 @@ def asleep(stack: Stack) -> Iterator[None]:
         deploy.wake(stack.outputs.endpoint, stack.outputs.minute_function)
 
 
-def outage(stack: Stack, clock: SystemClock, down_s: int) -> tuple[int, int]:
+def killed(stack: Stack, clock: SystemClock, down_s: int) -> tuple[int, int]:
     """Kills all schedulers and keeps them away; when that was, and when they were called again (ms)."""
     with asleep(stack):
         for pid in stack.pids(SCHEDULER):
@@ -81,6 +85,26 @@ def outage(stack: Stack, clock: SystemClock, down_s: int) -> tuple[int, int]:
     return down_ms, clock.now_ms()
 
 
+def stalled(stack: Stack, clock: SystemClock, down_s: int) -> tuple[int, int]:
+    """Stops the engine, not the functions, which are in its process group; when that was, and when it went on (ms)."""
+    table = processes.process_table()
+    (engine,) = {row.group for row in table if row.pid in stack.pids(SCHEDULER)}
+    down_ms = clock.now_ms()
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        clock.sleep(down_s * SECOND_MS)
+    finally:
+        up_ms = clock.now_ms()
+        os.kill(engine, signal.SIGCONT)
+    return down_ms, up_ms
+
+
+OUTAGES: Mapping[str, Callable[[Stack, SystemClock, int], tuple[int, int]]] = {
+    "schedulers": killed,
+    "engine": stalled,
+}
+
+
 def figures(arrivals: Sequence[Arrival], down_ms: int, up_ms: int, minutes: int) -> dict[str, Any]:
     """Lateness in ms by when something was due, and how long what was missed took."""
 
@@ -89,6 +113,8 @@ def figures(arrivals: Sequence[Arrival], down_ms: int, up_ms: int, minutes: int)
 
     missed = [one.arrived_ms for one in arrivals if down_ms <= one.due_ms < up_ms]
     return {
+        "first_after_return_ms": min((one.arrived_ms for one in arrivals if one.arrived_ms > up_ms), default=up_ms)
+        - up_ms,
         "before": due_in(down_ms - MINUTE_MS, down_ms),
         "missed": {"runs": len(missed), "last_after_return_s": (max(missed, default=up_ms) - up_ms) // SECOND_MS},
         "after": [due_in(up_ms + n * MINUTE_MS, up_ms + (n + 1) * MINUTE_MS) for n in range(minutes)],
@@ -113,7 +139,7 @@ def measure(stack: Stack, wanted: Wanted) -> dict[str, Any]:
             for n in range(wanted.rate)
         ]
         clock.sleep(begin_ms + 90 * SECOND_MS - clock.now_ms())
-        down_ms, up_ms = outage(stack, clock, wanted.down_s)
+        down_ms, up_ms = OUTAGES[wanted.what](stack, clock, wanted.down_s)
         clock.sleep(wanted.minutes * MINUTE_MS + _STRAGGLERS_MS)
         arrivals = list(receiver.arrivals())
         for id in ids:
@@ -128,7 +154,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.outage", description=__doc__)
     parser.add_argument("--engine", default="ministack")
     parser.add_argument("--rate", type=int, default=16, help="fires a second (16)")
-    parser.add_argument("--down", type=int, default=60, help="how long there is no scheduler, s (60)")
+    parser.add_argument(
+        "--what", choices=sorted(OUTAGES), default="schedulers", help="what has the outage (schedulers)"
+    )
+    parser.add_argument("--down", type=int, default=60, help="how long, s (60)")
     parser.add_argument("--minutes", type=int, default=3, help="how many minutes after the return (3)")
     parser.add_argument("--precision", default="high", help="the jobs' tier (high)")
     wanted = parser.parse_args(arguments)
@@ -137,7 +166,7 @@ def main(arguments: Sequence[str]) -> int:
         deployed(wanted.engine, Path(folder)) as stack,
     ):
         before = machine()
-        found = measure(stack, Wanted(wanted.rate, wanted.down, wanted.minutes, wanted.precision))
+        found = measure(stack, Wanted(wanted.rate, wanted.what, wanted.down, wanted.minutes, wanted.precision))
     print(json.dumps({"engine": wanted.engine, "machine": before, **found}, indent=2))  # noqa: T201
     return 0
 
