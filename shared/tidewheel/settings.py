@@ -47,18 +47,23 @@ def _number(environ: Mapping[str, str], variable: Env) -> int:
     return int(text)
 
 
+def _json_object(text: str, of: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"must be a JSON object of {of} ({error})") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"must be a JSON object of {of}, not {text!r}")  # noqa: TRY004 - a text is amiss
+    return document
+
+
 def tenant_concurrency(text: str) -> Mapping[str, int]:
     """Parses how many executions may run at once, by tenant.
 
     Raises:
         ValueError: It is malformed; the message says what it must be.
     """
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"must be a JSON object of numbers by tenant ({error})") from error
-    if not isinstance(document, dict):
-        raise ValueError(f"must be a JSON object of numbers by tenant, not {text!r}")  # noqa: TRY004 - a text is amiss
+    document = _json_object(text, "numbers by tenant")
     for tenant, limit in document.items():
         if tenant != EVERYONE and not is_tenant(tenant):
             raise ValueError(f"names {tenant!r}, which is no tenant; the others are {EVERYONE!r}")
@@ -82,12 +87,7 @@ def allow_kinds(text: str) -> Mapping[str, frozenset[str]]:
     Raises:
         ValueError: It is malformed; the message says what it must be.
     """
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"must be a JSON object of lists of kinds by pool ({error})") from error
-    if not isinstance(document, dict):
-        raise ValueError(f"must be a JSON object of lists of kinds by pool, not {text!r}")  # noqa: TRY004 - a text
+    document = _json_object(text, "lists of kinds by pool")
     for pool, kinds in document.items():
         if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
             raise ValueError(f"gives {pool!r} {kinds!r}, which is no list of kinds")
