@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidewheel.domain.executions.states import DEAD_LETTERS
-from tidewheel.engine.ends.handler import ExecutionEnded
+from tidewheel.engine.ends.ended import ExecutionEnded
 from tidewheel.ports import Telemetry
 
 
@@ -16,7 +16,7 @@ class DeadLetterCounter:
     telemetry: Telemetry
 
     def follow(self, ended: ExecutionEnded) -> bool:
-        """See ``handler.Follower``."""
+        """See ``ended.Follower``."""
         if ended.record.state in DEAD_LETTERS:
             self.telemetry.count("dead_letter_added")
         return True

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.overlap import Lock, displaces_holder, replaced_by, waits
@@ -16,10 +15,8 @@ from tidewheel.domain.executions.transitions import ended_unrun
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.wheel.entries import ExecutionEntry
+from tidewheel.engine.ends.ended import ExecutionEnded
 from tidewheel.ports import Clock, Executions, Locks
-
-if TYPE_CHECKING:
-    from tidewheel.engine.ends.handler import ExecutionEnded
 
 _TRIES = 6
 

@@ -45,7 +45,8 @@ from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.wheel_writer import WheelWriter
-from tidewheel.engine.ends.handler import EndHandler, ExecutionEnded
+from tidewheel.engine.ends.ended import ExecutionEnded
+from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.ends.overlap_lock import OverlapLock
 from tidewheel.engine.worker.admission import Admission, AdmissionControl
 from tidewheel.engine.worker.calling import TargetCalls

@@ -15,7 +15,8 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import MAX_RETURNS
-from tidewheel.engine.ends.handler import EndHandler, ExecutionEnded
+from tidewheel.engine.ends.ended import ExecutionEnded
+from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.wire.message import dump
 
