@@ -47,7 +47,7 @@ def test_a_job_whose_entry_comes_too_late_is_not_stored(backend: Backend) -> Non
     assert backend.jobs.get(TENANT, JOB.id, consistent=True) is None
     assert backend.jobs.create(JOB, replace(too_late(), slot=late(0), send_by_ms=1 << 60), None)
     with pytest.raises(TooLate):
-        backend.jobs.replace(replace(JOB, generation=2), 1, too_late())
+        backend.jobs.replace(replace(JOB, generation=2), JOB, too_late())
     kept = backend.jobs.get(TENANT, JOB.id, consistent=True)
     assert kept is not None
     assert kept.generation == 1

@@ -13,6 +13,7 @@ from tidewheel.cli.app import app
 
 SCRIPT = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
 from tidewheel.cli import main
 
 WHEN = sys.argv[1]
