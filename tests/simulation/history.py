@@ -126,7 +126,8 @@ class History:
         for _ in range(self.rng.randrange(1, 6)):
             self._create()
         self._storm()
-        self.faults.stormy, self.calm_ms = False, self.stack.clock.now_ms()
+        self.faults.stormy = False
+        self.calm_ms = max(self.stack.clock.now_ms(), *self.missing_until.values(), 0)  # a route may be missing longer
         self.stall.begin(0)
         self._settle()
 

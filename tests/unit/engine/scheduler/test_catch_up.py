@@ -199,6 +199,17 @@ def test_the_same_attempt_twice_is_sent_once_and_settles_both() -> None:
     assert sorted(map(id, pace.ran)) == sorted(map(id, twice))
 
 
+def test_an_attempt_that_follows_from_a_record_goes_beside_the_one_that_its_schedule_named() -> None:
+    """As when an execution is redriven, or gets its lock: the record settles what was named, and nothing else."""
+    pace = Pace(0)
+    named, follows = pace.add(1), pace.add(1, recorded=True)
+    dispatch = named.firing.dispatch
+    pace.claimed.add((dispatch.tenant, dispatch.execution))
+    pace.for_ms(2 * SECOND_MS)
+    assert [pending.firing for _, pending in pace.sent] == [follows.firing]
+    assert pace.ran == [named]
+
+
 def test_while_the_route_takes_nothing_one_goes_each_second_and_then_it_begins_anew() -> None:
     pace = Pace(drains=0)
     pace.for_ms(5 * SECOND_MS)

@@ -42,6 +42,7 @@ _BLIND_MS = 3 * SECOND_MS
 """After so long (ms) without signs nobody looks where it goes."""
 _BLIND_EACH = 5
 """How many go each second then."""
+_Same = tuple[str, str, int, bool]
 _CANDIDATES = MOST_WINDOW
 """How many of the next ones are asked for at each look, whether they have run already."""
 
@@ -85,7 +86,7 @@ class CatchUp:
     def __init__(self, delayed: DueTimeBag, now_ms: int) -> None:
         self._delayed = delayed
         self._heap: list[tuple[int, int, PendingDispatch]] = []
-        self._doubles: dict[tuple[str, str, int], list[PendingDispatch]] = {}  # by execution and attempt, the first too
+        self._doubles: dict[_Same, list[PendingDispatch]] = {}  # the first too
         self._order = 0
         self._groups: list[_Group] = []
         self._fresh: set[ExecutionKey] = set()  # asked for, and without a record
@@ -106,8 +107,7 @@ class CatchUp:
 
     def add(self, pending: PendingDispatch) -> None:
         """Takes one in. The same attempt twice, as after a crash of its scheduler, is sent once."""
-        dispatch = pending.firing.dispatch
-        doubles = self._doubles.setdefault((dispatch.tenant, dispatch.execution, dispatch.attempt), [])
+        doubles = self._doubles.setdefault(_same(pending), [])
         doubles.append(pending)
         if len(doubles) > 1:
             return
@@ -208,7 +208,7 @@ class CatchUp:
         dispatch = pending.firing.dispatch
         self._delayed.remove(pending.due_ms)
         self._fresh.discard((dispatch.tenant, dispatch.execution))
-        doubles = self._doubles.pop((dispatch.tenant, dispatch.execution, dispatch.attempt))
+        doubles = self._doubles.pop(_same(pending))
         return pending if len(doubles) == 1 else _joined(doubles)
 
     def _is_blind(self, now_ms: int) -> bool:
@@ -226,6 +226,16 @@ class CatchUp:
         evenly = max(full, self._window * TICK_MS // LOOK_MS)
         room = 0 if self._crowded or not self._has_seen else min(evenly, self._window - self._unclaimed)
         return max(room, 1 if each_second and self._has_seen else 0)
+
+
+def _same(pending: PendingDispatch) -> _Same:
+    """What two dispatches have in common of which one is enough.
+
+    One that follows from a record, as when an execution is redriven or gets its lock, may stand beside the one that
+    its schedule named. The latter is settled where there is a record, the former never is.
+    """
+    dispatch = pending.firing.dispatch
+    return dispatch.tenant, dispatch.execution, dispatch.attempt, dispatch.recorded
 
 
 def _joined(doubles: list[PendingDispatch]) -> PendingDispatch:
