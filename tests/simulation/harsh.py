@@ -155,6 +155,14 @@ class Torpid(Harsh):
         self.freeze_rate, self.users = 0.9, 0.06
 
 
+class Unrouted(History):
+    """Routes are missing often; in other histories so seldom that twenty of them may meet none."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.missing_rate = 0.02
+
+
 class Forsaken(History):
     """Nobody starts a scheduler but once at the beginning; all stores stall for everybody again and again."""
 

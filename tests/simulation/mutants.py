@@ -23,6 +23,7 @@ from tests.simulation.harsh import (
     Undead,
 )
 from tests.simulation.history import History
+from tests.simulation.marked import CutOff, Unaccounted
 from tests.simulation.swamped import Swamped
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
@@ -105,8 +106,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "coalescing runs another instant than the entry's": Mutant((rules.coalesced_into_the_newest,), History, 8),
     "a duplicate of a live claim is deleted": Mutant((rules.duplicate_of_a_live_claim_deleted,), History, 4),
     "old shards are not turned any more": Mutant((wheel.old_shards_forgotten,), History, 16),
-    "a mark speaks of what is still on its way": Mutant((wheel.marks_beyond_what_is_sent,), History, 24),
-    "a mark speaks of shards that are not caught up": Mutant((wheel.marks_beyond_what_is_planned,), Outages, 120),
+    "a mark speaks of what is still on its way": Mutant((wheel.marks_beyond_what_is_sent,), CutOff, 8),
+    "a mark speaks of shards that are not caught up": Mutant((wheel.marks_beyond_what_is_planned,), Unaccounted, 8),
     "a job's lock is taken by force": Mutant((rules.locks_taken_by_force,), Contended, 6),
     "a retry lets go of its job's lock": Mutant((rules.retries_let_go_of_the_lock,), Contended, 6),
     "an edit drops a waiting retry": Mutant((rules.edit_drops_a_waiting_retry,), History, 40),
