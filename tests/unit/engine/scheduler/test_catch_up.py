@@ -46,9 +46,9 @@ class Pace:
         for number in range(waiting):
             self.add(number)
 
-    def add(self, number: int, *, recorded: bool = False) -> PendingDispatch:
+    def add(self, number: int, *, recorded: bool = False, generation: int = 1) -> PendingDispatch:
         due = NOW_MS - 10 * MINUTE_MS + number
-        dispatch = Dispatch(TENANT, str(ExecutionId(some_id(number), due)), 1, 1, due, recorded=recorded)
+        dispatch = Dispatch(TENANT, str(ExecutionId(some_id(number), due)), 1, generation, due, recorded=recorded)
         pending = PendingDispatch(due, 0, Firing(due, ROUTE, dispatch), lambda: self.ran.append(pending), self._held)
         self.catch_up.add(pending)
         return pending
@@ -197,6 +197,15 @@ def test_the_same_attempt_twice_is_sent_once_and_settles_both() -> None:
     for _, pending in pace.sent:
         pending.sent()
     assert sorted(map(id, pace.ran)) == sorted(map(id, twice))
+
+
+def test_an_instant_that_two_generations_name_is_sent_for_each() -> None:
+    """An edit that landed late may have ended it for the first one: a worker drops that, and the other must run."""
+    pace = Pace(0, drains=0)
+    for generation in (3, 4, 4):
+        pace.add(1, generation=generation)
+    pace.for_ms(5 * SECOND_MS)
+    assert [pending.firing.dispatch.generation for _, pending in pace.sent] == [3, 4]
 
 
 def test_an_attempt_that_follows_from_a_record_goes_beside_the_one_that_its_schedule_named() -> None:

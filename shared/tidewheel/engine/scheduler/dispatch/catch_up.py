@@ -42,7 +42,7 @@ _BLIND_MS = 3 * SECOND_MS
 """After so long (ms) without signs nobody looks where it goes."""
 _BLIND_EACH = 5
 """How many go each second then."""
-_Same = tuple[str, str, int, bool]
+_Same = tuple[str, str, int, int, bool]
 _CANDIDATES = MOST_WINDOW
 """How many of the next ones are asked for at each look, whether they have run already."""
 
@@ -232,10 +232,11 @@ def _same(pending: PendingDispatch) -> _Same:
     """What two dispatches have in common of which one is enough.
 
     One that follows from a record, as when an execution is redriven or gets its lock, may stand beside the one that
-    its schedule named. The latter is settled where there is a record, the former never is.
+    its schedule named. The latter is settled where there is a record, the former never is. And one instant may be named
+    by two generations: a worker drops the one that an edit ended, and runs the other.
     """
     dispatch = pending.firing.dispatch
-    return dispatch.tenant, dispatch.execution, dispatch.attempt, dispatch.recorded
+    return dispatch.tenant, dispatch.execution, dispatch.attempt, dispatch.generation, dispatch.recorded
 
 
 def _joined(doubles: list[PendingDispatch]) -> PendingDispatch:
