@@ -130,8 +130,13 @@ class Execution:
 
     @property
     def is_started(self) -> bool:
-        """Whether an attempt was ever claimed, or it was redriven: then no edit of its job ends it."""
-        return self.attempt > 0 or self.redriven_ms is not None
+        """Whether an attempt was ever claimed, or it was redriven once it was due: then no edit of its job ends it."""
+        return self.attempt > 0 or (self.redriven_ms is not None and self.redriven_ms >= self.due_ms)
+
+    @property
+    def ended_ahead(self) -> bool:
+        """Whether it ended before it was due: then its job could still be edited before its time."""
+        return self.finished_ms is not None and not self.attempt and self.finished_ms < self.due_ms
 
     @property
     def cancelled_ahead(self) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.ledger import named
 from tidewheel.domain.executions.states import DEAD_LETTERS
 from tidewheel.domain.executions.transitions import redriven
+from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.wheel.entries import ExecutionEntry
@@ -76,7 +78,23 @@ class Redrive:
         job = jobs[key]
         if job is None:
             return "its job was deleted"
-        queued = redriven(record, self.clock.now_ms(), due_ms)
-        entry = ExecutionEntry.of(record, job, record.attempt + 1, due_ms)
+        generation = self._generation(record)
+        if generation is None:
+            return "its job was edited before it was due"
+        due_ms = max(due_ms, record.due_ms)
+        queued = replace(redriven(record, self.clock.now_ms(), due_ms), generation=generation)
+        entry = ExecutionEntry.of(queued, job, record.attempt + 1, due_ms)
         stored, _ = self.writer.write(entry, lambda placed: self.jobs.requeue(placed, queued))
         return "" if stored else "changed meanwhile"
+
+    def _generation(self, record: Execution) -> int | None:
+        """The generation under which it runs again; None if an edit ended it before it was due.
+
+        In economy mode a queue may refuse an instant minutes before it is due. Edits up to then count for it, too.
+        """
+        id = ExecutionId.parse(record.id)
+        if id.origin is not Origin.SCHEDULE or not record.ended_ahead:
+            return record.generation
+        rows = self.jobs.generations(record.tenant, id.job, record.generation).values()
+        naming = named(rows, id.job, id.nominal_ms, id.nominal_ms + 1, most=1)
+        return naming[0].generation if naming else None

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.economy import economical, live
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.domain.executions.execution import Answer
+from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.fleet.route import ROUTES, Route
 from tidewheel.domain.ids import ExecutionId
@@ -20,7 +21,7 @@ from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP
-from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.api.redrive import Redrive, Redriven
 from tidewheel.ports import PortError, Refused
 
 GONE = "moon"
@@ -169,6 +170,59 @@ def test_an_operator_releases_what_was_set_aside(stack: MemoryStack, refusing: R
     stack.turn_for(30_000)
     assert stack.effects() == [record.id]
     assert stack.world.executions[TENANT, record.id].state is State.SUCCEEDED
+
+
+def refused_ahead() -> tuple[MemoryStack, Job, Execution]:
+    """A short run offered an instant to its queue minutes before it was due, which refused it; it takes it by now."""
+    stack = economical(1)
+    refusing = Refusing(stack)
+    job = stack.create(At(START_MS + 270_000))
+    refusing.bad.add(job.id)
+    live(stack, 3 * MINUTE_MS)
+    refusing.bad.clear()
+    (record,) = stack.world.executions.values()
+    assert (record.state, record.ended_ahead) == (State.DEAD, True)
+    return stack, job, record
+
+
+def released(stack: MemoryStack, record: Execution) -> Redriven:
+    return Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer).run([(record.id, record)], 10)
+
+
+def test_one_that_is_released_before_its_time_waits_for_it_unclaimed() -> None:
+    stack, _, record = refused_ahead()
+    assert released(stack, record).ids == [record.id]
+    live(stack, MINUTE_MS)
+    assert stack.world.executions[TENANT, record.id].state is State.QUEUED
+    live(stack, 2 * MINUTE_MS)
+    ((at_ms, call),) = stack.caller.calls
+    assert (call.execution, 0 <= at_ms - record.due_ms <= SECOND_MS) == (record.id, True)
+
+
+def test_an_edit_up_to_its_time_ends_what_was_released_before_that() -> None:
+    stack, job, record = refused_ahead()
+    released(stack, record)
+    stack.job_service.pause(TENANT, job.id)
+    live(stack, 4 * MINUTE_MS)
+    assert not stack.effects()
+    assert stack.world.executions[TENANT, record.id].state is State.CANCELLED
+
+
+@pytest.mark.parametrize("released_in_ms", [MINUTE_MS, 10 * MINUTE_MS], ids=["before its time", "after it"])
+def test_what_an_edit_ended_before_its_time_is_not_released(released_in_ms: int) -> None:
+    stack, job, record = refused_ahead()
+    stack.job_service.pause(TENANT, job.id)
+    live(stack, released_in_ms)
+    assert released(stack, record).skipped == {record.id: "its job was edited before it was due"}
+
+
+def test_what_an_edit_mended_before_its_time_runs_as_the_edited_job_names_it() -> None:
+    stack, job, record = refused_ahead()
+    stack.job_service.edit(TENANT, job.id, lambda _id, _now, before: replace(before or job.definition, name="mended"))
+    assert released(stack, record).ids == [record.id]
+    live(stack, 4 * MINUTE_MS)
+    assert stack.effects() == [record.id]
+    assert stack.world.executions[TENANT, record.id].generation == 2
 
 
 def test_a_job_that_got_another_pool_meanwhile_runs_there(stack: MemoryStack) -> None:
