@@ -54,9 +54,12 @@ class Peers:
         return max(mark.of(shard) for mark in self._marks.values())
 
     def say(self, mark: Mark) -> Mark:
-        """The mark that one's own instance may publish: the new one, unless the last one said at least as much."""
+        """The mark that one's own instance may publish: the new one, unless the last one said at least as much.
+
+        One that names no shard says nothing. Until a new scheduler holds shards, the mark of the one before stays.
+        """
         said = self._marks[self._own]
-        if mark.shards <= said.shards and mark.until_ms <= said.until_ms:
+        if not mark.shards or (mark.shards <= said.shards and mark.until_ms <= said.until_ms):
             return said
         self._marks[self._own] = mark
         return mark

@@ -11,10 +11,11 @@ from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.adapters.memory import MemoryQueue
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
-from tidewheel.domain.fleet.lease import Mark
+from tidewheel.domain.fleet.lease import Lease, Mark
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS
 from tidewheel.engine.scheduler.dispatch.route_buffer import SLACK_MS
+from tidewheel.engine.scheduler.peers import Peers
 
 END_MS = START_MS + 3 * MINUTE_MS
 TAKEN_OVER_MS = START_MS + 2 * MINUTE_MS + 45_000
@@ -105,3 +106,10 @@ def test_an_outage_within_a_minute_is_coalesced_into_the_first_run_that_it_misse
 def test_a_mark_speaks_of_its_shards_alone() -> None:
     mark = Mark(7_000, frozenset({1, 3}))
     assert [mark.of(shard) for shard in range(4)] == [0, 7_000, 0, 7_000]
+
+
+def test_a_scheduler_that_holds_no_shard_yet_keeps_the_mark_of_the_one_before() -> None:
+    before, own = Mark(7_000, frozenset({1})), Mark(9_000, frozenset({1, 3}))
+    peers = Peers(Lease("new", 2, 1, "v", mark=before), 2)
+    assert peers.say(Mark(8_000)) == before
+    assert peers.say(own) == own
