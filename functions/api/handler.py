@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from functions.api.app import resolver
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.settings import ApiSettings
-from tidewheel.wiring.api import api_services
+from tidewheel.wiring.api.app import api_services
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -19,7 +19,7 @@ from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
 from tidewheel.engine.api.services import ApiServices
-from tidewheel.wire.circuit import party_of
+from tidewheel.wire.bodies.circuit import party_of
 from tidewheel.wire.operation import Operation
 from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH, KEY_PATTERN, MATCH_PATTERN, MAX_KEY
 from tidewheel.wire.problem import FieldProblem

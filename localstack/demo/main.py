@@ -16,7 +16,7 @@ from localstack.receiver import Arrival
 from localstack.show import say, step
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.client import ApiError, Client
-from tidewheel.wire.execution import ExecutionAnswer
+from tidewheel.wire.bodies.execution import ExecutionAnswer
 from tidewheel.wire.values import to_ms
 
 _LEAST_LEAD_MS = 6_000

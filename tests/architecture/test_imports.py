@@ -88,11 +88,11 @@ VIOLATIONS_BY_RULE = {
     "functions never import each other": [("functions/api/violation_s.py", "functions.worker.handler")],
     "the API's handlers call services, never ports": [
         ("functions/api/routes/violation_x.py", "tidewheel.ports"),
-        ("functions/api/routes/violation_y.py", "tidewheel.wiring.api"),
+        ("functions/api/routes/violation_y.py", "tidewheel.wiring.api.app"),
     ],
     "infra knows names, settings, telemetry and what target kinds declare": [
         ("infra/violation_t.py", "tidewheel.domain.limits"),
-        ("infra/violation_z.py", "tidewheel.wire.job"),
+        ("infra/violation_z.py", "tidewheel.wire.bodies.job"),
         ("infra/violation_u.py", "functions.worker.handler"),
     ],
     "the local cloud, its demo and its bench are users: client, wire and the clock": [

@@ -20,8 +20,8 @@ from tests.support.polling import until
 from tests.support.receiver import Target, Targets, check
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.client import Client
-from tidewheel.wire.execution import ExecutionAnswer
-from tidewheel.wire.job import JobAnswer
+from tidewheel.wire.bodies.execution import ExecutionAnswer
+from tidewheel.wire.bodies.job import JobAnswer
 
 _CALIBRATED = pytest.StashKey[str]()
 _SECONDS = 30.0 * machine.slowness()  # for one request: the first one starts a Lambda

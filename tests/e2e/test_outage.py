@@ -18,8 +18,8 @@ from tests.support.polling import until
 from tests.support.receiver import Target
 from tidewheel.domain.wheel.levels import MINUTES
 from tidewheel.names import DEFAULT_DEPLOYMENT, Function, physical
-from tidewheel.wire.execution import LedgerAnswer, LedgerLine
-from tidewheel.wire.job import JobAnswer
+from tidewheel.wire.bodies.execution import LedgerAnswer, LedgerLine
+from tidewheel.wire.bodies.job import JobAnswer
 from tidewheel.wire.values import format_instant, from_ms, to_ms
 
 SECOND_MS = 1_000

@@ -16,7 +16,7 @@ from localstack.receiver import Arrival, Reply
 from tests.support.machine import slowness
 from tests.support.polling import Patience, until
 from tests.support.pool_workers import PoolWorkers, pool_workers
-from tidewheel.wire.execution import ExecutionAnswer
+from tidewheel.wire.bodies.execution import ExecutionAnswer
 from tidewheel.wire.values import format_instant, from_ms
 
 EXECUTIONS = int(os.environ.get("STORM", "240"))

@@ -12,7 +12,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.ports import Page, PortError
-from tidewheel.wire.circuit import circuit_id
+from tidewheel.wire.bodies.circuit import circuit_id
 
 OPEN_MS = NOW_MS + 600_000
 

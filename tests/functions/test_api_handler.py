@@ -9,7 +9,7 @@ from tests.support.api_bench import NOW_MS, ApiBench, Context, event, memory_por
 from tests.support.run_settings import DEAD_LETTER_HANDLER_ENVIRONMENT
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.names import Env
-from tidewheel.wiring.api_services import services_of
+from tidewheel.wiring.api.services import services_of
 
 
 def test_the_handler_answers_without_settings_what_needs_none(monkeypatch):

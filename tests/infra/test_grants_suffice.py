@@ -45,8 +45,9 @@ from tidewheel.settings import (
     WorkerSettings,
 )
 from tidewheel.wire.message import dump
-from tidewheel.wiring import api, dead_letter_handler, reconciler, scheduler, watchdog, worker
-from tidewheel.wiring.api_services import services_of
+from tidewheel.wiring import dead_letter_handler, reconciler, scheduler, watchdog, worker
+from tidewheel.wiring.api import app as api
+from tidewheel.wiring.api.services import services_of
 from tidewheel.wiring.callers import Callers
 
 BY_LAMBDA = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}  # the worker's event source mapping's own calls

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tidewheel.domain.executions.decisions.outcome import Outcome, deadline_ms, outcome
+from tidewheel.domain.executions.decisions.retry import delay_ms, is_worth_retrying, wait_ms
 from tidewheel.domain.executions.execution import Answer, Execution
-from tidewheel.domain.executions.outcome import Outcome, deadline_ms, outcome
-from tidewheel.domain.executions.retry import delay_ms, is_worth_retrying, wait_ms
 from tidewheel.domain.executions.states import TRANSITIONS, Result, State, Stop, is_end
 from tidewheel.domain.executions.transitions import finished
 from tidewheel.domain.ids import ExecutionId

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewheel.domain.executions.retry import delay_ms
+from tidewheel.domain.executions.decisions.retry import delay_ms
 from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.ids import ExecutionId, Origin, shard_of
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState, Target

@@ -46,7 +46,7 @@ from tidewheel.engine.api.redrive import Redrive
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.ports import Call, PortError
-from tidewheel.wiring.api_services import ApiPorts, services_of
+from tidewheel.wiring.api.services import ApiPorts, services_of
 
 STORMY_MS = 240_000
 CALM_MS = 420_000

@@ -25,7 +25,7 @@ from tidewheel.adapters.memory import (
 )
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
-from tidewheel.wiring.api_services import ApiPorts, services_of
+from tidewheel.wiring.api.services import ApiPorts, services_of
 
 NOW_MS = 1_763_657_220_000  # 2025-11-20T16:47:00Z
 EVENTS = Path(__file__).parents[1] / "functions" / "events"

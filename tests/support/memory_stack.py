@@ -57,7 +57,7 @@ from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Call, Clock, Locks, Received
 from tidewheel.wire.message import load
 from tidewheel.wire.targets import circuit_key
-from tidewheel.wiring.api_services import ApiPorts, services_of
+from tidewheel.wiring.api.services import ApiPorts, services_of
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.wheel_writer import wheel_writer
 

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from functions.api.answers import answered, answered_page
 from functions.api.request import Request
 from functions.api.serving import serves
-from tidewheel.wire.circuit import CircuitList, circuit_answer
+from tidewheel.wire.bodies.circuit import CircuitList, circuit_answer
 from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
 
 _KIND = "circuits"

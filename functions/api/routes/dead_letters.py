@@ -11,10 +11,10 @@ from functions.api.serving import serves
 from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.engine.api.redrive import Redriven
+from tidewheel.wire.bodies.execution import ExecutionList
+from tidewheel.wire.bodies.redrive import RedriveAnswer, RedriveBody, Skipped, read_redrive
 from tidewheel.wire.convert import execution_answer
 from tidewheel.wire.endpoints.dead_letters import LIST_DEAD_LETTERS, REDRIVE_DEAD_LETTERS
-from tidewheel.wire.execution import ExecutionList
-from tidewheel.wire.redrive import RedriveAnswer, RedriveBody, Skipped, read_redrive
 from tidewheel.wire.values import from_ms, to_ms
 
 

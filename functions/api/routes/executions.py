@@ -14,10 +14,10 @@ from tidewheel.domain.errors import Invalid
 from tidewheel.domain.executions.states import State, is_end
 from tidewheel.domain.limits import DAY_MS
 from tidewheel.engine.api.searches.executions import RunFilter
-from tidewheel.wire.cancel import read_cancel
+from tidewheel.wire.bodies.cancel import read_cancel
+from tidewheel.wire.bodies.execution import EXECUTION_STATES, ExecutionList
 from tidewheel.wire.convert import execution_answer, listed_answer
 from tidewheel.wire.endpoints.executions import CANCEL_EXECUTION, GET_EXECUTION, LIST_EXECUTIONS, LIST_RUNS, RUN_JOB
-from tidewheel.wire.execution import EXECUTION_STATES, ExecutionList
 
 _POSITION = re.compile(
     r"(?:[0-9a-z]{9}\t[0-9a-z]{17})?\|(?:\d{15} [0-9a-z-]{10,80})?|\d{13}#[0-9a-z-]{10,80}", re.ASCII

@@ -20,6 +20,7 @@ from tidewheel.domain.limits import MAX_UPCOMING
 from tidewheel.engine.api.jobs import Due
 from tidewheel.engine.api.lists import Listed
 from tidewheel.engine.api.searches.jobs import by_failure
+from tidewheel.wire.bodies.job import JobList, Occurrence, Upcoming
 from tidewheel.wire.convert import builder_of, job_answer, patched, whole_job_answer
 from tidewheel.wire.endpoints.jobs import (
     CREATE_JOB,
@@ -35,7 +36,6 @@ from tidewheel.wire.endpoints.jobs import (
     RESUME_JOB,
     STATES,
 )
-from tidewheel.wire.job import JobList, Occurrence, Upcoming
 from tidewheel.wire.reading import fingerprint, read_job
 from tidewheel.wire.values import from_ms
 

@@ -11,8 +11,8 @@ from functions.api.cursors import cursor, foreign_cursor
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.engine.api.logs import LogPosition
+from tidewheel.wire.bodies.execution import LogAnswer
 from tidewheel.wire.endpoints.logs import READ_LOG
-from tidewheel.wire.execution import LogAnswer
 
 _POSITION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,9})", re.ASCII)
 _MOST_ATTEMPTS = 100_000

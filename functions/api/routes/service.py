@@ -10,8 +10,8 @@ from functions.api.answers import answered
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.wire import VERSION
+from tidewheel.wire.bodies.job import Health
 from tidewheel.wire.endpoints.service import GET_HEALTH, GET_OPENAPI
-from tidewheel.wire.job import Health
 
 
 @serves(GET_HEALTH)

@@ -10,7 +10,8 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
-from tidewheel.cli import circuits, dead_letters, executions, jobs, ledger, logs, tables, worker
+from tidewheel.cli import tables
+from tidewheel.cli.commands import circuits, dead_letters, executions, jobs, ledger, logs, worker
 from tidewheel.cli.session import Session, fail, session, write
 from tidewheel.client import ApiError, Unsendable
 from tidewheel.wire import VERSION

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from tidewheel.wire.job import JobAnswer, JobBody
+from tidewheel.wire.bodies.job import JobAnswer, JobBody
 
 _WHEN = "When (one of these; none: now)"
 _WHAT = "What to call (one kind)"

@@ -12,9 +12,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tidewheel.cli.tables import Rows, facts, time
-from tidewheel.wire.circuit import CircuitAnswer, CircuitList
-from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, ExecutionList, LedgerAnswer
-from tidewheel.wire.job import JobAnswer, JobList, Upcoming
+from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
+from tidewheel.wire.bodies.execution import AttemptAnswer, ExecutionAnswer, ExecutionList, LedgerAnswer
+from tidewheel.wire.bodies.job import JobAnswer, JobList, Upcoming
 from tidewheel.wire.values import duration, short_duration
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tidewheel.domain.limits import MAX_PAGE
-from tidewheel.wire.circuit import CircuitList
-from tidewheel.wire.execution import ExecutionList
-from tidewheel.wire.job import JobList
+from tidewheel.wire.bodies.circuit import CircuitList
+from tidewheel.wire.bodies.execution import ExecutionList
+from tidewheel.wire.bodies.job import JobList
 
 P = TypeVar("P", JobList, ExecutionList, CircuitList)
 MOST_PAGES = 50

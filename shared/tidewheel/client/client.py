@@ -13,7 +13,10 @@ from tidewheel.client.errors import not_one
 from tidewheel.client.pages import all_items
 from tidewheel.client.requests import Values
 from tidewheel.wire import VERSION
-from tidewheel.wire.circuit import CircuitAnswer, CircuitList
+from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
+from tidewheel.wire.bodies.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
+from tidewheel.wire.bodies.job import Health, JobAnswer, JobBody, JobList, Upcoming
+from tidewheel.wire.bodies.redrive import RedriveAnswer
 from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
 from tidewheel.wire.endpoints.dead_letters import LIST_DEAD_LETTERS, REDRIVE_DEAD_LETTERS
 from tidewheel.wire.endpoints.executions import CANCEL_EXECUTION, GET_EXECUTION, LIST_EXECUTIONS, LIST_RUNS, RUN_JOB
@@ -31,11 +34,8 @@ from tidewheel.wire.endpoints.jobs import (
 from tidewheel.wire.endpoints.ledger import GET_LEDGER
 from tidewheel.wire.endpoints.logs import READ_LOG
 from tidewheel.wire.endpoints.service import GET_HEALTH, GET_OPENAPI
-from tidewheel.wire.execution import ExecutionAnswer, ExecutionList, LedgerAnswer, LogAnswer
-from tidewheel.wire.job import Health, JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operation import A, Operation
 from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH
-from tidewheel.wire.redrive import RedriveAnswer
 
 _CANDIDATES = 5
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@-]+")
@@ -302,7 +302,7 @@ class Client:
         return self.call(LIST_CIRCUITS, {"limit": limit, "cursor": cursor})
 
     def close_circuit(self, id: str) -> CircuitAnswer:
-        """Has a party called again at once. The id of a party's circuit is ``tidewheel.wire.circuit.circuit_id``."""
+        """Has a party called again at once; ``tidewheel.wire.bodies.circuit.circuit_id`` names a party's circuit."""
         return self.call(CLOSE_CIRCUIT, {"id": id})
 
     def health(self) -> Health:

@@ -20,12 +20,12 @@ from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.jobs.shortened import shortened
 from tidewheel.domain.recurrence.schedule import Schedule, schedule_of
-from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
-from tidewheel.wire.job import JobAnswer, JobBody, LastRun, MisfireBody, RetryBody
+from tidewheel.wire.bodies.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
+from tidewheel.wire.bodies.job import JobAnswer, JobBody, LastRun, MisfireBody, RetryBody
+from tidewheel.wire.bodies.target import TargetModel
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.reading import merged, read_job
 from tidewheel.wire.schedules import body_of
-from tidewheel.wire.target import TargetModel
 from tidewheel.wire.targets import TargetBody
 from tidewheel.wire.values import duration, from_ms, to_ms
 

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from tidewheel.domain.fleet.route import LAMBDA_POOL
 from tidewheel.wire import schedules, targets
-from tidewheel.wire.job import JobBody, MisfireBody, RetryBody
+from tidewheel.wire.bodies.job import JobBody, MisfireBody, RetryBody
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.refused import Malformed, Refused, of_domain, of_validation
 

@@ -12,8 +12,8 @@ from click.testing import Result as Ran
 from typer.testing import CliRunner
 
 from tests.support.api_bench import EVERY_JOB, NOW_MS, ApiBench
-from tidewheel.cli import logs
 from tidewheel.cli.app import app
+from tidewheel.cli.commands import logs
 from tidewheel.cli.session import Session
 from tidewheel.client import Client
 from tidewheel.domain.executions import transitions

@@ -32,7 +32,7 @@ main.main()
 """
 
 
-@pytest.mark.parametrize("module", ["tidewheel.cli.app", "typer", "httpx", "tidewheel.wire.job"])
+@pytest.mark.parametrize("module", ["tidewheel.cli.app", "typer", "httpx", "tidewheel.wire.bodies.job"])
 def test_an_interrupt_while_it_is_loaded_ends_it_silently(module: str) -> None:
     ended(module, "jobs", "list")
 

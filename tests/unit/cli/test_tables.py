@@ -12,9 +12,9 @@ from rich.console import Console, RenderableType
 from tidewheel.cli import show
 from tidewheel.cli.tables import Rows
 from tidewheel.domain.ids import ExecutionId, Origin, job_id
-from tidewheel.wire.circuit import CircuitList
-from tidewheel.wire.execution import ExecutionList, LedgerAnswer
-from tidewheel.wire.job import JobAnswer, JobList, Upcoming
+from tidewheel.wire.bodies.circuit import CircuitList
+from tidewheel.wire.bodies.execution import ExecutionList, LedgerAnswer
+from tidewheel.wire.bodies.job import JobAnswer, JobList, Upcoming
 from tidewheel.wire.values import duration, from_ms, parse_duration, short_duration, to_ms
 
 AT_MS = 1_763_657_220_123

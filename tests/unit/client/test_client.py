@@ -4,8 +4,8 @@ import pytest
 from tests.support.api_bench import EVERY_JOB, HTTP_JOB, ApiBench
 from tidewheel.client import ApiError, Client, Unreachable
 from tidewheel.client.connection import TRIES
+from tidewheel.wire.bodies.job import JobBody
 from tidewheel.wire.endpoints.jobs import GET_JOB, REPLACE_JOB
-from tidewheel.wire.job import JobBody
 
 URL = "https://api.example/prod"
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tidewheel.domain.jobs.job import Target
-from tidewheel.wire.circuit import circuit_id, party_of
+from tidewheel.wire.bodies.circuit import circuit_id, party_of
 from tidewheel.wire.targets import MAX_CIRCUIT_KEY, MODELS, circuit_key
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from tidewheel.wire.bodies.target import MAX_URL
 from tidewheel.wire.reading import read_job
 from tidewheel.wire.refused import Refused
-from tidewheel.wire.target import MAX_URL
 
 URLS = {
     "https://example.com/straße/☕?q=größe&x=%C3%A4%20+": "https://example.com/stra%C3%9Fe/%E2%98%95?q=gr%C3%B6%C3%9Fe&x=%C3%A4%20+",

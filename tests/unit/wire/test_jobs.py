@@ -16,10 +16,10 @@ from tidewheel.domain.jobs.job import Job, JobState, Target
 from tidewheel.domain.jobs.policies import Strategy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import HOUR_MS
+from tidewheel.wire.bodies.execution import AttemptAnswer, ExecutionAnswer
+from tidewheel.wire.bodies.job import JobAnswer, JobBody, RetryBody
 from tidewheel.wire.convert import builder_of, document_of, execution_answer, job_answer, patched
 from tidewheel.wire.endpoints.jobs import STATES
-from tidewheel.wire.execution import AttemptAnswer, ExecutionAnswer
-from tidewheel.wire.job import JobAnswer, JobBody, RetryBody
 from tidewheel.wire.reading import difference, fingerprint, merged, read_job, read_object
 from tidewheel.wire.refused import Malformed, Refused
 from tidewheel.wire.schedules.at import AtSchedule

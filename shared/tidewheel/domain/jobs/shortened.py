@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
-from tidewheel.domain.executions.retry import plain_delay_ms
+from tidewheel.domain.executions.decisions.retry import plain_delay_ms
 from tidewheel.domain.jobs.job import Definition, Job
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.limits import DAY_MS, SECOND_MS

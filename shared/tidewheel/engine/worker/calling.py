@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidewheel.domain.executions.decisions.facts import Called, Lack
+from tidewheel.domain.executions.decisions.outcome import deadline_ms
+from tidewheel.domain.executions.decisions.retry import repeats_unknown
 from tidewheel.domain.executions.execution import Answer, Execution
-from tidewheel.domain.executions.outcome import deadline_ms
-from tidewheel.domain.executions.retry import repeats_unknown
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.jobs.job import Job

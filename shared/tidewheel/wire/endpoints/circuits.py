@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.circuit import CircuitAnswer, CircuitList
+from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
 from tidewheel.wire.operation import ACTION_PROBLEMS, Operation
 from tidewheel.wire.parameters import CIRCUIT_ID, CURSOR, KEY, LIMIT
 

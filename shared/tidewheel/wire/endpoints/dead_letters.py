@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import ExecutionList
+from tidewheel.wire.bodies.execution import ExecutionList
+from tidewheel.wire.bodies.redrive import RedriveAnswer, RedriveBody
 from tidewheel.wire.operation import Operation
 from tidewheel.wire.parameters import CURSOR, LIMIT, TEXT, Parameter
-from tidewheel.wire.redrive import RedriveAnswer, RedriveBody
 
 _DEAD_LETTERS = f"/{VERSION}/dead-letters"
 _OF_JOB = Parameter("job", "query", "Only those of this job.", TEXT)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.cancel import CancelBody
-from tidewheel.wire.execution import EXECUTION_STATES, ExecutionAnswer, ExecutionList
+from tidewheel.wire.bodies.cancel import CancelBody
+from tidewheel.wire.bodies.execution import EXECUTION_STATES, ExecutionAnswer, ExecutionList
 from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
 from tidewheel.wire.parameters import CURSOR, EXECUTION_ID, JOB_ID, KEY, LIMIT, LOCATION, TEXT, TIME, Parameter
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidewheel.domain.limits import MAX_UPCOMING
 from tidewheel.wire import VERSION
-from tidewheel.wire.job import JobAnswer, JobBody, JobList, Upcoming
+from tidewheel.wire.bodies.job import JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
 from tidewheel.wire.parameters import (
     CURSOR,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import LedgerAnswer
+from tidewheel.wire.bodies.execution import LedgerAnswer
 from tidewheel.wire.operation import READ_PROBLEMS, Operation
 from tidewheel.wire.parameters import CURSOR, JOB_ID, TIME, Parameter
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.execution import LogAnswer
+from tidewheel.wire.bodies.execution import LogAnswer
 from tidewheel.wire.operation import READ_PROBLEMS, Operation
 from tidewheel.wire.parameters import CURSOR, EXECUTION_ID, Parameter
 

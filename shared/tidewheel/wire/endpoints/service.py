@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidewheel.wire import VERSION
-from tidewheel.wire.job import Health
+from tidewheel.wire.bodies.job import Health
 from tidewheel.wire.model import Model
 from tidewheel.wire.operation import Operation
 

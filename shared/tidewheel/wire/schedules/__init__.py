@@ -12,7 +12,7 @@ from pydantic import Discriminator, Tag
 
 from tidewheel.domain.discovery import classes_of, modules_of
 from tidewheel.domain.recurrence.timing import Timing
-from tidewheel.wire.schedule import ScheduleModel
+from tidewheel.wire.bodies.schedule import ScheduleModel
 
 _FOUND = [
     found

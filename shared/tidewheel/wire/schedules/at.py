@@ -13,7 +13,7 @@ from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.zones import instant_of, require_zone
-from tidewheel.wire.schedule import ScheduleModel, ZoneName
+from tidewheel.wire.bodies.schedule import ScheduleModel, ZoneName
 from tidewheel.wire.values import (
     InstantOrWall,
     format_instant_or_wall,

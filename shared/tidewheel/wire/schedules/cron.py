@@ -13,7 +13,7 @@ from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.cron import Cron, parse_cron
 from tidewheel.domain.recurrence.timings.every import parse_every, unanchored
 from tidewheel.domain.recurrence.zones import require_zone
-from tidewheel.wire.schedule import ScheduleModel, ZoneName
+from tidewheel.wire.bodies.schedule import ScheduleModel, ZoneName
 
 
 class CronSchedule(ScheduleModel):

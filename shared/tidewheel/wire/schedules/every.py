@@ -11,7 +11,7 @@ from tidewheel.domain.errors import Invalid
 from tidewheel.domain.limits import DAY_MS, SECOND_MS
 from tidewheel.domain.recurrence.timing import Timing
 from tidewheel.domain.recurrence.timings.every import Every, at_once, parse_every, unanchored
-from tidewheel.wire.schedule import ScheduleModel
+from tidewheel.wire.bodies.schedule import ScheduleModel
 from tidewheel.wire.values import Instant, bounded, duration, from_ms, short_duration, to_ms
 
 MAX_INTERVAL_MS = 36_500 * DAY_MS

@@ -17,7 +17,7 @@ from tidewheel.domain.discovery import classes_of, modules_of
 from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.jobs.job import Target
-from tidewheel.wire.target import TargetModel
+from tidewheel.wire.bodies.target import TargetModel
 
 
 def _kind_of(model: type[TargetModel]) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from tidewheel.wire.bodies.target import Listed, Right, WatchedTarget, check_secrets
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import Listed, Right, WatchedTarget, check_secrets
 
 _NAME = r"[A-Za-z0-9_-]{1,64}"
 _LAMBDA = re.compile(

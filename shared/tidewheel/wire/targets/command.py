@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from tidewheel.domain.limits import COMMAND_GRACE_MS, MAX_COMMAND_GRACE_MS
+from tidewheel.wire.bodies.target import SecretValue, TargetModel, check_header_values
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import SecretValue, TargetModel, check_header_values
 from tidewheel.wire.values import bounded, duration
 
 MAX_ARGUMENTS = 256

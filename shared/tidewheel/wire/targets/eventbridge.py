@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from tidewheel.wire.bodies.target import Right, WatchedTarget
 from tidewheel.wire.model import refusal, shown
 from tidewheel.wire.payload import check_plain, check_size
-from tidewheel.wire.target import Right, WatchedTarget
 
 _BUS = re.compile(
     r"(?:arn:aws[a-z-]*:events:[a-z]{2}(?:-[a-z0-9]+)+:\d{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}", re.ASCII

@@ -10,8 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tidewheel.domain.limits import MAX_REDIRECTS
-from tidewheel.wire.model import refusal
-from tidewheel.wire.target import (
+from tidewheel.wire.bodies.target import (
     MAX_HEADERS,
     MAX_URL,
     SecretValue,
@@ -21,6 +20,7 @@ from tidewheel.wire.target import (
     check_secrets,
     check_url,
 )
+from tidewheel.wire.model import refusal
 
 _PORTS = {"http": 80, "https": 443}
 _SAYS_NOTHING = re.compile(r"api|rest|v\d[\w.-]*", re.ASCII | re.IGNORECASE)

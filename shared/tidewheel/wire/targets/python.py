@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.tasks import is_name
+from tidewheel.wire.bodies.target import TargetModel
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import TargetModel
 
 
 def _check_function(name: str) -> str:

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import arn_of
+from tidewheel.wire.bodies.target import Right, WatchedTarget
 from tidewheel.wire.model import refusal, shown
 from tidewheel.wire.payload import Attributes, Group, MessageBody
-from tidewheel.wire.target import Right, WatchedTarget
 
 _EXAMPLE = "arn:aws:sns:eu-west-1:111122223333:tidewheel-target-news"
 _topic = arn_of("sns", r"(?:[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo)", "an SNS topic", _EXAMPLE)

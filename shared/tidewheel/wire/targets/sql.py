@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tidewheel.wire.arns import arn_of
+from tidewheel.wire.bodies.target import Listed, Right, WatchedTarget
 from tidewheel.wire.model import refusal, shown
-from tidewheel.wire.target import Listed, Right, WatchedTarget
 
 MAX_SQL = 65_536
 """The longest statement in characters (Amazon RDS Data Service API, ExecuteStatement)."""

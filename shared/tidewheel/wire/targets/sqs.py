@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import check_queue
+from tidewheel.wire.bodies.target import Right, WatchedTarget
 from tidewheel.wire.payload import Attributes, Group, MessageBody
-from tidewheel.wire.target import Right, WatchedTarget
 
 
 class SqsTarget(WatchedTarget):

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from tidewheel.wire.arns import arn_of
+from tidewheel.wire.bodies.target import Right, WatchedTarget
 from tidewheel.wire.payload import JsonPayload
-from tidewheel.wire.target import Right, WatchedTarget
 
 _EXAMPLE = "arn:aws:states:eu-west-1:111122223333:stateMachine:tidewheel-target-report"
 _machine = arn_of("states", r"stateMachine:[A-Za-z0-9_-]{1,80}(?::[A-Za-z0-9._-]{1,80})?", "a state machine", _EXAMPLE)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tidewheel.domain.executions.decisions.retry import delay_ms, is_worth_retrying, repeats_unknown, wait_ms
 from tidewheel.domain.executions.execution import Answer
-from tidewheel.domain.executions.retry import delay_ms, is_worth_retrying, repeats_unknown, wait_ms
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.policies import RetryPolicy, Strategy

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
+from tidewheel.domain.executions.decisions.retry import delay_ms, is_worth_retrying
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer, Execution
-from tidewheel.domain.executions.retry import delay_ms, is_worth_retrying
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Job

@@ -7,9 +7,9 @@ the same attempt back; both are stored before the message is acknowledged. It ke
 from __future__ import annotations
 
 from tidewheel.domain.executions.decisions.facts import TAKEN, UNREAD, Facts
+from tidewheel.domain.executions.decisions.outcome import deadline_ms
 from tidewheel.domain.executions.decisions.steps import Fact, Note, Read, SendProbe, Step, TakePermit, Wait
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.outcome import deadline_ms
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import with_wait_reason
 from tidewheel.domain.fleet.circuit import Circuit, Phase

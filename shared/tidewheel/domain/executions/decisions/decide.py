@@ -24,9 +24,9 @@ from tidewheel.domain.executions.decisions.admission import decide_admission
 from tidewheel.domain.executions.decisions.decide_lack import decide_lack
 from tidewheel.domain.executions.decisions.decide_lock import decide_lock
 from tidewheel.domain.executions.decisions.facts import UNREAD, Called, Facts
+from tidewheel.domain.executions.decisions.outcome import deadline_ms, outcome
 from tidewheel.domain.executions.decisions.steps import Claim, End, Fact, Finish, Read, RetryLater, Settle, Step
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.outcome import deadline_ms, outcome
 from tidewheel.domain.executions.overlap import displaces_holder, replaced_by
 from tidewheel.domain.executions.states import Result, State, Stop
 from tidewheel.domain.executions.transitions import claimed, ended_unrun, finished, with_lost_attempt

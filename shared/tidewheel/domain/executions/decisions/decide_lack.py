@@ -9,9 +9,9 @@ the execution ends as dead.
 from __future__ import annotations
 
 from tidewheel.domain.executions.decisions.facts import Facts, Lack
+from tidewheel.domain.executions.decisions.outcome import deadline_ms
 from tidewheel.domain.executions.decisions.steps import End, Note, Step, Wait
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.outcome import deadline_ms
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import ended_unrun, left_to_others
 from tidewheel.domain.fleet.recheck import recheck_ms

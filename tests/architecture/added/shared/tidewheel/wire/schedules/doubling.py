@@ -7,7 +7,7 @@ from typing import Self
 from tidewheel.domain.recurrence.timings.doubling import Doubling
 
 from tidewheel.domain.recurrence.timing import Timing
-from tidewheel.wire.schedule import ScheduleModel
+from tidewheel.wire.bodies.schedule import ScheduleModel
 from tidewheel.wire.values import Instant, from_ms, to_ms
 
 

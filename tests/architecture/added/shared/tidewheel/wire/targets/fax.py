@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tidewheel.wire.target import Listed, Right, TargetModel
+from tidewheel.wire.bodies.target import Listed, Right, TargetModel
 
 _LINES = Listed("fax_lines", r"arn:aws:connect:[a-z0-9-]+:\d{12}:instance/\w+", "ARNs of Connect instances")
 

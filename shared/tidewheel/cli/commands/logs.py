@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from tidewheel.cli.executions import Id
+from tidewheel.cli.commands.executions import Id
 from tidewheel.cli.session import Session, session
 from tidewheel.cli.tables import legible
 from tidewheel.domain.limits import OUTPUT_BYTES
-from tidewheel.wire.execution import ExecutionAnswer, LogAnswer
+from tidewheel.wire.bodies.execution import ExecutionAnswer, LogAnswer
 
 POLL_S = 2.0
 """Seconds between two requests for a log that is followed."""

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from tidewheel.cli import show
-from tidewheel.cli.jobs import Cursor, Json, Key, Limit
+from tidewheel.cli.commands.jobs import Cursor, Json, Key, Limit
 from tidewheel.cli.session import session
 from tidewheel.client import Client
-from tidewheel.wire.execution import ExecutionList
+from tidewheel.wire.bodies.execution import ExecutionList
 
 app = typer.Typer(no_args_is_help=True, help="See what ran, when and how it went.")
 

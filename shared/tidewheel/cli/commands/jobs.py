@@ -11,7 +11,7 @@ from tidewheel.cli.fields import applied, read_file, with_fields, writable
 from tidewheel.cli.session import session
 from tidewheel.client import Client
 from tidewheel.domain.limits import DAY_MS, RETENTION_MS
-from tidewheel.wire.job import JobAnswer
+from tidewheel.wire.bodies.job import JobAnswer
 from tidewheel.wire.reading import difference, merged
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and edit jobs.")

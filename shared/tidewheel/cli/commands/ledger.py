@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tidewheel.cli import show
-from tidewheel.cli.jobs import Json
+from tidewheel.cli.commands.jobs import Json
 from tidewheel.cli.session import session, write
 
 

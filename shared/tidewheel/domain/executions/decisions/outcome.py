@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tidewheel.domain.executions.decisions.retry import is_worth_retrying, wait_ms
 from tidewheel.domain.executions.execution import Answer, Execution
-from tidewheel.domain.executions.retry import is_worth_retrying, wait_ms
 from tidewheel.domain.executions.states import Result, State, Stop
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import FOREVER_MS

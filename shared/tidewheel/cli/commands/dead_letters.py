@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tidewheel.cli import show, tables
-from tidewheel.cli.jobs import Cursor, Json, Limit
+from tidewheel.cli.commands.jobs import Cursor, Json, Limit
 from tidewheel.cli.session import fail, session, write
 from tidewheel.domain.limits import REDRIVE_RATE, SECOND_MS
 from tidewheel.wire.values import duration, short_duration

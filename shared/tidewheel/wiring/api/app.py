@@ -15,7 +15,7 @@ from tidewheel.engine.api.services import ApiServices
 from tidewheel.names import Function
 from tidewheel.settings import ApiSettings
 from tidewheel.wire.targets import allowed_kinds
-from tidewheel.wiring.api_services import ApiPorts, services_of
+from tidewheel.wiring.api.services import ApiPorts, services_of
 from tidewheel.wiring.stores import all_jobs, layout_cache
 
 

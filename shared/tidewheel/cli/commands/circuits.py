@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from tidewheel.cli import show
-from tidewheel.cli.jobs import Cursor, Json, Limit
+from tidewheel.cli.commands.jobs import Cursor, Json, Limit
 from tidewheel.cli.session import session
-from tidewheel.wire.circuit import circuit_id
+from tidewheel.wire.bodies.circuit import circuit_id
 
 app = typer.Typer(no_args_is_help=True, help="See which parties that jobs call are left alone, and have them called.")
 

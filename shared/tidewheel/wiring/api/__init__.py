@@ -1,0 +1,1 @@
+"""The API function: its services, and what routes requests to them."""
