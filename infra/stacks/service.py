@@ -209,7 +209,7 @@ class ServiceStack(Stack):
 
     def _allow_work(self, worker: Grantee, pool: str) -> None:
         """What whoever runs the attempts of a pool may do."""
-        worker.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
+        worker.allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
         worker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
         worker.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
         worker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,9 +12,12 @@ import pytest
 from moto import mock_aws
 
 from tests.infra.test_permissions import ALLOWED, ALLOWED_IN_ECONOMY, DEAD_LETTERS, LOGS, TARGETS
+from tests.support.held import holding
 from tests.support.memory_stack import START_MS, PumpedClock, every
+from tests.support.polling import until
 from tests.support.tables import make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients, deadlines
+from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.memory import InlineExecutor
@@ -263,6 +267,21 @@ class Fails:
         return Answer(Result.FAILED, 500)
 
 
+def _read_together(deployment: Deployment, *wanted: str) -> None:
+    """What the worker asks when several threads read jobs at once."""
+    jobs = deployment.consumer.runner.reader.jobs
+    assert isinstance(jobs, DynamoJobs)
+    assert jobs.gets is not None
+    asking = jobs.gets.together
+    with ThreadPoolExecutor(3) as threads, holding(jobs.client, "GetItem") as held:
+        threads.submit(jobs.get, TENANT, wanted[0])
+        held.waits.wait()
+        found = [threads.submit(jobs.get, TENANT, job) for job in wanted]
+        until(lambda: asking.waiting == len(wanted), "reads that wait")
+        held.let_go()
+        assert all(future.result() for future in found)
+
+
 def test_the_worker(either: Either) -> None:
     deployment, allowed = either
     later = RetryPolicy(3, base_ms=10**6, cap_ms=10**6)  # waits on the wheel at any pace
@@ -274,9 +293,12 @@ def test_the_worker(either: Either) -> None:
     runner = deployment.consumer.runner
     fails = Fails(cast(Callers, runner.calls.callers).surroundings.secrets)
     consumer = replace(
-        deployment.consumer, runner=replace(runner, calls=replace(runner.calls, callers={"http": fails}))
+        deployment.consumer,
+        runner=replace(runner, calls=replace(runner.calls, callers={"http": fails})),
+        _threads=InlineExecutor(),  # what goes together is left to chance on several threads
     )
     deployment.used.clear()
+    _read_together(deployment, lazy, job)
     dispatches = [
         Dispatch(TENANT, str(ExecutionId(job, START_MS + 5_000 * n)), 1, generation, START_MS, recorded=recorded)
         for n, generation, recorded in ((1, 1, False), (20, 3, False), (21, 3, True))

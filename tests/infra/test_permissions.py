@@ -49,7 +49,7 @@ ALLOWED = {
         **dict.fromkeys(QUEUES, "SendMessage GetQueueAttributes"),
     },
     "worker": {
-        JOBS: "GetItem Query",
+        JOBS: "GetItem BatchGetItem Query",
         CONTROL: "GetItem",
         EXECUTIONS: "GetItem PutItem Query",
         WHEEL: "PutItem",

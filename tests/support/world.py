@@ -23,6 +23,7 @@ from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
 from tidewheel.adapters.aws.dynamodb.control.sweeps import DynamoSweeps
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.grouped_gets import GroupedGets
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
@@ -131,6 +132,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
     """The AWS adapters over raw clients."""
     tables, dynamodb = cloud.tables, cloud.dynamodb
     control = ControlTable(dynamodb, tables.control)
+    gets = GroupedGets(dynamodb, "jobs.get", tables.jobs)
 
     def receive(route: Route) -> Received:
         answer = cloud.sqs.receive_message(
@@ -140,7 +142,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
 
     return Backend(
         name,
-        DynamoJobs(dynamodb, tables.jobs, tables.wheel, tables.executions, zones="2026a"),
+        DynamoJobs(dynamodb, tables.jobs, tables.wheel, tables.executions, "2026a", gets),
         DynamoExecutions(dynamodb, tables.executions),
         DynamoLocks(dynamodb, tables.executions),
         DynamoCircuits(dynamodb, tables.executions),

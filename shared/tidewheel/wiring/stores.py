@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zoneinfo
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import tzdata
 
 from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
+from tidewheel.adapters.aws.dynamodb.grouped_gets import GroupedGets
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.ports import Clock
@@ -28,9 +30,10 @@ def jobs(client: DynamoDBClient, jobs_table: str, wheel_table: str = "", executi
     return DynamoJobs(client, jobs_table, wheel_table, executions_table, zones=tzdata.IANA_VERSION)
 
 
-def all_jobs(client: DynamoDBClient, settings: StoreSettings) -> DynamoJobs:
-    """The Jobs store with the tables that its transactions write to."""
-    return jobs(client, settings.jobs_table, settings.wheel_table, settings.executions_table)
+def all_jobs(client: DynamoDBClient, settings: StoreSettings, *, grouped: bool = False) -> DynamoJobs:
+    """The Jobs store with the tables that its transactions write to; grouped: several threads' reads go together."""
+    made = jobs(client, settings.jobs_table, settings.wheel_table, settings.executions_table)
+    return replace(made, gets=GroupedGets(client, "jobs.get", settings.jobs_table)) if grouped else made
 
 
 def layout_cache(client: DynamoDBClient, settings: StoreSettings, clock: Clock) -> LayoutCache:

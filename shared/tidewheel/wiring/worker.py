@@ -63,7 +63,7 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry, program_user: Pr
     ends = end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, writer, telemetry)
     callers = Callers(Surroundings(secrets, settings.allowed_networks, clock, program_user), found())
     runner = Runner(
-        reader=FactReader(all_jobs(dynamodb, settings), executions, ends.overlap_lock),
+        reader=FactReader(all_jobs(dynamodb, settings, grouped=True), executions, ends.overlap_lock),
         executions=executions,
         wheel_writer=writer,
         overlap_lock=ends.overlap_lock,

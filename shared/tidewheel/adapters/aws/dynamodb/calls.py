@@ -63,8 +63,7 @@ def write_all(client: DynamoDBClient, operation: str, table: str, requests: Sequ
     def write(batch: Sequence[Any]) -> Sequence[Any]:
         return client.batch_write_item(RequestItems={table: batch})["UnprocessedItems"].get(table, [])
 
-    until_ms = _CLOCK.monotonic_ms() + WRITE_BOUND_MS - CALL_BOUND_MS
-    _in_batches(operation, table, requests, _WRITE_BATCH, write, until_ms)
+    _in_batches(operation, table, requests, _WRITE_BATCH, write, last_start_ms())
 
 
 def read_all(
@@ -76,6 +75,21 @@ def read_all(
         Throttled: Items were still unprocessed after several tries.
     """
     found: list[Item] = []
+    read_into(found, client, operation, table, keys, consistent=consistent)
+    return found
+
+
+def read_into(
+    found: list[Item],
+    client: DynamoDBClient,
+    operation: str,
+    table: str,
+    keys: Sequence[Any],
+    *,
+    consistent: bool = False,
+    until_ms: int | None = None,
+) -> None:
+    """As ``read_all``, but what was read before an error stays; no batch begins after ``until_ms``."""
     how = {"ConsistentRead": True} if consistent else {}
 
     def read(batch: Sequence[Any]) -> Sequence[Any]:
@@ -85,8 +99,12 @@ def read_all(
         unprocessed = answer["UnprocessedKeys"]
         return unprocessed[table]["Keys"] if table in unprocessed else []
 
-    _in_batches(operation, table, keys, JOBS_AT_ONCE, read)
-    return found
+    _in_batches(operation, table, keys, JOBS_AT_ONCE, read, until_ms)
+
+
+def last_start_ms() -> int:
+    """Until when (monotonic ms) a call may begin that is to end within ``limits.WRITE_BOUND_MS`` from now."""
+    return _CLOCK.monotonic_ms() + WRITE_BOUND_MS - CALL_BOUND_MS
 
 
 def _in_batches(

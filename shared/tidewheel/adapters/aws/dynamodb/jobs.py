@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tidewheel.adapters.aws.clients import translated
 from tidewheel.adapters.aws.dynamodb.calls import ABSENT, items_between, read_all, transact, write_all
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_item
+from tidewheel.adapters.aws.dynamodb.grouped_gets import GroupedGets
 from tidewheel.adapters.aws.dynamodb.items import item_key, number, read_page, text, ttl
 from tidewheel.adapters.aws.dynamodb.job_items import (
     generation_item,
@@ -46,6 +47,7 @@ class DynamoJobs:
         wheel_table: Physical name.
         executions_table: Physical name.
         zones: Version of the time zone data, kept with every generation.
+        gets: Reads of several threads go together through it, consistent ones apart; None: each goes alone.
     """
 
     client: DynamoDBClient
@@ -53,6 +55,7 @@ class DynamoJobs:
     wheel_table: str
     executions_table: str
     zones: str
+    gets: GroupedGets | None = None
 
     def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
         """See ``ports.Jobs``. The first generation's row outlives a deletion, so an id is never used twice.
@@ -220,9 +223,13 @@ class DynamoJobs:
 
     def get(self, tenant: str, id: str, *, consistent: bool = False) -> Job | None:
         """See ``ports.Jobs``."""
-        with translated("jobs.get", id):
-            answer = self.client.get_item(TableName=self.jobs_table, Key=job_key(tenant, id), ConsistentRead=consistent)
-        return read_job(answer["Item"]) if "Item" in answer else None
+        key = job_key(tenant, id)
+        if self.gets and not consistent:
+            item = self.gets.get(id, key)
+        else:
+            with translated("jobs.get", id):
+                item = self.client.get_item(TableName=self.jobs_table, Key=key, ConsistentRead=consistent).get("Item")
+        return read_job(item) if item else None
 
     def batch(self, wanted: Iterable[JobKey]) -> Mapping[JobKey, Job | Unreadable]:
         """See ``ports.Jobs``."""
