@@ -5,7 +5,8 @@ queue mapping looks once a second, a handler that logs nothing costs 50 ms, and 
 every 10 s. And a function may go on with the code it had: an invocation that began just before a change, or is
 repeated after it, starts a process of the old code, which is kept for others. Each process unpacks its code anew. No
 setting changes that; module-level values do. Each is checked before it is touched: when another version of MiniStack
-has moved one, a line on stderr says so and everything runs at its own pace.
+has moved one, a line on stderr says so and everything runs at its own pace. Requests are served by another server, or
+again as shipped where that cannot be.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import runpy
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
@@ -163,17 +165,46 @@ def tune(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
         change()
 
 
+def serve_faster(begins: Callable[[], object], load: Callable[[str], ModuleType] = importlib.import_module) -> None:
+    """Has MiniStack's requests served as ``ministack_http.py`` says.
+
+    Args:
+        begins: Called before MiniStack loads its state, once nothing can keep it from its port any more.
+        load: Imports a module.
+
+    Raises:
+        CannotTune: This MiniStack, or a server, is made differently.
+    """
+    part = runpy.run_path(str(Path(__file__).with_name("ministack_http.py")))
+    try:
+        part["faster"](load, begins)()
+    except part["CannotServe"] as problem:
+        raise CannotTune(str(problem)) from problem
+
+
 def main() -> None:
-    """Tunes what can be tuned, becomes MiniStack, and leaves a mark when its state was saved at the end."""
+    """Tunes what can be tuned, becomes MiniStack, and leaves a mark when its state was saved at the end.
+
+    The mark of the end before goes when MiniStack begins to change what lies there.
+    """
     clean_end = Path(os.environ["STATE_DIR"]) / CLEAN_END
-    clean_end.unlink(missing_ok=True)
+    begins = partial(clean_end.unlink, missing_ok=True)
     try:
         tune()
     except CannotTune as problem:
-        print(f"MiniStack runs untuned (made for {TUNED_AGAINST}): {problem}", file=sys.stderr, flush=True)
+        _say(f"MiniStack runs untuned (made for {TUNED_AGAINST}): {problem}")
+    try:
+        serve_faster(begins)
+    except CannotTune as problem:
+        _say(f"MiniStack is served as shipped (made for {TUNED_AGAINST}): {problem}")
+        begins()
     importlib.import_module("ministack.app").main()
     if clean_end.parent.is_dir():  # not there when nothing is to be kept
         clean_end.touch()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
