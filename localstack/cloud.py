@@ -68,6 +68,7 @@ def _ensure_engine(places: Places) -> Engine:
     engine.require()
     if note is not None:
         engine.stop(note.pid)  # it died without `down`; a busy Lambda that it left must not go on
+        pool.stop(places)  # nor may the worker, whose note goes with a state that was not saved
     refuse_foreign_port(port, in_use=port_in_use(port))
     places.engine.mkdir(parents=True, exist_ok=True)
     with step(f"Starting {name} on port {port}"):

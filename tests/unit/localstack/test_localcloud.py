@@ -180,12 +180,14 @@ class TestWhoseProcess:
         assert engine.read_note(tmp_path / "engine" / "running.json") == note
 
 
-class TestUp:
-    @pytest.fixture(autouse=True)
-    def _environment(self, monkeypatch):
-        for name in ("ENGINE", settings.PORT_VARIABLE):
-            monkeypatch.delenv(name, raising=False)
+@pytest.fixture
+def _environment(monkeypatch):
+    for name in ("ENGINE", settings.PORT_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
 
+
+@pytest.mark.usefixtures("_environment")
+class TestUp:
     def test_without_the_cdk_it_says_how_to_get_it(self, places):
         with pytest.raises(LocalCloudError, match="make setup"):
             cloud.up(places)
@@ -509,6 +511,26 @@ class TestPool:
         pool.stop(places)
         assert pool.running(places) is None
         assert not places.pool_record.exists()
+
+    @pytest.mark.usefixtures("_environment")
+    def test_it_ends_before_an_engine_that_died_is_started_anew(self, monkeypatch, places):
+        found = []
+
+        def start():
+            found.append(pool.running(places))
+            return 11
+
+        dead = {"running": lambda pid: False, "require": lambda: None, "stop": lambda pid: None, "start": start}
+        monkeypatch.setattr(cloud, "ENGINES", {"ministack": lambda *_: SimpleNamespace(**dead)})
+        monkeypatch.setattr(cloud, "port_in_use", lambda _: False)
+        engine.write_note(places.record, Running("ministack", 4566, 10))
+        self.begins(monkeypatch, pool.READY)
+        pool.ensure(places, "http://127.0.0.1:1")
+        left = pool.running(places)
+        cloud._ensure_engine(places)
+        assert found == [None]
+        assert left is not None
+        assert not processes.is_ours(processes.process_table(), left.pid, pool.marks())
 
     def test_it_has_the_tasks_that_are_asked_for_and_is_started_anew_for_others(self, monkeypatch, places):
         folder = places.root / "tasks"
