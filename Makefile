@@ -81,9 +81,10 @@ test-e2e: setup ## Run the end-to-end tests alone: make test-e2e ENGINE=ministac
 	@echo "== end to end on $(or $(ENGINE),ministack)"
 	@$(PYTEST) -rs -n auto tests/e2e
 
-bench: setup ## Measure lateness, CPU, billed units, memory, cold starts and the idle cost on the local cloud
+bench: setup ## Measure lateness, bursts, busy processors, an outage, CPU, billed units, memory and cold starts on the local cloud
 	@$(RUN) -m localstack bench
 	@$(RUN) -m tests.bench
+	@$(RUN) -m tests.bench.deployed
 
 sim: N ?= 1000
 sim: FIRST ?= 0

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from localstack.errors import LocalCloudError
+
 LOOK_SECONDS = 0.05
 _PROC = Path("/proc")
 
@@ -66,6 +68,31 @@ def _from_proc() -> list[Listed]:
 def process_table() -> list[Listed]:
     """Every process of this machine: from ``/proc`` where there is one, else from ``ps``."""
     return _from_proc() if (_PROC / "self" / "stat").exists() else _from_ps()
+
+
+def parse_cpu_ms(stat: str, ticks: int) -> int:
+    """Reads the CPU time (ms) of all threads of a process from ``/proc/<pid>/stat``.
+
+    Args:
+        stat: The file's text.
+        ticks: How many ticks a second has there.
+    """
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) * 1_000 // ticks
+
+
+def cpu_ms(pid: int) -> int | None:
+    """The CPU time that a process has used, ms; None if it has ended. Needs ``/proc``.
+
+    Raises:
+        LocalCloudError: This system has no ``/proc``.
+    """
+    try:
+        return parse_cpu_ms((_PROC / str(pid) / "stat").read_text(errors="replace"), os.sysconf("SC_CLK_TCK"))
+    except OSError:
+        if not (_PROC / "self" / "stat").exists():
+            raise LocalCloudError("CPU is read from /proc, which this system does not have.") from None
+        return None
 
 
 def is_ours(table: Sequence[Listed], leader: int, marks: Marks) -> bool:

@@ -19,11 +19,12 @@ from localstack.settings import REGION
 
 ENTRIES, DEPLOYED, PROFILED, HELD = 100_000, 1_000, 20_000, 50_000
 EXECUTED = 10_000
+COST_ROUNDS = 3
 SHARDS, ECONOMY_SHARDS = 16, 2
 
 
 def _measure() -> dict[str, Any]:
-    from tests.bench import cold_start, cpu, idle, memory, units, worker  # noqa: PLC0415 - after the credentials have been set
+    from tests.bench import cold_start, cpu, idle, memory, run_cost, units, worker  # noqa: PLC0415 - after the credentials have been set
     from tests.support.engines import ministack  # noqa: PLC0415
 
     with ministack() as endpoint:
@@ -36,6 +37,7 @@ def _measure() -> dict[str, Any]:
         "profile": lambda: cpu.profiled(PROFILED, SHARDS),
         "memory": lambda: memory.held(HELD),
         "worker": lambda: worker.per_execution(EXECUTED, DEPLOYED),
+        "run_cost": lambda: run_cost.measure(COST_ROUNDS, run_cost.RUNS),
         "cold_start": cold_start.measure,
     }
     idle_months = {"idle_month": month, "idle_month_in_economy_mode": economy}

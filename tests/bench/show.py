@@ -51,6 +51,11 @@ def _worker(found: Mapping[str, Any]) -> Table:
     return _table("An execution in its worker", ["", *names], rows)
 
 
+def _run_cost(found: Mapping[str, Any]) -> Table:
+    rows = ([way, *(one[name]["median"] for name in ("worker_ms", "emulator_ms"))] for way, one in found.items())
+    return _table("What a run costs, ms of CPU", ["", "worker", "emulator"], rows)
+
+
 def _cold_starts(found: Mapping[str, Any]) -> Table:
     ways = [
         (role, way, both[way])
@@ -68,6 +73,7 @@ def tables(found: Mapping[str, Any]) -> None:
     console = Console(stderr=True)
     for table in (_cpu(found), _profile(found["profile"]), _units(found["billed_per_fire"]), _worker(found["worker"])):
         console.print(table)
+    console.print(_run_cost(found["run_cost"]))
     console.print(_cold_starts(found["cold_start"]))
     console.print(_table("A scheduler's memory", memory, [memory.values()]))
     for name in ("idle_month", "idle_month_in_economy_mode"):
@@ -75,3 +81,41 @@ def tables(found: Mapping[str, Any]) -> None:
         title = f"An {name.replace('_', ' ')} in us-east-1, {month['shards']} shards, in dollars"
         rows = [*month["dollars_a_month"].items(), ("in all", month["dollars_a_month_in_all"])]
         console.print(_table(title, ["", "$"], rows))
+
+
+def _bursts(found: Iterable[Mapping[str, Any]]) -> Table:
+    rows = (
+        [
+            *(one[name] or "" for name in ("system", "precision", "burst")),
+            *(one[f"{which}_ms"]["median"] if one["samples"] else "" for which in ("first", "median", "last")),
+            *(one[name] for name in ("missing", "early", "doubled")),
+            ", ".join(f"{role} {ms['median']}" for role, ms in one["cpu_ms_a_run"].items()),
+        ]
+        for one in found
+    )
+    starts = ("first, ms", "median, ms", "last, ms", "missing", "early", "twice", "cpu ms a run")
+    return _table("Starts of a burst, after all were due", ["", "precision", "runs", *starts], rows)
+
+
+def _busy(found: Mapping[str, Any]) -> Table:
+    rows = (
+        [what, *(one["lateness_ms"][name] for name in ("samples", "p50", "p99", "max")), one["missing"], one["early"]]
+        for what in ("quiet", "busy")
+        for one in found[what]
+    )
+    title = f"Lateness in ms, {found['rate']} runs a second, and beside {found['spinners']} processes that spin"
+    return _table(title, ["", "samples", "p50", "p99", "max", "missing", "early"], rows)
+
+
+def _outage(found: Mapping[str, Any]) -> Table:
+    minutes = {"before": found["before"], **{f"minute {n} after": one for n, one in enumerate(found["after"], 1)}}
+    rows = ([when, *(one[name] for name in ("samples", "p50", "p99", "max"))] for when, one in minutes.items())
+    title = f"Lateness in ms around {found['down_s']} s without {found['what']}"
+    return _table(title, ["due", "samples", "p50", "p99", "max"], rows)
+
+
+def deployed(found: Mapping[str, Any]) -> None:
+    """Prints the deployed product's figures to stderr."""
+    console = Console(stderr=True)
+    for table in (_bursts(found["bursts"]), _busy(found["busy"]), _outage(found["outage"])):
+        console.print(table)

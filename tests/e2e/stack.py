@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from localstack.engines.base import Reach
 from localstack.outputs import Outputs
 from localstack.places import Places
 from localstack.settings import CONTEXT_VARIABLE, CREDENTIALS, REGION
-from tests.support.engines import private_engine
+from tests.support.engines import private_process
 
 TOLERANT = "circuit_failures=50"
 """All targets of this tier are one receiver's: those that fail on purpose must not close it to the others."""
@@ -35,11 +35,13 @@ class Stack:
         outputs: Where its parts are.
         folder: What its engine keeps.
         reach: How its functions reach a receiver.
+        engine_pid: The engine's process, which heads the group of all; 0 for a container.
     """
 
     outputs: Outputs
     folder: Path
     reach: Reach
+    engine_pid: int
 
     def client(self, service: str) -> Any:
         """A client of the engine."""
@@ -53,8 +55,11 @@ class Stack:
 
     def pids(self, function: str) -> list[int]:
         """The processes that run a function: their command lines name the private engine's folder."""
+        return self.among(processes.process_table(), function)
+
+    def among(self, table: Sequence[processes.Listed], function: str) -> list[int]:
+        """The same, of a process table that was read before."""
         marks = (str(self.folder), _SHOWS[self.outputs.engine].format(function))
-        table = processes.process_table()
         return [row.pid for row in table if row.alive and all(mark in row.command for mark in marks)]
 
 
@@ -63,6 +68,6 @@ def deployed(engine_name: str, folder: Path) -> Iterator[Stack]:
     """Deploys to an engine that ends, with its Lambdas, when the block does."""
     os.environ.setdefault(CONTEXT_VARIABLE, TOLERANT)
     places = Places(own=folder)
-    with private_engine(engine_name, places) as engine:
+    with private_process(engine_name, places) as (engine, pid):
         found = cloud.deployed(places, engine)
-        yield Stack(found, folder, engine.reach)
+        yield Stack(found, folder, engine.reach, pid)

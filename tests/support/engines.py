@@ -30,7 +30,8 @@ from tidewheel.adapters.clock import SystemClock
 _FORGETFUL: Mapping[str, Callable[[int, Places], Engine]] = {**ENGINES, "ministack": partial(MiniStack, lasting=False)}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
@@ -38,14 +39,23 @@ def _free_port() -> int:
 
 @contextmanager
 def private_engine(name: str, places: Places) -> Iterator[Engine]:
-    """Yields an engine that ends, with its functions, when the block does. It keeps nothing.
+    """Yields an engine that ends, with its functions, when the block does: see ``private_process``."""
+    with private_process(name, places) as (engine, _):
+        yield engine
+
+
+@contextmanager
+def private_process(name: str, places: Places) -> Iterator[tuple[Engine, int]]:
+    """Yields an engine and its process (0 for a container). Both end, with its functions, when the block does.
+
+    It keeps nothing.
 
     Clients need any credentials and the region us-east-1.
 
     Raises:
         LocalCloudError: It is not installed, or does not come up.
     """
-    engine = _FORGETFUL[name](_free_port(), places)
+    engine = _FORGETFUL[name](free_port(), places)
     engine.require()
     if engine.running(0):
         raise RuntimeError(f"{name} runs already, and there can be one alone: run `make down`.")
@@ -56,7 +66,7 @@ def private_engine(name: str, places: Places) -> Iterator[Engine]:
     if isinstance(engine, ProcessEngine):
         guardian().look_after(Ward(pid, engine.marks(), engine.stop_seconds, str(places.local)))
     try:
-        yield engine
+        yield engine, pid
     finally:
         engine.stop(pid)
 

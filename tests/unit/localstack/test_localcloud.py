@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -155,6 +156,20 @@ class TestWhoseProcess:
     def test_a_name_with_brackets_and_blanks_does_not_confuse_proc(self):
         row = processes.parse_stat(7, "7 (a) S (b) R 1 5 5 0 -1", b"a\0b c\0")
         assert row == processes.Listed(7, 5, "R", "a b c")
+
+    def test_cpu_time_is_that_of_all_threads_in_both_modes(self):
+        stat = "7 (a) S (b) R 1 5 5 0 -1 4194304 900 0 1 0 31 12 5 7 20 0 9 0"
+        assert processes.parse_cpu_ms(stat, 100) == 430
+
+    def test_a_process_that_has_ended_has_no_cpu_time(self):
+        child = subprocess.Popen(["true"])
+        child.wait()
+        assert processes.cpu_ms(child.pid) is None
+
+    def test_a_system_without_proc_is_told_of(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(processes, "_PROC", tmp_path)
+        with pytest.raises(LocalCloudError, match="/proc"):
+            processes.cpu_ms(os.getpid())
 
     def test_this_process_is_in_the_table(self):
         assert os.getpid() in {row.pid for row in processes.process_table()}
