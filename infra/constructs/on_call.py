@@ -1,6 +1,8 @@
-"""The topic that tells the people on call when executions end as dead letters, or a machine's clock is off."""
+"""The topic that tells the people on call of what they should look at: dead letters, quarantine, clocks, schedulers."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -15,7 +17,7 @@ from tidewheel.telemetry.metrics import DEPLOYMENT, METRICS, UNIT
 
 PERIOD = Duration.minutes(1)
 PERIODS = 10
-"""So many minutes are looked at, and a count in any of them rings.
+"""So many minutes are looked at: a count in any of them rings, or that there is none in all of them.
 
 Metrics come out of log lines, so a minute's count may arrive minutes after an alarm has looked at that minute. An alarm
 over one period never looks again; nor does one over a formula with ``FILL``, in which no minute is ever missing (Amazon
@@ -26,8 +28,9 @@ CloudWatch User Guide, "Alarm evaluation" and "Configuring how CloudWatch alarms
 class OnCall(Construct):
     """Alarms over the counts of all functions and workers of this deployment, and the topic that they tell.
 
-    An alarm tells of the first count after ten minutes without one, not of each of a thousand; its message holds
-    numbers alone, nothing of any job. It watches one metric as it is written, never a formula.
+    An alarm tells of the first count after ten minutes without one, not of each of a thousand; that of schedulers, of
+    ten minutes without one. A message holds numbers alone, nothing of any job. An alarm watches one metric as it is
+    written, never a formula.
     """
 
     def __init__(self, scope: Construct, id: str, *, config: Config) -> None:
@@ -56,6 +59,20 @@ class OnCall(Construct):
             "Beyond five it takes no work. See to its NTP service.",
             "clock_skew",
         )
+        self._tell(
+            "Quarantine",
+            "quarantine",
+            "A scheduler could not understand or store an entry of the wheel, or its job, and set it aside: what it "
+            "stood for does not fire. The scheduler's log says what it was and why.",
+            "entry_given_up",
+        )
+        self._tell_of_silence(
+            "NoScheduler",
+            "no-scheduler",
+            "No scheduler was there for ten minutes: nothing fires. See whether the watchdog's rule is enabled, the "
+            "watchdog's and the scheduler's logs, and whether the account's Lambda concurrency is used up.",
+            "scheduler_reported",
+        )
 
     def _tell(self, id: str, name: str, description: str, metric: str) -> None:
         """Adds an alarm that tells the topic when a metric was counted.
@@ -63,6 +80,33 @@ class OnCall(Construct):
         A minute without a count has no data point, which means that nothing happened: it is not breaching. That nothing
         runs at all is not this alarm's to see.
         """
+        self._alarm(
+            id,
+            name,
+            description,
+            metric,
+            datapoints_to_alarm=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _tell_of_silence(self, id: str, name: str, description: str, metric: str) -> None:
+        """Adds an alarm that tells the topic when a metric that is counted each minute was not, in none of them.
+
+        What is not counted has no data point: here that is breaching. One minute whose count has not arrived yet is
+        not enough, so that late log lines do not ring.
+        """
+        self._alarm(
+            id,
+            name,
+            description,
+            metric,
+            datapoints_to_alarm=PERIODS,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+
+    def _alarm(self, id: str, name: str, description: str, metric: str, **when: Any) -> None:
         alarm = cloudwatch.Alarm(
             self,
             id,
@@ -71,9 +115,7 @@ class OnCall(Construct):
             metric=self._sum(metric),
             threshold=1,
             evaluation_periods=PERIODS,
-            datapoints_to_alarm=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            **when,
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
 

@@ -1,23 +1,29 @@
-"""The people on call hear of dead letters and of clocks: alarms over what is counted, and the topic that they tell."""
+"""What the people on call hear of: alarms over what is counted, or over its absence, and the topic that they tell."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
 
 from tests.support.cloudwatch import MINUTE_MS, Alarm, extracted
-from tests.support.memory_stack import MemoryStack, every
+from tests.support.economy import live
+from tests.support.memory_stack import START_MS, MemoryStack, every
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.lines import LineTelemetry
 from tidewheel.adapters.memory import SettableClock, SettableWatch
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.limits import QUARANTINE_CHARS, SKEW_WARNED_MS
+from tidewheel.domain.wheel.levels import late
+from tidewheel.domain.wheel.pace import ECONOMY, LOOP
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
+from tidewheel.ports import Refused
 
-NAMES = ("dead-letters", "clock-skew")
+NAMES = ("dead-letters", "clock-skew", "quarantine")
+SILENCE = "no-scheduler"
 
 
 def _alarms(done):
@@ -54,7 +60,7 @@ class Stack(MemoryStack):
 
 
 def test_the_alarms_of_a_deployment(aws):
-    assert set(_alarms(aws)) == {f"tidewheel-{name}" for name in NAMES}
+    assert set(_alarms(aws)) == {f"tidewheel-{name}" for name in (*NAMES, SILENCE)}
 
 
 @pytest.mark.parametrize(
@@ -105,6 +111,23 @@ def test_a_clock_that_is_off_is_told_of_by_what_its_guard_counts(aws, capsys):
     assert len(alarm.known) == 1
 
 
+@pytest.mark.parametrize("refuses", [False, True], ids=["set aside", "not even that"])
+def test_what_a_scheduler_prints_of_a_bad_entry_is_what_the_alarm_watches(aws, capsys, refuses):
+    stack, alarm = Stack(), _alarm(aws, "tidewheel-quarantine")
+    stack.world.singles[late(0)]["e#0000000000001#default#bad#o1"] = "nonsense"
+    if refuses:
+
+        def refuse(_item):
+            raise Refused("wheel.quarantine", "it", "ValidationException", mendable=False)
+
+        stack.wheel.quarantine = refuse
+    stack.turn_for(30_000)
+    alarm.learn(_printed(capsys, stack.telemetry))
+    assert sum(datum.value for datum in alarm.known) == 1
+    assert alarm.rings(alarm.known[0].at_ms + MINUTE_MS)
+    assert bool(stack.world.quarantine) is not refuses
+
+
 def test_a_pools_worker_prints_the_same_as_a_function(capsys):
     function, worker = PowertoolsTelemetry("worker", "acme"), LineTelemetry("worker-x", "acme", SettableClock(5))
     for telemetry in (function, worker):
@@ -128,6 +151,7 @@ def _counted(capsys, late_ms, deployment="tidewheel"):
     telemetry = PowertoolsTelemetry("worker", deployment)
     telemetry.count("dead_letter_added")
     telemetry.count("clock_skew")
+    telemetry.count("entry_given_up")
     return [replace(each, at_ms=AT_MS, arrived_ms=AT_MS + late_ms) for each in _printed(capsys, telemetry)]
 
 
@@ -157,7 +181,7 @@ def test_a_formula_over_one_minute_as_it_was_stays_silent(aws, capsys):
 
 
 def test_nothing_counted_rings_nothing(aws):
-    assert [_rang(_alarm(aws, f"tidewheel-{name}")) for name in NAMES] == [[], []]
+    assert [_rang(_alarm(aws, f"tidewheel-{name}")) for name in NAMES] == [[], [], []]
 
 
 def test_two_deployments_do_not_ring_each_others_alarms(aws, synthesise, capsys):
@@ -171,10 +195,59 @@ def test_two_deployments_do_not_ring_each_others_alarms(aws, synthesise, capsys)
             assert _rang(alarm)
 
 
+# --- silence --------------------------------------------------------------------------------------------------
+
+
+def _scheduled(minutes, late_ms, *, pace=LOOP):
+    """What CloudWatch knows of so many minutes of scheduling, by the deployment's own clock; and when they ended."""
+    stream, stack = io.StringIO(), MemoryStack(pace=pace)
+    stack.telemetry = LineTelemetry("scheduler", "tidewheel", stack.clock, stream)
+    if pace.loops:
+        stack.turn_for(minutes * MINUTE_MS)
+    else:
+        live(stack, minutes * MINUTE_MS)
+    return [
+        datum for line in stream.getvalue().splitlines() for datum in extracted(line, late_ms)
+    ], stack.clock.now_ms()
+
+
+@pytest.mark.parametrize("late_ms", LATE)
+@pytest.mark.parametrize("pace", [LOOP, ECONOMY], ids=["loop", "economy"])
+def test_a_scheduler_that_runs_keeps_the_alarm_of_its_absence_silent(aws, late_ms, pace):
+    alarm = _alarm(aws, f"tidewheel-{SILENCE}")
+    data, ended_ms = _scheduled(25, late_ms, pace=pace)
+    alarm.learn(data)
+    first, last = START_MS // MINUTE_MS, ended_ms // MINUTE_MS
+    known = (late_ms + MINUTE_MS - 1) // MINUTE_MS + 1  # minutes until the first of them is
+    assert not [n for n in range(first + known, last) if alarm.rings(n * MINUTE_MS + 10_000)]
+
+
+@pytest.mark.parametrize("late_ms", LATE)
+def test_ten_minutes_without_a_scheduler_ring_until_one_runs_again(aws, late_ms):
+    alarm = _alarm(aws, f"tidewheel-{SILENCE}")
+    data, _ = _scheduled(15, late_ms)
+    alarm.learn(data)
+    last = max(datum.at_ms for datum in alarm.known) // MINUTE_MS
+    quiet = [n for n in range(1, 30) if alarm.rings((last + n) * MINUTE_MS + 10_000)]
+    assert quiet[0] == 11, "ten full minutes after the last one with a count"
+    assert quiet[-1] == 29
+    back_ms = (last + 30) * MINUTE_MS
+    alarm.learn([replace(alarm.known[-1], at_ms=back_ms, arrived_ms=back_ms + late_ms)])
+    assert not alarm.rings(back_ms + late_ms + MINUTE_MS)
+
+
+def test_another_deployments_schedulers_do_not_stand_in(aws, synthesise):
+    alarm = _alarm(synthesise(deployment="acme"), f"acme-{SILENCE}")
+    data, ended_ms = _scheduled(15, 0)
+    alarm.learn(data)
+    assert data
+    assert alarm.rings(ended_ms)
+
+
 # --- the topic ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, SILENCE])
 def test_an_alarm_tells_the_topic(aws, name):
     (topic,) = aws.service.of("SNS::Topic")
     assert _alarms(aws)[f"tidewheel-{name}"]["AlarmActions"] == [{"Ref": topic}]

@@ -46,7 +46,7 @@ def extracted(line: str, late_ms: int = 0) -> Iterator[Datum]:
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm over the sum of one metric.
+    """An alarm over the sum of one metric, which breaches from the threshold on, or ``below`` it.
 
     ``filled`` stands for a formula with ``FILL(metric, 0)``: no period is ever missing.
     """
@@ -60,6 +60,7 @@ class Alarm:
     to_alarm: int
     threshold: float
     missing: str
+    below: bool = False
     filled: bool = False
     known: list[Datum] = field(default_factory=list)
 
@@ -67,7 +68,8 @@ class Alarm:
     def of(cls, properties: Mapping[str, Any]) -> Self:
         """The alarm of a template."""
         assert "Metrics" not in properties, "a formula: it looks at no minute twice"
-        assert (properties["Statistic"], properties["ComparisonOperator"]) == ("Sum", "GreaterThanOrEqualToThreshold")
+        assert properties["Statistic"] == "Sum"
+        below = {"GreaterThanOrEqualToThreshold": False, "LessThanThreshold": True}[properties["ComparisonOperator"]]
         periods = properties["EvaluationPeriods"]
         return cls(
             properties["Namespace"],
@@ -79,6 +81,7 @@ class Alarm:
             properties.get("DatapointsToAlarm", periods),
             properties["Threshold"],
             properties["TreatMissingData"],
+            below,
         )
 
     def watches(self, datum: Datum) -> bool:
@@ -95,7 +98,9 @@ class Alarm:
         """Whether it is in ``ALARM`` when it is evaluated then, over the last full periods."""
         newest = now_ms // self.period_ms - 1
         points = [self._point(newest - back, now_ms) for back in range(self.periods)]
-        breaching = [self.missing == "breaching" if point is None else point >= self.threshold for point in points]
+        breaching = [
+            self.missing == "breaching" if point is None else (point < self.threshold) is self.below for point in points
+        ]
         return sum(breaching) >= self.to_alarm
 
     def _point(self, period: int, now_ms: int) -> float | None:

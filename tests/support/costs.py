@@ -38,9 +38,9 @@ RECONCILER_SECONDS, RECONCILER_READS, RECONCILER_WRITES = 0.5, 3, 2
 """Of a run without a job to look at, assumed."""
 INVOCATION_BYTES, LINE_BYTES = 400, 300
 """What Lambda logs of an invocation (start, end, report), and a line of Tidewheel's own; assumed."""
-ALARMS = 2
-IDLE_METRICS = 1
-"""The reconciler counts the jobs that it looked at, also when there are none."""
+ALARMS = 4
+IDLE_METRICS = 2
+"""The reconciler counts the jobs that it looked at, also when there are none, and schedulers that they are there."""
 
 WRITES_ALONE, WRITES_PACKED, WRITES_ONE_TIME, READS, SQS_BUSY = 3.0, 2.05, 4.5, 1.5, 0.4
 """Units of a run; ``tests/contract/test_billed_units.py`` counts them."""
@@ -130,7 +130,7 @@ def idle_month(counted: Mapping[str, Any]) -> list[Line]:
         ),
         Line("watchdog, memory and time", "lambda_gb_seconds", _gb_seconds(WATCHDOG_MB, look["seconds"])),
         Line("watchdog, calls", "lambda_invocations", MINUTES),
-        *_common(_logged(MINUTES, 0) + schedulers * _logged(_TERMS, 2)),
+        *_common(_logged(MINUTES, 0) + schedulers * (_logged(_TERMS, 2) + MINUTES * LINE_BYTES)),
     ]
 
 
@@ -142,7 +142,7 @@ def idle_economy_month(counted: Mapping[str, Any]) -> list[Line]:
         Line("runs, calls", "lambda_invocations", MINUTES),
         Line("runs, writes", "dynamodb_write_units", run["write_units"] * MINUTES),
         Line("runs, reads", "dynamodb_read_units", run["read_units"] * MINUTES),
-        *_common(_logged(MINUTES, 2)),
+        *_common(_logged(MINUTES, 3)),
     ]
 
 

@@ -72,6 +72,11 @@ _METRICS = (
         remedy="Usual at a deployment. One each minute: schedulers die; look at the scheduler's log.",
     ),
     Metric(
+        "scheduler_reported",
+        Process.SCHEDULER,
+        "A scheduler has the lease of its instance; counted when it takes it, and each minute.",
+    ),
+    Metric(
         "scheduler_let_go",
         Process.SCHEDULER,
         "A scheduler could not renew its lease in time, and stopped firing; it goes on when the store answers.",
@@ -127,6 +132,13 @@ _METRICS = (
         Process.SCHEDULER,
         "An entry was found in a slot whose time had passed, and was sent late.",
         remedy="A few are harmless. Many: writes to DynamoDB take longer than seconds.",
+    ),
+    Metric(
+        "entry_given_up",
+        Process.SCHEDULER,
+        "An entry of the wheel, or a record that it needs, could not be understood or stored. It was set aside, as "
+        "`quarantined` says too; or the store refused that as well, and the log line is all that remains.",
+        remedy="See the runbook: something is in quarantine.",
     ),
     Metric(
         "load_held_back",

@@ -124,11 +124,14 @@ class Term:
             self._heartbeat.renew(self._assignment.mark(self._clock.now_ms()))
 
     def _report(self) -> None:
-        """Once a minute: writes out what was counted, and announces the deployment's number of shards if it is new."""
+        """Once a minute: writes out what was counted, and that it is there at all, which an alarm waits for; and
+        announces the deployment's number of shards if it is new.
+        """
         monotonic = self._clock.monotonic_ms()
         if monotonic >= self._report_ms:
             self._report_ms = monotonic + MINUTE_MS
             layouts, telemetry = self._context.layouts, self._context.telemetry
+            telemetry.count("scheduler_reported")
             telemetry.flush()
             self._background.start(lambda: layouts.adopt(telemetry), lambda _: None)
 

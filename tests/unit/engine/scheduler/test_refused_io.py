@@ -168,6 +168,8 @@ def test_when_even_quarantine_refuses_the_log_has_it_and_nobody_stops() -> None:
     assert cursor_lag(stack) < 2 * MINUTE_MS
     (error,) = [fields for message, fields in stack.telemetry.errors if "not even set aside" in message]
     assert error["text"] == "nonsense"
+    assert stack.telemetry.counts["entry_given_up"] == 1
+    assert "quarantined" not in stack.telemetry.counts
 
 
 def test_singles_that_cannot_be_deleted_are_passed_over() -> None:

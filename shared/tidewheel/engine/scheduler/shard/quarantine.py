@@ -43,7 +43,8 @@ class Quarantine:
     def set_aside(self, item: Quarantined, ended: Callable[[], None], row: Missed | None = None) -> None:
         """Writes an item and, if there is one, the row of its instant.
 
-        If the store refuses that too for what it says, the log line is all that remains; nobody is stopped by it.
+        If the store refuses that too for what it says, the log line is all that remains; nobody is stopped by it. Both
+        are counted without a dimension, as an alarm can watch it.
 
         Args:
             item: What to keep.
@@ -59,6 +60,7 @@ class Quarantine:
 
         def done(_: None) -> None:
             ended()
+            telemetry.count("entry_given_up")
             telemetry.count("quarantined", what=item.what)
             telemetry.error(
                 "set aside in quarantine",
@@ -72,6 +74,7 @@ class Quarantine:
 
         def refused(error: Refused) -> None:
             ended()
+            telemetry.count("entry_given_up")
             telemetry.error(
                 "refused for good, and not even set aside", what=item.what, text=item.text, problem=str(error)
             )

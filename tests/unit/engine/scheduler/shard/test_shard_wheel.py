@@ -14,6 +14,7 @@ from tidewheel.domain.ids import ExecutionId, shard_of
 from tidewheel.domain.jobs.job import Definition
 from tidewheel.domain.jobs.policies import Misfire, Policy
 from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
@@ -263,6 +264,13 @@ class _Deaf(MemoryControl):
         raise PortError("control.renew", f"epoch {lease.epoch}", "cut off")
 
 
+class _Unreachable(MemoryControl):
+    """A control table that does not answer."""
+
+    def lease(self, instance: int) -> Lease | None:
+        raise PortError("control.lease", f"instance {instance}", "down")
+
+
 def test_a_scheduler_that_cannot_renew_lets_go_and_stands_again() -> None:
     stack = MemoryStack()
     stack.control = _Deaf()
@@ -271,6 +279,20 @@ def test_a_scheduler_that_cannot_renew_lets_go_and_stands_again() -> None:
     ends = [fields["end"] for message, fields in stack.telemetry.infos if message == "a term ended"]
     assert ends == [End.LET_GO] * 3 + [End.HANDED_OVER]
     assert stack.telemetry.counts["scheduler_let_go"] == 3
+
+
+def test_a_scheduler_reports_when_it_takes_its_lease_and_each_minute() -> None:
+    stack = MemoryStack()
+    stack.turn_for(5 * MINUTE_MS - SECOND_MS)
+    assert stack.telemetry.counts["scheduler_reported"] == 5
+
+
+def test_whoever_cannot_take_the_lease_reports_nothing() -> None:
+    stack = MemoryStack()
+    stack.control = _Unreachable()
+    until_ms = START_MS + 3 * MINUTE_MS
+    stack.scheduler_loop().run(lambda: until_ms - stack.clock.now_ms())
+    assert not stack.telemetry.counts["scheduler_reported"]
 
 
 # --- edits --------------------------------------------------------------------------------------------------
