@@ -6,8 +6,8 @@ Each run has a job of its own and calls a server that keeps connections open. Wh
 them) and after (Lambda's poller) is not in the figures; the pool's own receiving and deleting is. A first round, in
 which connections and caches come to be, is not counted.
 
-``python -m tests.bench.run_cost --rounds 7`` prints a line of JSON for each round, so that the rounds of several
-checkouts can be had by turns.
+``python -m tests.bench.run_cost --rounds 7`` prints a line of JSON for each round. With ``--paced`` each begins when a
+line comes on stdin, so that the rounds of several checkouts can be had by turns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,8 +253,15 @@ def _site() -> Iterator[Site]:
         yield Site(backend, receiver, pid, engine.endpoint, SystemClock())
 
 
-def rounds(ways: Sequence[str], count: int, runs: int) -> Iterator[dict[str, Any]]:
-    """The figures of each round, ms of CPU a run; a way's rounds follow each other."""
+def rounds(ways: Sequence[str], count: int, runs: int, pace: Callable[[], object]) -> Iterator[dict[str, Any]]:
+    """The figures of each round, ms of CPU a run; a way's rounds follow each other.
+
+    Args:
+        ways: How to work.
+        count: How many rounds of each.
+        runs: How many runs in a round.
+        pace: Called before each round that counts.
+    """
     with _site() as site:
         body = {"method": "POST", "url": site.receiver.url("run"), "headers": {}, "body": {"kind": "bench"}}
         jobs = [a_job(number, target=Target("http", body)) for number in range(runs)]
@@ -263,11 +270,17 @@ def rounds(ways: Sequence[str], count: int, runs: int) -> Iterator[dict[str, Any
         for way in ways:
             with _working(way, site) as worker:
                 for number in range(count + 1):
+                    if number:
+                        pace()
                     due_ms = site.clock.now_ms() // SECOND_MS * SECOND_MS
                     ids = [str(ExecutionId(job.id, due_ms)) for job in jobs]
                     used = worker.round([Dispatch(TENANT, id, 1, 1, due_ms, recorded=False) for id in ids])
                     if number:
                         yield {"way": way, "round": number, "runs": runs, **each(used, runs)}
+
+
+def _at_once() -> None:
+    """The pace of who does not wait."""
 
 
 def each(used: Round, runs: int) -> dict[str, float]:
@@ -277,7 +290,7 @@ def each(used: Round, runs: int) -> dict[str, float]:
 
 def measure(count: int, runs: int) -> dict[str, Any]:
     """Medians of some rounds, with the least and the most, by way."""
-    found = list(rounds(WAYS, count, runs))
+    found = list(rounds(WAYS, count, runs, _at_once))
     return {
         way: {
             "runs_a_round": runs,
@@ -292,6 +305,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.run_cost", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of each way ({ROUNDS})")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"in a round ({RUNS})")
+    parser.add_argument("--paced", action="store_true", help="begin each round when a line comes on stdin")
     parser.add_argument("--way", choices=WAYS, action="append", help="one way alone, or several; else all")
     return parser.parse_args(arguments)
 
@@ -299,7 +313,8 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     """Measures; each round's JSON goes to stdout as soon as it is over."""
     wanted = options(arguments)
-    for found in rounds(wanted.way or WAYS, wanted.rounds, wanted.runs):
+    pace = sys.stdin.readline if wanted.paced else _at_once
+    for found in rounds(wanted.way or WAYS, wanted.rounds, wanted.runs, pace):
         print(json.dumps(found), flush=True)  # noqa: T201
     return 0
 

@@ -33,14 +33,14 @@ def test_each_way_has_its_median(monkeypatch):
         for way, first in zip(WAYS, (10.0, 20.0), strict=True)
         for n, ms in enumerate((first, first + 1, first + 5))
     ]
-    monkeypatch.setattr(run_cost, "rounds", lambda ways, count, runs: iter(rounds))
+    monkeypatch.setattr(run_cost, "rounds", lambda ways, count, runs, pace: iter(rounds))
     found = run_cost.measure(3, 100)
     assert found[WAYS[0]]["worker_ms"] == {"median": 11.0, "least": 10.0, "most": 15.0, "rounds": 3}
     assert found[WAYS[1]]["emulator_ms"]["median"] == 42.0
 
 
 def test_options_name_the_ways():
-    assert vars(run_cost.options([])) == {"rounds": 7, "runs": 100, "way": None}
+    assert vars(run_cost.options([])) == {"rounds": 7, "runs": 100, "paced": False, "way": None}
     assert run_cost.options(["--way", "pool of 30"]).way == ["pool of 30"]
     with pytest.raises(SystemExit):
         run_cost.options(["--way", "by hand"])
