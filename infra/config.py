@@ -110,6 +110,7 @@ class Config:
     circuit_open: int = CIRCUIT_OPEN
     tenant_concurrency: str = "{}"
     least_log: int = 0
+    writes_together: int = names.WRITES_AT_ONCE
     allow_kinds: str = "{}"
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
@@ -183,6 +184,7 @@ class Config:
             circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN, 1, MAX_CIRCUIT_OPEN),
             tenant_concurrency=_tenant_concurrency(read),
             least_log=_number(read, "least_log", 0, 0),
+            writes_together=_number(read, "writes_together", names.WRITES_AT_ONCE, 1, names.WRITES_AT_ONCE),
             allow_kinds=_allow_kinds(read, LOCAL_KINDS if target is Target.LOCAL else "{}"),
         )
         _check_kinds(config)

@@ -108,6 +108,7 @@ class ServiceStack(Stack):
             Env.CIRCUIT_OPEN: str(self._config.circuit_open),
             Env.TENANT_CONCURRENCY: self._config.tenant_concurrency,
             Env.LEAST_LOG: str(self._config.least_log),
+            Env.WRITES_TOGETHER: str(self._config.writes_together),
             Env.ALLOW_KINDS: self._config.allow_kinds,
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),
@@ -211,7 +212,16 @@ class ServiceStack(Stack):
         """What whoever runs the attempts of a pool may do."""
         worker.allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
         worker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
-        worker.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
+        worker.allow(
+            [
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:PartiQLInsert",
+                "dynamodb:PartiQLUpdate",
+                "dynamodb:Query",
+            ],
+            self._arns.table(Table.EXECUTIONS),
+        )
         worker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
         worker.allow(
             [

@@ -18,7 +18,7 @@ from tidewheel.domain.fleet.route import (
     Route,
     routes_of,
 )
-from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS, RETENTION_MS
+from tidewheel.domain.limits import MAX_RECEIVES, RECONCILE_EVERY_MS, RETENTION_MS, WRITES_AT_ONCE
 
 __all__ = [
     "DEAD_LETTERS",
@@ -37,6 +37,7 @@ __all__ = [
     "RECONCILE_EVERY_MS",
     "RETENTION_MS",
     "ROUTES",
+    "WRITES_AT_ONCE",
     "Env",
     "Function",
     "Output",
@@ -123,6 +124,7 @@ class Env(StrEnum):
         "TIDEWHEEL_TENANT_CONCURRENCY"  # JSON object: tenant, or "*" for the others -> executions at once
     )
     LEAST_LOG = "TIDEWHEEL_LEAST_LOG"  # bytes: a shorter log of an attempt that succeeded is not stored; 0: each is
+    WRITES_TOGETHER = "TIDEWHEEL_WRITES_TOGETHER"  # claims and finishes in one request at most; 1: each goes alone
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
     ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none

@@ -136,6 +136,7 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.CIRCUIT_FAILURES: _number,
     Env.CIRCUIT_OPEN: _positive,
     Env.LEAST_LOG: _number,
+    Env.WRITES_TOGETHER: _positive,
     Env.TENANT_CONCURRENCY: _tenant_concurrency,
     Env.ALLOW_KINDS: _allow_kinds,
 }
@@ -221,6 +222,7 @@ class WorkerSettings(StoreSettings):
         tenant_concurrency: How many executions run at once, by tenant; ``*`` stands for those who are not named.
         least_log: Bytes: the log of an attempt that succeeded is stored if it is not shorter; 0: each is.
         allow_kinds: Which privileged kinds of target run, by pool; ``*`` stands for every pool.
+        writes_together: How many claims and finishes go in one request at most; 1: each goes alone.
     """
 
     pace: Pace
@@ -231,6 +233,7 @@ class WorkerSettings(StoreSettings):
     tenant_concurrency: Mapping[str, int]
     least_log: int
     allow_kinds: Mapping[str, frozenset[str]]
+    writes_together: int
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The pauses between tries, each as long as it may be."""
     clock = Pauses()
     monkeypatch.setattr(calls, "_CLOCK", clock)
-    monkeypatch.setattr(calls, "_jitter_ms", lambda longest_ms: longest_ms)
+    monkeypatch.setattr(calls, "jitter_ms", lambda longest_ms: longest_ms)
     return clock.taken
 
 

@@ -51,7 +51,7 @@ ALLOWED = {
     "worker": {
         JOBS: "GetItem BatchGetItem Query",
         CONTROL: "GetItem",
-        EXECUTIONS: "GetItem PutItem Query",
+        EXECUTIONS: "GetItem PutItem PartiQLInsert PartiQLUpdate Query",
         WHEEL: "PutItem",
         f"{LOGS}/*": "PutObject",
         **TARGETS,

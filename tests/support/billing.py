@@ -1,7 +1,8 @@
 """What AWS bills: units as the service reports them, units as its rules have it, and requests.
 
 Write units are summed from ``ConsumedCapacity``, which every call is made to ask for. Read units are computed
-from the kind of the request and the size of what it found, since emulators do not report those rightly.
+from the kind of the request and the size of what it found, since emulators do not report those rightly; so are the
+write units of statements of PartiQL, from the size of what each writes.
 
 Sources: "DynamoDB read and write operations" and "DynamoDB item sizes and formats" (Amazon DynamoDB Developer
 Guide); a read unit is 4 KB strongly consistent, half of one eventually consistent; a write unit is 1 KB.
@@ -9,14 +10,21 @@ Guide); a read unit is 4 KB strongly consistent, half of one eventually consiste
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support import partiql
+
 _READ_BYTES = 4_096
-_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+_WRITE_BYTES = 1_024
+_STATEMENTS = "BatchExecuteStatement"
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", _STATEMENTS}
 _READS = {"GetItem", "BatchGetItem", "Query", "Scan"}
+_ASKING, _BOOKING = threading.local(), threading.Lock()
+"""The call that each thread has under way, and what one thread at a time may do."""
 
 
 def _value_bytes(value: Mapping[str, Any]) -> int:
@@ -38,6 +46,15 @@ def read_units(size: int, *, consistent: bool) -> float:
     """The price of reading so many bytes at once; nothing found costs as much as the least."""
     units = max(1, -(-size // _READ_BYTES))
     return float(units) if consistent else units / 2
+
+
+def write_units(item: Mapping[str, Any]) -> int:
+    """The price of a write to the Executions table: of the item, and again of its place in the index, if it has one.
+
+    What an item is bigger by that it replaces, and what is removed from the index, are left out.
+    """
+    units = -(-item_bytes(item) // _WRITE_BYTES)
+    return 2 * units if "dt" in item else units
 
 
 @dataclass
@@ -88,21 +105,32 @@ class Bill:
     def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> dict[str, Any] | None:
         if model.name not in _WRITES | _READS:
             return None
-        self._asked = params
+        _ASKING.params = params
         return {**params, "ReturnConsumedCapacity": "TOTAL"}
 
     def _book(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        operation = model.name
+        with _BOOKING:
+            self._book_call(model.name, parsed)
+
+    def _book_call(self, operation: str, parsed: dict[str, Any]) -> None:
         if operation not in _WRITES | _READS:
             self.requests["", operation] += 1
             return
-        params = self._asked
+        params = _ASKING.params
         for table in _tables(params):
             self.requests[_role(table), operation] += 1
             if operation in _READS:
                 self._book_read(_role(table), operation, params, parsed)
-        if operation in _WRITES:
+        if operation == _STATEMENTS:
+            self._book_statements(params, parsed)
+        elif operation in _WRITES:
             self._book_write(operation, params, parsed)
+
+    def _book_statements(self, params: dict[str, Any], parsed: dict[str, Any]) -> None:
+        for asked, answer in zip(params["Statements"], parsed["Responses"], strict=True):
+            write = partiql.parsed(asked["Statement"], asked["Parameters"])
+            refused = "Error" in answer  # and billed all the same
+            self.writes[_role(write.table), _STATEMENTS] += 1 if refused else write_units(write.item)
 
     def _book_write(self, operation: str, params: dict[str, Any], parsed: dict[str, Any]) -> None:
         if parsed.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
@@ -135,6 +163,8 @@ def _role(table: str) -> str:
 def _tables(params: Mapping[str, Any]) -> set[str]:
     if "TableName" in params:
         return {params["TableName"]}
+    if "Statements" in params:
+        return {partiql.parsed(one["Statement"], one["Parameters"]).table for one in params["Statements"]}
     if "RequestItems" in params:
         return set(params["RequestItems"])
     return {request["TableName"] for item in params["TransactItems"] for request in item.values()}

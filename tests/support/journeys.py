@@ -92,6 +92,7 @@ class Deployment:
             "TIDEWHEEL_CIRCUIT_FAILURES": "5",
             "TIDEWHEEL_CIRCUIT_OPEN": "600",
             "TIDEWHEEL_LEAST_LOG": "0",
+            "TIDEWHEEL_WRITES_TOGETHER": "1",
             "TIDEWHEEL_ALLOW_KINDS": "{}",
         }
 

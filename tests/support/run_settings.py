@@ -25,6 +25,7 @@ WORKER_ENVIRONMENT = {
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: "{}",
     Env.LEAST_LOG: "0",
+    Env.WRITES_TOGETHER: "1",
     Env.ALLOW_KINDS: '{"*": ["command", "python", "sql"]}',
 }
 

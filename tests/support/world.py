@@ -24,6 +24,7 @@ from tidewheel.adapters.aws.dynamodb.control.sweeps import DynamoSweeps
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.grouped_gets import GroupedGets
+from tidewheel.adapters.aws.dynamodb.grouped_swaps import GroupedSwaps
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
@@ -44,6 +45,7 @@ from tidewheel.adapters.memory import (
     World,
 )
 from tidewheel.domain.fleet.route import Route
+from tidewheel.domain.limits import WRITES_AT_ONCE
 from tidewheel.ports import (
     Circuits,
     Executions,
@@ -63,10 +65,12 @@ LACKS: Mapping[str, Mapping[str, str]] = {
     "memory": {
         "damage": "it keeps objects, which cannot be damaged",
         "requests": "nothing goes over a wire that could be repeated",
+        "statements": "it has no requests that could hold several",
     },
     "moto": {
         "tokens": "it ignores ClientRequestToken: a repeated transaction is judged anew",
         "threads": "its transactions are not isolated from other threads",
+        "statements": "its PartiQL reports conditions that failed as success",
     },
     "ministack": {},
 }
@@ -133,6 +137,8 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
     tables, dynamodb = cloud.tables, cloud.dynamodb
     control = ControlTable(dynamodb, tables.control)
     gets = GroupedGets(dynamodb, "jobs.get", tables.jobs)
+    most = 1 if "statements" in LACKS.get(name, {}) else WRITES_AT_ONCE
+    swaps = GroupedSwaps(dynamodb, "executions.swap", tables.executions, most)
 
     def receive(route: Route) -> Received:
         answer = cloud.sqs.receive_message(
@@ -143,7 +149,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
     return Backend(
         name,
         DynamoJobs(dynamodb, tables.jobs, tables.wheel, tables.executions, "2026a", gets),
-        DynamoExecutions(dynamodb, tables.executions),
+        DynamoExecutions(dynamodb, tables.executions, swaps),
         DynamoLocks(dynamodb, tables.executions),
         DynamoCircuits(dynamodb, tables.executions),
         DynamoPermits(dynamodb, tables.executions),

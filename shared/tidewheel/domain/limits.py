@@ -231,6 +231,11 @@ on: at 500 entries a second, for which a shard is made, those of eight seconds, 
 JOBS_AT_ONCE = 100
 """Job records read by one request (Amazon DynamoDB quotas, BatchGetItem)."""
 
+WRITES_AT_ONCE = 25
+"""Conditional writes of executions in one request (Amazon DynamoDB quotas, BatchExecuteStatement)."""
+GROUPED_BYTES = 64 * 1024
+"""A record that is larger is written by a request of its own: 25 smaller ones are far below what a request may hold."""
+
 PACK_ENTRIES = 300
 """Entries in one pack; at under 100 bytes each the item stays far below DynamoDB's 400 KB."""
 

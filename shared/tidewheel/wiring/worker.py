@@ -8,6 +8,7 @@ from threading import Thread
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dates import Dates
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.grouped_swaps import GroupedSwaps
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
@@ -52,7 +53,8 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry, program_user: Pr
     clock = SystemClock()
     dates = Dates(clock)
     dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
-    executions = DynamoExecutions(dynamodb, settings.executions_table)
+    swaps = GroupedSwaps(dynamodb, "executions.swap", settings.executions_table, settings.writes_together)
+    executions = DynamoExecutions(dynamodb, settings.executions_table, swaps)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(sqs, settings.queues)
     logs = S3Logs(settings.logs_bucket, clients.s3)
     secrets = SecretsManager(clients.secretsmanager, secrets_prefix(settings.deployment), clock)

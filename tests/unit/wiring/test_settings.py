@@ -34,6 +34,7 @@ EVERYTHING = {
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: '{"*": 50, "acme": 5}',
     Env.LEAST_LOG: "2048",
+    Env.WRITES_TOGETHER: "25",
     Env.ALLOW_KINDS: '{"*": ["python"], "on-site": ["command", "sql"]}',
     Env.SCHEDULER_FUNCTION: "t-scheduler",
     Env.CODE_VERSION: "abc",
@@ -87,7 +88,7 @@ def test_networks_are_cidrs(value: str) -> None:
 
 def test_what_the_workers_need_beside_that() -> None:
     read = WorkerSettings.from_env(environ())
-    assert read.least_log == 2048
+    assert (read.least_log, read.writes_together) == (2048, 25)
     assert (read.circuit_failures, read.circuit_open, read.tenant_concurrency) == (0, 600, {"*": 50, "acme": 5})
 
 
@@ -96,6 +97,7 @@ def test_what_the_workers_need_beside_that() -> None:
     [
         (Env.CIRCUIT_FAILURES, "-1", "0 or more"),
         (Env.CIRCUIT_OPEN, "0", "1 or more"),
+        (Env.WRITES_TOGETHER, "0", "1 or more"),
         (Env.TENANT_CONCURRENCY, "50", "JSON object"),
         (Env.TENANT_CONCURRENCY, "{", "JSON object"),
         (Env.TENANT_CONCURRENCY, '{"acme": 0}', "1 to 1000"),

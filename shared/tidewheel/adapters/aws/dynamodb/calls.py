@@ -128,7 +128,7 @@ def _in_batches(
         if setbacks == _SETBACKS or (pending and until_ms is not None and _CLOCK.monotonic_ms() >= until_ms):
             raise Throttled(operation, table, f"{len(pending)} items were left unprocessed")
         if setbacks:
-            _CLOCK.sleep(_jitter_ms(_PAUSE_MS << (setbacks - 1)))
+            _CLOCK.sleep(jitter_ms(_PAUSE_MS << (setbacks - 1)))
 
 
 def _left(
@@ -142,7 +142,7 @@ def _left(
         return batch
 
 
-def _jitter_ms(longest_ms: int) -> int:
+def jitter_ms(longest_ms: int) -> int:
     """A random wait up to the longest, so that callers that were throttled together do not retry together."""
     return random.randint(0, longest_ms)  # noqa: S311 - spreads tries, guards nothing
 

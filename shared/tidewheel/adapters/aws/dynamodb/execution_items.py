@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tidewheel.adapters.aws.dynamodb.items import (
+    Attributes,
     Item,
     NewItem,
     document,
@@ -31,42 +32,48 @@ def execution_key(tenant: str, job: str, id: str) -> NewItem:
 
 
 def execution_item(execution: Execution) -> NewItem:
-    """An execution as an item. Only a dead letter, or one that waits, has the keys of the index ``by_failure``."""
+    """An execution as an item."""
+    return without_nones(execution_attributes(execution))
+
+
+def execution_attributes(execution: Execution) -> Attributes:
+    """Every attribute that an execution's item may have; None for those that this one's has not.
+
+    Only a dead letter, or one that waits, has the keys of the index ``by_failure``.
+    """
     listed, place = execution.tenant, execution.failure_key
     if execution.waiting_key:
         listed, place = keys.waiting_partition(execution.waiting_part), execution.waiting_key
-    return without_nones(
-        {
-            **execution_key(execution.tenant, execution.job, execution.id),
-            "st": text(execution.state),
-            "due": number(execution.due_ms),
-            "gen": number(execution.generation),
-            "ver": number(execution.version),
-            "at": number(execution.attempt),
-            "ho": optional_text(execution.holder),
-            "lu": number(execution.lease_until_ms),
-            "cl": optional_number(execution.claimed_ms),
-            "sa": optional_number(execution.started_ms),
-            "fi": optional_number(execution.finished_ms),
-            "la": optional_number(execution.lateness_ms),
-            "o": optional_text(execution.output),
-            "r": optional_text(execution.reason),
-            "h": document([_attempt_row(attempt) for attempt in execution.attempts]) if execution.attempts else None,
-            "sp": number(execution.uncounted_attempts) if execution.uncounted_attempts else None,
-            "rd": optional_number(execution.redriven_ms),
-            "ca": optional_text(execution.cancel),
-            "ct": optional_number(execution.cancel_ms),
-            "cp": optional_text(execution.checkpoint),
-            "se": optional_number(execution.sent_ms),
-            "re": optional_number(execution.received_ms),
-            "lf": optional_text(execution.left),
-            "lt": optional_number(execution.left_ms),
-            "nx": optional_number(execution.next_ms),
-            "dt": text(listed) if place else None,
-            "de": optional_text(place),
-            "ttl": ttl(execution.expires_ms()),
-        }
-    )
+    return {
+        **execution_key(execution.tenant, execution.job, execution.id),
+        "st": text(execution.state),
+        "due": number(execution.due_ms),
+        "gen": number(execution.generation),
+        "ver": number(execution.version),
+        "at": number(execution.attempt),
+        "ho": optional_text(execution.holder),
+        "lu": number(execution.lease_until_ms),
+        "cl": optional_number(execution.claimed_ms),
+        "sa": optional_number(execution.started_ms),
+        "fi": optional_number(execution.finished_ms),
+        "la": optional_number(execution.lateness_ms),
+        "o": optional_text(execution.output),
+        "r": optional_text(execution.reason),
+        "h": document([_attempt_row(attempt) for attempt in execution.attempts]) if execution.attempts else None,
+        "sp": number(execution.uncounted_attempts) if execution.uncounted_attempts else None,
+        "rd": optional_number(execution.redriven_ms),
+        "ca": optional_text(execution.cancel),
+        "ct": optional_number(execution.cancel_ms),
+        "cp": optional_text(execution.checkpoint),
+        "se": optional_number(execution.sent_ms),
+        "re": optional_number(execution.received_ms),
+        "lf": optional_text(execution.left),
+        "lt": optional_number(execution.left_ms),
+        "nx": optional_number(execution.next_ms),
+        "dt": text(listed) if place else None,
+        "de": optional_text(place),
+        "ttl": ttl(execution.expires_ms()),
+    }
 
 
 def _attempt_row(attempt: Attempt) -> list[Any]:

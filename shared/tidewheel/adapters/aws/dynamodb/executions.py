@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.clients import translated
 from tidewheel.adapters.aws.dynamodb.calls import items_between, read_all, swap
-from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, execution_key, read_execution
+from tidewheel.adapters.aws.dynamodb.execution_items import (
+    execution_attributes,
+    execution_item,
+    execution_key,
+    read_execution,
+)
+from tidewheel.adapters.aws.dynamodb.grouped_swaps import GroupedSwaps
 from tidewheel.adapters.aws.dynamodb.items import read_page, text
 from tidewheel.adapters.aws.dynamodb.ledger_items import missed_item, read_listed, read_missed
 from tidewheel.domain import keys
@@ -27,10 +33,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DynamoExecutions:
-    """``ports.Executions`` on the Executions table: one write unit for each step, as long as a record fits 1 KB."""
+    """``ports.Executions`` on the Executions table: one write unit for each step, as long as a record fits 1 KB.
+
+    Args:
+        client: DynamoDB.
+        table: Physical name.
+        swaps: Writes of several threads go together through it; None: each goes alone.
+    """
 
     client: DynamoDBClient
     table: str
+    swaps: GroupedSwaps | None = None
 
     def get(self, tenant: str, id: str) -> Execution | None:
         """See ``ports.Executions``."""
@@ -47,7 +60,10 @@ class DynamoExecutions:
 
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """See ``ports.Executions``."""
-        item = swap(self.client, "executions.swap", new.id, self.table, execution_item(new), expected)
+        if self.swaps:
+            item = self.swaps.swap(new.id, execution_attributes(new), expected)
+        else:
+            item = swap(self.client, "executions.swap", new.id, self.table, execution_item(new), expected)
         standing = read_execution(item) if item else None
         return None if standing == new else standing
 

@@ -16,6 +16,8 @@ Item = Mapping[str, Any]
 """An item as the client answers it."""
 NewItem = dict[str, dict[str, str]]
 """An item, or the key of one, as it is sent."""
+Attributes = Mapping[str, dict[str, str] | None]
+"""An item with the names that it does not have, for which None stands."""
 
 
 def text(value: str) -> dict[str, str]:
@@ -53,7 +55,7 @@ def item_key(partition: str, sort: str) -> NewItem:
     return {"pk": text(partition), "sk": text(sort)}
 
 
-def without_nones(item: Mapping[str, dict[str, str] | None]) -> NewItem:
+def without_nones(item: Attributes) -> NewItem:
     """The item without its absent attributes."""
     return {name: value for name, value in item.items() if value is not None}
 
