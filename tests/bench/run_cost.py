@@ -39,7 +39,7 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Target
-from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
+from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, WRITES_AT_ONCE
 from tidewheel.names import FARGATE_POOL, Env
 from tidewheel.ports import SEND_BATCH, Received
 
@@ -98,6 +98,7 @@ class Site:
             Env.QUEUES.value: json.dumps({str(route): url for route, url in cloud.urls.items()}),
             Env.ALLOWED_NETWORKS.value: "127.0.0.0/8",
             Env.LOGS_BUCKET.value: cloud.bucket,
+            Env.WRITES_TOGETHER.value: str(WRITES_AT_ONCE),
             "PYTHONPATH": os.pathsep.join([str(_ROOT), str(_ROOT / "shared")]),
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint,
