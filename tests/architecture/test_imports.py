@@ -82,6 +82,7 @@ VIOLATIONS_BY_RULE = {
         (f"{T}/adapters/targets/violation_p.py", "botocore"),
         ("functions/worker/violation_q.py", "boto3"),
     ],
+    "httpx is imported in cli and client alone": [(f"{T}/adapters/targets/violation_ba.py", "httpx")],
     "memory and targets do without AWS": [
         (f"{T}/adapters/memory/violation_r.py", "tidewheel.adapters.aws.dynamodb.wheel")
     ],

@@ -1,22 +1,26 @@
-"""Connections whose servers say what they are told, byte by byte, request by request."""
+"""Connections whose servers say what they are told, piece by piece, request by request: pairs of Unix sockets."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
+import socket
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from typing import Any
 
-import httpcore
-
 from tests.support.calls import a_call, surroundings
 from tidewheel.adapters.targets.http import HttpTarget
-from tidewheel.adapters.targets.web.guard import GuardedNetwork
+from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.adapters.targets.web.countdown import Countdown
+from tidewheel.adapters.targets.web.guard import GuardedNetwork, Resolve
+from tidewheel.adapters.targets.web.side_threads import SideThreads
+from tidewheel.adapters.targets.web.sockets import Sockets
 from tidewheel.adapters.targets.web.transport import GuardedTransport
 from tidewheel.domain.executions.execution import Answer
-from tidewheel.domain.fleet.networks import Address
+from tidewheel.domain.fleet.networks import Address, Network
 from tidewheel.domain.jobs.job import Target
 from tidewheel.ports import Call
 
@@ -24,100 +28,137 @@ PUBLIC = "93.184.216.34"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 END = b""
 SILENCE = None
+RESET = ConnectionResetError("reset by peer")
+_SECONDS = 30
 
 Said = bytes | Exception | None
-"""What a read gives: bytes, the end of the connection, an error, or nothing for ever."""
+"""A piece of an answer: bytes, the end of the connection, its break, or nothing for ever."""
+Turn = Said | Iterable[Said]
+"""What is said to one request."""
 
 
-class Line(httpcore.AsyncNetworkStream):
-    """One connection.
+class Line:
+    """One connection. Its server hears a request whole, answers it, and hears the next.
 
     Args:
-        says: What its reads give; the end of the connection once nothing is left.
+        answer: What it says to a request: its number from 0 on, and its bytes; the connection's end if that is None.
     """
 
-    def __init__(self, says: Sequence[Said]) -> None:
-        self.says = list(says)
+    def __init__(self, answer: Callable[[int, bytes], Turn]) -> None:
         self.heard: list[bytes] = []
         self.contexts: list[ssl.SSLContext] = []
-        self.closed = False
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        said = self.says.pop(0) if self.says else END
-        if said is SILENCE:
-            await asyncio.get_running_loop().create_future()
-        if isinstance(said, Exception):
-            raise said
-        assert isinstance(said, bytes)
-        return said
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        self.heard.append(buffer)
-
-    async def aclose(self) -> None:
-        self.closed = True
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> httpcore.AsyncNetworkStream:
-        self.contexts.append(ssl_context)
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        return None
+        self.theirs, self._ours = socket.socketpair()
+        self._answer = answer
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     @property
     def requests(self) -> int:
         """How many requests came over it."""
-        return sum(b" HTTP/1.1\r\n" in part for part in self.heard)
+        return len(self.heard)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the caller has closed it."""
+        return self.theirs.fileno() < 0
+
+    def say(self, data: bytes) -> None:
+        """Says something that nobody asked for."""
+        self._ours.sendall(data)
+
+    def join(self) -> None:
+        """Waits until the server has seen the end of it."""
+        self._thread.join(_SECONDS)
+        assert not self._thread.is_alive(), "a connection was left open"
+
+    def _serve(self) -> None:
+        with self._ours, suppress(ConnectionError):  # the caller hears no more
+            while (request := self._request()) is not None:
+                turn = self._answer(len(self.heard) - 1, request)
+                for said in _pieces(turn):
+                    if said is SILENCE:
+                        self._ours.recv(1)
+                        return
+                    if isinstance(said, Exception):
+                        self.theirs.send(b"!")  # what is left unread makes the end a reset
+                        return
+                    if said == END:
+                        return
+                    self._ours.sendall(said)
+
+    def _request(self) -> bytes | None:
+        data = b""
+        while not _is_whole(data):
+            more = self._ours.recv(1 << 20)
+            if not more:
+                return None
+            data += more
+        self.heard.append(data)
+        return data
 
 
-class Lines(httpcore.AsyncNetworkBackend):
-    """A network.
+def _pieces(turn: Turn) -> Iterable[Said]:
+    return [turn] if turn is None or isinstance(turn, bytes | Exception) else turn
+
+
+def _is_whole(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    lengths = [line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+    return bool(end) and len(body) >= sum(map(int, lengths))
+
+
+class Lines:
+    """``Sockets`` whose servers follow scripts.
 
     Args:
-        scripts: What the connections say, one after the other.
+        scripts: What the connections say, one after the other: turn by turn, the end of the connection after the last.
         addresses: Those of any host, one look-up after the other; the last goes on.
     """
 
-    def __init__(self, *scripts: Sequence[Said], addresses: Sequence[str] = (PUBLIC,)) -> None:
+    def __init__(self, *scripts: Sequence[Turn], addresses: Sequence[str] = (PUBLIC,)) -> None:
         self._scripts = list(scripts)
         self._addresses = list(addresses)
         self.made: list[Line] = []
         self.hosts: list[str] = []
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    def connect(self, address: Address, port: int, countdown: Countdown, most_ms: int) -> socket.socket:
         if not self._scripts:
-            raise httpcore.ConnectError("nobody is there any more")
-        self.made.append(Line(self._scripts.pop(0)))
-        return self.made[-1]
+            raise OSError("nobody is there any more")
+        *turns, last = self._scripts.pop(0)
+        script = [*turns, itertools.chain(_pieces(last), [END])]
+        self.made.append(Line(lambda number, _: script[number]))
+        return self.made[-1].theirs
 
-    async def sleep(self, seconds: float) -> None:
-        raise AssertionError("nobody waits here")
+    def secure(self, sock: socket.socket, context: ssl.SSLContext, host: str, countdown: Countdown) -> socket.socket:
+        self.made[-1].contexts.append(context)
+        return sock
 
-    async def resolve(self, host: str, port: int) -> Sequence[Address]:
+    def resolve(self, host: str, port: int) -> Sequence[Address]:
         self.hosts.append(host)
         return [ip_address(self._addresses.pop(0) if len(self._addresses) > 1 else self._addresses[0])]
 
 
 @contextmanager
-def target_over(lines: Lines, secrets: dict[str, str] | None = None) -> Iterator[HttpTarget]:
-    """An HTTP target on a network of lines."""
-    target = HttpTarget(surroundings(secrets), GuardedTransport(GuardedNetwork((), lines.resolve, lines)))
+def target_on(
+    around: Surroundings, sockets: Sockets, resolve: Resolve, allowed: Sequence[Network] = ()
+) -> Iterator[HttpTarget]:
+    """An HTTP target whose connections are these."""
+    threads = SideThreads()
+    network = GuardedNetwork(allowed, threads, resolve, sockets)
+    target = HttpTarget(around, GuardedTransport(network, around.clock), threads)
     try:
         yield target
     finally:
         target.close()
+
+
+@contextmanager
+def target_over(lines: Lines, secrets: dict[str, str] | None = None) -> Iterator[HttpTarget]:
+    """An HTTP target on a network of lines; none of them stays open."""
+    with target_on(surroundings(secrets), lines, lines.resolve) as target:
+        yield target
+    for line in lines.made:
+        line.join()
 
 
 def http_call(*, repeatable: bool = False, timeout_ms: int = 30_000, **spec: Any) -> Call:
@@ -126,7 +167,7 @@ def http_call(*, repeatable: bool = False, timeout_ms: int = 30_000, **spec: Any
     return a_call(Target("http", full), "x", 0, 1, timeout_ms, repeatable=repeatable)
 
 
-def answered(*script: Said, **spec: Any) -> Answer:
-    """The answer of one call on a connection that says what the script holds."""
-    with target_over(Lines(script)) as target:
+def answered(*pieces: Said, **spec: Any) -> Answer:
+    """The answer of one call on a connection that says these pieces."""
+    with target_over(Lines([pieces])) as target:
         return target.call(http_call(**spec))

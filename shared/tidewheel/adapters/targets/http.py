@@ -2,58 +2,60 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import re
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
-
-import httpx
 
 from tidewheel.adapters.targets.answers import excerpt, timed_out, told_to_end
 from tidewheel.adapters.targets.secret_resolver import SecretResolver, SecretUnavailable, refers
 from tidewheel.adapters.targets.surroundings import Surroundings
+from tidewheel.adapters.targets.web.answer import Answering
+from tidewheel.adapters.targets.web.countdown import Countdown, Stopped, TimedOut
+from tidewheel.adapters.targets.web.errors import RemoteProtocolError, TransportError, Unsendable
 from tidewheel.adapters.targets.web.guard import AddressRefused, GuardedNetwork, check_spelling
-from tidewheel.adapters.targets.web.inflating import CODINGS, pieces
-from tidewheel.adapters.targets.web.transport import SENDING, GuardedTransport, Sending
+from tidewheel.adapters.targets.web.inflating import pieces
+from tidewheel.adapters.targets.web.request import Headers, Request, is_sendable
+from tidewheel.adapters.targets.web.side_threads import SideThreads
+from tidewheel.adapters.targets.web.transport import GuardedTransport, Sending
 from tidewheel.adapters.targets.web.trust import problem_of
+from tidewheel.adapters.targets.web.url import parsed, sendable
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.secret import reference_of
-from tidewheel.domain.limits import LOG_BYTES, LOOK_UPS, OUTPUT_BYTES, SECOND_MS
+from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES, SECOND_MS
 from tidewheel.ports import Call, Caller, CallProgress
 
 KIND = "http"
 _RETRYABLE = {408, 425, 429}
 _ASKS_TO_WAIT = {429, 503}
+_SUCCESS, _REDIRECTION, _SERVER_ERROR = 200, 300, 500
+"""The least status of each class (RFC 9110, 15)."""
 _CREDENTIALS = ("Authorization", "Cookie", "Proxy-Authorization")
-_SENDABLE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|", re.ASCII)
 
 
 def make(surroundings: Surroundings) -> Caller:
     """The caller of this kind."""
-    return HttpTarget(surroundings, GuardedTransport(GuardedNetwork(surroundings.allowed_networks)))
+    threads = SideThreads()
+    network = GuardedNetwork(surroundings.allowed_networks, threads)
+    return HttpTarget(surroundings, GuardedTransport(network, surroundings.clock), threads)
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _Wanted:
     """The request of a job, with its secrets filled in.
 
     Args:
+        request: It.
         credentials: The names of headers that must not go to another origin.
         confidential: Whether the body must not go there either.
         ca: The bundle of the CAs that it trusts, in PEM; None: the public ones.
     """
 
-    headers: httpx.Headers
-    content: bytes | None
+    request: Request
     credentials: tuple[str, ...]
     confidential: bool
     ca: str | None
@@ -61,22 +63,27 @@ class _Request:
 
 @dataclass(slots=True)
 class _Received:
-    """How much of a response has arrived.
+    """How much of an answer has arrived.
 
     Args:
         sending: The requests of the call, and what was read of the last one's answer.
-        response: The last one's answer, once its head was read and understood.
+        fields: Its header fields, once its head was read and understood; None before.
         beginning: What its record keeps.
         taken: The length of its body so far (bytes).
     """
 
     sending: Sending
-    response: httpx.Response | None = None
+    fields: Mapping[str, str] | None = None
     beginning: bytearray = field(default_factory=bytearray)
     taken: int = 0
 
-    def known(self, error: BaseException | None) -> httpx.Response | None:
-        """The answer, if it is known although the rest never arrives: that is needed for the log alone.
+    @property
+    def status(self) -> int:
+        """Its status; 0 until that was read."""
+        return self.sending.exchange.status
+
+    def is_known(self, error: BaseException | None) -> bool:
+        """Whether the answer is known although the rest never arrives: that is needed for the log alone.
 
         A success is, once its status is read: a call that the target has carried out must not be repeated. So is any
         status whose head is malformed, since it would be malformed again.
@@ -84,213 +91,166 @@ class _Received:
         Args:
             error: What ended the call before its answer was read; None if nothing did.
         """
-        if self.response is not None:
-            enough = error is None or self.response.is_success or len(self.beginning) >= OUTPUT_BYTES
-            return self.response if enough else None
-        headless = httpx.Response(self.sending.exchange.status)
-        if headless.is_success or (headless.status_code and isinstance(error, httpx.RemoteProtocolError)):
-            return headless
-        return None
+        if error is None or _is_success(self.status):
+            return True
+        if self.fields is not None:
+            return len(self.beginning) >= OUTPUT_BYTES
+        return self.status != 0 and isinstance(error, RemoteProtocolError)
 
-    async def read(self, response: httpx.Response, progress: CallProgress) -> None:
+    def read(self, answering: Answering, progress: CallProgress) -> None:
         """Reads the body into the attempt's log, up to the log's limit: an endless body is cut there."""
-        self.response = response
-        async for chunk in pieces(response):
-            self.beginning += chunk[: OUTPUT_BYTES - len(self.beginning)]
-            progress.write(chunk)
-            self.taken += len(chunk)
+        self.fields = answering.fields
+        for piece in pieces(answering.parts(), answering.fields.get("content-encoding", "")):
+            self.beginning += piece[: OUTPUT_BYTES - len(self.beginning)]
+            progress.write(piece)
+            self.taken += len(piece)
             if self.taken > LOG_BYTES:
                 return
+
+    def answer(self, now_ms: int) -> Answer:
+        """The answer, as far as it is known."""
+        status, output = self.status, excerpt(bytes(self.beginning))
+        if _is_success(status):
+            return Answer(Result.SUCCEEDED, status, output)
+        retryable = status >= _SERVER_ERROR or status in _RETRYABLE
+        asked_ms = retry_after_ms(self.fields or {}, now_ms) if status in _ASKS_TO_WAIT else None
+        return Answer(Result.FAILED, status, output, f"HTTP {status}", retryable, asked_ms)
 
 
 class HttpTarget:
     """``ports.Caller`` for the kind ``http``.
 
-    Requests run on an event loop of their own, where one time-out bounds the whole call, also if a response arrives
-    slowly. A redirect that is not followed is a failure.
+    A call runs on the thread that makes it. One time-out bounds all of it, also if an answer arrives slowly; and when
+    it is told to end, what it waits for is ended under it. A redirect that is not followed is a failure.
 
     Args:
         surroundings: Of the worker.
-        transport: Sends requests: ``guard.GuardedTransport``, since a job must not reach every address a worker can.
+        transport: Sends requests, and to no address that a job must not reach.
+        threads: Where secrets are read, so that the time-out bounds that too.
     """
 
-    def __init__(self, surroundings: Surroundings, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, surroundings: Surroundings, transport: GuardedTransport, threads: SideThreads) -> None:
         self._surroundings = surroundings
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(LOOK_UPS, "http-target"))
-        self._thread = threading.Thread(target=self._loop.run_forever, name="http-target", daemon=True)
-        self._thread.start()
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            trust_env=False,  # no proxy, which would resolve names itself, and no .netrc
-            timeout=None,  # noqa: S113 - the whole call is bounded by asyncio.timeout below
-            headers={"User-Agent": "tidewheel", "Accept-Encoding": CODINGS},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # no cookie passes from one job to another
-        )
+        self._transport = transport
+        self._threads = threads
 
     def call(self, call: Call) -> Answer:
         """See ``ports.Caller``."""
-        return asyncio.run_coroutine_threadsafe(self._answer(call), self._loop).result()
-
-    async def _answer(self, call: Call) -> Answer:
-        task, received = asyncio.current_task(), _Received(Sending(call.repeatable))
-        assert task is not None
-        call.progress.on_stop(_canceller(self._loop, task))
-        failure: BaseException | None = None
+        countdown = Countdown(self._surroundings.clock, call.timeout_ms)
+        call.progress.on_stop(countdown.stop)
+        received, failure = _Received(Sending(call.repeatable)), None
         try:
-            async with asyncio.timeout(call.timeout_ms / SECOND_MS):
-                await self._exchange(call, received)
-        except (asyncio.CancelledError, *_FAILURES) as error:
+            self._exchange(call, received, countdown)
+        except _FAILURES as error:
             failure = error
-        response = received.known(failure)
+        known = received.is_known(failure)
+        answer = received.answer(self._surroundings.clock.now_ms())
         if failure is None:
-            assert response is not None
-            return _answer_of(response, bytes(received.beginning), self._surroundings.clock.now_ms())
+            return answer
         problem = _problem_of(failure, call)
-        if response is None:
+        if not known:
             return problem
         call.progress.write(f"\n[the rest of the answer is missing: {problem.reason}]\n".encode())
-        answer = _answer_of(response, bytes(received.beginning), self._surroundings.clock.now_ms())
-        return answer if received.response or response.is_success else _explained(answer, problem)
+        understood = received.fields is not None or answer.result is Result.SUCCEEDED
+        return answer if understood else replace(answer, reason=f"{answer.reason}; {problem.reason}")
 
-    async def _exchange(self, call: Call, received: _Received) -> None:
-        spec = call.target.spec
-        check_spelling(_host(spec["url"]))
-        wanted = await self._wanted(call)
-        received.sending.ca = wanted.ca
-        request = self._client.build_request(
-            spec["method"],
-            spec["url"],
-            headers=wanted.headers,
-            content=wanted.content,
-            extensions={SENDING: received.sending},
-        )
-        for left in range(int(spec.get("redirects", 0)), -1, -1):
-            response = await self._client.send(request, stream=True)
-            try:
-                if left and response.next_request is not None and not _drops_body(request, response.next_request):
-                    request = _redirected(request, response.next_request, wanted)
-                    continue
-                await received.read(response, call.progress)
-                break
-            finally:
-                await response.aclose()
+    def _exchange(self, call: Call, received: _Received, countdown: Countdown) -> None:
+        wanted = self._wanted(call, countdown)
+        received.sending.ca, request = wanted.ca, wanted.request
+        for left in range(int(call.target.spec.get("redirects", 0)), -1, -1):
+            with self._transport.answering(request, received.sending, countdown) as answering:
+                following = _following(request, answering, wanted) if left else None
+                if following is None:
+                    received.read(answering, call.progress)
+                    return
+            request = following
 
-    async def _wanted(self, call: Call) -> _Request:
+    def _wanted(self, call: Call, countdown: Countdown) -> _Wanted:
         """The request. Secrets are read on another thread, so that the time-out bounds that too."""
         spec, resolver = call.target.spec, SecretResolver(self._surroundings.secrets, call)
         if refers([*spec.get("headers", {}).values(), spec.get("body"), spec.get("ca")]):
-            return await asyncio.to_thread(_prepared, call, resolver)
+            return self._threads.result(countdown, _prepared, call, resolver)
         return _prepared(call, resolver)
 
     def close(self) -> None:
-        """Closes the connections and ends the event loop."""
-        asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result()
-        asyncio.run_coroutine_threadsafe(self._loop.shutdown_default_executor(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Closes the idle connections, and lets the threads end."""
+        self._transport.close()
+        self._threads.close()
 
 
-def _canceller(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Callable[[], None]:
-    """A function that cancels a task from another thread, whatever the task waits for."""
-
-    def end() -> None:
-        loop.call_soon_threadsafe(task.cancel)
-
-    return end
+_FAILURES = (Stopped, TimedOut, SecretUnavailable, AddressRefused, TransportError, Unsendable, UnicodeError)
+"""What a call may end with."""
 
 
-_FAILURES = (
-    *(TimeoutError, SecretUnavailable, AddressRefused),
-    *(httpx.HTTPError, httpx.InvalidURL, UnicodeError),
-)
-"""What a call may end with, besides being told to end."""
+def _is_success(status: int) -> bool:
+    return _SUCCESS <= status < _REDIRECTION
 
 
 def _problem_of(failure: BaseException, call: Call) -> Answer:
     """The answer of a call that ended before its answer was read."""
     reason, retryable = f"{type(failure).__name__}: {failure}", True
     match failure:
-        case asyncio.CancelledError():
+        case Stopped():
             return told_to_end()
-        case TimeoutError():
+        case TimedOut():
             return timed_out(call.timeout_ms)
         case SecretUnavailable():
             return failure.answer()
         case AddressRefused():
             reason, retryable = str(failure), False
-        case httpx.InvalidURL() | httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | UnicodeError():
+        case Unsendable() | UnicodeError():
             reason, retryable = f"the request cannot be made: {failure}", False
     return Answer(Result.FAILED, reason=reason, retryable=retryable)
 
 
-def _explained(answer: Answer, problem: Answer) -> Answer:
-    """The answer of a status whose head is malformed."""
-    return replace(answer, reason=f"{answer.reason}; {problem.reason}")
-
-
-def _host(url: str) -> str:
-    """The host as it is written in the URL, which httpx may refuse to parse."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""  # httpx refuses it
-
-
-def _prepared(call: Call, resolver: SecretResolver) -> _Request:
+def _prepared(call: Call, resolver: SecretResolver) -> _Wanted:
     spec = call.target.spec
-    content, kind = _content(resolver.resolved(spec.get("body")))
-    given, credentials = {}, list(_CREDENTIALS)
+    check_spelling(_host(spec["url"]))
+    url = parsed(spec["url"])
+    body, kind = _content(resolver.resolved(spec.get("body")))
+    headers, credentials = Headers(kind), list(_CREDENTIALS)
     for name, value in spec.get("headers", {}).items():
         reference = reference_of(value)
         if reference is None:
-            given[name] = value
+            headers.update({name: value})
             continue
-        given[name] = resolver.text(reference, _is_sendable)  # the library's error would show the secret
+        headers.update({name: resolver.text(reference, is_sendable)})
         credentials.append(name)
-    headers = httpx.Headers(kind)  # whose names are case-insensitive
-    headers.update(given)
     headers.update(_identity(call))
     authorities = reference_of(spec.get("ca"))
     ca = None if authorities is None else resolver.certificates(authorities, problem_of)
-    return _Request(headers, content, tuple(credentials), refers(spec.get("body")), ca)
+    request = Request(spec["method"], url, headers, body)
+    return _Wanted(request, tuple(credentials), refers(spec.get("body")), ca)
 
 
-def _is_sendable(text: str) -> bool:
-    return _SENDABLE.fullmatch(text) is not None
+def _host(url: str) -> str:
+    """The host as it is written in the URL, which may be none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""  # ``parsed`` refuses it
 
 
-def _drops_body(request: httpx.Request, following: httpx.Request) -> bool:
-    """Whether a redirect (301 to 303) would ask for another page instead of doing what the job wants."""
-    return request.method != following.method and request.headers.get("content-length", "0") != "0"
+def _following(request: Request, answering: Answering, wanted: _Wanted) -> Request | None:
+    """The request that a redirect asks for; to another origin it goes without credentials and confidential body.
 
+    None if the answer is no redirect, or one (301 to 303) that would drop the body: it asks for another page, instead
+    of doing what the job wants.
 
-def _redirected(request: httpx.Request, following: httpx.Request, wanted: _Request) -> httpx.Request:
-    """The request that follows a redirect; to another origin it goes without credentials and confidential body."""
-    if _origin(request.url) == _origin(following.url):
-        if "Cookie" in request.headers:  # httpx removes it, as it manages cookies itself
-            following.headers["Cookie"] = request.headers["Cookie"]
+    Raises:
+        RemoteProtocolError: It leads nowhere.
+        SecretUnavailable: The body must not go there.
+        Unsendable: It leads to what is neither http nor https.
+    """
+    following = request.redirected(answering.status, answering.fields.get("location"))
+    if following is None or (request.body and following.body is None):
+        return None
+    if sendable(following.url).origin == request.url.origin:
         return following
     if wanted.confidential and following.method == request.method:
         reason = f"the redirect to {following.url.host} was not followed: the body holds a secret"
         raise SecretUnavailable(reason)
-    for name in wanted.credentials:
-        following.headers.pop(name, None)
-    return following
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port  # httpx gives None for the scheme's default port
-
-
-def _answer_of(response: httpx.Response, beginning: bytes, now_ms: int) -> Answer:
-    status, output = response.status_code, excerpt(beginning)
-    if response.is_success:
-        return Answer(Result.SUCCEEDED, status, output)
-    retryable = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _RETRYABLE
-    asked_ms = retry_after_ms(response.headers, now_ms) if status in _ASKS_TO_WAIT else None
-    return Answer(Result.FAILED, status, output, f"HTTP {status}", retryable, asked_ms)
+    return replace(following, headers=following.headers.without((*wanted.credentials, "Host")))
 
 
 def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:

@@ -1,1 +1,1 @@
-"""What the ``http`` target stands on: the network, its connections, whom they trust, and what was read of an answer."""
+"""What the ``http`` target stands on: URLs and requests, the network and its connections, and what comes back."""

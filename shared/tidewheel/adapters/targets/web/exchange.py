@@ -1,17 +1,12 @@
 """What went over the wire of one request: enough to know whether it was answered, and with which status.
 
-The library beneath the HTTP target refuses an answer as a whole when a header line is malformed, and does not say
-whether a connection that broke had been used before. Both decide whether the target may be called again.
+A status counts although what follows it is malformed, or never comes; and what broke on a connection that had been used
+before may be sent again. Both decide whether the target may be called once more.
 """
 
 from __future__ import annotations
 
 import re
-import ssl
-from contextvars import ContextVar
-from typing import Any
-
-import httpcore
 
 from tidewheel.adapters.targets.web.heads import repaired
 
@@ -20,11 +15,10 @@ _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _LONGEST_END = 3
 """How much of what ends a head may have come before its last byte."""
 _FINAL = 200
+_SWITCHED = 101
+"""Goes on in another protocol (RFC 9110, 15.2.2), which nobody asks for here."""
 _LONGEST = 64 * 1024
-"""The longest head that is repaired (bytes)."""
-
-current: ContextVar[Exchange | None] = ContextVar("current", default=None)
-"""The exchange of the task at hand, which sends one request at a time."""
+"""The longest heads that are read (bytes), interim ones included."""
 
 
 class Exchange:
@@ -34,15 +28,18 @@ class Exchange:
         reused: Whether its connection carried another request before.
         answered: Whether a byte of an answer was read.
         status: The status of the final answer (RFC 9112, 4), whatever follows it; 0 until its line was read.
+        head: The heads of the answer, repaired, once they were read to their end; empty before.
     """
 
     def __init__(self) -> None:
         self.reused = False
         self.answered = False
         self.status = 0
+        self.head = b""
         self._head = b""
         self._at = 0  # where the head begins that is being read
         self._passes = False
+        self._garbled = False  # there is a line where a status line should be, and it is none
 
     @property
     def is_unanswered_on_reused(self) -> bool:
@@ -59,11 +56,19 @@ class Exchange:
         if self._passes:
             return data
         end = self._end_of_head(data)
-        if end is None and data and len(self._head) <= _LONGEST:
+        if end is None and data and len(self._head) <= _LONGEST and not self._garbled:
             return b""
         self._passes = True
         head, self._head = self._head, b""
-        return head if end is None else repaired(head[:end]) + head[end:]
+        if end is None or end > _LONGEST:
+            return head
+        self.head = repaired(head[:end])
+        return self.head + head[end:]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more of the head is waited for: it was read to its end, or there will be none."""
+        return self._passes
 
     def _end_of_head(self, data: bytes) -> int | None:
         """Where the head of the final answer ends, with more bytes of it; None as long as it does not, or is none."""
@@ -71,53 +76,11 @@ class Exchange:
         self._head += data
         while line := _STATUS_LINE.match(self._head, self._at):
             end = _END_OF_HEAD.search(self._head, max(self._at, new))
+            if int(line[1]) == _SWITCHED:
+                break
             self.status = int(line[1]) if int(line[1]) >= _FINAL else 0
             if end is None or self.status:
                 return None if end is None else end.end()
             self._at = end.end()  # of an interim answer, such as 100 (RFC 9110, 15.2)
+        self._garbled = b"\n" in self._head[self._at :]
         return None
-
-
-class ObservedStream(httpcore.AsyncNetworkStream):
-    """A connection that tells the exchange which uses it what was read.
-
-    Args:
-        inner: The connection.
-    """
-
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
-        self._inner = inner
-        self._exchange: Exchange | None = None
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as in the base
-        """See ``httpcore.AsyncNetworkStream``."""
-        while True:
-            data = await self._inner.read(max_bytes, timeout)
-            heard = data if self._exchange is None else self._exchange.hear(data)
-            if heard or not data:
-                return heard
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as in the base
-        """See ``httpcore.AsyncNetworkStream``."""
-        exchange = current.get()
-        if exchange is not None and exchange is not self._exchange:
-            exchange.reused = self._exchange is not None
-            self._exchange = exchange
-        await self._inner.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        """See ``httpcore.AsyncNetworkStream``."""
-        await self._inner.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in the base
-    ) -> httpcore.AsyncNetworkStream:
-        """See ``httpcore.AsyncNetworkStream``; what is observed is what TLS carries."""
-        return ObservedStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        """See ``httpcore.AsyncNetworkStream``."""
-        return self._inner.get_extra_info(info)

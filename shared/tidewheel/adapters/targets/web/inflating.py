@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-import httpx
+from tidewheel.adapters.targets.web.errors import DecodingError
 
 PIECE_BYTES = 64 * 1024
 CODINGS = "gzip, deflate"
@@ -20,25 +20,26 @@ _FORMATS = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (_ZLIB, _RAW, _GZIP
 """What servers send under a coding's name: ``deflate`` is zlib's format, but many leave its header out."""
 
 
-async def pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+def pieces(parts: Iterable[bytes], coding: str) -> Iterator[bytes]:
     """The decoded body in pieces of at most ``PIECE_BYTES`` bytes; a body that is not coded as announced, as it came.
 
+    Args:
+        parts: The body as it came, in parts of at most so many bytes.
+        coding: Its ``Content-Encoding``.
+
     Raises:
-        httpx.DecodingError: It is damaged further on.
-        httpx.TransportError: The connection broke.
+        DecodingError: It is damaged further on.
     """
-    formats = _FORMATS.get(response.headers.get("content-encoding", "").strip().lower())
+    formats = _FORMATS.get(coding.strip().lower())
     inflater = _Inflater(formats) if formats else None
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    async for raw in response.stream:
+    for part in parts:
         if inflater is None:
-            yield raw
+            yield part
             continue
         try:
-            for piece in inflater.pieces(raw):
-                yield piece
+            yield from inflater.pieces(part)
         except zlib.error as error:
-            raise httpx.DecodingError(str(error), request=response.request) from error
+            raise DecodingError(str(error)) from error
     if inflater is not None and (rest := inflater.rest()):
         yield rest
 

@@ -1,11 +1,14 @@
-"""Private certificate authorities: from a bundle in PEM to what TLS connections trust."""
+"""Whom TLS connections trust: public certificate authorities, or those of a bundle in PEM."""
 
 from __future__ import annotations
 
 import base64
+import os
 import re
 import ssl
 from functools import lru_cache
+
+import certifi
 
 from tidewheel.domain.limits import CA_BUNDLES
 
@@ -25,6 +28,15 @@ def problem_of(bundle: str) -> str:
     except Untrustworthy as error:
         return str(error)
     return ""
+
+
+def public_context() -> ssl.SSLContext:
+    """What trusts the public CAs: those of certifi, or where the environment says so as OpenSSL reads it."""
+    if file := os.environ.get("SSL_CERT_FILE"):
+        return ssl.create_default_context(cafile=file)
+    if folder := os.environ.get("SSL_CERT_DIR"):
+        return ssl.create_default_context(capath=folder)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 @lru_cache(CA_BUNDLES)

@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from ipaddress import ip_address
 
-import httpcore
 import pytest
 
 from tests.support.calls import a_call, surroundings
+from tests.support.connections import OK, Line, target_on
 from tidewheel.adapters.targets.http import HttpTarget
-from tidewheel.adapters.targets.web.guard import GuardedNetwork
-from tidewheel.adapters.targets.web.transport import GuardedTransport
+from tidewheel.adapters.targets.web.countdown import Countdown
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.fleet.networks import Address, parse_networks
 from tidewheel.domain.jobs.job import Target
 
 PUBLIC, SECOND = "93.184.216.34", "2606:2800:220:1::1"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class Stream(httpcore.AsyncMockStream):
-    """A connection that says what it is told, and whose server's name is kept."""
-
-    def __init__(self, says: bytes, names: list[str | None]) -> None:
-        super().__init__([says])
-        self._names = names
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the name is the base class's
-    ) -> httpcore.AsyncNetworkStream:
-        assert ssl_context.verify_mode is ssl.CERT_REQUIRED
-        assert ssl_context.check_hostname
-        self._names.append(server_hostname)
-        return self
-
-
-class Internet(httpcore.AsyncMockBackend):
+class Internet:
     """Everywhere: keeps who is connected to, and answers in turn.
 
     Args:
@@ -51,24 +31,23 @@ class Internet(httpcore.AsyncMockBackend):
     """
 
     def __init__(self, *says: bytes, dead: Iterable[str] = ()) -> None:
-        super().__init__([])
         self.says = list(says or [OK])
         self.dead = set(dead)
         self.connected: list[str] = []
-        self.names: list[str | None] = []
+        self.names: list[str] = []
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the name is the base class's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        self.connected.append(f"{host}:{port}")
-        if host in self.dead:
-            raise httpcore.ConnectError("nobody there")
-        return Stream(self.says.pop(0) if len(self.says) > 1 else self.says[0], self.names)
+    def connect(self, address: Address, port: int, countdown: Countdown, most_ms: int) -> socket.socket:
+        self.connected.append(f"{address}:{port}")
+        if str(address) in self.dead:
+            raise OSError("nobody there")
+        says = self.says.pop(0) if len(self.says) > 1 else self.says[0]
+        return Line(lambda *_: says).theirs
+
+    def secure(self, sock: socket.socket, context: ssl.SSLContext, host: str, countdown: Countdown) -> socket.socket:
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
+        self.names.append(host)
+        return sock
 
 
 class Names:
@@ -78,7 +57,7 @@ class Names:
         self.table = {name: list(answers) for name, answers in table.items()}
         self.asked: list[str] = []
 
-    async def __call__(self, host: str, port: int) -> Sequence[Address]:
+    def __call__(self, host: str, port: int) -> Sequence[Address]:
         self.asked.append(host)
         if host not in self.table:
             raise OSError("Name or service not known")
@@ -105,14 +84,10 @@ DNS = {
 }
 
 
-@contextmanager
-def targeted(internet: Internet, allowed: str = "none", names: Names | None = None) -> Iterator[HttpTarget]:
-    network = GuardedNetwork(parse_networks(allowed), names or Names(DNS), internet)
-    target = HttpTarget(surroundings(), GuardedTransport(network))
-    try:
-        yield target
-    finally:
-        target.close()
+def targeted(
+    internet: Internet, allowed: str = "none", names: Names | None = None
+) -> AbstractContextManager[HttpTarget]:
+    return target_on(surroundings(), internet, names or Names(DNS), parse_networks(allowed))
 
 
 def called(target: HttpTarget, url: str, **spec: object) -> Answer:
@@ -181,7 +156,7 @@ def test_a_hostile_url_is_refused_and_nobody_is_connected_to(url: str, reason: s
 
 
 NO_URL = {"http://0177.0.0.1/", "http://1.2.3.256/"}
-"""What httpx itself does not take for one."""
+"""What is no URL, and not only a hostile one."""
 
 
 @pytest.mark.parametrize(("url", "reason"), HOSTILE.items())
@@ -269,7 +244,7 @@ def test_a_garbled_answer_is_a_failure_that_may_pass() -> None:
 
 
 def test_connections_are_kept_and_used_again() -> None:
-    internet = Internet(OK + OK)
+    internet = Internet(OK)
     with targeted(internet) as target:
         for _ in range(2):
             assert called(target, "http://public.example/").result is Result.SUCCEEDED

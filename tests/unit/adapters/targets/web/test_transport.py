@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpcore
 import pytest
 
 from tests.support.authorities import issued
-from tests.support.connections import END, OK, PUBLIC, SILENCE, Lines, Said, http_call, target_over
+from tests.support.connections import END, OK, PUBLIC, RESET, SILENCE, Lines, Said, Turn, http_call, target_over
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 
 CASES = json.loads((Path(__file__).parents[4] / "cases" / "http_answers.json").read_text())
 SUCCESS = Answer(Result.SUCCEEDED, 200, "ok")
 POST = {"method": "POST", "body": {"a": 1}}
-RESET = httpcore.ReadError("reset by peer")
 
 
-def two_calls(*scripts: Sequence[Said], repeatable: bool = False, **spec: Any) -> tuple[list[Answer], list[int]]:
+def two_calls(*scripts: Sequence[Turn], repeatable: bool = False, **spec: Any) -> tuple[list[Answer], list[int]]:
     """The answers of two calls one after the other, and how many requests came over each connection."""
     lines = Lines(*scripts)
     with target_over(lines) as target:
@@ -70,7 +68,7 @@ def test_it_is_sent_once_more_and_not_oftener() -> None:
 
 @pytest.mark.parametrize("said", [b"HTTP/1.1 5", b"HTTP/1.1 503 Wait\r\nX-", b"?"])
 def test_what_was_answered_by_a_byte_is_not_sent_again(said: bytes) -> None:
-    (_, second), requests = two_calls([OK, said, RESET], [OK], **POST, repeatable=True)
+    (_, second), requests = two_calls([OK, (said, RESET)], [OK], **POST, repeatable=True)
     assert second.result is Result.FAILED
     assert requests == [2]
 
@@ -119,6 +117,6 @@ def test_a_call_that_is_told_to_end_while_it_waits_on_a_kept_connection_is_not_s
 
 
 def test_calls_of_a_job_that_lets_them_be_repeated_share_a_connection() -> None:
-    answers, requests = two_calls([OK + OK], **POST, repeatable=True)
+    answers, requests = two_calls([OK, OK], **POST, repeatable=True)
     assert answers == [SUCCESS] * 2
     assert requests == [2]

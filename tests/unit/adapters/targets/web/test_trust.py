@@ -9,7 +9,7 @@ import pytest
 from tests.support.authorities import Issued, issued, shake_hands
 from tests.support.connections import OK, Lines, http_call, target_over
 from tidewheel.adapters.memory import MemorySecrets
-from tidewheel.adapters.targets.web.transport import CA_BUNDLES
+from tidewheel.adapters.targets.web.pool import CA_BUNDLES
 from tidewheel.adapters.targets.web.trust import Untrustworthy, context_of
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
@@ -100,7 +100,7 @@ def test_a_bundle_that_was_corrected_is_read_anew(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_bundle_is_read_once_and_its_connections_are_its_own() -> None:
-    lines = Lines([OK + OK], [OK + OK], [OK + OK])
+    lines = Lines([OK, OK], [OK, OK], [OK, OK])
     secrets = {"one": ROOT.pem, "same": ROOT.pem, "json": f'{{"ca": "{OTHER.pem.replace(chr(10), chr(92) + "n")}"}}'}
     with target_over(lines, secrets) as target:
         for ca in ({"secret": "one"}, {"secret": "same"}, {"secret": "json", "key": "ca"}, None):
