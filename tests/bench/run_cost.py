@@ -30,6 +30,7 @@ from localstack.receiver import Receiver
 from localstack.settings import CREDENTIALS, REGION
 from tests.bench.starts import spread
 from tests.support.engines import private_process
+from tests.support.guardian import Ward, guardian
 from tests.support.polling import until
 from tests.support.run_settings import WORKER_ENVIRONMENT
 from tests.support.world import Backend, ministack_world
@@ -49,6 +50,7 @@ WAYS = ("ten a batch", f"pool of {SLOTS}")
 _ROOT = Path(__file__).parents[2]
 _HIDDEN_MS = 10 * MINUTE_MS
 _DELAY_S = 2
+_END_S = 5.0
 _QUEUE = (
     *("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"),
     "ApproximateNumberOfMessagesDelayed",
@@ -233,6 +235,7 @@ def _working(way: str, site: Site) -> Iterator[Worker]:
         text=True,
         start_new_session=True,
     )
+    guardian().look_after(Ward(child.pid, (module[0],), _END_S))
     try:
         yield kind(site, child)
     finally:
