@@ -37,22 +37,25 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def throttled(client: Any, monkeypatch: pytest.MonkeyPatch) -> int:
+def throttled(client: Any) -> int:
     """How often a client tries a call that is throttled without end."""
     answers = Answers()
-    monkeypatch.setattr(client._endpoint, "http_session", answers)
+    client.meta.events.register("before-send", lambda request, **_: answers.send(request))
     with pytest.raises(Throttled), clients.translated("test", "busy"):
         client.list_tables() if hasattr(client, "list_tables") else client.list_queues()
     return answers.tries
 
 
+@pytest.mark.parametrize("lean", [False, True], ids=["sdk", "lean"])
 @pytest.mark.parametrize("make", [clients.dynamodb, clients.sqs])
-def test_a_call_ends_within_the_write_bound(make: Any, monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
+def test_a_call_ends_within_the_write_bound(
+    make: Any, lean: bool, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
     """Every try connects and answers at the last moment, and every pause is the longest that the SDK makes."""
     monkeypatch.setattr(ExponentialBackoff.__init__, "__defaults__", (20, lambda: 1.0, None, None))
-    client = make()
+    client = make(lean=lean)
     config = client.meta.config
-    tries = throttled(client, monkeypatch)
+    tries = throttled(client)
     assert tries == config.retries["total_max_attempts"] == 2
     assert len(pauses) == tries - 1
     worst_ms = (tries * (config.connect_timeout + config.read_timeout) + sum(pauses)) * SECOND_MS

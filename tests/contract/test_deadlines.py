@@ -63,27 +63,29 @@ def test_a_redriven_execution_whose_entry_comes_too_late_stays_as_it_is(backend:
 
 
 class Failing:
-    """Stands in for the connections: every try takes a while and fails."""
+    """Hears of each request that is about to be sent, and has it take a while and fail."""
 
     def __init__(self, clock: SettableClock, takes_ms: int) -> None:
         self.clock, self.takes_ms, self.tries = clock, takes_ms, 0
 
-    def send(self, request: Any) -> Any:
+    def send(self, request: Any, **_: Any) -> Any:
         self.tries += 1
         self.clock.advance(self.takes_ms)
         raise ReadTimeoutError(endpoint_url=request.url)
 
 
-@pytest.fixture
-def wheel(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], tuple[DynamoWheel, Failing]]:
+@pytest.fixture(params=[False, True], ids=["sdk", "lean"])
+def wheel(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], tuple[DynamoWheel, Failing]]:
     """A wheel whose every try takes a time (ms) by the clock that the deadlines are read by."""
 
     def made(takes_ms: int) -> tuple[DynamoWheel, Failing]:
         clock = SettableClock(0)
         monkeypatch.setattr(deadlines, "_CLOCK", clock)
         monkeypatch.setattr("botocore.endpoint.time.sleep", lambda pause_s: clock.advance(int(pause_s * 1_000)))
-        client, failing = clients.dynamodb(), Failing(clock, takes_ms)
-        monkeypatch.setattr(client._endpoint, "http_session", failing)
+        client, failing = clients.dynamodb(lean=request.param), Failing(clock, takes_ms)
+        client.meta.events.register("before-send.dynamodb", failing.send)
         return DynamoWheel(client, "wheel"), failing
 
     return made

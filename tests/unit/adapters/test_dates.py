@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import ClassVar
 
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
@@ -27,6 +28,8 @@ class Raw(io.BytesIO):
 class Cloud:
     """An AWS whose clock goes right, and what a machine with another clock hears of it."""
 
+    lean: ClassVar[bool]
+
     def __init__(self, ahead_ms: int = 0) -> None:
         self.clock = SettableClock(NOW_MS + ahead_ms)
         self.true_ms = NOW_MS
@@ -39,10 +42,10 @@ class Cloud:
         self.requests = 0
 
     def dynamodb(self):
-        return self._wired(clients.dynamodb(self.dates), "dynamodb")
+        return self._wired(clients.dynamodb(self.dates, lean=self.lean), "dynamodb")
 
     def sqs(self):
-        return self._wired(clients.sqs(self.dates), "sqs")
+        return self._wired(clients.sqs(self.dates, lean=self.lean), "sqs")
 
     def _wired(self, client, service: str):
         client.meta.events.register(f"before-send.{service}", self._answer)
@@ -67,6 +70,12 @@ class Cloud:
             client.get_item(TableName="t", Key={"pk": {"S": "k"}})
             self.pass_ms(SECOND_MS - self.trip_ms)
         return self.dates.deviation()
+
+
+@pytest.fixture(params=[False, True], ids=["sdk", "lean"], autouse=True)
+def _transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What carries the requests."""
+    monkeypatch.setattr(Cloud, "lean", request.param, raising=False)
 
 
 @pytest.mark.parametrize(("ahead_ms", "found_ms"), [(0, 0), (7_000, 6_500), (-7_000, -6_480), (700, 200)])

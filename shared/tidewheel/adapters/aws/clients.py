@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from tidewheel.adapters.aws import deadlines
 from tidewheel.adapters.aws.dates import Dates
+from tidewheel.adapters.aws.transport.lean import carry
 from tidewheel.domain.limits import MAX_WAIT_MS, SECOND_MS, TRY_BOUND_MS
 from tidewheel.ports import PortError, Refused, Throttled
 
@@ -66,9 +67,10 @@ _MALFORMED = {
     "InvalidParameterCombination",
     "InvalidParameterValue",
     "MissingParameter",
+    "SerializationException",
     "ValidationException",
 }
-"""What the call says is refused (the same sources): a message that is too long, a key that is empty."""
+"""What the call says is refused (the same sources): a message that is too long, a key that is empty, no text."""
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 CALL_BOUND_MS = 9 * SECOND_MS
@@ -84,40 +86,62 @@ _BOUNDED = Config(
 )
 
 
-def dynamodb(dates: Dates | None = None) -> DynamoDBClient:
+_HOT = _BOUNDED.merge(
+    Config(
+        # What the adapters send they have built themselves; what is malformed all the same, the service refuses.
+        parameter_validation=False,
+        user_agent=f"Tidewheel Boto3/{boto3.__version__}",  # else the SDK puts one together twice a call
+        endpoint_discovery_enabled=False,  # neither service requires it, and requests are signed for their host
+    )
+)
+"""For the services that every run calls."""
+
+
+def dynamodb(dates: Dates | None = None, *, lean: bool = False) -> DynamoDBClient:
     """A client whose every call ends within ``CALL_BOUND_MS``, which is less than ``limits.WRITE_BOUND_MS``.
 
     It heeds the deadlines of writes to the wheel.
 
     Args:
         dates: Hears what time its answers say it is.
+        lean: Whether the lean transport carries its calls; else, and where that cannot, the SDK does.
     """
-    client = boto3.client("dynamodb", config=_BOUNDED)
+    client = boto3.client("dynamodb", config=_HOT)
     client.meta.events.register_first("needs-retry.dynamodb", _forget_retry_after)
     deadlines.heed(client.meta.events, "dynamodb")
     if dates is not None:
         dates.listen(client.meta.events, "dynamodb")
+    if lean:
+        carry(client)
     return client
 
 
-def sqs(dates: Dates | None = None) -> SQSClient:
-    """A client with the bounds of ``dynamodb``."""
-    client = boto3.client("sqs", config=_BOUNDED)
+def sqs(dates: Dates | None = None, *, lean: bool = False) -> SQSClient:
+    """A client with the bounds of ``dynamodb``, and its arguments."""
+    client = boto3.client("sqs", config=_HOT)
     client.meta.events.register_first("needs-retry.sqs", _forget_retry_after)
     if dates is not None:
         dates.listen(client.meta.events, "sqs")
+    if lean:
+        carry(client)
     return client
 
 
-def receiving() -> SQSClient:
+def receiving(*, lean: bool = False) -> SQSClient:
     """A client for ``receive`` alone: its read time-out is longer than the longest wait for a message.
 
     It never asks twice by itself: whoever receives asks again anyway, at a pace of his own.
+
+    Args:
+        lean: As for ``dynamodb``.
     """
     own = Config(
         read_timeout=(MAX_WAIT_MS + 3 * SECOND_MS) / SECOND_MS, retries={"mode": "standard", "total_max_attempts": 1}
     )
-    return boto3.client("sqs", config=_BOUNDED.merge(own))
+    client = boto3.client("sqs", config=_HOT.merge(own))
+    if lean:
+        carry(client)
+    return client
 
 
 def secretsmanager() -> SecretsManagerClient:
