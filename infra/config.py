@@ -111,6 +111,7 @@ class Config:
     tenant_concurrency: str = "{}"
     least_log: int = 0
     writes_together: int = names.WRITES_AT_ONCE
+    lean_transport: bool = True
     allow_kinds: str = "{}"
     pools: tuple[str, ...] = names.POOLS
     allowed_networks: str = "none"
@@ -185,6 +186,7 @@ class Config:
             tenant_concurrency=_tenant_concurrency(read),
             least_log=_number(read, "least_log", 0, 0),
             writes_together=_number(read, "writes_together", names.WRITES_AT_ONCE, 1, names.WRITES_AT_ONCE),
+            lean_transport=_flag(read, "lean_transport", default="true"),
             allow_kinds=_allow_kinds(read, LOCAL_KINDS if target is Target.LOCAL else "{}"),
         )
         _check_kinds(config)

@@ -109,6 +109,7 @@ class ServiceStack(Stack):
             Env.TENANT_CONCURRENCY: self._config.tenant_concurrency,
             Env.LEAST_LOG: str(self._config.least_log),
             Env.WRITES_TOGETHER: str(self._config.writes_together),
+            Env.LEAN_TRANSPORT: str(self._config.lean_transport).lower(),
             Env.ALLOW_KINDS: self._config.allow_kinds,
             Env.SCHEDULERS: str(self._config.schedulers),
             Env.SCHEDULER_FUNCTION: physical(Function.SCHEDULER),

@@ -127,6 +127,7 @@ class Env(StrEnum):
     WRITES_TOGETHER = "TIDEWHEEL_WRITES_TOGETHER"  # claims and finishes in one request at most; 1: each goes alone
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"
     DEPLOYMENT = "TIDEWHEEL_DEPLOYMENT"  # under which the secrets lie that jobs name
+    LEAN_TRANSPORT = "TIDEWHEEL_LEAN_TRANSPORT"  # true or false: how requests to DynamoDB and SQS are sent
     ALLOWED_NETWORKS = "TIDEWHEEL_ALLOWED_NETWORKS"  # CIDRs that http targets may have besides public ones, or none
     ALLOW_KINDS = "TIDEWHEEL_ALLOW_KINDS"  # JSON object: pool, or "*" for every one -> privileged kinds that it runs
     ALIVE_FILE = "TIDEWHEEL_ALIVE_FILE"  # of a pool's worker, which may lack it: touched as long as it goes on

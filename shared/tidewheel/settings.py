@@ -47,6 +47,13 @@ def _number(environ: Mapping[str, str], variable: Env) -> int:
     return int(text)
 
 
+def _flag(environ: Mapping[str, str], variable: Env) -> bool:
+    text = _text(environ, variable)
+    if text not in ("true", "false"):
+        raise SettingsError(variable, f"must be true or false, not {text!r}")
+    return text == "true"
+
+
 def _json_object(text: str, of: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
@@ -137,6 +144,7 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.CIRCUIT_OPEN: _positive,
     Env.LEAST_LOG: _number,
     Env.WRITES_TOGETHER: _positive,
+    Env.LEAN_TRANSPORT: _flag,
     Env.TENANT_CONCURRENCY: _tenant_concurrency,
     Env.ALLOW_KINDS: _allow_kinds,
 }
@@ -167,6 +175,7 @@ class StoreSettings(_FromEnvironment):
         queues: The URLs of the queues by route.
         shards: How many shards a new wheel has.
         deployment: The deployment's name: a dimension of its metrics, and the prefix of the names of secrets.
+        lean_transport: Whether requests to DynamoDB and SQS go by the lean transport, or by the SDK's own.
     """
 
     jobs_table: str
@@ -176,6 +185,7 @@ class StoreSettings(_FromEnvironment):
     queues: Mapping[Route, str]
     shards: int
     deployment: str
+    lean_transport: bool
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ def bench(ministack_endpoint: str) -> Iterator[Bench]:
             **os.environ,
             **WORKER_ENVIRONMENT,
             Env.ALLOWED_NETWORKS: "127.0.0.0/8",
+            Env.LEAN_TRANSPORT: "true",
             Env.PROGRAM_USER: "same",
             "AWS_ENDPOINT_URL": ministack_endpoint,
             "PYTHONPATH": str(SHARED),

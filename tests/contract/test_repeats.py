@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, asked, execution, minute, schedule_entry
+from tidewheel.adapters.aws.transport.sender import Sender
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet.lease import Holding, Lease
@@ -21,30 +24,37 @@ from tidewheel.domain.wheel.span import SINGLES
 
 pytestmark = pytest.mark.needs("requests")
 JOB = a_job()
+_SENDERS: dict[str, tuple[type[Any], str]] = {
+    "moto": (BotocoreStubber, "process_request"),
+    "ministack": (Sender, "send"),
+}
+"""What takes a request and gives its answer, by backend."""
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 @contextmanager
 def lost_answers(backend: Backend) -> Iterator[list[str]]:
-    """Every request is sent twice, and the first answer never seen."""
+    """Every request is sent twice, and the first answer never seen; gives the operations."""
     assert backend.cloud is not None
-    client = backend.cloud.dynamodb
-    send, sent = client._endpoint.make_request, []
+    place, name = _SENDERS[backend.name]
+    send, sent = getattr(place, name), []
 
-    def twice(model: Any, request: Any) -> Any:
-        sent.append(model.name)
-        send(model, request)
-        return send(model, request)
+    def twice(sender: Any, request: Any, *more: Any) -> Any:
+        sent.append(_text(request.headers["x-amz-target"]).rpartition(".")[2])
+        send(sender, request, *more)
+        return send(sender, request, *more)
 
-    client._endpoint.make_request = twice
-    try:
+    with patch.object(place, name, twice):
         yield sent
-    finally:
-        client._endpoint.make_request = send
 
 
 def repeated(backend: Backend, work: Callable[[], Any]) -> Any:
     with lost_answers(backend) as sent:
         answer = work()
+    assert sent
     assert len(sent) == len(set(sent))  # nothing is sent a third time
     return answer
 

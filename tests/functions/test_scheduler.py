@@ -40,6 +40,7 @@ ENVIRONMENT = {
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "2",
     Env.DEPLOYMENT: "t",
+    Env.LEAN_TRANSPORT: "true",
     Env.PACE: "loop",
     Env.SCHEDULER_FUNCTION: "scheduler",
     Env.CODE_VERSION: "v1",

@@ -111,7 +111,7 @@ class Deployment:
         made = {"dynamodb": dynamodb, "sqs": sqs, "s3": s3, "secretsmanager": secretsmanager}
         for name, client in made.items():
             client.meta.events.register(f"provide-client-params.{name}", self._note)
-            monkeypatch.setattr(clients, name, lambda *_, client=client: client)
+            monkeypatch.setattr(clients, name, lambda *_, client=client, **__: client)
         self.clock = PumpedClock(START_MS)
         monkeypatch.setattr(deadlines, "_CLOCK", self.clock)
         self.names = {
@@ -125,6 +125,7 @@ class Deployment:
             "shards": 1,
             "control_table": self.tables.control,
             "deployment": "tidewheel",
+            "lean_transport": True,
         }
         control = {"control_table": self.tables.control, "deployment": "tidewheel"}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}

@@ -93,6 +93,7 @@ class Deployment:
             "TIDEWHEEL_CIRCUIT_OPEN": "600",
             "TIDEWHEEL_LEAST_LOG": "0",
             "TIDEWHEEL_WRITES_TOGETHER": "1",
+            "TIDEWHEEL_LEAN_TRANSPORT": "false",  # moto stands beside the SDK's own
             "TIDEWHEEL_ALLOW_KINDS": "{}",
         }
 

@@ -15,6 +15,7 @@ RECONCILER_ENVIRONMENT = {
     Env.QUEUES: json.dumps({"lambda-normal": "https://sqs/1/normal"}),
     Env.SHARDS: "1",
     Env.DEPLOYMENT: "tidewheel",
+    Env.LEAN_TRANSPORT: "false",
 }
 DEAD_LETTER_HANDLER_ENVIRONMENT = {**RECONCILER_ENVIRONMENT, Env.PACE: "loop"}
 WORKER_ENVIRONMENT = {

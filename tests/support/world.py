@@ -123,11 +123,15 @@ class Backend:
 
 @cache
 def clients_at(endpoint: str) -> tuple[Any, Any, Any]:
-    """DynamoDB, SQS and S3 clients with the product's own settings; an empty endpoint is moto's to catch."""
+    """DynamoDB, SQS and S3 clients with the product's own settings; an empty endpoint is moto's to catch.
+
+    Requests to a real endpoint go as those of deployed functions do; moto stands beside the SDK's own transport.
+    """
+    lean = bool(endpoint)
     if endpoint:
         environ["AWS_ENDPOINT_URL"] = endpoint
     try:
-        return clients.dynamodb(), clients.sqs(), clients.s3()
+        return clients.dynamodb(lean=lean), clients.sqs(lean=lean), clients.s3()
     finally:
         environ.pop("AWS_ENDPOINT_URL", None)
 

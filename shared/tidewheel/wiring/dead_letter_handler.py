@@ -20,10 +20,11 @@ from tidewheel.wiring.wheel_writer import wheel_writer
 
 def dead_letter_handler(settings: DeadLetterHandlerSettings) -> DeadLetterHandler:
     """Builds the handler with its clients."""
-    dynamodb, clock = clients.dynamodb(), SystemClock()
+    lean, clock = settings.lean_transport, SystemClock()
+    dynamodb = clients.dynamodb(lean=lean)
     telemetry = PowertoolsTelemetry(Function.DEAD_LETTER_HANDLER, settings.deployment)
     executions = DynamoExecutions(dynamodb, settings.executions_table)
-    wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(), settings.queues)
+    wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(lean=lean), settings.queues)
     writer = wheel_writer(wheel, queue, layout_cache(dynamodb, settings, clock), clock, telemetry, settings.pace)
     locks = DynamoLocks(dynamodb, settings.executions_table)
     ends = end_handler(executions, locks, clock, writer, telemetry)

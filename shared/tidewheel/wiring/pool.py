@@ -91,7 +91,8 @@ def pool_of(
         raise Misused(f"--pool {name}: the deployment's pools for workers are {', '.join(pools) or 'none'}.")
     try:
         with translated("clients", "AWS"):
-            consumer, receiving = consumer_of(settings, telemetry, program_user), clients.receiving()
+            consumer = consumer_of(settings, telemetry, program_user)
+            receiving = clients.receiving(lean=settings.lean_transport)
         for priority in PRIORITIES:
             consumer.queue.waiting(Route(name, priority))
     except PortError as error:

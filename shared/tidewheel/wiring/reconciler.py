@@ -19,7 +19,8 @@ from tidewheel.wiring.stores import jobs, layout_cache
 
 def reconciler(settings: ReconcilerSettings) -> Reconciler:
     """Builds the flow with its clients."""
-    dynamodb, clock = clients.dynamodb(), SystemClock()
+    lean, clock = settings.lean_transport, SystemClock()
+    dynamodb = clients.dynamodb(lean=lean)
     control = ControlTable(dynamodb, settings.control_table)
     return Reconciler(
         jobs=jobs(dynamodb, settings.jobs_table),
@@ -27,7 +28,7 @@ def reconciler(settings: ReconcilerSettings) -> Reconciler:
         wheel=DynamoWheel(dynamodb, settings.wheel_table),
         sweeps=DynamoSweeps(control),
         ownership=DynamoOwnership(control),
-        queue=SqsQueue(clients.sqs(), settings.queues),
+        queue=SqsQueue(clients.sqs(lean=lean), settings.queues),
         clock=clock,
         telemetry=PowertoolsTelemetry(Function.RECONCILER, settings.deployment),
         layouts=layout_cache(dynamodb, settings, clock),

@@ -41,7 +41,8 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
     """
     clock = SystemClock()
     dates = Dates(clock)
-    dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
+    lean = settings.lean_transport
+    dynamodb, sqs = clients.dynamodb(dates, lean=lean), clients.sqs(dates, lean=lean)
     control, telemetry = (
         ControlTable(dynamodb, settings.control_table),
         PowertoolsTelemetry(Function.SCHEDULER, settings.deployment),

@@ -52,7 +52,8 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry, program_user: Pr
     """
     clock = SystemClock()
     dates = Dates(clock)
-    dynamodb, sqs = clients.dynamodb(dates), clients.sqs(dates)
+    lean = settings.lean_transport
+    dynamodb, sqs = clients.dynamodb(dates, lean=lean), clients.sqs(dates, lean=lean)
     swaps = GroupedSwaps(dynamodb, "executions.swap", settings.executions_table, settings.writes_together)
     executions = DynamoExecutions(dynamodb, settings.executions_table, swaps)
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(sqs, settings.queues)

@@ -40,6 +40,7 @@ EVERYTHING = {
     Env.CODE_VERSION: "abc",
     Env.SCHEDULERS: "2",
     Env.DEPLOYMENT: "t",
+    Env.LEAN_TRANSPORT: "true",
     Env.ALLOWED_NETWORKS: "10.0.0.0/8, fd00::/8",
 }
 CLASSES = [
@@ -57,7 +58,7 @@ Kind = type[
 
 URLS = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
 KINDS = {"*": frozenset({"python"}), "on-site": frozenset({"command", "sql"})}
-STORES = ("t-jobs", "t-wheel", "t-executions", "t-control", URLS, 16, "t")
+STORES = ("t-jobs", "t-wheel", "t-executions", "t-control", URLS, 16, "t", True)
 
 
 def environ(**changes: str) -> dict[str, str]:
@@ -98,6 +99,7 @@ def test_what_the_workers_need_beside_that() -> None:
         (Env.CIRCUIT_FAILURES, "-1", "0 or more"),
         (Env.CIRCUIT_OPEN, "0", "1 or more"),
         (Env.WRITES_TOGETHER, "0", "1 or more"),
+        (Env.LEAN_TRANSPORT, "yes", "true or false"),
         (Env.TENANT_CONCURRENCY, "50", "JSON object"),
         (Env.TENANT_CONCURRENCY, "{", "JSON object"),
         (Env.TENANT_CONCURRENCY, '{"acme": 0}', "1 to 1000"),

@@ -26,12 +26,13 @@ def api_services(settings: ApiSettings) -> ApiServices:
 
 def ports_of(settings: ApiSettings) -> ApiPorts:
     """Builds the adapters with their clients."""
-    dynamodb, clock = clients.dynamodb(), SystemClock()
+    lean, clock = settings.lean_transport, SystemClock()
+    dynamodb = clients.dynamodb(lean=lean)
     return ApiPorts(
         jobs=all_jobs(dynamodb, settings),
         executions=DynamoExecutions(dynamodb, settings.executions_table),
         wheel=DynamoWheel(dynamodb, settings.wheel_table),
-        queue=SqsQueue(clients.sqs(), settings.queues),
+        queue=SqsQueue(clients.sqs(lean=lean), settings.queues),
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=PowertoolsTelemetry(Function.API, settings.deployment),
