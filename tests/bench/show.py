@@ -89,11 +89,11 @@ def _bursts(found: Iterable[Mapping[str, Any]]) -> Table:
             *(one[name] or "" for name in ("system", "precision", "burst")),
             *(one[f"{which}_ms"]["median"] if one["samples"] else "" for which in ("first", "median", "last")),
             *(one[name] for name in ("missing", "early", "doubled")),
-            ", ".join(f"{role} {ms['median']}" for role, ms in one["cpu_ms_a_run"].items()),
+            one["cpu_ms_a_run"]["in_all"]["median"] if one["samples"] else "",
         ]
         for one in found
     )
-    starts = ("first, ms", "median, ms", "last, ms", "missing", "early", "twice", "cpu ms a run")
+    starts = ("first, ms", "median, ms", "last, ms", "missing", "early", "twice", "CPU, ms a run")
     return _table("Starts of a burst, after all were due", ["", "precision", "runs", *starts], rows)
 
 
