@@ -101,6 +101,7 @@ class Site:
             Env.ALLOWED_NETWORKS.value: "127.0.0.0/8",
             Env.LOGS_BUCKET.value: cloud.bucket,
             Env.WRITES_TOGETHER.value: str(WRITES_AT_ONCE),
+            Env.LEAN_TRANSPORT.value: "true",
             "PYTHONPATH": os.pathsep.join([str(_ROOT), str(_ROOT / "shared")]),
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint,
