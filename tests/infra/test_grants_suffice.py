@@ -20,7 +20,6 @@ from tests.support.polling import until
 from tests.support.tables import make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients, deadlines
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
-from tidewheel.adapters.aws.dynamodb.grouped_swaps import GroupedSwaps
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
@@ -139,7 +138,7 @@ class Deployment:
             "circuit_open": 600,
             "tenant_concurrency": {TENANT: 9},
             "least_log": 0,
-            "writes_together": 1,
+            "writes_together": WRITES_AT_ONCE,
         }
         self.consumer = worker.consumer(
             WorkerSettings(
@@ -301,11 +300,10 @@ def _read_together(deployment: Deployment, *wanted: str) -> None:
 
 def _write_together(deployment: Deployment, job: str) -> None:
     """What the worker asks when several threads write at once; moto knows no statements, so it is not asked."""
-    client: Any = clients.dynamodb()
-    executions = DynamoExecutions(
-        client, deployment.tables.executions, GroupedSwaps(client, "swap", deployment.tables.executions, WRITES_AT_ONCE)
-    )
+    executions = deployment.consumer.runner.executions
+    assert isinstance(executions, DynamoExecutions)
     assert executions.swaps is not None
+    client: Any = executions.client
     asking = executions.swaps.together
     first, *others = (Dispatch(TENANT, str(ExecutionId(job, n)), 1, 1, n, recorded=False).blank() for n in (1, 2, 3))
     answer = SimpleNamespace(status_code=200), {"Responses": [{}, {}]}
