@@ -333,12 +333,13 @@ def test_the_sweep_is_apart_from_the_rest(backend: Backend) -> None:
 
 
 def test_a_pace_is_known_since_it_was_named_first(backend: Backend) -> None:
-    assert backend.leases.pace_since("loop", NOW_MS) == NOW_MS
-    assert backend.leases.pace_since("loop", NOW_MS + 5) == NOW_MS
+    assert backend.leases.pace_since("loop", NOW_MS) == 0  # there never was another
+    assert backend.leases.pace_since("loop", NOW_MS + 5) == 0
     assert backend.leases.pace_since("economy", NOW_MS + 7) == NOW_MS + 7
     assert backend.leases.pace_since("economy", NOW_MS + 9) == NOW_MS + 7
 
 
 def test_a_pace_that_comes_back_begins_anew(backend: Backend) -> None:
+    assert backend.leases.pace_since("loop", NOW_MS) == 0
     for step, pace in enumerate(["economy", "loop", "economy"]):
         assert backend.leases.pace_since(pace, NOW_MS + step) == NOW_MS + step

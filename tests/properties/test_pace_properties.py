@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidewheel.domain.limits import DAY_MS, MAX_SEND_DELAY_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_MS
-from tidewheel.domain.wheel.levels import CASCADES, RINGS, Level, place
+from tidewheel.domain.wheel.levels import CASCADES, FORMER_RINGS, RINGS, Level, place
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, PACES, delay_s
 from tidewheel.domain.wheel.ring_cursor import RingCursor
 
@@ -48,6 +48,13 @@ def test_what_no_slot_takes_can_be_delayed_up_to_its_time(ahead: int, offset: in
 def test_the_loop_places_as_the_wheel_says(ahead: int, offset: int) -> None:
     now = NOW + offset
     assert LOOP.place(now + ahead, now, 3) == place(now + ahead, now, 3)
+
+
+@given(instant=st.integers(NOW, NOW + 60 * DAY_MS))
+def test_whoever_turns_the_former_rings_meets_every_slot_of_todays(instant: int) -> None:
+    for ring, former in zip(RINGS, FORMER_RINGS, strict=True):
+        start = ring.start_of(instant)
+        assert (former.level, former.start_of(start), former.lead_ms) == (ring.level, start, ring.lead_ms)
 
 
 @given(now=st.integers(0, 60 * DAY_MS), skew=st.integers(0, SKEW_MS))

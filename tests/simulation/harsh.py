@@ -16,7 +16,7 @@ from tidewheel.domain.limits import MINUTE_MS, SECOND_MS, SKEW_MS, WRITE_BOUND_M
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
-from tidewheel.domain.wheel.levels import MINUTES
+from tidewheel.domain.wheel.levels import LATE_EVERY_MS, MINUTES
 from tidewheel.ports import Call
 
 
@@ -101,6 +101,11 @@ def _retouched(_id: str, _now: int, existing: Definition | None) -> Definition:
     return replace(existing, timeout_ms=3 * SECOND_MS - existing.timeout_ms)
 
 
+_AHEAD_MS = SKEW_MS // 2
+"""How far the clock of a scheduler is ahead that wakes beside another one. They read the late slot half a second apart,
+so that only one of them finds what the other has armed and removed by then."""
+
+
 class Undead(Harsh):
     """A frozen scheduler wakes beside the one that took over, whose clock is slower; that one dies, and none follows.
 
@@ -114,10 +119,10 @@ class Undead(Harsh):
     def _storm(self) -> None:
         while self.stack.clock.now_ms() < self.start_ms + STORMY_MS:
             self._until_second(10)
-            first = self.fleet.start(0, skew_ms=SKEW_MS // 2)
+            first = self.fleet.start(0, skew_ms=_AHEAD_MS)
             self._until_second(20)
             self.fleet.suspend(first, 8 * SECOND_MS)
-            second = self.fleet.start(0, skew_ms=-SKEW_MS // 2)
+            second = self.fleet.start(0, skew_ms=_AHEAD_MS - SKEW_MS + LATE_EVERY_MS // 2)
             self._until_second(52)
             self.fleet.kill(second)
             self._run(MINUTE_MS + 12 * SECOND_MS)

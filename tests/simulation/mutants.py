@@ -76,14 +76,16 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "a slot is loaded while an arm into it is in flight": Mutant((wheel.loaded_while_an_arm_is_in_flight,), Rush, 40),
     "the cursor moves before the slot is done": Mutant((wheel.cursor_before_the_slot_is_done,), History, 4),
-    "singles are deleted before the cursor, and before all is done": Mutant((wheel.deleted_before_done,), Brittle, 6),
+    "singles are deleted before the cursor, and before all is done": Mutant((wheel.deleted_before_done,), Brittle, 20),
     "partial failures are taken for success": Mutant((wheel.partial_failures_taken_for_success,), Harsh, 6),
     "what can never be sent holds its window": Mutant((wheel.refusals_are_retried_for_ever,), History, 12),
     "what can never be sent is dropped without an account": Mutant((wheel.refused_messages_are_dropped,), History, 12),
     "catching up goes ahead without looking at the queue": Mutant((wheel.nobody_looks_at_the_queue,), Swamped, 3),
     "catching up goes at a pace of its own": Mutant((wheel.only_own_shards_are_paced,), Swamped, 3),
     "catching up waits for an empty queue": Mutant((wheel.catching_up_waits_for_an_empty_queue,), Swamped, 4),
-    "placement knows no margins for late writes": Mutant((wheel.placed_without_margins,), Harsh, 6),
+    "placement knows no margins for late writes, and no second read": Mutant(
+        (wheel.placed_without_margins, wheel.read_only_once), Harsh, 20
+    ),
     "placement by slot start, and no second read": Mutant(
         (wheel.placed_by_slot_start, wheel.read_only_once), Harsh, 20
     ),
@@ -156,6 +158,12 @@ COVERED: Mapping[str, Covered] = {
         Harsh,
         "the second read: a write that misses the load lands before the slot is over",
         "placement by slot start, and no second read",
+    ),
+    "placement knows no margins for late writes": Covered(
+        wheel.placed_without_margins,
+        Harsh,
+        "the second read, which comes later after the load than a write may take, whatever the level",
+        "placement knows no margins for late writes, and no second read",
     ),
     "a write is sent however late": Covered(
         wheel.sent_however_late,

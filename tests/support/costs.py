@@ -118,6 +118,7 @@ def after_free_amounts(lines: Sequence[Line]) -> float:
 def idle_month(counted: Mapping[str, Any]) -> list[Line]:
     """A month of a deployment without a job, with schedulers that loop."""
     minute, look, schedulers = counted["minute"], counted["look"], DEFAULT_SCHEDULERS
+    looks_at_others = schedulers * (schedulers - 1) * _BEATS  # once a heartbeat each; the counted one was alone
     return [
         Line("schedulers, memory and time", "lambda_gb_seconds", _gb_seconds(SCHEDULER_MEMORY_MB, schedulers * 60)),
         Line(
@@ -126,7 +127,7 @@ def idle_month(counted: Mapping[str, Any]) -> list[Line]:
         Line(
             "schedulers and watchdog, reads",
             "dynamodb_read_units",
-            (minute["read_units"] + look["read_units"]) * MINUTES,
+            (minute["read_units"] + looks_at_others + look["read_units"]) * MINUTES,
         ),
         Line("watchdog, memory and time", "lambda_gb_seconds", _gb_seconds(WATCHDOG_MB, look["seconds"])),
         Line("watchdog, calls", "lambda_invocations", MINUTES),

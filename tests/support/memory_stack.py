@@ -28,7 +28,7 @@ from tidewheel.domain.executions.states import Result
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.jobs.job import Definition, Job, Target
-from tidewheel.domain.jobs.precision import Precision
+from tidewheel.domain.jobs.precision import TICK_MS, Precision
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
@@ -67,7 +67,7 @@ TOLERANCE = Tolerance()
 
 
 class PumpedClock(SettableClock):
-    """Virtual time, of which every step runs the workers."""
+    """Virtual time, of which every step runs the workers: ten in a second at least, however long anybody sleeps."""
 
     def __init__(self, now_ms: int) -> None:
         super().__init__(now_ms)
@@ -75,13 +75,18 @@ class PumpedClock(SettableClock):
         self._pumping = False
 
     def sleep_until(self, instant_ms: int) -> None:
-        self._now_ms = max(self._now_ms, instant_ms)
-        if self.pump is not None and not self._pumping:
+        if self.pump is None or self._pumping:
+            super().sleep_until(instant_ms)
+            return
+        while True:
+            super().sleep_until(min(instant_ms, self._now_ms - self._now_ms % TICK_MS + TICK_MS))
             self._pumping = True
             try:
                 self.pump()
             finally:
                 self._pumping = False
+            if self._now_ms >= instant_ms:
+                return
 
     def sleep(self, duration_ms: int) -> None:
         self.sleep_until(self.now_ms() + duration_ms)

@@ -47,8 +47,8 @@ STILL_MS = 4_000
 """A lease whose counter did not change for this long while it was watched may be taken; more than LET_GO_MS."""
 
 LOOK_MS = 400
-"""How often a scheduler looks at the other instances. STILL_MS, this and a load are less than the 5 s in which a dead
-scheduler's shards must fire again."""
+"""How often a scheduler looks at the other instances while one of them is not found renewed; else it looks each second.
+STILL_MS, this and a load are less than the 5 s in which a dead scheduler's shards must fire again."""
 
 LAYOUT_FRESH_MS = 30 * SECOND_MS
 """How long a process caches the number of shards."""

@@ -83,7 +83,7 @@ class LeaseStore(Protocol):
 
         Returns:
             Since when (ms) it is so: ``now_ms`` of the first call that named this pace after a call that named
-            another.
+            another; 0 if none ever did.
         """
 
 

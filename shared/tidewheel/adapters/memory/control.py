@@ -46,7 +46,9 @@ class MemoryControl:
     def pace_since(self, pace: str, now_ms: int) -> int:
         """See ``ports.LeaseStore``."""
         with self._lock:
-            if self._pace is None or self._pace[0] != pace:
+            if self._pace is None:
+                self._pace = (pace, 0)
+            elif self._pace[0] != pace:
                 self._pace = (pace, now_ms)
             return self._pace[1]
 

@@ -95,6 +95,11 @@ class LeaseWatcher:
             self.seen, self.since_ms = (lease.epoch, lease.counter), monotonic_ms
         return monotonic_ms - self.since_ms >= STILL_MS
 
+    @property
+    def has_beaten(self) -> bool:
+        """Whether the last look found the lease renewed since the look before."""
+        return self.since_ms == self.looked_ms
+
 
 def assignee(shard: int, instances: int, alive: Collection[int]) -> int:
     """The instance that is to own a shard: number modulo instances, or the next one after it that is alive.

@@ -61,13 +61,18 @@ class Ring:
         return self.open_until(slot_start_ms) + WRITE_BOUND_MS - TRY_BOUND_MS
 
 
-SECONDS = Ring(Level.SECONDS, SECOND_MS, 3 * SECOND_MS)
+SECONDS = Ring(Level.SECONDS, 10 * SECOND_MS, 3 * SECOND_MS)
 MINUTES = Ring(Level.MINUTES, MINUTE_MS, 10 * SECOND_MS)
 HOURS = Ring(Level.HOURS, HOUR_MS, 2 * MINUTE_MS)
 DAYS = Ring(Level.DAYS, DAY_MS, 5 * MINUTE_MS)
 BEYOND = Ring(Level.BEYOND, 30 * DAY_MS, 15 * MINUTE_MS)
 RINGS = (BEYOND, DAYS, HOURS, MINUTES, SECONDS)
-"""The turned levels, coarsest first."""
+"""The turned levels, coarsest first. Each slot is read twice, though it be empty: the width of the finest ones decides
+what an idle wheel costs."""
+FORMER_SECONDS = Ring(Level.SECONDS, SECOND_MS, 3 * SECOND_MS)
+"""The seconds as they were before they were widened. Every slot of today's is one of these as well, so whoever turns
+these finds what writers of either width put there."""
+FORMER_RINGS = (BEYOND, DAYS, HOURS, MINUTES, FORMER_SECONDS)
 CASCADES = frozenset({Level.BEYOND, Level.DAYS, Level.HOURS})
 """The levels whose entries do not fire but move to a finer slot. An hour is loaded before the last minutes ahead of it
 are, so that a job which fires every minute is armed minute by minute."""

@@ -12,6 +12,7 @@ from tidewheel.domain.wheel.levels import (
     BEYOND,
     CASCADES,
     DAYS,
+    FORMER_RINGS,
     HOURS,
     MINUTES,
     RINGS,
@@ -23,7 +24,7 @@ from tidewheel.domain.wheel.levels import (
 
 CHANGEOVER_MS = 30 * MINUTE_MS
 """How long (ms) after a change of pace entries of writers at the former pace may still turn up: twice the 15 minutes
-for which Lambda lets a worker go on that began under it."""
+for which Lambda lets a worker go on that began under it. Slots of another width are a change of pace too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Pace:
         back_ms: A new owner reads the singles of slots again that begin so shortly (ms) before its cursor: writers at
             another pace, whose margins are smaller, may have put entries there.
         rings: The levels into which a writer may put an entry, coarsest first.
-        tick_ms: How often (ms) the scheduler collects results and turns the wheel.
+        tick_ms: How often (ms) the scheduler collects results and turns the wheel, while there is something to do.
     """
 
     name: str
@@ -50,6 +51,11 @@ class Pace:
     def loops(self) -> bool:
         """Whether schedulers stay and hand over each occurrence when its time has come; else they are short runs."""
         return not self.ahead_ms
+
+    @property
+    def noted_as(self) -> str:
+        """How Control names it: with the width of the finest slots that its writers use."""
+        return f"{self.name} {self.rings[-1].slot_ms // SECOND_MS} s"
 
     def place(self, due_ms: int, now_ms: int, shard: int) -> Slot:
         """Where a writer who does not own the shard puts an entry; see ``levels.place``."""
@@ -79,8 +85,17 @@ class Pace:
         return cursor_ms
 
     def sweeps(self, now_ms: int, since_ms: int) -> bool:
-        """Whether levels are turned that this pace does not use, for what writers at another pace left there."""
-        return self.loops or now_ms - since_ms < CHANGEOVER_MS
+        """Whether slots are turned that this pace does not use, for what writers at another pace left there."""
+        return now_ms - since_ms < CHANGEOVER_MS
+
+    def known_rings(self, now_ms: int, since_ms: int) -> tuple[Ring, ...]:
+        """The levels, the seconds as wide as they are to be turned.
+
+        Args:
+            now_ms: The time (ms since the epoch).
+            since_ms: Since when (ms since the epoch) the wheel is turned at this pace.
+        """
+        return FORMER_RINGS if self.sweeps(now_ms, since_ms) else RINGS
 
     def look_back(self, ring: Ring, cursor_ms: int) -> range:
         """The starts (ms since the epoch) of the slots whose singles a new owner reads again."""
@@ -110,7 +125,7 @@ def _furthest(ring: Ring, now_ms: int) -> int:
 
 
 LOOP = Pace("loop", ahead_ms=0, back_ms=0, rings=RINGS, tick_ms=TICK_MS)
-"""Schedulers loop, ten times a second. The default."""
+"""Schedulers loop, ten times a second while there is something to do. The default."""
 ECONOMY = Pace(
     "economy",
     ahead_ms=130 * SECOND_MS,
@@ -121,6 +136,18 @@ ECONOMY = Pace(
 """One short run a minute hands over the minutes that begin in the next 140 s, so that nothing is late when one run
 fails or comes 80 s late."""
 PACES = {pace.name: pace for pace in (LOOP, ECONOMY)}
+
+
+def until_beat_ms(now_ms: int, phase_ms: int = 0) -> int:
+    """How long (ms) to wait for what a loop does once a second, so that all of it comes in the same few ticks.
+
+    It is half a tick less than until then: by the monotonic clock that tick may come a little sooner.
+
+    Args:
+        now_ms: The time (ms since the epoch).
+        phase_ms: How long after the beginning of a second it is to come.
+    """
+    return SECOND_MS - (now_ms - phase_ms) % SECOND_MS - TICK_MS // 2
 
 
 def delay_s(release_ms: int, now_ms: int, *, held: bool) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tidewheel.domain.fleet.lease import Lease, Mark
-from tidewheel.domain.limits import HEARTBEAT_MS, LET_GO_MS
+from tidewheel.domain.limits import LET_GO_MS
+from tidewheel.domain.wheel.pace import until_beat_ms
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.ports import Clock, LeaseStore
 
@@ -46,7 +47,7 @@ class Heartbeat:
         """
         started_ms = self._clock.monotonic_ms()
         self._renewing = True
-        self._due_ms = started_ms + HEARTBEAT_MS
+        self._due_ms = started_ms + until_beat_ms(self._clock.now_ms())
 
         def done(lease: Lease) -> None:
             self._renewing = False

@@ -32,6 +32,11 @@ class Peers:
         """The terms (epochs) of the other living schedulers, by instance."""
         return {instance: term for instance, term in self._terms.items() if instance != self._own}
 
+    @property
+    def have_beaten(self) -> bool:
+        """Whether every other instance is alive and was found renewed by the last look."""
+        return all(instance in self._terms and watcher.has_beaten for instance, watcher in self._watchers.items())
+
     def read(self, context: SchedulerContext) -> Mapping[int, Lease | None]:
         """Reads the leases of the others; runs in the background.
 

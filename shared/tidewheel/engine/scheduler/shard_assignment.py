@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark, assignee, is_vacant
+from tidewheel.domain.jobs.precision import TICK_MS
 from tidewheel.domain.limits import LOOK_MS, SECOND_MS
 from tidewheel.domain.wheel.levels import Level
+from tidewheel.domain.wheel.pace import until_beat_ms
 from tidewheel.engine.scheduler.context import SchedulerContext, Shard
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.peers import Peers
@@ -82,6 +84,19 @@ class ShardAssignment:
             held.wheel.is_through for held in self._held.values()
         )
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing is under way, so that nothing is to be done before the next second begins."""
+        busy = self._background.busy or any(
+            held.shard.background.busy or held.leaving_ms is not None for held in self._held.values()
+        )
+        return not busy and self._is_settled
+
+    @property
+    def _is_settled(self) -> bool:
+        """Whether every instance is alive, and every shard held that is assigned to this one."""
+        return self._peers.have_beaten and self._assigned <= self._held.keys()
+
     def mark(self, now_ms: int) -> Mark:
         """How far the shards in hand are handed over; or what was said of them before, if that was more.
 
@@ -105,7 +120,7 @@ class ShardAssignment:
         def work() -> Mapping[int, Lease | None]:
             self._context.layouts.now()
             if self._since_ms is None:
-                self._since_ms = self._context.stores.leases.pace_since(self._context.pace.name, now_ms)
+                self._since_ms = self._context.stores.leases.pace_since(self._context.pace.noted_as, now_ms)
             return self._peers.read(self._context)
 
         def done(leases: Mapping[int, Lease | None]) -> None:
@@ -114,6 +129,8 @@ class ShardAssignment:
             self._assigned = self._assigned_by_now()
             for number in self._assigned - self._held.keys() - self._claiming:
                 self._claim(number)
+            if self._is_settled:
+                self._look_ms = monotonic + until_beat_ms(now_ms, TICK_MS)
 
         self._background.start(work, done)
 

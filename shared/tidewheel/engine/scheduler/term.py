@@ -1,4 +1,4 @@
-"""A term: what a scheduler does while it holds an instance's lease, ten times a second."""
+"""A term: what a scheduler does, tick by tick, while it holds an instance's lease."""
 
 from __future__ import annotations
 
@@ -84,8 +84,7 @@ class Term:
             Fenced: Another scheduler has taken over.
         """
         while (end := self._tick(remaining_ms())) is None:
-            now = self._clock.now_ms()
-            yield now - now % self._pace.tick_ms + self._pace.tick_ms
+            yield self._next_tick_ms()
         if end is End.LET_GO:
             self._let_go()
         else:
@@ -97,6 +96,18 @@ class Term:
         self._assignment.abandon()
         self._background.abandon()
         self._context.telemetry.count("scheduler_let_go")
+
+    def _next_tick_ms(self) -> int:
+        """When (ms since the epoch) to look again.
+
+        While calls are under way, that is the next tick. Else nothing happens before the next second begins, when slots
+        are read and end, and the heartbeat is due, or before an occurrence is sent.
+        """
+        now, tick_ms = self._clock.now_ms(), self._pace.tick_ms
+        soon = now - now % tick_ms + tick_ms
+        if not self._pace.loops or self._background.busy or not self._assignment.is_calm:
+            return soon
+        return max(soon, min(now - now % SECOND_MS + SECOND_MS, self._dispatcher.next_ms(now)))
 
     def _tick(self, remaining_ms: int) -> End | None:
         if self._heartbeat.is_lost:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from tidewheel.domain.fleet.route import Route, promoted
-from tidewheel.domain.limits import GRACE_MS, MENDABLE_MS
+from tidewheel.domain.limits import FOREVER_MS, GRACE_MS, MENDABLE_MS
 from tidewheel.domain.wheel.expansion import Firing
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
@@ -123,6 +123,13 @@ class Dispatcher:
         pending = [buffer.release_ms - SLACK_MS for buffer in self._buffers.values() if buffer.release_ms is not None]
         lowest = self._due_times.lowest
         return min([now_ms, *pending] if lowest is None else [now_ms, lowest - 1, *pending])
+
+    def next_ms(self, now_ms: int) -> int:
+        """When the next occurrence may have to be sent (ms since the epoch): now, if more than time decides that."""
+        if self._catch_ups or any(buffer.failures for buffer in self._buffers.values()):
+            return now_ms
+        releases = [buffer.release_ms for buffer in self._buffers.values() if buffer.release_ms is not None]
+        return min(releases, default=FOREVER_MS)
 
     def fire(self, now_ms: int) -> None:
         """Sends what is due by now (ms since the epoch), in full batches side by side; the routes take turns."""

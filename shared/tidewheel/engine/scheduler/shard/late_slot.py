@@ -65,7 +65,8 @@ class LateSlot:
             self._begin(self._live, self._took_live)
         elif now_ms >= self._due_ms:
             in_force = self._shard.layouts.latest.may_hold(self._slot, now_ms)
-            self._due_ms = now_ms + (LATE_EVERY_MS if in_force else _OLD_SHARD_EVERY_MS)
+            every_ms = LATE_EVERY_MS if in_force else _OLD_SHARD_EVERY_MS
+            self._due_ms = now_ms - now_ms % every_ms + every_ms  # of all shards in the same tick
             self._begin(self._walk, lambda loaded: self._took_page(loaded, now_ms))
 
     def _begin(self, span: Span, took: Callable[[Loaded], None]) -> None:

@@ -63,9 +63,10 @@ class ShardWheel:
     ) -> None:
         self._shard = shard
         self._pace = pace = turning.pace
-        resumed = {ring: pace.resumed_ms(ring, stored[ring.level], now_ms, turning.since_ms) for ring in RINGS}
+        rings = pace.known_rings(now_ms, turning.since_ms)
+        resumed = {ring: pace.resumed_ms(ring, stored[ring.level], now_ms, turning.since_ms) for ring in rings}
         self._cursors = {ring.level: RingCursor.resume(ring, ms, now_ms) for ring, ms in resumed.items()}
-        self._turned = RINGS if pace.sweeps(now_ms, turning.since_ms) else pace.rings
+        self._turned = rings if pace.sweeps(now_ms, turning.since_ms) else pace.rings
         self._look_back_at = [(ring, start) for ring, ms in resumed.items() for start in pace.look_back(ring, ms)]
         self._armer = Armer(shard, self._cursors, pace)
         self._dispatcher = dispatcher

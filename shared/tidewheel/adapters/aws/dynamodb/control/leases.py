@@ -67,14 +67,19 @@ class DynamoLeases:
 
     def pace_since(self, pace: str, now_ms: int) -> int:
         """See ``ports.LeaseStore``."""
-        known = self.table.get("leases.pace_since", keys.PACE)
-        if known and get_text(known, "pa") == pace:
-            return int(known["at"]["N"])
-        condition, names = f"{ABSENT} OR pa <> :pa", {"#at": "at"}
-        values = {":pa": text(pace), ":at": number(now_ms)}
-        change = "SET pa = :pa, #at = :at"
-        stored, standing = self.table.update("leases.pace_since", keys.PACE, change, condition, values, names)
-        return int((stored or standing or {})["at"]["N"])
+        known = self.table.get("leases.pace_since", keys.PACE) or self._noted(pace, 0, ABSENT)
+        if get_text(known, "pa") != pace:
+            known = self._noted(pace, now_ms, "pa <> :pa")
+        return int(known["at"]["N"])
+
+    def _noted(self, pace: str, at_ms: int, condition: str) -> Item:
+        """The pace that stands, which is this one if the condition was met."""
+        values, names = {":pa": text(pace), ":at": number(at_ms)}, {"#at": "at"}
+        # A try that was applied, though it was reported as failed, fails the condition: what stands then is the same.
+        stored, standing = self.table.update(
+            "leases.pace_since", keys.PACE, "SET pa = :pa, #at = :at", condition, values, names
+        )
+        return stored or standing or {}
 
 
 def _read(item: Item) -> Lease:
