@@ -19,7 +19,7 @@ from tests.support.world_examples import NOW_MS
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.memory import InlineExecutor, RecordingTelemetry, SettableClock
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
-from tidewheel.domain.wheel.pace import CHANGEOVER_MS, ECONOMY
+from tidewheel.domain.wheel.pace import ECONOMY
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.handover import LAST_CALL_MS
@@ -69,7 +69,6 @@ def counted(endpoint: str, shards: int) -> dict[str, float]:
     """What one of an hour's runs is billed on average."""
     with billed(endpoint, NOW_MS, shards) as bench:
         clock = SettableClock(NOW_MS)
-        bench.backend.leases.pace_since(ECONOMY.name, NOW_MS - CHANGEOVER_MS)
         _run(bench.backend, clock, InlineExecutor(), shards)
         bench.bill.clear()
         for _ in range(_RUNS):
@@ -83,7 +82,6 @@ def timed(endpoint: str, shards: int) -> dict[str, Any]:
     dynamodb, sqs = (boto3.client(kind, endpoint_url=endpoint) for kind in ("dynamodb", "sqs"))
     cloud = Cloud(dynamodb, sqs, make_tables(dynamodb), make_queues(sqs))
     backend, clock, took = cloud_backend("ministack", cloud), _Leaping(), []
-    backend.leases.pace_since(ECONOMY.name, clock.now_ms() - CHANGEOVER_MS)
     with ThreadPoolExecutor(_THREADS) as executor:
         for _ in range(_TIMED + 1):
             begin = time.perf_counter()

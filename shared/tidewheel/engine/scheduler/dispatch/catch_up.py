@@ -8,7 +8,9 @@ read, twice a second and only while something waits here:
 - whether executions that were sent have a record by now, which a worker writes when it claims. It tells of this
   scheduler's own messages, and is never late by more than a second or so. One of each group of up to ten is asked for;
 - how many messages wait in the queue, which tells of everybody's: other schedulers', other shards'. The number is
-  approximate and may be a minute old, so it only ever slows down.
+  approximate and may be a minute old, so it only ever slows down, but for this: where few wait, what gets no record
+  counts for three seconds, and the window stays at five. A worker drops without a record what an edit of its job has
+  ended, and in a backlog that may be every one.
 
 Nothing waits for ever: one goes each second whatever the signs say, and a few when there are no signs.
 """
@@ -30,12 +32,16 @@ LOOK_MS = 500
 FIRST_WINDOW = 10
 MOST_WINDOW = 200
 """The window at first, and at most: 400 a second, for one scheduler and route."""
+_UNSEEN_WINDOW = 5
+"""The least one while few messages wait in the queue, though no record comes of those that were sent."""
 SPARE = 5
 """So many messages in the queue are no sign of anything, and so many as live work sends in half a second neither."""
 _STUCK_MS = 1_000
 """A message that was not claimed for so long (ms) waits in the queue: a worker takes less, and a read may lag."""
 _GONE_MS = 10 * SECOND_MS
 """After so long (ms) a message counts as taken: a worker drops some without a record, as their jobs were edited."""
+_UNSEEN_MS = 3 * SECOND_MS
+"""The same while few messages wait in the queue."""
 _ASSUMED_MS = 2 * SECOND_MS
 """The same for a group whose executions had a record before, so that a claim does not show by there being one."""
 _BLIND_MS = 3 * SECOND_MS
@@ -148,11 +154,14 @@ class CatchUp:
         self._live, self._seen_ms, self._has_seen = 0, now_ms, True
         self._ran |= signs.present
         self._fresh |= set(asked) - signs.present
-        self._groups = [group for group in self._groups if not _is_over(group, signs, now_ms)]
-        stuck = sum(now_ms - group.sent_ms >= _STUCK_MS for group in self._groups if group.sentinel is not None)
         self._crowded = signs.depth > spare
-        if self._crowded or stuck > 1:  # a single one may have been dropped without a record
+        gone_ms = _GONE_MS if self._crowded else _UNSEEN_MS
+        self._groups = [group for group in self._groups if not _is_over(group, signs, now_ms, gone_ms)]
+        stuck = sum(now_ms - group.sent_ms >= _STUCK_MS for group in self._groups if group.sentinel is not None)
+        if self._crowded:
             self._window, self._rises_fast = max(1, self._window // 2), False
+        elif stuck > 1:  # a single one may have been dropped without a record
+            self._window, self._rises_fast = max(min(self._window + 1, _UNSEEN_WINDOW), self._window // 2), False
         elif self._was_full:
             wider = self._window if self._rises_fast else self._window // 4
             self._window = min(MOST_WINDOW, self._window + max(1, wider))
@@ -263,11 +272,12 @@ def _groups(sent: list[PendingDispatch], now_ms: int) -> Iterator[_Group]:
         yield _Group(sentinels[-1] if sentinels else None, len(group), now_ms)
 
 
-def _is_over(group: _Group, signs: Signs, now_ms: int) -> bool:
+def _is_over(group: _Group, signs: Signs, now_ms: int, gone_ms: int) -> bool:
+    """Whether a group counts as taken; without a record it does after ``gone_ms``."""
     age_ms = now_ms - group.sent_ms
     if group.sentinel is None:
         return age_ms >= _ASSUMED_MS
-    return group.sentinel in signs.present or age_ms >= _GONE_MS
+    return group.sentinel in signs.present or age_ms >= gone_ms
 
 
 class Spread:
