@@ -99,6 +99,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "an arm in flight overwrites an edit's single": Mutant((wheel.arms_share_keys_with_edits,), Retouch, 4),
     "the origin is forgotten": Mutant((wheel.origin_forgotten,), History, 16),
     "what is late is planned before what is due is loaded": Mutant((wheel.late_planned_alone,), Doomed, 24),
+    "a frozen scheduler goes on": Mutant((wheel.nobody_lets_go,), Undead, 4),
     "nobody lets go, and cursors are not fenced": Mutant((wheel.nobody_lets_go, wheel.cursors_unfenced), Undead, 6),
     "who let go never stands again": Mutant((wheel.nobody_stands_again,), Forsaken, 3),
     "an arm without the generation check": Mutant((rules.generations_unchecked,), History, 12),
@@ -139,13 +140,6 @@ class Covered:
 
 
 COVERED: Mapping[str, Covered] = {
-    "a frozen scheduler goes on": Covered(
-        wheel.nobody_lets_go,
-        Undead,
-        "the fence: its first cursor write is refused and ends it; what it sent by then has ids that follow from the "
-        "instants, and the arms that it wrote are doubles",
-        "nobody lets go, and cursors are not fenced",
-    ),
     "cursors are not fenced": Covered(
         wheel.cursors_unfenced,
         Undead,

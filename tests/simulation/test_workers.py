@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.mutant_workers import WORKER_MUTANTS
 from tests.simulation.mutants import broken, expect_caught
-from tests.simulation.worked import Drained, Frail, Revenant, Severed, Throttled, Torpid, WorkedHistory
+from tests.simulation.worked import Drained, Frail, Numb, Revenant, Severed, Throttled, Torpid, WorkedHistory
 from tests.support.histories import PROPERTY, Record, how_many
 from tidewheel.domain.executions.states import Result, State
 
@@ -63,7 +63,7 @@ def test_a_mutant_of_the_workers_breaks_a_promise(name: str, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "history", [Drained, Frail, Revenant, Severed, Throttled, Torpid], ids=lambda history: history.__name__
+    "history", [Drained, Frail, Numb, Revenant, Severed, Throttled, Torpid], ids=lambda history: history.__name__
 )
 def test_without_a_bug_no_history_of_workers_breaks_a_promise(history: type[WorkedHistory]) -> None:
     assert [violations for seed in range(_ALONE) if (violations := broken(history(seed)))] == []

@@ -252,9 +252,20 @@ class Revenant(WorkedHistory):
         workers.chills, workers.short, workers.cuts = 0.1, 0.1, 0.0
 
 
+class Numb(WorkedHistory):
+    """Workers that freeze at any step for so long that others take over and call before they go on."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        workers = self.workers
+        workers.size, workers.kills, workers.freezes, workers.lags, workers.rate = 3, 0.003, 0.01, 0.0, 0.0
+        workers.chills, workers.short, workers.cuts = 0.0, 0.1, 0.0
+        workers.freezes_ms = (60_000,)
+
+
 class Torpid(WorkedHistory):
     """Workers that freeze for 20 s at any step, reads of the layout that lag, targets that fail, and retries that come
-    16 s later: the slots in which their entries rest may be over when these land."""
+    20 s later: the slots in which their entries rest may be over when these land."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -264,7 +275,7 @@ class Torpid(WorkedHistory):
         workers.freezes_ms, workers.chills = (20_000,), 0.0
 
     def _retry(self) -> RetryPolicy:
-        return RetryPolicy(3, Strategy.FIXED, base_ms=16_000)
+        return RetryPolicy(3, Strategy.FIXED, base_ms=20_000)
 
 
 class Severed(WorkedHistory):
