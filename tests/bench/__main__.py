@@ -7,14 +7,12 @@ look inside; tests may, and so what drives the engine itself lies here.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from localstack.bench.main import machine
-from localstack.places import Places
 from localstack.settings import REGION
 
 ENTRIES, DEPLOYED, PROFILED, HELD = 100_000, 1_000, 20_000, 50_000
@@ -50,11 +48,10 @@ def main() -> int:
     os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": REGION}
     os.environ.pop("AWS_ENDPOINT_URL", None)
     from tests.bench import show  # noqa: PLC0415
+    from tests.bench.alone import keep  # noqa: PLC0415
 
-    path = Places().local / "bench.json"
-    before = json.loads(path.read_text()) if path.exists() else {}
     found = {"machine": machine(), **_measure()}
-    path.write_text(json.dumps({**before, "engine_alone": found}, indent=2) + "\n")
+    keep("engine_alone", found)
     show.tables(found)
     return 0
 

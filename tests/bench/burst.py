@@ -9,11 +9,8 @@ itself. ``--beside celery,apscheduler`` puts the same burst on others in the sam
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,9 +22,10 @@ from localstack.demo.stack import Bench, slow_when_warming
 from localstack.receiver import Receiver
 from localstack.show import say
 from tests.bench import cpu_time, starts
+from tests.bench.alone import stack_of_its_own, tell
 from tests.bench.peers.peers import PEERS, started
 from tests.bench.systems import System, Tidewheel, TooSlow, Wanted
-from tests.e2e.stack import Stack, deployed
+from tests.e2e.stack import Stack
 from tests.support.machine import slowness
 from tests.support.polling import Patience
 from tidewheel.adapters.clock import SystemClock
@@ -203,14 +201,10 @@ def _of(text: str, known: Sequence[str], what: str) -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     """Measures; the JSON goes to stdout, all else to stderr. The exit status is 1 if a run was missing or early."""
     wanted = options(arguments)
-    with (
-        contextlib.redirect_stdout(sys.stderr),
-        tempfile.TemporaryDirectory(prefix="tidewheel-burst-") as folder,
-        deployed(wanted.engine, Path(folder)) as stack,
-    ):
+    with stack_of_its_own("burst", wanted.engine) as (stack, folder):
         before = machine()
-        found = measure(stack, wanted, Path(folder))
-    print(json.dumps({"engine": wanted.engine, "machine": before, **found}, indent=2))  # noqa: T201
+        found = measure(stack, wanted, folder)
+    tell({"engine": wanted.engine, "machine": before, **found})
     return 0 if all(map(starts.sound, found["rounds"])) else 1
 
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from localstack.bench.load import Load
@@ -26,9 +23,10 @@ from localstack.demo.jobs import Planned
 from localstack.demo.stack import Bench
 from localstack.receiver import Receiver
 from tests.bench import cpu_time
+from tests.bench.alone import stack_of_its_own, tell
 from tests.bench.burst import count, on_stack
 from tests.bench.systems import Tidewheel
-from tests.e2e.stack import Stack, deployed
+from tests.e2e.stack import Stack
 from tests.support.polling import Patience
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import SECOND_MS
@@ -137,14 +135,10 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     """Measures; the JSON goes to stdout, all else to stderr."""
     given = options(arguments)
-    with (
-        contextlib.redirect_stdout(sys.stderr),
-        tempfile.TemporaryDirectory(prefix="tidewheel-busy-") as folder,
-        deployed(given.engine, Path(folder)) as stack,
-    ):
+    with stack_of_its_own("busy", given.engine) as (stack, _):
         before = machine()
         found = measure(stack, Wanted(given.rate, given.seconds, given.spinners, given.precision, given.rounds))
-    print(json.dumps({"engine": given.engine, "machine": before, **found}, indent=2))  # noqa: T201
+    tell({"engine": given.engine, "machine": before, **found})
     return 0
 
 

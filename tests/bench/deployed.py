@@ -7,18 +7,15 @@ bench`` in ``.local/bench.json``.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from localstack.bench.main import machine
-from localstack.places import Places
 from localstack.show import step
 from tests.bench import burst, busy, outage, show
-from tests.e2e.stack import Stack, deployed
+from tests.bench.alone import keep, stack_of_its_own
+from tests.e2e.stack import Stack
 
 BURST = burst.options([])
 BUSY = busy.Wanted(rate=16, seconds=60, spinners=2, precision="high", rounds=1)
@@ -40,15 +37,9 @@ def measure(stack: Stack, folder: Path) -> dict[str, Any]:
 def main() -> int:
     """Measures; the JSON goes to ``.local/bench.json`` beside the other figures, the tables to stderr."""
     argparse.ArgumentParser(prog="python -m tests.bench.deployed", description=__doc__).parse_args()
-    with (
-        contextlib.redirect_stdout(sys.stderr),
-        tempfile.TemporaryDirectory(prefix="tidewheel-bench-") as folder,
-        deployed("ministack", Path(folder)) as stack,
-    ):
-        found = measure(stack, Path(folder))
-    path = Places().local / "bench.json"
-    before = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps({**before, "deployed": found}, indent=2) + "\n")
+    with stack_of_its_own("bench", "ministack") as (stack, folder):
+        found = measure(stack, folder)
+    keep("deployed", found)
     show.deployed(found)
     return 0
 

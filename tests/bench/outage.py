@@ -10,15 +10,12 @@ minute after the return and in the minute before the outage.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from localstack import deploy, processes
@@ -26,7 +23,8 @@ from localstack.bench.main import machine
 from localstack.demo.account import Lateness
 from localstack.demo.jobs import instant
 from localstack.receiver import Arrival, Receiver
-from tests.e2e.stack import Stack, deployed
+from tests.bench.alone import stack_of_its_own, tell
+from tests.e2e.stack import Stack
 from tests.support.machine import slowness
 from tests.support.polling import until
 from tidewheel.adapters.clock import SystemClock
@@ -150,7 +148,7 @@ def measure(stack: Stack, wanted: Wanted) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measures; the JSON goes to stdout."""
+    """Measures; the JSON goes to stdout, all else to stderr."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.outage", description=__doc__)
     parser.add_argument("--engine", default="ministack")
     parser.add_argument("--rate", type=int, default=16, help="fires a second (16)")
@@ -161,13 +159,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=int, default=3, help="how many minutes after the return (3)")
     parser.add_argument("--precision", default="high", help="the jobs' tier (high)")
     wanted = parser.parse_args(arguments)
-    with (
-        tempfile.TemporaryDirectory(prefix="tidewheel-outage-") as folder,
-        deployed(wanted.engine, Path(folder)) as stack,
-    ):
+    with stack_of_its_own("outage", wanted.engine) as (stack, _):
         before = machine()
         found = measure(stack, Wanted(wanted.rate, wanted.what, wanted.down, wanted.minutes, wanted.precision))
-    print(json.dumps({"engine": wanted.engine, "machine": before, **found}, indent=2))  # noqa: T201
+    tell({"engine": wanted.engine, "machine": before, **found})
     return 0
 
 

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from botocore.stub import Stubber
 
+from tests.support.pauses import Pauses
 from tests.support.tables import Tables
 from tests.support.world import Backend, Cloud, cloud_backend
 from tests.support.world_examples import (
@@ -28,7 +29,6 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dynamodb import calls
 from tidewheel.adapters.aws.dynamodb.job_items import job_item, job_key
 from tidewheel.adapters.aws.functions import LambdaLauncher
-from tidewheel.adapters.memory import SettableClock
 from tidewheel.domain import keys as keys_of
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.reconcile import Sweep
@@ -121,18 +121,6 @@ def stub() -> Iterator[dict[str, Stubber]]:
     for stubber in stubbers.values():
         stubber.deactivate()
         stubber.assert_no_pending_responses()
-
-
-class Pauses(SettableClock):
-    """Keeps the pauses between tries; none is waited for, but time goes on."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.taken: list[int] = []
-
-    def sleep(self, duration_ms: int) -> None:
-        super().sleep(duration_ms)
-        self.taken.append(duration_ms)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.support.held import Held, holding
 from tests.support.partiql import FakeTable, Odds
+from tests.support.pauses import Pauses
 from tests.support.polling import until
 from tests.support.world_examples import full_execution
 from tidewheel.adapters.aws.dynamodb import grouped_swaps, together
@@ -42,18 +43,6 @@ def responses(*errors: dict[str, Any] | None) -> dict[str, Any]:
 
 def code(name: str) -> dict[str, Any]:
     return {"Code": name, "Message": "no"}
-
-
-class Pauses(SettableClock):
-    """Keeps the pauses between tries; none is waited for, but time goes on."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.taken: list[int] = []
-
-    def sleep(self, duration_ms: int) -> None:
-        super().sleep(duration_ms)
-        self.taken.append(duration_ms)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from tidewheel.domain.limits import MAX_WAIT_MS, SECOND_MS, TRY_BOUND_MS
 from tidewheel.ports import PortError, Refused, Throttled
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 T = TypeVar("T")
+C = TypeVar("C", bound="BaseClient")
 
 _THROTTLES = {
     "ExecutionLimitExceeded",
@@ -107,24 +109,13 @@ def dynamodb(dates: Dates | None = None, *, lean: bool = False) -> DynamoDBClien
         lean: Whether the lean transport carries its calls; else, and where that cannot, the SDK does.
     """
     client = boto3.client("dynamodb", config=_HOT)
-    client.meta.events.register_first("needs-retry.dynamodb", _forget_retry_after)
     deadlines.heed(client.meta.events, "dynamodb")
-    if dates is not None:
-        dates.listen(client.meta.events, "dynamodb")
-    if lean:
-        carry(client)
-    return client
+    return _hot(client, "dynamodb", dates, lean=lean)
 
 
 def sqs(dates: Dates | None = None, *, lean: bool = False) -> SQSClient:
     """A client with the bounds of ``dynamodb``, and its arguments."""
-    client = boto3.client("sqs", config=_HOT)
-    client.meta.events.register_first("needs-retry.sqs", _forget_retry_after)
-    if dates is not None:
-        dates.listen(client.meta.events, "sqs")
-    if lean:
-        carry(client)
-    return client
+    return _hot(boto3.client("sqs", config=_HOT), "sqs", dates, lean=lean)
 
 
 def receiving(*, lean: bool = False) -> SQSClient:
@@ -146,8 +137,21 @@ def receiving(*, lean: bool = False) -> SQSClient:
 
 def secretsmanager() -> SecretsManagerClient:
     """A client with the bounds of ``dynamodb``."""
-    client = boto3.client("secretsmanager", config=_BOUNDED)
-    client.meta.events.register_first("needs-retry.secrets-manager", _forget_retry_after)
+    return _prompt(boto3.client("secretsmanager", config=_BOUNDED), "secrets-manager")
+
+
+def _hot(client: C, service: str, dates: Dates | None, *, lean: bool) -> C:
+    """A client with the arguments of ``dynamodb``; the service is called as in the SDK's events."""
+    if dates is not None:
+        dates.listen(client.meta.events, service)
+    if lean:
+        carry(client)
+    return _prompt(client, service)
+
+
+def _prompt(client: C, service: str) -> C:
+    """A client that does not heed what a service asks for between two tries."""
+    client.meta.events.register_first(f"needs-retry.{service}", _forget_retry_after)
     return client
 
 
@@ -170,9 +174,7 @@ def asking_once(read_timeout_ms: int) -> Config:
 
 def s3() -> S3Client:
     """A client with the bounds of ``dynamodb``. Paths name the buckets, as the local cloud needs; AWS takes both."""
-    client = boto3.client("s3", config=_BOUNDED.merge(Config(s3={"addressing_style": "path"})))
-    client.meta.events.register_first("needs-retry.s3", _forget_retry_after)
-    return client
+    return _prompt(boto3.client("s3", config=_BOUNDED.merge(Config(s3={"addressing_style": "path"}))), "s3")
 
 
 class OnDemand(Generic[T]):
@@ -220,6 +222,17 @@ def error_of(code: str, operation: str, subject: str, problem: str) -> PortError
     if code in _MISSING or code in _MALFORMED:
         return Refused(operation, subject, problem, mendable=is_missing(code))
     return PortError(operation, subject, problem)
+
+
+def shared(error: PortError, operation: str, subject: str) -> PortError:
+    """The error of a request that several shared, as that of one of them: each raises its own.
+
+    Args:
+        error: Any but ``Refused``, after which each asks alone.
+        operation: What that one tried.
+        subject: On what.
+    """
+    return type(error)(operation, subject, error.problem)
 
 
 @contextmanager

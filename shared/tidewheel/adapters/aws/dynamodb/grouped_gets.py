@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.clients import shared, translated
 from tidewheel.adapters.aws.dynamodb.calls import last_start_ms, read_into
 from tidewheel.adapters.aws.dynamodb.items import Item
 from tidewheel.adapters.aws.dynamodb.together import ALONE, Together, Unsent
@@ -79,5 +79,5 @@ class GroupedGets:
         return [items.get(one.sorted_key, self._failed(one, failure)) for one in group]
 
     def _failed(self, asked: _Get, failure: PortError | None) -> PortError | None:
-        """The error of one request as the error of one question; each thread raises its own."""
-        return failure and type(failure)(self._operation, asked.subject, failure.problem)
+        """The error of the request as that of one question."""
+        return failure and shared(failure, self._operation, asked.subject)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidewheel.adapters.aws.clients import error_of, translated
+from tidewheel.adapters.aws.clients import error_of, shared, translated
 from tidewheel.adapters.aws.dynamodb.calls import jitter_ms, swap
 from tidewheel.adapters.aws.dynamodb.items import Attributes, Item, NewItem, number, without_nones
 from tidewheel.adapters.aws.dynamodb.together import ALONE, Together, Unsent
@@ -151,7 +151,7 @@ class GroupedSwaps:
         except Refused:
             return [ALONE] * len(group)
         except PortError as error:
-            return [_Answer(error=type(error)(self._operation, one.subject, error.problem)) for one in group]
+            return [_Answer(error=shared(error, self._operation, one.subject)) for one in group]
         return [self._answered(write, answer.get("Error")) for write, answer in zip(group, answers, strict=False)]
 
     def _answered(self, write: _Write, error: BatchStatementErrorTypeDef | None) -> _Answer | Unsent:
