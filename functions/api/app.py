@@ -32,6 +32,7 @@ def resolver(services: Callable[[], ApiServices]) -> APIGatewayRestResolver:
             ):  # the router takes a path that ends with a line break for the one without
                 return problems.unknown(app.current_event)
             request = Request(app.current_event, handler.operation, path, services)
+            request.authorize()
             _ = request.query  # refuses unknown parameters, whatever the handler reads of it
             return handler.serve(request)
 

@@ -10,13 +10,15 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from functions.api.request import TooLarge
-from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
+from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Outdated, Unauthenticated
 from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, problem
 from tidewheel.wire.refused import Malformed, of_domain
 
 RETRY_AFTER_S = 1
+CHALLENGE = "Bearer"
+"""How to sign in: a key or a token, after this word in the header ``Authorization`` (RFC 6750)."""
 
 _log = Logger(service="api")
 
@@ -33,8 +35,17 @@ def failed(error: Exception, event: APIGatewayProxyEvent) -> Response[str]:
         _log.warning("a store or queue failed", request_id=request_id(event), problem=str(error))
     elif kind == "internal":
         _log.error("a request failed", request_id=request_id(event), exc_info=error)
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Throttled) else {}
-    return _answer(kind, detail, event, errors, headers)
+    return _answer(kind, detail, event, errors, _headers(error))
+
+
+def _headers(error: Exception) -> Mapping[str, str]:
+    """What an answer says besides its document."""
+    match error:
+        case Throttled():
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        case Unauthenticated():
+            return {"WWW-Authenticate": CHALLENGE}
+    return {}
 
 
 def unknown(event: APIGatewayProxyEvent) -> Response[str]:
@@ -70,6 +81,21 @@ def _(error: Malformed) -> _Description:
 def _(error: TooLarge) -> _Description:
     remedy = "send less, or a reference to where the payload is"
     return "too-large", str(error), (FieldProblem(field="body", problem=str(error), remedy=remedy),)
+
+
+@_described.register
+def _(error: Unauthenticated) -> _Description:
+    remedy = "send a key or a token in the header Authorization, after the word Bearer"
+    return (
+        "unauthenticated",
+        error.problem,
+        (FieldProblem(field="Authorization", problem=error.problem, remedy=remedy),),
+    )
+
+
+@_described.register
+def _(error: Forbidden) -> _Description:
+    return "forbidden", f"{error.problem}; {error.remedy}", ()
 
 
 @_described.register

@@ -13,9 +13,10 @@ from urllib.parse import unquote
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic_core import PydanticCustomError
 
+from functions.api.callers import caller_of
 from functions.api.cursors import position
-from tidewheel.domain.errors import Conflict, Invalid, NotFound
-from tidewheel.domain.ids import DEFAULT_TENANT
+from tidewheel.domain.access.principal import Principal
+from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
 from tidewheel.engine.api.services import ApiServices
@@ -36,11 +37,6 @@ class TooLarge(Exception):
 
     def __init__(self, size: int) -> None:
         super().__init__(f"the body has {size} bytes, and {MAX_JOB_BYTES} are allowed")
-
-
-def tenant_of(_event: APIGatewayProxyEvent) -> str:
-    """The tenant of a request. There is one tenant, until requests say who makes them."""
-    return DEFAULT_TENANT
 
 
 @dataclass(frozen=True)
@@ -64,10 +60,31 @@ class Request:
         """The services, one for each resource."""
         return self.make_services()
 
+    @cached_property
+    def caller(self) -> Principal:
+        """Who makes it.
+
+        Raises:
+            Unauthenticated: Nobody signed in for it.
+        """
+        return caller_of(self.event)
+
     @property
     def tenant(self) -> str:
         """The tenant on whose behalf it is made."""
-        return tenant_of(self.event)
+        return self.caller.tenant
+
+    def authorize(self) -> None:
+        """Refuses whoever may not call this operation.
+
+        Raises:
+            Unauthenticated: Nobody signed in, and the operation is not for everybody.
+            Forbidden: The caller's role does not include the one that the operation takes.
+        """
+        needed = self.operation.role
+        if needed is not None and not self.caller.role.includes(needed):
+            problem = f"{self.operation.id} takes the role {needed}, and yours is {self.caller.role}"
+            raise Forbidden(self.caller.name, problem, f"use a key of the role {needed}, or of one that includes it")
 
     @cached_property
     def job(self) -> str:

@@ -22,6 +22,7 @@ DECLARED = '''
 
 from __future__ import annotations
 
+from tidewheel.domain.access.roles import Role
 from tidewheel.wire import VERSION
 from tidewheel.wire.model import Model
 from tidewheel.wire.operation import Operation
@@ -48,6 +49,7 @@ COUNT_TAG = Operation(
     summary="Count the jobs with a tag",
     status=200,
     answer=TagCount,
+    role=Role.VIEWER,
     body=TagCountBody,
     examples={"active": {"state": "active"}},
     parameters=(Parameter("tag", "path", "The tag.", TEXT), LIMIT),

@@ -5,11 +5,14 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from openapi_spec_validator import validate
 
-from functions.api import problems
+from functions.api import problems, request
 from functions.api.app import HANDLERS, resolver
+from functions.api.callers import caller_of
 from functions.api.cursors import cursor
-from functions.api.request import tenant_of
 from tests.support.api_bench import EVERY_JOB, HTTP_JOB, NOW_MS, ApiBench, Context, event, recorded
+from tidewheel.domain.access.principal import Principal
+from tidewheel.domain.access.roles import Role
+from tidewheel.domain.errors import Unauthenticated
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import claimed, ended_unrun
@@ -513,8 +516,30 @@ def test_what_is_our_fault_is_not_told(api_bench, error, status, retry_after, mo
     assert status != 500 or logged[0]["exc_info"] is error
 
 
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_who_lacks_the_role_of_an_operation_is_told_so(api_bench, monkeypatch, operation, role):
+    monkeypatch.setattr(request, "caller_of", lambda _event: Principal("default", "key:k1", role))
+    answer = api_bench.call(operation.method, operation.path.removeprefix("/v1").replace("{id}", FIRST))
+    if operation.role is None or role.includes(operation.role):
+        assert answer.status not in {401, 403}
+    else:
+        refused(answer, 403)
+        assert f"takes the role {operation.role}, and yours is {role}" in answer.json["detail"]
+
+
+def test_who_does_not_sign_in_is_asked_to(api_bench, monkeypatch):
+    def nobody(_event):
+        raise Unauthenticated("there is no key and no token")
+
+    monkeypatch.setattr(request, "caller_of", nobody)
+    answer = refused(api_bench.call("GET", "/jobs"), 401, "Authorization")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert api_bench.call("GET", "/health").status == 200
+
+
 def test_there_is_one_tenant():
-    assert tenant_of(APIGatewayProxyEvent(recorded("get"))) == "default"
+    assert caller_of(APIGatewayProxyEvent(recorded("get"))).tenant == "default"
 
 
 def test_the_document_is_valid_and_served(api_bench):

@@ -61,6 +61,34 @@ class Outdated(Conflict):
     """The caller's ``If-Match`` names a generation that is not the current one."""
 
 
+class Unauthenticated(DomainError):
+    """A request that nobody signed in for.
+
+    Args:
+        problem: What is missing, as a sentence without a full stop.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class Forbidden(DomainError):
+    """The principal may not do what it asks for in its own tenant.
+
+    Args:
+        principal: The principal's name.
+        problem: What it may not, as a sentence without a full stop.
+        remedy: What it takes, as a sentence without a full stop.
+    """
+
+    def __init__(self, principal: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{principal}: {problem}; {remedy}")
+        self.principal = principal
+        self.problem = problem
+        self.remedy = remedy
+
+
 class IllegalTransition(DomainError):
     """A transition that the state table does not allow.
 

@@ -36,7 +36,7 @@ def document() -> dict[str, Any]:
             "a path does not have is answered 405; `Allow` names those that it has.",
         },
         "servers": [{"url": "..", "description": "The deployment that serves this document."}],
-        "security": [{}, {"bearer": []}],
+        "security": [{"bearer": []}],
         "paths": paths,
         "components": {
             "schemas": definitions.get("$defs", {}),
@@ -63,15 +63,24 @@ def _operation(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, 
         | {str(status): _answer(operation, schemas) | {"description": text} for status, text in operation.also}
         | {
             str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"}
-            for kind in (*operation.problems, "method-not-allowed", "internal")
+            for kind in (*operation.problems, *_of_signing_in(operation), "method-not-allowed", "internal")
         },
     }
+    if operation.role is None:
+        found["security"] = []
+    else:
+        found["x-tidewheel-role"] = operation.role
     if operation.body:
         found["requestBody"] = {
             "required": not operation.optional,
             "content": _body(operation, schemas[operation.body.__name__]),
         }
     return found
+
+
+def _of_signing_in(operation: Operation[Any]) -> tuple[str, ...]:
+    """The kinds of problems that who calls, or nobody, may meet."""
+    return () if operation.role is None else ("unauthenticated", "forbidden")
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -114,6 +123,9 @@ def _problem_response(kind: str, schemas: dict[str, Any]) -> dict[str, Any]:
     if kind == "unavailable":
         header = {"description": "Seconds to wait, where the service says.", "schema": {"type": "integer"}}
         answer["headers"] = {"Retry-After": header}
+    if kind == "unauthenticated":
+        scheme = {"description": "How to sign in.", "schema": {"type": "string"}}
+        answer["headers"] = {"WWW-Authenticate": scheme}
     if kind == "method-not-allowed":
         answer["headers"] = {"Allow": {"description": "The methods of the path.", "schema": {"type": "string"}}}
     return answer

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from tidewheel.domain.access.roles import Role
 from tidewheel.wire.model import Model
 from tidewheel.wire.parameters import Location, Parameter
 
@@ -30,6 +31,7 @@ class Operation(Generic[A]):
         summary: What it does, in one line.
         status: The HTTP status of a successful answer.
         answer: The model of the answer; ``Model`` for any JSON object, ``NoneType`` for an empty answer.
+        role: Who may call it: this role, and those that include it; None for everybody, signed in or not.
         body: The model of the request's body; None if it has none.
         examples: Examples of the body, by name.
         optional: Whether the body may be left out.
@@ -38,7 +40,7 @@ class Operation(Generic[A]):
         headers: The names of the answer's headers, each with what it holds.
         also: Further statuses of a successful answer, each with what it means.
         problems: Kinds of ``problem.KINDS`` besides ``internal``, which every operation may answer, and
-            ``method-not-allowed``, which its path does.
+            ``method-not-allowed``, which its path does, and those of signing in where it has a role.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Operation(Generic[A]):
     summary: str
     status: int
     answer: type[A]
+    role: Role | None
     body: type[Model] | None = None
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     optional: bool = False

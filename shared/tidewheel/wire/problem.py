@@ -31,6 +31,8 @@ class Problem(Model):
 
 KINDS: dict[str, tuple[int, str]] = {
     "malformed": (400, "The body cannot be read"),
+    "unauthenticated": (401, "Nobody is signed in"),
+    "forbidden": (403, "This is not allowed"),
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "conflict": (409, "The request conflicts with the current state"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidewheel.domain.access.roles import Role
 from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
 from tidewheel.wire.operation import ACTION_PROBLEMS, Operation
@@ -14,6 +15,7 @@ LIST_CIRCUITS = Operation(
     summary="The parties that jobs call and that failed lately: who is left alone, and until when",
     status=200,
     answer=CircuitList,
+    role=Role.VIEWER,
     parameters=(LIMIT, CURSOR),
     problems=("invalid", "unavailable"),
 )
@@ -24,6 +26,7 @@ CLOSE_CIRCUIT = Operation(
     summary="Have a party called again at once; one that is closed already stays so",
     status=200,
     answer=CircuitAnswer,
+    role=Role.OPERATOR,
     parameters=(CIRCUIT_ID, KEY),
     problems=ACTION_PROBLEMS,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidewheel.domain.access.roles import Role
 from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.execution import ExecutionList
 from tidewheel.wire.bodies.redrive import RedriveAnswer, RedriveBody
@@ -18,6 +19,7 @@ LIST_DEAD_LETTERS = Operation(
     summary="Executions that ended as dead, failed or timed_out, the last to end first",
     status=200,
     answer=ExecutionList,
+    role=Role.VIEWER,
     parameters=(_OF_JOB, LIMIT, CURSOR),
     problems=("invalid", "unavailable"),
 )
@@ -28,6 +30,7 @@ REDRIVE_DEAD_LETTERS = Operation(
     summary="Run up to a hundred dead letters again, at a set rate",
     status=202,
     answer=RedriveAnswer,
+    role=Role.OPERATOR,
     body=RedriveBody,
     examples={"everything": {"all": True, "rate": 50}, "of one job": {"job": "j0123456789abcdef"}},
     problems=("malformed", "too-large", "invalid", "unavailable"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidewheel.domain.access.roles import Role
 from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.cancel import CancelBody
 from tidewheel.wire.bodies.execution import EXECUTION_STATES, ExecutionAnswer, ExecutionList
@@ -28,6 +29,7 @@ RUN_JOB = Operation(
     summary="Run a job now, beside its schedule",
     status=202,
     answer=ExecutionAnswer,
+    role=Role.OPERATOR,
     parameters=(JOB_ID, KEY),
     headers=(LOCATION,),
     problems=ACTION_PROBLEMS,
@@ -39,6 +41,7 @@ LIST_EXECUTIONS = Operation(
     summary="A job's executions, newest first",
     status=200,
     answer=ExecutionList,
+    role=Role.VIEWER,
     parameters=(JOB_ID, LIMIT, CURSOR),
     problems=READ_PROBLEMS,
 )
@@ -49,6 +52,7 @@ LIST_RUNS = Operation(
     summary="Executions across jobs, by state and time, the newest first",
     status=200,
     answer=ExecutionList,
+    role=Role.VIEWER,
     parameters=(_STATES, _OF_JOB, _FROM, _TO, LIMIT, CURSOR),
     problems=("invalid", "unavailable"),
 )
@@ -59,6 +63,7 @@ GET_EXECUTION = Operation(
     summary="Read an execution",
     status=200,
     answer=ExecutionAnswer,
+    role=Role.VIEWER,
     parameters=(EXECUTION_ID,),
     problems=READ_PROBLEMS,
 )
@@ -69,6 +74,7 @@ CANCEL_EXECUTION = Operation(
     summary="Cancel an execution, or an occurrence to come",
     status=200,
     answer=ExecutionAnswer,
+    role=Role.OPERATOR,
     body=CancelBody,
     examples={"because": {"reason": "wrong recipients"}},
     optional=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any
 
+from tidewheel.domain.access.roles import Role
 from tidewheel.domain.limits import MAX_UPCOMING
 from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.job import JobAnswer, JobBody, JobList, Upcoming
@@ -84,6 +85,7 @@ CREATE_JOB = Operation(
     summary="Create a job",
     status=201,
     answer=JobAnswer,
+    role=Role.EDITOR,
     body=JobBody,
     examples=_JOB_EXAMPLES,
     parameters=(KEY,),
@@ -97,6 +99,7 @@ LIST_JOBS = Operation(
     summary="List jobs, the newest first",
     status=200,
     answer=JobList,
+    role=Role.VIEWER,
     parameters=(_STATE, _TAG, _NAME_PREFIX, _LAST_RESULT, _REF, _FIRES_AFTER, _FIRES_BEFORE, LIMIT, CURSOR),
     problems=("invalid", "unavailable"),
 )
@@ -107,6 +110,7 @@ GET_JOB = Operation(
     summary="Read a job",
     status=200,
     answer=JobAnswer,
+    role=Role.VIEWER,
     parameters=(JOB_ID,),
     headers=(ETAG,),
     problems=READ_PROBLEMS,
@@ -118,6 +122,7 @@ REPLACE_JOB = Operation(
     summary="Give a job a new definition",
     status=200,
     answer=JobAnswer,
+    role=Role.EDITOR,
     body=JobBody,
     examples=_JOB_EXAMPLES,
     parameters=(JOB_ID, MATCH),
@@ -131,6 +136,7 @@ EDIT_JOB = Operation(
     summary="Change a job's definition by a JSON merge patch",
     status=200,
     answer=JobAnswer,
+    role=Role.EDITOR,
     body=JobBody,
     examples=_PATCH_EXAMPLES,
     patch=True,
@@ -145,6 +151,7 @@ DELETE_JOB = Operation(
     summary="Delete a job; its executions stay",
     status=204,
     answer=NoneType,
+    role=Role.EDITOR,
     parameters=(JOB_ID, MATCH),
     problems=(*ACTION_PROBLEMS, "outdated"),
 )
@@ -155,6 +162,7 @@ PAUSE_JOB = Operation(
     summary="Stop a job from firing",
     status=200,
     answer=JobAnswer,
+    role=Role.OPERATOR,
     parameters=(JOB_ID, KEY),
     headers=(ETAG,),
     problems=ACTION_PROBLEMS,
@@ -166,6 +174,7 @@ RESUME_JOB = Operation(
     summary="Let a paused job fire again",
     status=200,
     answer=JobAnswer,
+    role=Role.OPERATOR,
     parameters=(JOB_ID, KEY),
     headers=(ETAG,),
     problems=ACTION_PROBLEMS,
@@ -177,6 +186,7 @@ LIST_UPCOMING = Operation(
     summary="What will fire unless something changes, by due time",
     status=200,
     answer=Upcoming,
+    role=Role.VIEWER,
     parameters=(JOB_ID, _COUNT),
     problems=READ_PROBLEMS,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidewheel.domain.access.roles import Role
 from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.execution import LedgerAnswer
 from tidewheel.wire.operation import READ_PROBLEMS, Operation
@@ -19,6 +20,7 @@ GET_LEDGER = Operation(
     summary="How each of at most 10,000 instants is accounted for",
     status=200,
     answer=LedgerAnswer,
+    role=Role.VIEWER,
     parameters=(JOB_ID, _FROM, _TO, CURSOR),
     problems=READ_PROBLEMS,
 )

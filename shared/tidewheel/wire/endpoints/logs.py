@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidewheel.domain.access.roles import Role
 from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.execution import LogAnswer
 from tidewheel.wire.operation import READ_PROBLEMS, Operation
@@ -16,6 +17,7 @@ READ_LOG = Operation(
     summary="The log of an attempt",
     status=200,
     answer=LogAnswer,
+    role=Role.VIEWER,
     parameters=(EXECUTION_ID, _ATTEMPT, CURSOR),
     problems=READ_PROBLEMS,
 )

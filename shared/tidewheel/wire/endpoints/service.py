@@ -14,6 +14,7 @@ GET_HEALTH = Operation(
     summary="Whether the API answers",
     status=200,
     answer=Health,
+    role=None,
     problems=("invalid",),
 )
 GET_OPENAPI = Operation(
@@ -23,5 +24,6 @@ GET_OPENAPI = Operation(
     summary="This document",
     status=200,
     answer=Model,
+    role=None,
     problems=("invalid",),
 )
