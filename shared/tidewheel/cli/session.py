@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 import typer
 from rich.console import Console, RenderableType
 
 from tidewheel.cli.walking import P, joined, walked
 from tidewheel.client import Client
 from tidewheel.client.connection import pause
+from tidewheel.client.deployment import Deployment, NoDeployment, find_deployment
 from tidewheel.domain.limits import DEFAULT_PAGE
 
-URL_VARIABLE = "TIDEWHEEL_API_URL"
-TOKEN_VARIABLE = "TIDEWHEEL_TOKEN"  # noqa: S105 -- the name of a variable
-OUTPUTS = Path(".local") / "outputs.json"
 _WIDE = 240  # columns for a file or a pipe, where nothing should be cut off
-_NO_URL = f"No deployment is known: pass --url, set {URL_VARIABLE}, or run inside a project whose local cloud is up."
 
 T = TypeVar("T")
 Fetch = Callable[[Client, int, str | None], P]
@@ -38,41 +31,6 @@ def fail(line: str, code: int) -> typer.Exit:
     """Prints a line on stderr; the caller raises what it returns."""
     typer.echo(line, err=True)
     return typer.Exit(code)
-
-
-def find_outputs(start: Path) -> dict[str, Any] | None:
-    """The outputs file of the local cloud, searched for in a folder and its parents; None if there is none."""
-    for folder in (start, *start.parents):
-        path = folder / OUTPUTS
-        if path.is_file():
-            return _read_outputs(path)
-    return None
-
-
-def _read_outputs(path: Path) -> dict[str, Any]:
-    try:
-        outputs = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise fail(f"{path} cannot be read ({error}): start the local cloud again, or pass --url.", 2) from error
-    if not isinstance(outputs, dict):
-        raise fail(f"{path} holds no object: start the local cloud again, or pass --url.", 2)
-    return outputs
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port; None for the scheme's own port."""
-    try:
-        parts = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise fail(f"{url} is no URL of an API ({error}): give it as https://host/path.", 2) from error
-    return parts.scheme, parts.host, parts.port
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 @dataclass
@@ -91,17 +49,24 @@ class Session:
     folder: Path = field(default_factory=Path.cwd)
     wait: Callable[[float], None] = pause
 
-    def outputs(self) -> dict[str, Any]:
+    def deployment(self) -> Deployment:
+        """The deployment that the commands talk to.
+
+        Raises:
+            typer.Exit: No deployment can be used.
+        """
+        try:
+            return find_deployment(self.url, folder=self.folder)
+        except NoDeployment as error:
+            raise fail(str(error), 2) from error
+
+    def outputs(self) -> Mapping[str, Any]:
         """The deployment's outputs, at least ``api_url``.
 
         Raises:
-            typer.Exit: No deployment is known.
+            typer.Exit: No deployment can be used.
         """
-        given = self.url or os.environ.get(URL_VARIABLE)
-        found = {"api_url": given} if given else find_outputs(self.folder)
-        if not found or not isinstance(found.get("api_url"), str):
-            raise fail(_NO_URL, 2)
-        return found
+        return self.deployment().outputs
 
     def ask(self, call: Callable[[Client], T]) -> tuple[T, str]:
         """Makes a call; returns its answer as a value, and as the text that the API sent."""
@@ -111,8 +76,8 @@ class Session:
     def _heard(self, call: Callable[[Client], T]) -> tuple[T, list[str]]:
         """The value of a call, and every text that the API sent meanwhile."""
         texts: list[str] = []
-        url = self.outputs()["api_url"]
-        with self.connect(url, self._token_for(url), texts.append) as client:
+        found = self.deployment()
+        with self.connect(found.url, found.token, texts.append) as client:
             return call(client), texts
 
     def show_list(
@@ -139,27 +104,6 @@ class Session:
             typer.echo(joined(texts))
         else:
             write(render(page))
-
-    def _token_for(self, url: str) -> str | None:
-        """The token, if it is meant for the API at this URL.
-
-        It belongs to the API that the environment names, or else to the one given as ``--url``. One that a file names
-        gets it on this machine alone: the folder may hold somebody else's project.
-
-        Raises:
-            typer.Exit: The token would leave this machine unencrypted, or one of the URLs is none.
-        """
-        token = os.environ.get(TOKEN_VARIABLE)
-        if not token:
-            return None
-        configured = os.environ.get(URL_VARIABLE) or self.url
-        scheme, host, _ = origin = _origin(url)
-        local = _is_loopback(host)
-        if not local and (configured is None or _origin(configured) != origin):
-            return None
-        if not local and scheme != "https":
-            raise fail(f"{TOKEN_VARIABLE} is not sent to {url} without encryption: give the URL with https://.", 2)
-        return token
 
     def show(self, call: Callable[[Client], T], render: Callable[[T], RenderableType], *, as_json: bool) -> None:
         """Makes a call and prints its answer: as the JSON that the API sent, or as a table."""

@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 from tests.support.api_bench import EVERY_JOB, NOW_MS, ApiBench
 from tidewheel.cli.app import app
 from tidewheel.cli.fields import applied
-from tidewheel.cli.session import TOKEN_VARIABLE, URL_VARIABLE, Session
+from tidewheel.cli.session import Session
 from tidewheel.cli.show import time
 from tidewheel.client import Client
+from tidewheel.client.deployment import TOKEN_VARIABLE, URL_VARIABLE
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
