@@ -12,8 +12,8 @@ from rich.console import Console, RenderableType
 
 from tidewheel.cli.walking import P, joined, walked
 from tidewheel.client import Client
-from tidewheel.client.connection import pause
 from tidewheel.client.deployment import Deployment, NoDeployment, find_deployment
+from tidewheel.client.moment import pause
 from tidewheel.domain.limits import DEFAULT_PAGE
 
 _WIDE = 240  # columns for a file or a pipe, where nothing should be cut off

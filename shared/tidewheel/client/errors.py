@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import httpx
 from pydantic import ValidationError
 
+from tidewheel.wire.bodies.execution import ExecutionAnswer
 from tidewheel.wire.problem import Problem
 
 
@@ -15,12 +16,14 @@ class ApiError(Exception):
 
     Args:
         problem: The problem document. Where the answer has none, as a gateway's, the client makes one up.
+        retry_after_s: When the service is to be asked again (s from the answer); None if it did not say.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
         fields = "".join(f"; {one.field}: {one.problem}; {one.remedy}" for one in problem.errors)
         super().__init__(f"{problem.status} {problem.title}: {problem.detail}{fields} ({problem.instance})")
         self.problem = problem
+        self.retry_after_s = retry_after_s
 
     @property
     def status(self) -> int:
@@ -55,15 +58,31 @@ class Unreachable(ApiError):
         super().__init__(_made_up(0, "The API cannot be reached", f"{method} {url}: {said}", "none"))
 
 
-def of_response(response: httpx.Response) -> ApiError:
+class WaitTimedOut(TimeoutError):
+    """An execution had not ended when the time for it was over.
+
+    Args:
+        id: The execution's id.
+        execution: As it was seen last; None if it did not exist yet.
+    """
+
+    def __init__(self, id: str, execution: ExecutionAnswer | None) -> None:
+        super().__init__(
+            f"the execution {id} has not ended: it {f'is {execution.state}' if execution else 'has not started'}"
+        )
+        self.id = id
+        self.execution = execution
+
+
+def of_response(response: httpx.Response, retry_after_s: float | None) -> ApiError:
     """The error for an answer whose status is 300 or more."""
     try:
-        return ApiError(Problem.model_validate_json(response.content, extra="ignore"))
+        return ApiError(Problem.model_validate_json(response.content, extra="ignore"), retry_after_s)
     except ValidationError:
         request = response.headers.get("x-amzn-requestid", "unknown")
         detail = " ".join(response.text[:200].split()) or "the answer is empty"
         title = response.reason_phrase or "Unexpected answer"
-        return ApiError(_made_up(response.status_code, title, detail, request))
+        return ApiError(_made_up(response.status_code, title, detail, request), retry_after_s)
 
 
 def unreadable(response: httpx.Response, error: ValidationError) -> ApiError:

@@ -1,13 +1,24 @@
+"""Both clients: what they send, what they make of answers, and that they are the same."""
+
+import inspect
+
 import httpx
 import pytest
 
 from tests.support.api_bench import EVERY_JOB, HTTP_JOB, ApiBench
-from tidewheel.client import ApiError, Client, Unreachable
-from tidewheel.client.connection import TRIES
+from tests.support.clients import KINDS, URL, FakeTime, a_client
+from tidewheel.client import ApiError, AsyncClient, Client, Unreachable
+from tidewheel.client.sending import RETRIES
 from tidewheel.wire.bodies.job import JobBody
 from tidewheel.wire.endpoints.jobs import GET_JOB, REPLACE_JOB
 
-URL = "https://api.example/prod"
+OWN = {"from_env", "carrier", "close"}
+"""What each client writes for itself."""
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
 
 
 @pytest.fixture
@@ -16,24 +27,46 @@ def api_bench():
 
 
 @pytest.fixture
-def api(api_bench):
-    with Client(URL, transport=api_bench.transport()) as client:
-        yield client
+def api(api_bench, kind):
+    client = a_client(kind, api_bench.transport())
+    yield client
+    client.close()
 
 
-def scripted(*steps, waits=None, **rest):
-    """A client whose connection follows a script of answers and errors; and the requests that it saw."""
-    seen, left = [], list(steps)
+@pytest.fixture
+def scripted(kind):
+    """Makes clients whose connection follows a script of answers and errors; and shows the requests that it saw."""
+    made = []
 
-    def handle(request):
-        seen.append(request)
-        step = left.pop(0)
-        if isinstance(step, Exception):
-            raise step
-        return step
+    def make(*steps, time=None, **rest):
+        seen, left = [], list(steps)
 
-    waits = [] if waits is None else waits
-    return Client(URL, transport=httpx.MockTransport(handle), wait=waits.append, **rest), seen
+        def handle(request):
+            seen.append(request)
+            step = left.pop(0)
+            if isinstance(step, Exception):
+                raise step
+            return step
+
+        made.append(a_client(kind, httpx.MockTransport(handle), time, **rest))
+        return made[-1], seen
+
+    yield make
+    for client in made:
+        client.close()
+
+
+def methods(client):
+    return {name for name in vars(client) if not name.startswith("_")}
+
+
+def test_both_clients_have_the_same_methods_with_the_same_parameters():
+    assert methods(Client) == methods(AsyncClient) > OWN
+    for name in methods(Client) - OWN:
+        one, other = getattr(Client, name), getattr(AsyncClient, name)
+        assert inspect.signature(one) == inspect.signature(other)
+        assert one.__wrapped__ is other.__wrapped__
+        assert one.__doc__
 
 
 def test_the_way_of_a_job(api):
@@ -71,16 +104,16 @@ def test_an_error_carries_the_problem(api):
     assert [one.field for one in error.value.problem.errors] == ["name", "target.url"]
 
 
-def test_a_create_is_repeated_under_one_key(api_bench):
+def test_a_create_is_repeated_under_one_key(api_bench, scripted):
     good = httpx.Response(201, text=api_bench.call("POST", "/jobs", HTTP_JOB).text)
-    waits = []
-    client, seen = scripted(httpx.ConnectError("refused"), httpx.Response(503), good, waits=waits)
+    time = FakeTime()
+    client, seen = scripted(httpx.ConnectError("refused"), httpx.Response(503), good, time=time)
     client.create_job(HTTP_JOB)
     keys = {request.headers["Idempotency-Key"] for request in seen}
-    assert (len(seen), len(keys), len(waits)) == (3, 1, 2)
+    assert (len(seen), len(keys), len(time.waits)) == (3, 1, 2)
 
 
-def test_a_value_goes_where_its_operation_declares_it():
+def test_a_value_goes_where_its_operation_declares_it(scripted):
     client, seen = scripted(httpx.Response(404))
     with pytest.raises(ApiError):
         client.call(REPLACE_JOB, {"id": "a/b c", "If-Match": '"3"'}, HTTP_JOB)
@@ -96,14 +129,14 @@ def test_a_value_goes_where_its_operation_declares_it():
         ({"id": "j", "count": 3}, "the operation getJob has no parameter count"),
     ],
 )
-def test_a_call_with_other_parameters_is_never_sent(values, message):
+def test_a_call_with_other_parameters_is_never_sent(values, message, scripted):
     client, seen = scripted()
     with pytest.raises(TypeError, match=message):
         client.call(GET_JOB, values)
     assert seen == []
 
 
-def test_each_post_has_its_own_key_unless_one_is_given():
+def test_each_post_has_its_own_key_unless_one_is_given(scripted):
     client, seen = scripted(httpx.Response(404), httpx.Response(404), httpx.Response(404))
     for key in (None, None, "mine"):
         with pytest.raises(ApiError):
@@ -113,35 +146,25 @@ def test_each_post_has_its_own_key_unless_one_is_given():
     assert len(set(keys)) == 3
 
 
-def test_tries_are_bounded():
-    client, seen = scripted(*[httpx.ReadTimeout("slow")] * TRIES)
+def test_tries_are_bounded(scripted):
+    client, seen = scripted(*[httpx.ReadTimeout("slow")] * RETRIES.tries)
     with pytest.raises(Unreachable, match="slow") as error:
         client.health()
-    assert (len(seen), error.value.status) == (TRIES, 0)
-    client, seen = scripted(*[httpx.Response(503, text="busy")] * TRIES)
+    assert (len(seen), error.value.status) == (RETRIES.tries, 0)
+    client, seen = scripted(*[httpx.Response(503, text="busy")] * RETRIES.tries)
     with pytest.raises(ApiError, match="busy"):
         client.health()
-    assert len(seen) == TRIES
+    assert len(seen) == RETRIES.tries
 
 
-def test_the_service_says_how_long_to_wait():
-    waits = []
-    good = httpx.Response(200, json={"status": "ok", "version": "v1"})
-    busy = [httpx.Response(503, headers={"Retry-After": after}) for after in ("1", "9999", "soon")]
-    client, _ = scripted(*busy, good, waits=waits)
-    client.health()
-    assert waits[:2] == [1.0, 5.0]
-    assert 0 < waits[2] < 5
-
-
-def test_refusals_are_not_repeated():
+def test_refusals_are_not_repeated(scripted):
     client, seen = scripted(httpx.Response(500))
     with pytest.raises(ApiError):
         client.health()
     assert len(seen) == 1
 
 
-def test_a_delete_whose_answer_was_lost_succeeds():
+def test_a_delete_whose_answer_was_lost_succeeds(scripted):
     client, _ = scripted(httpx.ReadTimeout("lost"), httpx.Response(404))
     client.delete_job("j0000000000000001")
     client, _ = scripted(httpx.Response(404))
@@ -149,7 +172,7 @@ def test_a_delete_whose_answer_was_lost_succeeds():
         client.delete_job("j0000000000000001")
 
 
-def test_answers_that_are_no_problem_documents():
+def test_answers_that_are_no_problem_documents(scripted):
     denied = httpx.Response(403, json={"message": "Forbidden"}, headers={"x-amzn-RequestId": "r1"})
     client, _ = scripted(denied, httpx.Response(200, text="<html>"), httpx.Response(302))
     with pytest.raises(ApiError, match=r"403 Forbidden.*r1"):
@@ -160,12 +183,12 @@ def test_answers_that_are_no_problem_documents():
         client.health()
 
 
-def test_fields_of_a_newer_release_are_passed_over():
+def test_fields_of_a_newer_release_are_passed_over(scripted):
     client, _ = scripted(httpx.Response(200, json={"status": "ok", "version": "v1", "mood": "fine"}))
     assert client.health().version == "v1"
 
 
-def test_a_token_is_sent_and_ids_are_quoted():
+def test_a_token_is_sent_and_ids_are_quoted(scripted):
     client, seen = scripted(httpx.Response(404), httpx.Response(404), token="t0ken")
     for call in (client.job, client.execution):
         with pytest.raises(ApiError):
@@ -175,3 +198,38 @@ def test_a_token_is_sent_and_ids_are_quoted():
         b"/prod/v1/jobs/a%2F..%2Fb%3Fc",
         b"/prod/v1/executions/a%2F..%2Fb%3Fc",
     ]
+
+
+def test_a_deployment_is_found_by_either(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDEWHEEL_API_URL", URL)
+    monkeypatch.setenv("TIDEWHEEL_TOKEN", "t0ken")
+    seen = []
+    script = httpx.MockTransport(lambda request: seen.append(request) or httpx.Response(404))
+    with Client.from_env(transport=script) as client, pytest.raises(ApiError):
+        client.job("j")
+    assert (str(seen[0].url), seen[0].headers["Authorization"]) == (f"{URL}/v1/jobs/j", "Bearer t0ken")
+    assert AsyncClient.from_env(folder=tmp_path, timeout=3.0).carrier.http.timeout.read == 3.0
+
+
+def test_a_list_is_fetched_as_far_as_it_is_gone_through():
+    pages = [httpx.Response(200, json={"items": [], "cursor": str(n)}) for n in range(3)]
+    seen = []
+
+    def handle(request):
+        seen.append(request)
+        return pages[len(seen) - 1]
+
+    client = Client(URL, transport=httpx.MockTransport(handle))
+    items = client.jobs()
+    assert seen == []
+    with pytest.raises(IndexError):
+        next(items)  # the fourth page is missing in the script
+    assert [dict(request.url.params).get("cursor") for request in seen] == [None, "0", "1", "2"]
+
+
+def test_texts_of_answers_are_heard(scripted):
+    heard = []
+    good = httpx.Response(200, json={"status": "ok", "version": "v1"})
+    client, _ = scripted(httpx.Response(503), good, heard=heard.append)
+    client.health()
+    assert heard == ['{"status":"ok","version":"v1"}']

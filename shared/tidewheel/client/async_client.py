@@ -1,0 +1,111 @@
+"""The HTTP API as typed methods for programs on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from tidewheel.client import moment, sending
+from tidewheel.client.calls import executions as run_calls
+from tidewheel.client.calls import jobs as job_calls
+from tidewheel.client.calls import service as service_calls
+from tidewheel.client.calls import waiting
+from tidewheel.client.deployment import find_deployment
+from tidewheel.client.moment import Moment
+from tidewheel.client.transport import Asynchronous, awaiting, headers, iterating_async
+
+
+def _silent(_text: str) -> None:
+    pass
+
+
+class AsyncClient:
+    """A Tidewheel deployment, for programs on asyncio: the methods of ``Client``, to be awaited.
+
+    Lists are gone through by ``async for``. Close the client, or use it as an asynchronous context manager. Its methods
+    may run side by side. Cancelling one leaves open whether its request was fulfilled, as a lost answer does.
+
+    Args:
+        base_url: The deployment's URL, with its stage.
+        token: Sent as a bearer token, if given.
+        timeout: Seconds that a connection, or a part of an answer, may take.
+        transport: Replaces the network in tests.
+        wait: Waits between two tries (s); replaced in tests.
+        now: Reads the clocks; replaced in tests.
+        heard: Called with the text of every successful answer.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None = None,
+        timeout: float = 10.0,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], Moment] = moment.now,
+        heard: Callable[[str], None] = _silent,
+    ) -> None:
+        http = httpx.AsyncClient(base_url=base_url, headers=headers(token), timeout=timeout, transport=transport)
+        self._carrier = Asynchronous(http, wait, now, heard)
+
+    @classmethod
+    def from_env(cls, url: str | None = None, *, folder: Path | None = None, **options: Any) -> Self:
+        """See ``Client.from_env``."""
+        found = find_deployment(url, folder=folder)
+        return cls(found.url, found.token, **options)
+
+    @property
+    def carrier(self) -> Asynchronous:
+        """Carries flows that are not among the methods."""
+        return self._carrier
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._carrier.http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    call = awaiting(sending.call)
+
+    create_job = awaiting(job_calls.create_job)
+    jobs_page = awaiting(job_calls.jobs_page)
+    jobs = iterating_async(job_calls.jobs)
+    job_id = awaiting(job_calls.job_id)
+    job = awaiting(job_calls.job)
+    replace_job = awaiting(job_calls.replace_job)
+    edit_job = awaiting(job_calls.edit_job)
+    delete_job = awaiting(job_calls.delete_job)
+    pause_job = awaiting(job_calls.pause_job)
+    resume_job = awaiting(job_calls.resume_job)
+    upcoming = awaiting(job_calls.upcoming)
+
+    run_job = awaiting(run_calls.run_job)
+    executions_page = awaiting(run_calls.executions_page)
+    executions = iterating_async(run_calls.executions)
+    runs_page = awaiting(run_calls.runs_page)
+    runs = iterating_async(run_calls.runs)
+    ledger_page = awaiting(run_calls.ledger_page)
+    ledger = awaiting(run_calls.ledger)
+    execution = awaiting(run_calls.execution)
+    logs_page = awaiting(run_calls.logs_page)
+    logs = iterating_async(run_calls.logs)
+    cancel = awaiting(run_calls.cancel)
+    dead_letters_page = awaiting(run_calls.dead_letters_page)
+    dead_letters = iterating_async(run_calls.dead_letters)
+    redrive = awaiting(run_calls.redrive)
+    wait = awaiting(waiting.wait)
+
+    circuits_page = awaiting(service_calls.circuits_page)
+    circuits = iterating_async(service_calls.circuits)
+    close_circuit = awaiting(service_calls.close_circuit)
+    health = awaiting(service_calls.health)
+    openapi = awaiting(service_calls.openapi)

@@ -1,0 +1,142 @@
+"""Calls on jobs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
+
+from tidewheel.client.errors import not_one
+from tidewheel.client.flow import Flow, Stream, all_items
+from tidewheel.client.sending import call
+from tidewheel.wire.bodies.job import JobAnswer, JobBody, JobList, Upcoming
+from tidewheel.wire.endpoints.jobs import (
+    CREATE_JOB,
+    DELETE_JOB,
+    EDIT_JOB,
+    GET_JOB,
+    LIST_JOBS,
+    LIST_UPCOMING,
+    PAUSE_JOB,
+    REPLACE_JOB,
+    RESUME_JOB,
+)
+from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH
+
+Body = JobBody | Mapping[str, Any]
+"""A job as a model or as its JSON."""
+
+_CANDIDATES = 5
+_PLAIN = re.compile(r"[A-Za-z0-9_.:@-]+")
+"""What the path of a URL holds as it is, whatever lies between client and API."""
+
+
+class JobFilters(TypedDict, total=False):
+    """Which jobs a list is to have: those for which all that is given holds.
+
+    Args:
+        state: ``active``, ``paused``, ``completed`` or ``failed``; of the last two, what ended last comes first.
+        tags: ``key:value``, all of which a job must have.
+        name_prefix: How its name begins; the jobs then come by name.
+        last_result: In which of these states its last run ended, such as ``dead``.
+        ref: An id, the beginning of an id, or a name; without any other filter.
+        next_fire_after: It fires next at this time or later, in RFC 3339.
+        next_fire_before: It fires next before this time, in RFC 3339.
+    """
+
+    state: str | None
+    tags: Sequence[str]
+    name_prefix: str | None
+    last_result: Sequence[str]
+    ref: str | None
+    next_fire_after: str | None
+    next_fire_before: str | None
+
+
+def _json(body: Body) -> Mapping[str, Any]:
+    return body.model_dump(mode="json", exclude_unset=True) if isinstance(body, JobBody) else body
+
+
+def _match(generation: int | None) -> str | None:
+    return None if generation is None else f'"{generation}"'
+
+
+def create_job(job: Body, *, key: str | None = None) -> Flow[JobAnswer]:
+    """Creates a job; the same key and body again give the same job."""
+    return call(CREATE_JOB, {IDEMPOTENCY_KEY: key}, _json(job))
+
+
+def jobs_page(*, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]) -> Flow[JobList]:
+    """One page of the jobs that the filters (``JobFilters``) leave, the newest first.
+
+    Args:
+        limit: How many at most; a page may be shorter though others follow.
+        cursor: The last page's cursor.
+        filters: Which jobs.
+    """
+    tags, results = list(filters.get("tags", ())), list(filters.get("last_result", ()))
+    named = {name: value for name, value in filters.items() if name not in {"tags", "last_result"}}
+    values: dict[str, Any] = {**named, "tag": tags, "last_result": results, "limit": limit, "cursor": cursor}
+    return call(LIST_JOBS, values)
+
+
+def jobs(*, page: int | None = None, **filters: Unpack[JobFilters]) -> Stream[JobAnswer]:
+    """All jobs that the filters (``JobFilters``) leave, fetched page by page.
+
+    Args:
+        page: How many a page has at most.
+        filters: Which jobs.
+    """
+    return all_items(lambda cursor: jobs_page(limit=page, cursor=cursor, **filters))
+
+
+def job_id(text: str) -> Flow[str]:
+    """What the methods that take a job's id take for a text: an id, the beginning of one, or a name.
+
+    The text itself, where a path can hold it as it is: the API finds the job. Else the id, which is looked up.
+
+    Raises:
+        ApiError: There is no such job (404), or there are several (409).
+    """
+    if _PLAIN.fullmatch(text) or not text:
+        return text
+    page = yield from jobs_page(ref=text, limit=_CANDIDATES)
+    found = [job.id for job in page.items]
+    if len(found) != 1:
+        raise not_one(text, found)
+    return found[0]
+
+
+def job(id: str) -> Flow[JobAnswer]:
+    """One job."""
+    return call(GET_JOB, {"id": id})
+
+
+def replace_job(id: str, job: Body, *, match: int | None = None) -> Flow[JobAnswer]:
+    """Gives a job a new definition; ``match`` is the generation that must still be the newest."""
+    return call(REPLACE_JOB, {"id": id, IF_MATCH: _match(match)}, _json(job))
+
+
+def edit_job(id: str, patch: Mapping[str, Any], *, match: int | None = None) -> Flow[JobAnswer]:
+    """Changes a job by a JSON merge patch (RFC 7396)."""
+    return call(EDIT_JOB, {"id": id, IF_MATCH: _match(match)}, patch)
+
+
+def delete_job(id: str, *, match: int | None = None) -> Flow[None]:
+    """Deletes a job; its executions stay."""
+    return call(DELETE_JOB, {"id": id, IF_MATCH: _match(match)})
+
+
+def pause_job(id: str) -> Flow[JobAnswer]:
+    """Stops a job from firing."""
+    return call(PAUSE_JOB, {"id": id})
+
+
+def resume_job(id: str) -> Flow[JobAnswer]:
+    """Lets a paused job fire again."""
+    return call(RESUME_JOB, {"id": id})
+
+
+def upcoming(id: str, count: int | None = None) -> Flow[Upcoming]:
+    """The next occurrences of a job."""
+    return call(LIST_UPCOMING, {"id": id, "count": count})

@@ -1,0 +1,39 @@
+"""Calls on the service itself and on the parties that jobs call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidewheel.client.flow import Flow, Stream, all_items
+from tidewheel.client.sending import call, send
+from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
+from tidewheel.wire.bodies.job import Health
+from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
+from tidewheel.wire.endpoints.service import GET_HEALTH, GET_OPENAPI
+
+
+def circuits_page(*, limit: int | None = None, cursor: str | None = None) -> Flow[CircuitList]:
+    """One page of the parties that jobs call and that failed lately, by party."""
+    return call(LIST_CIRCUITS, {"limit": limit, "cursor": cursor})
+
+
+def circuits(*, page: int | None = None) -> Stream[CircuitAnswer]:
+    """All parties that jobs call and that failed lately, by party, fetched page by page."""
+    return all_items(lambda cursor: circuits_page(limit=page, cursor=cursor))
+
+
+def close_circuit(id: str) -> Flow[CircuitAnswer]:
+    """Has a party called again at once; ``tidewheel.wire.bodies.circuit.circuit_id`` names a party's circuit."""
+    return call(CLOSE_CIRCUIT, {"id": id})
+
+
+def health() -> Flow[Health]:
+    """Whether the API answers."""
+    return call(GET_HEALTH)
+
+
+def openapi() -> Flow[dict[str, Any]]:
+    """The API's OpenAPI document."""
+    response = yield from send(GET_OPENAPI, {})
+    document: dict[str, Any] = response.json()
+    return document
