@@ -98,6 +98,7 @@ class ServiceStack(Stack):
             Env.WHEEL_TABLE: physical(Table.WHEEL),
             Env.EXECUTIONS_TABLE: physical(Table.EXECUTIONS),
             Env.CONTROL_TABLE: physical(Table.CONTROL),
+            Env.ACCESS_TABLE: physical(Table.ACCESS),
             Env.LOGS_BUCKET: logs_bucket(self._config.deployment, self.account, self.region),
             Env.QUEUES: self._queues.urls(),
             Env.SHARDS: shards,
@@ -145,6 +146,10 @@ class ServiceStack(Stack):
         api.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         api.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
         api.allow(["dynamodb:Query"], self._arns.executions_by_failure())
+        api.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
+            self._arns.table(Table.ACCESS),
+        )
         api.allow(["sqs:SendMessage"], *self._queues.arns)
         api.allow(["s3:ListBucket"], self._arns.logs_bucket())
         self._allow_logs(api, "s3:GetObject")

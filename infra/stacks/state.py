@@ -1,4 +1,4 @@
-"""The state stack: the four tables and the bucket of logs, which outlive every version of the service."""
+"""The state stack: the tables and the bucket of logs, which outlive every version of the service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StateStack(Stack):
             scope,
             id,
             stack_name=config.physical("state"),
-            description="Tidewheel: jobs, the wheel, executions, control and logs",
+            description="Tidewheel: jobs, the wheel, executions, control, access and logs",
             termination_protection=config.protects(Stage.STATE),
         )
         self._config = config
@@ -48,6 +48,7 @@ class StateStack(Stack):
             projection_type=dynamodb.ProjectionType.ALL,
         )
         self._table(names.Table.CONTROL, sorted_and_expiring=False)
+        self._table(names.Table.ACCESS)
         self._logs()
 
     def _table(self, role: names.Table, *, sorted_and_expiring: bool = True) -> dynamodb.Table:

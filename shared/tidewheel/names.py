@@ -54,12 +54,13 @@ DEFAULT_DEPLOYMENT = "tidewheel"
 
 
 class Table(StrEnum):
-    """The four tables of the state stack; the value is the role in the physical name."""
+    """The tables of the state stack; the value is the role in the physical name."""
 
     JOBS = "jobs"
     WHEEL = "wheel"
     EXECUTIONS = "executions"
     CONTROL = "control"
+    ACCESS = "access"
 
 
 class Function(StrEnum):
@@ -113,6 +114,7 @@ class Env(StrEnum):
     WHEEL_TABLE = "TIDEWHEEL_WHEEL_TABLE"
     EXECUTIONS_TABLE = "TIDEWHEEL_EXECUTIONS_TABLE"
     CONTROL_TABLE = "TIDEWHEEL_CONTROL_TABLE"
+    ACCESS_TABLE = "TIDEWHEEL_ACCESS_TABLE"
     LOGS_BUCKET = "TIDEWHEEL_LOGS_BUCKET"
     QUEUES = "TIDEWHEEL_QUEUES"  # JSON object: "<pool>-<priority>" -> queue URL
     SHARDS = "TIDEWHEEL_SHARDS"

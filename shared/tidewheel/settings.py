@@ -196,11 +196,13 @@ class ApiSettings(StoreSettings):
         pace: How often the wheel is turned.
         logs_bucket: Where the logs of attempts are read.
         allow_kinds: Which privileged kinds of target run, by pool; ``*`` stands for every pool.
+        access_table: Where tenants and API keys are.
     """
 
     pace: Pace
     logs_bucket: str
     allow_kinds: Mapping[str, frozenset[str]]
+    access_table: str
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def service_of(name: str) -> str:
 @pytest.fixture
 def world() -> Backend:
     """The adapters over clients that nobody answers."""
-    tables = Tables("j", "w", "e", "c")
+    tables = Tables("j", "w", "e", "c", "a")
     return cloud_backend("none", Cloud(MADE["dynamodb"], MADE["sqs"], tables, {ROUTE: URL}, MADE["s3"]))
 
 

@@ -17,8 +17,10 @@ from tests.support.world_examples import (
     TENANT,
     a_job,
     execution,
+    full_api_key,
     full_execution,
     full_job,
+    full_tenant,
     minute,
     schedule_entry,
     waiting_execution,
@@ -40,7 +42,7 @@ from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.domain.wheel.shard_layout import Layout
 
 PAGE = (Path(__file__).parents[2] / "shared" / "docs" / "design" / "keys.md").read_text()
-TABLES = ("Jobs", "Executions", "Wheel", "Control")
+TABLES = ("Jobs", "Executions", "Wheel", "Control", "Access")
 JOB = full_job()
 
 
@@ -99,7 +101,13 @@ def write_everything(backend: Backend) -> None:
     assert backend.permits.take(Permit(TENANT, 7, keys.claim_name(run.id, "h"), NOW_MS), NOW_MS)
     backend.wheel.put_pack(minute(), keys.pack_sort(0, 1, 2), [schedule_entry(JOB)])
     backend.wheel.quarantine(Quarantined(minute(), "e#1", "text", "wheel entry", "unknown form", NOW_MS))
+    admit(backend)
     coordinate(backend)
+
+
+def admit(backend: Backend) -> None:
+    assert backend.tenants.swap(full_tenant()) is None
+    assert backend.api_keys.swap(full_api_key()) is None
 
 
 def coordinate(backend: Backend) -> None:

@@ -128,7 +128,9 @@ class Deployment:
         }
         control = {"control_table": self.tables.control, "deployment": "tidewheel"}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
-        api_ports = api.ports_of(ApiSettings(**stores, pace=pace, logs_bucket=self.bucket, allow_kinds={}))
+        api_ports = api.ports_of(
+            ApiSettings(**stores, pace=pace, logs_bucket=self.bucket, allow_kinds={}, access_table=self.tables.access)
+        )
         layouts = LayoutCache(api_ports.layouts.store, self.clock, 1)
         self.api_ports = replace(api_ports, clock=self.clock, layouts=layouts)
         self.api = services_of(self.api_ports)

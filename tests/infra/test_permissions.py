@@ -8,6 +8,7 @@ WHEEL = "dynamodb:table/tidewheel-wheel"
 EXECUTIONS = "dynamodb:table/tidewheel-executions"
 EXECUTIONS_BY_FAILURE = "dynamodb:table/tidewheel-executions/index/by_failure"
 CONTROL = "dynamodb:table/tidewheel-control"
+ACCESS = "dynamodb:table/tidewheel-access"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
 SECRETS = "secretsmanager:secret:tidewheel/tidewheel/*"
 TARGETS = {
@@ -34,6 +35,7 @@ ALLOWED = {
         JOBS_BY_TENANT: "Query",
         WHEEL: "PutItem BatchWriteItem",
         CONTROL: "GetItem UpdateItem",
+        ACCESS: "GetItem PutItem UpdateItem Query",
         EXECUTIONS: "GetItem PutItem Query",
         EXECUTIONS_BY_FAILURE: "Query",
         LOGS: "ListBucket",

@@ -2,7 +2,7 @@ from infra.config import Config
 from tidewheel import names
 from tidewheel.domain.limits import DAY_MS, RETENTION_MS
 
-TABLES = {"Jobs": "jobs", "Wheel": "wheel", "Executions": "executions", "Control": "control"}
+TABLES = {"Jobs": "jobs", "Wheel": "wheel", "Executions": "executions", "Control": "control", "Access": "access"}
 KEPT = ("RetainExceptOnCreate", "Retain")
 """A creation that fails leaves nothing behind; what it made is kept from then on."""
 TEXT_KEYS = {"pk": "HASH", "sk": "RANGE"}
@@ -21,7 +21,7 @@ def test_logical_ids_never_change_since_a_new_one_means_a_new_table(either):
 def test_keys(either):
     tables = either.state.of("DynamoDB::Table")
     keys = {id: _keys(table["Properties"]["KeySchema"]) for id, table in tables.items()}
-    assert keys == {"Jobs": TEXT_KEYS, "Wheel": TEXT_KEYS, "Executions": TEXT_KEYS, "Control": {"pk": "HASH"}}
+    assert keys == {id: {"pk": "HASH"} if id == "Control" else TEXT_KEYS for id in TABLES}
     types = {key["AttributeType"] for table in tables.values() for key in _attributes(table)}
     assert types == {"S"}
 
@@ -53,7 +53,7 @@ def test_what_expires_and_what_does_not(either):
     tables = either.state.of("DynamoDB::Table")
     expiring = {id: table["Properties"].get("TimeToLiveSpecification") for id, table in tables.items()}
     ttl = {"AttributeName": "ttl", "Enabled": True}
-    assert expiring == {"Jobs": ttl, "Wheel": ttl, "Executions": ttl, "Control": None}
+    assert expiring == {"Jobs": ttl, "Wheel": ttl, "Executions": ttl, "Control": None, "Access": ttl}
 
 
 def test_every_table_is_billed_by_request_and_can_be_restored_to_any_moment(either):
@@ -98,7 +98,7 @@ def test_what_every_run_writes_can_be_warm_from_the_start(synthesise, aws):
     warm = synthesise(warm_writes="8000", warm_reads="24000")
     found = {id: table["Properties"].get("WarmThroughput") for id, table in warm.state.of("DynamoDB::Table").items()}
     asked = {"ReadUnitsPerSecond": 24000, "WriteUnitsPerSecond": 8000}
-    assert found == {"Jobs": None, "Wheel": asked, "Executions": asked, "Control": None}
+    assert found == {"Jobs": None, "Wheel": asked, "Executions": asked, "Control": None, "Access": None}
     one = synthesise(warm_writes="8000").state.of("DynamoDB::Table")["Wheel"]["Properties"]["WarmThroughput"]
     assert one == {"WriteUnitsPerSecond": 8000}
 

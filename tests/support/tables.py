@@ -22,6 +22,7 @@ class Tables:
     wheel: str
     executions: str
     control: str
+    access: str
 
 
 def _key(name: str, kind: str) -> dict[str, str]:
@@ -43,7 +44,7 @@ def _table(name: str, *, sorted: bool = True) -> dict[str, Any]:
 
 
 def make_tables(dynamodb: Any) -> Tables:
-    """Four new tables under a name that no other test has."""
+    """New tables under a name that no other test has."""
     deployment = f"t{next(_count)}"
     names = {role.value: physical(deployment, role) for role in Role}
     index = {
@@ -64,12 +65,13 @@ def make_tables(dynamodb: Any) -> Tables:
     executions["AttributeDefinitions"] += _text("dt", "de")
     dynamodb.create_table(**executions, GlobalSecondaryIndexes=[by_failure])
     dynamodb.create_table(**_table(names[Role.CONTROL], sorted=False))
+    dynamodb.create_table(**_table(names[Role.ACCESS]))
     return Tables(**names)
 
 
 def drop_tables(dynamodb: Any, tables: Tables) -> None:
     """Removes them again: so that an emulator of a whole session stays small."""
-    for name in (tables.jobs, tables.wheel, tables.executions, tables.control):
+    for name in (tables.jobs, tables.wheel, tables.executions, tables.control, tables.access):
         dynamodb.delete_table(TableName=name)
 
 

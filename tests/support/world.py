@@ -16,6 +16,8 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.support.tables import Tables, drop_bucket, drop_queues, drop_tables, make_bucket, make_queues, make_tables
 from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.dynamodb.access.api_keys import DynamoApiKeys
+from tidewheel.adapters.aws.dynamodb.access.tenants import DynamoTenants
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
 from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
 from tidewheel.adapters.aws.dynamodb.control.leases import DynamoLeases
@@ -32,6 +34,7 @@ from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.memory import (
+    MemoryApiKeys,
     MemoryCircuits,
     MemoryControl,
     MemoryExecutions,
@@ -40,6 +43,7 @@ from tidewheel.adapters.memory import (
     MemoryLogs,
     MemoryPermits,
     MemoryQueue,
+    MemoryTenants,
     MemoryWheel,
     SettableClock,
     World,
@@ -47,6 +51,7 @@ from tidewheel.adapters.memory import (
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import WRITES_AT_ONCE
 from tidewheel.ports import (
+    ApiKeys,
     Circuits,
     Executions,
     Jobs,
@@ -58,6 +63,7 @@ from tidewheel.ports import (
     Queue,
     ShardOwnership,
     SweepStore,
+    Tenants,
     Wheel,
 )
 
@@ -109,6 +115,8 @@ class Backend:
     locks: Locks
     circuits: Circuits
     permits: Permits
+    tenants: Tenants
+    api_keys: ApiKeys
     wheel: Wheel
     layouts: LayoutStore
     leases: LeaseStore
@@ -157,6 +165,8 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoLocks(dynamodb, tables.executions),
         DynamoCircuits(dynamodb, tables.executions),
         DynamoPermits(dynamodb, tables.executions),
+        DynamoTenants(dynamodb, tables.access),
+        DynamoApiKeys(dynamodb, tables.access),
         DynamoWheel(dynamodb, tables.wheel),
         DynamoLayouts(control),
         DynamoLeases(control),
@@ -181,6 +191,8 @@ def memory() -> Iterator[Backend]:
         MemoryLocks(world),
         MemoryCircuits(world),
         MemoryPermits(world),
+        MemoryTenants(world),
+        MemoryApiKeys(world),
         MemoryWheel(world, clock),
         control,
         control,

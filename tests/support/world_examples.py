@@ -7,6 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tidewheel.domain.access.api_key import ApiKey, ApiToken
+from tidewheel.domain.access.roles import Role
+from tidewheel.domain.access.tenant import Tenant, TenantState
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Attempt, Execution
 from tidewheel.domain.executions.states import Result, State
@@ -213,3 +216,53 @@ executions = st.builds(
     sent_ms=st.none() | _instants,
     received_ms=st.none() | _instants,
 )
+
+
+def a_tenant(id: str = TENANT, **changes: Any) -> Tenant:
+    """A tenant that was just made; its first version."""
+    return Tenant(id, version=1, created_ms=NOW_MS, updated_ms=NOW_MS, **changes)
+
+
+def full_tenant() -> Tenant:
+    """A tenant with no field at its default."""
+    return a_tenant(
+        name="Zoë ☂ & Cie",
+        plan="pro",
+        state=TenantState.READ_ONLY,
+        limits={"active_jobs": 7},
+        kinds=frozenset({"command", "sql"}),
+        pools=frozenset({"lambda", "fargate"}),
+        weight=3,
+        networks=("10.0.0.0/8", "::1/128"),
+        targets=("http:*.example.com",),
+        budget_dollars=12.5,
+        created_by="key:one",
+        updated_by="https://issuer#zoë",
+    )
+
+
+def a_token(number: int = 1) -> ApiToken:
+    """A token; tokens with different numbers have nothing in common."""
+    return ApiToken.made(bytes((number * 31 + place * 7) % 256 for place in range(42)))
+
+
+def an_api_key(number: int = 1, *, tenant: str = TENANT, role: Role = Role.EDITOR, **changes: Any) -> ApiKey:
+    """The record of ``a_token(number)``."""
+    token = a_token(number)
+    return ApiKey(token.id, tenant, f"key {number}", token.digest, role, created_ms=NOW_MS, **changes)
+
+
+def full_api_key() -> ApiKey:
+    """A key with no field at its default."""
+    return an_api_key(
+        7,
+        role=Role.OPERATOR,
+        kinds=frozenset({"python", "command"}),
+        tags=frozenset({("team", "billing"), ("stage", "")}),
+        networks=("192.0.2.0/24",),
+        created_by="arn:aws:iam::123456789012:role/deploys",
+        expires_ms=NOW_MS + MINUTE_MS,
+        revoked_ms=NOW_MS + 5,
+        rotated_to=a_token(8).id,
+        version=1,
+    )

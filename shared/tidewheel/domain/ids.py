@@ -10,25 +10,26 @@ from enum import StrEnum
 from tidewheel.domain.errors import Invalid, Unreadable
 
 DEFAULT_TENANT = "default"
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in lower case: sorts as the numbers do
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32, in lower case: sorts as the numbers do."""
+_VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _NOMINAL_DIGITS = 9  # 45 bits of milliseconds reach the year 3084
 _NONCE_DIGITS = 8  # 40 bits
 _JOB_DIGITS = 16  # 80 bits: one collision is expected after 10^12 jobs, and creation is conditional
 TENANT = r"[a-z0-9][a-z0-9_-]{0,31}"
 """The pattern of a tenant's name: no character that separates the parts of a key."""
 _TENANT = re.compile(TENANT)
-JOB_ID_PATTERN = rf"j[{_ALPHABET}]{{{_JOB_DIGITS}}}"
+JOB_ID_PATTERN = rf"j[{ALPHABET}]{{{_JOB_DIGITS}}}"
 """Of a job's id."""
-EXECUTION_ID_PATTERN = rf"{JOB_ID_PATTERN}-[{_ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s|[rb][{_ALPHABET}]{{1,16}})"
+EXECUTION_ID_PATTERN = rf"{JOB_ID_PATTERN}-[{ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s|[rb][{ALPHABET}]{{1,16}})"
 """Of an execution's id: job, nominal time, origin; only runs that no schedule named carry a nonce."""
 EXECUTION_BEGINNING_PATTERN = (
-    rf"{JOB_ID_PATTERN}-(?:[{_ALPHABET}]{{0,{_NOMINAL_DIGITS}}}"
-    rf"|[{_ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s?|[rb][{_ALPHABET}]{{0,16}}))"
+    rf"{JOB_ID_PATTERN}-(?:[{ALPHABET}]{{0,{_NOMINAL_DIGITS}}}"
+    rf"|[{ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s?|[rb][{ALPHABET}]{{0,16}}))"
 )
 """Of an execution's id, or the beginning of one with the whole id of its job."""
 _JOB = re.compile(JOB_ID_PATTERN)
-_JOB_BEGINNING = re.compile(rf"j[{_ALPHABET}]{{3,{_JOB_DIGITS - 1}}}")
+_JOB_BEGINNING = re.compile(rf"j[{ALPHABET}]{{3,{_JOB_DIGITS - 1}}}")
 _EXECUTION = re.compile(EXECUTION_ID_PATTERN)
 
 
@@ -45,7 +46,7 @@ def encode32(value: int, digits: int) -> str:
     text = ""
     for _ in range(digits):
         value, digit = divmod(value, 32)
-        text = _ALPHABET[digit] + text
+        text = ALPHABET[digit] + text
     return text
 
 
@@ -65,6 +66,11 @@ def stable_hash(*parts: str | int) -> int:
     """A hash of 64 bits that depends on the parts only: the same in every process, release and machine."""
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def text_of_entropy(entropy: bytes) -> str:
+    """Random bytes in base 32, five bits to a digit; their last digit may hold fewer."""
+    return encode32(int.from_bytes(entropy), -(-8 * len(entropy) // 5))
 
 
 def job_id(entropy: bytes) -> str:

@@ -163,6 +163,9 @@ GENERATION_RETENTION_MS = 45 * DAY_MS
 and up to two days more by jitter and window; its wheel entries live for ``SLOT_RETENTION_MS``; its messages for 14 days
 in a queue and as long in the dead-letter queue (Amazon SQS quotas)."""
 
+API_KEY_RETENTION_MS = 90 * DAY_MS
+"""How long the record of an API key is kept after its end, so that a list shows what became of it."""
+
 GRACE_MS = 10 * SECOND_MS
 """How late an occurrence fires as usual, unless its job says otherwise."""
 

@@ -5,6 +5,7 @@ outside; unless the subclass says otherwise, the call may have been applied. "St
 write that was acknowledged before the read began.
 """
 
+from tidewheel.ports.access import ApiKeys, Tenants
 from tidewheel.ports.admission import Circuits, Permits
 from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets, SelectiveCaller
 from tidewheel.ports.coordination import LayoutStore, LeaseStore, ShardOwnership, SweepStore
@@ -16,6 +17,7 @@ from tidewheel.ports.wheel import Wheel
 
 __all__ = [
     "SEND_BATCH",
+    "ApiKeys",
     "Call",
     "CallProgress",
     "Caller",
@@ -46,6 +48,7 @@ __all__ = [
     "ShardOwnership",
     "SweepStore",
     "Telemetry",
+    "Tenants",
     "Throttled",
     "TooLate",
     "Wheel",

@@ -26,6 +26,7 @@ EVERYTHING = {
     Env.WHEEL_TABLE: "t-wheel",
     Env.EXECUTIONS_TABLE: "t-executions",
     Env.CONTROL_TABLE: "t-control",
+    Env.ACCESS_TABLE: "t-access",
     Env.LOGS_BUCKET: "t-logs",
     Env.QUEUES: json.dumps({str(route): f"https://sqs/1/t-{route}" for route in ROUTES}),
     Env.SHARDS: "16",
@@ -66,7 +67,7 @@ def environ(**changes: str) -> dict[str, str]:
 
 
 def test_what_the_api_needs() -> None:
-    assert ApiSettings.from_env(environ()) == ApiSettings(*STORES, ECONOMY, "t-logs", KINDS)
+    assert ApiSettings.from_env(environ()) == ApiSettings(*STORES, ECONOMY, "t-logs", KINDS, "t-access")
 
 
 def test_what_the_reconciler_and_the_dead_letter_handler_need() -> None:

@@ -1,5 +1,6 @@
 """Every port in memory, for tests and simulations; the contract tests cover it as they cover AWS."""
 
+from tidewheel.adapters.memory.access import MemoryApiKeys, MemoryTenants
 from tidewheel.adapters.memory.circuits import MemoryCircuits
 from tidewheel.adapters.memory.control import MemoryControl
 from tidewheel.adapters.memory.executions import MemoryExecutions
@@ -22,6 +23,7 @@ from tidewheel.adapters.memory.world import World
 __all__ = [
     "CountedEntropy",
     "InlineExecutor",
+    "MemoryApiKeys",
     "MemoryCircuits",
     "MemoryControl",
     "MemoryExecutions",
@@ -31,6 +33,7 @@ __all__ = [
     "MemoryPermits",
     "MemoryQueue",
     "MemorySecrets",
+    "MemoryTenants",
     "MemoryWheel",
     "Message",
     "RecordingTelemetry",

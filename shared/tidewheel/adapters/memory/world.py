@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tidewheel.domain.access.api_key import ApiKey
+from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.overlap import Lock
@@ -18,7 +20,7 @@ from tidewheel.domain.wheel.levels import Slot
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.ports import Clock, Fenced, JobKey, TooLate
 
-V = TypeVar("V", Execution, Lock, Circuit)
+V = TypeVar("V", Execution, Lock, Circuit, Tenant, ApiKey)
 
 
 def refuse_late(operation: str, placed: Placed | None, clock: Clock | None) -> None:
@@ -44,6 +46,8 @@ class World:
     locks: dict[JobKey, Lock] = field(default_factory=dict)
     circuits: dict[tuple[str, str], Circuit] = field(default_factory=dict)
     permits: dict[tuple[str, int], Permit] = field(default_factory=dict)
+    tenants: dict[tuple[str, str], Tenant] = field(default_factory=dict)
+    api_keys: dict[tuple[str, str], ApiKey] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
     quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)

@@ -1,0 +1,124 @@
+"""Keys of the Executions table."""
+
+from __future__ import annotations
+
+from tidewheel.domain.ids import is_job_id, text_of_nominal
+from tidewheel.domain.keys.common import FIRST, LAST, after
+from tidewheel.domain.keys.jobs import LISTED_END
+
+_CIRCUIT, _PERMIT = "#circuit#", "#cap#"  # a tenant holds no #, so that these are no job's partitions
+
+
+def execution_bound(job: str, nominal_ms: int) -> str:
+    """Executions, sort: the lowest key of a job's executions and ledger rows of a nominal time or later.
+
+    An execution's own sort key is its id (``ids.ExecutionId``), which begins so.
+    """
+    return f"{job}-{text_of_nominal(nominal_ms)}"
+
+
+def execution_range(job: str) -> tuple[str, str]:
+    """Executions, sort: bounds, both exclusive, of what a job's list shows: its executions and ledger rows."""
+    return f"{job}-", f"{job}-{LAST}"
+
+
+def execution_prefix_end(beginning: str) -> str:
+    """Executions, sort: a text after all ids that begin so, and before the others that follow."""
+    return f"{beginning}{LISTED_END}"
+
+
+def missed_sort(job: str, from_ms: int, until_ms: int) -> str:
+    """Executions, sort: a ledger row among the executions, ordered by the first instant that it accounts for."""
+    return f"{execution_bound(job, from_ms)}-m{text_of_nominal(until_ms)}"
+
+
+def is_missed_sort(key: str) -> bool:
+    """Whether a sort key is a ledger row's, among the executions."""
+    job, _, rest = key.partition("-")
+    return is_job_id(job) and rest.partition("-")[2][:1] == "m"
+
+
+def missed_by_end_sort(job: str, from_ms: int, until_ms: int) -> str:
+    """Executions, sort: a ledger row's second copy, ordered by its last instant; after everything that lists show.
+
+    A row among the executions lies where its range begins. The copy lets a reader find the rows whose ranges reach
+    into a stretch of time, however long before it they begin.
+    """
+    return f"{job}/{text_of_nominal(until_ms)}-m{text_of_nominal(from_ms)}"
+
+
+def missed_by_end_range(job: str, until_ms: int) -> tuple[str, str]:
+    """Executions, sort: the first and last key of the second copies of ledger rows that end at a time or later."""
+    return f"{job}/{text_of_nominal(until_ms)}", f"{job}/{LAST}"
+
+
+def lock_sort(job: str) -> str:
+    """Executions, sort: the overlap lock of a job, after its executions and ledger rows."""
+    return f"{job}~lock"
+
+
+def failure_sort(finished_ms: int, execution: str) -> str:
+    """Executions, index ``by_failure``, sort (attribute ``de``): a dead letter, ordered by when it ended."""
+    return f"{finished_ms:013d}#{execution}"
+
+
+def waiting_partition(part: int) -> str:
+    """Executions, index ``by_failure``, partition (attribute ``dt``): executions that wait; no tenant is called so."""
+    return f"#waiting#{part}"
+
+
+def waiting_sort(next_ms: int, tenant: str, execution: str) -> str:
+    """Executions, index ``by_failure``, sort (attribute ``de``): one that waits, by its next attempt's time."""
+    return f"{next_ms:013d}#{tenant}#{execution}"
+
+
+def waiting_range(until_ms: int, after: str | None) -> tuple[str, str]:
+    """The same: the first and last key of what was expected before a time, beyond a key."""
+    return FIRST if after is None else f"{after}{FIRST}", f"{until_ms:013d}"
+
+
+def circuit_partition(tenant: str) -> str:
+    """Executions, partition: a tenant's circuits; the sort key is the party's own key, such as ``http:example.com``."""
+    return f"{_CIRCUIT}{tenant}"
+
+
+def parse_circuit_partition(key: str) -> str:
+    """The tenant of a partition of circuits.
+
+    Raises:
+        Unreadable: It is the key of something else.
+    """
+    return after(_CIRCUIT, key)
+
+
+def permit_partition(tenant: str) -> str:
+    """Executions, partition: the permits of a tenant whose concurrency is limited."""
+    return f"{_PERMIT}{tenant}"
+
+
+def parse_permit_partition(key: str) -> str:
+    """The tenant of a partition of permits.
+
+    Raises:
+        Unreadable: It is the key of something else.
+    """
+    return after(_PERMIT, key)
+
+
+def permit_sort(number: int) -> str:
+    """Executions, sort: a permit, by number, from 0 to ``limits.MAX_TENANT_CONCURRENCY`` - 1."""
+    return f"{number:04d}"
+
+
+def parse_permit_sort(key: str) -> int:
+    """The number of a permit.
+
+    Raises:
+        ValueError: It is no number.
+    """
+    return int(key)
+
+
+def claim_name(execution: str, holder: str) -> str:
+    """Executions, attributes ``ho`` of a permit and ``pr`` of a circuit: the claim that holds it; never parsed."""
+    return f"{execution}#{holder}"
