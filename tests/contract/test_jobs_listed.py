@@ -136,6 +136,21 @@ def test_lists_of_tenants_are_apart(backend: Backend) -> None:
     assert listed(backend, Listing(ALL), tenant="acm") == []
 
 
+def test_jobs_are_listed_by_who_created_them(backend: Backend) -> None:
+    mine, other, nobodys = made(1), made(2), made(3)
+    mine = replace(mine, created_by="https://id.example.com#ada")
+    other = replace(other, created_by="https://id.example.com#ad")
+    stored(backend, mine, other, nobodys)
+    asked = JobFilter(owner=mine.created_by).listing(NOW_MS)
+    assert listed(backend, asked) == [mine]
+    edited = mine.edited(mine.definition, JobState.PAUSED, NOW_MS + 1, "key:k2")
+    assert backend.jobs.replace(edited, mine, None)
+    assert listed(backend, asked) == [edited]
+    assert (edited.created_by, edited.updated_by) == (mine.created_by, "key:k2")
+    assert backend.jobs.delete(edited, 2, closing(edited))
+    assert listed(backend, asked) == []
+
+
 @pytest.mark.needs("damage")
 def test_rows_that_outlived_what_they_say_are_passed_over(backend: Backend) -> None:
     """A process that died between rows and job leaves such rows, and so does a record that expired first."""

@@ -43,7 +43,7 @@ from tidewheel.domain.wheel.shard_layout import Layout
 
 PAGE = (Path(__file__).parents[2] / "shared" / "docs" / "design" / "keys.md").read_text()
 TABLES = ("Jobs", "Executions", "Wheel", "Control", "Access")
-JOB = full_job()
+JOB = replace(full_job(), created_by="key:k1", updated_by="key:k2")
 
 
 @dataclass(frozen=True)

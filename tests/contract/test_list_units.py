@@ -37,6 +37,7 @@ def world() -> Iterator[tuple[Backend, Bill]]:
         (Listing(PAUSED), 1),
         (Listing(RARE), 1),
         (JobFilter(name_prefix="x-").listing(NOW_MS), 1),
+        (JobFilter(owner="key:k1").listing(NOW_MS), 1),
         (Listing(ALL), 25),
         (Listing(ACTIVE), 25),
     ],
@@ -48,7 +49,9 @@ def test_a_page_costs_eight_units_for_rows_and_one_for_each_job(
     backend, bill = world
     for number in range(200):
         backend.jobs.create(a_job(number, name="other"), None, None)
-    rare = replace(a_job(999, name="x-ray", tags={"rare": "1"}), created_ms=NOW_MS - 1, state=JobState.PAUSED)
+    rare = replace(
+        a_job(999, name="x-ray", tags={"rare": "1"}), created_ms=NOW_MS - 1, state=JobState.PAUSED, created_by="key:k1"
+    )
     backend.jobs.create(rare, None, None)
     bill.clear()
     page = backend.jobs.listed(TENANT, listing, 25, None)
@@ -69,7 +72,13 @@ def billed(ministack_endpoint: str) -> Iterator[tuple[Backend, Bill]]:
 @pytest.mark.ministack
 @pytest.mark.parametrize(
     ("job", "units"),
-    [(a_job(), 3), (a_job(tags={"a": "1", "b": "2"}), 5), (a_job(schedule=ONCE), 4), (a_job(schedule=None), 3)],
+    [
+        (a_job(), 3),
+        (a_job(tags={"a": "1", "b": "2"}), 5),
+        (a_job(schedule=ONCE), 4),
+        (a_job(schedule=None), 3),
+        (replace(a_job(), created_by="key:k1"), 4),
+    ],
 )
 def test_the_rows_of_a_new_job(billed: tuple[Backend, Bill], job: Job, units: int) -> None:
     backend, bill = billed

@@ -201,10 +201,39 @@ def test_jobs_are_listed_by_state_and_tags(api_bench):
         ({"cursor": [cursor(f"jobs/{stable_hash(ALL)}", f"\ud800\t{FIRST}")]}, "cursor"),
         ({"name_prefix": ["a", "b"]}, "name_prefix"),
         ({"next_fire_before": ["soon"]}, "next_fire_before"),
+        ({"kind": ["fax"]}, "kind"),
+        ({"owner": ["a", "b"]}, "owner"),
     ],
 )
 def test_a_list_refuses_what_it_cannot_follow(api_bench, query, field):
     refused(api_bench.call("GET", "/jobs", query=query), 422, field)
+
+
+def test_jobs_are_listed_by_owner_and_kind(api_bench, monkeypatch):
+    def signed_in(name):
+        monkeypatch.setattr(request, "caller_of", lambda event: Principal("default", name, Role.ADMIN))
+
+    signed_in("key:ada")
+    hook = created(api_bench)
+    beat = created(api_bench, EVERY_JOB | {"target": {"kind": "lambda", "function": "beat"}})
+    signed_in("key:bob")
+    other = created(api_bench)
+    edited = api_bench.call("PATCH", f"/jobs/{hook}", {"timeout": "5m"}).json
+    assert (edited["created_by"], edited["updated_by"]) == ("key:ada", "key:bob")
+    for action in ("pause", "resume"):
+        signed_in(f"key:{action}")
+        assert api_bench.call("POST", f"/jobs/{hook}/{action}").json["updated_by"] == f"key:{action}"
+
+    def found(**query):
+        return [one["id"] for one in api_bench.call("GET", "/jobs", query=query).json["items"]]
+
+    assert found(owner=["key:ada"]) == [beat, hook]
+    assert found(owner=["key:nobody"]) == []
+    assert found(kind=["lambda"]) == [beat]
+    assert found(kind=["lambda", "http"]) == [other, beat, hook]
+    assert found(kind=["http"], owner=["key:ada"]) == [hook]
+    assert found(last_result=["dead"], owner=["key:ada"]) == []
+    refused(api_bench.call("PUT", f"/jobs/{hook}", EVERY_JOB | {"created_by": "key:eve"}), 422, "created_by")
 
 
 def test_a_patch_is_merged_into_what_is_in_force(api_bench):

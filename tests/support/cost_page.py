@@ -42,7 +42,7 @@ each queue.
 | a limit of a tenant (`tenant_concurrency`) | 2 writes; half a read for up to 50 permits when others hold them |
 | a circuit | half a read in 5 s for each worker; a write for each failure, for the success after it, and for each \
 probe; what waits for it returns every one to two minutes, at a wheel entry, a message and a read of its record |
-| a job that is created, edited, paused or deleted | the rows of the [lists](../design/lists.md): 3 to 4 writes and 1 \
+| a job that is created, edited, paused or deleted | the rows of the [lists](../design/lists.md): 4 to 5 writes and 1 \
 for each tag when it is created, 2 for each that changes later; 0 when it fires |
 | a dead letter | 1 write, for the index that lists it |
 | a log that is stored | a request to S3: {put} dollars a million |

@@ -83,6 +83,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "every minute": a_job(),
             "everything set": full_job(),
+            "with who wrote it": replace(full_job(), created_by="key:k1", updated_by="https://id.example.com#ada"),
             "one-time": a_job(2, schedule=Schedule(At(NOW_MS))),
             "without a schedule": a_job(3, schedule=None),
         },

@@ -188,6 +188,8 @@ jobs = st.builds(
     created_ms=_instants,
     updated_ms=_instants,
     request=st.text(),
+    created_by=st.text(),
+    updated_by=st.text(),
 )
 _attempts = st.builds(Attempt, _counts, _instants, _instants, st.sampled_from(Result), st.none() | _counts, st.text())
 executions = st.builds(

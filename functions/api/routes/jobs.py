@@ -21,13 +21,14 @@ from tidewheel.engine.api.jobs import Due
 from tidewheel.engine.api.lists import Listed
 from tidewheel.engine.api.searches.jobs import by_failure
 from tidewheel.wire.bodies.job import JobList, Occurrence, Upcoming
-from tidewheel.wire.convert import builder_of, job_answer, patched, whole_job_answer
+from tidewheel.wire.convert import DefinitionBuilder, builder_of, job_answer, patched, whole_job_answer
 from tidewheel.wire.endpoints.jobs import (
     CREATE_JOB,
     DEFAULT_UPCOMING,
     DELETE_JOB,
     EDIT_JOB,
     GET_JOB,
+    KINDS,
     LIST_JOBS,
     LIST_UPCOMING,
     PAUSE_JOB,
@@ -57,7 +58,7 @@ def create_job(request: Request) -> Response[str]:
     """Creates a job; a repeat under the same key gets 201 again, and the job as it stands now."""
     document, key = request.document(), request.key
     builder = builder_of(read_job(document))
-    job = request.services.jobs.create(request.tenant, builder, key, fingerprint(document))
+    job = request.services.jobs.create(request.tenant, builder, key, fingerprint(document), request.caller.name)
     return _answered(request, job, 201, f"jobs/{job.id}")
 
 
@@ -110,7 +111,16 @@ def _filter(request: Request) -> JobFilter:
         name_prefix=request.one("name_prefix") or "",
         fires_after_ms=request.instant("next_fire_after"),
         fires_before_ms=request.instant("next_fire_before"),
+        owner=request.one("owner") or "",
+        kinds=_kinds(request.query.get("kind", ())),
     )
+
+
+def _kinds(texts: Sequence[str]) -> Sequence[str]:
+    for text in texts:
+        if text not in KINDS:
+            raise Invalid("kind", f"{text[:40]!r} is not a kind of target", f"use {', '.join(KINDS)}")
+    return texts
 
 
 def _tags(texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -130,14 +140,18 @@ def get_job(request: Request) -> Response[str]:
 def replace_job(request: Request) -> Response[str]:
     """Gives a job a whole new definition."""
     id, match, body = request.job, request.match, read_job(request.document())
-    return _answered(request, request.services.jobs.edit(request.tenant, id, builder_of(body), match))
+    return _answered(request, _edited(request, id, builder_of(body), match))
 
 
 @serves(EDIT_JOB)
 def edit_job(request: Request) -> Response[str]:
     """Changes parts of a job's definition; they are merged into what is in force when it is written."""
     id, match, patch = request.job, request.match, request.document()
-    return _answered(request, request.services.jobs.edit(request.tenant, id, patched(patch), match))
+    return _answered(request, _edited(request, id, patched(patch), match))
+
+
+def _edited(request: Request, id: str, builder: DefinitionBuilder, match: int | None) -> Job:
+    return request.services.jobs.edit(request.tenant, id, builder, match, request.caller.name)
 
 
 @serves(DELETE_JOB)
@@ -151,14 +165,14 @@ def delete_job(request: Request) -> Response[str]:
 def pause_job(request: Request) -> Response[str]:
     """Pauses a job. A repeat changes nothing."""
     _ = request.key  # only checked: a repeat is safe without it
-    return _answered(request, request.services.jobs.pause(request.tenant, request.job))
+    return _answered(request, request.services.jobs.pause(request.tenant, request.job, request.caller.name))
 
 
 @serves(RESUME_JOB)
 def resume_job(request: Request) -> Response[str]:
     """Resumes a job. A repeat changes nothing."""
     _ = request.key  # only checked: a repeat is safe without it
-    return _answered(request, request.services.jobs.resume(request.tenant, request.job))
+    return _answered(request, request.services.jobs.resume(request.tenant, request.job, request.caller.name))
 
 
 @serves(LIST_UPCOMING)

@@ -151,6 +151,8 @@ def job_answer(job: jobs.Job, now_ms: int, last: Execution | None = None) -> Job
             "next_fire_at": None if nominal_ms is None else from_ms(job.due(nominal_ms)),
             "created_at": from_ms(job.created_ms),
             "updated_at": from_ms(job.updated_ms),
+            "created_by": job.created_by or None,
+            "updated_by": job.updated_by or None,
         }
     )
 

@@ -80,7 +80,19 @@ def _field_problem(error: ErrorDetails, fields: Mapping[str, Iterable[str]]) -> 
 
 
 _SPECIAL = dict.fromkeys(
-    ("id", "tenant", "generation", "state", "next_fire_at", "last_run", "created_at", "updated_at", "warnings"),
+    (
+        "id",
+        "tenant",
+        "generation",
+        "state",
+        "next_fire_at",
+        "last_run",
+        "created_at",
+        "updated_at",
+        "warnings",
+        "created_by",
+        "updated_by",
+    ),
     ("is set by the API", "leave it out"),
 )
 

@@ -42,6 +42,8 @@ class JobFilters(TypedDict, total=False):
         ref: An id, the beginning of an id, or a name; without any other filter.
         next_fire_after: It fires next at this time or later, in RFC 3339.
         next_fire_before: It fires next before this time, in RFC 3339.
+        owner: Who created it: a principal's name, as ``created_by`` has it.
+        kinds: Its target is of one of these kinds, such as ``http``.
     """
 
     state: str | None
@@ -51,6 +53,8 @@ class JobFilters(TypedDict, total=False):
     ref: str | None
     next_fire_after: str | None
     next_fire_before: str | None
+    owner: str | None
+    kinds: Sequence[str]
 
 
 def _json(body: Body) -> Mapping[str, Any]:
@@ -74,9 +78,13 @@ def jobs_page(*, limit: int | None = None, cursor: str | None = None, **filters:
         cursor: The last page's cursor.
         filters: Which jobs.
     """
-    tags, results = list(filters.get("tags", ())), list(filters.get("last_result", ()))
-    named = {name: value for name, value in filters.items() if name not in {"tags", "last_result"}}
-    values: dict[str, Any] = {**named, "tag": tags, "last_result": results, "limit": limit, "cursor": cursor}
+    several = {
+        "tag": list(filters.get("tags", ())),
+        "last_result": list(filters.get("last_result", ())),
+        "kind": list(filters.get("kinds", ())),
+    }
+    named = {name: value for name, value in filters.items() if name not in {"tags", "last_result", "kinds"}}
+    values: dict[str, Any] = {**named, **several, "limit": limit, "cursor": cursor}
     return call(LIST_JOBS, values)
 
 

@@ -102,6 +102,8 @@ class Job:
         created_ms: When it was created.
         updated_ms: When this generation was written.
         request: Fingerprint of the request that created it under an idempotency key, else empty.
+        created_by: The name of the principal who created it; empty for a job from before that was kept.
+        updated_by: The name of the principal who wrote this generation; empty likewise.
         unknown: What a newer release stored beside all this, as the store holds it.
     """
 
@@ -114,6 +116,8 @@ class Job:
     created_ms: int
     updated_ms: int
     request: str = ""
+    created_by: str = ""
+    updated_by: str = ""
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -190,10 +194,10 @@ class Job:
             return None
         return following_ms + GENERATION_RETENTION_MS
 
-    def edited(self, definition: Definition, state: JobState, now_ms: int) -> Job:
+    def edited(self, definition: Definition, state: JobState, now_ms: int, by: str = "") -> Job:
         """The next generation, written at ``now_ms`` (ms since the epoch) and valid for nominal times from then on.
 
-        What this release does not know of the definition stays as it is.
+        What this release does not know of the definition stays as it is. ``by`` is the name of the principal who edits.
         """
         same = definition.schedule == self.definition.schedule
         from_ms = now_ms if same else definition.holds_from(now_ms)
@@ -204,15 +208,16 @@ class Job:
             generation=self.generation + 1,
             effective_from_ms=max(from_ms, self.effective_from_ms),
             updated_ms=now_ms,
+            updated_by=by,
         )
 
-    def resumed(self, now_ms: int) -> Job:
+    def resumed(self, now_ms: int, by: str = "") -> Job:
         """The next generation of a paused job, written at ``now_ms`` (ms since the epoch), in which it fires again.
 
         It names the instants after that. The instant of a one-time job that passed while the job was paused is named as
         well: it was missed, and the misfire policy says whether it still runs.
         """
-        again = self.edited(self.definition, JobState.ACTIVE, now_ms)
+        again = self.edited(self.definition, JobState.ACTIVE, now_ms, by)
         schedule = self.definition.schedule
         if schedule is None or schedule.repeats:
             return again

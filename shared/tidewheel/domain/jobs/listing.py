@@ -6,7 +6,7 @@ A job has one row in each list that holds it, written when its definition or sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain import keys
@@ -22,6 +22,11 @@ ENDING = "ending"
 """Active jobs that fire for a last time, by when that is: past or to come."""
 NAMED = "name"
 """Every job, by name."""
+
+
+def owned(principal: str) -> str:
+    """The list of the jobs that a principal created, by creation."""
+    return f"owner:{principal}"
 
 
 def tagged(name: str, value: str) -> str:
@@ -55,6 +60,8 @@ def _rows(job: Job) -> Iterator[Row]:
     yield Row(NAMED, keys.listed_name(job.definition.name, job.id), expires_ms)
     for name, value in job.definition.tags.items():
         yield Row(tagged(name, value), created, expires_ms)
+    if job.created_by:
+        yield Row(owned(job.created_by), created, expires_ms)
     if job.state is JobState.PAUSED:
         yield Row(PAUSED, created, None)
         return
@@ -109,6 +116,8 @@ class JobFilter:
         name_prefix: How their name begins.
         fires_after_ms: They fire next at this time or later (ms since the epoch).
         fires_before_ms: They fire next before this time (ms since the epoch).
+        owner: The name of the principal who created them; empty for any.
+        kinds: Their target is of one of these kinds; empty for any.
     """
 
     state: JobState | None = None
@@ -116,13 +125,17 @@ class JobFilter:
     name_prefix: str = ""
     fires_after_ms: int | None = None
     fires_before_ms: int | None = None
+    owner: str = ""
+    kinds: Collection[str] = ()
 
     def listing(self, now_ms: int) -> Listing:
-        """The list that is read: the first of these that is asked for: a tag, the name, the state."""
+        """The list that is read: the first of these that is asked for: a tag, the name, the owner, the state."""
         if self.tags:
             return Listing(tagged(*self.tags[0]))
         if self.name_prefix:
             return Listing(NAMED, *keys.listed_range(self.name_prefix), descending=False)
+        if self.owner:
+            return Listing(owned(self.owner))
         if self.state is JobState.PAUSED:
             return Listing(PAUSED)
         if self._is_over:
@@ -141,10 +154,14 @@ class JobFilter:
         """Whether all of it holds for a job, as far as its record tells: ``FAILED`` is told by its last run."""
         definition = job.definition
         tagged = all(definition.tags.get(name) == value for name, value in self.tags)
-        if not (tagged and definition.name.startswith(self.name_prefix)):
+        if not (tagged and definition.name.startswith(self.name_prefix) and self._is_of(job)):
             return False
         state = JobState.COMPLETED if self._is_over else self.state
         return (state is None or job.state_at(now_ms) is state) and self._fires(job, now_ms)
+
+    def _is_of(self, job: Job) -> bool:
+        right_kind = not self.kinds or job.definition.target.kind in self.kinds
+        return right_kind and self.owner in {"", job.created_by}
 
     def _fires(self, job: Job, now_ms: int) -> bool:
         if not self._by_next_fire:

@@ -78,7 +78,9 @@ class JobService:
     kinds: AllowedKinds
     search: JobSearch
 
-    def create(self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "") -> Job:
+    def create(
+        self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "", by: str = ""
+    ) -> Job:
         """Creates a job, or returns the one that the same idempotency key created before.
 
         Args:
@@ -86,6 +88,7 @@ class JobService:
             builder: Makes the definition; raises ``Invalid``.
             key: The idempotency key, or empty.
             fingerprint: A hash of the request's body; it tells a repeat from another use of the key.
+            by: The name of the principal who creates it.
 
         Raises:
             Invalid: The definition is refused, or the key was used for another request.
@@ -97,7 +100,7 @@ class JobService:
         if key and (existing := self.jobs.get(tenant, id, consistent=True)):
             return _same_request(existing, request)  # before the builder, which would refuse what is past by now
         definition = self._accepted(builder(id, now, None))
-        job = Job(tenant, id, definition, JobState.ACTIVE, 1, definition.holds_from(now), now, now, request)
+        job = Job(tenant, id, definition, JobState.ACTIVE, 1, definition.holds_from(now), now, now, request, by, by)
         entry, queued = self.first_entry.of_generation(job, now)
         if not self._stored(job, entry, lambda placed: self.jobs.create(job, placed, queued)):
             return self._created_before(job)
@@ -139,7 +142,7 @@ class JobService:
         """The last run of each job that has ended: see ``JobSearch.last_runs``."""
         return self.search.last_runs(tenant, jobs, self.clock.now_ms())
 
-    def edit(self, tenant: str, id: str, builder: DefinitionBuilder, match: int | None = None) -> Job:
+    def edit(self, tenant: str, id: str, builder: DefinitionBuilder, match: int | None = None, by: str = "") -> Job:
         """Gives a job a new definition; its state stays.
 
         Args:
@@ -147,6 +150,7 @@ class JobService:
             id: The job.
             builder: Makes the definition; raises ``Invalid``.
             match: The generation that the caller read, or None to edit whichever is newest.
+            by: The name of the principal who edits it.
 
         Raises:
             Invalid: The definition is refused.
@@ -158,26 +162,26 @@ class JobService:
             definition = self._accepted(builder(job.id, now, job.definition))
             if definition.schedule is None and job.definition.schedule is not None:
                 raise Invalid("schedule", "a scheduled job keeps a schedule", "pause the job to stop it")
-            return job.edited(definition, job.state, now)
+            return job.edited(definition, job.state, now, by)
 
         return self._change(tenant, id, change, match)
 
-    def pause(self, tenant: str, id: str) -> Job:
+    def pause(self, tenant: str, id: str, by: str = "") -> Job:
         """Stops a job from firing; pausing it again changes nothing. Raises ``Conflict`` as ``edit`` does."""
 
         def change(job: Job, now: int) -> Job:
-            return job if job.state is JobState.PAUSED else job.edited(job.definition, JobState.PAUSED, now)
+            return job if job.state is JobState.PAUSED else job.edited(job.definition, JobState.PAUSED, now, by)
 
         return self._change(tenant, id, change, None)
 
-    def resume(self, tenant: str, id: str) -> Job:
+    def resume(self, tenant: str, id: str, by: str = "") -> Job:
         """Lets a paused job fire again from its first occurrence after now. Raises ``Conflict`` as ``edit`` does.
 
         A one-time job whose instant passed meanwhile follows its misfire policy.
         """
 
         def change(job: Job, now: int) -> Job:
-            return job if job.state is JobState.ACTIVE else job.resumed(now)
+            return job if job.state is JobState.ACTIVE else job.resumed(now, by)
 
         return self._change(tenant, id, change, None)
 

@@ -187,6 +187,10 @@ class JobAnswer(JobBody):
     )
     created_at: Instant
     updated_at: Instant
+    created_by: str | None = Field(
+        None, description="Who created it: `key:<key id>`, `<issuer>#<subject>` of a token, or an AWS ARN."
+    )
+    updated_by: str | None = Field(None, description="Who wrote this generation, likewise.")
     warnings: Annotated[
         tuple[FieldProblem, ...],
         Field(

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidewheel.domain.access.roles import Role
 from tidewheel.domain.limits import MAX_UPCOMING
-from tidewheel.wire import VERSION
+from tidewheel.wire import VERSION, targets
 from tidewheel.wire.bodies.job import JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
 from tidewheel.wire.parameters import (
@@ -26,6 +26,7 @@ from tidewheel.wire.parameters import (
 
 DEFAULT_UPCOMING = 10
 STATES = ("active", "paused", "completed", "failed")
+KINDS = tuple(targets.MODELS)
 RESULTS = ("succeeded", "failed", "dead", "timed_out", "cancelled")
 
 _JOBS = f"/{VERSION}/jobs"
@@ -55,6 +56,13 @@ _REF = Parameter(
 )
 _FIRES_AFTER = Parameter("next_fire_after", "query", "Only jobs that fire next at this time or later.", TIME)
 _FIRES_BEFORE = Parameter("next_fire_before", "query", "Only jobs that fire next before this time.", TIME)
+_OWNER = Parameter("owner", "query", "Only jobs that this principal created: their `created_by`, as a whole.", TEXT)
+_KIND = Parameter(
+    "kind",
+    "query",
+    "Only jobs whose target is of this kind; given several times, of one of these.",
+    {"type": "array", "items": {"type": "string", "enum": list(KINDS)}},
+)
 _COUNT = Parameter("count", "query", "Instants, at most.", whole_number(1, MAX_UPCOMING, DEFAULT_UPCOMING))
 _WRITE_PROBLEMS = ("malformed", "too-large", "invalid", "conflict", "unavailable")
 _EDIT_PROBLEMS = (*_WRITE_PROBLEMS, "not-found", "outdated")
@@ -100,7 +108,19 @@ LIST_JOBS = Operation(
     status=200,
     answer=JobList,
     role=Role.VIEWER,
-    parameters=(_STATE, _TAG, _NAME_PREFIX, _LAST_RESULT, _REF, _FIRES_AFTER, _FIRES_BEFORE, LIMIT, CURSOR),
+    parameters=(
+        _STATE,
+        _TAG,
+        _NAME_PREFIX,
+        _LAST_RESULT,
+        _REF,
+        _FIRES_AFTER,
+        _FIRES_BEFORE,
+        _OWNER,
+        _KIND,
+        LIMIT,
+        CURSOR,
+    ),
     problems=("invalid", "unavailable"),
 )
 GET_JOB = Operation(

@@ -30,7 +30,7 @@ from tidewheel.domain.recurrence.schedule import Schedule, from_document, to_doc
 
 VERSION = 1
 """Of jobs and generation rows: the version that a reader must know at least, as of messages (``wire.message``)."""
-_JOB_NAMES = frozenset({"pk", "sk", "tenant", "job", "v", "d", "st", "gen", "ef", "cr", "up", "rq", "ttl"})
+_JOB_NAMES = frozenset({"pk", "sk", "tenant", "job", "v", "d", "st", "gen", "ef", "cr", "up", "rq", "cb", "ub", "ttl"})
 
 
 def job_key(tenant: str, job: str) -> NewItem:
@@ -53,6 +53,8 @@ def job_item(job: Job) -> NewItem:
             "cr": number(job.created_ms),
             "up": number(job.updated_ms),
             "rq": optional_text(job.request),
+            "cb": optional_text(job.created_by),
+            "ub": optional_text(job.updated_by),
             "ttl": ttl(job.expires_ms()),
         }
     )
@@ -76,6 +78,8 @@ def read_job(item: Item) -> Job:
         created_ms=int(item["cr"]["N"]),
         updated_ms=int(item["up"]["N"]),
         request=get_text(item, "rq"),
+        created_by=get_text(item, "cb"),
+        updated_by=get_text(item, "ub"),
         unknown={name: value for name, value in item.items() if name not in _JOB_NAMES},
     )
 

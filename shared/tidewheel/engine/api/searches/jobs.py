@@ -99,7 +99,8 @@ class JobSearch:
 def by_failure(asked: JobFilter, results: Collection[State]) -> bool:
     """Whether jobs are found by their dead letters: no list is narrower."""
     failed = asked.state is JobState.FAILED or (bool(results) and set(results) <= DEAD_LETTERS)
-    return failed and not asked.tags and not asked.name_prefix and asked.state is not JobState.PAUSED
+    narrower = asked.tags or asked.name_prefix or asked.owner or asked.state is JobState.PAUSED
+    return failed and not narrower
 
 
 def _ended_so(job: Job, last: Execution | None, asked: JobFilter, results: Collection[State], now_ms: int) -> bool:
