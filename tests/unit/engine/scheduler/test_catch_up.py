@@ -50,7 +50,7 @@ class Pace:
     def add(self, number: int, *, recorded: bool = False, generation: int = 1) -> PendingDispatch:
         due = NOW_MS - 10 * MINUTE_MS + number
         dispatch = Dispatch(TENANT, str(ExecutionId(some_id(number), due)), 1, generation, due, recorded=recorded)
-        pending = PendingDispatch(due, 0, Firing(due, ROUTE, dispatch), lambda: self.ran.append(pending), self._held)
+        pending = PendingDispatch(due, Firing(due, ROUTE, dispatch), lambda: self.ran.append(pending), self._held)
         self.catch_up.add(pending)
         return pending
 
@@ -187,7 +187,8 @@ def test_those_that_had_a_record_before_are_sent_and_count_for_a_while() -> None
     for number in range(300):
         pace.add(number, recorded=True)
     pace.claimed = {
-        (pending.firing.dispatch.tenant, pending.firing.dispatch.execution) for _, _, pending in pace.catch_up._heap
+        (pending.firing.dispatch.tenant, pending.firing.dispatch.execution)
+        for pending in pace.catch_up._lines.upcoming(300)
     }
     pace.depth = 0
     assert 10 <= pace.for_ms(1_500) <= 40

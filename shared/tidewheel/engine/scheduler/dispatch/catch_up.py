@@ -17,13 +17,13 @@ Nothing waits for ever: one goes each second whatever the signs say, and a few w
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tidewheel.domain.jobs.precision import TICK_MS
-from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.limits import FOREVER_MS, SECOND_MS
+from tidewheel.engine.scheduler.dispatch.fair_lines import FairLines
 from tidewheel.engine.scheduler.dispatch.route_buffer import DueTimeBag, PendingDispatch
 from tidewheel.ports import SEND_BATCH, ExecutionKey
 
@@ -82,7 +82,7 @@ class _Group:
 
 
 class CatchUp:
-    """What is long overdue on one route, oldest first.
+    """What is long overdue on one route; tenants take turns, of each the oldest first.
 
     Args:
         delayed: Where the due times are noted of what waits here.
@@ -91,9 +91,8 @@ class CatchUp:
 
     def __init__(self, delayed: DueTimeBag, now_ms: int) -> None:
         self._delayed = delayed
-        self._heap: list[tuple[int, int, PendingDispatch]] = []
+        self._lines: FairLines[PendingDispatch] = FairLines()
         self._doubles: dict[_Same, list[PendingDispatch]] = {}  # the first too
-        self._order = 0
         self._groups: list[_Group] = []
         self._fresh: set[ExecutionKey] = set()  # asked for, and without a record
         self._ran: set[ExecutionKey] = set()
@@ -109,7 +108,7 @@ class CatchUp:
         self._live = 0
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._lines)
 
     def add(self, pending: PendingDispatch) -> None:
         """Takes one in. The same attempt twice, as after a crash of its scheduler, is sent once."""
@@ -117,9 +116,8 @@ class CatchUp:
         doubles.append(pending)
         if len(doubles) > 1:
             return
-        self._order += 1
         self._delayed.add(pending.due_ms)
-        heapq.heappush(self._heap, (pending.due_ms, self._order, pending))
+        self._lines.push(pending.tenant, pending.due_ms, pending)
 
     def sent_live(self, count: int) -> None:
         """Notes live messages of the route that its queue has accepted."""
@@ -132,10 +130,10 @@ class CatchUp:
 
         None if it is not time for a look, or one is under way.
         """
-        if self._looking or not self._heap or now_ms - self._looked_ms < LOOK_MS:
+        if self._looking or not self._lines or now_ms - self._looked_ms < LOOK_MS:
             return None
         self._looking, self._looked_ms = True, now_ms
-        candidates = (pending for _, _, pending in heapq.nsmallest(_CANDIDATES, self._heap))
+        candidates = self._lines.upcoming(_CANDIDATES)
         new = {key for pending in candidates if (key := _key(pending)) is not None and key not in self._fresh}
         return new | {group.sentinel for group in self._groups if group.sentinel is not None}
 
@@ -177,7 +175,7 @@ class CatchUp:
         self._window, self._rises_fast, self._was_full, self._crowded = FIRST_WINDOW, True, False, False
         self._seen_ms = now_ms
         taken: list[PendingDispatch] = []
-        while self._heap and not taken and now_ms - self._released_ms >= SECOND_MS:
+        while self._lines and not taken and now_ms - self._released_ms >= SECOND_MS:
             taken += [pending for pending in [self._pop()] if pending.is_held()]
         self._released_ms = now_ms if taken else self._released_ms
         return taken
@@ -188,8 +186,8 @@ class CatchUp:
         """Takes out what may be sent by now (ms since the epoch); what has run already is settled instead."""
         blind, budget = self._is_blind(now_ms), self._budget(now_ms)
         taken: list[PendingDispatch] = []
-        while self._heap:
-            key = _key(self._heap[0][-1])
+        while (first := self._lines.first(FOREVER_MS)) is not None:
+            key = _key(first)
             if key in self._ran:
                 self._pop().sent()
             elif len(taken) < budget and (blind or key is None or key in self._fresh):
@@ -200,20 +198,20 @@ class CatchUp:
         if taken:
             self._released_ms = now_ms
             self._groups += _groups(taken, now_ms)
-        self._was_full = self._was_full or (bool(self._heap) and self._unclaimed >= self._window)
-        if not self._heap:
+        self._was_full = self._was_full or (bool(self._lines) and self._unclaimed >= self._window)
+        if not self._lines:
             self._ran.clear()
             self._fresh.clear()
         return taken
 
     def everything(self) -> Iterator[PendingDispatch]:
         """Takes out all that is still held."""
-        while self._heap:
+        while self._lines:
             if (pending := self._pop()).is_held():
                 yield pending
 
     def _pop(self) -> PendingDispatch:
-        pending = heapq.heappop(self._heap)[-1]
+        pending = self._lines.pop(FOREVER_MS)
         dispatch = pending.firing.dispatch
         self._delayed.remove(pending.due_ms)
         self._fresh.discard((dispatch.tenant, dispatch.execution))

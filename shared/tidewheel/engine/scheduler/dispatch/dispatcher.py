@@ -95,7 +95,7 @@ class Dispatcher:
             release_ms = self._spreads[route].next_ms(now_ms) if overdue else firing.release_ms
             self._buffers[route].add(replace(firing, release_ms=release_ms), sent, is_held, 0)
         elif overdue:
-            self._catch_up(route, now_ms).add(PendingDispatch(firing.release_ms, 0, firing, sent, is_held))
+            self._catch_up(route, now_ms).add(PendingDispatch(firing.release_ms, firing, sent, is_held))
         else:
             self._buffers[route].add(firing, sent, is_held, firing.release_ms)
 

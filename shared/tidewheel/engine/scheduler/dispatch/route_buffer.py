@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tidewheel.domain.fleet.route import Route, promoted
 from tidewheel.domain.jobs.precision import CADENCES
 from tidewheel.domain.wheel.expansion import Firing
+from tidewheel.engine.scheduler.dispatch.fair_lines import FairLines
 from tidewheel.ports import Refused
 
 Sent = Callable[[], None]
@@ -22,11 +22,10 @@ SLACK_MS = max(cadence.every_ms - cadence.early_ms for cadence in CADENCES.value
 
 
 class PendingDispatch(NamedTuple):
-    """A firing that no queue has accepted yet; sorts by its release. A tuple, since there may be very many.
+    """A firing that no queue has accepted yet. A tuple, since there may be very many.
 
     Args:
         release_ms: From when (ms since the epoch) it may be sent: its own time, or later if it was refused.
-        order: Tells apart what is released at the same time.
         firing: What is to be sent.
         sent: Is called when the queue has accepted it, or it is set aside durably because no queue ever will.
         is_held: Says whether its shard is still held by this scheduler.
@@ -36,13 +35,17 @@ class PendingDispatch(NamedTuple):
     """
 
     release_ms: int
-    order: int
     firing: Firing
     sent: Sent
     is_held: IsHeld
     tries: int = 0
     alone: bool = False
     caught_up: bool = False
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        return self.firing.dispatch.tenant
 
     @property
     def due_ms(self) -> int:
@@ -87,7 +90,7 @@ class DueTimeBag:
 
 @dataclass(slots=True)
 class RouteBuffer:
-    """The firings of one route, by the time of their release.
+    """The firings of one route, by the time of their release; of what is released, tenants take turns.
 
     A route that refused a whole request is *closed*: of all that waits for it only one batch is sent as a probe, after
     a while. The first success opens it again.
@@ -109,59 +112,55 @@ class RouteBuffer:
     refused_ms: int | None = None
     given_up_ms: int = 0
     refusal: Refused | None = None
-    _heap: list[PendingDispatch] = field(default_factory=list)
-    _order: Iterator[int] = field(default_factory=itertools.count)
+    _lines: FairLines[PendingDispatch] = field(default_factory=FairLines)
 
     def add(self, firing: Firing, sent: Sent, is_held: IsHeld, release_ms: int) -> None:
         """Takes in an occurrence that may be sent from ``release_ms`` (ms since the epoch) on."""
-        self._push(PendingDispatch(release_ms, next(self._order), firing, sent, is_held))
+        self._push(PendingDispatch(release_ms, firing, sent, is_held))
 
     def add_refused(self, pending: PendingDispatch, release_ms: int, *, alone: bool = False) -> None:
         """Takes in one again that was refused; it may be sent from ``release_ms`` (ms since the epoch) on."""
-        again = pending._replace(
-            release_ms=release_ms, order=next(self._order), tries=pending.tries + 1, alone=pending.alone or alone
-        )
-        self._push(again)
+        self._push(pending._replace(release_ms=release_ms, tries=pending.tries + 1, alone=pending.alone or alone))
 
     def add_caught_up(self, pending: PendingDispatch, now_ms: int) -> None:
         """Takes in one that is long overdue and may be sent now (ms since the epoch), behind what is live."""
-        self._push(pending._replace(release_ms=now_ms, order=next(self._order), caught_up=True))
+        self._push(pending._replace(release_ms=now_ms, caught_up=True))
 
     def add_promoted(self, pending: PendingDispatch) -> None:
         """Takes in one that came from another route, as it is."""
-        self._push(pending._replace(order=next(self._order)))
+        self._push(pending)
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._lines)
 
     def _push(self, pending: PendingDispatch) -> None:
         if pending.is_delayed:
             self.delayed.add(pending.due_ms)
-        heapq.heappush(self._heap, pending)
+        self._lines.push(pending.tenant, pending.release_ms, pending)
 
     @property
     def release_ms(self) -> int | None:
         """When the first one may be sent (ms since the epoch); None if none waits."""
-        return self._heap[0].release_ms if self._heap else None
+        return self._lines.lowest_ms
 
     def is_ready(self, now_ms: int) -> bool:
         """Whether something may be sent by now (ms since the epoch)."""
         if self.is_given_up(now_ms):
             return True
         closed = self.failures and (self.probing or now_ms < self.closed_until_ms)
-        return not closed and bool(self._heap) and self._heap[0].release_ms <= now_ms
+        return not closed and self._lines.is_ready(now_ms)
 
     def is_given_up(self, now_ms: int) -> bool:
         """Whether the next one that is released by now (ms since the epoch) is to be set aside."""
-        return bool(self._heap) and self._heap[0].release_ms <= min(now_ms, self.given_up_ms)
+        return bool(self.given_up_ms) and self._lines.is_ready(min(now_ms, self.given_up_ms))
 
     def take(self, most: int, now_ms: int) -> list[PendingDispatch]:
         """Takes out up to ``most`` that may be sent by now (ms since the epoch), and drops those no longer held."""
         taken: list[PendingDispatch] = []
-        while len(taken) < most and self._heap and self._heap[0].release_ms <= now_ms:
-            if taken and (taken[0].alone or self._heap[0].alone):
+        while len(taken) < most and (first := self._lines.first(now_ms)) is not None:
+            if taken and (taken[0].alone or first.alone):
                 break
-            pending = heapq.heappop(self._heap)
+            pending = self._lines.pop(now_ms)
             if pending.is_delayed:
                 self.delayed.remove(pending.due_ms)
             if pending.is_held():
