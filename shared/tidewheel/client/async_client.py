@@ -12,8 +12,8 @@ import httpx
 from tidewheel.client import moment, sending
 from tidewheel.client.calls import executions as run_calls
 from tidewheel.client.calls import jobs as job_calls
+from tidewheel.client.calls import registering, waiting
 from tidewheel.client.calls import service as service_calls
-from tidewheel.client.calls import waiting
 from tidewheel.client.deployment import find_deployment
 from tidewheel.client.moment import Moment
 from tidewheel.client.transport import Asynchronous, awaiting, headers, iterating_async
@@ -103,6 +103,7 @@ class AsyncClient:
     dead_letters = iterating_async(run_calls.dead_letters)
     redrive = awaiting(run_calls.redrive)
     wait = awaiting(waiting.wait)
+    register = awaiting(registering.register)
 
     circuits_page = awaiting(service_calls.circuits_page)
     circuits = iterating_async(service_calls.circuits)

@@ -11,8 +11,8 @@ import httpx
 from tidewheel.client import moment, sending
 from tidewheel.client.calls import executions as run_calls
 from tidewheel.client.calls import jobs as job_calls
+from tidewheel.client.calls import registering, waiting
 from tidewheel.client.calls import service as service_calls
-from tidewheel.client.calls import waiting
 from tidewheel.client.deployment import find_deployment
 from tidewheel.client.moment import Moment, pause
 from tidewheel.client.transport import Blocking, blocking, headers, iterating
@@ -115,6 +115,7 @@ class Client:
     dead_letters = iterating(run_calls.dead_letters)
     redrive = blocking(run_calls.redrive)
     wait = blocking(waiting.wait)
+    register = blocking(registering.register)
 
     circuits_page = blocking(service_calls.circuits_page)
     circuits = iterating(service_calls.circuits)

@@ -11,8 +11,19 @@ from typing import Any
 
 import pytest
 
-from tidewheel import tasks
-from tidewheel.tasks import CannotImport, RetryAfter, Run, Stopped, current, instant, load, registered, running, task
+from tidewheel.tasks import (
+    CannotImport,
+    RetryAfter,
+    Run,
+    Stopped,
+    current,
+    instant,
+    load,
+    registered,
+    registry,
+    running,
+    task,
+)
 
 
 class Kept:
@@ -32,7 +43,7 @@ class Kept:
 
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "_tasks", {})
+    monkeypatch.setattr(registry, "_tasks", {})
 
 
 def a_run(line: Kept) -> Run:

@@ -14,7 +14,6 @@ import pytest
 
 from tests.support.calls import a_call
 from tests.support.programs import PATIENCE_S, Heard
-from tidewheel import tasks
 from tidewheel.adapters.memory import MemorySecrets, SettableClock
 from tidewheel.adapters.targets import printing
 from tidewheel.adapters.targets.python import PythonTarget, make
@@ -24,14 +23,14 @@ from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.limits import CHECKPOINT_BYTES, OUTPUT_BYTES, STOP_MS
-from tidewheel.tasks import Permanent, RetryAfter, Run, Stopped, current, task
+from tidewheel.tasks import Permanent, RetryAfter, Run, Stopped, current, instant, registry, task
 
 TIMEOUT_MS = 60_000
 
 
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "_tasks", {})
+    monkeypatch.setattr(registry, "_tasks", {})
 
 
 @pytest.fixture
@@ -254,7 +253,7 @@ def test_it_knows_its_run_and_goes_on_from_its_checkpoint(clock: SettableClock) 
     line = Heard(clock, restored='{"page": 3}')
     assert called(work, line).output == '{"page": 3}'
     assert (seen[0].execution, seen[0].attempt) == ("run-1", 2)
-    assert (seen[0].nominal_time, seen[0].due_time) == (tasks.instant(1_000), tasks.instant(1_040))
+    assert (seen[0].nominal_time, seen[0].due_time) == (instant(1_000), instant(1_040))
     assert line.restored == '{"page":4}'
     assert line.silent_ms == 0
 
