@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from functions.api.request import TooLarge
-from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Outdated, Unauthenticated
+from tidewheel.domain.errors import Conflict, Forbidden, Invalid, KeyReused, NotFound, Outdated, Unauthenticated
 from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, problem
@@ -101,6 +101,11 @@ def _(error: Forbidden) -> _Description:
 @_described.register
 def _(error: NotFound) -> _Description:
     return "not-found", f"{error.kind} {error.id} does not exist", ()
+
+
+@_described.register
+def _(error: KeyReused) -> _Description:
+    return "conflict", str(error), (FieldProblem(field=error.id, problem=error.problem, remedy=error.remedy),)
 
 
 @_described.register

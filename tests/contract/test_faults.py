@@ -35,6 +35,7 @@ from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.fleet.lease import Lease
 from tidewheel.domain.jobs.listing import ALL, Listing
 from tidewheel.domain.limits import WRITE_BOUND_MS
+from tidewheel.domain.repeats import Remembered
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.quarantine import Quarantined
@@ -62,6 +63,9 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "executions.list": lambda world: world.executions.list(TENANT, JOB.id, 5, None),
     "locks.get": lambda world: world.locks.get(TENANT, JOB.id),
     "locks.swap": lambda world: world.locks.swap(Lock(TENANT, JOB.id).given(execution(JOB).id, NOW_MS)),
+    "requests.get": lambda world: world.requests.get(TENANT, "name", NOW_MS),
+    "requests.begin": lambda world: world.requests.begin(Remembered(TENANT, "name", "digest", NOW_MS), NOW_MS),
+    "requests.fulfil": lambda world: world.requests.fulfil(Remembered(TENANT, "name", "digest", NOW_MS, result="x")),
     "wheel.load": lambda world: world.wheel.load(minute()),
     "wheel.put": lambda world: world.wheel.put(Placed(minute(), schedule_entry(JOB))),
     "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [schedule_entry(JOB)]),

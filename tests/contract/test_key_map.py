@@ -36,6 +36,7 @@ from tidewheel.domain.fleet.lease import Mark
 from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.repeats import Remembered
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.quarantine import Quarantined
@@ -99,6 +100,7 @@ def write_everything(backend: Backend) -> None:
     assert backend.locks.swap(Lock(TENANT, JOB.id, run.id, ended(State.DEAD).id, 1, NOW_MS)) is None
     assert backend.circuits.swap(Circuit(TENANT, "http:example.com", 5, NOW_MS, "x", NOW_MS, 1, NOW_MS, NOW_MS)) is None
     assert backend.permits.take(Permit(TENANT, 7, keys.claim_name(run.id, "h"), NOW_MS), NOW_MS)
+    backend.requests.fulfil(Remembered.started(TENANT, "pauseJob j k", "d", NOW_MS, "plan").fulfilled("j"))
     backend.wheel.put_pack(minute(), keys.pack_sort(0, 1, 2), [schedule_entry(JOB)])
     backend.wheel.quarantine(Quarantined(minute(), "e#1", "text", "wheel entry", "unknown form", NOW_MS))
     admit(backend)

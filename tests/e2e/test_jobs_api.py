@@ -33,7 +33,7 @@ def test_a_repeat_under_the_same_key_makes_nothing_new(http, jobs):
     jobs.made.append(first.json()["id"])
     assert (second.status_code, second.json()) == (201, first.json())
     other = http.post("/jobs", json={**BODY, "name": "another"}, headers=key)
-    assert other.status_code == 422
+    assert other.status_code == 409
     assert other.json()["errors"][0]["field"] == "Idempotency-Key"
 
 

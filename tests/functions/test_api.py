@@ -67,7 +67,7 @@ def test_a_repeated_key_gives_the_same_job(api_bench):
     assert (second.status, second.text) == (201, first.text)
     assert len(api_bench.call("GET", "/jobs").json["items"]) == 1
     other = recorded("create") | {"body": json.dumps(HTTP_JOB)}
-    refused(api_bench.send(other), 422, "Idempotency-Key")
+    refused(api_bench.send(other), 409, "Idempotency-Key")
 
 
 def test_a_key_whose_job_is_gone_conflicts(api_bench):

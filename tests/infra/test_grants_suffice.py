@@ -238,7 +238,11 @@ def test_the_api(either: Either) -> None:
     store.swap(dead, 1)
     S3Logs(deployment.bucket, lambda: boto3.client("s3")).append(TENANT, dead.id, 1, 0, b"what its worker wrote")
     assert services.logs.read(TENANT, dead.id).text == "what its worker wrote"
-    assert services.dead_letters.redrive(TENANT, [dead.id], 1, 0).ids == [dead.id]
+    plan = services.dead_letters.planned(TENANT, [dead.id], 1, 0)
+    assert services.dead_letters.redrive(TENANT, plan).ids == [dead.id]
+    started = services.repeats.begin(TENANT, "redriveDeadLetters key", "digest", str(plan))
+    services.repeats.fulfil_planned(started, "answer")
+    assert services.repeats.found(TENANT, started.name, "digest") == started.fulfilled("answer")
     services.dead_letters.listed(TENANT, job, 5, None)
     waiter = str(ExecutionId(job, START_MS + 10**6))
     store.swap(with_wait_reason(Dispatch(TENANT, waiter, 1, 2, START_MS, recorded=False).blank(), "waits"), None)

@@ -18,6 +18,7 @@ from tidewheel.adapters.memory import (
     MemoryLocks,
     MemoryLogs,
     MemoryQueue,
+    MemoryRequests,
     MemoryWheel,
     RecordingTelemetry,
     SettableClock,
@@ -81,6 +82,7 @@ def memory_ports(clock: SettableClock) -> ApiPorts:
         logs=MemoryLogs(),
         locks=MemoryLocks(world),
         circuits=MemoryCircuits(world),
+        requests=MemoryRequests(world),
     )
 
 

@@ -27,10 +27,12 @@ from tests.support.world_examples import (
 from tidewheel.adapters.aws.dynamodb.circuits import circuit_item, read_circuit
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_item, read_execution
 from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item, read_generation, read_job
+from tidewheel.adapters.aws.dynamodb.requests import read_request, request_item
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.jobs.job import Generation, JobState
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
+from tidewheel.domain.repeats import Remembered
 from tidewheel.domain.wheel.entries import decode, encode
 from tidewheel.wire.message import dump, load
 
@@ -113,6 +115,14 @@ KINDS: Mapping[str, Kind] = {
             "closed by an operator during a probe": _OPEN.probed("x#c", NOW_MS + 40_000, NOW_MS + 10_000).closed(
                 NOW_MS
             ),
+        },
+    ),
+    "request": Kind(
+        request_item,
+        read_request,
+        {
+            "started with a plan": Remembered.started(TENANT, "redriveDeadLetters key", "digest", NOW_MS, "plan"),
+            "fulfilled": Remembered.started(TENANT, "pauseJob j key", "digest", NOW_MS).fulfilled("j"),
         },
     ),
     "wheel entry": Kind(

@@ -17,6 +17,7 @@ from tidewheel.adapters.memory import (
     MemoryLogs,
     MemoryPermits,
     MemoryQueue,
+    MemoryRequests,
     MemoryWheel,
     Message,
     RecordingTelemetry,
@@ -176,6 +177,7 @@ class MemoryStack:
             self.logs,
             self.locks,
             MemoryCircuits(self.world),
+            MemoryRequests(self.world),
             self.pace,
         )
 

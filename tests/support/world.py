@@ -30,6 +30,7 @@ from tidewheel.adapters.aws.dynamodb.grouped_swaps import GroupedSwaps
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
+from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
@@ -43,6 +44,7 @@ from tidewheel.adapters.memory import (
     MemoryLogs,
     MemoryPermits,
     MemoryQueue,
+    MemoryRequests,
     MemoryTenants,
     MemoryWheel,
     SettableClock,
@@ -61,6 +63,7 @@ from tidewheel.ports import (
     Logs,
     Permits,
     Queue,
+    Requests,
     ShardOwnership,
     SweepStore,
     Tenants,
@@ -117,6 +120,7 @@ class Backend:
     permits: Permits
     tenants: Tenants
     api_keys: ApiKeys
+    requests: Requests
     wheel: Wheel
     layouts: LayoutStore
     leases: LeaseStore
@@ -167,6 +171,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoPermits(dynamodb, tables.executions),
         DynamoTenants(dynamodb, tables.access),
         DynamoApiKeys(dynamodb, tables.access),
+        DynamoRequests(dynamodb, tables.jobs),
         DynamoWheel(dynamodb, tables.wheel),
         DynamoLayouts(control),
         DynamoLeases(control),
@@ -193,6 +198,7 @@ def memory() -> Iterator[Backend]:
         MemoryPermits(world),
         MemoryTenants(world),
         MemoryApiKeys(world),
+        MemoryRequests(world),
         MemoryWheel(world, clock),
         control,
         control,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered, answered_page
+from functions.api.repeats import once
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.wire.bodies.circuit import CircuitList, circuit_answer
@@ -23,7 +24,12 @@ def list_circuits(request: Request) -> Response[str]:
 
 @serves(CLOSE_CIRCUIT)
 def close_circuit(request: Request) -> Response[str]:
-    """Closes a circuit. A repeat changes nothing."""
-    _ = request.key  # only checked: a repeat is safe without it
-    circuit = request.services.circuits.close(request.tenant, request.party)
+    """Closes a circuit. A repeat changes nothing, whatever became of the circuit since."""
+    circuits, tenant = request.services.circuits, request.tenant
+    circuit = once(
+        request,
+        lambda: circuits.close(tenant, request.party),
+        lambda closed: closed.key,
+        lambda party: circuits.get(tenant, party),
+    )
     return answered(circuit_answer(circuit, request.services.now_ms()))

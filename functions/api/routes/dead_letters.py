@@ -6,11 +6,12 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered, answered_page
 from functions.api.cursors import cursor, position
+from functions.api.repeats import digest_of, name_of
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.ids import ExecutionId
-from tidewheel.engine.api.redrive import Redriven
+from tidewheel.engine.api.redrive import RedrivePlan
 from tidewheel.wire.bodies.execution import ExecutionList
 from tidewheel.wire.bodies.redrive import RedriveAnswer, RedriveBody, Skipped, read_redrive
 from tidewheel.wire.convert import execution_answer
@@ -29,23 +30,42 @@ def list_dead_letters(request: Request) -> Response[str]:
 
 @serves(REDRIVE_DEAD_LETTERS)
 def redrive_dead_letters(request: Request) -> Response[str]:
-    """Runs up to a page of dead letters again; a request for the next page passes the answer's cursor and time."""
-    done, rest = _redriven(request, read_redrive(request.document()))
-    skipped = tuple(Skipped(id=id, reason=reason) for id, reason in done.skipped.items())
-    until = from_ms(done.until_ms)
-    return answered(RedriveAnswer(redriven=tuple(done.ids), skipped=skipped, until=until, cursor=rest), 202)
+    """Runs up to a page of dead letters again; a request for the next page passes the answer's cursor and time.
+
+    A repeat under the same key gets the first answer. If there was none, it does what the first set out to do: it must
+    not run the page that follows.
+    """
+    body, repeats = read_redrive(request.document()), request.services.repeats
+    if not request.key:
+        return answered(_redriven(request, body, _plan(request, body)), 202)
+    key = request.tenant, name_of(request), digest_of(request)
+    started = repeats.found(*key) or repeats.begin(*key, str(_plan(request, body)))
+    if started.result:
+        return answered(RedriveAnswer.model_validate_json(started.result), 202)
+    answer = _redriven(request, body, RedrivePlan.parse(started.plan))
+    repeats.fulfil_planned(started, answer.model_dump_json())
+    return answered(answer, 202)
 
 
-def _redriven(request: Request, body: RedriveBody) -> tuple[Redriven, str | None]:
-    """What became of the dead letters that a body names, and the cursor of those that follow."""
+def _plan(request: Request, body: RedriveBody) -> RedrivePlan:
     dead_letters, tenant = request.services.dead_letters, request.tenant
     after_ms = to_ms(body.after) if body.after else 0
     if body.ids is not None:
-        return dead_letters.redrive(tenant, map(_execution, body.ids), body.rate, after_ms), None
+        return dead_letters.planned(tenant, map(_execution, body.ids), body.rate, after_ms)
     job = request.named_job(body.job)
     before = None if body.cursor is None else position(body.cursor, _kind(job))
-    done, rest = dead_letters.redrive_page(tenant, job, before, body.rate, after_ms)
-    return done, cursor(_kind(job), rest)
+    return dead_letters.planned_page(tenant, job, before, body.rate, after_ms)
+
+
+def _redriven(request: Request, body: RedriveBody, plan: RedrivePlan) -> RedriveAnswer:
+    """What became of the dead letters of a plan, and the cursor of those that follow."""
+    done = request.services.dead_letters.redrive(request.tenant, plan)
+    return RedriveAnswer(
+        redriven=tuple(done.ids),
+        skipped=tuple(Skipped(id=id, reason=reason) for id, reason in done.skipped.items()),
+        until=from_ms(done.until_ms),
+        cursor=plan.cursor and cursor(_kind(request.named_job(body.job)), plan.cursor),
+    )
 
 
 def _kind(job: str) -> str:

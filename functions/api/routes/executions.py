@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered, answered_page
 from functions.api.cursors import foreign_cursor
+from functions.api.repeats import once
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.domain.errors import Invalid
@@ -79,7 +80,11 @@ def get_execution(request: Request) -> Response[str]:
 @serves(CANCEL_EXECUTION)
 def cancel_execution(request: Request) -> Response[str]:
     """Cancels an execution; 202 while its worker has yet to end it. A repeat changes nothing."""
-    _ = request.key  # only checked: a repeat is safe without it
-    id, executions = request.execution, request.services.executions
-    record = executions.cancel(request.tenant, id, read_cancel(request.document(optional=True)).reason)
+    why, executions = read_cancel(request.document(optional=True)).reason, request.services.executions
+    record = once(
+        request,
+        lambda: executions.cancel(request.tenant, request.execution, why),
+        lambda cancelled: cancelled.id,
+        lambda found: executions.get(request.tenant, found),
+    )
     return answered(execution_answer(record), 200 if is_end(record.state) else 202)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aws_lambda_powertools.event_handler import Response
 
 from functions.api.answers import answered, answered_page
 from functions.api.cursors import foreign_cursor
+from functions.api.repeats import once
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.domain import keys
@@ -139,40 +140,51 @@ def get_job(request: Request) -> Response[str]:
 @serves(REPLACE_JOB)
 def replace_job(request: Request) -> Response[str]:
     """Gives a job a whole new definition."""
-    id, match, body = request.job, request.match, read_job(request.document())
-    return _answered(request, _edited(request, id, builder_of(body), match))
+    return _edited(request, builder_of(read_job(request.document())))
 
 
 @serves(EDIT_JOB)
 def edit_job(request: Request) -> Response[str]:
     """Changes parts of a job's definition; they are merged into what is in force when it is written."""
-    id, match, patch = request.job, request.match, request.document()
-    return _answered(request, _edited(request, id, patched(patch), match))
+    return _edited(request, patched(request.document()))
 
 
-def _edited(request: Request, id: str, builder: DefinitionBuilder, match: int | None) -> Job:
-    return request.services.jobs.edit(request.tenant, id, builder, match, request.caller.name)
+def _edited(request: Request, builder: DefinitionBuilder) -> Response[str]:
+    def edit() -> Job:
+        return request.services.jobs.edit(request.tenant, request.job, builder, request.match, request.caller.name)
+
+    return _answered(request, _once(request, edit))
+
+
+def _once(request: Request, act: Callable[[], Job]) -> Job:
+    """The job after what was done to it once under the request's key; a repeat gets it as it stands now."""
+    return once(request, act, lambda job: job.id, lambda found: request.services.jobs.get(request.tenant, found))
 
 
 @serves(DELETE_JOB)
 def delete_job(request: Request) -> Response[str]:
     """Deletes a job."""
-    request.services.jobs.delete(request.tenant, request.job, request.match)
+
+    def delete() -> str:
+        request.services.jobs.delete(request.tenant, request.job, request.match)
+        return request.job
+
+    once(request, delete, str, str)
     return Response(204, body="")  # a null body is no body to every gateway
 
 
 @serves(PAUSE_JOB)
 def pause_job(request: Request) -> Response[str]:
-    """Pauses a job. A repeat changes nothing."""
-    _ = request.key  # only checked: a repeat is safe without it
-    return _answered(request, request.services.jobs.pause(request.tenant, request.job, request.caller.name))
+    """Pauses a job. A repeat changes nothing, whatever was done to the job since."""
+    jobs, tenant, by = request.services.jobs, request.tenant, request.caller.name
+    return _answered(request, _once(request, lambda: jobs.pause(tenant, request.job, by)))
 
 
 @serves(RESUME_JOB)
 def resume_job(request: Request) -> Response[str]:
-    """Resumes a job. A repeat changes nothing."""
-    _ = request.key  # only checked: a repeat is safe without it
-    return _answered(request, request.services.jobs.resume(request.tenant, request.job, request.caller.name))
+    """Resumes a job. A repeat changes nothing, whatever was done to the job since."""
+    jobs, tenant, by = request.services.jobs, request.tenant, request.caller.name
+    return _answered(request, _once(request, lambda: jobs.resume(tenant, request.job, by)))
 
 
 @serves(LIST_UPCOMING)

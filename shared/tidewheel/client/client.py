@@ -25,9 +25,8 @@ def _silent(_text: str) -> None:
 class Client:
     """A Tidewheel deployment. Every method raises ``ApiError``. Close the client, or use it as a context manager.
 
-    A request is repeated a few times if there was no answer or the service was busy (``Retries``). Each POST carries an
-    ``Idempotency-Key``, made for the call unless one is given, so that a repeat is safe. An edit with ``match`` whose
-    first answer was lost may be reported as outdated although it was applied: read the job to see.
+    A request is repeated a few times if there was no answer or the service was busy (``Retries``). Each that changes
+    something carries an ``Idempotency-Key``, made for the call unless one is given, so that a repeat is safe.
 
     ``AsyncClient`` has the same methods, to be awaited. Both are listed here by the functions of ``calls`` that make
     them.

@@ -118,14 +118,15 @@ def send(
 ) -> Flow[httpx.Response]:
     """Sends a request of an operation, again where it got no answer or the service was busy.
 
-    Every method but POST may be repeated as it is; a POST carries an idempotency key, so it may be as well.
+    What reads may be repeated as it is; what changes something carries an idempotency key, so it may be as well.
 
     Raises:
         ApiError: The request was not fulfilled.
         TypeError: The operation takes other parameters.
         Unsendable: A parameter or the body cannot be sent.
     """
-    own = {IDEMPOTENCY_KEY: secrets.token_urlsafe(16)} if operation.method == "POST" else {}
+    keyed = IDEMPOTENCY_KEY in operation.takes("header")
+    own = {IDEMPOTENCY_KEY: secrets.token_urlsafe(16)} if keyed else {}
     parts, content = parts_of(operation, values), body_of(body)
     headers = {**({} if content is None else _KIND_OF_BODY), **own, **parts.headers}
     request = Send(operation.method, parts.path, parts.query, headers, content)

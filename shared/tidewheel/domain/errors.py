@@ -57,6 +57,19 @@ class Conflict(DomainError):
         self.remedy = remedy
 
 
+class KeyReused(Conflict):
+    """An idempotency key was used for another request.
+
+    Args:
+        first: Digest of the body that it was used with first.
+        second: Digest of the body that it came with now.
+    """
+
+    def __init__(self, first: str, second: str) -> None:
+        problem = f"was used for another request: the digest of its body is {first}, of this one {second}"
+        super().__init__("request", "Idempotency-Key", problem, "use a new key for each request")
+
+
 class Outdated(Conflict):
     """The caller's ``If-Match`` names a generation that is not the current one."""
 

@@ -214,6 +214,9 @@ WAIT_NOTED_MS = HOUR_MS
 """An execution that waits for a lock, a circuit or a permit notes this often at least that it still does. Within that
 time it comes back by itself many times, which no record shows."""
 
+KEY_RETENTION_MS = DAY_MS
+"""How long an idempotency key is remembered; that of a job's creation for ever. A client gives up within minutes."""
+
 SLOT_RETENTION_MS = 14 * DAY_MS
 """How long entries outlive their slot before their TTL removes them: an outage of the schedulers may last as long."""
 

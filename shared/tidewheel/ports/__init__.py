@@ -12,6 +12,7 @@ from tidewheel.ports.coordination import LayoutStore, LeaseStore, ShardOwnership
 from tidewheel.ports.errors import Fenced, NameTaken, PortError, Refused, Throttled, TooLate
 from tidewheel.ports.queue import SEND_BATCH, Queue, Received
 from tidewheel.ports.records import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
+from tidewheel.ports.requests import Requests
 from tidewheel.ports.runtime import Clock, ClockWatch, Entropy, Launcher, ScaleInProtection, Telemetry
 from tidewheel.ports.wheel import Wheel
 
@@ -42,6 +43,7 @@ __all__ = [
     "Queue",
     "Received",
     "Refused",
+    "Requests",
     "ScaleInProtection",
     "Secrets",
     "SelectiveCaller",

@@ -75,7 +75,9 @@ CURSOR = Parameter("cursor", "query", "Where the last page ended: its `cursor`."
 KEY = Parameter(
     IDEMPOTENCY_KEY,
     "header",
-    "Makes a repeat safe: the same key and body answer what the first request made, as it stands now.",
+    "Makes a repeat safe: the same key and body have no further effect, and answer what the first request made, as it "
+    "stands now. Another body under the same key is refused with 409 and both digests. A key counts for one operation "
+    "on one thing, is remembered for a day, and for ever where it created a job.",
     text_like(KEY_PATTERN) | {"minLength": 1, "maxLength": MAX_KEY},
 )
 MATCH = Parameter(

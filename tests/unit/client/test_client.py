@@ -10,7 +10,8 @@ from tests.support.clients import KINDS, URL, FakeTime, a_client
 from tidewheel.client import ApiError, AsyncClient, Client, Unreachable
 from tidewheel.client.sending import RETRIES
 from tidewheel.wire.bodies.job import JobBody
-from tidewheel.wire.endpoints.jobs import GET_JOB, REPLACE_JOB
+from tidewheel.wire.endpoints.dead_letters import REDRIVE_DEAD_LETTERS
+from tidewheel.wire.endpoints.jobs import CREATE_JOB, DELETE_JOB, EDIT_JOB, GET_JOB, PAUSE_JOB, REPLACE_JOB
 
 OWN = {"from_env", "carrier", "close"}
 """What each client writes for itself."""
@@ -134,6 +135,15 @@ def test_a_call_with_other_parameters_is_never_sent(values, message, scripted):
     with pytest.raises(TypeError, match=message):
         client.call(GET_JOB, values)
     assert seen == []
+
+
+def test_every_change_has_a_key_and_no_other_request(scripted):
+    changes = [CREATE_JOB, REPLACE_JOB, EDIT_JOB, DELETE_JOB, PAUSE_JOB, REDRIVE_DEAD_LETTERS]
+    client, seen = scripted(*[httpx.Response(404)] * (len(changes) + 1))
+    for operation in (*changes, GET_JOB):
+        with pytest.raises(ApiError):
+            client.call(operation, {"id": "j"} if operation.takes("path") else {}, {} if operation.body else None)
+    assert ["Idempotency-Key" in request.headers for request in seen] == [True] * len(changes) + [False]
 
 
 def test_each_post_has_its_own_key_unless_one_is_given(scripted):

@@ -9,6 +9,7 @@ from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.logs import MemoryLogs
 from tidewheel.adapters.memory.permits import MemoryPermits
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
+from tidewheel.adapters.memory.requests import MemoryRequests
 from tidewheel.adapters.memory.secrets import MemorySecrets
 from tidewheel.adapters.memory.settable import (
     CountedEntropy,
@@ -32,6 +33,7 @@ __all__ = [
     "MemoryLogs",
     "MemoryPermits",
     "MemoryQueue",
+    "MemoryRequests",
     "MemorySecrets",
     "MemoryTenants",
     "MemoryWheel",

@@ -35,6 +35,7 @@ from tidewheel.domain.keys.jobs import (
     JOB_SORT,
     LISTED_END,
     NAME_SORT,
+    REQUEST_SORT,
     generation_range,
     generation_sort,
     idempotency_sort,
@@ -50,6 +51,7 @@ from tidewheel.domain.keys.jobs import (
     parse_job_cursor,
     parse_job_partition,
     parse_listed,
+    request_partition,
 )
 from tidewheel.domain.keys.logs import log_part, log_prefix, parse_log_part
 from tidewheel.domain.keys.wheel import (
@@ -75,6 +77,7 @@ __all__ = [
     "LISTED_END",
     "NAME_SORT",
     "PACE",
+    "REQUEST_SORT",
     "SINGLES_END",
     "SINGLES_FROM",
     "SLOT_END",
@@ -123,6 +126,7 @@ __all__ = [
     "permit_sort",
     "quarantine_partition",
     "quarantine_sort",
+    "request_partition",
     "shard_partition",
     "single_bound",
     "single_sort",

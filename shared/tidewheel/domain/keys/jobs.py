@@ -49,6 +49,15 @@ def idempotency_sort(key: str) -> str:
     return f"key#{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
+REQUEST_SORT = "request"
+"""Jobs, sort: the row that remembers a request under an idempotency key, in a partition of its own."""
+
+
+def request_partition(tenant: str, name: str) -> str:
+    """Jobs, partition: a request of a tenant under an idempotency key, by the hash of its name (``domain.repeats``)."""
+    return f"#request#{tenant}#{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}"
+
+
 LISTED_END = "\U0010ffff"
 """Jobs, sort: the upper bound of the places in a list of jobs."""
 _BEFORE_JOB = "\t"  # no name holds a tab, and it sorts before all that a name may hold

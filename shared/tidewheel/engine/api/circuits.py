@@ -26,6 +26,13 @@ class CircuitService:
         report_unreadable(page, self.telemetry)
         return Listed(page.items, page.cursor, lambda circuit: circuit.key)
 
+    def get(self, tenant: str, party: str) -> Circuit:
+        """The circuit of a party. Raises ``NotFound`` if no failure of it was counted lately."""
+        circuit = self.circuits.get(tenant, party)
+        if circuit is None:
+            raise NotFound("circuit", tenant, party)
+        return circuit
+
     def close(self, tenant: str, party: str) -> Circuit:
         """Closes a circuit that is open or half-open. Repeating the request changes nothing.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.limits import MAX_PAGE
 from tidewheel.engine.api.lists import Listed, filtered
-from tidewheel.engine.api.redrive import Redrive, Redriven
+from tidewheel.engine.api.redrive import Redrive, Redriven, RedrivePlan
 from tidewheel.ports import Executions, Telemetry
 
 
@@ -40,8 +40,8 @@ class DeadLetterService:
             self.telemetry,
         )
 
-    def redrive(self, tenant: str, ids: Iterable[str], rate: int, after_ms: int) -> Redriven:
-        """Runs the named dead letters again.
+    def planned(self, tenant: str, ids: Iterable[str], rate: int, after_ms: int) -> RedrivePlan:
+        """What a request sets out to do that names dead letters.
 
         Args:
             tenant: Whose.
@@ -49,13 +49,11 @@ class DeadLetterService:
             rate: How many start in a second.
             after_ms: When the first starts (ms since the epoch), unless that is past.
         """
-        records = [(id, self.executions.get(tenant, id)) for id in dict.fromkeys(ids)]
-        return self.redriver.run(records, rate, after_ms)
+        records = {id: self.executions.get(tenant, id) for id in dict.fromkeys(ids)}
+        return RedrivePlan({id: record.version if record else 0 for id, record in records.items()}, rate, after_ms)
 
-    def redrive_page(
-        self, tenant: str, job: str, before: str | None, rate: int, after_ms: int
-    ) -> tuple[Redriven, str | None]:
-        """Runs a page of dead letters again, of a tenant or of one job unless ``job`` is empty.
+    def planned_page(self, tenant: str, job: str, before: str | None, rate: int, after_ms: int) -> RedrivePlan:
+        """What a request sets out to do for a page of a tenant's dead letters, or of one job's unless that is empty.
 
         Args:
             tenant: Whose.
@@ -63,9 +61,15 @@ class DeadLetterService:
             before: The cursor at which the last page ended, or None to begin.
             rate: How many start in a second.
             after_ms: When the first starts (ms since the epoch), unless that is past.
-
-        Returns:
-            What became of them, and the cursor of the next page, or None after the last.
         """
         page = self.listed(tenant, job, MAX_PAGE, before)
-        return self.redriver.run([(record.id, record) for record in page.items], rate, after_ms), page.cursor
+        return RedrivePlan({record.id: record.version for record in page.items}, rate, after_ms, page.cursor)
+
+    def redrive(self, tenant: str, plan: RedrivePlan) -> Redriven:
+        """Runs the dead letters of a plan again. Repeating it runs none twice, and names those that ran the first time.
+
+        Raises:
+            PortError: A store failed; some of them run again.
+        """
+        records = [(id, self.executions.get(tenant, id)) for id in plan.versions]
+        return self.redriver.run(records, plan)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from tidewheel.domain.errors import Conflict, Invalid, Outdated
+from tidewheel.domain.errors import Conflict, Invalid, KeyReused, Outdated
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import Instant, coming
 from tidewheel.domain.executions.states import State
@@ -91,7 +91,8 @@ class JobService:
             by: The name of the principal who creates it.
 
         Raises:
-            Invalid: The definition is refused, or the key was used for another request.
+            Invalid: The definition is refused.
+            KeyReused: The key was used for another request.
             Conflict: The key created a job that has been deleted since.
         """
         now = self.clock.now_ms()
@@ -268,7 +269,7 @@ def _due(job: str, instant: Instant, run: Execution | None) -> Due:
 
 def _same_request(existing: Job, request: str) -> Job:
     if existing.request != request:
-        raise Invalid("Idempotency-Key", "was used for another request", "use a new key for each request")
+        raise KeyReused(existing.request, request)
     return existing
 
 

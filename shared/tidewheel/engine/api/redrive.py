@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.executions.execution import Execution
@@ -15,6 +16,31 @@ from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.wheel.entries import ExecutionEntry
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.ports import Clock, Jobs, Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class RedrivePlan:
+    """Which dead letters a request runs again, and how fast.
+
+    Args:
+        versions: The version of each record as it was found, by the execution's id; 0 where there was none.
+        rate: How many start in a second.
+        after_ms: When the first starts (ms since the epoch), unless that is past.
+        cursor: Where the list of dead letters goes on, or None.
+    """
+
+    versions: Mapping[str, int]
+    rate: int
+    after_ms: int = 0
+    cursor: str | None = None
+
+    def __str__(self) -> str:
+        return json.dumps([dict(self.versions), self.rate, self.after_ms, self.cursor], separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str) -> RedrivePlan:
+        """The inverse of ``str``."""
+        return cls(*json.loads(text))
 
 
 @dataclass(slots=True)
@@ -42,27 +68,28 @@ class Redrive:
     telemetry: Telemetry
     writer: WheelWriter
 
-    def run(self, records: Iterable[tuple[str, Execution | None]], rate: int, after_ms: int = 0) -> Redriven:
+    def run(self, records: Iterable[tuple[str, Execution | None]], plan: RedrivePlan) -> Redriven:
         """Runs dead letters again.
 
         Args:
-            records: Ids with the records as they were read; None for one that does not exist.
-            rate: How many start in a second.
-            after_ms: When the first starts (ms since the epoch), unless that is past.
+            records: Ids with the records as they are; None for one that does not exist. One that has been written
+                since the plan was made runs again already: an earlier try of the same request, or another, saw to it.
+            plan: Which, and how fast.
 
         Raises:
             PortError: A store failed; the records before that one run again.
         """
-        done = Redriven(max(self.clock.now_ms(), after_ms))
+        done = Redriven(max(self.clock.now_ms(), plan.after_ms))
         jobs: dict[tuple[str, str], Job | None] = {}
         first_ms = done.until_ms
         for id, record in records:
-            problem = self._again(record, jobs, done.until_ms)
+            overtaken = record is not None and 0 < plan.versions[id] < record.version
+            problem = "" if overtaken else self._again(record, jobs, done.until_ms)
             if problem:
                 done.skipped[id] = problem
                 continue
             done.ids.append(id)
-            done.until_ms = first_ms + len(done.ids) * SECOND_MS // rate
+            done.until_ms = first_ms + len(done.ids) * SECOND_MS // plan.rate
         self.telemetry.count("dead_letter_redriven", len(done.ids))
         return done
 

@@ -11,6 +11,7 @@ from tidewheel.engine.api.executions import ExecutionService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.logs import LogService
+from tidewheel.engine.api.requests.repeats import Repeats
 from tidewheel.engine.api.searches.executions import RunSearch
 
 
@@ -26,6 +27,7 @@ class ApiServices:
         circuits: Circuits.
         ledger: The ledger of a job.
         logs: The logs of attempts.
+        repeats: What requests under idempotency keys came to.
         now_ms: The instant as of which an answer describes what it holds (ms since the epoch).
         flush: Hands on the counts that were gathered; called once after each request.
     """
@@ -37,5 +39,6 @@ class ApiServices:
     circuits: CircuitService
     ledger: LedgerService
     logs: LogService
+    repeats: Repeats
     now_ms: Callable[[], int]
     flush: Callable[[], None]

@@ -7,7 +7,7 @@ from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.execution import ExecutionList
 from tidewheel.wire.bodies.redrive import RedriveAnswer, RedriveBody
 from tidewheel.wire.operation import Operation
-from tidewheel.wire.parameters import CURSOR, LIMIT, TEXT, Parameter
+from tidewheel.wire.parameters import CURSOR, KEY, LIMIT, TEXT, Parameter
 
 _DEAD_LETTERS = f"/{VERSION}/dead-letters"
 _OF_JOB = Parameter("job", "query", "Only those of this job.", TEXT)
@@ -33,5 +33,6 @@ REDRIVE_DEAD_LETTERS = Operation(
     role=Role.OPERATOR,
     body=RedriveBody,
     examples={"everything": {"all": True, "rate": 50}, "of one job": {"job": "j0123456789abcdef"}},
-    problems=("malformed", "too-large", "invalid", "unavailable"),
+    parameters=(KEY,),
+    problems=("malformed", "too-large", "conflict", "invalid", "unavailable"),
 )

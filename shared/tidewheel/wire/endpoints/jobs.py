@@ -145,7 +145,7 @@ REPLACE_JOB = Operation(
     role=Role.EDITOR,
     body=JobBody,
     examples=_JOB_EXAMPLES,
-    parameters=(JOB_ID, MATCH),
+    parameters=(JOB_ID, MATCH, KEY),
     headers=(ETAG,),
     problems=_EDIT_PROBLEMS,
 )
@@ -160,7 +160,7 @@ EDIT_JOB = Operation(
     body=JobBody,
     examples=_PATCH_EXAMPLES,
     patch=True,
-    parameters=(JOB_ID, MATCH),
+    parameters=(JOB_ID, MATCH, KEY),
     headers=(ETAG,),
     problems=_EDIT_PROBLEMS,
 )
@@ -172,7 +172,7 @@ DELETE_JOB = Operation(
     status=204,
     answer=NoneType,
     role=Role.EDITOR,
-    parameters=(JOB_ID, MATCH),
+    parameters=(JOB_ID, MATCH, KEY),
     problems=(*ACTION_PROBLEMS, "outdated"),
 )
 PAUSE_JOB = Operation(

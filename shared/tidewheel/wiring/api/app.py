@@ -6,6 +6,7 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
@@ -40,6 +41,7 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         logs=S3Logs(settings.logs_bucket, clients.s3),
         locks=DynamoLocks(dynamodb, settings.executions_table),
         circuits=DynamoCircuits(dynamodb, settings.executions_table),
+        requests=DynamoRequests(dynamodb, settings.jobs_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),

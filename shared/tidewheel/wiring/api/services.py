@@ -17,12 +17,13 @@ from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.api.requests.repeats import Repeats
 from tidewheel.engine.api.searches.executions import RunSearch
 from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
-from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Queue, Telemetry, Wheel
+from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Queue, Requests, Telemetry, Wheel
 from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.wheel_writer import wheel_writer
@@ -51,6 +52,7 @@ class ApiPorts:
     logs: Logs
     locks: Locks
     circuits: Circuits
+    requests: Requests
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
     kinds: AllowedKinds = _NONE_ALLOWED
@@ -73,6 +75,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
         circuits=CircuitService(ports.circuits, clock, telemetry),
         ledger=LedgerService(jobs, executions, clock),
         logs=LogService(executions, ports.logs),
+        repeats=Repeats(ports.requests, clock),
         now_ms=clock.now_ms,
         flush=telemetry.flush,
     )

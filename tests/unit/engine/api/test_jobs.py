@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
-from tidewheel.domain.errors import Conflict, Invalid, NotFound, Outdated
+from tidewheel.domain.errors import Conflict, Invalid, KeyReused, NotFound, Outdated
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import Origin
 from tidewheel.domain.jobs.job import Definition, Job, JobState, Target
@@ -182,7 +182,7 @@ def test_jobs_are_found_by_when_they_fire_next() -> None:
 def test_a_key_used_for_another_request_is_refused() -> None:
     stack = MemoryStack()
     stack.job_service.create(TENANT, builder, "key", "print")
-    with pytest.raises(Invalid, match="Idempotency-Key"):
+    with pytest.raises(KeyReused, match="is print, of this one another"):
         stack.job_service.create(TENANT, builder, "key", "another")
 
 

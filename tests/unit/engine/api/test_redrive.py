@@ -20,15 +20,20 @@ from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy, Strategy
 from tidewheel.domain.limits import MINUTE_MS, RETENTION_MS
 from tidewheel.domain.wheel.entries import Placed
-from tidewheel.engine.api.redrive import Redrive, Redriven
+from tidewheel.engine.api.redrive import Redrive, Redriven, RedrivePlan
 from tidewheel.ports import PortError
 
 RETRY = RetryPolicy(2, Strategy.FIXED, base_ms=1_000, cap_ms=1_000, jitter=0)
 
 
+def plan(records: list[tuple[str, Execution | None]], rate: int = 10, after_ms: int = 0) -> RedrivePlan:
+    return RedrivePlan({id: record.version if record else 0 for id, record in records}, rate, after_ms)
+
+
 def redrive(stack: MemoryStack, *ids: str, rate: int = 10, after_ms: int = 0) -> Redriven:
     flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer)
-    return flow.run([(id, stack.executions.get(TENANT, id)) for id in ids], rate, after_ms)
+    records = [(id, stack.executions.get(TENANT, id)) for id in ids]
+    return flow.run(records, plan(records, rate, after_ms))
 
 
 def dying(stack: MemoryStack, number: int = 1) -> tuple[Job, list[str]]:
@@ -127,8 +132,8 @@ def test_two_who_redrive_at_once_run_it_once() -> None:
     _, (id,) = dying(stack)
     seen = stack.executions.get(TENANT, id)
     flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer)
-    assert flow.run([(id, seen)], 10).ids == [id]
-    assert flow.run([(id, seen)], 10).skipped == {id: "changed meanwhile"}
+    assert flow.run([(id, seen)], plan([(id, seen)])).ids == [id]
+    assert flow.run([(id, seen)], plan([(id, seen)])).skipped == {id: "changed meanwhile"}
 
 
 def test_what_cannot_run_again_is_named_and_hides_no_other() -> None:

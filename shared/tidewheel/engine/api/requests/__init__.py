@@ -1,0 +1,1 @@
+"""What requests have in common: their repeats under an idempotency key."""
