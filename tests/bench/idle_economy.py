@@ -47,7 +47,7 @@ class _Leaping(SystemClock):
 
 def _run(backend: Backend, clock: Clock, executor: Executor, shards: int) -> None:
     layouts = LayoutCache(backend.layouts, clock, shards)
-    stores = Stores(backend.wheel, backend.jobs, backend.executions, backend.leases, backend.ownership)
+    stores = Stores(backend.wheel, backend.jobs, backend.executions, backend.leases, backend.ownership, backend.health)
     telemetry = RecordingTelemetry()
     ends = ends_of(backend.executions, backend.locks, backend.wheel, backend.queue, layouts, clock, telemetry, ECONOMY)
     scheduler_loop = SchedulerLoop(

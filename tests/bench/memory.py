@@ -103,7 +103,7 @@ def weigh(entries: int) -> int:
     world = World()
     control = MemoryControl()
     stores, layouts = (
-        Stores(wheel, Records(world), MemoryExecutions(world), control, control),
+        Stores(wheel, Records(world), MemoryExecutions(world), control, control, control),
         LayoutCache(control, clock, 1),
     )
     telemetry = RecordingTelemetry()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.world import Backend
 from tidewheel.domain.executions.reconcile import Sweep
+from tidewheel.domain.fleet.health import NOTHING, Health, HealthState, Measured, Reason, Signals, Switch
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.shard_layout import Layout
@@ -343,3 +344,56 @@ def test_a_pace_that_comes_back_begins_anew(backend: Backend) -> None:
     assert backend.leases.pace_since("loop", NOW_MS) == 0
     for step, pace in enumerate(["economy", "loop", "economy"]):
         assert backend.leases.pace_since(pace, NOW_MS + step) == NOW_MS + step
+
+
+def test_a_heartbeat_carries_facts_and_keeps_them_until_there_are_new_ones(backend: Backend) -> None:
+    lease = taken(backend)
+    assert lease.signals == NOTHING
+    signals = Signals(queue_age_ms=7, route="lambda-normal", overdue=3)
+    assert backend.leases.renew(lease, signals=signals).signals == signals
+    assert backend.leases.renew(lease, Mark(NOW_MS)).signals == signals
+    assert backend.leases.renew(lease, signals=NOTHING).signals == NOTHING
+    seen = backend.leases.lease()
+    assert seen is not None
+    assert seen.signals == NOTHING
+
+
+# --- health -----------------------------------------------------------------------------------------------
+
+WHY = (Reason("queue-age", "a message has waited"), Reason("store", "9 requests failed"))
+BUSY = Health(HealthState.BUSY, NOW_MS, WHY)
+
+
+def test_there_is_no_health_before_the_first_report(backend: Backend) -> None:
+    assert backend.health.health() == (None, None)
+
+
+def test_a_health_is_found_as_it_was_reported(backend: Backend) -> None:
+    for measured in (Measured(BUSY, NOW_MS + 5, 3), Measured(Health(since_ms=NOW_MS), NOW_MS + 9, 3)):
+        assert backend.health.report(measured) is True
+        assert backend.health.report(measured) is True  # a try that was applied, though it was reported as failed
+        assert backend.health.health() == (measured, None)
+
+
+@pytest.mark.parametrize(("at_ms", "epoch"), [(NOW_MS + 60_000, 2), (NOW_MS - 1, 3)], ids=["fenced", "overtaken"])
+def test_what_is_older_is_not_stored(backend: Backend, at_ms: int, epoch: int) -> None:
+    """By the epoch of its writer: whose clock is right is not asked. One writer's own are told apart by time."""
+    newer = Measured(BUSY, NOW_MS, 3)
+    assert backend.health.report(newer) is True
+    assert backend.health.report(Measured(Health(), at_ms, epoch)) is False
+    assert backend.health.health() == (newer, None)
+    assert backend.health.report(Measured(Health(), NOW_MS - 60_000, 4)) is True
+
+
+def test_the_switch_is_apart_from_what_is_measured(backend: Backend) -> None:
+    switch, measured = Switch("key:1", "upkeep", NOW_MS), Measured(BUSY, NOW_MS, 1)
+    backend.health.switch(None)  # off already
+    backend.health.switch(switch)
+    assert backend.health.health() == (None, switch)
+    assert backend.health.report(measured) is True
+    assert backend.health.health() == (measured, switch)
+    another = Switch("key:2", "an incident", NOW_MS + 1)
+    backend.health.switch(another)
+    assert backend.health.health() == (measured, another)
+    backend.health.switch(None)
+    assert backend.health.health() == (measured, None)

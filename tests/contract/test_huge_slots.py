@@ -75,7 +75,7 @@ class Reading:
         self, backend: Backend, slot: Slot = SLOT, span: Span = EVERYTHING, known: frozenset[str] = frozenset()
     ):
         self.wheel, self.jobs = Counted(backend.wheel), Records()
-        stores = Stores(self.wheel, self.jobs, backend.executions, backend.leases, backend.ownership)  # type: ignore[arg-type]
+        stores = Stores(self.wheel, self.jobs, backend.executions, backend.leases, backend.ownership, backend.health)  # type: ignore[arg-type]
         clock, telemetry = SettableClock(NOW_MS), RecordingTelemetry()
         self.executor = Later()
         self.background = BackgroundIO(self.executor, clock, telemetry, Backoff(Random(0)))

@@ -32,6 +32,8 @@ from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet.circuit import Circuit
+from tidewheel.domain.fleet.health import Health, HealthState, Measured, Signals, Switch
+from tidewheel.domain.fleet.health import Reason as HealthReason
 from tidewheel.domain.fleet.lease import Mark
 from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.recurrence.schedule import Schedule
@@ -117,11 +119,13 @@ def coordinate(backend: Backend) -> None:
     lease = backend.leases.take(None, "one", "v1")
     assert lease
     assert backend.leases.announce(lease, "v2")
-    backend.leases.renew(lease, Mark(NOW_MS, frozenset({0, 3})))
+    backend.leases.renew(lease, Mark(NOW_MS, frozenset({0, 3})), Signals(overdue=1))
     assert backend.ownership.claim(3, None, 0, 1, NOW_MS)
     backend.ownership.advance(3, 1, {ring.level: NOW_MS for ring in RINGS})
     assert backend.sweeps.move_sweep(None, Sweep(NOW_MS, keys.job_cursor(TENANT, JOB.id)))
     backend.leases.pace_since("loop", NOW_MS)
+    assert backend.health.report(Measured(Health(HealthState.BUSY, NOW_MS, (HealthReason("a", "b"),)), NOW_MS, 1))
+    backend.health.switch(Switch("key:1", "upkeep", NOW_MS))
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,9 @@ class Race:
         backend = self.backend
         with ThreadPoolExecutor(16) as executor:
             scheduler_loop = SchedulerLoop(
-                Stores(backend.wheel, backend.jobs, backend.executions, backend.leases, backend.ownership),
+                Stores(
+                    backend.wheel, backend.jobs, backend.executions, backend.leases, backend.ownership, backend.health
+                ),
                 backend.queue,
                 self,
                 self.clock,

@@ -65,7 +65,7 @@ class Bench:
         wheel, executions, queue = MemoryWheel(world), MemoryExecutions(world), MemoryQueue(self.clock)
         layouts, telemetry = LayoutCache(self.control, self.clock, settings.shards), RecordingTelemetry()
         return SchedulerLoop(
-            stores=Stores(wheel, MemoryJobs(world), executions, self.control, self.control),
+            stores=Stores(wheel, MemoryJobs(world), executions, self.control, self.control, self.control),
             queue=queue,
             launcher=self,
             clock=self.clock,

@@ -116,7 +116,7 @@ class Bench:
 
     def _stores(self) -> Stores:
         one = self.backend
-        return Stores(one.wheel, one.jobs, one.executions, one.leases, one.ownership)
+        return Stores(one.wheel, one.jobs, one.executions, one.leases, one.ownership, one.health)
 
     def _pump(self) -> None:
         now, (begin, end) = self.clock.now_ms(), self._window

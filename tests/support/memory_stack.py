@@ -262,7 +262,7 @@ class MemoryStack:
 
     def scheduler_loop(self, version: str = "v1", instance: int = 0, instances: int = 1) -> SchedulerLoop:
         self._owners += 1
-        stores = Stores(self.wheel, self.jobs, self.executions, self.control, self.control)
+        stores = Stores(self.wheel, self.jobs, self.executions, self.control, self.control, self.control)
         return SchedulerLoop(
             stores,
             self.queue,

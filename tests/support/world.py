@@ -19,6 +19,7 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dynamodb.access.api_keys import DynamoApiKeys
 from tidewheel.adapters.aws.dynamodb.access.tenants import DynamoTenants
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
+from tidewheel.adapters.aws.dynamodb.control.health import DynamoHealth
 from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
 from tidewheel.adapters.aws.dynamodb.control.leases import DynamoLeases
 from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
@@ -56,6 +57,7 @@ from tidewheel.ports import (
     ApiKeys,
     Circuits,
     Executions,
+    HealthStore,
     Jobs,
     LayoutStore,
     LeaseStore,
@@ -126,6 +128,7 @@ class Backend:
     leases: LeaseStore
     ownership: ShardOwnership
     sweeps: SweepStore
+    health: HealthStore
     queue: Queue
     logs: Logs
     receive: Callable[[Route], Received]
@@ -177,6 +180,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoLeases(control),
         DynamoOwnership(control),
         DynamoSweeps(control),
+        DynamoHealth(control),
         SqsQueue(cloud.sqs, cloud.urls),
         S3Logs(cloud.bucket, lambda: cloud.s3),
         receive,
@@ -200,6 +204,7 @@ def memory() -> Iterator[Backend]:
         MemoryApiKeys(world),
         MemoryRequests(world),
         MemoryWheel(world, clock),
+        control,
         control,
         control,
         control,

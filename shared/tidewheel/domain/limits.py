@@ -155,6 +155,22 @@ visibility timeout), and what shows again meets a lease that is not over."""
 MAX_DEADLINE_MS = 7 * DAY_MS
 """How long after its due time an execution may still go on, at most; well within what its record is kept for."""
 
+HEALTH_WINDOW_MS = 10 * SECOND_MS
+"""Failed requests count towards the deployment's health for this long."""
+HEALTH_DWELL_MS = 15 * SECOND_MS
+"""A state of health lasts so long at least before a better one follows."""
+HEALTH_STALE_MS = 3 * MINUTE_MS
+"""A state that was stored longer ago says nothing: it is stored anew each minute, and a take-over lasts seconds."""
+HEALTH_FRESH_MS = 2 * SECOND_MS
+"""How long the API caches it."""
+PROMOTED_EVERY_MS = 5 * MINUTE_MS
+"""What leaves the wheel so late goes by a queue of the next higher priority, up to ``high``; so what is due at priority
+``low`` is held back for no longer than this."""
+HELD_MOST = 50_000
+"""How many occurrences of a route are held back in memory at most, at 1.6 KB each: loading must not wait for them."""
+SWITCH_CHARS = 200
+"""How much an operator may say about the read-only switch."""
+
 RETENTION_MS = 30 * DAY_MS
 """How long executions, and one-time jobs past their time, are kept before their TTL removes them."""
 
@@ -175,9 +191,6 @@ MAX_GRACE_MS = HOUR_MS
 MISFIRE_LIMIT = 100
 MAX_MISFIRE_LIMIT = 1_000
 """How many missed occurrences of one job run, unless it says otherwise, and at most."""
-
-PROMOTED_EVERY_MS = 5 * MINUTE_MS
-"""What leaves the wheel so late goes by a queue of the next higher priority, up to ``high``."""
 
 COUNTED_MOST = 10_000
 """Instants of a cron that a ledger row counts; walking so many takes a quarter of a second, beside the loop."""

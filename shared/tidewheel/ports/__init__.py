@@ -8,7 +8,7 @@ write that was acknowledged before the read began.
 from tidewheel.ports.access import ApiKeys, Tenants
 from tidewheel.ports.admission import Circuits, Permits
 from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets, SelectiveCaller
-from tidewheel.ports.coordination import LayoutStore, LeaseStore, ShardOwnership, SweepStore
+from tidewheel.ports.coordination import HealthStore, LayoutStore, LeaseStore, ShardOwnership, SweepStore
 from tidewheel.ports.errors import Fenced, NameTaken, PortError, Refused, Throttled, TooLate
 from tidewheel.ports.queue import SEND_BATCH, Queue, Received
 from tidewheel.ports.records import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
@@ -29,6 +29,7 @@ __all__ = [
     "ExecutionKey",
     "Executions",
     "Fenced",
+    "HealthStore",
     "JobKey",
     "Jobs",
     "Launcher",

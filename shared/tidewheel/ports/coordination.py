@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tidewheel.domain.executions.reconcile import Sweep
+from tidewheel.domain.fleet.health import Measured, Signals, Switch
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.shard_layout import Layout
@@ -64,8 +65,8 @@ class LeaseStore(Protocol):
             The new lease; None if another candidate was faster, or the holder renewed it.
         """
 
-    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
-        """Raises the counter, stores a mark if one is given, and returns the lease as stored.
+    def renew(self, lease: Lease, mark: Mark | None = None, signals: Signals | None = None) -> Lease:
+        """Raises the counter, stores a mark and signals if they are given, and returns the lease as stored.
 
         Raises:
             Fenced: The lease has another owner or epoch by now.
@@ -137,3 +138,20 @@ class SweepStore(Protocol):
         Returns:
             Whether ``new`` is stored now.
         """
+
+
+class HealthStore(Protocol):
+    """The deployment's health, as its schedulers measured it, and the operator's switch."""
+
+    def health(self) -> tuple[Measured | None, Switch | None]:
+        """Both, in one read that may be a second old; None where nothing was stored, or the switch is off."""
+
+    def report(self, measured: Measured) -> bool:
+        """Stores what was measured, unless something newer is stored: of a later epoch, or of this one and later.
+
+        Returns:
+            Whether it is stored now.
+        """
+
+    def switch(self, switch: Switch | None) -> None:
+        """Sets the operator's switch, whatever it was; None turns it off."""

@@ -102,6 +102,14 @@ _EVENTS = (
         {"route": "the queue's pool and priority", **PROBLEM},
     ),
     Event(
+        "the health changes",
+        INFO,
+        Process.SCHEDULER,
+        "The deployment holds work back, takes on no more, allows no change, or is well again. The scheduler that "
+        "holds shard 0 writes it.",
+        {"before": "the state before", "after": "the state by now", "reasons": "why, as text"},
+    ),
+    Event(
         "a route lacks its queue or the right to it",
         ERROR,
         Process.SCHEDULER,

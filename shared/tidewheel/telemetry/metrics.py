@@ -106,6 +106,20 @@ _METRICS = (
         "Look whether SQS refuses, and whether the scheduler may send to that queue.",
     ),
     Metric(
+        "health_stored",
+        Process.SCHEDULER,
+        "The deployment's health was stored: each minute while it is normal, else each ten seconds, and when it "
+        "changes.",
+        (Dimension("state", "the state: `normal`, `busy`, `overloaded` or `read-only`"),),
+        "Any but `normal` has its reasons in `tidewheel health` and in the scheduler's log.",
+    ),
+    Metric(
+        "execution_held_back",
+        Process.SCHEDULER,
+        "What was due at priority `low` waited while the deployment was busy, and goes on now.",
+        (_ROUTE,),
+    ),
+    Metric(
         "route_missing",
         Process.SCHEDULER,
         "A request was refused because the route's queue does not exist, or the right to send to it is missing.",

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dates import Dates
+from tidewheel.adapters.aws.dynamodb.control.health import DynamoHealth
 from tidewheel.adapters.aws.dynamodb.control.leases import DynamoLeases
 from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
@@ -60,6 +61,7 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
             executions=executions,
             leases=DynamoLeases(control),
             ownership=DynamoOwnership(control),
+            health=DynamoHealth(control),
         ),
         queue=queue,
         launcher=LambdaLauncher(clients.functions(), settings.scheduler_function),

@@ -1,4 +1,4 @@
-"""What schedulers and reconcilers coordinate by, in memory: layout, leases, shard ownership, sweep."""
+"""What schedulers and reconcilers coordinate by, in memory: layout, leases, shard ownership, sweep, health."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.executions.reconcile import Sweep
+from tidewheel.domain.fleet.health import NOTHING, Measured, Signals, Switch
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.shard_layout import Layout
@@ -15,13 +16,15 @@ from tidewheel.ports import Fenced
 
 @dataclass(slots=True)
 class MemoryControl:
-    """``ports.LayoutStore``, ``ports.LeaseStore``, ``ports.ShardOwnership`` and ``ports.SweepStore`` in memory."""
+    """``ports.LayoutStore``, ``LeaseStore``, ``ShardOwnership``, ``SweepStore`` and ``HealthStore`` in memory."""
 
     _leases: dict[int, Lease] = field(default_factory=dict)
     _holdings: dict[int, Holding] = field(default_factory=dict)
     _layout: Layout | None = None
     _sweep: Sweep | None = None
     _pace: tuple[str, int] | None = None
+    _measured: Measured | None = None
+    _switch: Switch | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def layout(self) -> Layout | None:
@@ -73,19 +76,20 @@ class MemoryControl:
                 return now  # an earlier try was applied, though it was reported as failed
             if (now and (now.epoch, now.counter)) != (seen and (seen.epoch, seen.counter)):
                 return None
-            mark = now.mark if now else Mark()
-            self._leases[instance] = Lease(
-                owner, (now.epoch if now else 0) + 1, 0, version, instance=instance, mark=mark
-            )
+            mark, signals = (now.mark, now.signals) if now else (Mark(), NOTHING)
+            epoch = (now.epoch if now else 0) + 1
+            self._leases[instance] = Lease(owner, epoch, 0, version, instance=instance, mark=mark, signals=signals)
             return self._leases[instance]
 
-    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
+    def renew(self, lease: Lease, mark: Mark | None = None, signals: Signals | None = None) -> Lease:
         """See ``ports.LeaseStore``."""
         with self._lock:
             now = self._leases.get(lease.instance)
             if now is None or (now.epoch, now.owner) != (lease.epoch, lease.owner):
                 raise Fenced("leases.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
-            self._leases[lease.instance] = replace(now, counter=now.counter + 1, mark=mark or now.mark)
+            self._leases[lease.instance] = replace(
+                now, counter=now.counter + 1, mark=mark or now.mark, signals=signals or now.signals
+            )
             return self._leases[lease.instance]
 
     def release(self, lease: Lease) -> None:
@@ -139,3 +143,20 @@ class MemoryControl:
                 return False
             self._sweep = new
         return True
+
+    def health(self) -> tuple[Measured | None, Switch | None]:
+        """See ``ports.HealthStore``."""
+        return self._measured, self._switch
+
+    def report(self, measured: Measured) -> bool:
+        """See ``ports.HealthStore``."""
+        with self._lock:
+            stored = self._measured
+            if stored is not None and (stored.epoch, stored.at_ms) > (measured.epoch, measured.at_ms):
+                return False
+            self._measured = measured
+        return True
+
+    def switch(self, switch: Switch | None) -> None:
+        """See ``ports.HealthStore``."""
+        self._switch = switch

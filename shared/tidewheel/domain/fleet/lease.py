@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from tidewheel.domain.fleet.health import NOTHING, Signals
 from tidewheel.domain.limits import SECOND_MS, STILL_MS
 from tidewheel.domain.wheel.levels import Level
 
@@ -42,6 +43,7 @@ class Lease:
         candidate: The code version of a scheduler that waits to take over, or None; the owner gives way to it.
         instance: Which instance, from 0 on.
         mark: Up to which due time the shards of this owner, or of an earlier one, are dispatched.
+        signals: What its owner, or an earlier one, measured of the deployment's health.
     """
 
     owner: str | None
@@ -51,6 +53,7 @@ class Lease:
     candidate: str | None = None
     instance: int = 0
     mark: Mark = Mark()
+    signals: Signals = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from tidewheel.domain.limits import PROMOTED_EVERY_MS
 
 PRIORITIES = ("critical", "high", "normal", "low")
+LOWEST = "low"
+"""The priority that waits while the deployment is busy."""
 LAMBDA_POOL = "lambda"
 FARGATE_POOL = "fargate"
 POOLS = (LAMBDA_POOL, FARGATE_POOL)
@@ -25,6 +27,11 @@ class Route:
 
     def __str__(self) -> str:
         return f"{self.pool}-{self.priority}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether its work waits while the deployment is busy."""
+        return self.priority == LOWEST
 
     @classmethod
     def parse(cls, text: str) -> Route:

@@ -9,7 +9,15 @@ milliseconds since the Unix epoch, UTC. A tenant, a job id and an execution id h
 
 from tidewheel.domain.keys.access import API_KEY_SORT, TENANTS, api_key_partition, api_keys_partition
 from tidewheel.domain.keys.common import FIRST, LAST
-from tidewheel.domain.keys.control import LAYOUT, PACE, SWEEP, lease_partition, parse_lease_partition, shard_partition
+from tidewheel.domain.keys.control import (
+    HEALTH,
+    LAYOUT,
+    PACE,
+    SWEEP,
+    lease_partition,
+    parse_lease_partition,
+    shard_partition,
+)
 from tidewheel.domain.keys.executions import (
     circuit_partition,
     claim_name,
@@ -71,6 +79,7 @@ from tidewheel.domain.keys.wheel import (
 __all__ = [
     "API_KEY_SORT",
     "FIRST",
+    "HEALTH",
     "JOB_SORT",
     "LAST",
     "LAYOUT",

@@ -10,6 +10,8 @@ SWEEP = "sweep"
 """Control, partition: how far the reconciler's sweep over all jobs has come."""
 PACE = "pace"
 """Control, partition: at which pace the wheel is turned, and since when."""
+HEALTH = "health"
+"""Control, partition: the deployment's health as its schedulers measured it, and the operator's switch."""
 _LEASE = "lease#"
 
 

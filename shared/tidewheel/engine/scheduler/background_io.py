@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tidewheel.domain.limits import MENDABLE_MS
 from tidewheel.engine.common.backoff import Backoff
+from tidewheel.engine.scheduler.health.failures import Failures
 from tidewheel.ports import Clock, Fenced, PortError, Refused, Telemetry
 
 T = TypeVar("T")
@@ -43,13 +44,28 @@ class BackgroundIO:
     refused for what it says is not repeated if its caller knows what to do instead. One that goes on being refused for
     ``limits.MENDABLE_MS`` ends the loop: nothing that this process could do would mend it. So do ``Fenced``, and any
     error that is no ``PortError``: ``collect`` raises them.
+
+    Args:
+        executor: Runs the calls.
+        clock: Time.
+        telemetry: Counts and log events.
+        backoff: How long to wait before a call is tried again.
+        failures: Counts those that fail; several may share it.
     """
 
-    def __init__(self, executor: Executor, clock: Clock, telemetry: Telemetry, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        clock: Clock,
+        telemetry: Telemetry,
+        backoff: Backoff,
+        failures: Failures | None = None,
+    ) -> None:
         self._executor = executor
         self._clock = clock
         self._telemetry = telemetry
         self._backoff = backoff
+        self.failures = failures or Failures(clock)
         self._running: dict[Future[Any], _Call] = {}
         self._waiting: list[tuple[int, int, _Call]] = []
         self._order = itertools.count()
@@ -105,6 +121,7 @@ class BackgroundIO:
         self._try_again(replace(call, refused_ms=since), error, now)
 
     def _try_again(self, call: _Call, error: PortError, now: int) -> None:
+        self.failures.count(error)
         delay = self._backoff.delay_ms(call.tries)
         self._telemetry.count("background_io_failed", operation=error.operation)
         self._telemetry.info(

@@ -11,7 +11,8 @@ from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.scheduler.background_io import BackgroundIO
-from tidewheel.ports import Clock, Executions, Jobs, LeaseStore, ShardOwnership, Telemetry, Wheel
+from tidewheel.engine.scheduler.health.failures import Failures
+from tidewheel.ports import Clock, Executions, HealthStore, Jobs, LeaseStore, ShardOwnership, Telemetry, Wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Stores:
     executions: Executions
     leases: LeaseStore
     ownership: ShardOwnership
+    health: HealthStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class SchedulerContext:
         layouts: How many shards are in force, by time.
         backoff: How long to wait before a failed call is tried again.
         ends: Hands the ends of executions to their followers.
+        failures: Counts the requests that fail.
         pace: Whether the scheduler loops, or runs briefly each minute.
     """
 
@@ -70,6 +73,7 @@ class SchedulerContext:
     layouts: LayoutCache
     backoff: Backoff
     ends: EndHandler
+    failures: Failures
     pace: Pace = LOOP
 
     @property
@@ -80,7 +84,7 @@ class SchedulerContext:
 
     def background(self) -> BackgroundIO:
         """A new set of background calls: whoever makes it collects their results."""
-        return BackgroundIO(self.executor, self.clock, self.telemetry, self.backoff)
+        return BackgroundIO(self.executor, self.clock, self.telemetry, self.backoff, self.failures)
 
     def shard(self, number: int, epoch: int) -> Shard:
         """A shard that was claimed under an epoch, with background calls of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidewheel.domain.fleet.health import Signals
 from tidewheel.domain.fleet.lease import Lease, Mark
 from tidewheel.domain.limits import LET_GO_MS
 from tidewheel.domain.wheel.pace import until_beat_ms
@@ -39,11 +40,12 @@ class Heartbeat:
         """Whether it is time for a renewal and none is in flight."""
         return not self._renewing and self._clock.monotonic_ms() >= self._due_ms
 
-    def renew(self, mark: Mark) -> None:
+    def renew(self, mark: Mark, signals: Signals | None = None) -> None:
         """Begins a renewal. It counts from now on, not from when it has succeeded.
 
         Args:
             mark: How far the scheduler's shards are handed over.
+            signals: What the scheduler measured of the deployment's health; None if it measures nothing.
         """
         started_ms = self._clock.monotonic_ms()
         self._renewing = True
@@ -54,4 +56,4 @@ class Heartbeat:
             self._renewed_ms = started_ms
             self.lease = lease
 
-        self._background.start(lambda: self._leases.renew(self.lease, mark if mark.shards else None), done)
+        self._background.start(lambda: self._leases.renew(self.lease, mark if mark.shards else None, signals), done)

@@ -16,6 +16,7 @@ from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.scheduler.context import SchedulerContext, Stores
 from tidewheel.engine.scheduler.election import Election
 from tidewheel.engine.scheduler.handover import Handover
+from tidewheel.engine.scheduler.health.failures import Failures
 from tidewheel.engine.scheduler.term import End, Steps, Term
 from tidewheel.ports import Clock, Launcher, Queue, Telemetry
 
@@ -101,7 +102,15 @@ class SchedulerLoop:
     def _term(self, lease: Lease) -> Term:
         backoff = Backoff(Random(self.owner))  # noqa: S311 - spreads tries, guards nothing; no owner has two runs
         context = SchedulerContext(
-            self.stores, self.clock, self.telemetry, self.executor, self.layouts, backoff, self.ends, self.pace
+            self.stores,
+            self.clock,
+            self.telemetry,
+            self.executor,
+            self.layouts,
+            backoff,
+            self.ends,
+            Failures(self.clock),
+            self.pace,
         )
         handover = Handover(self.launcher, self.instance, self.version)
         return Term(context, self.queue, handover, lease, self.instances, self._is_skewed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from tidewheel.domain.fleet.health import Signals
 from tidewheel.domain.fleet.lease import Lease, LeaseWatcher, Mark
 from tidewheel.engine.scheduler.context import SchedulerContext
 
@@ -21,6 +22,7 @@ class Peers:
         self._watchers = {instance: LeaseWatcher() for instance in range(instances) if instance != lease.instance}
         self._terms = {lease.instance: lease.epoch}
         self._marks = {lease.instance: lease.mark}
+        self._signals: dict[int, Signals] = {}
 
     @property
     def alive(self) -> Collection[int]:
@@ -31,6 +33,11 @@ class Peers:
     def other_terms(self) -> Mapping[int, int]:
         """The terms (epochs) of the other living schedulers, by instance."""
         return {instance: term for instance, term in self._terms.items() if instance != self._own}
+
+    @property
+    def signals(self) -> Collection[Signals]:
+        """What the other living schedulers measured."""
+        return self._signals.values()
 
     @property
     def have_beaten(self) -> bool:
@@ -51,8 +58,10 @@ class Peers:
             self._marks[instance] = lease.mark if lease else Mark()
             if self._watchers[instance].stands_still(lease, monotonic_ms) or lease is None:
                 self._terms.pop(instance, None)
+                self._signals.pop(instance, None)
             else:
                 self._terms[instance] = lease.epoch
+                self._signals[instance] = lease.signals
 
     def handed_over_ms(self, shard: int) -> int:
         """Up to which due time (ms since the epoch) a shard is handed over, by the best that anybody said."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from tidewheel.domain.fleet.health import Signals
 from tidewheel.domain.fleet.lease import Holding, Lease, Mark, assignee, is_vacant
 from tidewheel.domain.jobs.precision import TICK_MS
 from tidewheel.domain.limits import LOOK_MS, SECOND_MS
@@ -76,6 +77,16 @@ class ShardAssignment:
         for held in list(self._held.values()):
             held.shard.background.collect()
             held.wheel.turn(now_ms)
+
+    @property
+    def signals_of_others(self) -> Collection[Signals]:
+        """What the other living schedulers measured of the deployment's health."""
+        return self._peers.signals
+
+    def epoch_of(self, number: int) -> int | None:
+        """The epoch under which a shard is in hand; None if it is not, or is being given up."""
+        held = self._held.get(number)
+        return held.shard.epoch if held is not None and held.leaving_ms is None else None
 
     @property
     def is_through(self) -> bool:

@@ -10,6 +10,7 @@ from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
 from tidewheel.engine.scheduler.context import SchedulerContext
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.handover import LAST_CALL_MS, Handover
+from tidewheel.engine.scheduler.health.monitor import HealthMonitor
 from tidewheel.engine.scheduler.heartbeat import Heartbeat
 from tidewheel.engine.scheduler.shard_assignment import ShardAssignment
 from tidewheel.ports import Queue
@@ -17,6 +18,8 @@ from tidewheel.ports import Queue
 _YIELD_MS = 4 * SECOND_MS
 """How long the end of a term waits for what is in flight to become durable."""
 _YIELD_TICK_MS = 10
+_REPORTS = 0
+"""The shard whose owner stores the deployment's health."""
 
 
 class End(StrEnum):
@@ -69,6 +72,7 @@ class Term:
             context.undeliverable,
             context.pace,
         )
+        self._monitor = HealthMonitor(context, self._background, self._dispatcher)
         self._assignment = ShardAssignment(context, self._dispatcher, lease, instances)
         first_ms = 0 if context.pace.loops else HEARTBEAT_MS  # a short run is over by then, and saves the write
         self._heartbeat = Heartbeat(context.stores.leases, context.clock, self._background, lease, first_ms)
@@ -131,8 +135,14 @@ class Term:
         return End.DONE if through or remaining_ms < LAST_CALL_MS else None
 
     def _beat(self) -> None:
-        if self._heartbeat.is_due:
-            self._heartbeat.renew(self._assignment.mark(self._clock.now_ms()))
+        if not self._heartbeat.is_due:
+            return
+        now, signals = self._clock.now_ms(), None
+        if self._pace.loops:
+            self._dispatcher.ages.look(now)
+            signals = self._monitor.signals(now)
+            self._monitor.judge(signals, self._assignment.signals_of_others, self._assignment.epoch_of(_REPORTS), now)
+        self._heartbeat.renew(self._assignment.mark(now), signals)
 
     def _report(self) -> None:
         """Once a minute: writes out what was counted, and that it is there at all, which an alarm waits for; and

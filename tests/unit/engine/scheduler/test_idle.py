@@ -32,9 +32,9 @@ class Counted(MemoryControl):
         self.counts["lease"] += 1
         return super().lease(instance)
 
-    def renew(self, lease, mark=None):
+    def renew(self, lease, mark=None, signals=None):
         self.counts["renew"] += 1
-        return super().renew(lease, mark)
+        return super().renew(lease, mark, signals)
 
 
 def wakes(stack: MemoryStack) -> Iterator[int]:

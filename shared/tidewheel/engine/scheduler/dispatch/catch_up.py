@@ -204,14 +204,14 @@ class CatchUp:
             self._fresh.clear()
         return taken
 
-    def everything(self) -> Iterator[PendingDispatch]:
-        """Takes out all that is still held."""
-        while self._lines:
-            if (pending := self._pop()).is_held():
+    def until(self, due_ms: int) -> Iterator[PendingDispatch]:
+        """Takes out all that is still held of what was due by a time (ms since the epoch)."""
+        while self._lines.is_ready(due_ms):
+            if (pending := self._pop(due_ms)).is_held():
                 yield pending
 
-    def _pop(self) -> PendingDispatch:
-        pending = self._lines.pop(FOREVER_MS)
+    def _pop(self, due_ms: int = FOREVER_MS) -> PendingDispatch:
+        pending = self._lines.pop(due_ms)
         dispatch = pending.firing.dispatch
         self._delayed.remove(pending.due_ms)
         self._fresh.discard((dispatch.tenant, dispatch.execution))

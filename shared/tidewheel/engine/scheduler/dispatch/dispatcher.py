@@ -14,6 +14,7 @@ from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.dispatch.catch_up import CatchUp, Signs, Spread
+from tidewheel.engine.scheduler.dispatch.hold_back import HoldBack
 from tidewheel.engine.scheduler.dispatch.route_buffer import (
     SLACK_MS,
     DueTimeBag,
@@ -22,6 +23,7 @@ from tidewheel.engine.scheduler.dispatch.route_buffer import (
     RouteBuffer,
     Sent,
 )
+from tidewheel.engine.scheduler.health.queue_ages import QueueAges
 from tidewheel.ports import SEND_BATCH, ExecutionKey, Executions, PortError, Queue, Refused, Telemetry
 
 MOST_IN_FLIGHT = 64
@@ -66,6 +68,8 @@ class Dispatcher:
         self._buffers: defaultdict[Route, RouteBuffer] = defaultdict(lambda: RouteBuffer(self._due_times))
         self._catch_ups: dict[Route, CatchUp] = {}
         self._spreads: defaultdict[Route, Spread] = defaultdict(Spread)
+        self.hold_back = HoldBack()
+        self.ages = QueueAges(queue, executions, background, telemetry)
         self._in_flight = 0
         self._now_ms = 0
 
@@ -113,6 +117,17 @@ class Dispatcher:
     def _overdue(self) -> int:
         return sum(map(len, self._catch_ups.values()))
 
+    @property
+    def overdue(self) -> int:
+        """How many are long overdue of routes that take something; those that wait while it is busy apart."""
+        ups = self._catch_ups.items()
+        return sum(len(up) for route, up in ups if not route.waits and not self._buffers[route].failures)
+
+    def behind_ms(self, now_ms: int) -> int:
+        """How long (ms) the oldest has been due that could be sent, of the same routes, by now (ms since the epoch)."""
+        buffers = [buffer for route, buffer in self._buffers.items() if not route.waits and not buffer.failures]
+        return now_ms - min([now_ms, *(buffer.release_ms for buffer in buffers if buffer.release_ms is not None)])
+
     def handed_over_ms(self, now_ms: int) -> int:
         """The latest time (ms since the epoch), ``now_ms`` at most, up to which everything is handed over.
 
@@ -136,12 +151,19 @@ class Dispatcher:
         self._now_ms = now_ms
         for route, catch_up in list(self._catch_ups.items()):
             self._work_on(route, catch_up, now_ms)
-        ready = [route for route, buffer in self._buffers.items() if buffer.is_ready(now_ms)]
+        ready = [route for route in self._buffers if self._is_ready(route, now_ms)]
         while ready and self._in_flight < MOST_IN_FLIGHT:
             for route in ready:
                 if self._in_flight < MOST_IN_FLIGHT:
                     self._work_off(route, now_ms)
-            ready = [route for route in ready if self._buffers[route].is_ready(now_ms)]
+            ready = [route for route in ready if self._is_ready(route, now_ms)]
+
+    def _is_ready(self, route: Route, now_ms: int) -> bool:
+        return self._buffers[route].is_ready(now_ms, self._until_ms(route, now_ms))
+
+    def _until_ms(self, route: Route, now_ms: int) -> int:
+        """What of a route is released by this time (ms since the epoch) may be sent now."""
+        return self.hold_back.until_ms(route, len(self._buffers[route]) + len(self._catch_ups.get(route, ())), now_ms)
 
     def _work_off(self, route: Route, now_ms: int) -> None:
         buffer = self._buffers[route]
@@ -158,7 +180,9 @@ class Dispatcher:
         as after an outage of the queue, is caught up with.
         """
         batch: list[PendingDispatch] = []
-        for pending in self._buffers[route].take(SEND_BATCH, now_ms):
+        for pending in self._buffers[route].take(SEND_BATCH, self._until_ms(route, now_ms)):
+            if not pending.caught_up and self.hold_back.was_held(route, pending.release_ms):
+                self._telemetry.count("execution_held_back", route=str(route))
             goes_by = pending.route(now_ms)
             if goes_by != route:
                 self._telemetry.count("execution_promoted", route=str(goes_by))
@@ -185,13 +209,15 @@ class Dispatcher:
             return
         buffer = self._buffers[route]
         gone = buffer.refusal is not None  # nobody waits for it any longer, and all of it is set aside
-        asked = None if buffer.failures else catch_up.to_ask(now_ms)
+        until_ms = self._until_ms(route, now_ms)
+        held = until_ms < now_ms
+        asked = None if buffer.failures or held else catch_up.to_ask(now_ms)
         if asked is not None:
             self._background.start(
                 lambda: self._signs(route, asked), lambda signs: catch_up.saw(asked, signs, self._now_ms)
             )
         released = catch_up.closed if buffer.failures else catch_up.release
-        for pending in catch_up.everything() if gone else released(now_ms):
+        for pending in catch_up.until(FOREVER_MS if gone else until_ms) if gone or held else released(now_ms):
             goes_by = pending.route(now_ms)
             if goes_by == route or gone:
                 buffer.add_caught_up(pending, now_ms)
@@ -218,6 +244,7 @@ class Dispatcher:
             except Refused as error:
                 return error
             except PortError as error:
+                self._background.failures.count(error)
                 self._telemetry.info("a batch was not sent", route=str(route), problem=str(error))
                 return [False] * len(dispatches)
 
@@ -336,6 +363,9 @@ class Dispatcher:
             delay_ms = self._backoff.delay_ms
             again_ms = buffer.closed_until_ms if buffer.failures else self._now_ms + delay_ms(pending.tries)
             buffer.add_refused(pending, again_ms, alone=not buffer.failures)
+        self.ages.sent(
+            route, (one.firing.dispatch for one, ok in zip(batch, accepted, strict=True) if ok), self._now_ms
+        )
         refused = accepted.count(False)
         self._telemetry.count("execution_dispatched", len(batch) - refused, route=str(route))
         if refused:

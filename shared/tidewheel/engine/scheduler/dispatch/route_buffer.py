@@ -143,12 +143,17 @@ class RouteBuffer:
         """When the first one may be sent (ms since the epoch); None if none waits."""
         return self._lines.lowest_ms
 
-    def is_ready(self, now_ms: int) -> bool:
-        """Whether something may be sent by now (ms since the epoch)."""
+    def is_ready(self, now_ms: int, until_ms: int) -> bool:
+        """Whether something may be sent.
+
+        Args:
+            now_ms: The time (ms since the epoch).
+            until_ms: What is released by then may be; ``now_ms``, unless the route is held back.
+        """
         if self.is_given_up(now_ms):
             return True
         closed = self.failures and (self.probing or now_ms < self.closed_until_ms)
-        return not closed and self._lines.is_ready(now_ms)
+        return not closed and self._lines.is_ready(until_ms)
 
     def is_given_up(self, now_ms: int) -> bool:
         """Whether the next one that is released by now (ms since the epoch) is to be set aside."""

@@ -37,7 +37,7 @@ class Bench:
         self.reads = 0
         self.found: list[str] = []
         self.windows: list[Window] = []
-        stores = Stores(self, stack.jobs, stack.executions, stack.control, stack.control)  # type: ignore[arg-type]
+        stores = Stores(self, stack.jobs, stack.executions, stack.control, stack.control, stack.control)  # type: ignore[arg-type]
         self.background = BackgroundIO(InlineExecutor(), stack.clock, stack.telemetry, Backoff(Random(1)))
         shard = Shard(0, 1, stores, self.background, stack.telemetry, stack.clock, stack.layouts)
         self.late = LateSlot(shard, START_MS, self.take_in)

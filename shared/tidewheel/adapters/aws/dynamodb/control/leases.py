@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 from tidewheel.adapters.aws.dynamodb.calls import ABSENT
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.items import Item, get_number, get_text, number, text
 from tidewheel.domain import keys
+from tidewheel.domain.fleet.health import NOTHING, Signals
 from tidewheel.domain.fleet.lease import Lease, Mark
 from tidewheel.ports import Fenced
 
@@ -48,13 +50,16 @@ class DynamoLeases:
         # An earlier try may have been applied, though it was reported as failed: then the stored owner is this one.
         return found if (found.owner, found.epoch) == (owner, epoch) else None
 
-    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
+    def renew(self, lease: Lease, mark: Mark | None = None, signals: Signals | None = None) -> Lease:
         """See ``ports.LeaseStore``."""
         values = {":ep": number(lease.epoch), ":ow": text(lease.owner or ""), ":one": number(1)}
         key, change = keys.lease_partition(lease.instance), "SET co = co + :one"
         if mark:
             change += ", ha = :ha, hs = :hs"
             values |= {":ha": number(mark.until_ms), ":hs": text(",".join(map(str, sorted(mark.shards))))}
+        if signals:
+            change += ", sg = :sg"
+            values[":sg"] = text(json.dumps(asdict(signals)))
         stored, _ = self.table.update("leases.renew", key, change, "ep = :ep AND ow = :ow", values)
         if stored is None:
             raise Fenced("leases.renew", f"epoch {lease.epoch}", "another scheduler holds the lease")
@@ -90,5 +95,14 @@ def _read(item: Item) -> Lease:
         version=get_text(item, "ve"),
         candidate=get_text(item, "ca") or None,
         instance=keys.parse_lease_partition(item["pk"]["S"]),
+        signals=_read_signals(get_text(item, "sg")),
         mark=Mark(get_number(item, "ha") or 0, frozenset(map(int, filter(None, get_text(item, "hs").split(","))))),
     )
+
+
+def _read_signals(text: str) -> Signals:
+    """What a scheduler measured; nothing, if it is one of another release that measures other things."""
+    try:
+        return Signals(**json.loads(text)) if text else NOTHING
+    except TypeError:
+        return NOTHING

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ControlTable:
-    """One table for the four stores of this package.
+    """One table for the five stores of this package.
 
     Args:
         client: DynamoDB.
@@ -27,16 +27,17 @@ class ControlTable:
     client: DynamoDBClient
     name: str
 
-    def get(self, operation: str, partition: str) -> Item | None:
-        """An item, as of now; None if there is none.
+    def get(self, operation: str, partition: str, *, as_of_now: bool = True) -> Item | None:
+        """An item; None if there is none.
 
         Args:
             operation: What is tried, such as ``leases.lease``.
             partition: The item's key.
+            as_of_now: Whether every write counts that was acknowledged before; else the read costs half.
         """
         with translated(operation, partition):
             key = {"pk": text(partition)}
-            return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
+            return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=as_of_now).get("Item")
 
     def update(
         self,
@@ -53,7 +54,7 @@ class ControlTable:
             operation: What is tried, such as ``leases.take``.
             partition: The item's key.
             change: The update expression.
-            condition: The condition expression.
+            condition: The condition expression; empty if there is none.
             values: The values of both expressions, by placeholder.
             names: The attribute names of both expressions, by placeholder, or None.
 
@@ -61,14 +62,16 @@ class ControlTable:
             The item as written and None; or None and the item that did not meet the condition, if there is one.
         """
         extra: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+        if condition:
+            extra["ConditionExpression"] = condition
+        if values:
+            extra["ExpressionAttributeValues"] = values
         with translated(operation, partition):
             try:
                 answer = self.client.update_item(
                     TableName=self.name,
                     Key={"pk": text(partition)},
                     UpdateExpression=change,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **extra,
