@@ -42,8 +42,13 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[s
 def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     """A command with its full name, and those below it."""
     yield name, command
-    for part, below in getattr(command, "commands", {}).items():
+    for part, below in _below(command):
         yield from _commands(f"{name} {part}", below)
+
+
+def _below(command: Any) -> Iterator[tuple[str, Any]]:
+    """The commands below a command that help shows, by name."""
+    yield from ((part, one) for part, one in getattr(command, "commands", {}).items() if not one.hidden)
 
 
 def _usage(name: str, command: Any) -> str:
@@ -77,8 +82,8 @@ def _command(name: str, command: Any) -> Iterator[str]:
     yield from ("", f"## {name}", "", command.help or "", "", "```", _usage(name, command), "```")
     rows = [(_given_as(one), _default(one.default), one.help or "") for one in command.params]
     yield from _table(("parameter", "default", "meaning"), rows)
-    below = getattr(command, "commands", {})
-    yield from _table(("command", "what it does"), [(f"`{name} {part}`", _first(one)) for part, one in below.items()])
+    rows = [(f"`{name} {part}`", _first(one)) for part, one in _below(command)]
+    yield from _table(("command", "what it does"), rows)
 
 
 def _first(command: Any) -> str:
@@ -88,8 +93,9 @@ def _first(command: Any) -> str:
 def cli() -> str:
     """The page of the command line."""
     lines = ["# Command line", "", _NOTE, ""]
-    lines.append("`TIDEWHEEL_API_URL` and `TIDEWHEEL_TOKEN` are described in [settings](settings.md), exit statuses in")
-    lines.append("[errors](errors.md#exit-statuses-of-the-command-line).")
+    lines.append("Variables of the environment are described in [settings](settings.md), exit statuses in")
+    lines.append("[errors](errors.md#exit-statuses-of-the-command-line), and how to use it in")
+    lines.append("[the command line](../guides/command-line.md).")
     for name, command in _commands("tidewheel", typer.main.get_command(app)):
         lines += _command(name, command)
     return "\n".join(lines) + "\n"

@@ -11,8 +11,11 @@ import typer
 from typer.core import TyperGroup
 
 from tidewheel.cli import tables
-from tidewheel.cli.commands import circuits, dead_letters, executions, jobs, ledger, logs, worker
-from tidewheel.cli.session import Session, fail, session, write
+from tidewheel.cli.commands import circuits, contexts, dead_letters, executions, jobs, ledger, logs, worker
+from tidewheel.cli.exits import remedy_of, status_of
+from tidewheel.cli.options import prints
+from tidewheel.cli.session import Session, fail, session
+from tidewheel.cli.views import View
 from tidewheel.client import ApiError, Unsendable
 from tidewheel.wire import VERSION
 
@@ -24,11 +27,11 @@ class _Root(TyperGroup):
         try:
             return super().invoke(ctx)
         except ApiError as error:
-            raise fail(_told(error), 1) from error
+            raise fail(_told(error), status_of(error.status)) from error
         except Unsendable as error:
-            raise fail(f"The request cannot be sent: {tables.legible(str(error))}", 2) from error
+            raise fail(f"The request cannot be sent: {tables.legible(str(error))}") from error
         except httpx.InvalidURL as error:
-            raise fail(f"The API's URL cannot be used ({error}): pass another with --url.", 2) from error
+            raise fail(f"The API's URL cannot be used ({error}): pass another with --url.") from error
 
 
 def _told(error: ApiError) -> str:
@@ -37,6 +40,8 @@ def _told(error: ApiError) -> str:
     lines += [f"  {one.field}: {one.problem}; {one.remedy}" for one in problem.errors]
     if problem.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         lines.append(f"  {problem.instance}")
+    if remedy := remedy_of(problem.status):
+        lines.append(f"  {remedy}")
     return "\n".join(map(tables.legible, lines))
 
 
@@ -51,6 +56,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(executions.app, name="executions")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(circuits.app, name="circuits")
+app.add_typer(contexts.app, name="context")
 
 app.command("cancel")(executions.cancel)
 app.command("ledger")(ledger.ledger)
@@ -72,18 +78,26 @@ def _root(
     ] = False,
     url: Annotated[
         str | None,
-        typer.Option(help="The API's URL; else $TIDEWHEEL_API_URL, else the local cloud's.", show_default=False),
+        typer.Option(
+            help="The API's URL; else $TIDEWHEEL_API_URL, else the context's, else the local cloud's.",
+            show_default=False,
+        ),
+    ] = None,
+    use: Annotated[
+        str | None,
+        typer.Option(
+            "--context", help="The context to use; else $TIDEWHEEL_CONTEXT, else the one in use.", show_default=False
+        ),
     ] = None,
 ) -> None:
     context.obj = context.obj or Session()
     context.obj.url = url
+    context.obj.context = use
 
 
 @app.command()
-def outputs(context: typer.Context, as_json: jobs.Json = False) -> None:
+@prints
+def outputs(context: typer.Context, view: View) -> None:
     """Show where the deployment is."""
     found = session(context).outputs()
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        write(tables.facts(found.items()))
+    view.print(lambda: (found, json.dumps(found)), lambda told: tables.facts(told.items()), session(context).wait)

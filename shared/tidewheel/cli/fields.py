@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
+from tidewheel.cli.options import extended
 from tidewheel.wire.bodies.job import JobAnswer, JobBody
 
 _WHEN = "When (one of these; none: now)"
@@ -80,21 +79,11 @@ def _options(
 
 def with_fields(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options for a job's fields to a command, which receives the given ones as ``fields``."""
-    own = inspect.signature(command).parameters
-    shared = inspect.signature(_options).parameters
 
-    @wraps(command)
-    def called(**given: Any) -> None:
-        fields = {name: value for name in shared if (value := given.pop(name)) not in (None, [])}
-        command(**given, fields=fields)
+    def given(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if value not in (None, [])}
 
-    kept = [one for name, one in own.items() if name != "fields"]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    hints = get_type_hints(command, include_extras=True) | get_type_hints(_options, include_extras=True)
-    joined = [one.replace(kind=keyword, annotation=hints[one.name]) for one in (*kept, *shared.values())]
-    called.__signature__ = inspect.Signature(joined)  # type: ignore[attr-defined] # typer reads it
-    called.__annotations__ = {one.name: one.annotation for one in joined}
-    return called
+    return extended(command, _options, "fields", given)
 
 
 def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

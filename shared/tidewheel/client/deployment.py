@@ -62,8 +62,8 @@ def find_deployment(
     outputs = {"api_url": given} if given else find_outputs(folder or Path.cwd())
     if not outputs or not isinstance(outputs.get("api_url"), str):
         raise NoDeployment(
-            f"No deployment is known: give the API's URL (--url), set {URL_VARIABLE}, or run inside a project whose "
-            "local cloud is up."
+            f"No deployment is known: give the API's URL (--url), set {URL_VARIABLE}, use a context of the "
+            "command line (tidewheel context add), or run inside a project whose local cloud is up."
         )
     found = str(outputs["api_url"])
     token = _token_for(found, environ.get(TOKEN_VARIABLE) or None, named or url)
@@ -106,9 +106,9 @@ def _token_for(url: str, token: str | None, configured: str | None) -> str | Non
     if token is None:
         return None
     _, host, _ = origin = _origin(url)
-    if not _is_loopback(host) and (configured is None or _origin(configured) != origin):
+    if not is_loopback(host) and (configured is None or _origin(configured) != origin):
         return None
-    _check_encrypted(url, f"{TOKEN_VARIABLE} is")
+    check_encrypted(url, f"{TOKEN_VARIABLE} is")
     return token
 
 
@@ -116,13 +116,22 @@ def _own_key(url: str, outputs: Mapping[str, Any]) -> str | None:
     key = outputs.get(_KEY)
     if not isinstance(key, str) or not key:
         return None
-    _check_encrypted(url, "The key of the outputs file is")
+    check_encrypted(url, "The key of the outputs file is")
     return key
 
 
-def _check_encrypted(url: str, what: str) -> None:
+def check_encrypted(url: str, what: str) -> None:
+    """Refuses to send a token unencrypted to another machine.
+
+    Args:
+        url: Of the API.
+        what: Whose token it is, with "is" or "are", for the error.
+
+    Raises:
+        NoDeployment: It would be.
+    """
     scheme, host, _ = _origin(url)
-    if scheme != "https" and not _is_loopback(host):
+    if scheme != "https" and not is_loopback(host):
         raise NoDeployment(f"{what} not sent to {url} without encryption: give the URL with https://.")
 
 
@@ -135,7 +144,13 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.host, parts.port
 
 
-def _is_loopback(host: str) -> bool:
+def same_api(one: str, other: str) -> bool:
+    """Whether two URLs are of one origin: scheme, host and port. Raises ``NoDeployment`` for what is no URL."""
+    return _origin(one) == _origin(other)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

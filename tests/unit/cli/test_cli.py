@@ -4,14 +4,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
-from tests.support.api_bench import EVERY_JOB, NOW_MS, ApiBench
-from tidewheel.cli.app import app
+from tests.support.api_bench import EVERY_JOB, NOW_MS
+from tests.support.command_line import FIRE, done, made
 from tidewheel.cli.fields import applied
-from tidewheel.cli.session import Session
 from tidewheel.cli.show import time
-from tidewheel.client import Client
 from tidewheel.client.deployment import TOKEN_VARIABLE, URL_VARIABLE
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed, Reason
@@ -22,47 +19,6 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.wire.values import from_ms
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "cli.json").read_text())
-FIRE = ("--name", "hook", "--url", "https://example.com/hook")
-
-
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch):
-    monkeypatch.delenv(URL_VARIABLE, raising=False)
-    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-
-
-@pytest.fixture
-def api_bench():
-    return ApiBench()
-
-
-@pytest.fixture
-def run(api_bench, tmp_path):
-    """Runs the command line over the API in memory; what it connected to is kept."""
-    asked = []
-
-    def invoke(*arguments, url="https://api.example/prod", stdin=None, transport=None):
-        def connect(found, token, heard):
-            asked.append((found, token))
-            carrier = transport or api_bench.transport()
-            return Client(found, token, transport=carrier, heard=heard, wait=lambda _: None)
-
-        root = ("--url", url) if url else ()
-        session = Session(connect=connect, folder=tmp_path)
-        return CliRunner().invoke(app, [*root, *arguments], obj=session, input=stdin)
-
-    invoke.asked = asked
-    return invoke
-
-
-def done(result):
-    assert result.exit_code == 0, result.output
-    assert result.stderr == ""
-    return result.stdout
-
-
-def made(run, *options):
-    return json.loads(done(run("jobs", "create", *FIRE, "--json", *options)))
 
 
 def test_a_job_is_created_from_options(run):
@@ -205,7 +161,7 @@ def test_a_file_that_was_shown_can_be_edited_and_put_back_once(run, tmp_path):
     path.write_text(done(run("jobs", "show", id, "--json")).replace('"hook"', '"renamed"'))
     assert "renamed" in done(run("jobs", "edit", id, "--file", str(path)))
     result = run("jobs", "edit", id, "--file", str(path))
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "edited since" in result.stderr
 
 
@@ -224,7 +180,7 @@ def test_the_rest_of_a_jobs_life(run):
     assert "does not exist" in run("cancel", f"{execution}0").stderr
     assert id in done(run("jobs", "delete", id))
     gone = run("jobs", "show", id)
-    assert (gone.exit_code, gone.stdout) == (1, "")
+    assert (gone.exit_code, gone.stdout) == (3, "")
     assert id in gone.stderr
 
 
@@ -328,8 +284,9 @@ def test_an_api_that_cannot_be_reached(run):
         raise httpx.ConnectError("connection refused")
 
     result = run("jobs", "list", transport=httpx.MockTransport(refuse))
-    assert result.exit_code == 1
+    assert result.exit_code == 5
     assert "connection refused" in result.stderr
+    assert "tidewheel doctor" in result.stderr
 
 
 def test_an_interrupt_ends_without_a_traceback(run):
@@ -568,11 +525,11 @@ def test_a_job_is_meant_by_its_name_or_the_beginning_of_its_id(run):
     assert json.loads(done(run("jobs", "pause", "hook", "--json")))["state"] == "paused"
     second = made(run, "--every", "5m")["id"]
     several = run("jobs", "resume", "hook")
-    assert several.exit_code == 1
+    assert several.exit_code == 4
     assert id in several.stderr
     assert second in several.stderr
     unknown = run("jobs", "delete", "a/b")
-    assert (unknown.exit_code, "no job has this id or name: a/b" in unknown.stderr) == (1, True)
+    assert (unknown.exit_code, "no job has this id or name: a/b" in unknown.stderr) == (3, True)
 
 
 def test_runs_of_all_jobs_are_listed_by_state_and_time(run):

@@ -141,17 +141,17 @@ def test_a_followed_short_answer_is_printed_once(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("state", [State.DEAD, State.TIMED_OUT, State.CANCELLED])
-def test_a_followed_execution_that_does_not_succeed_ends_with_1(stage: Stage, state: State) -> None:
+def test_a_followed_execution_that_does_not_succeed_ends_with_8(stage: Stage, state: State) -> None:
     stage.claim()
     stage.steps = [lambda: stage.end(state, FAILED)]
     ran = stage.logs("-f")
-    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "no\n", "")
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (8, "no\n", "")
 
 
-def test_a_followed_execution_that_never_runs_ends_with_1(stage: Stage) -> None:
+def test_a_followed_execution_that_never_runs_ends_with_8(stage: Stage) -> None:
     skipped = transitions.ended_unrun(stage.record, State.SKIPPED, "another ran", NOW_MS)
     stage.steps = [lambda: stage._keep(skipped, 1)]
-    assert stage.logs("-f").exit_code == 1
+    assert stage.logs("-f").exit_code == 8
 
 
 def test_a_log_can_be_followed_from_an_earlier_attempt_on(stage: Stage) -> None:
@@ -165,7 +165,7 @@ def test_a_log_can_be_followed_from_an_earlier_attempt_on(stage: Stage) -> None:
 
 def test_an_attempt_that_never_began_is_an_error(stage: Stage) -> None:
     ran = stage.logs("--attempt", "7")
-    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert (ran.exit_code, ran.stdout) == (3, "")
     assert "attempt 7" in ran.stderr
 
 

@@ -11,8 +11,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tidewheel.cli import show, tables
-from tidewheel.cli.commands.jobs import Cursor, Json, Limit
-from tidewheel.cli.session import fail, session, write
+from tidewheel.cli.commands.arguments import Cursor, Limit
+from tidewheel.cli.completion import job_names
+from tidewheel.cli.options import prints_and_watches
+from tidewheel.cli.session import fail, session
+from tidewheel.cli.views import View, write
 from tidewheel.domain.limits import REDRIVE_RATE, SECOND_MS
 from tidewheel.wire.values import duration, short_duration
 
@@ -20,12 +23,16 @@ app = typer.Typer(no_args_is_help=True, help="See what ended without success, an
 
 
 @app.command("list")
+@prints_and_watches
 def list_(
     context: typer.Context,
-    job: Annotated[str | None, typer.Option(help="Only those of this job.", show_default=False)] = None,
+    *,
+    view: View,
+    job: Annotated[
+        str | None, typer.Option(help="Only those of this job.", show_default=False, autocompletion=job_names)
+    ] = None,
     limit: Limit = None,
     cursor: Cursor = None,
-    as_json: Json = False,
 ) -> None:
     """List executions that ended as dead, failed or timed_out, the last to end first."""
     session(context).show_list(
@@ -33,7 +40,7 @@ def list_(
         show.executions,
         limit=limit,
         cursor=cursor,
-        as_json=as_json,
+        view=view,
     )
 
 
@@ -41,7 +48,9 @@ def list_(
 def redrive(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(help="The executions' ids.", show_default=False)] = None,
-    job: Annotated[str | None, typer.Option(help="All of this job.", show_default=False)] = None,
+    job: Annotated[
+        str | None, typer.Option(help="All of this job.", show_default=False, autocompletion=job_names)
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
     rate: Annotated[int, typer.Option(help="How many start in a second.")] = REDRIVE_RATE,
 ) -> None:
@@ -49,7 +58,7 @@ def redrive(
     given: dict[str, Any] = {"ids": ids, "job": job, "all": all_}
     which = {name: value for name, value in given.items() if value}
     if len(which) != 1:
-        raise fail("Name executions, or pass --job or --all, but one of them alone.", 2)
+        raise fail("Name executions, or pass --job or --all, but one of them alone.")
     redriven, skipped, going = list[str](), 0, {**which, "rate": rate}
     while True:
         answer, _ = session(context).ask(lambda api, body=going: api.redrive(body))  # type: ignore[misc]

@@ -7,8 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from tidewheel.cli import show, tables
+from tidewheel.cli.commands.arguments import Cursor, File, JobId, Key, Limit, Timeout
+from tidewheel.cli.commands.executions import show_end
+from tidewheel.cli.commands.ledger import ledger
 from tidewheel.cli.fields import applied, read_file, with_fields, writable
+from tidewheel.cli.options import prints, prints_and_watches
 from tidewheel.cli.session import session
+from tidewheel.cli.views import Form, View, names_of
 from tidewheel.client import Client
 from tidewheel.domain.limits import DAY_MS, RETENTION_MS
 from tidewheel.wire.bodies.job import JobAnswer
@@ -16,27 +21,22 @@ from tidewheel.wire.reading import difference, merged
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and edit jobs.")
 
-Id = Annotated[str, typer.Argument(help="The job's id, the beginning of it, or its name.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
-File = Annotated[str | None, typer.Option(help="A job's JSON; - is stdin.", show_default=False)]
-Limit = Annotated[int | None, typer.Option(help="Items, at most.", show_default=False)]
-Cursor = Annotated[str | None, typer.Option(help="Go on where the last page ended.", show_default=False)]
-Key = Annotated[str | None, typer.Option(help="Idempotency key: makes a repeat safe.", show_default=False)]
-
 
 @app.command()
 @with_fields
-def create(
-    context: typer.Context, fields: dict[str, Any], file: File = None, key: Key = None, as_json: Json = False
-) -> None:
+@prints
+def create(context: typer.Context, *, fields: dict[str, Any], view: View, file: File = None, key: Key = None) -> None:
     """Create a job from options, or from a file with options over it."""
     document = applied(read_file(file)[0] if file else {}, fields)
-    session(context).show(lambda api: api.create_job(document, key=key), show.job, as_json=as_json)
+    session(context).show(lambda api: api.create_job(document, key=key), show.job, view=view)
 
 
 @app.command("list")
+@prints_and_watches
 def list_(
     context: typer.Context,
+    *,
+    view: View,
     state: Annotated[str | None, typer.Option(help="active, paused, completed or failed.", show_default=False)] = None,
     tag: Annotated[list[str] | None, typer.Option(help="key:value; may be repeated.", show_default=False)] = None,
     name_prefix: Annotated[str | None, typer.Option(help="How the name begins.", show_default=False)] = None,
@@ -44,13 +44,19 @@ def list_(
         list[str] | None,
         typer.Option(help="How the last run ended: dead, failed, succeeded, …; may be repeated.", show_default=False),
     ] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="Those that this principal created, as in key:<key id>.", show_default=False)
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="The kind of the target: http, lambda, …; may be repeated.", show_default=False),
+    ] = None,
     next_after: Annotated[
         str | None, typer.Option(help="Those that fire next then or later.", show_default=False)
     ] = None,
     next_before: Annotated[str | None, typer.Option(help="Those that fire next before.", show_default=False)] = None,
     limit: Limit = None,
     cursor: Cursor = None,
-    as_json: Json = False,
 ) -> None:
     """List jobs, the newest first."""
     which: dict[str, Any] = {
@@ -58,6 +64,8 @@ def list_(
         "tags": tag or (),
         "name_prefix": name_prefix,
         "last_result": last or (),
+        "owner": owner,
+        "kinds": kind or (),
         "next_fire_after": next_after,
         "next_fire_before": next_before,
     }
@@ -66,19 +74,22 @@ def list_(
         show.jobs,
         limit=limit,
         cursor=cursor,
-        as_json=as_json,
+        view=view,
     )
 
 
+@app.command("get", hidden=True)
 @app.command("show")
-def show_(context: typer.Context, id: Id, as_json: Json = False) -> None:
+@prints_and_watches
+def show_(context: typer.Context, id: JobId, *, view: View) -> None:
     """Show a job."""
-    session(context).show(lambda api: api.job(api.job_id(id)), show.job, as_json=as_json)
+    session(context).show(lambda api: api.job(api.job_id(id)), show.job, view=view)
 
 
 @app.command()
 @with_fields
-def edit(context: typer.Context, id: Id, fields: dict[str, Any], file: File = None, as_json: Json = False) -> None:
+@prints
+def edit(context: typer.Context, id: JobId, *, fields: dict[str, Any], view: View, file: File = None) -> None:
     """Change what the options say, or replace the definition by a file.
 
     Refused if the job was edited since it was read.
@@ -92,7 +103,7 @@ def edit(context: typer.Context, id: Id, fields: dict[str, Any], file: File = No
             return api.replace_job(api.job_id(id), applied(document, fields), match=generation)
         return _edited(api, api.job(api.job_id(id)), fields)
 
-    session(context).show(call, show.job, as_json=as_json)
+    session(context).show(call, show.job, view=view)
 
 
 def _edited(api: Client, job: JobAnswer, fields: dict[str, Any]) -> JobAnswer:
@@ -105,25 +116,46 @@ def _edited(api: Client, job: JobAnswer, fields: dict[str, Any]) -> JobAnswer:
 
 
 @app.command()
-def pause(context: typer.Context, id: Id, as_json: Json = False) -> None:
+@prints
+def pause(context: typer.Context, id: JobId, *, view: View) -> None:
     """Stop a job from firing."""
-    session(context).show(lambda api: api.pause_job(api.job_id(id)), show.job, as_json=as_json)
+    session(context).show(lambda api: api.pause_job(api.job_id(id)), show.job, view=view)
 
 
 @app.command()
-def resume(context: typer.Context, id: Id, as_json: Json = False) -> None:
+@prints
+def resume(context: typer.Context, id: JobId, *, view: View) -> None:
     """Let a paused job fire again."""
-    session(context).show(lambda api: api.resume_job(api.job_id(id)), show.job, as_json=as_json)
+    session(context).show(lambda api: api.resume_job(api.job_id(id)), show.job, view=view)
 
 
 @app.command()
-def run(context: typer.Context, id: Id, key: Key = None, as_json: Json = False) -> None:
+@prints
+def run(
+    context: typer.Context,
+    id: JobId,
+    *,
+    view: View,
+    key: Key = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until the run has ended; then 0 if it succeeded, else 8.")
+    ] = False,
+    timeout: Timeout = None,
+) -> None:
     """Run a job now, beside its schedule."""
-    session(context).show(lambda api: api.run_job(api.job_id(id), key=key), show.execution, as_json=as_json)
+    here = session(context)
+    if wait:
+        started, _ = here.ask(lambda api: api.run_job(api.job_id(id), key=key))
+        show_end(here, started.id, timeout, view)
+    elif timeout is not None:
+        raise typer.BadParameter("--timeout goes with --wait")
+    else:
+        here.show(lambda api: api.run_job(api.job_id(id), key=key), show.execution, view=view)
 
 
 @app.command()
-def delete(context: typer.Context, id: Id, as_json: Json = False) -> None:
+@prints
+def delete(context: typer.Context, id: JobId, *, view: View) -> None:
     """Delete a job; its executions stay."""
 
     def call(api: Client) -> JobAnswer:
@@ -132,17 +164,24 @@ def delete(context: typer.Context, id: Id, as_json: Json = False) -> None:
         return job
 
     job, _ = session(context).ask(call)
-    if not as_json:  # the API's answer is empty
+    if view.form is Form.NAME:
+        typer.echo("\n".join(names_of(job)))
+    elif view.form is Form.TABLE:  # the API's answer is empty
         kept = f"its executions stay for {RETENTION_MS // DAY_MS} days"
         typer.echo(tables.legible(f"Deleted {job.id} ({job.name}): it fires no more; {kept}."))
 
 
 @app.command()
+@prints_and_watches
 def upcoming(
     context: typer.Context,
-    id: Id,
+    id: JobId,
+    *,
+    view: View,
     count: Annotated[int | None, typer.Option(help="Instants, at most.", show_default=False)] = None,
-    as_json: Json = False,
 ) -> None:
     """Show the next instants of a job."""
-    session(context).show(lambda api: api.upcoming(api.job_id(id), count), show.upcoming, as_json=as_json)
+    session(context).show(lambda api: api.upcoming(api.job_id(id), count), show.upcoming, view=view)
+
+
+app.command("ledger")(ledger)

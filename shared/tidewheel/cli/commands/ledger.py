@@ -7,13 +7,19 @@ from typing import Annotated
 import typer
 
 from tidewheel.cli import show
-from tidewheel.cli.commands.jobs import Json
-from tidewheel.cli.session import session, write
+from tidewheel.cli.commands.arguments import JobId
+from tidewheel.cli.exits import ExitStatus
+from tidewheel.cli.options import prints
+from tidewheel.cli.session import session
+from tidewheel.cli.views import View
 
 
+@prints
 def ledger(
     context: typer.Context,
-    job: Annotated[str, typer.Argument(help="The job's id, the beginning of it, or its name.", show_default=False)],
+    job: JobId,
+    *,
+    view: View,
     start: Annotated[
         str | None,
         typer.Option("--from", help="The first instant: 2026-11-20T16:47:00Z; else a day.", show_default=False),
@@ -21,13 +27,10 @@ def ledger(
     end: Annotated[
         str | None, typer.Option("--to", help="The first one after it; else now.", show_default=False)
     ] = None,
-    as_json: Json = False,
 ) -> None:
     """Account for every instant that a job's schedule named; exit status 1 if one has no account."""
-    found, _ = session(context).ask(lambda api: api.ledger(api.job_id(job), start=start, end=end))
-    if as_json:
-        typer.echo(found.model_dump_json())
-    else:
-        write(show.ledger(found))
+    here = session(context)
+    found, _ = here.ask(lambda api: api.ledger(api.job_id(job), start=start, end=end))
+    view.print(lambda: (found, found.model_dump_json()), show.ledger, here.wait)
     if found.missing:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.REFUSED)

@@ -7,25 +7,27 @@ from typing import Annotated
 
 import typer
 
-from tidewheel.cli.commands.executions import Id
+from tidewheel.cli.commands.arguments import ExecutionId
+from tidewheel.cli.exits import ExitStatus
 from tidewheel.cli.session import Session, session
 from tidewheel.cli.tables import legible
 from tidewheel.domain.limits import OUTPUT_BYTES
 from tidewheel.wire.bodies.execution import ExecutionAnswer, LogAnswer
 
+GOING_ON = frozenset({"queued", "running", "retrying"})
+"""The states in which an execution is not over."""
 POLL_S = 2.0
 """Seconds between two requests for a log that is followed."""
 _NOTHING_YET = "Attempt {} has written nothing yet; --follow waits for it."
-_GOING_ON = {"queued", "running", "retrying"}
 
 
 def logs(
     context: typer.Context,
-    id: Id,
+    id: ExecutionId,
     attempt: Annotated[int | None, typer.Option(help="Which attempt; else the newest.", show_default=False)] = None,
     follow: Annotated[
         bool,
-        typer.Option("--follow", "-f", help="Go on until the execution has ended; then 0 if it succeeded, else 1."),
+        typer.Option("--follow", "-f", help="Go on until the execution has ended; then 0 if it succeeded, else 8."),
     ] = False,
 ) -> None:
     """Print the log of an execution's attempt."""
@@ -35,7 +37,7 @@ def logs(
         if not printed:
             typer.echo(legible(_why_empty(here.ask(lambda api: api.execution(id))[0], number)), err=True)
     elif _follow(here, id, attempt).state != "succeeded":
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.RUN_FAILED)
 
 
 def _follow(here: Session, id: str, attempt: int | None) -> ExecutionAnswer:
@@ -43,7 +45,7 @@ def _follow(here: Session, id: str, attempt: int | None) -> ExecutionAnswer:
     while True:
         number, _ = _attempt(here, id, attempt, follow=True)
         found, _ = here.ask(lambda api: api.execution(id))
-        while found.attempt == number and found.state in _GOING_ON:
+        while found.attempt == number and found.state in GOING_ON:
             here.wait(POLL_S)
             found, _ = here.ask(lambda api: api.execution(id))
         if found.attempt == number:
