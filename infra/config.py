@@ -109,6 +109,7 @@ class Config:
     circuit_failures: int = CIRCUIT_FAILURES
     circuit_open: int = CIRCUIT_OPEN
     tenant_concurrency: str = "{}"
+    plans: str = "{}"
     least_log: int = 0
     writes_together: int = names.WRITES_AT_ONCE
     lean_transport: bool = True
@@ -184,6 +185,7 @@ class Config:
             circuit_failures=_number(read, "circuit_failures", CIRCUIT_FAILURES, 0),
             circuit_open=_number(read, "circuit_open", CIRCUIT_OPEN, 1, MAX_CIRCUIT_OPEN),
             tenant_concurrency=_tenant_concurrency(read),
+            plans=_plans(read),
             least_log=_number(read, "least_log", 0, 0),
             writes_together=_number(read, "writes_together", names.WRITES_AT_ONCE, 1, names.WRITES_AT_ONCE),
             lean_transport=_flag(read, "lean_transport", default="true"),
@@ -252,6 +254,16 @@ def _tenant_concurrency(read: ReadContext) -> str:
         return json.dumps(settings.tenant_concurrency(text), sort_keys=True)
     except ValueError as error:
         raise ContextError("tenant_concurrency", str(error)) from error
+
+
+def _plans(read: ReadContext) -> str:
+    """As the environments of API and workers hold them; text on the command line, an object in a context file."""
+    value = read("plans")
+    text = json.dumps(value) if isinstance(value, dict) else _text(read, "plans") or "{}"
+    try:
+        return json.dumps(settings.plans(text), sort_keys=True)
+    except ValueError as error:
+        raise ContextError("plans", str(error)) from error
 
 
 def _allow_kinds(read: ReadContext, default: str) -> str:

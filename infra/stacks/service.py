@@ -108,6 +108,7 @@ class ServiceStack(Stack):
             Env.CIRCUIT_FAILURES: str(self._config.circuit_failures),
             Env.CIRCUIT_OPEN: str(self._config.circuit_open),
             Env.TENANT_CONCURRENCY: self._config.tenant_concurrency,
+            Env.PLANS: self._config.plans,
             Env.LEAST_LOG: str(self._config.least_log),
             Env.WRITES_TOGETHER: str(self._config.writes_together),
             Env.LEAN_TRANSPORT: str(self._config.lean_transport).lower(),
@@ -218,10 +219,12 @@ class ServiceStack(Stack):
         """What whoever runs the attempts of a pool may do."""
         worker.allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
         worker.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
+        worker.allow(["dynamodb:GetItem"], self._arns.table(Table.ACCESS))  # to write there is to make keys
         worker.allow(
             [
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
                 "dynamodb:PartiQLInsert",
                 "dynamodb:PartiQLUpdate",
                 "dynamodb:Query",

@@ -125,6 +125,7 @@ class Env(StrEnum):
     TENANT_CONCURRENCY = (
         "TIDEWHEEL_TENANT_CONCURRENCY"  # JSON object: tenant, or "*" for the others -> executions at once
     )
+    PLANS = "TIDEWHEEL_PLANS"  # JSON object: plan -> limits by name
     LEAST_LOG = "TIDEWHEEL_LEAST_LOG"  # bytes: a shorter log of an attempt that succeeded is not stored; 0: each is
     WRITES_TOGETHER = "TIDEWHEEL_WRITES_TOGETHER"  # claims and finishes in one request at most; 1: each goes alone
     SCHEDULER_FUNCTION = "TIDEWHEEL_SCHEDULER_FUNCTION"

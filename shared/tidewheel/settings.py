@@ -14,6 +14,7 @@ from tidewheel.domain.fleet.networks import Network, parse_networks
 from tidewheel.domain.fleet.permit import EVERYONE
 from tidewheel.domain.ids import is_tenant
 from tidewheel.domain.limits import MAX_TENANT_CONCURRENCY
+from tidewheel.domain.quotas.plans import Plans, parse_plans
 from tidewheel.domain.wheel.pace import PACES, Pace
 from tidewheel.names import Env, Route
 
@@ -88,6 +89,22 @@ def _tenant_concurrency(environ: Mapping[str, str], variable: Env) -> Mapping[st
         raise SettingsError(variable, str(error)) from error
 
 
+def plans(text: str) -> Plans:
+    """Parses the plans that a deployment defines.
+
+    Raises:
+        ValueError: They are malformed; the message says what they must be.
+    """
+    return parse_plans(_json_object(text, "limits by plan"))
+
+
+def _plans(environ: Mapping[str, str], variable: Env) -> Plans:
+    try:
+        return plans(_text(environ, variable))
+    except ValueError as error:
+        raise SettingsError(variable, str(error)) from error
+
+
 def allow_kinds(text: str) -> Mapping[str, frozenset[str]]:
     """Parses which privileged kinds of target run, by pool.
 
@@ -147,6 +164,7 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.LEAN_TRANSPORT: _flag,
     Env.TENANT_CONCURRENCY: _tenant_concurrency,
     Env.ALLOW_KINDS: _allow_kinds,
+    Env.PLANS: _plans,
 }
 
 
@@ -197,12 +215,14 @@ class ApiSettings(StoreSettings):
         logs_bucket: Where the logs of attempts are read.
         allow_kinds: Which privileged kinds of target run, by pool; ``*`` stands for every pool.
         access_table: Where tenants and API keys are.
+        plans: The plans that the deployment defines.
     """
 
     pace: Pace
     logs_bucket: str
     allow_kinds: Mapping[str, frozenset[str]]
     access_table: str
+    plans: Plans
 
 
 @dataclass(frozen=True)
@@ -235,6 +255,8 @@ class WorkerSettings(StoreSettings):
         least_log: Bytes: the log of an attempt that succeeded is stored if it is not shorter; 0: each is.
         allow_kinds: Which privileged kinds of target run, by pool; ``*`` stands for every pool.
         writes_together: How many claims and finishes go in one request at most; 1: each goes alone.
+        access_table: Where tenants are.
+        plans: The plans that the deployment defines.
     """
 
     pace: Pace
@@ -246,6 +268,8 @@ class WorkerSettings(StoreSettings):
     least_log: int
     allow_kinds: Mapping[str, frozenset[str]]
     writes_together: int
+    access_table: str
+    plans: Plans
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.billed_worker import FAILED, OK, BilledWorker, billed_worker_at
+from tests.support.calls import a_quota
 from tests.support.world_examples import NOW_MS, TENANT
+from tidewheel.adapters.memory import MemoryTenants, World
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.policies import RetryPolicy
@@ -34,7 +36,8 @@ def starts(billing: BilledWorker, limit: int | None = None) -> None:
     backend, clock, telemetry = billing.backend, billing.clock, billing.telemetry
     breaker = CircuitBreaker(backend.circuits, clock, telemetry, Tolerance(failures=2))
     limiter = ConcurrencyLimiter(backend.permits, clock, telemetry, {} if limit is None else {TENANT: limit})
-    billing.starts(AdmissionControl(breaker, limiter, circuit_key))
+    quota = a_quota(clock, MemoryTenants(World()), backend.counters)
+    billing.starts(AdmissionControl(quota, breaker, limiter, circuit_key))
 
 
 @pytest.mark.ministack

@@ -36,6 +36,7 @@ from tidewheel.domain.fleet.health import Health, HealthState, Measured, Signals
 from tidewheel.domain.fleet.health import Reason as HealthReason
 from tidewheel.domain.fleet.lease import Mark
 from tidewheel.domain.fleet.permit import Permit
+from tidewheel.domain.quotas.limit import Limit, window_at
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.repeats import Remembered
@@ -112,6 +113,7 @@ def write_everything(backend: Backend) -> None:
 def admit(backend: Backend) -> None:
     assert backend.tenants.swap(full_tenant()) is None
     assert backend.api_keys.swap(full_api_key()) is None
+    assert backend.counters.take(TENANT, window_at(Limit.EXECUTIONS_PER_DAY, NOW_MS), 3, 9).granted
 
 
 def coordinate(backend: Backend) -> None:

@@ -35,6 +35,7 @@ from tidewheel.domain.jobs.job import Definition, Target
 from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
 from tidewheel.domain.limits import HOUR_MS, MAX_RETURNS, MINUTE_MS, WRITES_AT_ONCE
+from tidewheel.domain.quotas.limit import Limit
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import RINGS
@@ -128,9 +129,9 @@ class Deployment:
         }
         control = {"control_table": self.tables.control, "deployment": "tidewheel"}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
-        api_ports = api.ports_of(
-            ApiSettings(**stores, pace=pace, logs_bucket=self.bucket, allow_kinds={}, access_table=self.tables.access)
-        )
+        limits = {Limit.EXECUTIONS_PER_DAY: 10**6, Limit.REQUESTS_PER_SECOND: 10**3}
+        tenants = {"access_table": self.tables.access, "plans": {"default": limits}}
+        api_ports = api.ports_of(ApiSettings(**stores, **tenants, pace=pace, logs_bucket=self.bucket, allow_kinds={}))
         layouts = LayoutCache(api_ports.layouts.store, self.clock, 1)
         self.api_ports = replace(api_ports, clock=self.clock, layouts=layouts)
         self.api = services_of(self.api_ports)
@@ -150,6 +151,7 @@ class Deployment:
                 logs_bucket=self.bucket,
                 allowed_networks=(),
                 allow_kinds={},
+                **tenants,
             )
         )
         scheduler_loop = scheduler.scheduler_loop(SchedulerSettings(**stores, **version, pace=pace), "owner", 0)

@@ -53,7 +53,8 @@ ALLOWED = {
     "worker": {
         JOBS: "GetItem BatchGetItem Query",
         CONTROL: "GetItem",
-        EXECUTIONS: "GetItem PutItem PartiQLInsert PartiQLUpdate Query",
+        ACCESS: "GetItem",
+        EXECUTIONS: "GetItem PutItem UpdateItem PartiQLInsert PartiQLUpdate Query",
         WHEEL: "PutItem",
         f"{LOGS}/*": "PutObject",
         **TARGETS,

@@ -9,22 +9,28 @@ from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.memory import (
     InlineExecutor,
     MemoryCircuits,
+    MemoryCounters,
     MemoryLogs,
     MemoryPermits,
     MemoryQueue,
     MemorySecrets,
+    MemoryTenants,
     SettableClock,
     World,
 )
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.jobs.job import Target
+from tidewheel.domain.quotas.plans import Plans
+from tidewheel.engine.common.quota import Quota
+from tidewheel.engine.common.tenant_limits import TenantLimits
+from tidewheel.engine.common.token_leaser import TokenLeaser
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
-from tidewheel.ports import Call, Circuits, Clock, Executions, Telemetry
+from tidewheel.ports import Call, Circuits, Clock, Counters, Executions, Telemetry, Tenants
 from tidewheel.wire.targets import circuit_key
 
 TENANT = "acme"
@@ -58,10 +64,16 @@ def a_lease_renewer(executions: Executions, clock: Clock, telemetry: Telemetry) 
     return LeaseRenewer(executions, MemoryQueue(clock), MemoryLogs(), clock, telemetry, InlineExecutor())
 
 
+def a_quota(clock: Clock, tenants: Tenants, counters: Counters, plans: Plans | None = None) -> Quota:
+    """What counts in a process that starts now."""
+    return Quota(TenantLimits(tenants, plans or {}, clock), TokenLeaser(counters, clock))
+
+
 def an_admission(
     clock: Clock, telemetry: Telemetry, circuits: Circuits | None = None, tolerance: Tolerance = TOLERANCE
 ) -> AdmissionControl:
     """The admission of a worker where nobody has a limit."""
     world = World()
+    quota = a_quota(clock, MemoryTenants(world), MemoryCounters(world))
     breaker = CircuitBreaker(circuits or MemoryCircuits(world), clock, telemetry, tolerance)
-    return AdmissionControl(breaker, ConcurrencyLimiter(MemoryPermits(world), clock, telemetry, {}), circuit_key)
+    return AdmissionControl(quota, breaker, ConcurrencyLimiter(MemoryPermits(world), clock, telemetry, {}), circuit_key)

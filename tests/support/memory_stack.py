@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.support.calls import a_quota
 from tests.support.runners import a_runner
 from tidewheel.adapters.memory import (
     CountedEntropy,
     InlineExecutor,
     MemoryCircuits,
     MemoryControl,
+    MemoryCounters,
     MemoryExecutions,
     MemoryJobs,
     MemoryLocks,
@@ -18,6 +20,7 @@ from tidewheel.adapters.memory import (
     MemoryPermits,
     MemoryQueue,
     MemoryRequests,
+    MemoryTenants,
     MemoryWheel,
     Message,
     RecordingTelemetry,
@@ -30,6 +33,7 @@ from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.jobs.job import Definition, Job, Target
 from tidewheel.domain.jobs.precision import TICK_MS, Precision
+from tidewheel.domain.quotas.plans import Plans
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
@@ -39,6 +43,7 @@ from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.executions import ExecutionService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.services import ApiServices
+from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.handler import EndHandler
@@ -132,7 +137,9 @@ class MemoryStack:
         tenant_concurrency: Mapping[str, int] | None = None,
         tolerance: Tolerance = TOLERANCE,
         clock: SettableClock | None = None,
+        plans: Plans | None = None,
     ) -> None:
+        self.plans = plans or {}
         self.pace, self.tenant_concurrency, self.tolerance = pace, tenant_concurrency or {}, tolerance
         self.clock = clock or PumpedClock(now_ms)
         if isinstance(self.clock, PumpedClock):
@@ -143,6 +150,7 @@ class MemoryStack:
         self.locks: Locks = MemoryLocks(self.world)
         self.wheel = MemoryWheel(self.world, self.clock)
         self.control = MemoryControl()
+        self.tenants = MemoryTenants(self.world)
         self.queue = MemoryQueue(self.clock)
         self.shards = shards
         self.layouts = self.fresh_layouts()
@@ -211,6 +219,10 @@ class MemoryStack:
             self.pace,
         )
 
+    def fresh_quota(self) -> Quota:
+        """What a process that starts now counts with; it has no tokens yet."""
+        return a_quota(self.clock, self.tenants, MemoryCounters(self.world), self.plans)
+
     def fresh_lease_renewer(self) -> LeaseRenewer:
         """The lease renewer of a new worker process; whoever moves the clock calls its ``tick``."""
         return LeaseRenewer(self.executions, self.queue, self.logs, self.clock, self.telemetry, InlineExecutor())
@@ -218,6 +230,7 @@ class MemoryStack:
     def fresh_admission(self) -> AdmissionControl:
         """What a worker process that starts now knows of targets and tenants: nothing yet."""
         return AdmissionControl(
+            self.fresh_quota(),
             CircuitBreaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
             ConcurrencyLimiter(MemoryPermits(self.world), self.clock, self.telemetry, self.tenant_concurrency),
             circuit_key,

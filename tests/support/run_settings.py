@@ -25,6 +25,8 @@ WORKER_ENVIRONMENT = {
     Env.CIRCUIT_FAILURES: "5",
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: "{}",
+    Env.ACCESS_TABLE: "access",
+    Env.PLANS: "{}",
     Env.LEAST_LOG: "0",
     Env.WRITES_TOGETHER: "1",
     Env.ALLOW_KINDS: '{"*": ["command", "python", "sql"]}',

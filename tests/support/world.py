@@ -31,6 +31,7 @@ from tidewheel.adapters.aws.dynamodb.grouped_swaps import GroupedSwaps
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
+from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
@@ -39,6 +40,7 @@ from tidewheel.adapters.memory import (
     MemoryApiKeys,
     MemoryCircuits,
     MemoryControl,
+    MemoryCounters,
     MemoryExecutions,
     MemoryJobs,
     MemoryLocks,
@@ -56,6 +58,7 @@ from tidewheel.domain.limits import WRITES_AT_ONCE
 from tidewheel.ports import (
     ApiKeys,
     Circuits,
+    Counters,
     Executions,
     HealthStore,
     Jobs,
@@ -123,6 +126,7 @@ class Backend:
     tenants: Tenants
     api_keys: ApiKeys
     requests: Requests
+    counters: Counters
     wheel: Wheel
     layouts: LayoutStore
     leases: LeaseStore
@@ -175,6 +179,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoTenants(dynamodb, tables.access),
         DynamoApiKeys(dynamodb, tables.access),
         DynamoRequests(dynamodb, tables.jobs),
+        DynamoCounters(dynamodb, tables.executions),
         DynamoWheel(dynamodb, tables.wheel),
         DynamoLayouts(control),
         DynamoLeases(control),
@@ -203,6 +208,7 @@ def memory() -> Iterator[Backend]:
         MemoryTenants(world),
         MemoryApiKeys(world),
         MemoryRequests(world),
+        MemoryCounters(world),
         MemoryWheel(world, clock),
         control,
         control,

@@ -11,6 +11,7 @@ from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets, Sel
 from tidewheel.ports.coordination import HealthStore, LayoutStore, LeaseStore, ShardOwnership, SweepStore
 from tidewheel.ports.errors import Fenced, NameTaken, PortError, Refused, Throttled, TooLate
 from tidewheel.ports.queue import SEND_BATCH, Queue, Received
+from tidewheel.ports.quotas import Counters
 from tidewheel.ports.records import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
 from tidewheel.ports.requests import Requests
 from tidewheel.ports.runtime import Clock, ClockWatch, Entropy, Launcher, ScaleInProtection, Telemetry
@@ -25,6 +26,7 @@ __all__ = [
     "Circuits",
     "Clock",
     "ClockWatch",
+    "Counters",
     "Entropy",
     "ExecutionKey",
     "Executions",

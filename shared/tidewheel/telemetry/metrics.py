@@ -242,6 +242,12 @@ _METRICS = (
         "Reason `worker`, for longer than a deployment takes: name the modules of all tasks for each worker of a pool.",
     ),
     Metric(
+        "execution_over_quota",
+        Process.WORKER,
+        "An execution was blocked, since a limit of its tenant was used up.",
+        (Dimension("limit", "which: `executions_per_day`, `executions_per_minute` or `dollars_per_month`"),),
+    ),
+    Metric(
         "attempt_lost",
         Process.WORKER,
         "A worker found an attempt whose worker had vanished, and took its execution over.",

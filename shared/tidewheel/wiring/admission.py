@@ -14,6 +14,7 @@ from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.ports import Clock, Telemetry
 from tidewheel.settings import WorkerSettings
 from tidewheel.wire.targets import circuit_key
+from tidewheel.wiring.quota import quota_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,4 +26,5 @@ def admission(client: DynamoDBClient, settings: WorkerSettings, clock: Clock, te
     tolerance = Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS)
     breaker = CircuitBreaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
     limiter = ConcurrencyLimiter(DynamoPermits(client, table), clock, telemetry, settings.tenant_concurrency)
-    return AdmissionControl(breaker, limiter, circuit_key)
+    quota = quota_of(client, settings.access_table, table, settings.plans, clock)
+    return AdmissionControl(quota, breaker, limiter, circuit_key)

@@ -34,6 +34,7 @@ EVERYTHING = {
     Env.CIRCUIT_FAILURES: "0",
     Env.CIRCUIT_OPEN: "600",
     Env.TENANT_CONCURRENCY: '{"*": 50, "acme": 5}',
+    Env.PLANS: '{"free": {"executions_per_day": 5}}',
     Env.LEAST_LOG: "2048",
     Env.WRITES_TOGETHER: "25",
     Env.ALLOW_KINDS: '{"*": ["python"], "on-site": ["command", "sql"]}',
@@ -59,6 +60,7 @@ Kind = type[
 
 URLS = {route: f"https://sqs/1/t-{route}" for route in ROUTES}
 KINDS = {"*": frozenset({"python"}), "on-site": frozenset({"command", "sql"})}
+PLANS = {"free": {"executions_per_day": 5}}
 STORES = ("t-jobs", "t-wheel", "t-executions", "t-control", URLS, 16, "t", True)
 
 
@@ -67,7 +69,7 @@ def environ(**changes: str) -> dict[str, str]:
 
 
 def test_what_the_api_needs() -> None:
-    assert ApiSettings.from_env(environ()) == ApiSettings(*STORES, ECONOMY, "t-logs", KINDS, "t-access")
+    assert ApiSettings.from_env(environ()) == ApiSettings(*STORES, ECONOMY, "t-logs", KINDS, "t-access", PLANS)
 
 
 def test_what_the_reconciler_and_the_dead_letter_handler_need() -> None:

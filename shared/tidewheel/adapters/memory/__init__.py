@@ -9,6 +9,7 @@ from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.logs import MemoryLogs
 from tidewheel.adapters.memory.permits import MemoryPermits
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
+from tidewheel.adapters.memory.quotas.counters import MemoryCounters
 from tidewheel.adapters.memory.requests import MemoryRequests
 from tidewheel.adapters.memory.secrets import MemorySecrets
 from tidewheel.adapters.memory.settable import (
@@ -27,6 +28,7 @@ __all__ = [
     "MemoryApiKeys",
     "MemoryCircuits",
     "MemoryControl",
+    "MemoryCounters",
     "MemoryExecutions",
     "MemoryJobs",
     "MemoryLocks",

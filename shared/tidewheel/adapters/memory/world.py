@@ -15,6 +15,7 @@ from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.quotas.limit import Window
 from tidewheel.domain.repeats import Remembered
 from tidewheel.domain.wheel.entries import Placed, encode
 from tidewheel.domain.wheel.levels import Slot
@@ -50,6 +51,7 @@ class World:
     tenants: dict[tuple[str, str], Tenant] = field(default_factory=dict)
     api_keys: dict[tuple[str, str], ApiKey] = field(default_factory=dict)
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
+    counted: dict[tuple[str, Window], int] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
     quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)

@@ -35,9 +35,11 @@ from tidewheel.domain.keys.executions import (
     parse_permit_sort,
     permit_partition,
     permit_sort,
+    usage_partition,
     waiting_partition,
     waiting_range,
     waiting_sort,
+    window_sort,
 )
 from tidewheel.domain.keys.jobs import (
     JOB_SORT,
@@ -140,7 +142,9 @@ __all__ = [
     "single_bound",
     "single_sort",
     "slot_partition",
+    "usage_partition",
     "waiting_partition",
     "waiting_range",
     "waiting_sort",
+    "window_sort",
 ]

@@ -91,6 +91,16 @@ def parse_circuit_partition(key: str) -> str:
     return after(_CIRCUIT, key)
 
 
+def usage_partition(tenant: str) -> str:
+    """Executions, partition: the counters of what a tenant has used."""
+    return f"#usage#{tenant}"
+
+
+def window_sort(limit: str, from_ms: int) -> str:
+    """Executions, sort: the counter of a window, by its limit and when the window began (ms since the epoch)."""
+    return f"{limit}#{from_ms:015d}"
+
+
 def permit_partition(tenant: str) -> str:
     """Executions, partition: the permits of a tenant whose concurrency is limited."""
     return f"{_PERMIT}{tenant}"

@@ -1,4 +1,5 @@
-"""The resources that an execution holds while it runs: a permit of its tenant and, for a probe, its target's circuit.
+"""The resources that an execution needs to run: tokens of its tenant's quota, a permit of its tenant and, for a probe,
+its target's circuit.
 
 Whether it is admitted or has to wait is decided in ``domain/executions/decisions/admission.py``.
 """
@@ -15,20 +16,26 @@ from tidewheel.domain.executions.states import Stop
 from tidewheel.domain.fleet.circuit import Circuit, sign
 from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.job import Job, Target
+from tidewheel.domain.quotas.exceeded import Exceeded
+from tidewheel.domain.quotas.limit import AT_THE_FIRE
+from tidewheel.engine.common.quota import Quota
+from tidewheel.engine.common.token_leaser import Charge
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionControl:
-    """Makes an ``Admission`` for each message. One per process, since breaker and limiter cache what they read.
+    """Makes an ``Admission`` for each message. One per process, since its parts cache what they read.
 
     Args:
+        quota: Counts executions against the limits of their tenants.
         breaker: Reads and writes circuits.
         limiter: Takes and releases permits.
         circuit_key: Returns the key of a target's circuit; empty if the target has none.
     """
 
+    quota: Quota
     breaker: CircuitBreaker
     limiter: ConcurrencyLimiter
     circuit_key: Callable[[Target], str] = field(repr=False)
@@ -45,10 +52,11 @@ class AdmissionControl:
 
 @dataclass(slots=True)
 class Admission:
-    """What one execution holds while it runs. As a context manager it reports to the circuit and frees the permit.
+    """What one execution holds while it runs. As a context manager it reports to the circuit and frees the permit, and
+    returns tokens that were not used.
 
     Args:
-        control: The process's breaker and limiter.
+        control: The process's quota, breaker and limiter.
         tenant: The tenant of the execution.
         claim: The unique name of the claim.
         circuit_key: The key of the target's circuit; empty if the target has none.
@@ -56,6 +64,7 @@ class Admission:
         probing: Whether its call is the probe of a circuit that is not closed.
         answer: What the target answered, once the call has returned.
         stop: Why the call was told to end, or None.
+        tokens: The tokens of its tenant's quota that it has and has not used yet, or None.
     """
 
     control: AdmissionControl
@@ -66,11 +75,29 @@ class Admission:
     probing: bool = False
     answer: Answer | None = None
     stop: Stop | None = None
+    tokens: Charge | None = None
 
     @property
     def limit(self) -> int | None:
         """How many executions of the tenant may run at once; None for any number."""
         return self.control.limiter.limit(self.tenant)
+
+    def charge(self) -> Exceeded | None:
+        """Takes a token of each of the tenant's limits that count executions, or returns the one that is used up.
+
+        Raises:
+            PortError: A store failed; no token was taken.
+        """
+        found = self.control.quota.charge(self.tenant, AT_THE_FIRE)
+        if isinstance(found, Exceeded):
+            return found
+        self.tokens = found
+        return None
+
+    def use_tokens(self) -> Charge | None:
+        """Uses the tokens up; returns them, since a claim that was surely not written gives them back."""
+        used, self.tokens = self.tokens, None
+        return used
 
     def circuit(self, job: Job) -> Circuit | None:
         """The circuit of a job's target, at most ``limits.CIRCUIT_FRESH_MS`` old; None if the target has no circuit.
@@ -125,7 +152,9 @@ class Admission:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Reports the result of the call to the circuit, and releases the permit."""
+        """Returns unused tokens, reports the result of the call to the circuit, and releases the permit."""
+        if self.tokens is not None:
+            self.control.quota.give_back(self.tokens)
         if self.circuit_key and (self.probing or self.answer is not None):
             self.control.breaker.tell(self.tenant, self.circuit_key, sign(self.answer, self.stop), self.claim)
         if self.permit is not None:

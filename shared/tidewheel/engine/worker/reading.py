@@ -38,6 +38,8 @@ class FactReader:
                 return replace(facts, record=self._record(facts, facts.dispatch.execution))
             case Fact.CIRCUIT:
                 return replace(facts, circuit=admission.circuit(_job_of(facts)))
+            case Fact.QUOTA:
+                return replace(facts, quota=admission.charge())
         return replace(facts, locks=self._of_lock(fact, facts))
 
     def _job(self, facts: Facts) -> Job | None:

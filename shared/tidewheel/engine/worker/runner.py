@@ -43,6 +43,7 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.ids import nonce
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
+from tidewheel.domain.quotas.exceeded import Exceeded
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.ended import ExecutionEnded
@@ -195,6 +196,7 @@ class Runner:
         if not self._wrote(step.record, handling):
             return None
         self._count_lost(step)
+        self._count_blocked(step, handling)
         job = handling.facts.job if isinstance(handling.facts.job, Job) else None
         done = self.ends.handle(ExecutionEnded(step.record, job, step.lock_settled))
         return Disposition.ack(step.record.state) if done else CONTENDED
@@ -245,7 +247,10 @@ class Runner:
         handling.learn(circuit=standing or step.circuit, probing=standing is None, admitted_ms=admitted_ms)
 
     def _claim(self, step: Claim, handling: _Handling) -> None:
+        """Claims and calls. If nobody hears whether the claim was written, its tokens count as used."""
+        tokens = handling.admission.use_tokens()
         if not self._wrote(step.record, handling):
+            handling.admission.tokens = tokens
             return
         self._count_lost(step)
         handling.held, called = self.calls.call(step.record, handling.job, handling.message, handling.admission)
@@ -297,6 +302,10 @@ class Runner:
     def _count_lost(self, step: End | Claim) -> None:
         if step.lost_attempt:
             self.telemetry.count("attempt_lost")
+
+    def _count_blocked(self, step: End, handling: _Handling) -> None:
+        if isinstance(handling.facts.quota, Exceeded) and step.record.reason == handling.facts.quota.reason:
+            self.telemetry.count("execution_over_quota", limit=handling.facts.quota.limit)
 
     def _admitted_ms(self, handling: _Handling) -> int:
         known = handling.facts.admitted_ms

@@ -5,6 +5,7 @@
     job gone, or edited before it began ──► End (cancelled), or nothing to do
     attempt over, or execution ended    ──► Settle: call the followers again
     another worker holds it             ──► RetryLater
+    its tenant's quota is used up       ──► End (blocked)
     its job's lock (decide_lock)        ──► take it, wait for it, or end without an attempt
     its worker vanished                 ──► the next attempt, or End
     its deadline has passed             ──► End (timed_out)
@@ -23,6 +24,7 @@ from tidewheel.domain.executions.claiming import ClaimVerdict, is_held_by, judge
 from tidewheel.domain.executions.decisions.admission import decide_admission
 from tidewheel.domain.executions.decisions.decide_lack import decide_lack
 from tidewheel.domain.executions.decisions.decide_lock import decide_lock
+from tidewheel.domain.executions.decisions.decide_quota import decide_quota
 from tidewheel.domain.executions.decisions.facts import UNREAD, Called, Facts
 from tidewheel.domain.executions.decisions.outcome import deadline_ms, outcome
 from tidewheel.domain.executions.decisions.steps import Claim, End, Fact, Finish, Read, RetryLater, Settle, Step
@@ -108,6 +110,8 @@ def _wanted(facts: Facts, job: Job, now_ms: int) -> Step:
         return Settle(record, "duplicate")
     if record is not None and verdict is ClaimVerdict.BUSY:
         return _busy(record, now_ms)
+    if step := decide_quota(facts, now_ms):
+        return step
     if facts.guarded and (step := decide_lock(facts, job, now_ms)):
         return step
     if verdict is ClaimVerdict.TAKE_OVER:

@@ -15,6 +15,7 @@ from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.policies import Overlap
+from tidewheel.domain.quotas.exceeded import Exceeded
 
 
 class Unknown(Enum):
@@ -93,6 +94,7 @@ class Facts:
         following: The generation after that of the message; None if there is none.
         record: The execution's record; None if there is none.
         locks: The facts about the job's lock.
+        quota: The limit of its tenant that is used up; None if it has a token of each that counts executions.
         circuit: The circuit of its target; None if the target has none.
         probing: Whether its call is that circuit's probe.
         limit: How many executions of the tenant may run at once; None for any number.
@@ -110,6 +112,7 @@ class Facts:
     following: Generation | Unread | None = UNREAD
     record: Execution | Unread | None = UNREAD
     locks: LockFacts = LockFacts()
+    quota: Exceeded | Unread | None = UNREAD
     circuit: Circuit | Unread | None = UNREAD
     probing: bool = False
     limit: int | None = None

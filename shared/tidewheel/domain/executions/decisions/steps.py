@@ -21,6 +21,7 @@ class Fact(StrEnum):
     HOLDER = "holder"  # the record of the lock's holder
     WAITER = "waiter"  # the record of the lock's waiter
     CIRCUIT = "circuit"
+    QUOTA = "quota"  # spends a token of each limit that counts executions, or names the one that is used up
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,8 @@ def job(**definition: Any) -> Job:
 
 
 def known(**facts: Any) -> Facts:
-    """A message whose job is known and calls nobody whose failures count, unless it is said otherwise."""
-    plain: Mapping[str, Any] = {"dispatch": MESSAGE, "job": JOB, "circuit": None}
+    """A message within the quota, whose job is known and calls nobody whose failures count, unless said otherwise."""
+    plain: Mapping[str, Any] = {"dispatch": MESSAGE, "job": JOB, "quota": None, "circuit": None}
     return replace(Facts(MESSAGE, NOW_MS, NOW_MS - 5, "mine"), **(plain | facts))
 
 

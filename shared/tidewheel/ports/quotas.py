@@ -1,0 +1,31 @@
+"""The counters of tenants' limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tidewheel.domain.quotas.limit import Window
+from tidewheel.domain.quotas.tokens import Taken
+
+
+class Counters(Protocol):
+    """One counter for each tenant and window of a limit. It vanishes some time after its window."""
+
+    def take(self, tenant: str, window: Window, amount: int, total: int) -> Taken:
+        """Leases tokens of a window: as many as asked for, or those that are left, by one write that is all or nothing.
+
+        Repeating a call whose answer was lost may lease twice: the tokens of the first are spent by nobody.
+
+        Args:
+            tenant: Whose.
+            window: The window.
+            amount: How many, 1 or more.
+            total: How many tokens the window has. The counter never goes beyond it.
+
+        Raises:
+            PortError: The store failed; tokens may have been leased, which nobody then spends.
+        """
+
+    def used(self, tenant: str, windows: Sequence[Window]) -> Mapping[Window, int]:
+        """How many tokens of each window were leased; strongly consistent."""

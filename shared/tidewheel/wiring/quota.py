@@ -1,0 +1,22 @@
+"""What counts against tenants' limits, for API and workers alike. One per process, since it caches what it read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidewheel.adapters.aws.dynamodb.access.tenants import DynamoTenants
+from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
+from tidewheel.domain.quotas.plans import Plans
+from tidewheel.engine.common.quota import Quota
+from tidewheel.engine.common.tenant_limits import TenantLimits
+from tidewheel.engine.common.token_leaser import TokenLeaser
+from tidewheel.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def quota_of(client: DynamoDBClient, access_table: str, executions_table: str, plans: Plans, clock: Clock) -> Quota:
+    """Builds it over the tables of the deployment: tenants in one, their counters in the other."""
+    limits = TenantLimits(DynamoTenants(client, access_table), plans, clock)
+    return Quota(limits, TokenLeaser(DynamoCounters(client, executions_table), clock))
