@@ -160,6 +160,17 @@ class Request:
             raise Invalid(name, "is given several times", "give it once")
         return values[0] if values else None
 
+    def flag(self, name: str) -> bool:
+        """The value of a query parameter that is true or false; false if it is not given.
+
+        Raises:
+            Invalid: It is neither.
+        """
+        text = self.one(name)
+        if text not in {None, "true", "false"}:
+            raise Invalid(name, f"{text[:20]!r} is neither true nor false", "write true or false")
+        return text == "true"
+
     def whole(self, name: str, default: int, most: int) -> int:
         """The value of a query parameter that is a whole number from 1 to ``most``.
 

@@ -17,6 +17,7 @@ from typing import Any
 from infra.config import DEFAULT_SCHEDULERS, ECONOMY_MEMORY_MB, SCHEDULER_MEMORY_MB
 from tidewheel.domain.fleet.route import PRIORITIES
 from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, RECONCILE_EVERY_MS
+from tidewheel.domain.pricing import READS, RECORD_KB, SQS_ALONE, TARGET_SECONDS, WORKER_MB, WRITES_ALONE
 
 _HERE = Path(__file__).parent
 PRICES_FILE, COUNTS_FILE = _HERE / "prices.toml", _HERE / "idle_counts.json"
@@ -33,7 +34,7 @@ POLLED = len(PRIORITIES) + 1
 POLLS = 5 * 3
 """Of a queue in a minute, assumed: five pollers at the least, each for 20 s (AWS Lambda, "Configuring scaling behavior
 for SQS event source mappings")."""
-WATCHDOG_MB, RECONCILER_MB, WORKER_MB = 256, 512, 512
+WATCHDOG_MB, RECONCILER_MB = 256, 512
 RECONCILER_SECONDS, RECONCILER_READS, RECONCILER_WRITES = 0.5, 3, 2
 """Of a run without a job to look at, assumed."""
 INVOCATION_BYTES, LINE_BYTES = 400, 300
@@ -42,13 +43,9 @@ ALARMS = 4
 IDLE_METRICS = 2
 """The reconciler counts the jobs that it looked at, also when there are none, and schedulers that they are there."""
 
-WRITES_ALONE, WRITES_PACKED, WRITES_ONE_TIME, READS, SQS_BUSY = 3.0, 2.05, 4.5, 1.5, 0.4
+WRITES_PACKED, WRITES_ONE_TIME, SQS_BUSY = 2.05, 4.5, 0.4
 """Units of a run; ``tests/contract/test_billed_units.py`` counts them."""
-TARGET_SECONDS = 0.1
-"""How long a target takes to answer, in the figures of a million runs."""
 RUNS_A_BATCH = 10
-RECORD_KB = 1.0
-"""The record of an execution, which is kept for a month."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +174,7 @@ def _logged(invocations: float, lines: int) -> float:
 
 def million_alone() -> list[Line]:
     """A million runs of which none shares anything with another: each its own pack, message, batch."""
-    return _million(WRITES_ALONE, sqs=3, batches=1)
+    return _million(WRITES_ALONE, sqs=SQS_ALONE, batches=1)
 
 
 def million_busy() -> list[Line]:

@@ -13,6 +13,7 @@ from infra.config import DEFAULT_SHARDS, ECONOMY_SHARDS
 from tests.support import costs
 from tests.support.cost_page import cost_page
 from tests.support.costs import Line
+from tidewheel.domain import pricing
 
 ROOT = Path(__file__).parents[2]
 MODES = {"loop": costs.idle_month, "economy": costs.idle_economy_month}
@@ -26,6 +27,12 @@ def test_every_price_is_dated_and_has_a_source_and_says_where_it_was_read() -> N
         assert price.read
         assert price.per >= 1
         assert 0 < price.dollars < 100
+
+
+def test_the_product_foretells_costs_by_the_same_prices_and_quantities() -> None:
+    assert costs.as_of()[1] == pricing.PRICES_AS_OF
+    assert {name: costs.prices()[name].of(1) for name in pricing.DOLLARS} == pytest.approx(dict(pricing.DOLLARS))
+    assert pricing.dollars_of_run() * 1_000_000 == pytest.approx(costs.total(costs.million_alone()))
 
 
 def test_every_price_is_used() -> None:

@@ -15,6 +15,7 @@ from tidewheel.domain import keys
 from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import stable_hash
+from tidewheel.domain.jobs.forecast import forecast
 from tidewheel.domain.jobs.job import Job, JobState
 from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.limits import MAX_UPCOMING
@@ -22,7 +23,7 @@ from tidewheel.engine.api.jobs import Due
 from tidewheel.engine.api.lists import Listed
 from tidewheel.engine.api.searches.jobs import by_failure
 from tidewheel.wire.bodies.job import JobList, Occurrence, Upcoming
-from tidewheel.wire.convert import DefinitionBuilder, builder_of, job_answer, patched, whole_job_answer
+from tidewheel.wire.convert import DefinitionBuilder, builder_of, job_answer, patched, preview_of, whole_job_answer
 from tidewheel.wire.endpoints.jobs import (
     CREATE_JOB,
     DEFAULT_UPCOMING,
@@ -57,10 +58,20 @@ def _answered_page(request: Request, page: Listed[Job], kind: str) -> Response[s
 @serves(CREATE_JOB)
 def create_job(request: Request) -> Response[str]:
     """Creates a job; a repeat under the same key gets 201 again, and the job as it stands now."""
-    document, key = request.document(), request.key
-    builder = builder_of(read_job(document))
-    job = request.services.jobs.create(request.tenant, builder, key, fingerprint(document), request.caller.name)
+    document, jobs = request.document(), request.services.jobs
+    wanted = (request.tenant, builder_of(read_job(document)), request.key, fingerprint(document), request.caller.name)
+    if request.flag("dry_run"):
+        return _foretold(request, jobs.draft(*wanted))
+    job = jobs.create(*wanted)
     return _answered(request, job, 201, f"jobs/{job.id}")
+
+
+def _foretold(request: Request, job: Job, before: Job | None = None) -> Response[str]:
+    """The answer to a dry run."""
+    now_ms = request.services.now_ms()
+    return answered(
+        whole_job_answer(job, now_ms).model_copy(update={"preview": preview_of(forecast(job, now_ms, before), job.id)})
+    )
 
 
 @serves(LIST_JOBS)
@@ -150,6 +161,12 @@ def edit_job(request: Request) -> Response[str]:
 
 
 def _edited(request: Request, builder: DefinitionBuilder) -> Response[str]:
+    if request.flag("dry_run"):
+        return _foretold(
+            request,
+            *request.services.jobs.draft_edit(request.tenant, request.job, builder, request.match, request.caller.name),
+        )
+
     def edit() -> Job:
         return request.services.jobs.edit(request.tenant, request.job, builder, request.match, request.caller.name)
 

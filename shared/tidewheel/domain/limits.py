@@ -307,6 +307,10 @@ MAX_PAGE = 100
 DEFAULT_PAGE = 25
 """Items of a list answer."""
 
+FORECAST_MS = 30 * DAY_MS
+FORECAST_INSTANTS = 20
+"""How far a dry run looks ahead for what a job costs, and how many of its next instants it shows."""
+
 LAST_RUN_LOOKS = 10
 """A job's newest records among which its last result is sought."""
 READ_SIDE_BY_SIDE = 8

@@ -16,12 +16,14 @@ from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.timeline import Moment, queue_ms, run_ms, timeline
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs import job as jobs
+from tidewheel.domain.jobs.forecast import Forecast
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.jobs.shortened import shortened
+from tidewheel.domain.pricing import PRICES_AS_OF
 from tidewheel.domain.recurrence.schedule import Schedule, schedule_of
 from tidewheel.wire.bodies.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
-from tidewheel.wire.bodies.job import JobAnswer, JobBody, LastRun, MisfireBody, RetryBody
+from tidewheel.wire.bodies.job import JobAnswer, JobBody, LastRun, MisfireBody, Occurrence, Preview, RetryBody
 from tidewheel.wire.bodies.target import TargetModel
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.reading import merged, read_job
@@ -154,6 +156,25 @@ def job_answer(job: jobs.Job, now_ms: int, last: Execution | None = None) -> Job
             "created_by": job.created_by or None,
             "updated_by": job.updated_by or None,
         }
+    )
+
+
+def preview_of(foretold: Forecast, job_id: str) -> Preview:
+    """What is foretold of a job."""
+    return Preview(
+        upcoming=tuple(
+            Occurrence(
+                nominal_at=from_ms(one.nominal_ms),
+                due_at=from_ms(one.due_ms),
+                execution=str(ExecutionId(job_id, one.nominal_ms)),
+                cancelled=False,
+            )
+            for one in foretold.instants
+        ),
+        executions_a_month=foretold.runs,
+        exact=foretold.exact,
+        dollars_a_month=round(foretold.dollars, 6),
+        prices_as_of=PRICES_AS_OF.isoformat(),
     )
 
 

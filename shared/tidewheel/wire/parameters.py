@@ -80,6 +80,13 @@ KEY = Parameter(
     "on one thing, is remembered for a day, and for ever where it created a job.",
     text_like(KEY_PATTERN) | {"minLength": 1, "maxLength": MAX_KEY},
 )
+DRY_RUN = Parameter(
+    "dry_run",
+    "query",
+    "Answer what would be, and write nothing: the job as it would be stored, with a `preview` of its instants, its "
+    "runs in a month and their cost. With the idempotency key of the later request its id is the same, too.",
+    {"type": "boolean", "default": False},
+)
 MATCH = Parameter(
     IF_MATCH,
     "header",

@@ -90,6 +90,7 @@ _SPECIAL = dict.fromkeys(
         "created_at",
         "updated_at",
         "warnings",
+        "preview",
         "created_by",
         "updated_by",
     ),

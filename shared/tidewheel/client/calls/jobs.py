@@ -65,9 +65,16 @@ def _match(generation: int | None) -> str | None:
     return None if generation is None else f'"{generation}"'
 
 
-def create_job(job: Body, *, key: str | None = None) -> Flow[JobAnswer]:
-    """Creates a job; the same key and body again give the same job."""
-    return call(CREATE_JOB, {IDEMPOTENCY_KEY: key}, _json(job))
+def _dry(wanted: bool) -> Mapping[str, str | None]:  # noqa: FBT001 - what an option of a call says
+    return {"dry_run": "true" if wanted else None}
+
+
+def create_job(job: Body, *, key: str | None = None, dry_run: bool = False) -> Flow[JobAnswer]:
+    """Creates a job; the same key and body again give the same job.
+
+    With ``dry_run`` nothing is written: the answer says what would be, with its ``preview``. So do the edits.
+    """
+    return call(CREATE_JOB, {IDEMPOTENCY_KEY: key, **_dry(dry_run)}, _json(job))
 
 
 def jobs_page(*, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]) -> Flow[JobList]:
@@ -120,14 +127,14 @@ def job(id: str) -> Flow[JobAnswer]:
     return call(GET_JOB, {"id": id})
 
 
-def replace_job(id: str, job: Body, *, match: int | None = None) -> Flow[JobAnswer]:
+def replace_job(id: str, job: Body, *, match: int | None = None, dry_run: bool = False) -> Flow[JobAnswer]:
     """Gives a job a new definition; ``match`` is the generation that must still be the newest."""
-    return call(REPLACE_JOB, {"id": id, IF_MATCH: _match(match)}, _json(job))
+    return call(REPLACE_JOB, {"id": id, IF_MATCH: _match(match), **_dry(dry_run)}, _json(job))
 
 
-def edit_job(id: str, patch: Mapping[str, Any], *, match: int | None = None) -> Flow[JobAnswer]:
+def edit_job(id: str, patch: Mapping[str, Any], *, match: int | None = None, dry_run: bool = False) -> Flow[JobAnswer]:
     """Changes a job by a JSON merge patch (RFC 7396)."""
-    return call(EDIT_JOB, {"id": id, IF_MATCH: _match(match)}, patch)
+    return call(EDIT_JOB, {"id": id, IF_MATCH: _match(match), **_dry(dry_run)}, patch)
 
 
 def delete_job(id: str, *, match: int | None = None) -> Flow[None]:

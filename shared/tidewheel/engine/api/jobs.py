@@ -95,18 +95,50 @@ class JobService:
             KeyReused: The key was used for another request.
             Conflict: The key created a job that has been deleted since.
         """
-        now = self.clock.now_ms()
-        id = job_id(hashlib.blake2b(f"{tenant}/{key}".encode()).digest() if key else self.entropy.bytes(10))
+        now, id = self.clock.now_ms(), self._id(tenant, key)
         request = fingerprint if key else ""
         if key and (existing := self.jobs.get(tenant, id, consistent=True)):
             return _same_request(existing, request)  # before the builder, which would refuse what is past by now
-        definition = self._accepted(builder(id, now, None))
-        job = Job(tenant, id, definition, JobState.ACTIVE, 1, definition.holds_from(now), now, now, request, by, by)
+        job = self._drafted(tenant, id, builder, now, request, by)
         entry, queued = self.first_entry.of_generation(job, now)
         if not self._stored(job, entry, lambda placed: self.jobs.create(job, placed, queued)):
             return self._created_before(job)
         self.telemetry.count("job_created")
         return job
+
+    def _drafted(self, tenant: str, id: str, builder: DefinitionBuilder, now: int, request: str, by: str) -> Job:
+        """The first generation of a new job, not stored."""
+        definition = self._accepted(builder(id, now, None))
+        return Job(tenant, id, definition, JobState.ACTIVE, 1, definition.holds_from(now), now, now, request, by, by)
+
+    def draft(self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "", by: str = "") -> Job:
+        """The job that ``create`` would answer, with the same errors; nothing is written.
+
+        With an idempotency key its id is the one that it will have under that key, and so are its instants where they
+        depend on the id.
+        """
+        now, id = self.clock.now_ms(), self._id(tenant, key)
+        request = fingerprint if key else ""
+        if key and (existing := self.jobs.get(tenant, id, consistent=True)):
+            return _same_request(existing, request)
+        job = self._drafted(tenant, id, builder, now, request, by)
+        self._check_name(job)
+        return job
+
+    def draft_edit(
+        self, tenant: str, id: str, builder: DefinitionBuilder, match: int | None = None, by: str = ""
+    ) -> tuple[Job, Job]:
+        """The job that ``edit`` would answer, and the one that it would replace; nothing is written.
+
+        It raises what ``edit`` does.
+        """
+        before = self._matching(tenant, id, match)
+        job = self._edited(before, builder, self.clock.now_ms(), by)
+        self._check_name(job)
+        return job, before
+
+    def _id(self, tenant: str, key: str) -> str:
+        return job_id(hashlib.blake2b(f"{tenant}/{key}".encode()).digest() if key else self.entropy.bytes(10))
 
     def _created_before(self, job: Job) -> Job:
         existing = self.jobs.get(job.tenant, job.id, consistent=True)
@@ -158,14 +190,14 @@ class JobService:
             Outdated: ``match`` is not the newest generation.
             Conflict: Too many others edited it meanwhile.
         """
+        return self._change(tenant, id, lambda job, now: self._edited(job, builder, now, by), match)
 
-        def change(job: Job, now: int) -> Job:
-            definition = self._accepted(builder(job.id, now, job.definition))
-            if definition.schedule is None and job.definition.schedule is not None:
-                raise Invalid("schedule", "a scheduled job keeps a schedule", "pause the job to stop it")
-            return job.edited(definition, job.state, now, by)
-
-        return self._change(tenant, id, change, match)
+    def _edited(self, job: Job, builder: DefinitionBuilder, now: int, by: str) -> Job:
+        """The next generation of a job under another definition, not stored."""
+        definition = self._accepted(builder(job.id, now, job.definition))
+        if definition.schedule is None and job.definition.schedule is not None:
+            raise Invalid("schedule", "a scheduled job keeps a schedule", "pause the job to stop it")
+        return job.edited(definition, job.state, now, by)
 
     def pause(self, tenant: str, id: str, by: str = "") -> Job:
         """Stops a job from firing; pausing it again changes nothing. Raises ``Conflict`` as ``edit`` does."""

@@ -165,6 +165,30 @@ class LastRun(Model):
     finished_at: Instant | None
 
 
+class Occurrence(Model):
+    """An instant to come: what the schedule names, and when the run starts."""
+
+    nominal_at: Instant
+    due_at: Instant
+    execution: str = Field("", description="The id that its execution will have; it can be cancelled by it.")
+    cancelled: bool = Field(False, description="Whether someone cancelled it, so that it will not run.")
+
+
+class Preview(Model):
+    """What a dry run foretells of a job, unless something changes."""
+
+    upcoming: tuple[Occurrence, ...] = Field(description="The next 20 instants, by due time.")
+    executions_a_month: int = Field(description="Runs in the next 30 days, retries and requested runs apart.")
+    exact: bool = Field(description="Whether they were counted; else they are extrapolated from a shorter time.")
+    dollars_a_month: float = Field(
+        description="What these runs cost at most at AWS's list prices in us-east-1, if their target answers in 0.1 s; "
+        "the target's own cost, and workers that are not on Lambda, are not in it."
+    )
+    prices_as_of: str = Field(
+        description="The day of those prices.", json_schema_extra={"format": "date"}, examples=["2026-11-30"]
+    )
+
+
 class JobAnswer(JobBody):
     """A job as it stands."""
 
@@ -198,6 +222,9 @@ class JobAnswer(JobBody):
             "between two instants. Left out of lists."
         ),
     ] = ()
+    preview: Preview | None = Field(
+        None, description="What is foretold of it, in the answer to a dry run (`dry_run=true`); else null."
+    )
 
 
 class JobList(Model):
@@ -208,15 +235,6 @@ class JobList(Model):
 
     items: tuple[JobAnswer, ...]
     cursor: str | None
-
-
-class Occurrence(Model):
-    """An instant to come: what the schedule names, and when the run starts."""
-
-    nominal_at: Instant
-    due_at: Instant
-    execution: str = Field("", description="The id that its execution will have; it can be cancelled by it.")
-    cancelled: bool = Field(False, description="Whether someone cancelled it, so that it will not run.")
 
 
 class Upcoming(Model):

@@ -12,6 +12,7 @@ from tidewheel.wire.bodies.job import JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
 from tidewheel.wire.parameters import (
     CURSOR,
+    DRY_RUN,
     ETAG,
     JOB_ID,
     KEY,
@@ -96,8 +97,9 @@ CREATE_JOB = Operation(
     role=Role.EDITOR,
     body=JobBody,
     examples=_JOB_EXAMPLES,
-    parameters=(KEY,),
+    parameters=(KEY, DRY_RUN),
     headers=(LOCATION, ETAG),
+    also=((200, "A dry run: nothing was written."),),
     problems=_WRITE_PROBLEMS,
 )
 LIST_JOBS = Operation(
@@ -145,7 +147,7 @@ REPLACE_JOB = Operation(
     role=Role.EDITOR,
     body=JobBody,
     examples=_JOB_EXAMPLES,
-    parameters=(JOB_ID, MATCH, KEY),
+    parameters=(JOB_ID, MATCH, KEY, DRY_RUN),
     headers=(ETAG,),
     problems=_EDIT_PROBLEMS,
 )
@@ -160,7 +162,7 @@ EDIT_JOB = Operation(
     body=JobBody,
     examples=_PATCH_EXAMPLES,
     patch=True,
-    parameters=(JOB_ID, MATCH, KEY),
+    parameters=(JOB_ID, MATCH, KEY, DRY_RUN),
     headers=(ETAG,),
     problems=_EDIT_PROBLEMS,
 )
