@@ -31,10 +31,7 @@ def resolver(services: Callable[[], ApiServices]) -> APIGatewayRestResolver:
                 "\n" in app.current_event.path
             ):  # the router takes a path that ends with a line break for the one without
                 return problems.unknown(app.current_event)
-            request = Request(app.current_event, handler.operation, path, services)
-            request.authorize()
-            _ = request.query  # refuses unknown parameters, whatever the handler reads of it
-            return handler.serve(request)
+            return handler.answer(Request(app.current_event, handler.operation, path, services))
 
         return serve
 

@@ -48,6 +48,14 @@ def _headers(error: Exception) -> Mapping[str, str]:
     return {}
 
 
+def not_done(event: APIGatewayProxyEvent, index: int) -> Response[str]:
+    """The answer to an item of a call whose time was up before it."""
+    what = "was not begun: the call's time was up"
+    remedy = "send the call again with the same Idempotency-Key: what was done is not done again"
+    errors = (FieldProblem(field=f"items.{index}", problem=what, remedy=remedy),)
+    return _answer("unavailable", f"this item {what}; {remedy}", event, errors)
+
+
 def unknown(event: APIGatewayProxyEvent) -> Response[str]:
     """The answer to a request that matches no operation."""
     path: str = event["path"]

@@ -17,7 +17,7 @@ from functions.api.callers import caller_of
 from functions.api.cursors import position
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound
-from tidewheel.domain.limits import DEFAULT_PAGE, MAX_JOB_BYTES, MAX_PAGE
+from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.wire.bodies.circuit import party_of
@@ -33,10 +33,10 @@ _MATCH = re.compile(MATCH_PATTERN, re.ASCII)
 
 
 class TooLarge(Exception):
-    """The body has more bytes than ``limits.MAX_JOB_BYTES``."""
+    """The body has more bytes than its operation takes."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__(f"the body has {size} bytes, and {MAX_JOB_BYTES} are allowed")
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(f"the body has {size} bytes, and {most} are allowed")
 
 
 @dataclass(frozen=True)
@@ -245,8 +245,8 @@ class Request:
             TooLarge: The body is too large.
         """
         raw = self._raw()
-        if len(raw) > MAX_JOB_BYTES:
-            raise TooLarge(len(raw))
+        if len(raw) > self.operation.most_bytes:
+            raise TooLarge(len(raw), self.operation.most_bytes)
         return read_object(raw) if raw or not optional else {}
 
     def _raw(self) -> bytes:

@@ -26,6 +26,18 @@ class Handler:
     operation: Operation[Any]
     serve: Serve
 
+    def answer(self, request: Request) -> Response[str]:
+        """Answers a request of the operation, if its caller may make it.
+
+        Raises:
+            Unauthenticated: Nobody signed in, and the operation is not for everybody.
+            Forbidden: The caller's role does not include the one that the operation takes.
+            Refused: It has unknown parameters, whatever the handler reads of them.
+        """
+        request.authorize()
+        _ = request.query
+        return self.serve(request)
+
 
 def serves(operation: Operation[Any]) -> Callable[[Serve], Handler]:
     """Makes a function the handler of an operation. The modules in ``routes`` are searched for handlers."""

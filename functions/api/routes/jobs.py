@@ -204,6 +204,11 @@ def resume_job(request: Request) -> Response[str]:
     return _answered(request, _once(request, lambda: jobs.resume(tenant, request.job, by)))
 
 
+def unchanged(request: Request) -> Response[str]:
+    """The job that a request means, where nothing is to be done to it."""
+    return _answered(request, request.services.jobs.unchanged(request.tenant, request.job, request.match))
+
+
 @serves(LIST_UPCOMING)
 def list_upcoming(request: Request) -> Response[str]:
     """The next occurrences of a job."""

@@ -86,6 +86,7 @@ class AsyncClient:
     delete_job = awaiting(job_calls.delete_job)
     pause_job = awaiting(job_calls.pause_job)
     resume_job = awaiting(job_calls.resume_job)
+    bulk_jobs = awaiting(job_calls.bulk_jobs)
     upcoming = awaiting(job_calls.upcoming)
 
     run_job = awaiting(run_calls.run_job)

@@ -97,6 +97,7 @@ class Client:
     delete_job = blocking(job_calls.delete_job)
     pause_job = blocking(job_calls.pause_job)
     resume_job = blocking(job_calls.resume_job)
+    bulk_jobs = blocking(job_calls.bulk_jobs)
     upcoming = blocking(job_calls.upcoming)
 
     run_job = blocking(run_calls.run_job)

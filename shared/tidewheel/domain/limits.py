@@ -320,5 +320,13 @@ LIST_BUCKETS = 8
 """Partitions of each list of a tenant's jobs. One takes 1,000 write units a second (Amazon DynamoDB, partitions), and a
 row in it costs one where a job is created: eight take 8,000 new jobs of a tenant a second. Each page reads them all."""
 
+MAX_BULK = 100
+"""Items of a request that changes many jobs."""
+MAX_BULK_BYTES = 2 * 1024 * 1024
+"""Its body. Lambda takes 6 MB (AWS Lambda quotas), where the body is a text in another JSON document."""
+BULK_MS = 8 * SECOND_MS
+"""How long it begins with another item: with the last one, of up to ten seconds, it ends before API Gateway gives up
+after 29 s (Amazon API Gateway quotas), and most clients after ten."""
+
 MAX_JOB_BYTES = 64 * 1024
 """A job's body, target's payload included. SQS and DynamoDB would take more; the hot path should not."""

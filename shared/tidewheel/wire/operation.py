@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from tidewheel.domain.access.roles import Role
+from tidewheel.domain.limits import MAX_JOB_BYTES
 from tidewheel.wire.model import Model
 from tidewheel.wire.parameters import Location, Parameter
 
@@ -39,6 +40,7 @@ class Operation(Generic[A]):
         parameters: All parameters.
         headers: The names of the answer's headers, each with what it holds.
         also: Further statuses of a successful answer, each with what it means.
+        most_bytes: The most bytes of its body.
         problems: Kinds of ``problem.KINDS`` besides ``internal``, which every operation may answer, and
             ``method-not-allowed``, which its path does, and those of signing in where it has a role.
     """
@@ -57,6 +59,7 @@ class Operation(Generic[A]):
     parameters: tuple[Parameter, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     also: tuple[tuple[int, str], ...] = ()
+    most_bytes: int = MAX_JOB_BYTES
     problems: tuple[str, ...] = ()
 
     @property

@@ -65,6 +65,8 @@ def _path(error: ErrorDetails) -> str:
     parts = [str(part) for part in error["loc"] if part != "[key]"]
     if parts[0] in {"schedule", "target"}:
         del parts[1:2]
+    if parts[0] == "items":
+        del parts[2:3]  # the action of a request for many jobs
     if error["type"] in {"union_tag_invalid", "union_tag_not_found"} and parts == ["target"]:
         parts.append("kind")
     return ".".join(parts)
@@ -104,7 +106,8 @@ def _unknown(error: ErrorDetails, path: str, fields: Mapping[str, Iterable[str]]
     name = path.rpartition(".")[2]
     known = list(fields.get(".".join(str(part) for part in error["loc"][:-1]), ()))
     close = get_close_matches(name, known, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"leave it out, or use one of {', '.join(known)}"
+    others = f", or use one of {', '.join(known)}" if known else ""
+    remedy = f"did you mean {close[0]}?" if close else f"leave it out{others}"
     return "is not a known field", remedy
 
 
@@ -145,11 +148,14 @@ _UNNAMED = {
 }
 
 
+_ACTIONS = ("create", "replace", "edit", "delete", "pause", "resume")
 _NO_SCHEDULE = ("is not an object", 'write an object, such as {"cron": "0 9 * * *"} or {"every": "5m"}')
 
 
 def _worded(error: ErrorDetails, path: str) -> tuple[str, str]:
     if error["type"] == "union_tag_not_found":
+        if path.startswith("items."):
+            return "has no action", f"give it an action: {', '.join(_ACTIONS)}"
         return _UNNAMED[path] if isinstance(error["input"], Mapping) else _NO_SCHEDULE
     if error["type"] not in _WORDS:
         return error["msg"][:1].lower() + error["msg"][1:], "see the field in /v1/openapi.json"

@@ -9,8 +9,10 @@ from typing import Any, TypedDict, Unpack
 from tidewheel.client.errors import not_one
 from tidewheel.client.flow import Flow, Stream, all_items
 from tidewheel.client.sending import call
+from tidewheel.wire.bodies.bulk import BulkAnswer
 from tidewheel.wire.bodies.job import JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.endpoints.jobs import (
+    BULK_JOBS,
     CREATE_JOB,
     DELETE_JOB,
     EDIT_JOB,
@@ -150,6 +152,19 @@ def pause_job(id: str) -> Flow[JobAnswer]:
 def resume_job(id: str) -> Flow[JobAnswer]:
     """Lets a paused job fire again."""
     return call(RESUME_JOB, {"id": id})
+
+
+def bulk_jobs(items: Sequence[Mapping[str, Any]], *, key: str | None = None, dry_run: bool = False) -> Flow[BulkAnswer]:
+    """Changes up to a hundred jobs, each by itself: look at each result, or at ``failed``.
+
+    Args:
+        items: What to do, each with its ``action``: ``create`` with a ``job``, ``replace`` with ``id`` and ``job``,
+            ``edit`` with ``id`` and ``patch``, ``delete``, ``pause`` or ``resume`` with ``id``; and with ``match``
+            where an edit or deletion is to meet that generation.
+        key: The same key and items again do what was not done, and nothing twice.
+        dry_run: Nothing is written; the results say what would be.
+    """
+    return call(BULK_JOBS, {IDEMPOTENCY_KEY: key, **_dry(dry_run)}, {"items": [dict(item) for item in items]})
 
 
 def upcoming(id: str, count: int | None = None) -> Flow[Upcoming]:

@@ -165,6 +165,10 @@ class JobService:
         """The jobs that a text may mean, as one page: see ``lookup.jobs_meant``."""
         return Listed(jobs_meant(self.jobs, tenant, text, limit), None, lambda job: job.id)
 
+    def unchanged(self, tenant: str, id: str, match: int | None = None) -> Job:
+        """One job, if ``match`` is its newest generation or None. Raises ``Outdated``."""
+        return self._matching(tenant, id, match)
+
     def listed(
         self, tenant: str, asked: JobFilter, limit: int, after: str | None, results: Collection[State] = ()
     ) -> Listed[Job]:

@@ -6,8 +6,9 @@ from types import NoneType
 from typing import Any
 
 from tidewheel.domain.access.roles import Role
-from tidewheel.domain.limits import MAX_UPCOMING
+from tidewheel.domain.limits import MAX_BULK_BYTES, MAX_UPCOMING
 from tidewheel.wire import VERSION, targets
+from tidewheel.wire.bodies.bulk import BulkAnswer, BulkBody
 from tidewheel.wire.bodies.job import JobAnswer, JobBody, JobList, Upcoming
 from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
 from tidewheel.wire.parameters import (
@@ -85,6 +86,17 @@ _JOB_EXAMPLES: dict[str, dict[str, Any]] = {
 _PATCH_EXAMPLES: dict[str, dict[str, Any]] = {
     "timeout": {"timeout": "PT5M"},
     "reschedule": {"schedule": {"at": "2026-11-20T16:47:00Z", "cron": None, "timezone": None}},
+}
+
+_BULK_EXAMPLES: dict[str, dict[str, Any]] = {
+    "create and pause": {
+        "items": [
+            {"action": "create", "job": _JOB_EXAMPLES["every"]},
+            {"action": "pause", "id": "name:daily_report"},
+        ]
+    },
+    "edit": {"items": [{"action": "edit", "id": "j0123456789abcdef", "patch": {"timeout": "PT5M"}, "match": 3}]},
+    "delete": {"items": [{"action": "delete", "id": "j0123456789abcdef"}]},
 }
 
 CREATE_JOB = Operation(
@@ -200,6 +212,20 @@ RESUME_JOB = Operation(
     parameters=(JOB_ID, KEY),
     headers=(ETAG,),
     problems=ACTION_PROBLEMS,
+)
+BULK_JOBS = Operation(
+    id="bulkJobs",
+    method="POST",
+    path=f"{_JOBS}/bulk",
+    summary="Create, replace, edit, delete, pause and resume up to a hundred jobs, each by itself",
+    status=200,
+    answer=BulkAnswer,
+    role=Role.OPERATOR,
+    body=BulkBody,
+    examples=_BULK_EXAMPLES,
+    most_bytes=MAX_BULK_BYTES,
+    parameters=(KEY, DRY_RUN),
+    problems=_WRITE_PROBLEMS,
 )
 LIST_UPCOMING = Operation(
     id="upcoming",
