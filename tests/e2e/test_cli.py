@@ -42,7 +42,7 @@ def test_a_job_from_creation_to_deletion(tidewheel, jobs, new_target, client):
     assert run["id"] in [one["id"] for one in tidewheel("executions", "list", job["id"], "--json")["items"]]
     assert "by hand" in tidewheel("jobs", "list")
     tidewheel("jobs", "delete", job["id"])
-    assert "no such thing" in tidewheel("jobs", "show", job["id"], code=1)
+    assert "no such thing" in tidewheel("jobs", "show", job["id"], code=3)
 
 
 def test_a_refusal_is_told_in_words(tidewheel):

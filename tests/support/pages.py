@@ -13,6 +13,7 @@ import typer
 from tests.support.cost_page import cost_page
 from tests.support.metrics_page import metrics_page
 from tidewheel.cli.app import app
+from tidewheel.wire.bodies.jobs_file import schema as schema_of_files
 from tidewheel.wire.openapi import document
 
 ROOT = Path(__file__).parents[2]
@@ -209,9 +210,15 @@ def api() -> str:
     return "\n".join(lines) + "\n"
 
 
+def schema_page() -> str:
+    """The JSON Schema of a file of jobs."""
+    return json.dumps(schema_of_files(), indent=2) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "api.md": api,
+    "jobs.schema.json": schema_page,
     "metrics-and-logs.md": partial(metrics_page, _NOTE),
     "../operations/cost.md": partial(cost_page, _NOTE),
 }

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from tidewheel.cli import tables
-from tidewheel.cli.commands import circuits, contexts, dead_letters, executions, jobs, ledger, logs, worker
+from tidewheel.cli.commands import circuits, contexts, dead_letters, executions, files, jobs, ledger, logs, worker
 from tidewheel.cli.exits import remedy_of, status_of
 from tidewheel.cli.options import prints
 from tidewheel.cli.session import Session, fail, session
@@ -58,6 +58,9 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(circuits.app, name="circuits")
 app.add_typer(contexts.app, name="context")
 
+app.command("apply")(files.apply)
+app.command("export")(files.export)
+app.command("schema")(files.schema)
 app.command("cancel")(executions.cancel)
 app.command("ledger")(ledger.ledger)
 app.command("logs")(logs.logs)
