@@ -10,7 +10,18 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from functions.api.request import TooLarge
-from tidewheel.domain.errors import Conflict, Forbidden, Invalid, KeyReused, NotFound, Outdated, Unauthenticated
+from tidewheel.domain.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    KeyReused,
+    NotFound,
+    Outdated,
+    Overloaded,
+    ReadOnly,
+    Unauthenticated,
+)
+from tidewheel.domain.limits import OVERLOADED_RETRY_S, READ_ONLY_RETRY_S
 from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, problem
@@ -43,6 +54,10 @@ def _headers(error: Exception) -> Mapping[str, str]:
     match error:
         case Throttled():
             return {"Retry-After": str(RETRY_AFTER_S)}
+        case Overloaded():
+            return {"Retry-After": str(OVERLOADED_RETRY_S)}
+        case ReadOnly():
+            return {"Retry-After": str(READ_ONLY_RETRY_S)}
         case Unauthenticated():
             return {"WWW-Authenticate": CHALLENGE}
     return {}
@@ -104,6 +119,16 @@ def _(error: Unauthenticated) -> _Description:
 @_described.register
 def _(error: Forbidden) -> _Description:
     return "forbidden", f"{error.problem}; {error.remedy}", ()
+
+
+@_described.register
+def _(error: Overloaded) -> _Description:
+    return "overloaded", f"{error}; try again later, with the same Idempotency-Key", ()
+
+
+@_described.register
+def _(error: ReadOnly) -> _Description:
+    return "read-only", f"{error}; try again later, with the same Idempotency-Key", ()
 
 
 @_described.register

@@ -86,6 +86,16 @@ class Request:
             problem = f"{self.operation.id} takes the role {needed}, and yours is {self.caller.role}"
             raise Forbidden(self.caller.name, problem, f"use a key of the role {needed}, or of one that includes it")
 
+    def check_health(self) -> None:
+        """Refuses what the deployment's health does not allow; the one place that does. A dry run changes nothing.
+
+        Raises:
+            ReadOnly: The operation changes something, and no change is allowed.
+            Overloaded: It makes work, and no more is taken on.
+        """
+        if self.operation.writes and not ("dry_run" in self.operation.takes("query") and self.flag("dry_run")):
+            self.services.health.check(creates=self.operation.creates)
+
     @cached_property
     def job(self) -> str:
         """The id of the job that the path means, by id, by its beginning, or by name.

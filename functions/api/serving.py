@@ -27,15 +27,18 @@ class Handler:
     serve: Serve
 
     def answer(self, request: Request) -> Response[str]:
-        """Answers a request of the operation, if its caller may make it.
+        """Answers a request of the operation, if its caller may make it, and the deployment takes it on.
 
         Raises:
             Unauthenticated: Nobody signed in, and the operation is not for everybody.
             Forbidden: The caller's role does not include the one that the operation takes.
             Refused: It has unknown parameters, whatever the handler reads of them.
+            ReadOnly: The deployment makes no changes at present.
+            Overloaded: The deployment takes on no more work at present.
         """
         request.authorize()
         _ = request.query
+        request.check_health()
         return self.serve(request)
 
 

@@ -69,7 +69,7 @@ def event(
 
 def memory_ports(clock: SettableClock) -> ApiPorts:
     """What the services are built from, in memory."""
-    world = World()
+    world, control = World(), MemoryControl()
     return ApiPorts(
         jobs=MemoryJobs(world),
         executions=MemoryExecutions(world),
@@ -78,10 +78,11 @@ def memory_ports(clock: SettableClock) -> ApiPorts:
         clock=clock,
         entropy=CountedEntropy(),
         telemetry=RecordingTelemetry(),
-        layouts=LayoutCache(MemoryControl(), clock, 4),
+        layouts=LayoutCache(control, clock, 4),
         logs=MemoryLogs(),
         locks=MemoryLocks(world),
         circuits=MemoryCircuits(world),
+        health=control,
         requests=MemoryRequests(world),
     )
 

@@ -185,6 +185,7 @@ class MemoryStack:
             self.logs,
             self.locks,
             MemoryCircuits(self.world),
+            self.control,
             MemoryRequests(self.world),
             self.pace,
         )

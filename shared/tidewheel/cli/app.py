@@ -11,7 +11,19 @@ import typer
 from typer.core import TyperGroup
 
 from tidewheel.cli import tables
-from tidewheel.cli.commands import circuits, contexts, dead_letters, executions, files, jobs, ledger, logs, worker
+from tidewheel.cli.commands import (
+    admin,
+    circuits,
+    contexts,
+    dead_letters,
+    executions,
+    files,
+    health,
+    jobs,
+    ledger,
+    logs,
+    worker,
+)
 from tidewheel.cli.exits import remedy_of, status_of
 from tidewheel.cli.options import prints
 from tidewheel.cli.session import Session, fail, session
@@ -57,11 +69,13 @@ app.add_typer(executions.app, name="executions")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(circuits.app, name="circuits")
 app.add_typer(contexts.app, name="context")
+app.add_typer(admin.app, name="admin")
 
 app.command("apply")(files.apply)
 app.command("export")(files.export)
 app.command("schema")(files.schema)
 app.command("cancel")(executions.cancel)
+app.command("health")(health.health)
 app.command("ledger")(ledger.ledger)
 app.command("logs")(logs.logs)
 app.command("worker")(worker.worker)

@@ -14,6 +14,7 @@ from rich.text import Text
 from tidewheel.cli.tables import Rows, facts, time
 from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
 from tidewheel.wire.bodies.execution import AttemptAnswer, ExecutionAnswer, ExecutionList, LedgerAnswer
+from tidewheel.wire.bodies.health import Health
 from tidewheel.wire.bodies.job import JobAnswer, JobList, Upcoming
 from tidewheel.wire.values import duration, short_duration
 
@@ -138,6 +139,17 @@ def circuit(found: CircuitAnswer) -> RenderableType:
             ("failures", found.failures),
             ("since", found.failing_since),
             ("open until", found.open_until),
+        ]
+    )
+
+
+def health(found: Health) -> RenderableType:
+    """The deployment's health."""
+    return facts(
+        [
+            ("state", found.state),
+            ("since", found.since),
+            *(("reason" if not number else "", reason.text) for number, reason in enumerate(found.reasons)),
         ]
     )
 

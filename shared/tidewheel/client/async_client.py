@@ -110,4 +110,5 @@ class AsyncClient:
     circuits = iterating_async(service_calls.circuits)
     close_circuit = awaiting(service_calls.close_circuit)
     health = awaiting(service_calls.health)
+    set_read_only = awaiting(service_calls.set_read_only)
     openapi = awaiting(service_calls.openapi)

@@ -121,4 +121,5 @@ class Client:
     circuits = iterating(service_calls.circuits)
     close_circuit = blocking(service_calls.close_circuit)
     health = blocking(service_calls.health)
+    set_read_only = blocking(service_calls.set_read_only)
     openapi = blocking(service_calls.openapi)

@@ -102,6 +102,30 @@ class Forbidden(DomainError):
         self.remedy = remedy
 
 
+class Overloaded(DomainError):
+    """The deployment has more to do than it can, and takes on no more.
+
+    Args:
+        reasons: Why, as text.
+    """
+
+    def __init__(self, reasons: str) -> None:
+        super().__init__(f"no work is taken on at present: {reasons}")
+        self.reasons = reasons
+
+
+class ReadOnly(DomainError):
+    """The deployment allows no change at present.
+
+    Args:
+        reasons: Why, as text.
+    """
+
+    def __init__(self, reasons: str) -> None:
+        super().__init__(f"no change is made at present: {reasons}")
+        self.reasons = reasons
+
+
 class IllegalTransition(DomainError):
     """A transition that the state table does not allow.
 

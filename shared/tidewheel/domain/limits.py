@@ -162,7 +162,11 @@ HEALTH_DWELL_MS = 15 * SECOND_MS
 HEALTH_STALE_MS = 3 * MINUTE_MS
 """A state that was stored longer ago says nothing: it is stored anew each minute, and a take-over lasts seconds."""
 HEALTH_FRESH_MS = 2 * SECOND_MS
-"""How long the API caches it."""
+HEALTH_AWAY_MS = 5 * SECOND_MS
+"""How long the API caches it, and for how long it must have asked for it in vain before it takes no changes."""
+OVERLOADED_RETRY_S = 15
+READ_ONLY_RETRY_S = 60
+"""After how many seconds (s) whoever was refused may try again."""
 PROMOTED_EVERY_MS = 5 * MINUTE_MS
 """What leaves the wheel so late goes by a queue of the next higher priority, up to ``high``; so what is due at priority
 ``low`` is held back for no longer than this."""

@@ -60,6 +60,20 @@ _EVENTS = (
         "A list is not complete; the metric is `record_unreadable`.",
         PROBLEM,
     ),
+    Event(
+        "the health could not be read",
+        INFO,
+        Process.API,
+        "The API goes by what it knew; after some seconds it makes no changes, as none could be stored.",
+        PROBLEM,
+    ),
+    Event(
+        "an operator set the switch",
+        INFO,
+        Process.API,
+        "The deployment is read-only, or not any more.",
+        {"read_only": "whether it is", "by": "the principal", "reason": "why, as the operator wrote it"},
+    ),
     # --- scheduler
     Event("a term begins", INFO, Process.SCHEDULER, "A scheduler has the lease of its instance.", _TERM),
     Event(

@@ -64,6 +64,13 @@ _METRICS = (
         (Dimension("state", "the execution's state before"),),
     ),
     Metric("dead_letter_redriven", Process.API, "A dead letter was given to a worker again, by a request."),
+    Metric(
+        "request_held_off",
+        Process.API,
+        "A request was answered with 503, as the deployment was overloaded or read-only.",
+        (Dimension("state", "the state of its health: `overloaded` or `read-only`"),),
+        "`tidewheel health` says why.",
+    ),
     # --- scheduler
     Metric(
         "scheduler_started",

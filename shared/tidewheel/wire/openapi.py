@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -61,10 +62,7 @@ def _operation(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, 
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {str(operation.status): _answer(operation, schemas)}
         | {str(status): _answer(operation, schemas) | {"description": text} for status, text in operation.also}
-        | {
-            str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"}
-            for kind in (*operation.problems, *_of_signing_in(operation), "method-not-allowed", "internal")
-        },
+        | _problems(operation, schemas),
     }
     if operation.role is None:
         found["security"] = []
@@ -76,6 +74,42 @@ def _operation(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, 
             "content": _body(operation, schemas[operation.body.__name__]),
         }
     return found
+
+
+def _problems(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The responses of an operation's problems, by status."""
+    kinds = (
+        *operation.problems,
+        *_of_signing_in(operation),
+        *_of_health(operation),
+        "method-not-allowed",
+        "internal",
+    )
+    statuses: dict[str, list[str]] = {}
+    for kind in dict.fromkeys(kinds):
+        statuses.setdefault(str(KINDS[kind][0]), []).append(kind)
+    return {status: _problem_responses(kinds, schemas) for status, kinds in statuses.items()}
+
+
+def _problem_responses(kinds: list[str], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The response of a status that one kind of problem has, or several."""
+    if len(kinds) == 1:
+        return {"$ref": f"#/components/responses/{kinds[0]}"}
+    each = {kind: _problem_response(kind, schemas) for kind in kinds}
+    examples = {kind: {"value": one["content"][MEDIA_TYPE]["example"]} for kind, one in each.items()}
+    answer: dict[str, Any] = {
+        "description": "; or: ".join(one["description"] for one in each.values()),
+        "content": {MEDIA_TYPE: {"schema": schemas["Problem"], "examples": examples}},
+    }
+    headers = {name: header for one in each.values() for name, header in one.get("headers", {}).items()}
+    return answer | ({"headers": headers} if headers else {})
+
+
+def _of_health(operation: Operation[Any]) -> tuple[str, ...]:
+    """The kinds of problems that a change may meet by the deployment's health."""
+    if not operation.writes:
+        return ()
+    return ("overloaded", "read-only") if operation.creates else ("read-only",)
 
 
 def _of_signing_in(operation: Operation[Any]) -> tuple[str, ...]:
@@ -120,7 +154,7 @@ def _problem_response(kind: str, schemas: dict[str, Any]) -> dict[str, Any]:
     example = problem(kind, "What happened, in a sentence.", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
     content = {"schema": schemas["Problem"], "example": example.model_dump(mode="json")}
     answer: dict[str, Any] = {"description": KINDS[kind][1], "content": {MEDIA_TYPE: content}}
-    if kind == "unavailable":
+    if KINDS[kind][0] == HTTPStatus.SERVICE_UNAVAILABLE:
         header = {"description": "Seconds to wait, where the service says.", "schema": {"type": "integer"}}
         answer["headers"] = {"Retry-After": header}
     if kind == "unauthenticated":

@@ -41,8 +41,11 @@ class Operation(Generic[A]):
         headers: The names of the answer's headers, each with what it holds.
         also: Further statuses of a successful answer, each with what it means.
         most_bytes: The most bytes of its body.
+        creates: Whether it makes work, which an overloaded deployment does not take on.
+        in_read_only: Whether it is allowed, though it changes something, while the deployment is read-only.
         problems: Kinds of ``problem.KINDS`` besides ``internal``, which every operation may answer, and
-            ``method-not-allowed``, which its path does, and those of signing in where it has a role.
+            ``method-not-allowed``, which its path does, those of signing in where it has a role, and those of the
+            deployment's health where it changes something.
     """
 
     id: str
@@ -60,7 +63,14 @@ class Operation(Generic[A]):
     headers: tuple[tuple[str, str], ...] = ()
     also: tuple[tuple[int, str], ...] = ()
     most_bytes: int = MAX_JOB_BYTES
+    creates: bool = False
+    in_read_only: bool = False
     problems: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something that a deployment which is read-only does not let anybody change."""
+        return self.method != "GET" and not self.in_read_only
 
     @property
     def model(self) -> type[Model] | None:

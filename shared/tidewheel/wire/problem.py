@@ -41,6 +41,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "invalid": (422, "The request was refused"),
     "internal": (500, "Something went wrong"),
     "unavailable": (503, "The service is busy"),
+    "overloaded": (503, "The service takes on no more work at present"),
+    "read-only": (503, "The service makes no changes at present"),
 }
 """Every kind of problem: its HTTP status and title. Its name ends its ``type``."""
 

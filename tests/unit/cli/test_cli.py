@@ -345,6 +345,19 @@ def test_dead_letters_are_listed(run, api_bench):
     assert json.loads(done(run("dead-letters", "list", "--json")))["items"][0]["id"] == execution
 
 
+def test_the_health_is_shown_and_an_operator_switches_to_read_only_and_back(run):
+    assert "normal" in done(run("health"))
+    told = done(run("admin", "read-only", "on", "--reason", "a restore"))
+    assert "read-only" in told
+    assert "a restore" in told
+    refused = run("jobs", "create", "--name", "n", "--url", "https://a.example/")
+    assert refused.exit_code != 0
+    assert "a restore" in refused.stderr
+    assert json.loads(done(run("health", "--json")))["state"] == "read-only"
+    assert "normal" in done(run("admin", "read-only", "off"))
+    assert run("admin", "read-only", "perhaps").exit_code == 2
+
+
 def test_circuits_are_listed(run, api_bench):
     assert "No parties that failed lately" in done(run("circuits", "list"))
     api_bench.ports.circuits.swap(failing("http:api.example.com:443", NOW_MS + 600_000))

@@ -7,9 +7,9 @@ from typing import Any
 from tidewheel.client.flow import Flow, Stream, all_items
 from tidewheel.client.sending import call, send
 from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
-from tidewheel.wire.bodies.job import Health
+from tidewheel.wire.bodies.health import Health
 from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
-from tidewheel.wire.endpoints.service import GET_HEALTH, GET_OPENAPI
+from tidewheel.wire.endpoints.service import GET_HEALTH, GET_OPENAPI, SET_MODE
 
 
 def circuits_page(*, limit: int | None = None, cursor: str | None = None) -> Flow[CircuitList]:
@@ -28,8 +28,18 @@ def close_circuit(id: str) -> Flow[CircuitAnswer]:
 
 
 def health() -> Flow[Health]:
-    """Whether the API answers."""
+    """Whether the API answers, and how much the deployment takes on at present."""
     return call(GET_HEALTH)
+
+
+def set_read_only(read_only: bool, reason: str = "") -> Flow[Health]:  # noqa: FBT001 - it names what it sets
+    """Sets the operator's switch: while it is on, the API refuses every change, and what was accepted goes on.
+
+    Args:
+        read_only: Whether it is to be on.
+        reason: Why; everybody may read it.
+    """
+    return call(SET_MODE, {}, body={"read_only": read_only, "reason": reason})
 
 
 def openapi() -> Flow[dict[str, Any]]:

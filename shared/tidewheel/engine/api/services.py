@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tidewheel.engine.api.circuits import CircuitService
 from tidewheel.engine.api.dead_letters import DeadLetterService
 from tidewheel.engine.api.executions import ExecutionService
+from tidewheel.engine.api.health.service import HealthService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.logs import LogService
@@ -28,6 +29,7 @@ class ApiServices:
         ledger: The ledger of a job.
         logs: The logs of attempts.
         repeats: What requests under idempotency keys came to.
+        health: The deployment's health.
         now_ms: The instant as of which an answer describes what it holds (ms since the epoch).
         flush: Hands on the counts that were gathered; called once after each request.
     """
@@ -40,5 +42,6 @@ class ApiServices:
     ledger: LedgerService
     logs: LogService
     repeats: Repeats
+    health: HealthService
     now_ms: Callable[[], int]
     flush: Callable[[], None]

@@ -241,10 +241,3 @@ class Upcoming(Model):
     """What will fire of a job unless something changes, by due time."""
 
     items: tuple[Occurrence, ...]
-
-
-class Health(Model):
-    """That the API answers."""
-
-    status: Literal["ok"]
-    version: str

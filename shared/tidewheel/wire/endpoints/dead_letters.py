@@ -34,5 +34,6 @@ REDRIVE_DEAD_LETTERS = Operation(
     body=RedriveBody,
     examples={"everything": {"all": True, "rate": 50}, "of one job": {"job": "j0123456789abcdef"}},
     parameters=(KEY,),
+    creates=True,
     problems=("malformed", "too-large", "conflict", "invalid", "unavailable"),
 )

@@ -32,6 +32,7 @@ RUN_JOB = Operation(
     role=Role.OPERATOR,
     parameters=(JOB_ID, KEY),
     headers=(LOCATION,),
+    creates=True,
     problems=ACTION_PROBLEMS,
 )
 LIST_EXECUTIONS = Operation(

@@ -112,6 +112,7 @@ CREATE_JOB = Operation(
     parameters=(KEY, DRY_RUN),
     headers=(LOCATION, ETAG),
     also=((200, "A dry run: nothing was written."),),
+    creates=True,
     problems=_WRITE_PROBLEMS,
 )
 LIST_JOBS = Operation(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
+from tidewheel.adapters.aws.dynamodb.control.health import DynamoHealth
+from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
@@ -41,6 +43,7 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         logs=S3Logs(settings.logs_bucket, clients.s3),
         locks=DynamoLocks(dynamodb, settings.executions_table),
         circuits=DynamoCircuits(dynamodb, settings.executions_table),
+        health=DynamoHealth(ControlTable(dynamodb, settings.control_table)),
         requests=DynamoRequests(dynamodb, settings.jobs_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),

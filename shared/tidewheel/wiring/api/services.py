@@ -13,6 +13,7 @@ from tidewheel.engine.api.circuits import CircuitService
 from tidewheel.engine.api.dead_letters import DeadLetterService
 from tidewheel.engine.api.executions import ExecutionService
 from tidewheel.engine.api.first_entry import FirstEntry
+from tidewheel.engine.api.health.service import HealthService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.logs import LogService
@@ -23,7 +24,20 @@ from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
-from tidewheel.ports import Circuits, Clock, Entropy, Executions, Jobs, Locks, Logs, Queue, Requests, Telemetry, Wheel
+from tidewheel.ports import (
+    Circuits,
+    Clock,
+    Entropy,
+    Executions,
+    HealthStore,
+    Jobs,
+    Locks,
+    Logs,
+    Queue,
+    Requests,
+    Telemetry,
+    Wheel,
+)
 from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.wheel_writer import wheel_writer
@@ -52,6 +66,7 @@ class ApiPorts:
     logs: Logs
     locks: Locks
     circuits: Circuits
+    health: HealthStore
     requests: Requests
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
@@ -76,6 +91,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
         ledger=LedgerService(jobs, executions, clock),
         logs=LogService(executions, ports.logs),
         repeats=Repeats(ports.requests, clock),
+        health=HealthService(ports.health, clock, telemetry, is_measured=ports.pace.loops),
         now_ms=clock.now_ms,
         flush=telemetry.flush,
     )
