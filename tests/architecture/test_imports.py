@@ -64,6 +64,11 @@ VIOLATIONS_BY_RULE = {
         (f"{T}/cli/violation_m.py", "tidewheel.ports"),
         (f"{T}/client/violation_n.py", "tidewheel.engine.api.jobs"),
     ],
+    "importers know wire, domain and the reading of YAML": [
+        (f"{T}/cli/importing/violation_za.py", "tidewheel.cli.session"),
+        (f"{T}/cli/importing/formats/violation_zb.py", "tidewheel.client"),
+        (f"{T}/cli/importing/violation_zc.py", "rich"),
+    ],
     "names and settings know the routes of the domain, and nothing else": [(f"{T}/names.py", "tidewheel.ports")],
     "the table of telemetry stands on the standard library": [(f"{T}/telemetry/violation_x.py", "tidewheel.names")],
     "a process's room in the engine imports no other process's": [

@@ -19,6 +19,7 @@ from tidewheel.cli.commands import (
     executions,
     files,
     health,
+    importing,
     jobs,
     ledger,
     logs,
@@ -76,6 +77,7 @@ app.command("export")(files.export)
 app.command("schema")(files.schema)
 app.command("cancel")(executions.cancel)
 app.command("health")(health.health)
+app.command("import")(importing.import_)
 app.command("ledger")(ledger.ledger)
 app.command("logs")(logs.logs)
 app.command("worker")(worker.worker)
