@@ -6,7 +6,6 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.8
-EXAMPLE_AUTHORIZER_ARN := arn:aws:lambda:us-east-1:111122223333:function:authorizer
 
 # The interpreter of the first setup stays, until another is named: PYTHON=python3.12 make setup
 PYTHON ?= $(or $(wildcard $(shell cat .local/python 2>/dev/null)),python3)
@@ -93,15 +92,14 @@ sim: $(VENV_STAMP) ## Play N random histories on virtual time: make sim N=10000;
 	@echo "== workers that are processes"
 	@$(RUN) -m tests.simulation --workers $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
 
-synth: AUTHORIZER_ARN ?= $(EXAMPLE_AUTHORIZER_ARN)
 synth: setup ## Synthesize the stacks for both targets; needs no AWS account
 	@echo "== cdk synth, target local"
 	@$(WITH_VENV) $(CDK) synth -q --no-notices -o cdk.out/local -c target=local
-	@echo "== cdk synth, target aws, authorizer $(AUTHORIZER_ARN)"
-	@$(WITH_VENV) $(CDK) synth -q --no-notices -o cdk.out/aws -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)"
+	@echo "== cdk synth, target aws"
+	@$(WITH_VENV) $(CDK) synth -q --no-notices -o cdk.out/aws -c target=aws
 
-deploy: setup ## Look at your AWS account and deploy to it: make deploy AUTHORIZER_ARN=arn:aws:lambda:...
-	@$(WITH_VENV) $(RUN) -m infra.deploy -c target=aws -c "authorizer_arn=$(AUTHORIZER_ARN)" $(CDK_FLAGS)
+deploy: setup ## Look at your AWS account and deploy to it: make deploy
+	@$(WITH_VENV) $(RUN) -m infra.deploy -c target=aws $(CDK_FLAGS)
 
 setup: $(VENV_STAMP) $(MINISTACK_STAMP) $(CDK_STAMP) $(if $(findstring localstack-host,$(ENGINE)),$(HOST_STAMP)) ## Install everything; run again, only what has changed
 

@@ -49,8 +49,6 @@ _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 _POOL = re.compile(names.POOL_PATTERN, re.ASCII)
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
-FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
-
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -61,6 +59,13 @@ class ApiLogs(StrEnum):
     OFF = "off"
     ACCOUNT_ROLE = "account-role"  # by the role that the account has
     OWN_ROLE = "own-role"  # by a role of this deployment, which becomes the account's
+
+
+class SignIn(StrEnum):
+    """What looks at the header ``Authorization``."""
+
+    GATEWAY = "gateway"  # its authorizer
+    FUNCTION = "function"  # the API's function itself, by keys alone: for an emulator's gateway without authorizers
 
 
 class Stage(StrEnum):
@@ -98,7 +103,6 @@ class Config:
     deployment: str
     shards: int
     schedulers: int
-    authorizer_arn: str | None
     listed: Mapping[str, tuple[str, ...]]
     capacity: Capacity
     api_logs: ApiLogs = ApiLogs.OFF
@@ -122,6 +126,8 @@ class Config:
     fargate_subnets: tuple[str, ...] = ()
     fargate_base: int = FARGATE_BASE
     fargate_public: bool = True
+    sign_in: SignIn = SignIn.GATEWAY
+    issuers: str = "[]"
 
     @property
     def routes(self) -> tuple[names.Route, ...]:
@@ -135,7 +141,7 @@ class Config:
 
     @property
     def local(self) -> bool:
-        """Whether this is for the emulator: nothing is protected there, and the API is open."""
+        """Whether this is for the emulator: nothing is protected there."""
         return self.target is Target.LOCAL
 
     def protects(self, stage: Stage) -> bool:
@@ -155,8 +161,14 @@ class Config:
         """Reads the context.
 
         Raises:
-            ContextError: A key is malformed, or the deployment would leave its API open.
+            ContextError: A key is malformed, or is none any more.
         """
+        if _text(read, "authorizer_arn"):
+            raise ContextError(
+                "authorizer_arn",
+                "is none any more: a deployment brings its own authorizer, for API keys (`tidewheel admin init` makes "
+                "the first) and for tokens of the issuers that the context key 'issuers' names",
+            )
         target, economy = _target(read), _flag(read, "economy")
         schedulers = _number(read, "schedulers", 1 if economy else DEFAULT_SCHEDULERS)
         config = cls(
@@ -164,7 +176,6 @@ class Config:
             deployment=_deployment(read),
             shards=_number(read, "shards", ECONOMY_SHARDS if economy else DEFAULT_SHARDS[target]),
             schedulers=schedulers,
-            authorizer_arn=_matching(read, "authorizer_arn", FUNCTION, "the ARN of a Lambda function"),
             listed=_listed_targets(read),
             capacity=Capacity.from_context(
                 partial(_number, read), local=target is Target.LOCAL, economy=economy, schedulers=schedulers
@@ -189,6 +200,8 @@ class Config:
             least_log=_number(read, "least_log", 0, 0),
             writes_together=_number(read, "writes_together", names.WRITES_AT_ONCE, 1, names.WRITES_AT_ONCE),
             lean_transport=_flag(read, "lean_transport", default="true"),
+            sign_in=_one_of(read, "sign_in", SignIn, SignIn.GATEWAY),
+            issuers=_issuers(read),
             allow_kinds=_allow_kinds(read, LOCAL_KINDS if target is Target.LOCAL else "{}"),
         )
         _check_kinds(config)
@@ -198,11 +211,10 @@ class Config:
             raise ContextError("containers", "is for target local: an account runs its functions as it does")
         if economy and config.schedulers != 1:
             raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
-        if not config.local and config.authorizer_arn is None:
-            raise ContextError(
-                "authorizer_arn",
-                "is not set: without the ARN of a Lambda authorizer the API would be open to the internet",
-            )
+        if config.sign_in is SignIn.FUNCTION and not config.local:
+            raise ContextError("sign_in", "must be gateway in an account: function is for an emulator's gateway alone")
+        if config.sign_in is SignIn.FUNCTION and config.issuers != "[]":
+            raise ContextError("issuers", "needs sign_in to be gateway: the function looks at keys alone")
         return config
 
 
@@ -279,6 +291,17 @@ def _allow_kinds(read: ReadContext, default: str) -> str:
             "allow_kinds", f"names {kind!r}: what needs to be allowed are {', '.join(sorted(PRIVILEGED))}"
         )
     return json.dumps({pool: sorted(kinds) for pool, kinds in allowed.items()}, sort_keys=True)
+
+
+def _issuers(read: ReadContext) -> str:
+    """As the authorizer's environment holds it; text on the command line, a list in a context file."""
+    value = read("issuers")
+    text = json.dumps(value) if isinstance(value, list) else _text(read, "issuers") or "[]"
+    try:
+        settings.check_issuers(text)
+    except ValueError as error:
+        raise ContextError("issuers", str(error)) from error
+    return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
 
 
 def _check_kinds(config: Config) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from localstack import deploy, outputs, pool
+from localstack import deploy, outputs, pool, sign_in
 from localstack.engines.base import (
     Engine,
     Running,
@@ -84,7 +85,8 @@ def deployed(places: Places, engine: Engine) -> outputs.Outputs:
     with step("Deploying the stacks"):
         deploy.deploy(places, engine.endpoint, engine.context)
     found = outputs.read_stack_outputs(places.cdk_outputs)
-    result = outputs.collect(found, engine.name, engine.endpoint)
+    key = sign_in.key(places, engine.endpoint, outputs.former_key(places.outputs))
+    result = replace(outputs.collect(found, engine.name, engine.endpoint), api_key=key)
     outputs.write(places.outputs, result)
     for function in functions.put_right(places, engine.endpoint, result.minute_function):
         say(f"{function} runs what was deployed again, no longer what `make watch` put there.")

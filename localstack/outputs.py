@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,12 +18,13 @@ _DEPLOY_AGAIN = "run `make up` again, or `make down` first when that does not he
 _API_HOST = re.compile(r"(?P<id>[a-z0-9]+)\.execute-api\.")
 _API_PATH = re.compile(r"/restapis/(?P<id>[a-z0-9]+)/(?P<stage>[^/]+)/_user_request_")
 _DEFAULT_STAGE = "prod"
+_OWN = 0o600
 _NEEDED = (names.Output.API_URL, names.Output.MINUTE_FUNCTION, names.Output.ECHO_FUNCTION_ARN)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the deployed parts are."""
+    """Where the deployed parts are, and the key for the API, which is shown nowhere."""
 
     api_url: str
     endpoint: str
@@ -31,6 +32,7 @@ class Outputs:
     minute_function: str
     echo_function_arn: str
     engine: str
+    api_key: str = field(default="", repr=False)
 
 
 def local_api_url(api_url: str, port: int) -> str:
@@ -98,8 +100,18 @@ def read(path: Path) -> Outputs:
         raise LocalCloudError(f"{path} cannot be read ({error}): {_DEPLOY_AGAIN}") from error
 
 
+def former_key(path: Path) -> str:
+    """The API's key in the file that is there; empty for none."""
+    try:
+        return read(path).api_key
+    except LocalCloudError:
+        return ""
+
+
 def write(path: Path, outputs: Outputs) -> None:
-    """Writes the file whole or not at all."""
+    """Writes the file whole or not at all, for its owner's eyes alone."""
     fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=_OWN)
     fresh.write_text(json.dumps(asdict(outputs), indent=2) + "\n")
     fresh.replace(path)

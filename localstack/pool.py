@@ -89,11 +89,19 @@ def environment(places: Places, endpoint: str, environ: Mapping[str, str]) -> di
     tasks = Tasks.of(environ, places)
     paths = [str(places.root / "shared"), *([str(tasks.folder)] if tasks.modules else [])]
     return {
-        **engine_environ(environ),
-        **CREDENTIALS,
+        **account_environment(places, endpoint, environ),
         **({Env.TASK_MODULES.value: ",".join(tasks.modules)} if tasks.modules else {}),
         "PYTHONPATH": os.pathsep.join(paths),
         Env.PROGRAM_USER.value: SAME_USER,
+    }
+
+
+def account_environment(places: Places, endpoint: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """What a program of this checkout needs to act on the local cloud's account, and on no other."""
+    return {
+        **engine_environ(environ),
+        **CREDENTIALS,
+        "PYTHONPATH": str(places.root / "shared"),
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CONFIG_FILE": os.devnull,

@@ -11,6 +11,7 @@ from functions.api.request import Request
 from functions.api.serving import Handler, bound
 from tidewheel.domain.discovery import values_of
 from tidewheel.engine.api.services import ApiServices
+from tidewheel.names import SIGNED_PREFIX
 from tidewheel.wire.endpoints import OPERATIONS
 
 HANDLERS = bound(OPERATIONS, values_of(routes.__name__, Handler))
@@ -23,7 +24,7 @@ def resolver(services: Callable[[], ApiServices]) -> APIGatewayRestResolver:
     Args:
         services: Gives the services; called by the first request that needs them.
     """
-    app = APIGatewayRestResolver()
+    app = APIGatewayRestResolver(strip_prefixes=[SIGNED_PREFIX])
 
     def route(handler: Handler) -> Callable[..., Response[str]]:
         def serve(**path: str) -> Response[str]:

@@ -1,19 +1,49 @@
-"""Who makes a request, as the gateway's authorizer found out."""
+"""Who makes a request: what the gateway's authorizer found out, or a signature, or a key that is looked at here."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
+from tidewheel.domain.access.grant import Grant
 from tidewheel.domain.access.principal import Principal
-from tidewheel.domain.access.roles import Role
-from tidewheel.domain.ids import DEFAULT_TENANT
+from tidewheel.domain.errors import Unauthenticated
+from tidewheel.engine.api.callers import CallerService
+from tidewheel.names import SIGNED_PREFIX
+
+_SIGNED_RESOURCE = f"{SIGNED_PREFIX}/{{proxy+}}"
 
 
-def caller_of(event: APIGatewayProxyEvent) -> Principal:
+def caller_of(event: APIGatewayProxyEvent, callers: CallerService, tenant: str | None) -> Principal:
     """The principal of a request.
+
+    Only what API Gateway itself has written into the event is believed. Without it nobody has signed in.
+
+    Args:
+        event: What API Gateway sent.
+        callers: Admits callers.
+        tenant: The tenant that the request asks to act in; None for the caller's own.
 
     Raises:
         Unauthenticated: Nobody signed in for it.
+        Forbidden: The caller may not act in that tenant.
+        NotFound: There is no such tenant.
     """
-    address = ((event.get("requestContext") or {}).get("identity") or {}).get("sourceIp") or ""
-    return Principal(DEFAULT_TENANT, "anybody", Role.PLATFORM_ADMIN, address=address)
+    context: dict[str, Any] = event.get("requestContext") or {}
+    identity: dict[str, Any] = context.get("identity") or {}
+    return callers.admitted(_grant(event, context, identity, callers), str(identity.get("sourceIp") or ""), tenant)
+
+
+def _grant(
+    event: APIGatewayProxyEvent, context: dict[str, Any], identity: dict[str, Any], callers: CallerService
+) -> Grant:
+    if event.get("resource") == _SIGNED_RESOURCE:  # its method takes a signature, which the gateway has checked
+        return callers.sign_in.identity(str(identity.get("userArn") or ""))
+    if found := context.get("authorizer"):
+        grant = Grant.of_context(found)
+        if grant is None:
+            raise Unauthenticated("the gateway does not say who signed in")
+        return grant
+    headers = event.get("headers") or {}
+    return callers.grant_of_header(next((headers[name] for name in headers if name.lower() == "authorization"), None))

@@ -15,17 +15,32 @@ from pydantic_core import PydanticCustomError
 
 from functions.api.callers import caller_of
 from functions.api.cursors import position
+from functions.api.scoping import check_scope
 from tidewheel.domain.access.principal import Principal
+from tidewheel.domain.access.roles import Role
 from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from tidewheel.domain.ids import stable_hash
+from tidewheel.domain.jobs.job import Definition
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
+from tidewheel.engine.api.jobs import DefinitionBuilder
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.wire.bodies.circuit import party_of
 from tidewheel.wire.operation import Operation
-from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH, KEY_PATTERN, MATCH_PATTERN, MAX_KEY
+from tidewheel.wire.parameters import (
+    EXECUTION_ID,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    JOB_ID,
+    KEY_PATTERN,
+    MATCH_PATTERN,
+    MAX_KEY,
+    TENANT_HEADER,
+)
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.reading import read_object
 from tidewheel.wire.refused import Malformed, Refused
+from tidewheel.wire.targets import PRIVILEGED, circuit_key
 from tidewheel.wire.values import parse_instant, to_ms
 
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
@@ -66,8 +81,10 @@ class Request:
 
         Raises:
             Unauthenticated: Nobody signed in for it.
+            Forbidden: The caller may not act in the tenant that it names.
+            NotFound: There is no such tenant.
         """
-        return caller_of(self.event)
+        return caller_of(self.event, self.services.callers, self.header(TENANT_HEADER))
 
     @property
     def tenant(self) -> str:
@@ -79,12 +96,22 @@ class Request:
 
         Raises:
             Unauthenticated: Nobody signed in, and the operation is not for everybody.
-            Forbidden: The caller's role does not include the one that the operation takes.
+            Forbidden: The caller's role does not include the one that the operation takes, or the tenant is suspended,
+                or read-only.
         """
         needed = self.operation.role
-        if needed is not None and not self.caller.role.includes(needed):
+        if needed is None:
+            return
+        if needed is not Role.PLATFORM_ADMIN:
+            self.services.callers.check_state(self.caller, changes=self.operation.method != "GET")
+        if not self.caller.role.includes(needed):
             problem = f"{self.operation.id} takes the role {needed}, and yours is {self.caller.role}"
             raise Forbidden(self.caller.name, problem, f"use a key of the role {needed}, or of one that includes it")
+        check_scope(self.caller, self.operation, self.one("job") if "job" in self.operation.takes("query") else None)
+        if self.caller.tags and JOB_ID in self.operation.parameters:
+            _ = self.job  # whatever the handler does: 404 for a job without these tags
+        if self.caller.tags and EXECUTION_ID in self.operation.parameters:
+            _ = self.execution
 
     def check_health(self) -> None:
         """Refuses what the deployment's health does not allow; the one place that does. A dry run changes nothing.
@@ -101,10 +128,29 @@ class Request:
         """The id of the job that the path means, by id, by its beginning, or by name.
 
         Raises:
-            NotFound: There is no such job.
+            NotFound: There is no such job, or none with the tags that the caller's key is for.
             Conflict: There are several.
         """
-        return self.services.jobs.meant(self.tenant, unquote(self.path["id"]))
+        return self._job_of(unquote(self.path["id"]))
+
+    def _job_of(self, text: str) -> str:
+        if not self.caller.tags:
+            return self.services.jobs.meant(self.tenant, text)
+        try:
+            id = self.services.jobs.meant(self.tenant, text)
+        except Conflict as error:
+            raise NotFound("job", self.tenant, text) from error  # it names jobs that may be others'
+        self._check_tags(id, NotFound("job", self.tenant, text))
+        return id
+
+    def _check_tags(self, job: str, refusal: NotFound) -> None:
+        """Refuses a job that is not the caller's to see."""
+        try:
+            found = self.services.jobs.get(self.tenant, job)
+        except NotFound:
+            raise refusal from None
+        if not self.caller.tags <= set(found.definition.tags.items()):
+            raise refusal
 
     def named_job(self, text: str | None) -> str:
         """The id of the job that a parameter or a body means, which may be deleted; empty for None.
@@ -115,7 +161,7 @@ class Request:
         if text is None:
             return ""
         try:
-            return self.services.jobs.meant(self.tenant, text)
+            return self._job_of(text)
         except (NotFound, Conflict) as error:
             problem = f"{text[:40]!r} is not a job, or several"
             raise Invalid("job", problem, "use an id or a name as the list of jobs shows it") from error
@@ -128,7 +174,12 @@ class Request:
             NotFound: There is no such execution.
             Conflict: There are several.
         """
-        return self.services.executions.meant(self.tenant, unquote(self.path["id"]))
+        text = unquote(self.path["id"])
+        if not self.caller.tags:
+            return self.services.executions.meant(self.tenant, text)
+        refusal = NotFound("execution", self.tenant, text)
+        self._check_tags(text.partition("-")[0], refusal)
+        return self.services.executions.meant(self.tenant, text)
 
     @property
     def party(self) -> str:
@@ -267,6 +318,33 @@ class Request:
             return base64.b64decode(text, validate=True)
         except ValueError as error:
             raise Malformed("the body is not base64, though it is marked so", "send one JSON object") from error
+
+    def kind(self, name: str) -> str:
+        """What a list's cursors are marked with: they are valid for this list of this tenant, and these tags, alone."""
+        return f"{name}@{stable_hash(self.tenant, *(part for tag in sorted(self.caller.tags) for part in tag)):x}"
+
+    def granted(self, builder: DefinitionBuilder) -> DefinitionBuilder:
+        """A builder of definitions that refuses what the caller, or its tenant, was not granted.
+
+        Every definition that a request stores is built by such a one.
+        """
+
+        def build(job: str, now_ms: int, before: Definition | None) -> Definition:
+            who = self.caller
+            if before is not None and not who.tags <= set(before.tags.items()):
+                raise NotFound("job", self.tenant, job)  # it lost a tag since it was looked up
+            definition = builder(job, now_ms, before)
+            target = definition.target
+            party = circuit_key(target) or target.kind
+            privileged = target.kind in PRIVILEGED
+            self.services.callers.check_target(who, target.kind, definition.pool, party, privileged=privileged)
+            if missing := sorted(who.tags - set(definition.tags.items())):
+                needed = ", ".join(f"{name}:{value}" for name, value in missing)
+                problem = f"your key is for jobs with the tags {needed} alone"
+                raise Forbidden(who.name, problem, "give the job these tags")
+            return definition
+
+        return build
 
     def position(self, kind: str) -> str | None:
         """The position in a list from which the ``cursor`` parameter goes on, or None for the list's beginning.

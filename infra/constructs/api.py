@@ -1,6 +1,8 @@
-"""The HTTP API: every path goes to one function, which knows the routes."""
+"""The HTTP API: every path goes to one function, which knows the routes; an authorizer says who asks."""
 
 from __future__ import annotations
+
+import json
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
@@ -10,17 +12,41 @@ from constructs import Construct
 
 from infra import nag
 from infra.config import ApiLogs, Config
+from infra.constructs.functions import ServiceFunction
 from infra.constructs.logs import log_group
+from tidewheel.names import SIGNED_PREFIX
 
 STAGE = "prod"
+VERSION = "v1"
+OPEN_PATHS = ("health", "openapi.json")
+"""What is served to everybody, signed in or not."""
+AUTHORIZER_TTL = Duration.seconds(60)
+"""How long a key that was revoked may still be accepted."""
+UNAUTHORIZED = 401
 REQUESTS_PER_SECOND = 500
 BURST = 1000
 
 
 class HttpApi(Construct):
-    """A REST API in front of the api function, guarded by an authorizer where one is given."""
+    """A REST API in front of the api function.
 
-    def __init__(self, scope: Construct, id: str, *, config: Config, function: lambda_.Function) -> None:
+    Args:
+        scope: The stack.
+        id: In the stack.
+        config: The deployment.
+        function: Serves the requests.
+        authorizer: Signs callers in; None where the function does so itself.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        function: lambda_.Function,
+        authorizer: ServiceFunction | None,
+    ) -> None:
         super().__init__(scope, id)
         self._config = config
         self.rest_api = apigateway.RestApi(
@@ -32,13 +58,85 @@ class HttpApi(Construct):
             deploy_options=self._stage(),
         )
         self.rest_api.node.try_remove_child("Endpoint")  # an output under a name that nobody reads
-        method = self.rest_api.root.add_resource("{proxy+}").add_method(
-            "ANY",
-            apigateway.LambdaIntegration(function, allow_test_invoke=False),
-            authorizer=self._authorizer(),
-            authorization_type=self._authorization(),
+        self._function = function
+        guard = self._guard(authorizer) if authorizer else None
+        root = self.rest_api.root
+        version = root.add_resource(VERSION)
+        for resource in (root.add_resource("{proxy+}"), version.add_resource("{proxy+}")):
+            self._serve(resource, "ANY", authorizer=guard)
+        for path in OPEN_PATHS:
+            self._serve(version.add_resource(path), "GET")
+        if not config.local:  # no emulator checks signatures
+            signed = root.add_resource(SIGNED_PREFIX.strip("/")).add_resource("{proxy+}")
+            self._serve(signed, "ANY", signed=True)
+            self._say_how_to_sign_in()
+        self._acknowledge()
+
+    def _serve(
+        self,
+        resource: apigateway.Resource,
+        verb: str,
+        *,
+        authorizer: apigateway.RequestAuthorizer | None = None,
+        signed: bool = False,
+    ) -> None:
+        """Hands the requests of a resource to the function."""
+        kind = apigateway.AuthorizationType
+        method = resource.add_method(
+            verb,
+            apigateway.LambdaIntegration(self._function, allow_test_invoke=False),
+            authorizer=authorizer,
+            authorization_type=kind.IAM if signed else kind.CUSTOM if authorizer else kind.NONE,
         )
-        self._acknowledge(method)
+        nag.acknowledge(method, "COG4", "Keys, tokens of any issuer and signatures are looked at, not one user pool's.")
+        if not signed and authorizer is None:
+            nag.acknowledge(
+                method,
+                "APIG4",
+                "Health and the API's document are for everybody; an emulator leaves the rest to the function.",
+            )
+
+    def _guard(self, authorizer: ServiceFunction) -> apigateway.RequestAuthorizer:
+        """The authorizer, whose answers are kept for a minute and serve every path of the stage.
+
+        What of an answer may change sooner, the function checks on each request: when the key ends, the network that
+        the request comes from, and the state of the tenant.
+        """
+        return apigateway.RequestAuthorizer(
+            self,
+            "Authorizer",
+            handler=authorizer.function,
+            identity_sources=[apigateway.IdentitySource.header("Authorization")],
+            results_cache_ttl=AUTHORIZER_TTL,
+            assume_role=self._caller_of(authorizer.function.function_arn),
+        )
+
+    def _caller_of(self, authorizer: str) -> iam.IRole:
+        """A role that may invoke exactly this function; the construct would add all its versions."""
+        role = iam.Role(self, "AuthorizerRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
+        role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[authorizer]))
+        return role.without_policy_updates()
+
+    def _say_how_to_sign_in(self) -> None:
+        """What the gateway answers itself has the form of all other problems."""
+        for kind, status, name, title in (
+            (apigateway.ResponseType.UNAUTHORIZED, 401, "unauthenticated", "Nobody is signed in"),
+            (apigateway.ResponseType.ACCESS_DENIED, 403, "forbidden", "This is not allowed"),
+        ):
+            problem = {
+                "type": f"urn:tidewheel:problem:{name}",
+                "title": title,
+                "status": status,
+                "detail": "send a key or a token that is valid in the header Authorization, after the word Bearer",
+                "instance": "urn:tidewheel:request:$context.requestId",
+                "errors": [],
+            }
+            self.rest_api.add_gateway_response(
+                name.capitalize(),
+                type=kind,
+                response_headers={"WWW-Authenticate": "'Bearer'"} if status == UNAUTHORIZED else {},
+                templates={"application/json": json.dumps(problem)},
+            )
 
     @property
     def url(self) -> str:
@@ -73,31 +171,7 @@ class HttpApi(Construct):
             throttling_burst_limit=BURST,
         )
 
-    def _authorization(self) -> apigateway.AuthorizationType:
-        open_to_all = self._config.authorizer_arn is None
-        return apigateway.AuthorizationType.NONE if open_to_all else apigateway.AuthorizationType.CUSTOM
-
-    def _authorizer(self) -> apigateway.TokenAuthorizer | None:
-        """The authorizer, asked for every request: it may answer for one path alone, so nothing is cached."""
-        arn = self._config.authorizer_arn
-        if arn is None:
-            return None
-        return apigateway.TokenAuthorizer(
-            self,
-            "Authorizer",
-            handler=lambda_.Function.from_function_arn(self, "AuthorizerFunction", arn),
-            identity_source=apigateway.IdentitySource.header("Authorization"),
-            results_cache_ttl=Duration.seconds(0),
-            assume_role=self._caller_of(arn),
-        )
-
-    def _caller_of(self, authorizer: str) -> iam.IRole:
-        """A role that may invoke exactly this function; the construct would add all its versions."""
-        role = iam.Role(self, "AuthorizerRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
-        role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[authorizer]))
-        return role.without_policy_updates()
-
-    def _acknowledge(self, method: apigateway.Method) -> None:
+    def _acknowledge(self) -> None:
         stage = self.rest_api.deployment_stage
         nag.acknowledge(
             self.rest_api,
@@ -105,17 +179,10 @@ class HttpApi(Construct):
             "The function validates every request against its own models, and answers with problem details.",
         )
         nag.acknowledge(
-            method,
-            "COG4",
-            "Who may call is decided by the authorizer that the account's owner brings, or by nobody locally.",
-        )
-        nag.acknowledge(
             stage,
             "APIG3",
             "A web ACL belongs to the account's own rules; the stage is throttled and every call authorised.",
         )
-        if self._config.local:
-            nag.acknowledge(method, "APIG4", "The local cloud listens on the loopback address alone.")
         if self._config.api_logs is ApiLogs.OWN_ROLE:
             self._acknowledge_log_role()
         if self._config.local or self._config.api_logs is ApiLogs.OFF:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from infra.capacity import UNRESERVED
-from infra.config import FUNCTION, ApiLogs, Config, Stage
+from infra.config import ApiLogs, Config, Stage
 from infra.preflight.account import Account
 from infra.preflight.findings import Finding, Findings, Unidentified, Weight
 from infra.preflight.taken import Named, fixed_names
@@ -51,7 +51,6 @@ class Preflight:
         for stage in Stage:
             run(f"The stack {self._stack(stage)}", partial(self._stage, stage))
         run("The account's concurrency of functions", self._concurrency)
-        run("The authorizer", self._authorizer)
         run("API Gateway's role", self._gateway_role)
         run("The names that are taken", self._names)
         return self.findings.found
@@ -141,22 +140,6 @@ class Preflight:
             f"{keys}; a key that is 0 reserves nothing, and the worker needs what batches_critical, batches_high, "
             "batches_normal and batches_low add up to.",
         )
-
-    def _authorizer(self) -> None:
-        arn = self.config.authorizer_arn
-        if arn is None or not FUNCTION.fullmatch(arn):
-            return
-        region = arn.split(":")[3]
-        if region != self.account.region():
-            self.findings.add(
-                Weight.BLOCKS,
-                f"The authorizer is a function in {region}, and this deploys to {self.account.region()}.",
-                "API Gateway calls an authorizer of its own region: name one there, or set AWS_REGION.",
-            )
-        elif not self.account.has("function", arn):
-            self.findings.add(
-                Weight.BLOCKS, f"There is no function {arn}.", "Deploy the authorizer first, or correct authorizer_arn."
-            )
 
     def _gateway_role(self) -> None:
         if self.config.api_logs is ApiLogs.OFF:

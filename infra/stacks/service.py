@@ -17,7 +17,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.assets import Asset
-from infra.config import Config, Stage
+from infra.config import Config, SignIn, Stage
 from infra.constructs.api import HttpApi
 from infra.constructs.arns import Arns
 from infra.constructs.environment import environment
@@ -42,6 +42,9 @@ from tidewheel.names import (
 
 Assets = Callable[[Function], Asset]
 """Answers what a function ships."""
+
+AUTHORIZER_MEMORY_MB = 512
+"""CPU comes with it, which a cold start and a signature take (AWS Lambda, "Memory")."""
 
 API_ID_OUTPUT = "ApiId"
 """By which the local cloud makes a URL that needs no name service."""
@@ -77,7 +80,8 @@ class ServiceStack(Stack):
         woken = Function.SCHEDULER if config.economy else Function.WATCHDOG
         self._output(Output.MINUTE_FUNCTION, config.physical(woken))
         self._reconciler()
-        http = HttpApi(self, "HttpApi", config=config, function=api.function)
+        authorizer = self._authorizer() if config.sign_in is SignIn.GATEWAY else None
+        http = HttpApi(self, "HttpApi", config=config, function=api.function, authorizer=authorizer)
         self._output(Output.API_URL, http.url)
         self._output(API_ID_OUTPUT, http.rest_api.rest_api_id)
         if config.local:
@@ -99,6 +103,8 @@ class ServiceStack(Stack):
             Env.EXECUTIONS_TABLE: physical(Table.EXECUTIONS),
             Env.CONTROL_TABLE: physical(Table.CONTROL),
             Env.ACCESS_TABLE: physical(Table.ACCESS),
+            Env.SIGN_IN: self._config.sign_in,
+            Env.ISSUERS: self._config.issuers,
             Env.LOGS_BUCKET: logs_bucket(self._config.deployment, self.account, self.region),
             Env.QUEUES: self._queues.urls(),
             Env.SHARDS: shards,
@@ -155,6 +161,13 @@ class ServiceStack(Stack):
         api.allow(["s3:ListBucket"], self._arns.logs_bucket())
         self._allow_logs(api, "s3:GetObject")
         return api
+
+    def _authorizer(self) -> ServiceFunction:
+        authorizer = self._function(
+            Function.AUTHORIZER, Shape(AUTHORIZER_MEMORY_MB, seconds=10), settings.AuthorizerSettings
+        )
+        authorizer.allow(["dynamodb:GetItem"], self._arns.table(Table.ACCESS))
+        return authorizer
 
     def _scheduler(self) -> ServiceFunction:
         economy = self._config.economy

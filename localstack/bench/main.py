@@ -76,7 +76,7 @@ def _measure(outputs: Outputs, wanted: argparse.Namespace) -> tuple[dict[str, An
     tiers: dict[str, Any] = {}
     with (
         stack.receiver() as receiver,
-        Client(outputs.api_url, timeout=stack.SECONDS) as client,
+        Client(outputs.api_url, outputs.api_key, timeout=stack.SECONDS) as client,
     ):
         bench = Bench(client, receiver, SystemClock())
         with step("Warming the workers up (these runs are not counted)"):

@@ -126,16 +126,15 @@ def _run(bench: Bench, outputs: Outputs) -> int:
         bench.delete(demo.ids)  # interrupted: nothing fires at a receiver that is gone
         raise
     summarize(account, demo.by_receiver(account))
-    _farewell(outputs, demo.ids[-1])
+    _farewell(demo.ids[-1])
     return 0 if account.sound else _FAILED
 
 
-def _farewell(outputs: Outputs, job: str) -> None:
+def _farewell(job: str) -> None:
     say()
     say("The demo's jobs have ended, and the stack is still up. Look around:")
     say("  .venv/bin/tidewheel jobs list")
     say(f"  .venv/bin/tidewheel executions list {job}")
-    say(f"  curl -s {outputs.api_url}/v1/jobs")
     say("Stop it with: make down")
 
 
@@ -145,7 +144,7 @@ def main() -> int:
     try:
         with (
             stack.receiver() as receiver,
-            Client(outputs.api_url, timeout=stack.SECONDS) as client,
+            Client(outputs.api_url, outputs.api_key, timeout=stack.SECONDS) as client,
         ):
             return _run(Bench(client, receiver, SystemClock()), outputs)
     except ApiError as error:

@@ -48,7 +48,7 @@ def _of_running(places: Places) -> Outputs | None:
         return None
     with suppress(LocalCloudError):
         outputs = read(places.outputs)
-        with Client(outputs.api_url, timeout=SECONDS) as client, suppress(ApiError):
+        with Client(outputs.api_url, outputs.api_key, timeout=SECONDS) as client, suppress(ApiError):
             client.health()
             return outputs
     return None

@@ -19,6 +19,8 @@ from localstack.settings import DEFAULT_PORT, PORT_VARIABLE
 
 HOST = "127.0.0.1"
 _LOG_LINES = 15
+SIGN_IN_BY_FUNCTION = "sign_in=function"
+"""The setting of the CDK app for an engine whose gateway asks no authorizer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from localstack.engines.base import HOST, Reach
+from localstack.engines.base import HOST, SIGN_IN_BY_FUNCTION, Reach
 from localstack.errors import LocalCloudError
 from localstack.places import REPOSITORY, Places
 from localstack.settings import PORT_VARIABLE
@@ -79,7 +79,7 @@ class LocalStack:
     @property
     def context(self) -> Sequence[str]:
         """Functions run in Linux containers, and may call this machine by that address besides public ones."""
-        return ("containers=true", f"allowed_networks={self._gateway()}/32")
+        return ("containers=true", SIGN_IN_BY_FUNCTION, f"allowed_networks={self._gateway()}/32")
 
     def require(self) -> None:
         """Checks that docker and its compose plugin are there."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localstack import processes
-from localstack.engines.base import HOST
+from localstack.engines.base import HOST, SIGN_IN_BY_FUNCTION
 from localstack.engines.host_setup import JAR
 from localstack.engines.process import ProcessEngine
 from localstack.errors import LocalCloudError
@@ -67,6 +67,11 @@ class LocalStackHost(ProcessEngine):
     ready_path = "/_localstack/health"
     ready_seconds = 90.0
     stop_seconds = 15.0
+
+    @property
+    def context(self) -> Sequence[str]:
+        """LocalStack's community edition has no authorizers."""
+        return (SIGN_IN_BY_FUNCTION,)
 
     def require(self) -> None:
         """Checks that LocalStack and DynamoDB Local are there."""

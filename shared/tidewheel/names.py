@@ -37,6 +37,7 @@ __all__ = [
     "RECONCILE_EVERY_MS",
     "RETENTION_MS",
     "ROUTES",
+    "SIGNED_PREFIX",
     "WRITES_AT_ONCE",
     "Env",
     "Function",
@@ -67,6 +68,7 @@ class Function(StrEnum):
     """The functions of the service stack; the value is also the folder under ``functions/``."""
 
     API = "api"
+    AUTHORIZER = "authorizer"
     SCHEDULER = "scheduler"
     WORKER = "worker"
     WATCHDOG = "watchdog"
@@ -85,6 +87,10 @@ DEAD_LETTERS = "dead-letters"
 ON_CALL = "on-call"
 METRICS_NAMESPACE = "Tidewheel"
 """The namespace of all metrics."""
+
+
+SIGNED_PREFIX = "/iam"
+"""What the paths begin with whose requests are signed by an AWS identity (Signature Version 4)."""
 
 
 def physical(deployment: str, role: str) -> str:
@@ -115,6 +121,8 @@ class Env(StrEnum):
     EXECUTIONS_TABLE = "TIDEWHEEL_EXECUTIONS_TABLE"
     CONTROL_TABLE = "TIDEWHEEL_CONTROL_TABLE"
     ACCESS_TABLE = "TIDEWHEEL_ACCESS_TABLE"
+    SIGN_IN = "TIDEWHEEL_SIGN_IN"  # gateway or function: which of them looks at the header Authorization
+    ISSUERS = "TIDEWHEEL_ISSUERS"  # JSON list: the issuers whose tokens are accepted
     LOGS_BUCKET = "TIDEWHEEL_LOGS_BUCKET"
     QUEUES = "TIDEWHEEL_QUEUES"  # JSON object: "<pool>-<priority>" -> queue URL
     SHARDS = "TIDEWHEEL_SHARDS"

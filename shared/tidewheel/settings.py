@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
+from tidewheel.domain.access.issuer import Issuer
+from tidewheel.domain.access.issuers import parse_issuers
 from tidewheel.domain.fleet.networks import Network, parse_networks
 from tidewheel.domain.fleet.permit import EVERYONE
 from tidewheel.domain.ids import is_tenant
@@ -17,6 +19,9 @@ from tidewheel.domain.limits import MAX_TENANT_CONCURRENCY
 from tidewheel.domain.quotas.plans import Plans, parse_plans
 from tidewheel.domain.wheel.pace import PACES, Pace
 from tidewheel.names import Env, Route
+
+SIGN_INS = ("gateway", "function")
+"""Which of them signs callers in."""
 
 
 class SettingsError(Exception):
@@ -151,6 +156,29 @@ def _networks(environ: Mapping[str, str], variable: Env) -> tuple[Network, ...]:
         raise SettingsError(variable, f"must be a list of networks such as 10.0.0.0/8, or none ({error})") from error
 
 
+def _sign_in(environ: Mapping[str, str], variable: Env) -> str:
+    text = _text(environ, variable)
+    if text not in SIGN_INS:
+        raise SettingsError(variable, f"must be {' or '.join(SIGN_INS)}, not {text!r}")
+    return text
+
+
+def check_issuers(text: str) -> None:
+    """Checks a JSON list of issuers.
+
+    Raises:
+        ValueError: It is malformed; the message says what it must be.
+    """
+    parse_issuers(text)
+
+
+def _issuers(environ: Mapping[str, str], variable: Env) -> tuple[Issuer, ...]:
+    try:
+        return parse_issuers(_text(environ, variable))
+    except ValueError as error:
+        raise SettingsError(variable, str(error)) from error
+
+
 _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.QUEUES: _queues,
     Env.SHARDS: _positive,
@@ -165,6 +193,8 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.TENANT_CONCURRENCY: _tenant_concurrency,
     Env.ALLOW_KINDS: _allow_kinds,
     Env.PLANS: _plans,
+    Env.SIGN_IN: _sign_in,
+    Env.ISSUERS: _issuers,
 }
 
 
@@ -216,6 +246,7 @@ class ApiSettings(StoreSettings):
         allow_kinds: Which privileged kinds of target run, by pool; ``*`` stands for every pool.
         access_table: Where tenants and API keys are.
         plans: The plans that the deployment defines.
+        sign_in: ``gateway`` if its authorizer signs callers in; ``function`` if the API does so itself, by keys alone.
     """
 
     pace: Pace
@@ -223,6 +254,22 @@ class ApiSettings(StoreSettings):
     allow_kinds: Mapping[str, frozenset[str]]
     access_table: str
     plans: Plans
+    sign_in: str
+
+
+@dataclass(frozen=True)
+class AuthorizerSettings(_FromEnvironment):
+    """What the authorizer needs.
+
+    Args:
+        access_table: Where API keys are.
+        issuers: The issuers whose tokens are accepted.
+        lean_transport: Whether requests to DynamoDB go by the lean transport, or by the SDK's own.
+    """
+
+    access_table: str
+    issuers: tuple[Issuer, ...]
+    lean_transport: bool
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def test_its_route_answers(seen: dict[str, Any]) -> None:
 def test_the_document_describes_it(seen: dict[str, Any]) -> None:
     described = seen["described"]
     assert (described["operationId"], described["summary"]) == ("countTag", "Count the jobs with a tag")
-    assert [parameter["name"] for parameter in described["parameters"]] == ["tag", "limit"]
+    assert [parameter["name"] for parameter in described["parameters"]] == ["tag", "limit", "Tidewheel-Tenant"]
     assert described["requestBody"]["content"]["application/json"] == {
         "schema": {"$ref": "#/components/schemas/TagCountBody"},
         "examples": {"active": {"value": {"state": "active"}}},

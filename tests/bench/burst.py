@@ -139,7 +139,7 @@ def on_stack(stack: Stack) -> Iterator[tuple[BurstBench, Tidewheel]]:
     clock = SystemClock()
     with (
         Receiver(slow_when_warming, stack.reach) as receiver,
-        Client(stack.outputs.api_url, timeout=30 * slowness()) as client,
+        Client(stack.outputs.api_url, stack.outputs.api_key, timeout=30 * slowness()) as client,
     ):
         each_ms = Bench(client, receiver, clock).warm()
         yield BurstBench(receiver, clock), Tidewheel(stack, client, each_ms)

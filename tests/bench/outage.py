@@ -122,7 +122,10 @@ def figures(arrivals: Sequence[Arrival], down_ms: int, up_ms: int, minutes: int)
 def measure(stack: Stack, wanted: Wanted) -> dict[str, Any]:
     """Lets the jobs run, has the outage, and looks at what came."""
     clock = SystemClock()
-    with Receiver(reach=stack.reach) as receiver, Client(stack.outputs.api_url, timeout=30 * slowness()) as client:
+    with (
+        Receiver(reach=stack.reach) as receiver,
+        Client(stack.outputs.api_url, stack.outputs.api_key, timeout=30 * slowness()) as client,
+    ):
         begin_ms = clock.now_ms() + 20 * SECOND_MS
         ids = [
             client.create_job(

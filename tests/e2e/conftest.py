@@ -80,14 +80,15 @@ def stack(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 
 @pytest.fixture(scope="session")
 def client(stack: Stack) -> Iterator[Client]:
-    with Client(stack.outputs.api_url, timeout=_SECONDS) as made:
+    with Client(stack.outputs.api_url, stack.outputs.api_key, timeout=_SECONDS) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def http(stack: Stack) -> Iterator[httpx.Client]:
     """Requests that the client would not make."""
-    with httpx.Client(base_url=f"{stack.outputs.api_url}/v1", timeout=_SECONDS) as made:
+    signed_in = {"Authorization": f"Bearer {stack.outputs.api_key}"}
+    with httpx.Client(base_url=f"{stack.outputs.api_url}/v1", headers=signed_in, timeout=_SECONDS) as made:
         yield made
 
 

@@ -18,7 +18,7 @@ PROGRAM = Path(sys.executable).with_name("tidewheel")
 @pytest.fixture
 def tidewheel(stack):
     def run(*arguments, code=0):
-        environ = {**os.environ, "TIDEWHEEL_API_URL": stack.outputs.api_url}
+        environ = {**os.environ, "TIDEWHEEL_API_URL": stack.outputs.api_url, "TIDEWHEEL_TOKEN": stack.outputs.api_key}
         done = subprocess.run(
             [str(PROGRAM), *arguments], env=environ, cwd=stack.folder, check=False, capture_output=True, text=True
         )

@@ -2,17 +2,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from openapi_spec_validator import validate
 
-from functions.api import problems, request
+from functions.api import problems
 from functions.api.app import HANDLERS, resolver
-from functions.api.callers import caller_of
 from functions.api.cursors import cursor
-from tests.support.api_bench import EVERY_JOB, HTTP_JOB, NOW_MS, ApiBench, Context, event, recorded
+from tests.support.api_bench import EVERY_JOB, HTTP_JOB, NOW_MS, ApiBench, Context, event, recorded, signed_in
+from tidewheel.domain.access.grant import Grant
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.roles import Role
-from tidewheel.domain.errors import Unauthenticated
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import claimed, ended_unrun
@@ -209,19 +207,19 @@ def test_a_list_refuses_what_it_cannot_follow(api_bench, query, field):
     refused(api_bench.call("GET", "/jobs", query=query), 422, field)
 
 
-def test_jobs_are_listed_by_owner_and_kind(api_bench, monkeypatch):
-    def signed_in(name):
-        monkeypatch.setattr(request, "caller_of", lambda event: Principal("default", name, Role.ADMIN))
+def test_jobs_are_listed_by_owner_and_kind(api_bench):
+    def call_as(name):
+        api_bench.who = Principal("default", name, Role.ADMIN)
 
-    signed_in("key:ada")
+    call_as("key:ada")
     hook = created(api_bench)
     beat = created(api_bench, EVERY_JOB | {"target": {"kind": "lambda", "function": "beat"}})
-    signed_in("key:bob")
+    call_as("key:bob")
     other = created(api_bench)
     edited = api_bench.call("PATCH", f"/jobs/{hook}", {"timeout": "5m"}).json
     assert (edited["created_by"], edited["updated_by"]) == ("key:ada", "key:bob")
     for action in ("pause", "resume"):
-        signed_in(f"key:{action}")
+        call_as(f"key:{action}")
         assert api_bench.call("POST", f"/jobs/{hook}/{action}").json["updated_by"] == f"key:{action}"
 
     def found(**query):
@@ -547,9 +545,9 @@ def test_what_is_our_fault_is_not_told(api_bench, error, status, retry_after, mo
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
-def test_who_lacks_the_role_of_an_operation_is_told_so(api_bench, monkeypatch, operation, role):
-    monkeypatch.setattr(request, "caller_of", lambda _event: Principal("default", "key:k1", role))
-    answer = api_bench.call(operation.method, operation.path.removeprefix("/v1").replace("{id}", FIRST))
+def test_who_lacks_the_role_of_an_operation_is_told_so(api_bench, operation, role):
+    made = event(operation.method, operation.path.replace("{id}", FIRST))
+    answer = api_bench.send(signed_in(made, Grant(Principal("default", "key:k1", role))))
     if operation.role is None or role.includes(operation.role):
         assert answer.status not in {401, 403}
     else:
@@ -557,18 +555,15 @@ def test_who_lacks_the_role_of_an_operation_is_told_so(api_bench, monkeypatch, o
         assert f"takes the role {operation.role}, and yours is {role}" in answer.json["detail"]
 
 
-def test_who_does_not_sign_in_is_asked_to(api_bench, monkeypatch):
-    def nobody(_event):
-        raise Unauthenticated("there is no key and no token")
-
-    monkeypatch.setattr(request, "caller_of", nobody)
-    answer = refused(api_bench.call("GET", "/jobs"), 401, "Authorization")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert api_bench.call("GET", "/health").status == 200
-
-
-def test_there_is_one_tenant():
-    assert caller_of(APIGatewayProxyEvent(recorded("get"))).tenant == "default"
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_who_does_not_sign_in_is_asked_to(api_bench, operation):
+    made = event(operation.method, operation.path.replace("{id}", FIRST))
+    answer = api_bench.send(signed_in(made, None))
+    if operation.role is None:
+        assert answer.status == 200
+    else:
+        refused(answer, 401, "Authorization")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_the_document_is_valid_and_served(api_bench):

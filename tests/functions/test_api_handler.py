@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from functions.api import handler
 from tests.support.api_bench import NOW_MS, ApiBench, Context, event, memory_ports, recorded
-from tests.support.run_settings import DEAD_LETTER_HANDLER_ENVIRONMENT
+from tests.support.run_settings import API_ENVIRONMENT, DEAD_LETTER_HANDLER_ENVIRONMENT
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.names import Env
 from tidewheel.wiring.api.services import services_of
@@ -39,7 +39,7 @@ def test_the_services_are_built_once_and_their_counts_are_handed_on(monkeypatch)
 
 
 def test_the_real_wiring_reaches_nobody_before_the_first_request(monkeypatch):
-    environment = {**DEAD_LETTER_HANDLER_ENVIRONMENT, Env.LOGS_BUCKET: "logs", Env.ALLOW_KINDS: "{}"}
+    environment = DEAD_LETTER_HANDLER_ENVIRONMENT | API_ENVIRONMENT
     for variable in Env:
         monkeypatch.delenv(variable, raising=False)
     for name, value in environment.items():

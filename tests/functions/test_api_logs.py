@@ -149,7 +149,12 @@ def test_the_document_knows_it() -> None:
     found: Any = document()
     validate(found)
     operation = found["paths"]["/v1/executions/{id}/logs"]["get"]
-    assert {parameter["name"] for parameter in operation["parameters"]} == {"id", "attempt", "cursor"}
+    assert {parameter["name"] for parameter in operation["parameters"]} == {
+        "id",
+        "attempt",
+        "cursor",
+        "Tidewheel-Tenant",
+    }
     schemas = found["components"]["schemas"]
     assert set(schemas["LogAnswer"]["required"]) == {"attempt", "text", "source", "cursor", "complete"}
     assert {"timeline", "queue_ms", "run_ms", "cancel_requested"} <= set(schemas["ExecutionAnswer"]["properties"])

@@ -24,7 +24,6 @@ from infra.assets import Asset  # noqa: E402
 from infra.config import Config  # noqa: E402
 from tidewheel.names import Function  # noqa: E402
 
-AUTHORIZER = "arn:aws:lambda:us-east-1:111122223333:function:authorizer"
 Resources = dict[str, dict[str, Any]]
 
 
@@ -95,14 +94,14 @@ def _synthesise(outdir: Path, assets: Callable[[Function], Asset], **given: str)
 
 @pytest.fixture(scope="session")
 def synthesise(tmp_path_factory: pytest.TempPathFactory, assets: Callable[[Function], Asset]) -> Synthesise:
-    """Synthesises for AWS behind an authorizer, but for what is given of the context."""
-    usual = {"target": "aws", "authorizer_arn": AUTHORIZER}
+    """Synthesises for AWS, but for what is given of the context."""
+    usual = {"target": "aws"}
     return lambda **given: _synthesise(tmp_path_factory.mktemp("synthesised"), assets, **(usual | given))
 
 
 @pytest.fixture(scope="session")
 def local(synthesise: Synthesise) -> Synthesised:
-    return synthesise(target="local", authorizer_arn="")
+    return synthesise(target="local")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from infra import app
@@ -7,12 +5,17 @@ from infra.capacity import Capacity, Pollers
 from infra.config import ApiLogs, Config, ContextError, Stage, Target
 from tidewheel.names import PRIORITIES, Function
 
-AUTHORIZER = "arn:aws:lambda:us-east-1:111122223333:function:authorizer"
-
 NOTHING_LISTED = {"target_functions": (), "sql_clusters": (), "sql_secrets": ()}
 LOCAL_KINDS = '{"*": ["command", "python"]}'
 CLUSTER = "arn:aws:rds:us-east-1:111122223333:cluster:orders"
-SQL = {"authorizer_arn": AUTHORIZER, "allow_kinds": {"lambda": ["sql"]}, "sql_clusters": CLUSTER}
+ISSUER = {
+    "issuer": "https://issuer.example.com/",
+    "audience": "tidewheel",
+    "jwks_url": "https://issuer.example.com/keys",
+    "tenant": "acme",
+    "role": "viewer",
+}
+SQL = {"allow_kinds": {"lambda": ["sql"]}, "sql_clusters": CLUSTER}
 
 
 def _read(**context):
@@ -20,11 +23,11 @@ def _read(**context):
 
 
 def test_defaults_of_an_account():
-    config = _read(authorizer_arn=AUTHORIZER)
+    config = _read()
     batches = {"critical": 50, "high": 40, "normal": 40, "low": 20}
     reserved = {Function.WORKER: 150, Function.SCHEDULER: 6, Function.WATCHDOG: 2}
     capacity = Capacity(batches, 10, 2, 10, {}, reserved)
-    assert config == Config(Target.AWS, "tidewheel", 16, 2, AUTHORIZER, NOTHING_LISTED, capacity)
+    assert config == Config(Target.AWS, "tidewheel", 16, 2, NOTHING_LISTED, capacity)
     assert config.api_logs is ApiLogs.OFF
     assert not config.local
     assert config.allowed_networks == "none"
@@ -37,7 +40,6 @@ def test_defaults_of_a_laptop():
         "tidewheel",
         4,
         2,
-        None,
         NOTHING_LISTED,
         Capacity(dict.fromkeys(PRIORITIES, 5), 10, 2, 10, {}, {}),
         allowed_networks="127.0.0.0/8,::1/128",
@@ -50,13 +52,13 @@ def test_functions_in_containers():
     assert _read(target="local", containers="true").containers
     assert not _read(target="local").containers
     with pytest.raises(ContextError, match="'containers' is for target local"):
-        _read(authorizer_arn=AUTHORIZER, containers="true")
+        _read(containers="true")
 
 
 def test_defaults_of_an_economy():
-    config = _read(authorizer_arn=AUTHORIZER, economy="true")
+    config = _read(economy="true")
     assert config == Config(
-        Target.AWS, "tidewheel", 2, 1, AUTHORIZER, NOTHING_LISTED, config.capacity, economy=True, scheduler_memory=512
+        Target.AWS, "tidewheel", 2, 1, NOTHING_LISTED, config.capacity, economy=True, scheduler_memory=512
     )
     assert config.capacity.reserved == {Function.WORKER: 150, Function.SCHEDULER: 2}
     assert (config.pace, _read(target="local", economy=False).pace) == ("economy", "loop")
@@ -74,7 +76,6 @@ def test_everything_can_be_given():
 
 def test_every_reservation_and_limit_can_be_given():
     capacity = _read(
-        authorizer_arn=AUTHORIZER,
         batches_critical=2,
         batches_high=2,
         batches_normal=3,
@@ -107,18 +108,18 @@ def test_every_reservation_and_limit_can_be_given():
         24_000,
         8_000,
     )
-    assert _read(authorizer_arn=AUTHORIZER, reserved_worker=0).capacity.reserved.get(Function.WORKER) is None
+    assert _read(reserved_worker=0).capacity.reserved.get(Function.WORKER) is None
 
 
 def test_pollers_take_the_place_of_a_limit_of_batches():
-    capacity = _read(authorizer_arn=AUTHORIZER, pollers_high="2", pollers_low=3, most_pollers_low=20).capacity
+    capacity = _read(pollers_high="2", pollers_low=3, most_pollers_low=20).capacity
     assert capacity.pollers == {"high": Pollers(2, 2), "low": Pollers(3, 20)}
     assert capacity.reserved[Function.WORKER] == 50 + 20 + 40 + 200
-    assert _read(authorizer_arn=AUTHORIZER, pollers_high=0).capacity.pollers == {}
+    assert _read(pollers_high=0).capacity.pollers == {}
 
 
 def test_what_is_being_created_is_not_protected_yet():
-    config = _read(authorizer_arn=AUTHORIZER, creating="service")
+    config = _read(creating="service")
     assert (config.protects(Stage.STATE), config.protects(Stage.SERVICE)) == (True, False)
     assert not _read(target="local").protects(Stage.STATE)
 
@@ -133,7 +134,7 @@ def test_who_may_begin():
 
 
 def test_which_kinds_with_the_rights_of_a_worker_run_where():
-    assert _read(authorizer_arn=AUTHORIZER).allow_kinds == "{}"
+    assert _read().allow_kinds == "{}"
     assert _read(target="local", allow_kinds='{"fargate": ["python", "command"]}').allow_kinds == (
         '{"fargate": ["command", "python"]}'
     )
@@ -182,10 +183,18 @@ def test_networks_that_targets_may_have(given, kept):
         ("sql_clusters", SQL | {"allow_kinds": "{}"}),
         ("sql_clusters", SQL | {"sql_clusters": ""}),
         ("sql_secrets", SQL | {"sql_secrets": "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds*"}),
-        ("authorizer_arn", {}),
-        ("authorizer_arn", {"target": "aws", "authorizer_arn": " "}),
-        ("authorizer_arn", {"target": "local", "authorizer_arn": "authorizer"}),
-        ("authorizer_arn", {"authorizer_arn": "arn:aws:lambda:us-east-1:111122223333:function:*"}),
+        ("authorizer_arn", {"authorizer_arn": "arn:aws:lambda:us-east-1:111122223333:function:authorizer"}),
+        ("sign_in", {"sign_in": "nobody"}),
+        ("sign_in", {"sign_in": "function"}),
+        ("issuers", {"issuers": "{}"}),
+        ("issuers", {"issuers": [{"issuer": "https://example.com"}]}),
+        ("issuers", {"issuers": [ISSUER | {"jwks_url": "http://example.com/keys"}]}),
+        ("issuers", {"issuers": [ISSUER | {"algorithms": ["HS256"]}]}),
+        ("issuers", {"issuers": [ISSUER | {"algorithms": ["none"]}]}),
+        ("issuers", {"issuers": [ISSUER | {"tenant_claim": "org"}]}),
+        ("issuers", {"issuers": [ISSUER | {"roles": {"a": "owner"}}]}),
+        ("issuers", {"issuers": [ISSUER | {"roels": {}}]}),
+        ("issuers", {"target": "local", "sign_in": "function", "issuers": [ISSUER]}),
         ("target_functions", {"target": "local", "target_functions": "*"}),
         ("sql_clusters", {"target": "local", "sql_clusters": "arn:aws:rds:us-east-1:111122223333:cluster:*"}),
         ("sql_clusters", {"target": "local", "sql_clusters": "orders"}),
@@ -194,9 +203,9 @@ def test_networks_that_targets_may_have(given, kept):
         ("batches_low", {"target": "local", "batches_low": "1001"}),
         ("batch_size", {"target": "local", "batch_size": "11"}),
         ("dead_letter_batches", {"target": "local", "dead_letter_batches": "0"}),
-        ("reserved_worker", {"authorizer_arn": AUTHORIZER, "reserved_worker": "149"}),
-        ("reserved_scheduler", {"authorizer_arn": AUTHORIZER, "reserved_scheduler": "2"}),
-        ("reserved_api", {"authorizer_arn": AUTHORIZER, "reserved_api": "-1"}),
+        ("reserved_worker", {"reserved_worker": "149"}),
+        ("reserved_scheduler", {"reserved_scheduler": "2"}),
+        ("reserved_api", {"reserved_api": "-1"}),
         ("pollers_high", {"target": "local", "pollers_high": "1"}),
         ("pollers_high", {"target": "local", "pollers_high": "201"}),
         ("most_pollers_high", {"target": "local", "pollers_high": "9", "most_pollers_high": "8"}),
@@ -232,11 +241,12 @@ def test_what_cannot_be_used_is_told_in_one_line_with_its_key(key, context):
     assert "\n" not in str(caught.value)
 
 
-def test_an_open_api_is_not_synthesised(monkeypatch, capsys):
-    monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({"target": "aws"}))
+def test_whoever_brings_an_authorizer_is_told_what_replaces_it(monkeypatch, capsys):
+    monkeypatch.setattr(app, "synthesise", lambda: _read(authorizer_arn="arn:aws:lambda:x"))
     assert app.main() == 1
     written = capsys.readouterr()
-    assert written.err.startswith("tidewheel: context 'authorizer_arn' is not set")
+    assert written.err.startswith("tidewheel: context 'authorizer_arn' is none any more")
+    assert "admin init" in written.err
     assert written.err.count("\n") == 1
 
 

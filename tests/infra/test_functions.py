@@ -11,13 +11,14 @@ from tidewheel.domain.wheel.pace import ECONOMY
 
 READS = {
     "api": settings.ApiSettings,
+    "authorizer": settings.AuthorizerSettings,
     "worker": settings.WorkerSettings,
     "scheduler": settings.SchedulerSettings,
     "watchdog": settings.WatchdogSettings,
     "reconciler": settings.ReconcilerSettings,
     "dead_letter_handler": settings.DeadLetterHandlerSettings,
 }
-LONG_RUNNING = ("api", "reconciler", "scheduler", "dead_letter_handler", "watchdog", "worker")
+LONG_RUNNING = ("api", "authorizer", "reconciler", "scheduler", "dead_letter_handler", "watchdog", "worker")
 
 
 def _roles(part):

@@ -61,6 +61,7 @@ ALLOWED = {
         SECRETS: "GetSecretValue",
         **dict.fromkeys(LAMBDA_QUEUES, CONSUME),
     },
+    "authorizer": {ACCESS: "GetItem"},
     "watchdog": {CONTROL: "GetItem", SCHEDULER: "InvokeFunction"},
     "reconciler": {
         JOBS: "GetItem",

@@ -19,8 +19,7 @@ from infra.preflight.findings import Finding, Weight
 from infra.preflight.taken import fixed_names
 
 REGION = "eu-west-1"
-AUTHORIZER = f"arn:aws:lambda:{REGION}:123456789012:function:authorizer"
-GIVEN = {"target": "aws", "authorizer_arn": AUTHORIZER}
+GIVEN = {"target": "aws"}
 ROLE = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
@@ -36,7 +35,6 @@ class Lab:
         self.fails: Exception | None = None
         boto3.client("ssm", REGION).put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="21", Type="String")
         boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=ROLE)
-        self.function("authorizer")
 
     def function(self, name: str) -> None:
         role = boto3.client("iam").get_role(RoleName="r")["Role"]["Arn"]
@@ -143,7 +141,7 @@ def test_what_this_deployment_has_reserved_already_is_its_own(lab: Lab) -> None:
     assert lab.findings(batches_low=21)
 
 
-# --- API Gateway, bootstrap, authorizer -----------------------------------------------------------------------
+# --- API Gateway, bootstrap -----------------------------------------------------------------------------------
 
 
 def test_logs_of_the_gateway_need_the_accounts_role(lab: Lab) -> None:
@@ -166,15 +164,6 @@ def test_without_the_cdks_bootstrap_nothing_goes(lab: Lab) -> None:
     found = _only(lab.findings())
     assert found.weight is Weight.BLOCKS
     assert "cdk bootstrap" in found.remedy
-
-
-@pytest.mark.parametrize(
-    ("arn", "what"),
-    [(AUTHORIZER + "x", "There is no function"), (AUTHORIZER.replace(REGION, "us-east-1"), "us-east-1")],
-)
-def test_the_authorizer_is_there(lab: Lab, arn: str, what: str) -> None:
-    found = _only(lab.findings(authorizer_arn=arn))
-    assert (found.weight, what in found.what) == (Weight.BLOCKS, True)
 
 
 # --- names and stacks -----------------------------------------------------------------------------------------
@@ -338,7 +327,7 @@ class Cdk:
         return self.statuses.pop(0) if self.statuses else 0
 
 
-KEYS = f"-c target=aws -c authorizer_arn={AUTHORIZER}"
+KEYS = "-c target=aws"
 
 
 def test_a_first_deployment_creates_and_then_protects(lab: Lab) -> None:

@@ -11,6 +11,7 @@ import httpx
 from functions.api.app import resolver
 from tidewheel.adapters.memory import (
     CountedEntropy,
+    MemoryApiKeys,
     MemoryCircuits,
     MemoryControl,
     MemoryExecutions,
@@ -19,13 +20,19 @@ from tidewheel.adapters.memory import (
     MemoryLogs,
     MemoryQueue,
     MemoryRequests,
+    MemoryTenants,
     MemoryWheel,
     RecordingTelemetry,
     SettableClock,
     World,
 )
+from tidewheel.domain.access.grant import Grant
+from tidewheel.domain.access.principal import Principal
+from tidewheel.domain.access.roles import Role
+from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.wire.targets import PRIVILEGED
 from tidewheel.wiring.api.services import ApiPorts, services_of
 
 NOW_MS = 1_763_657_220_000  # 2025-11-20T16:47:00Z
@@ -41,9 +48,21 @@ class Context:
     aws_request_id = "5f0a3c0e-2f3e-4b0a-9a43-1d6a2f6f2a10"
 
 
+WHO = Principal(DEFAULT_TENANT, "key:bench", Role.PLATFORM_ADMIN, PRIVILEGED)
+"""Who sends requests unless a test says otherwise: whoever may do everything."""
+
+
+def signed_in(proxy_event: dict[str, Any], grant: Grant | None) -> dict[str, Any]:
+    """The event as the gateway sends it once its authorizer has said who signed in; nobody for None."""
+    context = {name: value for name, value in proxy_event["requestContext"].items() if name != "authorizer"}
+    if grant is not None:
+        context["authorizer"] = grant.context() | {"principalId": grant.principal.name}
+    return proxy_event | {"requestContext": context}
+
+
 def recorded(name: str) -> dict[str, Any]:
-    """A recorded event, fresh each time."""
-    return json.loads((EVENTS / f"api_{name}.json").read_text())
+    """A recorded event, fresh each time, with a caller who may do everything."""
+    return signed_in(json.loads((EVENTS / f"api_{name}.json").read_text()), Grant(WHO))
 
 
 def event(
@@ -84,6 +103,8 @@ def memory_ports(clock: SettableClock) -> ApiPorts:
         circuits=MemoryCircuits(world),
         health=control,
         requests=MemoryRequests(world),
+        tenants=MemoryTenants(world),
+        api_keys=MemoryApiKeys(world),
     )
 
 
@@ -102,6 +123,7 @@ class ApiBench:
     """The API on memory."""
 
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW_MS))
+    who: Principal = WHO
 
     def __post_init__(self) -> None:
         self.ports = memory_ports(self.clock)
@@ -119,8 +141,8 @@ class ApiBench:
         return Answer(raw["statusCode"], headers, json.loads(text) if text else None, text)
 
     def call(self, method: str, path: str, body: Any = None, **rest: Any) -> Answer:
-        """Sends a request to a path under ``/v1``."""
-        return self.send(event(method, f"/v1{path}", body, **rest))
+        """Sends a request to a path under ``/v1``, as ``who``."""
+        return self.send(signed_in(event(method, f"/v1{path}", body, **rest), Grant(self.who)))
 
     def transport(self) -> httpx.MockTransport:
         """An httpx transport that sends requests to this API; a prefix before ``/v1`` is taken for a stage."""

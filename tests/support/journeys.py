@@ -23,10 +23,12 @@ from unittest.mock import patch
 import boto3
 from moto import mock_aws
 
+from tests.support.api_bench import WHO, signed_in
 from tests.support.passages import Passage, around_target, parted, returns
 from tests.support.tables import make_bucket, make_queues, make_tables
 from tests.support.tracing import Step, Tracer
 from tidewheel.adapters.clock import SystemClock
+from tidewheel.domain.access.grant import Grant
 from tidewheel.names import Env
 
 CREATE = "a job created to its wheel entry"
@@ -95,6 +97,9 @@ class Deployment:
             "TIDEWHEEL_WRITES_TOGETHER": "1",
             "TIDEWHEEL_LEAN_TRANSPORT": "false",  # moto stands beside the SDK's own
             "TIDEWHEEL_ALLOW_KINDS": "{}",
+            "TIDEWHEEL_ACCESS_TABLE": tables.access,
+            "TIDEWHEEL_SIGN_IN": "gateway",
+            "TIDEWHEEL_ISSUERS": "[]",
         }
 
     def travel(self) -> dict[str, list[Step]]:
@@ -165,7 +170,7 @@ def _make_function() -> str:
 
 
 def _proxy_event(method: str, path: str, body: Any = None) -> Event:
-    event = json.loads(_PROXY_EVENT.read_text())
+    event = signed_in(json.loads(_PROXY_EVENT.read_text()), Grant(WHO))
     return event | {"httpMethod": method, "path": path, "body": body and json.dumps(body)}
 
 

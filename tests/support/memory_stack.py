@@ -10,6 +10,7 @@ from tests.support.runners import a_runner
 from tidewheel.adapters.memory import (
     CountedEntropy,
     InlineExecutor,
+    MemoryApiKeys,
     MemoryCircuits,
     MemoryControl,
     MemoryCounters,
@@ -187,6 +188,8 @@ class MemoryStack:
             MemoryCircuits(self.world),
             self.control,
             MemoryRequests(self.world),
+            MemoryTenants(self.world),
+            MemoryApiKeys(self.world),
             self.pace,
         )
 

@@ -18,6 +18,14 @@ RECONCILER_ENVIRONMENT = {
     Env.LEAN_TRANSPORT: "false",
 }
 DEAD_LETTER_HANDLER_ENVIRONMENT = {**RECONCILER_ENVIRONMENT, Env.PACE: "loop"}
+API_ENVIRONMENT = {
+    Env.LOGS_BUCKET: "logs",
+    Env.ALLOW_KINDS: "{}",
+    Env.ACCESS_TABLE: "access",
+    Env.SIGN_IN: "gateway",
+    Env.PLANS: "{}",
+}
+"""What the API needs besides."""
 WORKER_ENVIRONMENT = {
     **DEAD_LETTER_HANDLER_ENVIRONMENT,
     Env.LOGS_BUCKET: "logs",

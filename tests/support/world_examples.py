@@ -266,5 +266,6 @@ def full_api_key() -> ApiKey:
         expires_ms=NOW_MS + MINUTE_MS,
         revoked_ms=NOW_MS + 5,
         rotated_to=a_token(8).id,
+        identity="arn:aws:iam::123456789012:role/deploys",
         version=1,
     )

@@ -11,15 +11,14 @@ from functions.api.serving import serves
 from tidewheel.wire.bodies.circuit import CircuitList, circuit_answer
 from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
 
-_KIND = "circuits"
-
 
 @serves(LIST_CIRCUITS)
 def list_circuits(request: Request) -> Response[str]:
     """A page of the circuits of parties that failed lately, ordered by party."""
-    page = request.services.circuits.listed(request.tenant, request.limit, request.position(_KIND))
+    kind = request.kind("circuits")
+    page = request.services.circuits.listed(request.tenant, request.limit, request.position(kind))
     now_ms = request.services.now_ms()
-    return answered_page(page, _KIND, lambda circuit: circuit_answer(circuit, now_ms), CircuitList)
+    return answered_page(page, kind, lambda circuit: circuit_answer(circuit, now_ms), CircuitList)
 
 
 @serves(CLOSE_CIRCUIT)

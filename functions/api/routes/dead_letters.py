@@ -23,7 +23,7 @@ from tidewheel.wire.values import from_ms, to_ms
 def list_dead_letters(request: Request) -> Response[str]:
     """A page of dead letters, the last to end first. The cursors of one job's are valid for that job alone."""
     job, limit = request.named_job(request.one("job")), request.limit
-    kind = _kind(job)
+    kind = _kind(request, job)
     page = request.services.dead_letters.listed(request.tenant, job, limit, request.position(kind))
     return answered_page(page, kind, execution_answer, ExecutionList)
 
@@ -53,7 +53,7 @@ def _plan(request: Request, body: RedriveBody) -> RedrivePlan:
     if body.ids is not None:
         return dead_letters.planned(tenant, map(_execution, body.ids), body.rate, after_ms)
     job = request.named_job(body.job)
-    before = None if body.cursor is None else position(body.cursor, _kind(job))
+    before = None if body.cursor is None else position(body.cursor, _kind(request, job))
     return dead_letters.planned_page(tenant, job, before, body.rate, after_ms)
 
 
@@ -64,12 +64,12 @@ def _redriven(request: Request, body: RedriveBody, plan: RedrivePlan) -> Redrive
         redriven=tuple(done.ids),
         skipped=tuple(Skipped(id=id, reason=reason) for id, reason in done.skipped.items()),
         until=from_ms(done.until_ms),
-        cursor=plan.cursor and cursor(_kind(request.named_job(body.job)), plan.cursor),
+        cursor=plan.cursor and cursor(_kind(request, request.named_job(body.job)), plan.cursor),
     )
 
 
-def _kind(job: str) -> str:
-    return f"dead-letters/{job}"
+def _kind(request: Request, job: str) -> str:
+    return request.kind(f"dead-letters/{job}")
 
 
 def _execution(text: str) -> str:

@@ -37,7 +37,7 @@ def run_job(request: Request) -> Response[str]:
 def list_executions(request: Request) -> Response[str]:
     """A page of a job's executions, newest nominal time first. Its cursors are valid for this job alone."""
     job, limit = request.job, request.limit
-    kind = f"executions/{job}"
+    kind = request.kind(f"executions/{job}")
     page = request.services.executions.history(request.tenant, job, limit, request.position(kind))
     return answered_page(page, kind, listed_answer, ExecutionList)
 
@@ -46,7 +46,7 @@ def list_executions(request: Request) -> Response[str]:
 def list_runs(request: Request) -> Response[str]:
     """A page of executions across jobs. Its cursors are valid for the same states and job."""
     asked, limit = _filter(request), request.limit
-    kind = f"runs/{asked.job}/{' '.join(sorted(asked.states))}"
+    kind = request.kind(f"runs/{asked.job}/{' '.join(sorted(asked.states))}")
     after = request.position(kind)
     if after is not None and not _POSITION.fullmatch(after):
         raise foreign_cursor()

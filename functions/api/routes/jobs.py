@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -59,7 +60,8 @@ def _answered_page(request: Request, page: Listed[Job], kind: str) -> Response[s
 def create_job(request: Request) -> Response[str]:
     """Creates a job; a repeat under the same key gets 201 again, and the job as it stands now."""
     document, jobs = request.document(), request.services.jobs
-    wanted = (request.tenant, builder_of(read_job(document)), request.key, fingerprint(document), request.caller.name)
+    builder = request.granted(builder_of(read_job(document)))
+    wanted = (request.tenant, builder, request.key, fingerprint(document), request.caller.name)
     if request.flag("dry_run"):
         return _foretold(request, jobs.draft(*wanted))
     job = jobs.create(*wanted)
@@ -83,10 +85,10 @@ def list_jobs(request: Request) -> Response[str]:
     asked = _filter(request)
     results = _results(request.query.get("last_result", ()))
     if by_failure(asked, results):
-        kind = "jobs/failed"
+        kind = request.kind("jobs/failed")
         place = request.position(kind)
     else:
-        kind = f"jobs/{stable_hash(asked.listing(request.services.now_ms()).list)}"
+        kind = request.kind(f"jobs/{stable_hash(asked.listing(request.services.now_ms()).list)}")
         place = _place(request.position(kind))
     return _answered_page(request, request.services.jobs.listed(request.tenant, asked, limit, place, results), kind)
 
@@ -102,7 +104,9 @@ def _meant(request: Request, reference: str, limit: int) -> Response[str]:
     """The jobs that a reference may mean."""
     if others := sorted(request.query.keys() - {"ref", "limit"}):
         raise Invalid(others[0], "does not go with ref", "give one of them alone")
-    return _answered_page(request, request.services.jobs.all_meant(request.tenant, reference, limit), "ref")
+    found, seen = request.services.jobs.all_meant(request.tenant, reference, limit), request.caller.tags
+    found = replace(found, items=[job for job in found.items if seen <= set(job.definition.tags.items())])
+    return _answered_page(request, found, "ref")
 
 
 def _place(text: str | None) -> str | None:
@@ -119,7 +123,7 @@ def _filter(request: Request) -> JobFilter:
         raise Invalid("state", f"{state[:40]!r} is not a state of a job", f"use {', '.join(STATES)}")
     return JobFilter(
         state=JobState(state) if state else None,
-        tags=_tags(request.query.get("tag", ())),
+        tags=[*_tags(request.query.get("tag", ())), *sorted(request.caller.tags)],
         name_prefix=request.one("name_prefix") or "",
         fires_after_ms=request.instant("next_fire_after"),
         fires_before_ms=request.instant("next_fire_before"),
@@ -160,7 +164,8 @@ def edit_job(request: Request) -> Response[str]:
     return _edited(request, patched(request.document()))
 
 
-def _edited(request: Request, builder: DefinitionBuilder) -> Response[str]:
+def _edited(request: Request, written: DefinitionBuilder) -> Response[str]:
+    builder = request.granted(written)
     if request.flag("dry_run"):
         return _foretold(
             request,

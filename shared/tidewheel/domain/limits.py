@@ -191,6 +191,9 @@ COUNTER_RETENTION_MS = 2 * DAY_MS
 API_KEY_RETENTION_MS = 90 * DAY_MS
 """How long the record of an API key is kept after its end, so that a list shows what became of it."""
 
+MAX_OVERLAP_MS = 30 * DAY_MS
+"""How long a rotated API key stays valid beside its successor, at most."""
+
 GRACE_MS = 10 * SECOND_MS
 """How late an occurrence fires as usual, unless its job says otherwise."""
 

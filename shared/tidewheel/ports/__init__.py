@@ -5,7 +5,7 @@ outside; unless the subclass says otherwise, the call may have been applied. "St
 write that was acknowledged before the read began.
 """
 
-from tidewheel.ports.access import ApiKeys, Tenants
+from tidewheel.ports.access import ApiKeys, Tenants, TokenVerifier
 from tidewheel.ports.admission import Circuits, Permits
 from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets, SelectiveCaller
 from tidewheel.ports.coordination import HealthStore, LayoutStore, LeaseStore, ShardOwnership, SweepStore
@@ -55,6 +55,7 @@ __all__ = [
     "Telemetry",
     "Tenants",
     "Throttled",
+    "TokenVerifier",
     "TooLate",
     "Wheel",
 ]

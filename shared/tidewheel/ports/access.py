@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from tidewheel.domain.access.api_key import ApiKey
+from tidewheel.domain.access.issuer import Issuer
 from tidewheel.domain.access.tenant import Tenant
 from tidewheel.ports.records import Page
 
@@ -50,4 +52,16 @@ class ApiKeys(Protocol):
 
         Raises:
             Fenced: No key is stored although one was expected.
+        """
+
+
+class TokenVerifier(Protocol):
+    """Checks tokens that somebody else issued."""
+
+    def verified(self, token: str) -> tuple[Issuer, Mapping[str, Any]]:
+        """The issuer of a token and its claims; signature, issuer and audience are right, its times are not looked at.
+
+        Raises:
+            Unauthenticated: It is not a token of an issuer that is known.
+            PortError: The issuer's keys could not be read.
         """

@@ -12,7 +12,7 @@ from tidewheel.wire import VERSION
 from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.model import Model
 from tidewheel.wire.operation import Operation
-from tidewheel.wire.parameters import Parameter
+from tidewheel.wire.parameters import ACTING_TENANT, Parameter
 from tidewheel.wire.problem import KINDS, MEDIA_TYPE, Problem, problem
 
 _JSON = "application/json"
@@ -59,7 +59,7 @@ def _operation(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, 
     found: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "parameters": [_parameter(parameter) for parameter in operation.parameters],
+        "parameters": [_parameter(parameter) for parameter in _parameters(operation)],
         "responses": {str(operation.status): _answer(operation, schemas)}
         | {str(status): _answer(operation, schemas) | {"description": text} for status, text in operation.also}
         | _problems(operation, schemas),
@@ -112,6 +112,11 @@ def _of_health(operation: Operation[Any]) -> tuple[str, ...]:
     return ("overloaded", "read-only") if operation.creates else ("read-only",)
 
 
+def _parameters(operation: Operation[Any]) -> tuple[Parameter, ...]:
+    """What an operation takes, with what each one takes that is signed in."""
+    return operation.parameters if operation.role is None else (*operation.parameters, ACTING_TENANT)
+
+
 def _of_signing_in(operation: Operation[Any]) -> tuple[str, ...]:
     """The kinds of problems that who calls, or nobody, may meet."""
     return () if operation.role is None else ("unauthenticated", "forbidden")
@@ -129,7 +134,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _body(operation: Operation[Any], schema: dict[str, Any]) -> dict[str, Any]:
     if operation.patch:
-        written = {"type": "object", "description": "Any part of a job's body; null removes a field (RFC 7396)."}
+        written = {"type": "object", "description": "Any part of the body; null removes a field (RFC 7396)."}
         return {_MERGE_PATCH: {"schema": written, "examples": _examples(operation)}}
     return {_JSON: {"schema": schema, "examples": _examples(operation)}}
 

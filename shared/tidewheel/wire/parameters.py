@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tidewheel.domain.ids import EXECUTION_BEGINNING_PATTERN
+from tidewheel.domain.ids import EXECUTION_BEGINNING_PATTERN, TENANT
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE
 from tidewheel.wire.model import LINE_PATTERN
 
@@ -15,6 +15,8 @@ MAX_REFERENCE = len("name:") + MAX_NAME
 """Characters of a job's name, and of what stands for a job in a path."""
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
+TENANT_HEADER = "Tidewheel-Tenant"
+"""In which tenant a platform admin acts, if not in its own."""
 KEY_PATTERN = rf"[!-~]{{1,{MAX_KEY}}}"
 """Of an idempotency key: visible ASCII."""
 MATCH_PATTERN = r'\*|"[0-9]{1,12}"'
@@ -92,6 +94,10 @@ MATCH = Parameter(
     "header",
     "The ETag that was read; the edit is refused if the job was edited since. `*` or none edits the newest.",
     text_like(MATCH_PATTERN) | {"examples": ['"3"']},
+)
+
+ACTING_TENANT = Parameter(
+    TENANT_HEADER, "header", "The tenant in which a platform admin acts, if not in its own.", text_like(TENANT)
 )
 
 ETAG = ("ETag", "The generation, in quotes.")

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -106,7 +107,11 @@ class TestOutputs:
 
     def test_the_file_holds_what_its_readers_expect(self, tmp_path):
         path = tmp_path / "outputs.json"
-        write(path, collect(FOUND, "ministack", "http://127.0.0.1:4700"))
+        path.touch(mode=0o644)
+        found = replace(collect(FOUND, "ministack", "http://127.0.0.1:4700"), api_key="tw_id_secret")
+        write(path, found)
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert "secret" not in repr(found)
         assert json.loads(path.read_text()) == {
             "api_url": "http://localhost:4700/restapis/abc123/prod/_user_request_",
             "endpoint": "http://127.0.0.1:4700",
@@ -114,6 +119,7 @@ class TestOutputs:
             "minute_function": "tidewheel-watchdog",
             "echo_function_arn": "arn:echo",
             "engine": "ministack",
+            "api_key": "tw_id_secret",
         }
         assert list(tmp_path.iterdir()) == [path]
 

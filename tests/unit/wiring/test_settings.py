@@ -13,6 +13,7 @@ from tidewheel.domain.wheel.pace import ECONOMY
 from tidewheel.names import Env
 from tidewheel.settings import (
     ApiSettings,
+    AuthorizerSettings,
     DeadLetterHandlerSettings,
     ReconcilerSettings,
     SchedulerSettings,
@@ -27,6 +28,8 @@ EVERYTHING = {
     Env.EXECUTIONS_TABLE: "t-executions",
     Env.CONTROL_TABLE: "t-control",
     Env.ACCESS_TABLE: "t-access",
+    Env.SIGN_IN: "function",
+    Env.ISSUERS: "[]",
     Env.LOGS_BUCKET: "t-logs",
     Env.QUEUES: json.dumps({str(route): f"https://sqs/1/t-{route}" for route in ROUTES}),
     Env.SHARDS: "16",
@@ -47,6 +50,7 @@ EVERYTHING = {
 }
 CLASSES = [
     ApiSettings,
+    AuthorizerSettings,
     DeadLetterHandlerSettings,
     ReconcilerSettings,
     SchedulerSettings,
@@ -54,7 +58,13 @@ CLASSES = [
     WorkerSettings,
 ]
 Kind = type[
-    ApiSettings | DeadLetterHandlerSettings | ReconcilerSettings | SchedulerSettings | WatchdogSettings | WorkerSettings
+    ApiSettings
+    | AuthorizerSettings
+    | DeadLetterHandlerSettings
+    | ReconcilerSettings
+    | SchedulerSettings
+    | WatchdogSettings
+    | WorkerSettings
 ]
 
 
@@ -69,7 +79,8 @@ def environ(**changes: str) -> dict[str, str]:
 
 
 def test_what_the_api_needs() -> None:
-    assert ApiSettings.from_env(environ()) == ApiSettings(*STORES, ECONOMY, "t-logs", KINDS, "t-access", PLANS)
+    expected = ApiSettings(*STORES, ECONOMY, "t-logs", KINDS, "t-access", PLANS, "function")
+    assert ApiSettings.from_env(environ()) == expected
 
 
 def test_what_the_reconciler_and_the_dead_letter_handler_need() -> None:

@@ -7,6 +7,8 @@ import hmac
 import re
 from dataclasses import dataclass
 
+from tidewheel.domain.access.grant import Grant
+from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.roles import Role
 from tidewheel.domain.ids import ALPHABET, text_of_entropy
 from tidewheel.domain.limits import API_KEY_RETENTION_MS
@@ -73,7 +75,7 @@ class ApiKey:
         id: Its id.
         tenant: The tenant in which whoever holds it acts.
         name: For people.
-        digest: ``ApiToken.digest`` of its token.
+        digest: ``ApiToken.digest`` of its token; empty if it is an AWS identity's.
         role: What it may do.
         kinds: The privileged kinds of target that it may give to a job.
         tags: It sees and changes only jobs that have all of these tags; empty for all jobs.
@@ -83,6 +85,7 @@ class ApiKey:
         expires_ms: From when on it is refused (ms since the epoch, UTC); None for never.
         revoked_ms: When it was revoked (ms since the epoch, UTC), or None.
         rotated_to: The id of the key that is to be used instead; empty unless it was rotated.
+        identity: The ARN of the AWS role or user that signs requests instead of sending a token; empty otherwise.
         version: Raised by every write; the first is 1.
     """
 
@@ -99,11 +102,23 @@ class ApiKey:
     expires_ms: int | None = None
     revoked_ms: int | None = None
     rotated_to: str = ""
+    identity: str = ""
     version: int = 1
 
     def is_of(self, token: ApiToken) -> bool:
         """Whether the token is this key's; it takes as long whatever it differs in."""
         return hmac.compare_digest(self.digest.encode(), token.digest.encode())
+
+    @property
+    def principal(self) -> Principal:
+        """Whoever holds it."""
+        name = self.identity or f"key:{self.id}"
+        return Principal(self.tenant, name, self.role, self.kinds, self.id, self.tags)
+
+    @property
+    def grant(self) -> Grant:
+        """What it grants."""
+        return Grant(self.principal, self.networks, self.expires_ms)
 
     def valid(self, now_ms: int) -> bool:
         """Whether it is accepted at a time: neither revoked nor expired."""

@@ -13,7 +13,7 @@ class Principal:
 
     Args:
         tenant: The tenant in which it acts; nothing of another one is shown to it.
-        name: What the audit log calls it: ``key:<key id>``, ``<issuer>#<subject>`` of a token, or the ARN of an
+        name: What the audit log calls it: ``key:<key id>``, ``<issuer>|<subject>`` of a token, or the ARN of an
             AWS identity.
         role: What it may do.
         kinds: The privileged kinds of target that it may give to a job, such as ``command``.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tidewheel.engine.access.keys import KeyService
+from tidewheel.engine.access.tenants import TenantService
+from tidewheel.engine.api.callers import CallerService
 from tidewheel.engine.api.circuits import CircuitService
 from tidewheel.engine.api.dead_letters import DeadLetterService
 from tidewheel.engine.api.executions import ExecutionService
@@ -21,6 +24,9 @@ class ApiServices:
     """What the routes call.
 
     Args:
+        callers: Who requests are made by.
+        keys: API keys.
+        tenants: Tenants.
         jobs: Jobs.
         executions: Executions.
         runs: Executions across jobs.
@@ -34,6 +40,9 @@ class ApiServices:
         flush: Hands on the counts that were gathered; called once after each request.
     """
 
+    callers: CallerService
+    keys: KeyService
+    tenants: TenantService
     jobs: JobService
     executions: ExecutionService
     runs: RunSearch

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tidewheel.adapters.aws import clients
+from tidewheel.adapters.aws.dynamodb.access.api_keys import DynamoApiKeys
+from tidewheel.adapters.aws.dynamodb.access.tenants import DynamoTenants
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
 from tidewheel.adapters.aws.dynamodb.control.health import DynamoHealth
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
@@ -42,10 +44,13 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         layouts=layout_cache(dynamodb, settings, clock),
         logs=S3Logs(settings.logs_bucket, clients.s3),
         locks=DynamoLocks(dynamodb, settings.executions_table),
+        tenants=DynamoTenants(dynamodb, settings.access_table),
+        api_keys=DynamoApiKeys(dynamodb, settings.access_table),
         circuits=DynamoCircuits(dynamodb, settings.executions_table),
         health=DynamoHealth(ControlTable(dynamodb, settings.control_table)),
         requests=DynamoRequests(dynamodb, settings.jobs_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),
+        sign_in_here=settings.sign_in == "function",
     )

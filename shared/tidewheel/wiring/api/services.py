@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.fleet.route import POOLS
 from tidewheel.domain.wheel.pace import LOOP, Pace
+from tidewheel.engine.access.keys import KeyService
+from tidewheel.engine.access.sign_in import SignIn
+from tidewheel.engine.access.tenants import TenantService
+from tidewheel.engine.api.callers import CallerService
 from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.circuits import CircuitService
 from tidewheel.engine.api.dead_letters import DeadLetterService
@@ -23,8 +27,10 @@ from tidewheel.engine.api.searches.executions import RunSearch
 from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.ports import (
+    ApiKeys,
     Circuits,
     Clock,
     Entropy,
@@ -36,6 +42,7 @@ from tidewheel.ports import (
     Queue,
     Requests,
     Telemetry,
+    Tenants,
     Wheel,
 )
 from tidewheel.wire.targets import allowed_kinds
@@ -53,6 +60,7 @@ class ApiPorts:
         pace: How often the wheel is turned; it decides what has to be sent at once.
         pools: The names of the pools that have workers.
         kinds: Which kinds of target they run: no privileged one, unless it is allowed.
+        sign_in_here: Whether the API signs callers in itself, since the gateway has no authorizer.
     """
 
     jobs: Jobs
@@ -68,9 +76,12 @@ class ApiPorts:
     circuits: Circuits
     health: HealthStore
     requests: Requests
+    tenants: Tenants
+    api_keys: ApiKeys
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
     kinds: AllowedKinds = _NONE_ALLOWED
+    sign_in_here: bool = False
 
 
 def services_of(ports: ApiPorts) -> ApiServices:
@@ -80,7 +91,11 @@ def services_of(ports: ApiPorts) -> ApiServices:
     canceller, redriver = _canceller(ports, writer), _redriver(ports, writer)
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
     search = JobSearch(jobs, executions, telemetry)
+    tenants = TenantCache(ports.tenants, clock)
     return ApiServices(
+        callers=CallerService(SignIn(ports.api_keys, clock), tenants, clock, ports.sign_in_here),
+        keys=KeyService(ports.api_keys, ports.tenants, clock, ports.entropy),
+        tenants=TenantService(ports.tenants, tenants, clock),
         jobs=JobService(
             jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools, ports.kinds, search
         ),

@@ -92,7 +92,7 @@ def _attributes(key: ApiKey) -> NewItem:
             "id": text(key.id),
             "tn": text(key.tenant),
             "n": text(key.name),
-            "di": text(key.digest),
+            "di": optional_text(key.digest),
             "ro": text(key.role),
             "ki": document(sorted(key.kinds)),
             "g": document(sorted(key.tags)),
@@ -102,6 +102,7 @@ def _attributes(key: ApiKey) -> NewItem:
             "ex": optional_number(key.expires_ms),
             "re": optional_number(key.revoked_ms),
             "rt": optional_text(key.rotated_to),
+            "ar": optional_text(key.identity),
             "ver": number(key.version),
             "ttl": ttl(key.vanishes_ms()),
         }
@@ -119,7 +120,7 @@ def read_api_key(item: Item) -> ApiKey:
         item["id"]["S"],
         item["tn"]["S"],
         item["n"]["S"],
-        item["di"]["S"],
+        get_text(item, "di"),
         Role(item["ro"]["S"]),
         kinds=frozenset(json.loads(item["ki"]["S"])),
         tags=frozenset((str(name), str(value)) for name, value in json.loads(item["g"]["S"])),
@@ -129,5 +130,6 @@ def read_api_key(item: Item) -> ApiKey:
         expires_ms=get_number(item, "ex"),
         revoked_ms=get_number(item, "re"),
         rotated_to=get_text(item, "rt"),
+        identity=get_text(item, "ar"),
         version=int(item["ver"]["N"]),
     )

@@ -1,0 +1,159 @@
+"""Serves the operations on principals, API keys and tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import Response
+from pydantic import ValidationError
+
+from functions.api.answers import answered
+from functions.api.cursors import cursor
+from functions.api.request import Request
+from functions.api.serving import serves
+from tidewheel.domain.access.tenant import Tenant
+from tidewheel.domain.errors import Invalid
+from tidewheel.engine.access.keys import MadeKey, NewKey
+from tidewheel.wire.bodies.access import (
+    KeyBody,
+    KeyList,
+    RotateBody,
+    TenantBody,
+    TenantList,
+    TenantPatch,
+    key_answer,
+    me,
+    new_key_answer,
+    tenant_answer,
+)
+from tidewheel.wire.endpoints.access import (
+    CREATE_KEY,
+    CREATE_TENANT,
+    EDIT_TENANT,
+    GET_ME,
+    GET_TENANT,
+    LIST_KEYS,
+    LIST_TENANTS,
+    REVOKE_KEY,
+    ROTATE_KEY,
+)
+from tidewheel.wire.model import Model
+from tidewheel.wire.reading import merged
+from tidewheel.wire.refused import Refused, of_validation
+from tidewheel.wire.values import to_ms
+
+M = TypeVar("M", bound=Model)
+_PRIVATE = {"Cache-Control": "no-store"}
+"""Of an answer that holds a token."""
+
+
+def _read(model: type[M], document: Mapping[str, Any]) -> M:
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise Refused(of_validation(error, {"": tuple(model.model_fields)})) from error
+
+
+@serves(GET_ME)
+def who_am_i(request: Request) -> Response[str]:
+    """Says who calls."""
+    return answered(me(request.caller))
+
+
+@serves(CREATE_KEY)
+def create_key(request: Request) -> Response[str]:
+    """Makes a key."""
+    body = _read(KeyBody, request.document())
+    asked = NewKey(
+        name=body.name,
+        role=body.role,
+        kinds=frozenset(body.kinds),
+        tags=frozenset(body.tags.items()),
+        networks=body.networks,
+        expires_ms=None if body.expires_at is None else to_ms(body.expires_at),
+        identity=body.aws_identity or "",
+    )
+    return _made(request.services.keys.create(request.caller, asked))
+
+
+def _made(made: MadeKey) -> Response[str]:
+    token = None if made.token is None else str(made.token)
+    return answered(new_key_answer(made.key, token), 201, _PRIVATE)
+
+
+@serves(LIST_KEYS)
+def list_keys(request: Request) -> Response[str]:
+    """A page of keys, by id."""
+    kind = request.kind("keys")
+    page = request.services.keys.listed(request.caller, request.limit, request.position(kind))
+    return answered(KeyList(items=tuple(map(key_answer, page.items)), cursor=cursor(kind, page.cursor)))
+
+
+@serves(ROTATE_KEY)
+def rotate_key(request: Request) -> Response[str]:
+    """Makes a key in the place of another."""
+    overlap_ms = to_ms(_read(RotateBody, request.document(optional=True)).overlap)
+    return _made(request.services.keys.rotate(request.caller, request.path["id"], overlap_ms))
+
+
+@serves(REVOKE_KEY)
+def revoke_key(request: Request) -> Response[str]:
+    """Revokes a key."""
+    last = request.one("last")
+    if last not in {None, "true"}:
+        raise Invalid("last", f"{str(last)[:20]!r} is not true", "leave it out, or use true")
+    revoked = request.services.keys.revoke(request.caller, request.path["id"], last=last is not None)
+    return answered(key_answer(revoked))
+
+
+@serves(CREATE_TENANT)
+def create_tenant(request: Request) -> Response[str]:
+    """Makes a tenant."""
+    body = _read(TenantBody, request.document())
+    made = request.services.tenants.create(request.caller, _changed(Tenant(body.id), body))
+    return answered(tenant_answer(made), 201)
+
+
+@serves(LIST_TENANTS)
+def list_tenants(request: Request) -> Response[str]:
+    """A page of tenants, by id."""
+    kind = request.kind("tenants")
+    page = request.services.tenants.listed(request.limit, request.position(kind))
+    return answered(TenantList(items=tuple(map(tenant_answer, page.items)), cursor=cursor(kind, page.cursor)))
+
+
+@serves(GET_TENANT)
+def get_tenant(request: Request) -> Response[str]:
+    """Reads a tenant."""
+    return answered(tenant_answer(request.services.tenants.get(request.caller, request.path["id"])))
+
+
+@serves(EDIT_TENANT)
+def edit_tenant(request: Request) -> Response[str]:
+    """Changes a tenant; the patch is merged into what is in force when it is written."""
+    patch = request.document()
+
+    def change(standing: Tenant) -> Tenant:
+        fields = TenantPatch.model_fields
+        document = {name: value for name, value in tenant_answer(standing).model_dump().items() if name in fields}
+        return _changed(standing, _read(TenantPatch, merged(document, patch)))
+
+    return answered(tenant_answer(request.services.tenants.edit(request.caller, request.path["id"], change)))
+
+
+def _changed(standing: Tenant, body: TenantPatch) -> Tenant:
+    return replace(
+        standing,
+        name=body.name,
+        plan=body.plan,
+        state=body.state,
+        limits=dict(body.limits),
+        kinds=frozenset(body.kinds),
+        pools=frozenset(body.pools),
+        weight=body.weight,
+        networks=body.networks,
+        targets=body.targets,
+        budget_dollars=body.budget_dollars,
+    )

@@ -1,0 +1,1 @@
+"""The authorizer: says to the gateway who sends a request."""
