@@ -22,10 +22,14 @@ from tidewheel.domain.errors import (
     Unauthenticated,
 )
 from tidewheel.domain.limits import OVERLOADED_RETRY_S, READ_ONLY_RETRY_S
+from tidewheel.domain.quotas.exceeded import LimitExceeded
+from tidewheel.domain.quotas.limit import tokens_of, window_at
 from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.endpoints import OPERATIONS
-from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, problem
+from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, ReachedLimit, problem
+from tidewheel.wire.rate_limit import RETRY_AFTER, rate_limit, seconds
 from tidewheel.wire.refused import Malformed, of_domain
+from tidewheel.wire.values import from_ms
 
 RETRY_AFTER_S = 1
 CHALLENGE = "Bearer"
@@ -46,7 +50,7 @@ def failed(error: Exception, event: APIGatewayProxyEvent) -> Response[str]:
         _log.warning("a store or queue failed", request_id=request_id(event), problem=str(error))
     elif kind == "internal":
         _log.error("a request failed", request_id=request_id(event), exc_info=error)
-    return _answer(kind, detail, event, errors, _headers(error))
+    return _answer(kind, detail, event, errors, _headers(error), _limit(error))
 
 
 def _headers(error: Exception) -> Mapping[str, str]:
@@ -60,6 +64,8 @@ def _headers(error: Exception) -> Mapping[str, str]:
             return {"Retry-After": str(READ_ONLY_RETRY_S)}
         case Unauthenticated():
             return {"WWW-Authenticate": CHALLENGE}
+        case LimitExceeded():
+            return _limit_headers(error)
     return {}
 
 
@@ -69,6 +75,26 @@ def not_done(event: APIGatewayProxyEvent, index: int) -> Response[str]:
     remedy = "send the call again with the same Idempotency-Key: what was done is not done again"
     errors = (FieldProblem(field=f"items.{index}", problem=what, remedy=remedy),)
     return _answer("unavailable", f"this item {what}; {remedy}", event, errors)
+
+
+def _limit_headers(error: LimitExceeded) -> Mapping[str, str]:
+    """The limit that was reached, and when to come again. The quota of a window is that of the whole window."""
+    found, wait_ms = error.exceeded, error.wait_ms
+    if found.reset_ms is None or wait_ms is None:
+        return rate_limit(found.limit, found.allowed, 0)
+    window = window_at(found.limit, found.reset_ms - 1)
+    length_ms = window.until_ms - window.from_ms
+    headers = rate_limit(found.limit, tokens_of(found.limit, found.allowed), 0, length_ms, wait_ms)
+    return {**headers, RETRY_AFTER: str(seconds(wait_ms))}
+
+
+def _limit(error: Exception) -> ReachedLimit | None:
+    """The limit that was reached, for the document."""
+    if not isinstance(error, LimitExceeded):
+        return None
+    found = error.exceeded
+    reset_at = None if found.reset_ms is None else from_ms(found.reset_ms)
+    return ReachedLimit(name=found.limit, used=found.used, allowed=found.allowed, reset_at=reset_at)
 
 
 def unknown(event: APIGatewayProxyEvent) -> Response[str]:
@@ -104,6 +130,11 @@ def _(error: Malformed) -> _Description:
 def _(error: TooLarge) -> _Description:
     remedy = "send less, or a reference to where the payload is"
     return "too-large", str(error), (FieldProblem(field="body", problem=str(error), remedy=remedy),)
+
+
+@_described.register
+def _(error: LimitExceeded) -> _Description:
+    return "limited", str(error), ()
 
 
 @_described.register
@@ -162,6 +193,8 @@ def _answer(
     event: APIGatewayProxyEvent,
     errors: tuple[FieldProblem, ...] = (),
     headers: Mapping[str, str] | None = None,
+    limit: ReachedLimit | None = None,
 ) -> Response[str]:
-    document = problem(kind, detail, request_id(event), errors)
-    return Response(document.status, MEDIA_TYPE, document.model_dump_json(), headers=dict(headers or {}))
+    document = problem(kind, detail, request_id(event), errors, limit)
+    text = document.model_dump_json(exclude_none=True)
+    return Response(document.status, MEDIA_TYPE, text, headers=dict(headers or {}))

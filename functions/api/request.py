@@ -38,6 +38,7 @@ from tidewheel.wire.parameters import (
     TENANT_HEADER,
 )
 from tidewheel.wire.problem import FieldProblem
+from tidewheel.wire.rate_limit import rate_limit
 from tidewheel.wire.reading import read_object
 from tidewheel.wire.refused import Malformed, Refused
 from tidewheel.wire.targets import PRIVILEGED, circuit_key
@@ -122,6 +123,26 @@ class Request:
         """
         if self.operation.writes and not ("dry_run" in self.operation.takes("query") and self.flag("dry_run")):
             self.services.health.check(creates=self.operation.creates)
+
+    def admit(self) -> None:
+        """Counts it against its tenant's requests a second, unless it is for everybody.
+
+        Raises:
+            LimitExceeded: The tenant has sent as many as it may.
+            PortError: A store failed.
+        """
+        if self.operation.role is not None:
+            self.services.limits.admit(self.tenant)
+
+    @property
+    def rate_headers(self) -> Mapping[str, str]:
+        """How many requests its tenant may still send: nothing for a tenant that may send any number."""
+        held = None if self.operation.role is None else self.services.limits.rate(self.tenant)
+        if held is None:
+            return {}
+        window, left = held.window, held.total - held.used + held.left
+        wait_ms = max(0, window.until_ms - self.services.now_ms())
+        return rate_limit(window.limit, held.total, left, window.until_ms - window.from_ms, wait_ms)
 
     @cached_property
     def job(self) -> str:

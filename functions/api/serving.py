@@ -32,14 +32,18 @@ class Handler:
         Raises:
             Unauthenticated: Nobody signed in, and the operation is not for everybody.
             Forbidden: The caller's role does not include the one that the operation takes.
+            LimitExceeded: The tenant has sent as many requests as it may.
             Refused: It has unknown parameters, whatever the handler reads of them.
             ReadOnly: The deployment makes no changes at present.
             Overloaded: The deployment takes on no more work at present.
         """
         request.authorize()
+        request.admit()
         _ = request.query
         request.check_health()
-        return self.serve(request)
+        answer = self.serve(request)
+        answer.headers.update(request.rate_headers)
+        return answer
 
 
 def serves(operation: Operation[Any]) -> Callable[[Serve], Handler]:

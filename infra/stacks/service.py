@@ -151,7 +151,10 @@ class ServiceStack(Stack):
         api.allow(["dynamodb:Query"], self._arns.jobs_by_tenant())
         api.allow(["dynamodb:PutItem", "dynamodb:BatchWriteItem"], self._arns.table(Table.WHEEL))
         api.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
-        api.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS))
+        api.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
+            self._arns.table(Table.EXECUTIONS),
+        )
         api.allow(["dynamodb:Query"], self._arns.executions_by_failure())
         api.allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],

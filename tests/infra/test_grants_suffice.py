@@ -254,6 +254,8 @@ def test_the_api(either: Either) -> None:
     job_service.listed(TENANT, JobFilter(), 5, None)
     assert job_service.meant(TENANT, job[:8]) == job
     job_service.delete(TENANT, job)
+    services.limits.admit(TENANT)
+    services.limits.usage(TENANT)
     assert deployment.used == _granted("api", deployment, allowed)
     assert ("UpdateItem", table) in deployment.used  # the wheel's origin, written when the flow was wired
 

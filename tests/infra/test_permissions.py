@@ -36,7 +36,7 @@ ALLOWED = {
         WHEEL: "PutItem BatchWriteItem",
         CONTROL: "GetItem UpdateItem",
         ACCESS: "GetItem PutItem UpdateItem Query",
-        EXECUTIONS: "GetItem PutItem Query",
+        EXECUTIONS: "GetItem PutItem UpdateItem Query",
         EXECUTIONS_BY_FAILURE: "Query",
         LOGS: "ListBucket",
         f"{LOGS}/*": "GetObject",

@@ -9,11 +9,13 @@ from typing import Any
 import httpx
 
 from functions.api.app import resolver
+from tests.support.calls import a_quota
 from tidewheel.adapters.memory import (
     CountedEntropy,
     MemoryApiKeys,
     MemoryCircuits,
     MemoryControl,
+    MemoryCounters,
     MemoryExecutions,
     MemoryJobs,
     MemoryLocks,
@@ -30,6 +32,7 @@ from tidewheel.domain.access.grant import Grant
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.roles import Role
 from tidewheel.domain.ids import DEFAULT_TENANT
+from tidewheel.domain.quotas.plans import Plans
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.wire.targets import PRIVILEGED
@@ -86,7 +89,7 @@ def event(
     return made
 
 
-def memory_ports(clock: SettableClock) -> ApiPorts:
+def memory_ports(clock: SettableClock, plans: Plans | None = None) -> ApiPorts:
     """What the services are built from, in memory."""
     world, control = World(), MemoryControl()
     return ApiPorts(
@@ -105,6 +108,8 @@ def memory_ports(clock: SettableClock) -> ApiPorts:
         requests=MemoryRequests(world),
         tenants=MemoryTenants(world),
         api_keys=MemoryApiKeys(world),
+        quota=a_quota(clock, MemoryTenants(world), MemoryCounters(world), plans),
+        counters=MemoryCounters(world),
     )
 
 
@@ -124,9 +129,10 @@ class ApiBench:
 
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW_MS))
     who: Principal = WHO
+    plans: Plans | None = None
 
     def __post_init__(self) -> None:
-        self.ports = memory_ports(self.clock)
+        self.ports = memory_ports(self.clock, self.plans)
         self.app = resolver(self.services)
 
     def services(self) -> ApiServices:

@@ -82,6 +82,8 @@ class Deployment:
             "TIDEWHEEL_WHEEL_TABLE": tables.wheel,
             "TIDEWHEEL_EXECUTIONS_TABLE": tables.executions,
             "TIDEWHEEL_CONTROL_TABLE": tables.control,
+            "TIDEWHEEL_ACCESS_TABLE": tables.access,
+            "TIDEWHEEL_PLANS": "{}",
             "TIDEWHEEL_LOGS_BUCKET": make_bucket(boto3.client("s3")),
             "TIDEWHEEL_QUEUES": json.dumps(self._queues),
             "TIDEWHEEL_SHARDS": "1",
@@ -97,7 +99,6 @@ class Deployment:
             "TIDEWHEEL_WRITES_TOGETHER": "1",
             "TIDEWHEEL_LEAN_TRANSPORT": "false",  # moto stands beside the SDK's own
             "TIDEWHEEL_ALLOW_KINDS": "{}",
-            "TIDEWHEEL_ACCESS_TABLE": tables.access,
             "TIDEWHEEL_SIGN_IN": "gateway",
             "TIDEWHEEL_ISSUERS": "[]",
         }

@@ -162,6 +162,7 @@ class MemoryStack:
         self.logs = MemoryLogs()
         self.lease_renewer = self.fresh_lease_renewer()
         self.admission = self.fresh_admission()
+        self.api_quota = self.fresh_quota()
         self.workers_up = True
         self.workers_clock: Clock = self.clock
         self._held: list[tuple[int, Route, Message]] = []
@@ -190,6 +191,8 @@ class MemoryStack:
             MemoryRequests(self.world),
             MemoryTenants(self.world),
             MemoryApiKeys(self.world),
+            self.api_quota,
+            MemoryCounters(self.world),
             self.pace,
         )
 

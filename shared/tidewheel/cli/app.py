@@ -23,6 +23,7 @@ from tidewheel.cli.commands import (
     jobs,
     ledger,
     logs,
+    usage,
     worker,
 )
 from tidewheel.cli.exits import remedy_of, status_of
@@ -80,6 +81,7 @@ app.command("health")(health.health)
 app.command("import")(importing.import_)
 app.command("ledger")(ledger.ledger)
 app.command("logs")(logs.logs)
+app.command("usage")(usage.usage)
 app.command("worker")(worker.worker)
 
 

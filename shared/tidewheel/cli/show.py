@@ -16,6 +16,7 @@ from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
 from tidewheel.wire.bodies.execution import AttemptAnswer, ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.bodies.health import Health
 from tidewheel.wire.bodies.job import JobAnswer, JobList, Upcoming
+from tidewheel.wire.bodies.usage import Usage
 from tidewheel.wire.values import duration, short_duration
 
 
@@ -152,6 +153,18 @@ def health(found: Health) -> RenderableType:
             *(("reason" if not number else "", reason.text) for number, reason in enumerate(found.reasons)),
         ]
     )
+
+
+def usage(found: Usage) -> RenderableType:
+    """A tenant's limits: first those that it has."""
+    heads = ("LIMIT", "USED", "ALLOWED", "WHOLE AGAIN")
+    ordered = sorted(found.limits, key=lambda one: one.allowed is None)
+    rows = [(one.limit, _plain(one.used), _plain(one.allowed) or "any", _second(one.reset_at)) for one in ordered]
+    return _page(Rows(heads, rows), len(rows), f"limits of {found.tenant}, plan {found.plan}", None)
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _why(one: ExecutionAnswer) -> str:

@@ -109,6 +109,7 @@ class AsyncClient:
     circuits_page = awaiting(service_calls.circuits_page)
     circuits = iterating_async(service_calls.circuits)
     close_circuit = awaiting(service_calls.close_circuit)
+    usage = awaiting(service_calls.usage)
     health = awaiting(service_calls.health)
     set_read_only = awaiting(service_calls.set_read_only)
     openapi = awaiting(service_calls.openapi)

@@ -120,6 +120,7 @@ class Client:
     circuits_page = blocking(service_calls.circuits_page)
     circuits = iterating(service_calls.circuits)
     close_circuit = blocking(service_calls.close_circuit)
+    usage = blocking(service_calls.usage)
     health = blocking(service_calls.health)
     set_read_only = blocking(service_calls.set_read_only)
     openapi = blocking(service_calls.openapi)

@@ -153,7 +153,7 @@ def _tried(request: Send, retries: Retries) -> Flow[httpx.Response]:
         if response is not None:
             if unanswered and request.method == "DELETE" and response.status_code == httpx.codes.NOT_FOUND:
                 return httpx.Response(httpx.codes.NO_CONTENT, request=response.request)  # an earlier try deleted it
-            if response.status_code not in BUSY:
+            if response.status_code not in BUSY or _is_lasting(response):
                 return response
             asked_s = retry_after_s(response, now)
         pause_s = retries.pause_s(tried, asked_s)
@@ -164,3 +164,8 @@ def _tried(request: Send, retries: Retries) -> Flow[httpx.Response]:
             raise Unreachable(request.method, str(failed.request.url), failed) from failed
         unanswered = True  # a store that failed may have applied the request all the same
         yield Pause(pause_s)
+
+
+def _is_lasting(response: httpx.Response) -> bool:
+    """Whether a limit is reached that time alone does not make whole, such as that of active jobs."""
+    return response.status_code == httpx.codes.TOO_MANY_REQUESTS and "Retry-After" not in response.headers

@@ -56,6 +56,12 @@ _PRIORITY = Dimension("priority", "the priority of the queue")
 
 _METRICS = (
     # --- api
+    Metric(
+        "request_limited",
+        Process.API,
+        "A request was refused, since it went beyond a limit of its tenant.",
+        (Dimension("limit", "which, as in `requests_per_second`"),),
+    ),
     Metric("job_created", Process.API, "A job was created."),
     Metric(
         "execution_cancelled",

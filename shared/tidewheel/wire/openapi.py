@@ -14,6 +14,7 @@ from tidewheel.wire.model import Model
 from tidewheel.wire.operation import Operation
 from tidewheel.wire.parameters import ACTING_TENANT, Parameter
 from tidewheel.wire.problem import KINDS, MEDIA_TYPE, Problem, problem
+from tidewheel.wire.rate_limit import POLICY, REMAINING, RETRY_AFTER
 
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
@@ -119,7 +120,7 @@ def _parameters(operation: Operation[Any]) -> tuple[Parameter, ...]:
 
 def _of_signing_in(operation: Operation[Any]) -> tuple[str, ...]:
     """The kinds of problems that who calls, or nobody, may meet."""
-    return () if operation.role is None else ("unauthenticated", "forbidden")
+    return () if operation.role is None else ("unauthenticated", "forbidden", "limited", "unavailable")
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -157,14 +158,28 @@ def _answer(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, Any
 
 def _problem_response(kind: str, schemas: dict[str, Any]) -> dict[str, Any]:
     example = problem(kind, "What happened, in a sentence.", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
-    content = {"schema": schemas["Problem"], "example": example.model_dump(mode="json")}
+    content = {"schema": schemas["Problem"], "example": example.model_dump(mode="json", exclude_none=True)}
     answer: dict[str, Any] = {"description": KINDS[kind][1], "content": {MEDIA_TYPE: content}}
     if KINDS[kind][0] == HTTPStatus.SERVICE_UNAVAILABLE:
         header = {"description": "Seconds to wait, where the service says.", "schema": {"type": "integer"}}
         answer["headers"] = {"Retry-After": header}
+    if kind == "limited":
+        answer["headers"] = _limit_headers()
     if kind == "unauthenticated":
         scheme = {"description": "How to sign in.", "schema": {"type": "string"}}
         answer["headers"] = {"WWW-Authenticate": scheme}
     if kind == "method-not-allowed":
         answer["headers"] = {"Allow": {"description": "The methods of the path.", "schema": {"type": "string"}}}
     return answer
+
+
+def _limit_headers() -> dict[str, Any]:
+    whole, text = {"type": "integer", "minimum": 0}, {"type": "string"}
+    return {
+        RETRY_AFTER: {
+            "description": "Seconds until the limit is whole; absent if time changes nothing.",
+            "schema": whole,
+        },
+        POLICY: {"description": "The limit: `q` is what it allows, `w` its window in seconds.", "schema": text},
+        REMAINING: {"description": "What is left: `r`, and `t` seconds until it is whole.", "schema": text},
+    }

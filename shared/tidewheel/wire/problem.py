@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tidewheel.wire.model import Model
+from tidewheel.wire.values import Instant
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:tidewheel:problem:"
@@ -18,6 +19,17 @@ class FieldProblem(Model):
     remedy: str
 
 
+class ReachedLimit(Model):
+    """The limit that a request would go beyond."""
+
+    name: str = Field(description="As `GET /v1/usage` names it.", examples=["requests_per_second"])
+    used: float = Field(description="How much is used; of a size, an interval or a cost: what the request asks for.")
+    allowed: float
+    reset_at: Instant | None = Field(
+        default=None, description="When it is whole again; absent if time changes nothing."
+    )
+
+
 class Problem(Model):
     """A problem document."""
 
@@ -27,6 +39,7 @@ class Problem(Model):
     detail: str
     instance: str = Field(description="Names the request: `urn:tidewheel:request:<request id>`.")
     errors: tuple[FieldProblem, ...] = ()
+    limit: ReachedLimit | None = Field(default=None, description="Of the kind `limited`: the limit that was reached.")
 
 
 KINDS: dict[str, tuple[int, str]] = {
@@ -39,6 +52,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "outdated": (412, "The job has been edited since"),
     "too-large": (413, "The body is too large"),
     "invalid": (422, "The request was refused"),
+    "limited": (429, "A limit of the tenant is reached"),
     "internal": (500, "Something went wrong"),
     "unavailable": (503, "The service is busy"),
     "overloaded": (503, "The service takes on no more work at present"),
@@ -47,7 +61,13 @@ KINDS: dict[str, tuple[int, str]] = {
 """Every kind of problem: its HTTP status and title. Its name ends its ``type``."""
 
 
-def problem(kind: str, detail: str, request: str, errors: tuple[FieldProblem, ...] = ()) -> Problem:
+def problem(
+    kind: str,
+    detail: str,
+    request: str,
+    errors: tuple[FieldProblem, ...] = (),
+    limit: ReachedLimit | None = None,
+) -> Problem:
     """A problem document.
 
     Args:
@@ -55,6 +75,7 @@ def problem(kind: str, detail: str, request: str, errors: tuple[FieldProblem, ..
         detail: What happened, in a sentence.
         request: The request's id.
         errors: The offending fields.
+        limit: The limit that was reached, if it is that.
     """
     status, title = KINDS[kind]
     return Problem(
@@ -64,4 +85,5 @@ def problem(kind: str, detail: str, request: str, errors: tuple[FieldProblem, ..
         detail=detail,
         instance=f"urn:tidewheel:request:{request}",
         errors=errors,
+        limit=limit,
     )

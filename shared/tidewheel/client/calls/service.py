@@ -8,8 +8,10 @@ from tidewheel.client.flow import Flow, Stream, all_items
 from tidewheel.client.sending import call, send
 from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
 from tidewheel.wire.bodies.health import Health
+from tidewheel.wire.bodies.usage import Usage
 from tidewheel.wire.endpoints.circuits import CLOSE_CIRCUIT, LIST_CIRCUITS
 from tidewheel.wire.endpoints.service import GET_HEALTH, GET_OPENAPI, SET_MODE
+from tidewheel.wire.endpoints.usage import GET_USAGE
 
 
 def circuits_page(*, limit: int | None = None, cursor: str | None = None) -> Flow[CircuitList]:
@@ -25,6 +27,11 @@ def circuits(*, page: int | None = None) -> Stream[CircuitAnswer]:
 def close_circuit(id: str) -> Flow[CircuitAnswer]:
     """Has a party called again at once; ``tidewheel.wire.bodies.circuit.circuit_id`` names a party's circuit."""
     return call(CLOSE_CIRCUIT, {"id": id})
+
+
+def usage() -> Flow[Usage]:
+    """The limits of the caller's tenant, and what is used of them."""
+    return call(GET_USAGE)
 
 
 def health() -> Flow[Health]:

@@ -48,9 +48,11 @@ class LimitExceeded(DomainError):
     Args:
         exceeded: Which limit.
         remedy: What to do about it, as a sentence without a full stop.
+        wait_ms: For how long (ms) it is not worth trying again; None if time alone changes nothing.
     """
 
-    def __init__(self, exceeded: Exceeded, remedy: str) -> None:
+    def __init__(self, exceeded: Exceeded, remedy: str, wait_ms: int | None = None) -> None:
         super().__init__(f"{exceeded.limit}: {plain(exceeded.used)} of {plain(exceeded.allowed)}; {remedy}")
         self.exceeded = exceeded
         self.remedy = remedy
+        self.wait_ms = wait_ms

@@ -17,7 +17,7 @@ from math import floor
 from typing import Final
 
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, SECOND_MS
-from tidewheel.domain.quotas.prices import DOLLARS_PER_RUN
+from tidewheel.domain.pricing import dollars_of_run
 
 
 class Limit(StrEnum):
@@ -90,7 +90,7 @@ def _month_ms(year: int, month: int) -> int:
 def tokens_of(limit: Limit, value: float) -> int:
     """How many executions or requests a window of a counted limit lets pass.
 
-    Dollars become executions by the price of one (``prices.DOLLARS_PER_RUN``), which is an estimate.
+    Dollars become executions by the price of one (``pricing.dollars_of_run``), which is an estimate.
 
     Args:
         limit: The limit.
@@ -98,7 +98,7 @@ def tokens_of(limit: Limit, value: float) -> int:
     """
     match limit:
         case Limit.DOLLARS_PER_MONTH:
-            return floor(value / DOLLARS_PER_RUN)
+            return floor(value / dollars_of_run())
         case Limit.REQUESTS_PER_SECOND:
             return floor(value * REQUESTS_OVER_MS / SECOND_MS)
     return floor(value)
@@ -107,7 +107,7 @@ def tokens_of(limit: Limit, value: float) -> int:
 def shown(limit: Limit, tokens: int) -> float:
     """A number of executions or requests in the unit of their limit: the inverse of ``tokens_of``, for people."""
     if limit is Limit.DOLLARS_PER_MONTH:
-        return round(tokens * DOLLARS_PER_RUN, 6)
+        return round(tokens * dollars_of_run(), 6)
     if limit is Limit.REQUESTS_PER_SECOND:
         return round(tokens * SECOND_MS / REQUESTS_OVER_MS, 1)
     return tokens

@@ -21,6 +21,7 @@ from tidewheel.domain.limits import MAX_JITTER_MS
 from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.pace import Pace
 from tidewheel.engine.api.first_entry import FirstEntry
+from tidewheel.engine.api.limits.service import LimitService
 from tidewheel.engine.api.lists import Listed
 from tidewheel.engine.api.lookup import existing_job, job_meant, jobs_meant, scheduled_runs
 from tidewheel.engine.api.searches.jobs import JobSearch
@@ -66,6 +67,7 @@ class JobService:
         pools: The names of the pools that have workers.
         kinds: Which kinds of target they run.
         search: Lists jobs.
+        limits: What a tenant's jobs may be.
     """
 
     jobs: Jobs
@@ -77,6 +79,7 @@ class JobService:
     pools: Collection[str]
     kinds: AllowedKinds
     search: JobSearch
+    limits: LimitService
 
     def create(
         self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "", by: str = ""
@@ -92,6 +95,7 @@ class JobService:
 
         Raises:
             Invalid: The definition is refused.
+            LimitExceeded: It goes beyond a limit of the tenant.
             KeyReused: The key was used for another request.
             Conflict: The key created a job that has been deleted since.
         """
@@ -109,7 +113,9 @@ class JobService:
     def _drafted(self, tenant: str, id: str, builder: DefinitionBuilder, now: int, request: str, by: str) -> Job:
         """The first generation of a new job, not stored."""
         definition = self._accepted(builder(id, now, None))
-        return Job(tenant, id, definition, JobState.ACTIVE, 1, definition.holds_from(now), now, now, request, by, by)
+        from_ms = definition.holds_from(now)
+        job = Job(tenant, id, definition, JobState.ACTIVE, 1, from_ms, now, now, request, by, by)
+        return self.limits.accepted(job, now)
 
     def draft(self, tenant: str, builder: DefinitionBuilder, key: str = "", fingerprint: str = "", by: str = "") -> Job:
         """The job that ``create`` would answer, with the same errors; nothing is written.
@@ -191,6 +197,7 @@ class JobService:
 
         Raises:
             Invalid: The definition is refused.
+            LimitExceeded: It goes beyond a limit of the tenant.
             Outdated: ``match`` is not the newest generation.
             Conflict: Too many others edited it meanwhile.
         """
@@ -201,7 +208,7 @@ class JobService:
         definition = self._accepted(builder(job.id, now, job.definition))
         if definition.schedule is None and job.definition.schedule is not None:
             raise Invalid("schedule", "a scheduled job keeps a schedule", "pause the job to stop it")
-        return job.edited(definition, job.state, now, by)
+        return self.limits.accepted(job.edited(definition, job.state, now, by), now)
 
     def pause(self, tenant: str, id: str, by: str = "") -> Job:
         """Stops a job from firing; pausing it again changes nothing. Raises ``Conflict`` as ``edit`` does."""

@@ -14,6 +14,7 @@ from tidewheel.engine.api.executions import ExecutionService
 from tidewheel.engine.api.health.service import HealthService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
+from tidewheel.engine.api.limits.service import LimitService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.requests.repeats import Repeats
 from tidewheel.engine.api.searches.executions import RunSearch
@@ -34,6 +35,7 @@ class ApiServices:
         circuits: Circuits.
         ledger: The ledger of a job.
         logs: The logs of attempts.
+        limits: What tenants may use, and what they have used.
         repeats: What requests under idempotency keys came to.
         health: The deployment's health.
         now_ms: The instant as of which an answer describes what it holds (ms since the epoch).
@@ -50,6 +52,7 @@ class ApiServices:
     circuits: CircuitService
     ledger: LedgerService
     logs: LogService
+    limits: LimitService
     repeats: Repeats
     health: HealthService
     now_ms: Callable[[], int]

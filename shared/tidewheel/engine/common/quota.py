@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.quotas.exceeded import Exceeded
 from tidewheel.domain.quotas.limit import Limit, Limits
 from tidewheel.domain.quotas.tokens import Allowance
@@ -30,6 +31,10 @@ class Quota:
             PortError: The store failed, and the limits are not known yet.
         """
         return self._limits.of(tenant)
+
+    def tenant(self, tenant: str) -> Tenant | None:
+        """The tenant itself, as old as that; None if there is no such tenant. Raises ``PortError`` as ``of`` does."""
+        return self._limits.record(tenant)
 
     def charge(self, tenant: str, counted: Sequence[Limit]) -> Charge | Exceeded:
         """Spends a token of each of these limits that the tenant has; none if one of them is used up.

@@ -10,6 +10,7 @@ from tidewheel.adapters.aws.dynamodb.control.health import DynamoHealth
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
@@ -21,6 +22,7 @@ from tidewheel.names import Function
 from tidewheel.settings import ApiSettings
 from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.api.services import ApiPorts, services_of
+from tidewheel.wiring.quota import quota_of
 from tidewheel.wiring.stores import all_jobs, layout_cache
 
 
@@ -49,6 +51,8 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         circuits=DynamoCircuits(dynamodb, settings.executions_table),
         health=DynamoHealth(ControlTable(dynamodb, settings.control_table)),
         requests=DynamoRequests(dynamodb, settings.jobs_table),
+        quota=quota_of(dynamodb, settings.access_table, settings.executions_table, settings.plans, clock),
+        counters=DynamoCounters(dynamodb, settings.executions_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),

@@ -20,12 +20,14 @@ from tidewheel.engine.api.first_entry import FirstEntry
 from tidewheel.engine.api.health.service import HealthService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
+from tidewheel.engine.api.limits.service import LimitService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.redrive import Redrive
 from tidewheel.engine.api.requests.repeats import Repeats
 from tidewheel.engine.api.searches.executions import RunSearch
 from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
+from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
@@ -33,6 +35,7 @@ from tidewheel.ports import (
     ApiKeys,
     Circuits,
     Clock,
+    Counters,
     Entropy,
     Executions,
     HealthStore,
@@ -57,6 +60,8 @@ class ApiPorts:
     """What the services are built from; on AWS by ``wiring.api``, in tests from memory.
 
     Args:
+        quota: The limits of tenants, and this process's tokens of them.
+        counters: What all processes have leased of them.
         pace: How often the wheel is turned; it decides what has to be sent at once.
         pools: The names of the pools that have workers.
         kinds: Which kinds of target they run: no privileged one, unless it is allowed.
@@ -78,6 +83,8 @@ class ApiPorts:
     requests: Requests
     tenants: Tenants
     api_keys: ApiKeys
+    quota: Quota
+    counters: Counters
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
     kinds: AllowedKinds = _NONE_ALLOWED
@@ -92,12 +99,13 @@ def services_of(ports: ApiPorts) -> ApiServices:
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
     search = JobSearch(jobs, executions, telemetry)
     tenants = TenantCache(ports.tenants, clock)
+    limits = LimitService(ports.quota, ports.counters, clock, telemetry)
     return ApiServices(
         callers=CallerService(SignIn(ports.api_keys, clock), tenants, clock, ports.sign_in_here),
         keys=KeyService(ports.api_keys, ports.tenants, clock, ports.entropy),
         tenants=TenantService(ports.tenants, tenants, clock),
         jobs=JobService(
-            jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools, ports.kinds, search
+            jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools, ports.kinds, search, limits
         ),
         executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry),
         runs=RunSearch(jobs, executions, telemetry),
@@ -105,6 +113,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
         circuits=CircuitService(ports.circuits, clock, telemetry),
         ledger=LedgerService(jobs, executions, clock),
         logs=LogService(executions, ports.logs),
+        limits=limits,
         repeats=Repeats(ports.requests, clock),
         health=HealthService(ports.health, clock, telemetry, is_measured=ports.pace.loops),
         now_ms=clock.now_ms,

@@ -16,8 +16,8 @@ from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
 from tidewheel.domain.limits import DAY_MS, MINUTE_MS, SECOND_MS, TENANT_FRESH_MS
+from tidewheel.domain.pricing import dollars_of_run
 from tidewheel.domain.quotas.limit import AT_THE_FIRE, Limit, Window, window_at
-from tidewheel.domain.quotas.prices import DOLLARS_PER_RUN
 from tidewheel.domain.quotas.tokens import Taken
 from tidewheel.engine.api.redrive import RedrivePlan
 from tidewheel.ports import PortError, Throttled
@@ -61,8 +61,10 @@ def test_a_minutes_quota_is_whole_in_the_next_minute() -> None:
 
 
 def test_a_budget_in_dollars_is_a_number_of_runs_in_the_month() -> None:
-    stack = limited(dollars_per_month=DOLLARS_PER_RUN * 2.5)
+    stack = MemoryStack()
     stack.create(every(10_000))
+    budget = a_tenant(TENANT, plan="default", budget_dollars=dollars_of_run() * 2.5)
+    assert stack.tenants.swap(budget) is None  # with it, nobody could create the job
     stack.turn_for(60_000)
     assert len(stack.effects()) == 2
     assert blocked(stack)[0].reason.startswith("quota: dollars_per_month, 0.00001 of 0.000012 used until")

@@ -1,0 +1,1 @@
+"""What tenants may use of the API, and what they have used."""
