@@ -23,9 +23,9 @@ from tidewheel.cli.importing.outcome import Entry, Reading, Standing, joined
 from tidewheel.cli.session import Session, fail, session
 from tidewheel.cli.tables import legible
 from tidewheel.cli.views import write
-from tidewheel.client import ApiError
+from tidewheel.client import ApiError, Client
 from tidewheel.domain.recurrence.zones import known_zone
-from tidewheel.wire.bodies.job import JobBody
+from tidewheel.wire.bodies.job import JobAnswer, JobBody
 from tidewheel.wire.reading import fingerprint
 
 _STYLES = {Standing.CARRIED: "green", Standing.DIFFERENT: "yellow", Standing.REFUSED: "red"}
@@ -61,7 +61,9 @@ def import_(
     ] = False,
     output: Annotated[
         FileForm | None,
-        typer.Option("--output", "-o", help="Print a list of jobs; create none.", show_default=False),
+        typer.Option(
+            "--output", "-o", help="Print a list of jobs, for tidewheel apply; create none.", show_default=False
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Create the jobs without asking.")] = False,
     timezone: Annotated[
@@ -98,7 +100,7 @@ def import_(
         raise typer.BadParameter(f"{timezone!r} is no time zone: use Region/City", param_hint="--timezone")
     options = Options(timezone, pool, _target(target), system, repository, branch)
     reading = joined(READERS[format](_name(path), _text(path), options) for path in files)
-    jobs = [entry.job for entry in reading.entries if entry.job is not None]
+    jobs = [entry for entry in reading.entries if entry.job is not None]
     if output is None:
         write(_told(reading))
     else:
@@ -163,8 +165,8 @@ def _schedule(entry: Entry) -> str:
     return schedule.summary() if schedule else ""
 
 
-def _file(jobs: Sequence[Mapping[str, Any]], form: FileForm) -> str:
-    listed = [dict(job) for job in jobs]
+def _file(jobs: Sequence[Entry], form: FileForm) -> str:
+    listed = [{**(entry.job or {}), **({"paused": True} if entry.paused else {})} for entry in jobs]
     if form is FileForm.JSON:
         return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
     return yaml_text.written(listed)
@@ -178,18 +180,24 @@ def _confirm(count: int, *, yes: bool) -> None:
     typer.confirm(f"Create {count} {'job' if count == 1 else 'jobs'}?", abort=True, err=True)
 
 
-def _create(here: Session, jobs: Sequence[Mapping[str, Any]]) -> bool:
+def _create(here: Session, jobs: Sequence[Entry]) -> bool:
     """Creates the jobs; a repeat of the same command creates none twice. Tells of each; whether all went well."""
     refused = 0
-    for job in jobs:
-        key = f"import-{fingerprint(job)}"
+    for entry in jobs:
+        body = dict(entry.job or {})
         try:
-            created, _ = here.ask(lambda api, job=job, key=key: api.create_job(dict(job), key=key))  # type: ignore[misc]
+            created, _ = here.ask(lambda api, entry=entry, body=body: _created(api, body, paused=entry.paused))  # type: ignore[misc]
         except ApiError as error:
             refused += 1
             problems = [f"{one.field}: {one.problem}; {one.remedy}" for one in error.problem.errors]
             told = "; ".join(problems) or error.problem.detail
-            typer.echo(legible(f"{job['name']}: {told}"), err=True)
+            typer.echo(legible(f"{body['name']}: {told}"), err=True)
             continue
-        typer.echo(legible(f"{created.id} {created.name}"))
+        typer.echo(legible(f"{created.id} {created.name}{' (paused)' if entry.paused else ''}"))
     return refused == 0
+
+
+def _created(api: Client, body: Mapping[str, Any], *, paused: bool) -> JobAnswer:
+    """Creates a job, and pauses it at once if it is to be; a repeat does what is left of both."""
+    job = api.create_job(dict(body), key=f"import-{fingerprint(body)}")
+    return api.pause_job(job.id) if paused else job

@@ -49,6 +49,10 @@ class JobDraft:
     Args:
         source: The format, for the job's tag.
         options: What the files do not say.
+        fields: The job's body, so far.
+        differences: Where the job does something else.
+        notes: What is good to know.
+        paused: Whether the job is to be paused.
     """
 
     source: str
@@ -56,10 +60,16 @@ class JobDraft:
     fields: dict[str, Any] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    paused: bool = False
 
     def differs(self, what: str, theirs: str, ours: str) -> None:
         """Notes a difference."""
         self.differences.append(Difference(what, theirs, ours))
+
+    def pauses(self, how: str) -> None:
+        """Has the job paused, because its entry does not run there: it is suspended, disabled."""
+        self.paused = True
+        self.notes.append(f"it is {how} there, and its job is paused here")
 
     def calls(self, name: str, target: Callable[[], Mapping[str, Any]]) -> None:
         """Sets name and target; the target that the options name goes before that of the entry."""
@@ -108,7 +118,8 @@ def entry_of(where: str, text: str, draft: JobDraft, fill: Callable[[JobDraft], 
         job = draft.body()
     except NotCarried as refusal:
         return Entry(where, shown, refusal=refusal)
-    return Entry(where, shown, job, tuple(dict.fromkeys(draft.differences)), notes=tuple(dict.fromkeys(draft.notes)))
+    differences, notes = tuple(dict.fromkeys(draft.differences)), tuple(dict.fromkeys(draft.notes))
+    return Entry(where, shown, job, differences, None, notes, draft.paused)
 
 
 def refused(where: str, text: str, problem: str, remedy: str) -> Entry:

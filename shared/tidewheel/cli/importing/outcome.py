@@ -60,6 +60,7 @@ class Entry:
         differences: Where the job does something else.
         refusal: Why it is refused, if it is.
         notes: What is good to know, and changes nothing.
+        paused: Whether it did not run there, so that its job is to be paused.
     """
 
     where: str
@@ -68,6 +69,7 @@ class Entry:
     differences: tuple[Difference, ...] = ()
     refusal: NotCarried | None = None
     notes: tuple[str, ...] = ()
+    paused: bool = False
 
     @property
     def standing(self) -> Standing:

@@ -7,12 +7,14 @@ from typer.testing import CliRunner
 from tests.support.api_bench import ApiBench
 from tidewheel.cli.app import app
 from tidewheel.cli.commands.importing import Format
+from tidewheel.cli.files import reading
 from tidewheel.cli.importing.formats import READERS
 from tidewheel.cli.session import Session
 from tidewheel.client import Client
 from tidewheel.wire.reading import read_job
 
 TABLE = "*/5 * * * * curl -fsS https://a.example/ping\n0 9 * * 1-5 /srv/report\n@reboot /srv/start\n"
+QUEUE = "arn:aws:sqs:eu-west-1:111122223333:tidewheel-target-a"
 TO_HTTP = ("--target", '{"kind": "http", "url": "https://a.example/{name}"}')
 
 
@@ -63,6 +65,32 @@ def test_a_file_of_jobs_holds_bodies_and_nothing_else(run, bench, form, load):
     assert names(bench) == []
 
 
+def test_apply_takes_the_file_and_what_was_suspended_is_paused(run, tmp_path):
+    once = {
+        "Name": "off",
+        "ScheduleExpression": "rate(1 hour)",
+        "State": "DISABLED",
+        "Target": {"Arn": QUEUE, "Input": "{}"},
+    }
+    ran = run("eventbridge", "-", "-o", "yaml", stdin=json.dumps(once))
+    (tmp_path / "jobs.yaml").write_text(ran.stdout)
+    (filed,) = reading.read([str(tmp_path / "jobs.yaml")]).jobs.values()
+    assert (filed.name, filed.paused) == ("off", True)
+
+
+def test_what_was_suspended_is_created_and_paused_at_once(run, bench):
+    once = {
+        "Name": "off",
+        "ScheduleExpression": "rate(1 hour)",
+        "State": "DISABLED",
+        "Target": {"Arn": QUEUE, "Input": "{}"},
+    }
+    for _ in range(2):
+        assert run("eventbridge", "-", "--yes", stdin=json.dumps(once)).exit_code == 0
+    with Client("https://api.example", None, transport=bench.transport()) as api:
+        assert [job.state for job in api.jobs_page().items] == ["paused"]
+
+
 def test_jobs_are_created_once_however_often_the_command_is_repeated(run, bench):
     for _ in range(2):
         ran = run("crontab", "table", "--yes", *TO_HTTP)
@@ -83,11 +111,8 @@ def test_all_carried_over_is_a_success_and_stdin_is_a_file(run):
 
 def test_what_the_api_refuses_is_told_and_the_others_are_created(run, bench):
     once = [
-        {"Name": name, "ScheduleExpression": f"at({when}T00:00:00)", "Target": {"Arn": arn, "Input": "{}"}}
-        for name, when, arn in (
-            ("past", "2001-01-01", "arn:aws:sqs:eu-west-1:111122223333:tidewheel-target-a"),
-            ("to-come", "2101-01-01", "arn:aws:sqs:eu-west-1:111122223333:tidewheel-target-a"),
-        )
+        {"Name": name, "ScheduleExpression": f"at({when}T00:00:00)", "Target": {"Arn": QUEUE, "Input": "{}"}}
+        for name, when in (("past", "2001-01-01"), ("to-come", "2101-01-01"))
     ]
     ran = run("eventbridge", "-", "--yes", stdin="\n".join(map(json.dumps, once)))
     assert ran.exit_code == 1

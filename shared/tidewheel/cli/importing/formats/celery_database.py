@@ -46,7 +46,7 @@ def _entry(name: str, task: Mapping[str, Any], tables: Mapping[str, Any], option
 
 def _fill(draft: JobDraft, label: str, task: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
     if task.get("enabled") is False:
-        raise NotCarried("it is disabled there, and would run here", "enable it there first, or leave it behind")
+        draft.pauses("disabled")
     draft.fields["schedule"] = _schedule(draft, task, tables)
     entry = {"task": task.get("task"), "args": _json(task, "args", []), "kwargs": _json(task, "kwargs", {})}
     draft.calls(label, lambda: task_target(draft, None, entry))

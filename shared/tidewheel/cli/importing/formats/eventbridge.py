@@ -104,7 +104,7 @@ def _schedule(name: str, value: Mapping[str, Any], options: Options) -> Entry:
     shown = str(value.get("Name", "schedule"))
 
     def fill(draft: JobDraft) -> None:
-        _enabled(value)
+        _pause(draft, value)
         zone = str(value.get("ScheduleExpressionTimezone") or "UTC")
         draft.calls(shown, lambda: target_of(draft, value["Target"]))
         _when(draft, value, zone, clocks=CLOCKS)
@@ -132,7 +132,7 @@ def _of_rule(name: str, rule: _Rule, options: Options) -> Iterator[Entry]:
     for target in rule.targets:
 
         def fill(draft: JobDraft, target: Mapping[str, Any] = target) -> None:
-            _enabled(value)
+            _pause(draft, value)
             id = f" {target.get('Id', '')}" if len(rule.targets) > 1 else ""
             draft.calls(shown + id, lambda: target_of(draft, target))
             _when(draft, value, "UTC", clocks=None)
@@ -141,9 +141,9 @@ def _of_rule(name: str, rule: _Rule, options: Options) -> Iterator[Entry]:
         yield entry_of(where, text, JobDraft(SOURCE, options), fill)
 
 
-def _enabled(value: Mapping[str, Any]) -> None:
+def _pause(draft: JobDraft, value: Mapping[str, Any]) -> None:
     if str(value.get("State", "ENABLED")).startswith("DISABLED"):
-        raise NotCarried("it is disabled there, and would run here", "enable it there first, or leave it behind")
+        draft.pauses("disabled")
 
 
 def _when(draft: JobDraft, value: Mapping[str, Any], zone: str, clocks: ClockRule | None) -> None:

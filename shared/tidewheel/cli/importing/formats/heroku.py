@@ -111,7 +111,7 @@ def _expression(job: Mapping[str, Any]) -> str:
 
 def _of_app_json(draft: JobDraft, job: Mapping[str, Any], command: str) -> None:
     if job.get("maintenance") is True:
-        raise NotCarried("it is in maintenance there, and would run here", "resume it there first")
+        draft.pauses("in maintenance")
     policy = str(job.get("concurrency_policy", "allow")).lower()
     if policy not in _OVERLAPS:
         raise NotCarried(f"concurrency_policy is {policy!r}", "write allow, forbid or replace")

@@ -89,7 +89,7 @@ def _fill(draft: JobDraft, value: Mapping[str, Any]) -> None:
         raise NotCarried(f"its apiVersion is {value.get('apiVersion')!r}", "write batch/v1")
     spec = _mapping(value, "spec")
     if spec.get("suspend") is True:
-        raise NotCarried("it is suspended there, and would run here", "resume it there first, or leave it behind")
+        draft.pauses("suspended")
     job = _mapping(_mapping(spec, "jobTemplate"), "spec")
     pod = _mapping(_mapping(job, "template"), "spec")
     draft.fields["schedule"] = _schedule(draft, spec)
