@@ -49,6 +49,7 @@ class KeySet:
         self._unknown: OrderedDict[str, int] = OrderedDict()
         self._tried_ms: int | None = None
         self._read_ms: int | None = None
+        self._failure: PortError | None = None
 
     def get(self, id: str) -> Key | None:
         """The key of this id; None if the issuer has none.
@@ -62,31 +63,33 @@ class KeySet:
                 return self._keys[id]
             if id not in self._keys and now_ms < self._unknown.get(id, now_ms):
                 return None
-            failure = self._refetched(now_ms)
+            read = self._read_again(now_ms)
             if self._age_ms(now_ms) >= STALE_FOR_MS:
-                raise failure or PortError("key_sets.get", self._url, "its keys were not read lately")
-            if id not in self._keys and self._tried_ms == now_ms and failure is None:
+                raise self._failure or PortError("key_sets.get", self._url, "its keys were not read lately")
+            if id not in self._keys and read:
                 self._remember(id, now_ms)
             return self._keys.get(id)
 
     def _age_ms(self, now_ms: int) -> int:
         return STALE_FOR_MS if self._read_ms is None else now_ms - self._read_ms
 
-    def _refetched(self, now_ms: int) -> PortError | None:
-        """Fetches the set, unless that was tried a moment ago; what went wrong, or None."""
+    def _read_again(self, now_ms: int) -> bool:
+        """Fetches the set, unless that was tried a moment ago; whether it was read."""
         if self._tried_ms is not None and now_ms - self._tried_ms < FETCH_EVERY_MS:
-            return None
+            return False
         self._tried_ms = now_ms
         try:
             self._keys = keys_of(self._fetch(self._url))
         except PortError as error:
-            return error
+            self._failure = error
+            return False
         except ValueError as error:
-            return PortError("key_sets.get", self._url, f"it holds no set of keys: {error}")
+            self._failure = PortError("key_sets.get", self._url, f"it holds no set of keys: {error}")
+            return False
         self._read_ms = now_ms
         for id in self._keys.keys() & self._unknown.keys():
             del self._unknown[id]
-        return None
+        return True
 
     def _remember(self, id: str, now_ms: int) -> None:
         self._unknown[id] = now_ms + UNKNOWN_FOR_MS

@@ -58,7 +58,7 @@ class ApiToken:
         """
         if len(entropy) != ID_BYTES + SECRET_BYTES:
             raise ValueError(f"a token takes {ID_BYTES + SECRET_BYTES} random bytes, not {len(entropy)}")
-        return cls(text_of_entropy(entropy[:ID_BYTES]), text_of_entropy(entropy[ID_BYTES:]))
+        return cls(text_of_entropy(entropy[SECRET_BYTES:]), text_of_entropy(entropy[:SECRET_BYTES]))
 
     @classmethod
     def parse(cls, text: str) -> ApiToken | None:
