@@ -65,3 +65,4 @@ def test_the_tutorial_works(stack, tmp_path, path):
     assert "the run ended without success" in run.stdout
     assert "1 redriven" in run.stdout
     assert "writing the report of eu" in run.stdout
+    assert "Set tutorial: 1 unchanged." in run.stdout

@@ -16,6 +16,7 @@ from tidewheel.cli.commands import (
     circuits,
     contexts,
     dead_letters,
+    doctor,
     executions,
     files,
     health,
@@ -26,7 +27,7 @@ from tidewheel.cli.commands import (
     usage,
     worker,
 )
-from tidewheel.cli.exits import remedy_of, status_of
+from tidewheel.cli.exits import ExitStatus, remedy_of, status_of
 from tidewheel.cli.options import prints
 from tidewheel.cli.session import Session, fail, session
 from tidewheel.cli.views import View
@@ -77,6 +78,7 @@ app.command("apply")(files.apply)
 app.command("export")(files.export)
 app.command("schema")(files.schema)
 app.command("cancel")(executions.cancel)
+app.command("doctor")(doctor.doctor)
 app.command("health")(health.health)
 app.command("import")(importing.import_)
 app.command("ledger")(ledger.ledger)
@@ -118,7 +120,19 @@ def _root(
 
 @app.command()
 @prints
-def outputs(context: typer.Context, view: View) -> None:
+def outputs(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, whose value is printed alone; else all.", show_default=False)
+    ] = None,
+    *,
+    view: View,
+) -> None:
     """Show where the deployment is."""
     found = session(context).outputs()
-    view.print(lambda: (found, json.dumps(found)), lambda told: tables.facts(told.items()), session(context).wait)
+    if name is None:
+        view.print(lambda: (found, json.dumps(found)), lambda told: tables.facts(told.items()), session(context).wait)
+    elif name in found:
+        typer.echo(tables.legible(str(found[name])))
+    else:
+        raise fail(f"There is no output {tables.legible(name)}: use one of {', '.join(found)}.", ExitStatus.NOT_FOUND)

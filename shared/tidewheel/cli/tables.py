@@ -20,6 +20,7 @@ _STYLES = {
     "queued": "cyan",
     "running": "cyan",
     "retrying": "yellow",
+    "ok": "green",
     "failed": "red",
     "dead": "red",
     "timed_out": "red",
@@ -30,7 +31,7 @@ _STYLES = {
     "half_open": "yellow",
     "open": "red",
 }
-_FOLDED = frozenset({"NAME", "SCHEDULE", "TARGET", "REASON", "PARTY", "DETAIL"})
+_FOLDED = frozenset({"NAME", "SCHEDULE", "TARGET", "REASON", "PARTY", "DETAIL", "REMEDY"})
 """Columns whose texts may go on in the next line; all others are never broken."""
 _NARROWEST = 10
 """Columns (of the terminal) that such a text needs at least, to be read."""

@@ -1,8 +1,9 @@
-"""Does what a plan says, some jobs at a time. Each job has its own result; a repeat goes on where one ended."""
+"""Does what a plan says, many jobs in a request. Each job has its own result; a repeat goes on where one ended."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,15 @@ from typing import Any
 from tidewheel.cli.exits import ExitStatus, status_of
 from tidewheel.cli.files.planning import Act, Plan, Spread, Step
 from tidewheel.client import ApiError, Client, Unsendable
+from tidewheel.wire.bodies.bulk import BulkResult
+from tidewheel.wire.problem import Problem
 
-CONNECTIONS = 8
+CONNECTIONS = 4
 """Requests at a time."""
+TOGETHER = 25
+"""Jobs in one request."""
+_OK = 200
+_NOT_TRIED = "not tried: see the ones before; a repeat goes on"
 _HOPELESS = frozenset({0, 401, 429, 502, 503, 504})
 """The HTTP statuses that the other jobs would meet as well, after the client's own repeats; 0 is no answer."""
 
@@ -28,12 +35,14 @@ class Result:
         id: The job's id; empty if there is none.
         problem: Why it was not done; empty if it was.
         status: The exit status that this is worth.
+        http_status: The API's; 0 if there was no answer.
     """
 
     step: Step
     id: str = ""
     problem: str = ""
     status: ExitStatus = ExitStatus.DONE
+    http_status: int = _OK
 
 
 @contextmanager
@@ -57,44 +66,88 @@ def applied(api: Client, plan: Plan, spread: Spread) -> Iterator[Result]:
     """
     hopeless = Event()
 
-    def done(step: Step) -> Result:
+    def done(steps: Sequence[Step]) -> Sequence[Result]:
         if hopeless.is_set():
-            return Result(step, _id(step), "not tried: see the ones before; a repeat goes on", ExitStatus.REFUSED)
-        try:
-            return Result(step, _done(api, step))
-        except ApiError as error:
-            if error.status in _HOPELESS:
-                hopeless.set()
-            return Result(step, _id(step), _told(error), status_of(error.status))
-        except Unsendable as error:
-            return Result(step, _id(step), str(error), ExitStatus.REFUSED)
+            return [Result(step, _id(step), _NOT_TRIED, ExitStatus.REFUSED) for step in steps]
+        results = _done(api, steps)
+        if any(one.http_status in _HOPELESS for one in results):
+            hopeless.set()
+        return results
 
-    yield from spread(done, plan.does())
+    steps = plan.does()
+    for results in spread(done, [steps[at : at + TOGETHER] for at in range(0, len(steps), TOGETHER)]):
+        yield from results
 
 
 def _id(step: Step) -> str:
     return step.job.id if step.job else ""
 
 
-def _done(api: Client, step: Step) -> str:
-    """Does a step; returns the job's id. An edit or deletion is refused if the job was edited since the plan."""
+def _done(api: Client, steps: Sequence[Step]) -> Sequence[Result]:
+    """Writes and deletes; then pauses and resumes, of what was written, what is to be."""
+    written = _asked(api, [(step, _id(step), _write(step)) for step in steps])
+    pausing = [(one.step, one.id, _switch(one)) for one in written]
+    switched = {id(one.step): one for one in _asked(api, [asked for asked in pausing if asked[2]])}
+    return [switched.get(id(one.step), one) for one in written]
+
+
+def _write(step: Step) -> Mapping[str, Any] | None:
+    """What is written; None if nothing is. It is refused if the job was edited since the plan."""
+    match = {"id": step.job.id, "match": step.job.generation} if step.job else {}
     if step.act is Act.DELETE:
-        assert step.job is not None
-        api.delete_job(step.job.id, match=step.job.generation)
-        return step.job.id
-    id = _id(step)
-    if step.job is None:
-        assert step.body is not None
-        id = api.create_job(step.body).id
-    elif step.body is not None:
-        api.replace_job(id, step.body, match=step.job.generation)
-    if step.pause is not None:
-        (api.pause_job if step.pause else api.resume_job)(id)
-    return id
+        return {"action": "delete", **match}
+    if step.body is None:
+        return None
+    return {"action": "replace" if step.job else "create", **match, "job": step.body}
 
 
-def _told(error: ApiError) -> str:
-    problem = error.problem
+def _switch(result: Result) -> Mapping[str, Any] | None:
+    step = result.step
+    if result.problem or step.pause is None:
+        return None
+    return {"action": "pause" if step.pause else "resume", "id": result.id}
+
+
+def _asked(api: Client, items: Sequence[tuple[Step, str, Mapping[str, Any] | None]]) -> Sequence[Result]:
+    """Sends what there is to send of several steps, each with its job's id, in one request."""
+    sent = [item for _, _, item in items if item is not None]
+    try:
+        answers = iter(_answers(api, sent))
+    except (ApiError, Unsendable) as error:
+        http_status = error.status if isinstance(error, ApiError) else _OK
+        status = status_of(http_status) if isinstance(error, ApiError) else ExitStatus.REFUSED
+        told = _told(error.problem) if isinstance(error, ApiError) else str(error)
+        return [
+            Result(step, id) if item is None else Result(step, id, told, status, http_status)
+            for step, id, item in items
+        ]
+    return [Result(step, id) if item is None else _of(step, id, next(answers)) for step, id, item in items]
+
+
+def _of(step: Step, id: str, answer: BulkResult) -> Result:
+    if answer.problem is None:
+        return Result(step, answer.id or id)
+    return Result(step, id, _told(answer.problem), status_of(answer.status), answer.status)
+
+
+def _answers(api: Client, items: Sequence[Mapping[str, Any]]) -> Sequence[BulkResult]:
+    """The service's answers. It does as many as it has time for; the same request again does the others.
+
+    Raises:
+        ApiError: The request as a whole was not fulfilled.
+    """
+    if not items:
+        return ()
+    key, before = secrets.token_urlsafe(16), len(items) + 1
+    while True:
+        answers = api.bulk_jobs(items, key=key).items
+        waiting = sum(one.status in _HOPELESS for one in answers)
+        if not waiting or waiting >= before:  # with no progress, it is told as it is
+            return answers
+        before = waiting
+
+
+def _told(problem: Problem) -> str:
     fields = "; ".join(f"{one.field}: {one.problem}; {one.remedy}" for one in problem.errors)
     return fields or problem.detail or problem.title
 

@@ -177,7 +177,7 @@ def test_an_edit_between_plan_and_application_is_not_overwritten(run: CommandLin
     inner = run.api_bench.transport()
 
     def raced(request: httpx.Request) -> httpx.Response:
-        if request.method == "PUT":
+        if request.url.path.endswith("/bulk") or request.method == "POST":
             run.api_bench.call("PATCH", f"/jobs/{id}", {"timeout": "9m"})
         return inner.handle_request(request)
 
@@ -213,8 +213,8 @@ def test_a_service_that_takes_nothing_is_asked_no_more(run: CommandLine, status:
     many = [{**A, "name": f"job {number}"} for number in range(200)]
     result = apply(run, *many, transport=httpx.MockTransport(failing))
     assert result.exit_code in {code, 1}
-    assert result.stderr.count("not tried: ") > 100
-    assert len(asked) < 100
+    assert result.stderr.count("not tried: ") >= 100
+    assert len(asked) <= 16  # four requests, and the client's repeats
     assert "200 created." in done(apply(run, *many))
 
 
