@@ -24,6 +24,7 @@ SKEW_S = 2.0
 NEARLY = 0.9
 """The part of a limit from which on it is told."""
 _SILENT = "silent"
+_TRY_AGAIN = "try again; then look at the log of the function api"
 _NOT_THERE = frozenset({403, 404})
 """How API Gateway and the API answer for a path that an older release does not have."""
 
@@ -75,7 +76,7 @@ def checks(api: Client, deployment: Deployment, client_version: str, now: Callab
     try:
         health = ask("health")
     except httpx.TransportError as error:
-        detail = f"{deployment.url}: {error or type(error).__name__}"
+        detail = f"{deployment.url}: {str(error) or type(error).__name__}"
         yield Check("reach", Found.FAILED, detail, "check the URL and the network; on the local cloud: make up")
         return
     after = now()
@@ -150,7 +151,7 @@ def _sign_in(ask: _Asked, deployment: Deployment) -> Generator[Check, None, bool
     listed = ask("jobs", limit="1")
     if not listed.is_success:
         problem = str(_object(listed).get("detail") or listed.reason_phrase)
-        yield Check("sign-in", Found.FAILED, f"{how}: {problem}", remedy_of(listed.status_code) or "")
+        yield Check("sign-in", Found.FAILED, f"{how}: {problem}", remedy_of(listed.status_code) or _TRY_AGAIN)
         return False
     me = ask("me")
     if me.is_success:
@@ -159,7 +160,7 @@ def _sign_in(ask: _Asked, deployment: Deployment) -> Generator[Check, None, bool
     elif me.status_code in _NOT_THERE:
         yield Check("sign-in", Found.OK, f"{how}: jobs may be read")
     else:
-        yield Check("sign-in", Found.FAILED, f"{how}: {me.reason_phrase}", remedy_of(me.status_code) or "")
+        yield Check("sign-in", Found.FAILED, f"{how}: {me.reason_phrase}", remedy_of(me.status_code) or _TRY_AGAIN)
     return True
 
 
