@@ -131,11 +131,14 @@ def aws(expression: str, zone: str, after: datetime) -> Iterator[datetime]:
     """EventBridge's ``cron(…)``: weeks begin with 1 = Sunday; L, W and # among days; a year last."""
     fields = expression.removeprefix("cron(").removesuffix(")").split()
     minutes, hours, _, months = (plain(fields[at], *BOUNDS[at]) if at != 2 else set() for at in range(4))
-    years = plain(fields[5], 1970, 2199)
+    years = plain(fields[5], 1970, 2199)  # a star goes on after them, where the documentation ends
 
     def runs_on(one: date) -> bool:
         return (
-            one.year in years and one.month in months and _day_of_month(fields[2], one) and _day_of_week(fields[4], one)
+            (fields[5] == "*" or one.year in years)
+            and one.month in months
+            and _day_of_month(fields[2], one)
+            and _day_of_week(fields[4], one)
         )
 
     yield from walk(minutes, hours, runs_on, zone, after, twice=False)
