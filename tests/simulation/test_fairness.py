@@ -207,6 +207,42 @@ def test_in_a_fair_queue_and_with_a_limit_it_costs_them_one_look() -> None:
         assert delay_of_the_quiet_one(made) <= 2 * LOOK_MS + POLL_MS
 
 
+# --- the scheduler's part -----------------------------------------------------------------------------------
+
+FLOOD_MS, FLOODED_MS, FLOODED_RUN_MS, TIMES = START_MS + 10 * SECOND_MS, 30 * SECOND_MS, 50, 100
+
+
+def lateness_beside_a_flood(queue: type[MemoryQueue]) -> tuple[list[int], list[int]]:
+    """How late (ms) a tenant's run of each second is, while another tenant has a hundred in each, and afterwards."""
+    with fleet(queue) as made:
+        made.target.run_ms = FLOODED_RUN_MS
+        over_ms = FLOOD_MS + FLOODED_MS
+
+        def create(tenant: str, end_ms: int) -> None:
+            schedule = Schedule(every(SECOND_MS, FLOOD_MS), FLOOD_MS, end_ms)
+            made.stack.job_service.create(tenant, lambda *_: Definition("job", schedule, Target("http", {"url": URL})))
+
+        for _ in range(TIMES):  # first, so that they are first in each second if nobody takes turns
+            create(BUSY, over_ms)
+        create(QUIET, over_ms + FLOODED_MS)
+        made.start(processes=4, slots=SLOTS // 4)
+        made.clock.run_until(over_ms + FLOODED_MS + 10 * SECOND_MS)
+        late = [(call.nominal_ms, at - call.nominal_ms) for at, call in made.target.calls if call.tenant == QUIET]
+        assert len(made.called_ms(BUSY)) == TIMES * FLOODED_MS // SECOND_MS
+        return [one for due, one in late if due < over_ms], [one for due, one in late if due >= over_ms]
+
+
+@pytest.mark.parametrize("queue", [FairQueue, MemoryQueue])
+def test_a_flood_of_a_hundred_times_ones_share_costs_the_others_one_run(
+    queue: type[MemoryQueue], record_property: Callable[[str, object], None]
+) -> None:
+    """From the wheel to the target: a slot has to become free. In a plain queue too, since what is sent is mixed."""
+    during, afterwards = lateness_beside_a_flood(queue)
+    assert min(len(during), len(afterwards)) >= 29
+    record_property("figures", f"at most {max(during)} ms late during the flood, {max(afterwards)} ms afterwards")
+    assert max(during) <= max(afterwards) + FLOODED_RUN_MS + 2 * LOOK_MS
+
+
 # --- circuits -----------------------------------------------------------------------------------------------------
 
 DOWN_MS, OPEN_MS, FAILURES = 15 * MINUTE_MS, 10 * MINUTE_MS, 5
