@@ -7,6 +7,7 @@ from collections.abc import Callable
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from functions.api import problems, routes
+from functions.api.auditing import audited
 from functions.api.request import Request
 from functions.api.serving import Handler, bound
 from tidewheel.domain.discovery import values_of
@@ -32,7 +33,8 @@ def resolver(services: Callable[[], ApiServices]) -> APIGatewayRestResolver:
                 "\n" in app.current_event.path
             ):  # the router takes a path that ends with a line break for the one without
                 return problems.unknown(app.current_event)
-            return handler.answer(Request(app.current_event, handler.operation, path, services))
+            request = Request(app.current_event, handler.operation, path, services)
+            return audited(request, handler.admit, handler.served)
 
         return serve
 

@@ -114,6 +114,15 @@ class Request:
         if self.caller.tags and EXECUTION_ID in self.operation.parameters:
             _ = self.execution
 
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether it only asks what would be.
+
+        Raises:
+            Invalid: It does not say so plainly.
+        """
+        return "dry_run" in self.operation.takes("query") and self.flag("dry_run")
+
     def check_health(self) -> None:
         """Refuses what the deployment's health does not allow; the one place that does. A dry run changes nothing.
 
@@ -121,7 +130,7 @@ class Request:
             ReadOnly: The operation changes something, and no change is allowed.
             Overloaded: It makes work, and no more is taken on.
         """
-        if self.operation.writes and not ("dry_run" in self.operation.takes("query") and self.flag("dry_run")):
+        if self.operation.writes and not self.is_dry_run:
             self.services.health.check(creates=self.operation.creates)
 
     def admit(self) -> None:

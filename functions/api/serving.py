@@ -26,8 +26,8 @@ class Handler:
     operation: Operation[Any]
     serve: Serve
 
-    def answer(self, request: Request) -> Response[str]:
-        """Answers a request of the operation, if its caller may make it, and the deployment takes it on.
+    def admit(self, request: Request) -> None:
+        """Refuses a request of the operation before it is served, or while the deployment does not take it on.
 
         Raises:
             Unauthenticated: Nobody signed in, and the operation is not for everybody.
@@ -41,9 +41,17 @@ class Handler:
         request.admit()
         _ = request.query
         request.check_health()
+
+    def served(self, request: Request) -> Response[str]:
+        """Answers a request that was admitted."""
         answer = self.serve(request)
         answer.headers.update(request.rate_headers)
         return answer
+
+    def answer(self, request: Request) -> Response[str]:
+        """Answers a request of the operation, if its caller may make it; raises what ``admit`` does."""
+        self.admit(request)
+        return self.served(request)
 
 
 def serves(operation: Operation[Any]) -> Callable[[Serve], Handler]:

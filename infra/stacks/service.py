@@ -105,6 +105,7 @@ class ServiceStack(Stack):
             Env.ACCESS_TABLE: physical(Table.ACCESS),
             Env.SIGN_IN: self._config.sign_in,
             Env.ISSUERS: self._config.issuers,
+            Env.AUDIT_TABLE: physical(Table.AUDIT),
             Env.LOGS_BUCKET: logs_bucket(self._config.deployment, self.account, self.region),
             Env.QUEUES: self._queues.urls(),
             Env.SHARDS: shards,
@@ -160,6 +161,7 @@ class ServiceStack(Stack):
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
             self._arns.table(Table.ACCESS),
         )
+        api.allow(["dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.AUDIT))  # nobody changes a row
         api.allow(["sqs:SendMessage"], *self._queues.arns)
         api.allow(["s3:ListBucket"], self._arns.logs_bucket())
         self._allow_logs(api, "s3:GetObject")

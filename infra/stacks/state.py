@@ -28,7 +28,7 @@ class StateStack(Stack):
             scope,
             id,
             stack_name=config.physical("state"),
-            description="Tidewheel: jobs, the wheel, executions, control, access and logs",
+            description="Tidewheel: jobs, the wheel, executions, control, access, audit and logs",
             termination_protection=config.protects(Stage.STATE),
         )
         self._config = config
@@ -49,6 +49,7 @@ class StateStack(Stack):
         )
         self._table(names.Table.CONTROL, sorted_and_expiring=False)
         self._table(names.Table.ACCESS)
+        self._table(names.Table.AUDIT)
         self._logs()
 
     def _table(self, role: names.Table, *, sorted_and_expiring: bool = True) -> dynamodb.Table:

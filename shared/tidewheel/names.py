@@ -62,6 +62,7 @@ class Table(StrEnum):
     EXECUTIONS = "executions"
     CONTROL = "control"
     ACCESS = "access"
+    AUDIT = "audit"
 
 
 class Function(StrEnum):
@@ -123,6 +124,7 @@ class Env(StrEnum):
     ACCESS_TABLE = "TIDEWHEEL_ACCESS_TABLE"
     SIGN_IN = "TIDEWHEEL_SIGN_IN"  # gateway or function: which of them looks at the header Authorization
     ISSUERS = "TIDEWHEEL_ISSUERS"  # JSON list: the issuers whose tokens are accepted
+    AUDIT_TABLE = "TIDEWHEEL_AUDIT_TABLE"
     LOGS_BUCKET = "TIDEWHEEL_LOGS_BUCKET"
     QUEUES = "TIDEWHEEL_QUEUES"  # JSON object: "<pool>-<priority>" -> queue URL
     SHARDS = "TIDEWHEEL_SHARDS"

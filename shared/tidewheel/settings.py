@@ -247,6 +247,7 @@ class ApiSettings(StoreSettings):
         access_table: Where tenants and API keys are.
         plans: The plans that the deployment defines.
         sign_in: ``gateway`` if its authorizer signs callers in; ``function`` if the API does so itself, by keys alone.
+        audit_table: Where the audit log is.
     """
 
     pace: Pace
@@ -255,6 +256,7 @@ class ApiSettings(StoreSettings):
     access_table: str
     plans: Plans
     sign_in: str
+    audit_table: str
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tests.support.world_examples import (
     ROUTE,
     TENANT,
     a_job,
+    an_audit_row,
     asked,
     closing,
     dispatch,
@@ -71,6 +72,8 @@ DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
     "wheel.put_pack": lambda world: world.wheel.put_pack(minute(), "p#1", [schedule_entry(JOB)]),
     "wheel.remove": lambda world: world.wheel.remove(minute(), KEYS),
     "wheel.quarantine": lambda world: world.wheel.quarantine(Quarantined(minute(), "e#1", "x", "w", "p", NOW_MS)),
+    "audit.add": lambda world: world.audit.add(an_audit_row()),
+    "audit.page": lambda world: world.audit.page(TENANT, NOW_MS, keys_of.LAST, 5),
     "leases.lease": lambda world: world.leases.lease(),
     "layouts.layout": lambda world: world.layouts.layout(),
     "layouts.establish": lambda world: world.layouts.establish(Layout.first(NOW_MS, 1)),
@@ -111,7 +114,7 @@ def service_of(name: str) -> str:
 @pytest.fixture
 def world() -> Backend:
     """The adapters over clients that nobody answers."""
-    tables = Tables("j", "w", "e", "c", "a")
+    tables = Tables("j", "w", "e", "c", "a", "u")
     return cloud_backend("none", Cloud(MADE["dynamodb"], MADE["sqs"], tables, {ROUTE: URL}, MADE["s3"]))
 
 

@@ -18,6 +18,7 @@ from tests.support.world_examples import (
     a_job,
     execution,
     full_api_key,
+    full_audit_row,
     full_execution,
     full_job,
     full_tenant,
@@ -46,7 +47,7 @@ from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.domain.wheel.shard_layout import Layout
 
 PAGE = (Path(__file__).parents[2] / "shared" / "docs" / "design" / "keys.md").read_text()
-TABLES = ("Jobs", "Executions", "Wheel", "Control", "Access")
+TABLES = ("Jobs", "Executions", "Wheel", "Control", "Access", "Audit")
 JOB = replace(full_job(), created_by="key:k1", updated_by="key:k2")
 
 
@@ -114,6 +115,7 @@ def admit(backend: Backend) -> None:
     assert backend.tenants.swap(full_tenant()) is None
     assert backend.api_keys.swap(full_api_key()) is None
     assert backend.counters.take(TENANT, window_at(Limit.EXECUTIONS_PER_DAY, NOW_MS), 3, 9).granted
+    backend.audit.add(full_audit_row())
 
 
 def coordinate(backend: Backend) -> None:

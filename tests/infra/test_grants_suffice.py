@@ -131,7 +131,11 @@ class Deployment:
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
         limits = {Limit.EXECUTIONS_PER_DAY: 10**6, Limit.REQUESTS_PER_SECOND: 10**3}
         tenants = {"access_table": self.tables.access, "plans": {"default": limits}}
-        api_ports = api.ports_of(ApiSettings(**stores, **tenants, pace=pace, logs_bucket=self.bucket, allow_kinds={}))
+        api_ports = api.ports_of(
+            ApiSettings(
+                **stores, **tenants, pace=pace, logs_bucket=self.bucket, allow_kinds={}, audit_table=self.tables.audit
+            )
+        )
         layouts = LayoutCache(api_ports.layouts.store, self.clock, 1)
         self.api_ports = replace(api_ports, clock=self.clock, layouts=layouts)
         self.api = services_of(self.api_ports)

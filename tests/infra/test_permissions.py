@@ -9,6 +9,7 @@ EXECUTIONS = "dynamodb:table/tidewheel-executions"
 EXECUTIONS_BY_FAILURE = "dynamodb:table/tidewheel-executions/index/by_failure"
 CONTROL = "dynamodb:table/tidewheel-control"
 ACCESS = "dynamodb:table/tidewheel-access"
+AUDIT = "dynamodb:table/tidewheel-audit"
 SCHEDULER = "lambda:function:tidewheel-scheduler"
 SECRETS = "secretsmanager:secret:tidewheel/tidewheel/*"
 TARGETS = {
@@ -36,6 +37,7 @@ ALLOWED = {
         WHEEL: "PutItem BatchWriteItem",
         CONTROL: "GetItem UpdateItem",
         ACCESS: "GetItem PutItem UpdateItem Query",
+        AUDIT: "PutItem Query",
         EXECUTIONS: "GetItem PutItem UpdateItem Query",
         EXECUTIONS_BY_FAILURE: "Query",
         LOGS: "ListBucket",

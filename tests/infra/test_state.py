@@ -2,7 +2,14 @@ from infra.config import Config
 from tidewheel import names
 from tidewheel.domain.limits import DAY_MS, RETENTION_MS
 
-TABLES = {"Jobs": "jobs", "Wheel": "wheel", "Executions": "executions", "Control": "control", "Access": "access"}
+TABLES = {
+    "Jobs": "jobs",
+    "Wheel": "wheel",
+    "Executions": "executions",
+    "Control": "control",
+    "Access": "access",
+    "Audit": "audit",
+}
 KEPT = ("RetainExceptOnCreate", "Retain")
 """A creation that fails leaves nothing behind; what it made is kept from then on."""
 TEXT_KEYS = {"pk": "HASH", "sk": "RANGE"}
@@ -53,7 +60,7 @@ def test_what_expires_and_what_does_not(either):
     tables = either.state.of("DynamoDB::Table")
     expiring = {id: table["Properties"].get("TimeToLiveSpecification") for id, table in tables.items()}
     ttl = {"AttributeName": "ttl", "Enabled": True}
-    assert expiring == {"Jobs": ttl, "Wheel": ttl, "Executions": ttl, "Control": None, "Access": ttl}
+    assert expiring == {"Jobs": ttl, "Wheel": ttl, "Executions": ttl, "Control": None, "Access": ttl, "Audit": ttl}
 
 
 def test_every_table_is_billed_by_request_and_can_be_restored_to_any_moment(either):
@@ -98,7 +105,7 @@ def test_what_every_run_writes_can_be_warm_from_the_start(synthesise, aws):
     warm = synthesise(warm_writes="8000", warm_reads="24000")
     found = {id: table["Properties"].get("WarmThroughput") for id, table in warm.state.of("DynamoDB::Table").items()}
     asked = {"ReadUnitsPerSecond": 24000, "WriteUnitsPerSecond": 8000}
-    assert found == {"Jobs": None, "Wheel": asked, "Executions": asked, "Control": None, "Access": None}
+    assert found == {"Jobs": None, "Wheel": asked, "Executions": asked, "Control": None, "Access": None, "Audit": None}
     one = synthesise(warm_writes="8000").state.of("DynamoDB::Table")["Wheel"]["Properties"]["WarmThroughput"]
     assert one == {"WriteUnitsPerSecond": 8000}
 

@@ -13,6 +13,7 @@ from tests.support.calls import a_quota
 from tidewheel.adapters.memory import (
     CountedEntropy,
     MemoryApiKeys,
+    MemoryAudit,
     MemoryCircuits,
     MemoryControl,
     MemoryCounters,
@@ -110,6 +111,7 @@ def memory_ports(clock: SettableClock, plans: Plans | None = None) -> ApiPorts:
         api_keys=MemoryApiKeys(world),
         quota=a_quota(clock, MemoryTenants(world), MemoryCounters(world), plans),
         counters=MemoryCounters(world),
+        audit=MemoryAudit(world),
     )
 
 
@@ -130,6 +132,7 @@ class ApiBench:
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW_MS))
     who: Principal = WHO
     plans: Plans | None = None
+    _sent: int = 0
 
     def __post_init__(self) -> None:
         self.ports = memory_ports(self.clock, self.plans)
@@ -141,6 +144,9 @@ class ApiBench:
 
     def send(self, proxy_event: dict[str, Any]) -> Answer:
         """Sends an event."""
+        self._sent += 1
+        if self._sent > 1:  # the gateway gives each request an id of its own
+            proxy_event["requestContext"]["requestId"] += f"-{self._sent:05d}"
         raw = self.app.resolve(proxy_event, Context())
         headers = {name: values[0] for name, values in raw["multiValueHeaders"].items()}
         text = raw.get("body") or ""

@@ -11,6 +11,7 @@ from tidewheel.adapters.memory import (
     CountedEntropy,
     InlineExecutor,
     MemoryApiKeys,
+    MemoryAudit,
     MemoryCircuits,
     MemoryControl,
     MemoryCounters,
@@ -193,6 +194,7 @@ class MemoryStack:
             MemoryApiKeys(self.world),
             self.api_quota,
             MemoryCounters(self.world),
+            MemoryAudit(self.world),
             self.pace,
         )
 

@@ -22,6 +22,7 @@ API_ENVIRONMENT = {
     Env.LOGS_BUCKET: "logs",
     Env.ALLOW_KINDS: "{}",
     Env.ACCESS_TABLE: "access",
+    Env.AUDIT_TABLE: "audit",
     Env.SIGN_IN: "gateway",
     Env.PLANS: "{}",
 }

@@ -23,6 +23,7 @@ class Tables:
     executions: str
     control: str
     access: str
+    audit: str
 
 
 def _key(name: str, kind: str) -> dict[str, str]:
@@ -66,12 +67,13 @@ def make_tables(dynamodb: Any) -> Tables:
     dynamodb.create_table(**executions, GlobalSecondaryIndexes=[by_failure])
     dynamodb.create_table(**_table(names[Role.CONTROL], sorted=False))
     dynamodb.create_table(**_table(names[Role.ACCESS]))
+    dynamodb.create_table(**_table(names[Role.AUDIT]))
     return Tables(**names)
 
 
 def drop_tables(dynamodb: Any, tables: Tables) -> None:
     """Removes them again: so that an emulator of a whole session stays small."""
-    for name in (tables.jobs, tables.wheel, tables.executions, tables.control, tables.access):
+    for name in (tables.jobs, tables.wheel, tables.executions, tables.control, tables.access, tables.audit):
         dynamodb.delete_table(TableName=name)
 
 

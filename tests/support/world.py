@@ -18,6 +18,7 @@ from tests.support.tables import Tables, drop_bucket, drop_queues, drop_tables, 
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dynamodb.access.api_keys import DynamoApiKeys
 from tidewheel.adapters.aws.dynamodb.access.tenants import DynamoTenants
+from tidewheel.adapters.aws.dynamodb.audit import DynamoAudit
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
 from tidewheel.adapters.aws.dynamodb.control.health import DynamoHealth
 from tidewheel.adapters.aws.dynamodb.control.layouts import DynamoLayouts
@@ -38,6 +39,7 @@ from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.memory import (
     MemoryApiKeys,
+    MemoryAudit,
     MemoryCircuits,
     MemoryControl,
     MemoryCounters,
@@ -57,6 +59,7 @@ from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import WRITES_AT_ONCE
 from tidewheel.ports import (
     ApiKeys,
+    Audit,
     Circuits,
     Counters,
     Executions,
@@ -127,6 +130,7 @@ class Backend:
     api_keys: ApiKeys
     requests: Requests
     counters: Counters
+    audit: Audit
     wheel: Wheel
     layouts: LayoutStore
     leases: LeaseStore
@@ -180,6 +184,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoApiKeys(dynamodb, tables.access),
         DynamoRequests(dynamodb, tables.jobs),
         DynamoCounters(dynamodb, tables.executions),
+        DynamoAudit(dynamodb, tables.audit),
         DynamoWheel(dynamodb, tables.wheel),
         DynamoLayouts(control),
         DynamoLeases(control),
@@ -209,6 +214,7 @@ def memory() -> Iterator[Backend]:
         MemoryApiKeys(world),
         MemoryRequests(world),
         MemoryCounters(world),
+        MemoryAudit(world),
         MemoryWheel(world, clock),
         control,
         control,

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tidewheel.domain.access.api_key import ApiKey, ApiToken
+from tidewheel.domain.access.audit import AuditRow, Change
 from tidewheel.domain.access.roles import Role
 from tidewheel.domain.access.tenant import Tenant, TenantState
 from tidewheel.domain.executions.dispatch import Dispatch
@@ -268,4 +269,26 @@ def full_api_key() -> ApiKey:
         rotated_to=a_token(8).id,
         identity="arn:aws:iam::123456789012:role/deploys",
         version=1,
+    )
+
+
+def an_audit_row(number: int = 0, at_ms: int = NOW_MS, request: str = "r-1", **changes: Any) -> AuditRow:
+    """A row of a request to create a job."""
+    return AuditRow(changes.pop("tenant", TENANT), at_ms, request, number, "key:one", operation="createJob", **changes)
+
+
+def full_audit_row() -> AuditRow:
+    """A row with no field at its default."""
+    return an_audit_row(
+        3,
+        key="one",
+        role="admin",
+        address="192.0.2.1",
+        path="/v1/jobs/zoë ☂",
+        subjects=("j1", "j2"),
+        status=422,
+        problem="invalid",
+        fields=("target.url",),
+        changes=(Change("job", "j1", "{}", '{"a":1}'), Change("job", "j2", "", "{}")),
+        more=7,
     )

@@ -17,6 +17,7 @@ from functions.api.request import Request
 from functions.api.routes import jobs
 from functions.api.serving import Handler, serves
 from tidewheel.domain.limits import ANSWER_BYTES, ANSWER_SENT_BYTES, BULK_MS
+from tidewheel.engine.api.audit.changes import Noted, gather
 from tidewheel.wire.bodies.bulk import BulkItem, CreateItem, EditItem, ReplaceItem, read_bulk
 from tidewheel.wire.endpoints.jobs import BULK_JOBS
 from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH
@@ -71,7 +72,10 @@ def _answer(request: Request, item: BulkItem, index: int, *, dry_run: bool) -> R
             return jobs.unchanged(single)
         return handler.answer(single)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this item's alone, and logged
-        return problems.failed(error, event)
+        answer = problems.failed(error, event)
+        refusal = {"item": index, "operation": handler.operation.id, "status": answer.status_code}
+        gather(Noted("refusal", getattr(item, "id", ""), after=refusal))
+        return answer
 
 
 def _event(request: Request, item: BulkItem, index: int, *, dry_run: bool) -> APIGatewayProxyEvent:

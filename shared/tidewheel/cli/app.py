@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from tidewheel.cli import tables
 from tidewheel.cli.commands import (
     admin,
+    audit,
     circuits,
     contexts,
     dead_letters,
@@ -77,6 +78,7 @@ app.add_typer(admin.app, name="admin")
 app.command("apply")(files.apply)
 app.command("export")(files.export)
 app.command("schema")(files.schema)
+app.command("audit")(audit.audit)
 app.command("cancel")(executions.cancel)
 app.command("doctor")(doctor.doctor)
 app.command("health")(health.health)

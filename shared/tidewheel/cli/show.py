@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tidewheel.cli.tables import Rows, facts, time
+from tidewheel.wire.bodies.audit import AuditAnswer, AuditList
 from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
 from tidewheel.wire.bodies.execution import AttemptAnswer, ExecutionAnswer, ExecutionList, LedgerAnswer
 from tidewheel.wire.bodies.health import Health
@@ -119,6 +120,21 @@ def executions(page: ExecutionList) -> RenderableType:
         for one in page.items
     ]
     return _page(Rows(heads, rows), len(rows), "executions", page.cursor)
+
+
+def audit(page: AuditList) -> RenderableType:
+    """A page of the audit log."""
+    heads = ("AT", "PRINCIPAL", "ADDRESS", "OPERATION", "ABOUT", "CAME TO")
+    rows = [
+        (_second(one.at), one.principal, one.address, one.operation, ", ".join(one.subjects), _came_to(one))
+        for one in page.items
+    ]
+    return _page(Rows(heads, rows), len(rows), "entries", page.cursor)
+
+
+def _came_to(one: AuditAnswer) -> str:
+    more = f" (and {one.more} more refusals)" if one.more else ""
+    return f"{one.status or 'tried'} {one.problem or ''}".strip() + more
 
 
 def circuits(page: CircuitList) -> RenderableType:

@@ -106,6 +106,8 @@ class AsyncClient:
     wait = awaiting(waiting.wait)
     register = awaiting(registering.register)
 
+    audit_page = awaiting(service_calls.audit_page)
+    audit = iterating_async(service_calls.audit)
     circuits_page = awaiting(service_calls.circuits_page)
     circuits = iterating_async(service_calls.circuits)
     close_circuit = awaiting(service_calls.close_circuit)

@@ -117,6 +117,8 @@ class Client:
     wait = blocking(waiting.wait)
     register = blocking(registering.register)
 
+    audit_page = blocking(service_calls.audit_page)
+    audit = iterating(service_calls.audit)
     circuits_page = blocking(service_calls.circuits_page)
     circuits = iterating(service_calls.circuits)
     close_circuit = blocking(service_calls.close_circuit)

@@ -193,6 +193,8 @@ API_KEY_RETENTION_MS = 90 * DAY_MS
 
 MAX_OVERLAP_MS = 30 * DAY_MS
 """How long a rotated API key stays valid beside its successor, at most."""
+AUDIT_RETENTION_MS = 400 * DAY_MS
+"""How long a row of the audit log is kept: a year, and a month to look back at it."""
 
 GRACE_MS = 10 * SECOND_MS
 """How late an occurrence fires as usual, unless its job says otherwise."""

@@ -7,6 +7,7 @@ write that was acknowledged before the read began.
 
 from tidewheel.ports.access import ApiKeys, Tenants, TokenVerifier
 from tidewheel.ports.admission import Circuits, Permits
+from tidewheel.ports.audit import Audit
 from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets, SelectiveCaller
 from tidewheel.ports.coordination import HealthStore, LayoutStore, LeaseStore, ShardOwnership, SweepStore
 from tidewheel.ports.errors import Fenced, NameTaken, PortError, Refused, Throttled, TooLate
@@ -20,6 +21,7 @@ from tidewheel.ports.wheel import Wheel
 __all__ = [
     "SEND_BATCH",
     "ApiKeys",
+    "Audit",
     "Call",
     "CallProgress",
     "Caller",

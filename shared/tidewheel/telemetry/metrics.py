@@ -77,6 +77,18 @@ _METRICS = (
         (Dimension("state", "the state of its health: `overloaded` or `read-only`"),),
         "`tidewheel health` says why.",
     ),
+    Metric(
+        "audit_refusal_left_out",
+        Process.API,
+        "A refused request has no row in the audit log: its principal was refused too often in that minute.",
+        remedy="Somebody tries what it may not, or a program errs again and again: see the audit log for who it is.",
+    ),
+    Metric(
+        "audit_row_lost",
+        Process.API,
+        "What came of a request is in the log alone: the audit log's store failed after the change.",
+        remedy="The request's first row is there, as tried; the line `audit` in the log has the rest.",
+    ),
     # --- scheduler
     Metric(
         "scheduler_started",

@@ -77,6 +77,11 @@ class Operation(Generic[A]):
         """The model of a successful answer; None if the answer is empty."""
         return self.answer if issubclass(self.answer, Model) else None
 
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET"
+
     def matches(self, path: str) -> bool:
         """Whether a request's path is one of this operation's."""
         mine, theirs = self.path.split("/"), path.split("/")

@@ -8,7 +8,8 @@ from tidewheel.wire.model import Model
 from tidewheel.wire.values import Instant
 
 MEDIA_TYPE = "application/problem+json"
-_TYPE = "urn:tidewheel:problem:"
+TYPE_PREFIX = "urn:tidewheel:problem:"
+"""What the ``type`` of a problem begins with; its kind follows."""
 
 
 class FieldProblem(Model):
@@ -33,7 +34,7 @@ class ReachedLimit(Model):
 class Problem(Model):
     """A problem document."""
 
-    type: str = Field(examples=[f"{_TYPE}invalid"])
+    type: str = Field(examples=[f"{TYPE_PREFIX}invalid"])
     title: str
     status: int
     detail: str
@@ -79,7 +80,7 @@ def problem(
     """
     status, title = KINDS[kind]
     return Problem(
-        type=_TYPE + kind,
+        type=TYPE_PREFIX + kind,
         title=title,
         status=status,
         detail=detail,

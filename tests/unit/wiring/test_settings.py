@@ -30,6 +30,7 @@ EVERYTHING = {
     Env.ACCESS_TABLE: "t-access",
     Env.SIGN_IN: "function",
     Env.ISSUERS: "[]",
+    Env.AUDIT_TABLE: "t-audit",
     Env.LOGS_BUCKET: "t-logs",
     Env.QUEUES: json.dumps({str(route): f"https://sqs/1/t-{route}" for route in ROUTES}),
     Env.SHARDS: "16",
@@ -79,7 +80,7 @@ def environ(**changes: str) -> dict[str, str]:
 
 
 def test_what_the_api_needs() -> None:
-    expected = ApiSettings(*STORES, ECONOMY, "t-logs", KINDS, "t-access", PLANS, "function")
+    expected = ApiSettings(*STORES, ECONOMY, "t-logs", KINDS, "t-access", PLANS, "function", "t-audit")
     assert ApiSettings.from_env(environ()) == expected
 
 

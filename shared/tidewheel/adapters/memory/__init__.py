@@ -1,6 +1,7 @@
 """Every port in memory, for tests and simulations; the contract tests cover it as they cover AWS."""
 
 from tidewheel.adapters.memory.access import MemoryApiKeys, MemoryTenants
+from tidewheel.adapters.memory.audit import MemoryAudit
 from tidewheel.adapters.memory.circuits import MemoryCircuits
 from tidewheel.adapters.memory.control import MemoryControl
 from tidewheel.adapters.memory.executions import MemoryExecutions
@@ -26,6 +27,7 @@ __all__ = [
     "CountedEntropy",
     "InlineExecutor",
     "MemoryApiKeys",
+    "MemoryAudit",
     "MemoryCircuits",
     "MemoryControl",
     "MemoryCounters",

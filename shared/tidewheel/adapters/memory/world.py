@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tidewheel.domain.access.api_key import ApiKey
+from tidewheel.domain.access.audit import AuditRow
 from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
@@ -52,6 +53,7 @@ class World:
     api_keys: dict[tuple[str, str], ApiKey] = field(default_factory=dict)
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     counted: dict[tuple[str, Window], int] = field(default_factory=dict)
+    audit: dict[tuple[str, str], AuditRow] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
     quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)

@@ -8,6 +8,7 @@ milliseconds since the Unix epoch, UTC. A tenant, a job id and an execution id h
 """
 
 from tidewheel.domain.keys.access import API_KEY_SORT, TENANTS, api_key_partition, api_keys_partition
+from tidewheel.domain.keys.audit import audit_bound, audit_partition, audit_read_from, audit_sort, parse_audit_sort
 from tidewheel.domain.keys.common import FIRST, LAST
 from tidewheel.domain.keys.control import (
     HEALTH,
@@ -96,6 +97,10 @@ __all__ = [
     "TENANTS",
     "api_key_partition",
     "api_keys_partition",
+    "audit_bound",
+    "audit_partition",
+    "audit_read_from",
+    "audit_sort",
     "circuit_partition",
     "claim_name",
     "due_of_single",
@@ -124,6 +129,7 @@ __all__ = [
     "missed_sort",
     "name_partition",
     "pack_sort",
+    "parse_audit_sort",
     "parse_circuit_partition",
     "parse_generation_sort",
     "parse_job_cursor",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tidewheel.engine.access.keys import KeyService
 from tidewheel.engine.access.tenants import TenantService
+from tidewheel.engine.api.audit.service import AuditService
 from tidewheel.engine.api.callers import CallerService
 from tidewheel.engine.api.circuits import CircuitService
 from tidewheel.engine.api.dead_letters import DeadLetterService
@@ -38,6 +39,7 @@ class ApiServices:
         limits: What tenants may use, and what they have used.
         repeats: What requests under idempotency keys came to.
         health: The deployment's health.
+        audit: The audit log.
         now_ms: The instant as of which an answer describes what it holds (ms since the epoch).
         flush: Hands on the counts that were gathered; called once after each request.
     """
@@ -55,5 +57,6 @@ class ApiServices:
     limits: LimitService
     repeats: Repeats
     health: HealthService
+    audit: AuditService
     now_ms: Callable[[], int]
     flush: Callable[[], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidewheel.adapters.aws import clients
 from tidewheel.adapters.aws.dynamodb.access.api_keys import DynamoApiKeys
 from tidewheel.adapters.aws.dynamodb.access.tenants import DynamoTenants
+from tidewheel.adapters.aws.dynamodb.audit import DynamoAudit
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
 from tidewheel.adapters.aws.dynamodb.control.health import DynamoHealth
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
@@ -53,6 +54,7 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         requests=DynamoRequests(dynamodb, settings.jobs_table),
         quota=quota_of(dynamodb, settings.access_table, settings.executions_table, settings.plans, clock),
         counters=DynamoCounters(dynamodb, settings.executions_table),
+        audit=DynamoAudit(dynamodb, settings.audit_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.fleet.route import POOLS
@@ -11,6 +11,9 @@ from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.access.keys import KeyService
 from tidewheel.engine.access.sign_in import SignIn
 from tidewheel.engine.access.tenants import TenantService
+from tidewheel.engine.api.audit.changes import NotedApiKeys, NotedJobs, NotedTenants
+from tidewheel.engine.api.audit.refusals import RefusalCap
+from tidewheel.engine.api.audit.service import AuditService
 from tidewheel.engine.api.callers import CallerService
 from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.circuits import CircuitService
@@ -33,6 +36,7 @@ from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.ports import (
     ApiKeys,
+    Audit,
     Circuits,
     Clock,
     Counters,
@@ -66,6 +70,7 @@ class ApiPorts:
         pools: The names of the pools that have workers.
         kinds: Which kinds of target they run: no privileged one, unless it is allowed.
         sign_in_here: Whether the API signs callers in itself, since the gateway has no authorizer.
+        refusals: How many refusals this process has written down lately.
     """
 
     jobs: Jobs
@@ -85,14 +90,22 @@ class ApiPorts:
     api_keys: ApiKeys
     quota: Quota
     counters: Counters
+    audit: Audit
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
     kinds: AllowedKinds = _NONE_ALLOWED
     sign_in_here: bool = False
+    refusals: RefusalCap = field(default_factory=RefusalCap)
 
 
 def services_of(ports: ApiPorts) -> ApiServices:
     """Builds the services; what several of them need is built once."""
+    ports = replace(
+        ports,
+        jobs=NotedJobs(ports.jobs),
+        tenants=NotedTenants(ports.tenants),
+        api_keys=NotedApiKeys(ports.api_keys),
+    )
     writer = wheel_writer(ports.wheel, ports.queue, ports.layouts, ports.clock, ports.telemetry, ports.pace)
     first_entry = FirstEntry(writer, ports.entropy)
     canceller, redriver = _canceller(ports, writer), _redriver(ports, writer)
@@ -116,6 +129,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
         limits=limits,
         repeats=Repeats(ports.requests, clock),
         health=HealthService(ports.health, clock, telemetry, is_measured=ports.pace.loops),
+        audit=AuditService(ports.audit, clock, telemetry, ports.refusals),
         now_ms=clock.now_ms,
         flush=telemetry.flush,
     )
