@@ -185,13 +185,21 @@ class ServiceStack(Stack):
             self._arns.table(Table.WHEEL),
         )
         scheduler.allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
-        scheduler.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
+        scheduler.allow(
+            [
+                "dynamodb:GetItem",
+                "dynamodb:BatchGetItem",
+                "dynamodb:Query",
+                "dynamodb:PutItem",
+                "dynamodb:DeleteItem",
+            ],
+            self._arns.table(Table.EXECUTIONS),
+        )
         scheduler.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         scheduler.allow(["sqs:SendMessage"], *self._queues.arns)
         if not economy:
             scheduler.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))
             # whether a route has room for what is overdue
-            scheduler.allow(["dynamodb:BatchGetItem"], self._arns.table(Table.EXECUTIONS))
             scheduler.allow(["sqs:GetQueueAttributes"], *self._queues.arns)
         return scheduler
 
@@ -241,8 +249,10 @@ class ServiceStack(Stack):
         worker.allow(
             [
                 "dynamodb:GetItem",
+                "dynamodb:BatchGetItem",
                 "dynamodb:PutItem",
                 "dynamodb:UpdateItem",
+                "dynamodb:DeleteItem",
                 "dynamodb:PartiQLInsert",
                 "dynamodb:PartiQLUpdate",
                 "dynamodb:Query",
@@ -252,6 +262,7 @@ class ServiceStack(Stack):
         worker.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
         worker.allow(
             [
+                "sqs:SendMessage",  # it wakes who gets its permit; those of other pools the scheduler wakes
                 "sqs:ReceiveMessage",
                 "sqs:DeleteMessage",
                 "sqs:GetQueueAttributes",

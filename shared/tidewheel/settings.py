@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Self
 from tidewheel.domain.access.issuer import Issuer
 from tidewheel.domain.access.issuers import parse_issuers
 from tidewheel.domain.fleet.networks import Network, parse_networks
-from tidewheel.domain.fleet.permit import EVERYONE
 from tidewheel.domain.ids import is_tenant
 from tidewheel.domain.limits import MAX_TENANT_CONCURRENCY
+from tidewheel.domain.permits.permit import EVERYONE
 from tidewheel.domain.quotas.plans import Plans, parse_plans
 from tidewheel.domain.wheel.pace import PACES, Pace
 from tidewheel.names import Env, Route

@@ -11,11 +11,14 @@ import pytest
 from tests.support.world import Backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job, execution
 from tidewheel.adapters.aws.dynamodb.circuits import circuit_item, circuit_key
+from tidewheel.adapters.aws.dynamodb.permit_lines import line_key
 from tidewheel.adapters.aws.dynamodb.permits import permit_item, permit_key
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.fleet.circuit import Circuit, Sign, Tolerance
-from tidewheel.domain.fleet.permit import Permit
+from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.limits import MAX_TENANT_CONCURRENCY, TAKEOVER_GRACE_MS
+from tidewheel.domain.permits.line import Announced, LineEntry
+from tidewheel.domain.permits.permit import Permit
 from tidewheel.ports import Fenced
 
 KEY = "http:example.com:443"
@@ -138,6 +141,16 @@ def test_a_repeat_of_an_applied_write_changes_nothing(backend: Backend) -> None:
     assert list(backend.permits.all(TENANT)) == [Permit(TENANT, 0, "", 0)]
 
 
+def test_a_permit_whose_holder_has_no_use_for_it_is_taken_from_that_one_alone(backend: Backend) -> None:
+    whole = replace(permit(0), attempt=2, redriven_ms=NOW_MS - 5, since_ms=NOW_MS)
+    backend.permits.take(whole, NOW_MS)
+    assert list(backend.permits.all(TENANT)) == [whole]
+    assert not backend.permits.take(permit(0, "b"), NOW_MS, "c")
+    assert backend.permits.take(permit(0, "b"), NOW_MS, "a")
+    assert not backend.permits.take(permit(0, "c"), NOW_MS, "a")
+    assert [one.holder for one in backend.permits.all(TENANT)] == ["b"]
+
+
 def test_a_lease_stands_for_the_grace_beyond_its_end(backend: Backend) -> None:
     backend.permits.take(permit(0, until_ms=NOW_MS), NOW_MS - 30_000)
     assert not backend.permits.take(permit(0, "b"), NOW_MS + TAKEOVER_GRACE_MS)
@@ -169,6 +182,71 @@ def test_permits_are_listed_in_order_and_by_tenant(backend: Backend) -> None:
         backend.permits.take(permit(number), NOW_MS)
     backend.permits.take(replace(permit(1), tenant=f"{TENANT}2"), NOW_MS)
     assert [one.number for one in backend.permits.all(TENANT)] == sorted(numbers)
+    assert [one.number for one in backend.permits.all(TENANT, 10)] == [10, MAX_TENANT_CONCURRENCY - 1]
+
+
+# --- lines ----------------------------------------------------------------------------------------------------
+
+
+def waiting(number: int = 0, rank: int = 2, mark: str = "m", redriven_ms: int = 0) -> LineEntry:
+    job = a_job()
+    id = str(ExecutionId(job.id, NOW_MS + number))
+    return LineEntry(TENANT, id, 1, rank, NOW_MS + number, redriven_ms, 7, NOW_MS + number, job.route, mark)
+
+
+def test_a_line_is_ordered_by_priority_then_by_since_when(backend: Backend) -> None:
+    entries = [waiting(3), waiting(1), waiting(2, rank=0), waiting(4, rank=3, redriven_ms=NOW_MS)]
+    for entry in entries:
+        backend.permit_lines.join(entry)
+    backend.permit_lines.join(replace(waiting(0), tenant=f"{TENANT}2"))
+    in_order = [entries[2], entries[1], entries[0], entries[3]]
+    assert list(backend.permit_lines.head(TENANT, 10)) == in_order
+    assert list(backend.permit_lines.head(TENANT, 2)) == in_order[:2]
+
+
+def test_an_entry_that_was_put_anew_is_not_removed_by_who_read_the_old_one(backend: Backend) -> None:
+    old, new = waiting(mark="old"), waiting(mark="new")
+    backend.permit_lines.join(old)
+    backend.permit_lines.join(new)
+    assert list(backend.permit_lines.head(TENANT, 10)) == [new]
+    backend.permit_lines.leave(old)
+    assert list(backend.permit_lines.head(TENANT, 10)) == [new]
+    for _ in range(2):
+        backend.permit_lines.leave(new)
+        assert list(backend.permit_lines.head(TENANT, 10)) == []
+
+
+def test_lines_are_announced_and_forgotten(backend: Backend) -> None:
+    assert list(backend.permit_lines.announced()) == []
+    first, second = Announced(TENANT, 5, "a"), Announced(TENANT, 7, "b")
+    backend.permit_lines.announce(first)
+    backend.permit_lines.announce(second)
+    backend.permit_lines.announce(Announced(f"{TENANT}2", 1, "c"))
+    assert list(backend.permit_lines.announced()) == [second, Announced(f"{TENANT}2", 1, "c")]
+    backend.permit_lines.forget(first)
+    assert len(backend.permit_lines.announced()) == 2
+    for _ in range(2):
+        backend.permit_lines.forget(second)
+        assert [one.tenant for one in backend.permit_lines.announced()] == [f"{TENANT}2"]
+
+
+def test_several_executions_are_read_at_once(backend: Backend) -> None:
+    runs = [execution(a_job(number)) for number in range(3)]
+    for run in runs[:2]:
+        backend.executions.swap(run, None)
+    found = backend.executions.several((run.tenant, run.id) for run in runs)
+    assert found == {(run.tenant, run.id): run for run in runs[:2]}
+    assert backend.executions.several([]) == {}
+
+
+@pytest.mark.needs("damage")
+def test_a_damaged_entry_in_line_stops_nobody(backend: Backend) -> None:
+    assert backend.cloud is not None
+    for number in range(3):
+        backend.permit_lines.join(waiting(number))
+    table = backend.cloud.tables.executions
+    backend.cloud.dynamodb.update_item(TableName=table, Key=line_key(waiting(0)), UpdateExpression="REMOVE ro")
+    assert list(backend.permit_lines.head(TENANT, 2)) == [waiting(1), waiting(2)]
 
 
 # --- both -----------------------------------------------------------------------------------------------------
@@ -180,6 +258,8 @@ def test_no_list_shows_them(backend: Backend) -> None:
     backend.executions.swap(run, None)
     backend.circuits.swap(failed(FRESH))
     backend.permits.take(permit(0), NOW_MS)
+    backend.permit_lines.join(waiting())
+    backend.permit_lines.announce(Announced(TENANT, 5, "a"))
     assert list(backend.executions.list(TENANT, job.id, 100, None).items) == [run]
     assert list(backend.executions.dead(TENANT, 100, None).items) == []
     assert list(backend.executions.missed(TENANT, job.id, 0, 10**14)) == []

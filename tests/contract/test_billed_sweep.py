@@ -59,6 +59,7 @@ def test_a_sweep_reads_less_than_a_unit_for_each_job(world: tuple[Backend, Bill]
         clock,
         RecordingTelemetry(),
         LayoutCache(backend.layouts, clock, 1),
+        backend.permit_lines,
     ).run()
     assert (tally.looked, tally.repaired) == (JOBS, 0)
     for line in bill.lines(JOBS):

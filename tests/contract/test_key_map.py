@@ -36,7 +36,8 @@ from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.fleet.health import Health, HealthState, Measured, Signals, Switch
 from tidewheel.domain.fleet.health import Reason as HealthReason
 from tidewheel.domain.fleet.lease import Mark
-from tidewheel.domain.fleet.permit import Permit
+from tidewheel.domain.permits.line import Announced, LineEntry
+from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.limit import Limit, window_at
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
@@ -103,7 +104,9 @@ def write_everything(backend: Backend) -> None:
     backend.executions.account(Missed(TENANT, JOB.id, 1, NOW_MS, NOW_MS + 5, 3, Reason.SKIPPED, NOW_MS))
     assert backend.locks.swap(Lock(TENANT, JOB.id, run.id, ended(State.DEAD).id, 1, NOW_MS)) is None
     assert backend.circuits.swap(Circuit(TENANT, "http:example.com", 5, NOW_MS, "x", NOW_MS, 1, NOW_MS, NOW_MS)) is None
-    assert backend.permits.take(Permit(TENANT, 7, keys.claim_name(run.id, "h"), NOW_MS), NOW_MS)
+    assert backend.permits.take(Permit(TENANT, 7, keys.claim_name(run.id, "h"), NOW_MS, 1, NOW_MS, NOW_MS), NOW_MS)
+    backend.permit_lines.join(LineEntry(TENANT, run.id, 1, 2, NOW_MS, NOW_MS, 1, NOW_MS, JOB.route, "m"))
+    backend.permit_lines.announce(Announced(TENANT, 5, "m"))
     backend.requests.fulfil(Remembered.started(TENANT, "pauseJob j k", "d", NOW_MS, "plan").fulfilled("j"))
     backend.wheel.put_pack(minute(), keys.pack_sort(0, 1, 2), [schedule_entry(JOB)])
     backend.wheel.quarantine(Quarantined(minute(), "e#1", "text", "wheel entry", "unknown form", NOW_MS))

@@ -42,6 +42,7 @@ class Bench:
             stack.clock,
             self.telemetry,
             stack.layouts,
+            stack.grants.lines,
         )
 
 

@@ -47,7 +47,7 @@ ALLOWED = {
     "scheduler": {
         WHEEL: "Query PutItem BatchWriteItem",
         JOBS: "GetItem BatchGetItem Query",
-        EXECUTIONS: "GetItem BatchGetItem PutItem",
+        EXECUTIONS: "GetItem BatchGetItem PutItem DeleteItem Query",
         CONTROL: "GetItem UpdateItem",
         SCHEDULER: "InvokeFunction",
         **dict.fromkeys(QUEUES, "SendMessage GetQueueAttributes"),
@@ -56,12 +56,12 @@ ALLOWED = {
         JOBS: "GetItem BatchGetItem Query",
         CONTROL: "GetItem",
         ACCESS: "GetItem",
-        EXECUTIONS: "GetItem PutItem UpdateItem PartiQLInsert PartiQLUpdate Query",
+        EXECUTIONS: "GetItem BatchGetItem PutItem UpdateItem DeleteItem PartiQLInsert PartiQLUpdate Query",
         WHEEL: "PutItem",
         f"{LOGS}/*": "PutObject",
         **TARGETS,
         SECRETS: "GetSecretValue",
-        **dict.fromkeys(LAMBDA_QUEUES, CONSUME),
+        **dict.fromkeys(LAMBDA_QUEUES, f"{CONSUME} SendMessage"),
     },
     "authorizer": {ACCESS: "GetItem"},
     "watchdog": {CONTROL: "GetItem", SCHEDULER: "InvokeFunction"},
@@ -86,7 +86,7 @@ ALLOWED = {
 ALLOWED_IN_ECONOMY = {
     "api": ALLOWED["api"],
     "scheduler": {
-        resource: actions.removesuffix(" GetQueueAttributes").replace(" BatchGetItem PutItem", " PutItem")
+        resource: actions.removesuffix(" GetQueueAttributes")
         for resource, actions in ALLOWED["scheduler"].items()
         if resource != SCHEDULER
     },

@@ -10,18 +10,20 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.fleet.circuit import Circuit, Phase, Tolerance
-from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
+from tidewheel.domain.permits.line import LineEntry
+from tidewheel.domain.permits.permit import Permit, is_void
 from tidewheel.domain.wheel.entries import ExecutionEntry, decode
+from tidewheel.engine.permits.guard import LineGuard
+from tidewheel.engine.permits.limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
-from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.disposition import Disposition
 from tidewheel.engine.worker.runner import Runner
-from tidewheel.ports import Call, Circuits, Permits
+from tidewheel.ports import Call, Circuits, PermitLines, Permits
 
 OPEN_MS = 10 * MINUTE_MS
 URL, KEY = "https://api.example/hook", "http:api.example:443/hook"
@@ -31,7 +33,7 @@ OK, FAILED = Answer(Result.SUCCEEDED, 200, "ok"), Answer(Result.FAILED, 500, "",
 class Watched:
     """Circuits or permits that count what is asked of them, and fail when they are told to."""
 
-    def __init__(self, inner: Circuits | Permits) -> None:
+    def __init__(self, inner: Circuits | Permits | PermitLines) -> None:
         self._inner = inner
         self.asked: list[str] = []
         self.fails: Callable[[str], Exception | None] = lambda _: None
@@ -55,7 +57,11 @@ class Bench:
         self.stack.workers_up = False
         self.stack.layouts.now()
         self.circuits = Watched(self.stack.admission.breaker._circuits)
-        self.permits = Watched(self.stack.admission.limiter._permits)
+        self.grants = self.stack.grants
+        self.permits = Watched(self.grants.permits)
+        self.lines = Watched(self.grants.lines)
+        self.watched = replace(self.grants, permits=self.permits, lines=self.lines)  # type: ignore[arg-type]
+        self.guard = LineGuard(self.watched)
         self.admission = self.another()
         fields = {"retry": RetryPolicy(max_attempts=1), "url": URL, **fields}
         self.job: Job = self.stack.create(every(SECOND_MS, START_MS), **fields)
@@ -67,7 +73,7 @@ class Bench:
         return replace(
             stack.admission,
             breaker=CircuitBreaker(self.circuits, stack.clock, stack.telemetry, stack.tolerance),  # type: ignore[arg-type]
-            limiter=ConcurrencyLimiter(self.permits, stack.clock, stack.telemetry, stack.tenant_concurrency),  # type: ignore[arg-type]
+            limiter=ConcurrencyLimiter(self.watched, stack.tenant_concurrency),
         )
 
     @property
@@ -120,8 +126,29 @@ class Bench:
 
     @property
     def taken(self) -> list[Permit]:
-        """The permits that are taken."""
-        return [permit for permit in self.world.permits.values() if permit.holder]
+        """The permits that are held, and not void."""
+        records = self.world.executions
+        held = [permit for permit in self.world.permits.values() if permit.holder]
+        return [permit for permit in held if not is_void(permit, records.get((TENANT, permit.execution)))]
+
+    @property
+    def line(self) -> list[LineEntry]:
+        """Who waits for a permit, in order."""
+        return list(self.grants.lines.head(TENANT, 1_000))
+
+    def opened_by_another(self) -> None:
+        """Another worker opens the circuit; this one does not know it yet."""
+        self.world.circuits[TENANT, KEY] = Circuit(TENANT, KEY, failures=3, open_until_ms=self.now_ms + OPEN_MS)
+        self.admission = self.another()
+
+    def woken(self) -> list[Dispatch]:
+        """The messages that brought permits, in the order in which they were sent; they are taken from the queue."""
+        found: list[Dispatch] = []
+        for route in self.stack.queue.visible():
+            for message in self.stack.queue.take(route, 1_000):
+                self.stack.queue.delete(route, [message.receipt])
+                found += [message.dispatch] if message.dispatch.grant else []
+        return found
 
     def record(self, number: int) -> Execution | None:
         return self.world.executions.get((TENANT, self.dispatch(number).execution))

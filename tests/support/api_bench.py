@@ -21,6 +21,8 @@ from tidewheel.adapters.memory import (
     MemoryJobs,
     MemoryLocks,
     MemoryLogs,
+    MemoryPermitLines,
+    MemoryPermits,
     MemoryQueue,
     MemoryRequests,
     MemoryTenants,
@@ -112,6 +114,8 @@ def memory_ports(clock: SettableClock, plans: Plans | None = None) -> ApiPorts:
         quota=a_quota(clock, MemoryTenants(world), MemoryCounters(world), plans),
         counters=MemoryCounters(world),
         audit=MemoryAudit(world),
+        permits=MemoryPermits(world),
+        permit_lines=MemoryPermitLines(world),
     )
 
 

@@ -13,12 +13,13 @@ from tests.support.runners import a_runner
 from tests.support.tables import drop_tables, make_tables
 from tests.support.world import Cloud, cloud_backend
 from tests.support.world_examples import NOW_MS, TENANT, a_job
-from tidewheel.adapters.memory import CountedEntropy, RecordingTelemetry, SettableClock
+from tidewheel.adapters.memory import CountedEntropy, MemoryQueue, RecordingTelemetry, SettableClock
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.permits.limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.ports import Call
 
@@ -47,6 +48,9 @@ class BilledWorker:
         self.layouts.now()
         self._apart_ms = apart_ms
         self.starts(an_admission(self.clock, self.telemetry))
+
+    limiter: ConcurrencyLimiter
+    queue: MemoryQueue
 
     def starts(self, admission: AdmissionControl) -> None:
         """Another worker process."""
@@ -78,8 +82,12 @@ class BilledWorker:
         nominal = NOW_MS + number * self._apart_ms
         id = str(ExecutionId(self.made.id, nominal))
         self.clock.sleep_until(nominal)
+        return self.handles(Dispatch(TENANT, id, attempt, 1, nominal, recorded=recorded))
+
+    def handles(self, dispatch: Dispatch) -> tuple[str, Cost]:
+        """Runs a message as it is."""
         before = self._units()
-        disposition = self.runner.handle(Dispatch(TENANT, id, attempt, 1, nominal, recorded=recorded))
+        disposition = self.runner.handle(dispatch)
         after = self._units()
         return disposition.why, tuple(round(now - then, 1) for now, then in zip(after, before, strict=True))  # type: ignore[return-value]
 

@@ -7,10 +7,13 @@ from ipaddress import ip_network
 
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.memory import (
+    CountedEntropy,
     InlineExecutor,
     MemoryCircuits,
     MemoryCounters,
+    MemoryExecutions,
     MemoryLogs,
+    MemoryPermitLines,
     MemoryPermits,
     MemoryQueue,
     MemorySecrets,
@@ -25,10 +28,11 @@ from tidewheel.domain.quotas.plans import Plans
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.tenant_limits import TenantLimits
 from tidewheel.engine.common.token_leaser import TokenLeaser
+from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
-from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.ports import Call, Circuits, Clock, Counters, Executions, Telemetry, Tenants
 from tidewheel.wire.targets import circuit_key
@@ -75,5 +79,8 @@ def an_admission(
     """The admission of a worker where nobody has a limit."""
     world = World()
     quota = a_quota(clock, MemoryTenants(world), MemoryCounters(world))
+    executions, queue = MemoryExecutions(world), MemoryQueue(clock)
+    permits, lines = MemoryPermits(world), MemoryPermitLines(world)
+    grants = PermitGrants(permits, lines, executions, queue, clock, CountedEntropy(), telemetry, lambda _: None)
     breaker = CircuitBreaker(circuits or MemoryCircuits(world), clock, telemetry, tolerance)
-    return AdmissionControl(quota, breaker, ConcurrencyLimiter(MemoryPermits(world), clock, telemetry, {}), circuit_key)
+    return AdmissionControl(quota, breaker, ConcurrencyLimiter(grants, {}), circuit_key)

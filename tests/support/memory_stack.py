@@ -19,6 +19,7 @@ from tidewheel.adapters.memory import (
     MemoryJobs,
     MemoryLocks,
     MemoryLogs,
+    MemoryPermitLines,
     MemoryPermits,
     MemoryQueue,
     MemoryRequests,
@@ -49,6 +50,8 @@ from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.handler import EndHandler
+from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.limiter import ConcurrencyLimiter
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
 from tidewheel.engine.recovery.overdue import OverdueCheck
 from tidewheel.engine.recovery.passage import Passage
@@ -58,7 +61,6 @@ from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.engine.scheduler.term import End
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
-from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
 from tidewheel.engine.worker.runner import Runner
@@ -195,6 +197,8 @@ class MemoryStack:
             self.api_quota,
             MemoryCounters(self.world),
             MemoryAudit(self.world),
+            MemoryPermits(self.world),
+            MemoryPermitLines(self.world),
             self.pace,
         )
 
@@ -241,8 +245,21 @@ class MemoryStack:
         return AdmissionControl(
             self.fresh_quota(),
             CircuitBreaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
-            ConcurrencyLimiter(MemoryPermits(self.world), self.clock, self.telemetry, self.tenant_concurrency),
+            ConcurrencyLimiter(self.grants, self.tenant_concurrency),
             circuit_key,
+        )
+
+    @property
+    def grants(self) -> PermitGrants:
+        return PermitGrants(
+            MemoryPermits(self.world),
+            MemoryPermitLines(self.world),
+            self.executions,
+            self.queue,
+            self.clock,
+            self.entropy,
+            self.telemetry,
+            self.wheel_writer.put,
         )
 
     @property
@@ -265,7 +282,8 @@ class MemoryStack:
 
     @property
     def overdue(self) -> OverdueCheck:
-        passage = Passage(self.wheel, self.control, self.queue, self.layouts, self.telemetry)
+        lines = MemoryPermitLines(self.world)
+        passage = Passage(self.wheel, self.control, self.queue, self.layouts, self.telemetry, lines)
         return OverdueCheck(self.executions, self.jobs, passage, self.clock, self.telemetry)
 
     @property
@@ -280,6 +298,7 @@ class MemoryStack:
             self.clock,
             self.telemetry,
             self.layouts,
+            MemoryPermitLines(self.world),
         )
 
     def scheduler_loop(self, version: str = "v1", instance: int = 0, instances: int = 1) -> SchedulerLoop:
@@ -299,6 +318,7 @@ class MemoryStack:
             instance,
             instances,
             self.pace,
+            self.grants,
         )
 
     def turn_for(self, duration_ms: int, version: str = "v1") -> End:

@@ -31,6 +31,7 @@ from tidewheel.adapters.aws.dynamodb.grouped_gets import GroupedGets
 from tidewheel.adapters.aws.dynamodb.grouped_swaps import GroupedSwaps
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.permit_lines import DynamoPermitLines
 from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
 from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
@@ -47,6 +48,7 @@ from tidewheel.adapters.memory import (
     MemoryJobs,
     MemoryLocks,
     MemoryLogs,
+    MemoryPermitLines,
     MemoryPermits,
     MemoryQueue,
     MemoryRequests,
@@ -69,6 +71,7 @@ from tidewheel.ports import (
     LeaseStore,
     Locks,
     Logs,
+    PermitLines,
     Permits,
     Queue,
     Requests,
@@ -131,6 +134,7 @@ class Backend:
     requests: Requests
     counters: Counters
     audit: Audit
+    permit_lines: PermitLines
     wheel: Wheel
     layouts: LayoutStore
     leases: LeaseStore
@@ -185,6 +189,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoRequests(dynamodb, tables.jobs),
         DynamoCounters(dynamodb, tables.executions),
         DynamoAudit(dynamodb, tables.audit),
+        DynamoPermitLines(dynamodb, tables.executions),
         DynamoWheel(dynamodb, tables.wheel),
         DynamoLayouts(control),
         DynamoLeases(control),
@@ -215,6 +220,7 @@ def memory() -> Iterator[Backend]:
         MemoryRequests(world),
         MemoryCounters(world),
         MemoryAudit(world),
+        MemoryPermitLines(world),
         MemoryWheel(world, clock),
         control,
         control,

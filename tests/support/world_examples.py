@@ -84,7 +84,7 @@ def execution(job: Job, nominal_ms: int = NOW_MS, origin: Origin = Origin.SCHEDU
 
 
 def full_execution() -> Execution:
-    """An execution with no field at its default, but ``next_ms``, which came later."""
+    """An execution with no field at its default, but ``next_ms`` and those after it, which came later."""
     return execution(
         full_job(),
         origin=Origin.RUN,
@@ -116,8 +116,9 @@ def full_execution() -> Execution:
 
 
 def waiting_execution() -> Execution:
-    """An execution that says when its retry is expected."""
-    return execution(a_job(), NOW_MS + 3, state=State.RETRYING, attempt=1, next_ms=NOW_MS + 2_000)
+    """An execution that says when its retry is expected, and which permit it declined."""
+    declined = {"permit": "tok", "declined_ms": NOW_MS + 30_000}
+    return execution(a_job(), NOW_MS + 3, state=State.RETRYING, attempt=1, next_ms=NOW_MS + 2_000, **declined)
 
 
 def waiting(execution: Execution, attempt: int = 1, due_ms: int = NOW_MS) -> ExecutionEntry:

@@ -74,7 +74,8 @@ def _filter(request: Request) -> RunFilter:
 @serves(GET_EXECUTION)
 def get_execution(request: Request) -> Response[str]:
     """Reads an execution."""
-    return answered(execution_answer(request.services.executions.get(request.tenant, request.execution)))
+    record, place = request.services.executions.placed(request.tenant, request.execution)
+    return answered(execution_answer(record, place))
 
 
 @serves(CANCEL_EXECUTION)

@@ -133,11 +133,24 @@ CIRCUIT_PROBE_GAP_MS = 10 * SECOND_MS
 
 MAX_TENANT_CONCURRENCY = 1_000
 """The highest limit of a tenant's running executions: a worker that looks for a permit reads all, 4 KB a read unit."""
-PERMITS_TAKEN_MS = SECOND_MS
-"""How long a worker caches that all of a tenant's permits are taken."""
-PERMIT_RECHECK_MOST_MS = 30 * SECOND_MS
-"""The longest time until an execution that waits for a permit tries again."""
-
+LOWERED_LOOK_MS = 10 * SECOND_MS
+"""How long a worker caches that no permit beyond the tenant's limit is held, as after the limit was lowered."""
+LINE_HEAD = 25
+"""How many of a line's first entries are read to choose one."""
+LINE_SHOWN = 1_000
+"""To how many of a line's first entries the API tells their position."""
+LINE_SPREAD = 16
+LINE_SPREAD_MS = 2 * SECOND_MS
+"""Executions that have waited equally long to within this count as equal, in up to ``LINE_SPREAD`` parts."""
+LINE_GUARD_MS = SECOND_MS
+LINE_IDLE_GUARD_MS = 2 * SECOND_MS
+"""How often the line guard looks while anybody waits, and while nobody does."""
+LINE_RESEND_MS = 1_500
+"""How long after a permit was given its message is sent again, if the entry in line was not removed by then."""
+LINE_ANNOUNCE_MS = 5 * SECOND_MS
+LINE_LINGER_MS = MINUTE_MS
+"""A line that was empty for as long is not looked at any more; who takes longer than ``LINE_ANNOUNCE_MS`` to stand in
+it, and may have been frozen, announces it again."""
 LEFT_MS = 10 * MINUTE_MS
 """For how long an execution is left to other workers by those that lack what its target needs: as long as a fleet takes
 to be replaced. Then it ends as dead."""

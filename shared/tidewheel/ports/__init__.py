@@ -6,7 +6,7 @@ write that was acknowledged before the read began.
 """
 
 from tidewheel.ports.access import ApiKeys, Tenants, TokenVerifier
-from tidewheel.ports.admission import Circuits, Permits
+from tidewheel.ports.admission import Circuits, PermitLines, Permits
 from tidewheel.ports.audit import Audit
 from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets, SelectiveCaller
 from tidewheel.ports.coordination import HealthStore, LayoutStore, LeaseStore, ShardOwnership, SweepStore
@@ -43,6 +43,7 @@ __all__ = [
     "Logs",
     "NameTaken",
     "Page",
+    "PermitLines",
     "Permits",
     "PortError",
     "Queue",

@@ -132,6 +132,9 @@ class Executions(Protocol):
     def present(self, wanted: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
         """Which of many executions have a record, readable or not; a record of the last seconds may be overlooked."""
 
+    def several(self, wanted: Iterable[ExecutionKey]) -> Mapping[ExecutionKey, Execution]:
+        """Many executions, each possibly some seconds old; those without a readable record are left out."""
+
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """Writes ``new`` if the stored version is ``expected`` (None: if there is no record).
 

@@ -388,11 +388,25 @@ _EVENTS = (
         {"circuit": _CIRCUIT["circuit"], **PROBLEM},
     ),
     Event(
-        "a permit was not released and is free when its lease ends",
+        "a permit was not given on; the line guard does it",
         INFO,
-        Process.WORKER,
+        Process.SEVERAL,
         "Until then one execution less of that tenant runs.",
-        {"permit": "the permit's number", **PROBLEM},
+        {"tenant": "the tenant", **PROBLEM},
+    ),
+    Event(
+        "who waits in line could not be woken",
+        INFO,
+        Process.SEVERAL,
+        "The line guard sends the message; if its queue refuses it, too, the wheel brings the execution.",
+        {"execution": "the execution's id", **PROBLEM},
+    ),
+    Event(
+        "a line was not looked at and will be again",
+        INFO,
+        Process.SEVERAL,
+        "Permits that became free otherwise than by the end of a run are given away later.",
+        {"tenant": "the tenant", **PROBLEM},
     ),
     # --- recovery
     Event(

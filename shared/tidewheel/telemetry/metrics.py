@@ -257,7 +257,8 @@ _METRICS = (
     Metric(
         "execution_waiting",
         Process.WORKER,
-        "An execution was put back on the wheel to wait. Waiting for a job's overlap lock is not counted here.",
+        "An execution was put into its tenant's line, or back on the wheel, to wait. Waiting for a job's overlap lock "
+        "is not counted here.",
         (
             Dimension(
                 "reason",
@@ -320,8 +321,33 @@ _METRICS = (
     ),
     Metric(
         "permit_not_released",
-        Process.WORKER,
-        "A permit of a tenant's concurrency was not released; it is free when its lease ends.",
+        Process.SEVERAL,
+        "A permit of a tenant's concurrency was not given to the next in line; the line guard does it.",
+        remedy="A few are harmless. Many: look at DynamoDB's throttling.",
+    ),
+    Metric("permit_granted", Process.SEVERAL, "A permit was given to an execution that waited in line."),
+    Metric(
+        "permit_declined",
+        Process.SEVERAL,
+        "A permit that was given to an execution in line was not used, since the execution had to wait for something "
+        "else; the next in line gets it.",
+    ),
+    Metric(
+        "permit_message_repeated",
+        Process.SEVERAL,
+        "The line guard woke an execution again that had been given a permit.",
+        remedy="A few are harmless. Many: workers die, or may not send to the queues of another pool.",
+    ),
+    Metric(
+        "permit_message_refused",
+        Process.SEVERAL,
+        "A queue refused the message that wakes an execution in line; the line guard sends it, or the wheel.",
+        remedy="Where several pools have workers, they may not send to each other's queues. Else look at the queue.",
+    ),
+    Metric(
+        "line_guard_failed",
+        Process.SEVERAL,
+        "A tenant's line was not looked at, since a store or queue failed.",
         remedy="A few are harmless. Many: look at DynamoDB's throttling.",
     ),
     Metric(

@@ -20,9 +20,17 @@ from tidewheel.domain.jobs.forecast import Forecast
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.jobs.shortened import shortened
+from tidewheel.domain.permits.line import LinePosition
 from tidewheel.domain.pricing import PRICES_AS_OF
 from tidewheel.domain.recurrence.schedule import Schedule, schedule_of
-from tidewheel.wire.bodies.execution import AttemptAnswer, ExecutionAnswer, LedgerAnswer, LedgerLine, MomentAnswer
+from tidewheel.wire.bodies.execution import (
+    AttemptAnswer,
+    ExecutionAnswer,
+    LedgerAnswer,
+    LedgerLine,
+    MomentAnswer,
+    WaitingAnswer,
+)
 from tidewheel.wire.bodies.job import JobAnswer, JobBody, LastRun, MisfireBody, Occurrence, Preview, RetryBody
 from tidewheel.wire.bodies.target import TargetModel
 from tidewheel.wire.problem import FieldProblem
@@ -223,8 +231,8 @@ def _target(target: jobs.Target, job_id: str) -> TargetModel:
         raise Unreadable("target of job", job_id, "it is not one that this release knows") from error
 
 
-def execution_answer(execution: Execution) -> ExecutionAnswer:
-    """An execution's answer."""
+def execution_answer(execution: Execution, place: LinePosition | None = None) -> ExecutionAnswer:
+    """An execution's answer, with its place in line if it waits for a permit."""
     id = ExecutionId.parse(execution.id)
     return ExecutionAnswer.model_validate(
         {
@@ -245,8 +253,18 @@ def execution_answer(execution: Execution) -> ExecutionAnswer:
             "cancel_requested": execution.cancel,
             "queue_ms": queue_ms(execution),
             "run_ms": run_ms(execution),
+            "waiting": None if place is None else _waiting_answer(place),
             "timeline": tuple(map(_moment_answer, timeline(execution))),
         }
+    )
+
+
+def _waiting_answer(place: LinePosition) -> WaitingAnswer:
+    return WaitingAnswer(
+        reason=place.reason,
+        position=place.position,
+        limit=place.limit,
+        earliest_start=from_ms(place.start_ms),
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.ids import TENANT, ExecutionId
+from tidewheel.domain.permits.permit import Grant
 
 VERSION = 1
 _SHOWN = 80
@@ -31,6 +32,7 @@ class _Message(BaseModel):
     d: Annotated[int, Field(ge=0)]
     r: bool
     n: Annotated[int, Field(ge=0)] = 0
+    p: tuple[Annotated[int, Field(ge=0)], str, int, int] | None = None
 
 
 _serialize = _Message.__pydantic_serializer__.to_json
@@ -41,6 +43,7 @@ _construct = _Message.model_construct
 def dump(dispatch: Dispatch) -> str:
     """A dispatch as the body of a message."""
     unknown: dict[str, Any] = dict(dispatch.unknown or {})
+    grant = dispatch.grant
     message = _construct(
         v=VERSION,
         t=dispatch.tenant,
@@ -50,6 +53,7 @@ def dump(dispatch: Dispatch) -> str:
         d=dispatch.due_ms,
         r=dispatch.recorded,
         n=dispatch.returns,
+        p=None if grant is None else (grant.number, grant.token, grant.until_ms, grant.redriven_ms),
         **unknown,
     )
     return _serialize(message, exclude_defaults=True).decode()
@@ -68,4 +72,5 @@ def load(text: str) -> Dispatch:
         problem = "; ".join(e["msg"] for e in error.errors()) if isinstance(error, ValidationError) else error.problem
         raise Unreadable("message", text[:_SHOWN], problem) from error
     unknown = message.model_extra or None
-    return Dispatch(message.t, message.e, message.a, message.g, message.d, message.r, message.n, unknown)
+    grant = None if message.p is None else Grant(*message.p)
+    return Dispatch(message.t, message.e, message.a, message.g, message.d, message.r, message.n, grant, unknown)

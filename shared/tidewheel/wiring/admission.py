@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.dynamodb.circuits import DynamoCircuits
-from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
 from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.limits import SECOND_MS
+from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
-from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 from tidewheel.ports import Clock, Telemetry
 from tidewheel.settings import WorkerSettings
 from tidewheel.wire.targets import circuit_key
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def admission(client: DynamoDBClient, settings: WorkerSettings, clock: Clock, telemetry: Telemetry) -> AdmissionControl:
+def admission(
+    client: DynamoDBClient, settings: WorkerSettings, clock: Clock, telemetry: Telemetry, grants: PermitGrants
+) -> AdmissionControl:
     """Builds it over the tables of the deployment."""
-    table = settings.executions_table
     tolerance = Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS)
+    table = settings.executions_table
     breaker = CircuitBreaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
-    limiter = ConcurrencyLimiter(DynamoPermits(client, table), clock, telemetry, settings.tenant_concurrency)
+    limiter = ConcurrencyLimiter(grants, settings.tenant_concurrency)
     quota = quota_of(client, settings.access_table, table, settings.plans, clock)
     return AdmissionControl(quota, breaker, limiter, circuit_key)

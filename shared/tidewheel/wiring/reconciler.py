@@ -7,6 +7,7 @@ from tidewheel.adapters.aws.dynamodb.control.ownership import DynamoOwnership
 from tidewheel.adapters.aws.dynamodb.control.sweeps import DynamoSweeps
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
+from tidewheel.adapters.aws.dynamodb.permit_lines import DynamoPermitLines
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
@@ -32,4 +33,5 @@ def reconciler(settings: ReconcilerSettings) -> Reconciler:
         clock=clock,
         telemetry=PowertoolsTelemetry(Function.RECONCILER, settings.deployment),
         layouts=layout_cache(dynamodb, settings, clock),
+        lines=DynamoPermitLines(dynamodb, settings.executions_table),
     )

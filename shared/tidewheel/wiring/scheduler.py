@@ -24,6 +24,7 @@ from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.names import Function
 from tidewheel.settings import SchedulerSettings
 from tidewheel.wiring.ends import end_handler
+from tidewheel.wiring.permits import permit_grants
 from tidewheel.wiring.stores import jobs, layout_cache
 from tidewheel.wiring.wheel_writer import wheel_writer
 
@@ -75,5 +76,6 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
         instance=instance if settings.pace.loops else 0,
         instances=settings.schedulers,
         pace=settings.pace,
+        grants=permit_grants(dynamodb, settings.executions_table, executions, queue, clock, telemetry, writer.put),
         guard=ClockGuard(dates, clock, telemetry),
     )

@@ -31,6 +31,7 @@ from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.admission import admission
 from tidewheel.wiring.callers import Callers, found
 from tidewheel.wiring.ends import end_handler
+from tidewheel.wiring.permits import permit_grants
 from tidewheel.wiring.stores import all_jobs, layout_cache
 from tidewheel.wiring.wheel_writer import wheel_writer
 
@@ -64,6 +65,7 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry, program_user: Pr
     layouts = layout_cache(dynamodb, settings, clock)
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, settings.pace)
     ends = end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, writer, telemetry)
+    grants = permit_grants(dynamodb, settings.executions_table, executions, queue, clock, telemetry)
     callers = Callers(Surroundings(secrets, settings.allowed_networks, clock, program_user), found())
     runner = Runner(
         reader=FactReader(all_jobs(dynamodb, settings, grouped=True), executions, ends.overlap_lock),
@@ -71,7 +73,7 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry, program_user: Pr
         wheel_writer=writer,
         overlap_lock=ends.overlap_lock,
         ends=ends,
-        admission=admission(dynamodb, settings, clock, telemetry),
+        admission=admission(dynamodb, settings, clock, telemetry, grants),
         calls=TargetCalls(callers, lease_renewer, clock, allowed_kinds(settings.allow_kinds), settings.least_log),
         clock=clock,
         entropy=SystemEntropy(),

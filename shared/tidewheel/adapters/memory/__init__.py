@@ -8,6 +8,7 @@ from tidewheel.adapters.memory.executions import MemoryExecutions
 from tidewheel.adapters.memory.jobs import MemoryJobs
 from tidewheel.adapters.memory.locks import MemoryLocks
 from tidewheel.adapters.memory.logs import MemoryLogs
+from tidewheel.adapters.memory.permit_lines import MemoryPermitLines
 from tidewheel.adapters.memory.permits import MemoryPermits
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
 from tidewheel.adapters.memory.quotas.counters import MemoryCounters
@@ -35,6 +36,7 @@ __all__ = [
     "MemoryJobs",
     "MemoryLocks",
     "MemoryLogs",
+    "MemoryPermitLines",
     "MemoryPermits",
     "MemoryQueue",
     "MemoryRequests",

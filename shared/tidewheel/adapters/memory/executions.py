@@ -26,6 +26,10 @@ class MemoryExecutions:
         """See ``ports.Executions``."""
         return self._world.executions.keys() & set(wanted)
 
+    def several(self, wanted: Iterable[ExecutionKey]) -> Mapping[ExecutionKey, Execution]:
+        """See ``ports.Executions``."""
+        return {key: self._world.executions[key] for key in wanted if key in self._world.executions}
+
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """See ``ports.Executions``."""
         return self._world.swap(self._world.executions, (new.tenant, new.id), new, expected, "executions.swap")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidewheel.adapters.memory.world import World
-from tidewheel.domain.fleet.permit import Permit
+from tidewheel.domain.permits.permit import Permit
 
 
 class MemoryPermits:
@@ -14,16 +14,18 @@ class MemoryPermits:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def all(self, tenant: str) -> Sequence[Permit]:
+    def all(self, tenant: str, first: int = 0) -> Sequence[Permit]:
         """See ``ports.Permits``."""
         with self._world.lock:
-            return [self._world.permits[key] for key in sorted(self._world.permits) if key[0] == tenant]
+            rows = self._world.permits
+            return [rows[key] for key in sorted(rows) if key[0] == tenant and key[1] >= first]
 
-    def take(self, permit: Permit, now_ms: int) -> bool:
+    def take(self, permit: Permit, now_ms: int, replaced: str = "") -> bool:
         """See ``ports.Permits``."""
         with self._world.lock:
             standing = self._world.permits.get((permit.tenant, permit.number))
-            if standing is not None and standing.holder != permit.holder and not standing.is_free(now_ms):
+            mine = standing is None or standing.holder in {permit.holder, replaced}
+            if standing is not None and not mine and not standing.is_free(now_ms):
                 return False
             self._world.permits[permit.tenant, permit.number] = permit
         return True

@@ -14,8 +14,9 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.fleet.circuit import Circuit
-from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.job import Generation, Job
+from tidewheel.domain.permits.line import Announced, LineEntry
+from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.limit import Window
 from tidewheel.domain.repeats import Remembered
 from tidewheel.domain.wheel.entries import Placed, encode
@@ -54,6 +55,8 @@ class World:
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     counted: dict[tuple[str, Window], int] = field(default_factory=dict)
     audit: dict[tuple[str, str], AuditRow] = field(default_factory=dict)
+    lines: defaultdict[str, dict[str, LineEntry]] = field(default_factory=lambda: defaultdict(dict))
+    announced: dict[str, Announced] = field(default_factory=dict)
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
     quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)

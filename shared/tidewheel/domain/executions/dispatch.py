@@ -8,6 +8,7 @@ from typing import Any
 
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import State
+from tidewheel.domain.permits.permit import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Dispatch:
         due_ms: When the attempt is due (ms since the epoch).
         recorded: Whether the execution has a record already, as retries and requested runs have.
         returns: How often the dead-letter handler has sent it again.
+        grant: The permit that was given to it while it waited in line; None if it has to get one itself.
         unknown: What a newer release wrote besides, and this one only sends on; None for nothing.
     """
 
@@ -32,6 +34,7 @@ class Dispatch:
     due_ms: int
     recorded: bool
     returns: int = 0
+    grant: Grant | None = None
     unknown: Mapping[str, Any] | None = None
 
     def blank(self) -> Execution:

@@ -88,6 +88,9 @@ class Execution:
         left: What the worker lacked that left it to others last, in short; else empty.
         left_ms: When the first worker since the last attempt did that.
         next_ms: When its next attempt is expected, while it is queued or waits for its retry; else None.
+        permit: The token of the permit under which it runs, if that is not the holder's name; while it does not run,
+            of the last one that was given to it in vain. Else empty.
+        declined_ms: Until when the latest permit was held that was given to it in vain (ms since the epoch).
     """
 
     tenant: str
@@ -116,6 +119,8 @@ class Execution:
     left: str = ""
     left_ms: int | None = None
     next_ms: int | None = None
+    permit: str = ""
+    declined_ms: int | None = None
 
     @property
     def left_since_ms(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice, zip_longest
@@ -154,6 +154,20 @@ def _entry(job: str, instant: Instant, execution: Execution | None, rows: Sequen
     if instant.due_ms <= now_ms - SETTLED_MS:
         return LedgerEntry(instant, MISSING)
     return LedgerEntry(instant, PENDING, execution=str(ExecutionId(job, instant.nominal_ms)))
+
+
+def in_line(entry: LedgerEntry, job: str, waiting: Container[str]) -> LedgerEntry:
+    """The account of an instant; queued if it has none and its execution, which has no record yet, waits for a permit.
+
+    Args:
+        entry: The account as far as the records say.
+        job: The job's id.
+        waiting: The ids of the executions that wait for a permit.
+    """
+    id = str(ExecutionId(job, entry.instant.nominal_ms))
+    if entry.state != MISSING or id not in waiting:
+        return entry
+    return LedgerEntry(entry.instant, State.QUEUED, "waits in line for a permit of its tenant", id)
 
 
 def standing(items: Sequence[Execution | Missed]) -> list[Execution | Missed]:

@@ -26,9 +26,19 @@ def _step(before: Execution, after: Execution) -> Execution:
 
 
 def claimed(
-    record: Execution, attempt: int, holder: str, now_ms: int, *, sent_ms: int | None = None, received_ms: int
+    record: Execution,
+    attempt: int,
+    holder: str,
+    now_ms: int,
+    *,
+    sent_ms: int | None = None,
+    received_ms: int,
+    token: str = "",
 ) -> Execution:
-    """The record with the attempt claimed; its lease lasts ``limits.LEASE_MS`` from now or from a later due time."""
+    """The record with the attempt claimed; its lease lasts ``limits.LEASE_MS`` from now or from a later due time.
+
+    ``token`` is that of the permit under which it runs, if it has one.
+    """
     start_ms = max(now_ms, record.due_ms)
     return _step(
         record,
@@ -42,6 +52,7 @@ def claimed(
             reason="",
             sent_ms=sent_ms,
             received_ms=received_ms,
+            permit="" if token == holder else token,
         ),
     )
 
@@ -108,6 +119,7 @@ def finished(
             sent_ms=None,
             received_ms=None,
             next_ms=retry_ms,
+            permit="",
         ),
     )
 
@@ -115,6 +127,15 @@ def finished(
 def with_wait_reason(record: Execution, reason: str, next_ms: int | None = None) -> Execution:
     """The record of a waiting execution with the reason for which it waits, and by when it says so again."""
     return _step(record, replace(record, reason=reason, next_ms=next_ms))
+
+
+def with_declined(record: Execution, token: str, until_ms: int) -> Execution:
+    """The record of an execution that does not use a permit that was given to it, held until ``until_ms``.
+
+    No claim can be made with that permit from then on.
+    """
+    declined_ms = max(until_ms, record.declined_ms or 0)
+    return _step(record, replace(record, permit=token, declined_ms=declined_ms))
 
 
 def left_to_others(record: Execution, lacked: str, reason: str, now_ms: int, next_ms: int | None = None) -> Execution:

@@ -6,7 +6,7 @@ from tidewheel.domain.ids import is_job_id, text_of_nominal
 from tidewheel.domain.keys.common import FIRST, LAST, after
 from tidewheel.domain.keys.jobs import LISTED_END
 
-_CIRCUIT, _PERMIT = "#circuit#", "#cap#"  # a tenant holds no #, so that these are no job's partitions
+_CIRCUIT, _PERMIT, _LINE = "#circuit#", "#cap#", "#line#"  # a tenant holds no #, so that these are no job's partitions
 
 
 def execution_bound(job: str, nominal_ms: int) -> str:
@@ -130,5 +130,44 @@ def parse_permit_sort(key: str) -> int:
 
 
 def claim_name(execution: str, holder: str) -> str:
-    """Executions, attributes ``ho`` of a permit and ``pr`` of a circuit: the claim that holds it; never parsed."""
+    """Executions, attributes ``ho`` of a permit and ``pr`` of a circuit: the claim that holds it."""
     return f"{execution}#{holder}"
+
+
+def parse_claim_name(name: str) -> tuple[str, str]:
+    """The execution's id and the claim's own name; both empty for an empty one."""
+    execution, _, holder = name.partition("#")
+    return execution, holder
+
+
+LINES_PARTITION = "#lines"
+"""Executions, partition: the tenants whose lines may have somebody in them; the sort key is the tenant's id."""
+
+
+def line_partition(tenant: str) -> str:
+    """Executions, partition: the executions of a tenant that wait for a permit."""
+    return f"{_LINE}{tenant}"
+
+
+def parse_line_partition(key: str) -> str:
+    """The tenant of a line.
+
+    Raises:
+        Unreadable: It is the key of something else.
+    """
+    return after(_LINE, key)
+
+
+def line_sort(rank: int, since_ms: int, execution: str, attempt: int) -> str:
+    """Executions, sort: who waits in line, by priority (0 first), then by since when, then by execution."""
+    return f"{rank}#{since_ms:013d}#{execution}#{attempt}"
+
+
+def parse_line_sort(key: str) -> tuple[int, int, str, int]:
+    """Its priority, since when it waits (ms since the epoch), its execution's id, and which attempt waits.
+
+    Raises:
+        ValueError: It is no such key.
+    """
+    rank, since, execution, attempt = key.split("#")
+    return int(rank), int(since), execution, int(attempt)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tidewheel.domain.errors import NotFound
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.ledger import standing
 from tidewheel.domain.executions.misfire import Missed
+from tidewheel.domain.executions.states import WAITING
+from tidewheel.domain.permits.line import LinePosition
 from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.first_entry import FirstEntry
 from tidewheel.engine.api.lists import Listed, report_unreadable
-from tidewheel.engine.api.lookup import execution_meant, existing_execution, existing_job
+from tidewheel.engine.api.lookup import execution_meant, existing_job
+from tidewheel.engine.permits.view import LineView
 from tidewheel.ports import Clock, Executions, Jobs, Telemetry
 
 
@@ -25,6 +29,7 @@ class ExecutionService:
         canceller: The flow that cancels.
         clock: Time.
         telemetry: Told of records that cannot be read.
+        line: Who waits for a permit.
     """
 
     jobs: Jobs
@@ -33,6 +38,7 @@ class ExecutionService:
     canceller: Cancel
     clock: Clock
     telemetry: Telemetry
+    line: LineView
 
     def run(self, tenant: str, job: str, key: str = "") -> Execution:
         """Runs a job now, beside its schedule, paused or not.
@@ -58,7 +64,23 @@ class ExecutionService:
 
     def get(self, tenant: str, id: str) -> Execution:
         """One execution. Raises ``NotFound``."""
-        return existing_execution(self.executions, tenant, id)
+        return self.placed(tenant, id)[0]
+
+    def placed(self, tenant: str, id: str) -> tuple[Execution, LinePosition | None]:
+        """One execution, and its place in its tenant's line if it waits for a permit.
+
+        One that waits for its first attempt has no record yet.
+
+        Raises:
+            NotFound: There is no such execution.
+        """
+        record = self.executions.get(tenant, id)
+        place = self.line.place(tenant, id) if record is None or record.state in WAITING else None
+        if record is not None:
+            return record, None if place and place.entry.is_over(record) else place
+        if place is not None:
+            return replace(place.entry.blank(), reason=place.reason), place
+        raise NotFound("execution", tenant, id)
 
     def meant(self, tenant: str, text: str) -> str:
         """The id of the execution that a text means: see ``lookup.execution_meant``."""

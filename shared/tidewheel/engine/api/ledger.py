@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain.errors import Invalid
-from tidewheel.domain.executions.ledger import MISSING, LedgerEntry, accounted, named, paused_over, resting
+from tidewheel.domain.executions.ledger import MISSING, LedgerEntry, accounted, in_line, named, paused_over, resting
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import DAY_MS, MAX_LEDGER, RETENTION_MS
 from tidewheel.engine.api.lookup import existing_job, scheduled_runs
+from tidewheel.engine.permits.view import LineView
 from tidewheel.ports import Clock, Executions, Jobs
 
 
@@ -29,11 +30,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class LedgerService:
-    """Compares what a job's generations named with what is recorded."""
+    """Compares what a job's generations named with what is recorded.
+
+    Args:
+        jobs: The jobs and their generations.
+        executions: The records, and the rows of missed instants.
+        clock: Reads the time.
+        line: Who waits for a permit, and may have no record yet; None: nobody does.
+    """
 
     jobs: Jobs
     executions: Executions
     clock: Clock
+    line: LineView | None = None
 
     def report(self, tenant: str, id: str, from_ms: int | None, until_ms: int | None) -> Report:
         """How each instant of a job is accounted for.
@@ -62,6 +71,9 @@ class LedgerService:
         rows = self.executions.missed(tenant, id, start, until)
         runs = scheduled_runs(self.executions, tenant, id, start, until)
         lines = [*accounted(id, instants, runs, rows, now), *resting(paused, runs)]
+        if self.line is not None and any(line.state == MISSING for line in lines):
+            waiting = self.line.waiting(tenant).keys()
+            lines = [in_line(line, id, waiting) for line in lines]
         return Report(start, until, sorted(lines, key=lambda line: line.instant.nominal_ms))
 
 

@@ -87,6 +87,7 @@ class OverdueCheck:
         route = ANY_ROUTE if job is None else job.route
         entries = self.passage.late_entries(record.tenant, record.job)
         coming = any(isinstance(entry, ExecutionEntry) and entry.execution == record.id for entry in entries)
+        coming = coming or self.passage.may_be_in_line(record.tenant)
         if coming or self.passage.may_be_queued(route, standing.next_ms, now):
             self.telemetry.count("repair_deferred")
             return False

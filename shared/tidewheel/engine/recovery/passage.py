@@ -12,7 +12,7 @@ from tidewheel.domain.wheel.levels import late
 from tidewheel.domain.wheel.span import SINGLES
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.slot_reader import whole
-from tidewheel.ports import Queue, Refused, ShardOwnership, Telemetry, Wheel
+from tidewheel.ports import PermitLines, Queue, Refused, ShardOwnership, Telemetry, Wheel
 
 
 @dataclass(slots=True)
@@ -27,6 +27,7 @@ class Passage:
         queue: Tells whether a route has a backlog.
         layouts: Finds a job's shards: several for a while after their number has changed.
         telemetry: Logs which queue could not be counted.
+        lines: Tells which tenants have executions that wait for a permit.
     """
 
     wheel: Wheel
@@ -34,9 +35,11 @@ class Passage:
     queue: Queue
     layouts: LayoutCache
     telemetry: Telemetry
+    lines: PermitLines
     _done_until: dict[int, int] = field(default_factory=dict)
     _late: dict[int, list[Entry]] = field(default_factory=dict)
     _waiting: dict[Route, int] = field(default_factory=dict)
+    _tenants_in_line: frozenset[str] | None = None
 
     def _shards(self, tenant: str, job: str) -> frozenset[int]:
         return self.layouts.now().shards_of(tenant, job)
@@ -62,6 +65,12 @@ class Passage:
         for each in set(routes) - self._waiting.keys():
             self._waiting[each] = self._waiting_on(each)
         return any(self._waiting[each] for each in routes) and due_ms > now_ms - RECONCILE_PATIENCE_MS
+
+    def may_be_in_line(self, tenant: str) -> bool:
+        """Whether executions of a tenant wait for a permit: these need no record."""
+        if self._tenants_in_line is None:
+            self._tenants_in_line = frozenset(each.tenant for each in self.lines.announced())
+        return tenant in self._tenants_in_line
 
     def _waiting_on(self, route: Route) -> int:
         """How many messages wait; of a queue that is gone, or may not be asked, as if there were one.

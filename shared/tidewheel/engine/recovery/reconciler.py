@@ -33,6 +33,7 @@ from tidewheel.ports import (
     Executions,
     Jobs,
     Page,
+    PermitLines,
     Queue,
     ShardOwnership,
     SweepStore,
@@ -73,6 +74,7 @@ class Reconciler:
         clock: Reads the time and waits.
         telemetry: Counts and logs.
         layouts: Finds a job's shards.
+        lines: Tells which tenants have executions that wait for a permit.
     """
 
     jobs: Jobs
@@ -84,6 +86,7 @@ class Reconciler:
     clock: Clock
     telemetry: Telemetry
     layouts: LayoutCache
+    lines: PermitLines
 
     def run(self) -> Tally:
         """Continues the sweep page by page, for ``limits.RECONCILE_RUN_MS`` at most; begins a new one if one is due.
@@ -92,7 +95,7 @@ class Reconciler:
             PortError: A store failed; the next run begins with the page that was being checked.
         """
         until = self.clock.monotonic_ms() + RECONCILE_RUN_MS
-        passage = Passage(self.wheel, self.ownership, self.queue, self.layouts, self.telemetry)
+        passage = Passage(self.wheel, self.ownership, self.queue, self.layouts, self.telemetry, self.lines)
         overdue = OverdueCheck(self.executions, self.jobs, passage, self.clock, self.telemetry)
         tally, check = Tally(brought_back=overdue.run()), _PageCheck(self, passage)
         before = self.sweeps.sweep()
@@ -154,9 +157,11 @@ class _PageCheck:
         return again is not None and again.generation == job.generation
 
     def _may_be_on_its_way(self, job: Job, first_ms: int, now: int) -> bool:
-        """Whether its entry is in a late slot, or its message may be in a queue: no cursor shows these."""
+        """Whether its entry is in a late slot, its message in a queue or its run in line: no cursor shows these."""
         entries = self.passage.late_entries(job.tenant, job.id)
         if any(isinstance(entry, ScheduleEntry) for entry in entries):
+            return True
+        if self.passage.may_be_in_line(job.tenant):
             return True
         return self.passage.may_be_queued(job.route, job.due(first_ms), now)
 

@@ -10,6 +10,7 @@ from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.ends.undeliverable import Undeliverable
+from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.health.failures import Failures
 from tidewheel.ports import Clock, Executions, HealthStore, Jobs, LeaseStore, ShardOwnership, Telemetry, Wheel
@@ -64,6 +65,7 @@ class SchedulerContext:
         ends: Hands the ends of executions to their followers.
         failures: Counts the requests that fail.
         pace: Whether the scheduler loops, or runs briefly each minute.
+        grants: Gives permits to those who wait for one; None: another scheduler does.
     """
 
     stores: Stores
@@ -75,6 +77,7 @@ class SchedulerContext:
     ends: EndHandler
     failures: Failures
     pace: Pace = LOOP
+    grants: PermitGrants | None = None
 
     @property
     def undeliverable(self) -> Undeliverable:

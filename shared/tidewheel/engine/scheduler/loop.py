@@ -13,6 +13,7 @@ from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.ends.handler import EndHandler
+from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.scheduler.context import SchedulerContext, Stores
 from tidewheel.engine.scheduler.election import Election
 from tidewheel.engine.scheduler.handover import Handover
@@ -39,6 +40,7 @@ class SchedulerLoop:
         instance: Which instance it is to be, from 0 on.
         instances: How many instances there are.
         pace: Whether it loops, or hands over what comes next and ends.
+        grants: Gives permits to those who wait for one; None: another scheduler does.
         guard: Says whether this machine's clock is fit to schedule by; None trusts it.
     """
 
@@ -55,6 +57,7 @@ class SchedulerLoop:
     instance: int = 0
     instances: int = 1
     pace: Pace = LOOP
+    grants: PermitGrants | None = None
     guard: ClockGuard | None = None
 
     def run(self, remaining_ms: Callable[[], int]) -> End:
@@ -111,6 +114,7 @@ class SchedulerLoop:
             self.ends,
             Failures(self.clock),
             self.pace,
+            self.grants,
         )
         handover = Handover(self.launcher, self.instance, self.version)
         return Term(context, self.queue, handover, lease, self.instances, self._is_skewed)

@@ -108,6 +108,10 @@ class ShardAssignment:
         """Whether every instance is alive, and every shard held that is assigned to this one."""
         return self._peers.have_beaten and self._assigned <= self._held.keys()
 
+    def holds(self, number: int) -> bool:
+        """Whether a shard is in hand."""
+        return number in self._held
+
     def mark(self, now_ms: int) -> Mark:
         """How far the shards in hand are handed over; or what was said of them before, if that was more.
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from tidewheel.domain.fleet.lease import Lease
 from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
+from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.engine.scheduler.context import SchedulerContext
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.handover import LAST_CALL_MS, Handover
@@ -77,6 +78,9 @@ class Term:
         first_ms = 0 if context.pace.loops else HEARTBEAT_MS  # a short run is over by then, and saves the write
         self._heartbeat = Heartbeat(context.stores.leases, context.clock, self._background, lease, first_ms)
         self._report_ms = context.clock.monotonic_ms()
+        self._line_guard = None if context.grants is None else LineGuard(context.grants)
+        self._lines_ms = 0
+        self._looking_at_lines = False
 
     def steps(self, remaining_ms: Callable[[], int]) -> Steps:
         """Turns the wheel until the term is over.
@@ -123,8 +127,22 @@ class Term:
         now = self._clock.now_ms()
         self._assignment.work(now)
         self._dispatcher.fire(now)
+        self._look_at_lines()
         self._report()
         return self._end(remaining_ms)
+
+    def _look_at_lines(self) -> None:
+        """Has the line guard look, if this scheduler holds the first shard; so one of them all does."""
+        monotonic, guard = self._clock.monotonic_ms(), self._line_guard
+        if guard is None or self._looking_at_lines or monotonic < self._lines_ms or not self._assignment.holds(0):
+            return
+        self._looking_at_lines = True
+
+        def done(_: None) -> None:
+            self._looking_at_lines = False
+            self._lines_ms = monotonic + guard.pause_ms - self._pace.tick_ms  # a tick may come a little early
+
+        self._background.start(guard.look, done)
 
     def _end(self, remaining_ms: int) -> End | None:
         """Why the term is over by now, if it is."""

@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from tidewheel.domain.executions.decisions.steps import TakePermit
+from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Stop
 from tidewheel.domain.fleet.circuit import Circuit, sign
-from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.jobs.job import Job, Target
+from tidewheel.domain.permits.line import LineEntry
+from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.exceeded import Exceeded
 from tidewheel.domain.quotas.limit import AT_THE_FIRE
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.token_leaser import Charge
+from tidewheel.engine.permits.limiter import ConcurrencyLimiter, NoPermit
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
-from tidewheel.engine.worker.concurrency_limiter import ConcurrencyLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class AdmissionControl:
     Args:
         quota: Counts executions against the limits of their tenants.
         breaker: Reads and writes circuits.
-        limiter: Takes and releases permits.
+        limiter: Takes permits and gives them on.
         circuit_key: Returns the key of a target's circuit; empty if the target has none.
     """
 
@@ -40,27 +43,30 @@ class AdmissionControl:
     limiter: ConcurrencyLimiter
     circuit_key: Callable[[Target], str] = field(repr=False)
 
-    def open(self, tenant: str, claim: str) -> Admission:
+    def open(self, dispatch: Dispatch, claim: str) -> Admission:
         """Returns an admission that holds nothing yet.
 
         Args:
-            tenant: The tenant of the execution.
+            dispatch: The message.
             claim: The unique name of the claim, under which it holds a permit or a probe.
         """
-        return Admission(self, tenant, claim)
+        return Admission(self, dispatch, claim)
 
 
 @dataclass(slots=True)
 class Admission:
-    """What one execution holds while it runs. As a context manager it reports to the circuit and frees the permit, and
+    """What one execution holds while it runs. As a context manager it reports to the circuit, gives the permit on and
     returns tokens that were not used.
 
     Args:
         control: The process's quota, breaker and limiter.
-        tenant: The tenant of the execution.
+        dispatch: The message of the execution.
         claim: The unique name of the claim.
         circuit_key: The key of the target's circuit; empty if the target has none.
         permit: The permit that it holds, or None.
+        claimed: Whether the execution was claimed under that permit.
+        finished: Whether its record says that it does not run under it any more.
+        found: What was found instead of a permit, or None.
         probing: Whether its call is the probe of a circuit that is not closed.
         answer: What the target answered, once the call has returned.
         stop: Why the call was told to end, or None.
@@ -68,14 +74,22 @@ class Admission:
     """
 
     control: AdmissionControl
-    tenant: str
+    dispatch: Dispatch
     claim: str
     circuit_key: str = ""
     permit: Permit | None = None
+    claimed: bool = False
+    finished: bool = False
+    found: NoPermit | None = None
     probing: bool = False
     answer: Answer | None = None
     stop: Stop | None = None
     tokens: Charge | None = None
+
+    @property
+    def tenant(self) -> str:
+        """The tenant of the execution."""
+        return self.dispatch.tenant
 
     @property
     def limit(self) -> int | None:
@@ -109,14 +123,35 @@ class Admission:
         self.circuit_key = self.control.circuit_key(job.definition.target) if breaker.watches else ""
         return breaker.circuit(self.tenant, self.circuit_key) if self.circuit_key else None
 
-    def take_permit(self, until_ms: int) -> Permit | None:
-        """Takes one of the tenant's permits, leased until ``until_ms`` (ms since the epoch); None if all are taken.
+    def take_permit(self, step: TakePermit, now_ms: int) -> Permit | None:
+        """Takes one of the tenant's permits, or the one that came with the message; None if all are taken.
+
+        One that it holds for another attempt is given on first.
 
         Raises:
             PortError: A store failed; a permit may have been taken, and is free again when its lease ends.
         """
-        self.permit = self.control.limiter.take(self.tenant, self.claim, until_ms)
+        self._give_back()
+        dispatch, grant = self.dispatch, self.dispatch.grant
+        if step.granted and grant is not None:
+            self.permit = grant.permit(dispatch.tenant, dispatch.execution, dispatch.attempt)
+            return self.permit
+        asked = Permit(self.tenant, -1, self.claim, step.until_ms, step.attempt, step.redriven_ms, now_ms)
+        found = self.control.limiter.take(asked)
+        if isinstance(found, NoPermit):
+            self.found = found
+        else:
+            self.permit = found
         return self.permit
+
+    def join_line(self, entry: LineEntry) -> None:
+        """Stands in the tenant's line, after no permit was found.
+
+        Raises:
+            PortError: A store failed; it may stand in line or not.
+        """
+        assert self.found is not None
+        self.control.limiter.join(entry, self.found)
 
     def probe(self, circuit: Circuit, until_ms: int) -> Circuit | None:
         """Makes this execution's call the probe of a circuit, leased until ``until_ms`` (ms since the epoch).
@@ -152,10 +187,27 @@ class Admission:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Returns unused tokens, reports the result of the call to the circuit, and releases the permit."""
+        """Returns unused tokens, reports the result of the call to the circuit, and gives the permit on."""
         if self.tokens is not None:
             self.control.quota.give_back(self.tokens)
         if self.circuit_key and (self.probing or self.answer is not None):
             self.control.breaker.tell(self.tenant, self.circuit_key, sign(self.answer, self.stop), self.claim)
-        if self.permit is not None:
-            self.control.limiter.leave(self.permit)
+        self._give_back()
+        if self.dispatch.grant is not None and not self._claimed_with_grant:
+            self.control.limiter.decline(self.dispatch)
+
+    @property
+    def _claimed_with_grant(self) -> bool:
+        return self._is_granted and self.claimed
+
+    @property
+    def _is_granted(self) -> bool:
+        """Whether its permit came with the message: others may have a copy."""
+        return self.permit is not None and self.permit.holder != self.claim
+
+    def _give_back(self) -> None:
+        """Gives on the permit that it holds: one that came with the message only if it was claimed with."""
+        if self.permit is not None and (self.claimed or not self._is_granted):
+            self.control.limiter.give_back(self.permit, void=self.finished)
+        if not self.claimed:
+            self.permit = None

@@ -94,7 +94,8 @@ class LeaseRenewer:
         now = self._clock.now_ms()
         progress = OpenCallProgress(self._clock, claim.checkpoint)
         heartbeat_ms = job.definition.heartbeat_ms
-        held = HeldLease(claim, progress, message, now + timeout_ms, heartbeat_ms, now + RENEW_MS)
+        renew_ms = min(now, claim.lease_until_ms - LEASE_MS) + RENEW_MS  # its permit's lease may have begun long ago
+        held = HeldLease(claim, progress, message, now + timeout_ms, heartbeat_ms, renew_ms)
         with self._changing:
             self._held_leases[id(held)] = held
             self._some.set()

@@ -25,6 +25,7 @@ from tidewheel.domain.executions.decisions.steps import (
     Fact,
     Finish,
     HoldUntil,
+    JoinLine,
     Note,
     PutEntry,
     Read,
@@ -136,7 +137,7 @@ class Runner:
         if dispatch.attempt == 1:
             self.clock.sleep_until(dispatch.due_ms - CLAIM_EARLY_MS)
         name = nonce(self.entropy.bytes(5))
-        with self.admission.open(dispatch.tenant, keys.claim_name(dispatch.execution, name)) as admission:
+        with self.admission.open(dispatch, keys.claim_name(dispatch.execution, name)) as admission:
             facts = Facts(dispatch, received_ms, sent_ms, name, limit=admission.limit)
             backoff = Backoff(Random(name))  # noqa: S311 - spreads tries, guards nothing
             handling = _Handling(facts, message, admission, backoff)
@@ -205,6 +206,7 @@ class Runner:
         if step.retry is not None:
             self.wheel_writer.put(step.retry)
         if self._wrote(step.record, handling):
+            handling.admission.finished = True
             return self._settle(Settle(step.record, step.record.state), handling)
         called, standing = handling.facts.called, handling.facts.own
         if called and standing and not is_held_by(standing, called.claim):
@@ -216,6 +218,13 @@ class Runner:
     def _wait(self, step: Wait, _handling: _Handling) -> Disposition:
         self.wheel_writer.put(step.entry)
         self.telemetry.count("execution_waiting", reason=step.reason)
+        return Disposition.ack("waiting")
+
+    def _join_line(self, step: JoinLine, handling: _Handling) -> Disposition:
+        if step.deadline is not None:
+            self.wheel_writer.put(step.deadline)
+        handling.admission.join_line(step.entry)
+        self.telemetry.count("execution_waiting", reason="permit")
         return Disposition.ack("waiting")
 
     # --- steps after which it goes on -----------------------------------------------------------------------------
@@ -238,8 +247,11 @@ class Runner:
         handling.learn_of_lock(awaited=True)
 
     def _take_permit(self, step: TakePermit, handling: _Handling) -> None:
-        permit = handling.admission.take_permit(step.until_ms)
-        handling.learn(permit=permit or TAKEN, admitted_ms=self._admitted_ms(handling))
+        """The claim's lease ends with that of its permit, which may have begun when it was given to the execution."""
+        now_ms = self.clock.now_ms()
+        permit = handling.admission.take_permit(step, now_ms)
+        from_ms = permit.since_ms if permit and step.granted else self._admitted_ms(handling)
+        handling.learn(permit=permit or TAKEN, admitted_ms=from_ms)
 
     def _send_probe(self, step: SendProbe, handling: _Handling) -> None:
         admitted_ms = self._admitted_ms(handling)
@@ -252,6 +264,7 @@ class Runner:
         if not self._wrote(step.record, handling):
             handling.admission.tokens = tokens
             return
+        handling.admission.claimed = True
         self._count_lost(step)
         handling.held, called = self.calls.call(step.record, handling.job, handling.message, handling.admission)
         handling.learn(record=handling.held.record, called=called)
@@ -328,6 +341,7 @@ class Runner:
         EndHolder: _end_holder,
         RequestCancel: _request_cancel,
         TakePermit: _take_permit,
+        JoinLine: _join_line,
         SendProbe: _send_probe,
     }
     """The method that performs each kind of step."""

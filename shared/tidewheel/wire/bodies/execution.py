@@ -64,6 +64,18 @@ class MomentAnswer(Model):
 EXECUTION_STATES: tuple[str, ...] = get_args(ExecutionState)
 
 
+class WaitingAnswer(Model):
+    """For what an execution waits, if that is a permit of its tenant."""
+
+    reason: Annotated[str, Field(description="For what it waits.")]
+    position: Annotated[int, Field(description="Its place in line, from 1: by priority, then by how long it waits.")]
+    limit: Annotated[int, Field(description="How many executions of the tenant may run at once.")]
+    earliest_start: Annotated[
+        Instant,
+        Field(description="When its start is to be expected at the earliest, if what runs ends as it has run so far."),
+    ]
+
+
 class ExecutionAnswer(Model):
     """One run of a job for one nominal time."""
 
@@ -92,6 +104,9 @@ class ExecutionAnswer(Model):
         None, description="How long the message of the first attempt shown waited in the queue, in ms."
     )
     run_ms: int | None = Field(None, description="How long the attempts shown ran, lost ones left out, in ms.")
+    waiting: WaitingAnswer | None = Field(
+        None, description="Its place in line for a permit of its tenant. Null in lists, and beyond the first 1,000."
+    )
     timeline: tuple[MomentAnswer, ...] = Field((), description="What happened, in time order, as far as it is known.")
 
 

@@ -11,6 +11,8 @@ from tidewheel.adapters.aws.dynamodb.control.health import DynamoHealth
 from tidewheel.adapters.aws.dynamodb.control.table import ControlTable
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
+from tidewheel.adapters.aws.dynamodb.permit_lines import DynamoPermitLines
+from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
 from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
@@ -55,6 +57,8 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         quota=quota_of(dynamodb, settings.access_table, settings.executions_table, settings.plans, clock),
         counters=DynamoCounters(dynamodb, settings.executions_table),
         audit=DynamoAudit(dynamodb, settings.audit_table),
+        permits=DynamoPermits(dynamodb, settings.executions_table),
+        permit_lines=DynamoPermitLines(dynamodb, settings.executions_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),

@@ -34,6 +34,7 @@ from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.permits.view import LineView
 from tidewheel.ports import (
     ApiKeys,
     Audit,
@@ -46,6 +47,8 @@ from tidewheel.ports import (
     Jobs,
     Locks,
     Logs,
+    PermitLines,
+    Permits,
     Queue,
     Requests,
     Telemetry,
@@ -91,6 +94,8 @@ class ApiPorts:
     quota: Quota
     counters: Counters
     audit: Audit
+    permits: Permits
+    permit_lines: PermitLines
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
     kinds: AllowedKinds = _NONE_ALLOWED
@@ -110,6 +115,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
     first_entry = FirstEntry(writer, ports.entropy)
     canceller, redriver = _canceller(ports, writer), _redriver(ports, writer)
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
+    line = LineView(ports.permits, ports.permit_lines, clock)
     search = JobSearch(jobs, executions, telemetry)
     tenants = TenantCache(ports.tenants, clock)
     limits = LimitService(ports.quota, ports.counters, clock, telemetry)
@@ -120,11 +126,11 @@ def services_of(ports: ApiPorts) -> ApiServices:
         jobs=JobService(
             jobs, first_entry, clock, ports.entropy, telemetry, ports.pace, ports.pools, ports.kinds, search, limits
         ),
-        executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry),
+        executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry, line),
         runs=RunSearch(jobs, executions, telemetry),
         dead_letters=DeadLetterService(executions, redriver, telemetry),
         circuits=CircuitService(ports.circuits, clock, telemetry),
-        ledger=LedgerService(jobs, executions, clock),
+        ledger=LedgerService(jobs, executions, clock, line),
         logs=LogService(executions, ports.logs),
         limits=limits,
         repeats=Repeats(ports.requests, clock),

@@ -217,7 +217,7 @@ def test_a_probe_whose_worker_vanished_makes_way_when_its_lease_is_over() -> Non
     bench = Bench()
     bench.stack.clock.sleep_until(bench.opened())
     until_ms = bench.now_ms + LEASE_MS
-    gone = bench.another().open(TENANT, "gone")
+    gone = bench.another().open(bench.dispatch(99), "gone")
     circuit = gone.circuit(bench.job)
     assert circuit is not None
     assert gone.probe(circuit, until_ms) is None  # and nothing more is heard of it

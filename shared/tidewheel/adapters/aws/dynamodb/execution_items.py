@@ -70,6 +70,8 @@ def execution_attributes(execution: Execution) -> Attributes:
         "lf": optional_text(execution.left),
         "lt": optional_number(execution.left_ms),
         "nx": optional_number(execution.next_ms),
+        "pm": optional_text(execution.permit),
+        "dn": optional_number(execution.declined_ms),
         "dt": text(listed) if place else None,
         "de": optional_text(place),
         "ttl": ttl(execution.expires_ms()),
@@ -136,4 +138,6 @@ def read_execution(item: Item) -> Execution:
         left=get_text(item, "lf"),
         left_ms=get_number(item, "lt"),
         next_ms=get_number(item, "nx"),
+        permit=get_text(item, "pm"),
+        declined_ms=get_number(item, "dn"),
     )

@@ -58,6 +58,13 @@ class DynamoExecutions:
         items = read_all(self.client, "executions.present", self.table, list(once.values()))
         return {(keys.parse_job_partition(item["pk"]["S"])[0], item["sk"]["S"]) for item in items}
 
+    def several(self, wanted: Iterable[ExecutionKey]) -> Mapping[ExecutionKey, Execution]:
+        """See ``ports.Executions``. A hundred in a request; half a read unit each."""
+        once = {(tenant, id): execution_key(tenant, ExecutionId.parse(id).job, id) for tenant, id in wanted}
+        items = read_all(self.client, "executions.several", self.table, list(once.values()))
+        page = read_page({"Items": items}, "sk", read_execution)
+        return {(record.tenant, record.id): record for record in page.items}
+
     def swap(self, new: Execution, expected: int | None) -> Execution | None:
         """See ``ports.Executions``."""
         if self.swaps:

@@ -13,9 +13,11 @@ from tidewheel.adapters.aws.dynamodb.calls import ABSENT, pages
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
+    get_number,
     get_text,
     item_key,
     number,
+    optional_number,
     optional_text,
     reads,
     text,
@@ -23,7 +25,7 @@ from tidewheel.adapters.aws.dynamodb.items import (
     without_nones,
 )
 from tidewheel.domain import keys
-from tidewheel.domain.fleet.permit import Permit, open_before_ms
+from tidewheel.domain.permits.permit import Permit, open_before_ms
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,26 +35,30 @@ _OWN = "ho = :ho"
 
 @dataclass(frozen=True, slots=True)
 class DynamoPermits:
-    """``ports.Permits`` on the Executions table: a unit for each write, and half of one for 4 KB that are read."""
+    """``ports.Permits`` on the Executions table: a unit for each write, and one for 4 KB that are read."""
 
     client: DynamoDBClient
     table: str
 
-    def all(self, tenant: str) -> Sequence[Permit]:
+    def all(self, tenant: str, first: int = 0) -> Sequence[Permit]:
         """See ``ports.Permits``."""
         query: dict[str, Any] = {
             "TableName": self.table,
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": text(keys.permit_partition(tenant))},
+            "KeyConditionExpression": "pk = :pk AND sk >= :low",
+            "ExpressionAttributeValues": {
+                ":pk": text(keys.permit_partition(tenant)),
+                ":low": text(keys.permit_sort(first)),
+            },
+            "ConsistentRead": True,
         }
         return [read_permit(item) for item in pages(self.client, "permits.all", **query)]
 
-    def take(self, permit: Permit, now_ms: int) -> bool:
+    def take(self, permit: Permit, now_ms: int, replaced: str = "") -> bool:
         """See ``ports.Permits``. A permit that was left has the lease 0, which is long over."""
-        condition = f"{ABSENT} OR {_OWN} OR un < :un"
-        return self._put(
-            "permits.take", permit_item(permit), permit, condition, {":un": number(open_before_ms(now_ms))}
-        )
+        condition, values = f"{ABSENT} OR {_OWN} OR un < :un", {":un": number(open_before_ms(now_ms))}
+        if replaced:
+            condition, values = f"{condition} OR ho = :re", {**values, ":re": text(replaced)}
+        return self._put("permits.take", permit_item(permit), permit, condition, values)
 
     def hold(self, permit: Permit) -> bool:
         """See ``ports.Permits``."""
@@ -92,6 +98,9 @@ def permit_item(permit: Permit) -> NewItem:
             **permit_key(permit.tenant, permit.number),
             "ho": optional_text(permit.holder),
             "un": number(permit.until_ms),
+            "at": optional_number(permit.attempt or None),
+            "rd": optional_number(permit.redriven_ms or None),
+            "si": optional_number(permit.since_ms or None),
             "ttl": ttl(permit.expires_ms()) if permit.holder else None,
         }
     )
@@ -105,4 +114,12 @@ def read_permit(item: Item) -> Permit:
         Unreadable: Another version's row, or a damaged one.
     """
     tenant = keys.parse_permit_partition(item["pk"]["S"])
-    return Permit(tenant, keys.parse_permit_sort(item["sk"]["S"]), get_text(item, "ho"), int(item["un"]["N"]))
+    return Permit(
+        tenant,
+        keys.parse_permit_sort(item["sk"]["S"]),
+        get_text(item, "ho"),
+        int(item["un"]["N"]),
+        get_number(item, "at") or 0,
+        get_number(item, "rd") or 0,
+        get_number(item, "si") or 0,
+    )

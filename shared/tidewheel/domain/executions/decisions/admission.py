@@ -1,25 +1,28 @@
 """Decides whether an execution may start: its target's circuit must be closed, and a limited tenant must have a permit.
 
-An execution that has to wait uses no attempt. The reason is written into its record, and an entry on the wheel brings
-the same attempt back; both are stored before the message is acknowledged. It keeps its job's overlap lock.
+An execution that has to wait uses no attempt, and keeps its job's overlap lock. One that waits for a circuit has the
+reason written into its record, and an entry on the wheel brings the same attempt back. One that waits for a permit
+stands in its tenant's line until one is given to it; if it has a deadline, an entry on the wheel brings it back then.
+All this is stored before the message is acknowledged.
 """
 
 from __future__ import annotations
 
-from tidewheel.domain.executions.decisions.facts import TAKEN, UNREAD, Facts
+from tidewheel.domain.executions.decisions.facts import TAKEN, UNREAD, Facts, Unknown
 from tidewheel.domain.executions.decisions.outcome import deadline_ms
-from tidewheel.domain.executions.decisions.steps import Fact, Note, Read, SendProbe, Step, TakePermit, Wait
+from tidewheel.domain.executions.decisions.steps import Fact, JoinLine, Note, Read, SendProbe, Step, TakePermit, Wait
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import with_wait_reason
 from tidewheel.domain.fleet.circuit import Circuit, Phase
-from tidewheel.domain.fleet.recheck import recheck_ms
 from tidewheel.domain.jobs.job import Job
-from tidewheel.domain.limits import PERMIT_RECHECK_MOST_MS, WAIT_NOTED_MS
+from tidewheel.domain.limits import FOREVER_MS, WAIT_NOTED_MS
+from tidewheel.domain.permits.line import LineEntry
+from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.wheel.entries import ExecutionEntry
 
 
-def decide_admission(facts: Facts, job: Job, lease_until_ms: int, now_ms: int) -> Step | None:
+def decide_admission(facts: Facts, job: Job, claim: Execution, now_ms: int) -> Step | None:
     """The next step towards admission; None if the execution may be claimed.
 
     The circuit is checked first, since that costs least; then a permit is taken; then, if the circuit is half-open or
@@ -28,7 +31,7 @@ def decide_admission(facts: Facts, job: Job, lease_until_ms: int, now_ms: int) -
     Args:
         facts: What is known.
         job: The job of the execution.
-        lease_until_ms: The end of the lease that its claim would have (ms since the epoch).
+        claim: The record as its claim would write it.
         now_ms: The time (ms since the epoch).
     """
     if facts.circuit is UNREAD:
@@ -37,13 +40,26 @@ def decide_admission(facts: Facts, job: Job, lease_until_ms: int, now_ms: int) -
     phase = Phase.CLOSED if circuit is None else circuit.phase(now_ms, requested=facts.requested)
     if circuit is not None and phase in (Phase.OPEN, Phase.PROBED):
         return _wait_for_circuit(facts, job, circuit, now_ms)
-    if facts.limit is not None and facts.permit is UNREAD:
-        return TakePermit(lease_until_ms)
     if facts.permit is TAKEN:
-        return _wait_for_permit(facts, job, now_ms)
+        return _wait_for_permit(facts, job, claim, now_ms)
+    if facts.limit is not None and not _has_permit(facts.permit, claim):
+        return _take_permit(facts, claim, now_ms)
     if circuit is not None and phase is Phase.READY:
-        return SendProbe(circuit, lease_until_ms)
+        return SendProbe(circuit, claim.lease_until_ms)
     return None
+
+
+def _has_permit(permit: Permit | Unknown, claim: Execution) -> bool:
+    """Whether there is a permit for just this claim: one for another attempt may count as free already."""
+    return isinstance(permit, Permit) and permit.is_for(claim.attempt, claim.redriven_ms)
+
+
+def _take_permit(facts: Facts, claim: Execution, now_ms: int) -> TakePermit:
+    """A permit that came with the message is used unless it is for another attempt, was declined, or ends too soon."""
+    dispatch, before = facts.dispatch, facts.before
+    grant = dispatch.grant
+    granted = grant is not None and grant.is_usable(before, claim.attempt, dispatch.attempt, now_ms)
+    return TakePermit(claim.attempt, claim.redriven_ms or 0, claim.lease_until_ms, granted)
 
 
 def _wait_for_circuit(facts: Facts, job: Job, circuit: Circuit, now_ms: int) -> Step:
@@ -52,11 +68,13 @@ def _wait_for_circuit(facts: Facts, job: Job, circuit: Circuit, now_ms: int) -> 
     return _wait(facts, job, until_ms, f"waits until {circuit.key} works again", "circuit", now_ms)
 
 
-def _wait_for_permit(facts: Facts, job: Job, now_ms: int) -> Step:
-    own = facts.before
-    until_ms = recheck_ms(own.id, _since_ms(own), now_ms, PERMIT_RECHECK_MOST_MS)
-    reason = f"waits until fewer than {facts.limit} executions of its tenant run"
-    return _wait(facts, job, until_ms, reason, "permit", now_ms)
+def _wait_for_permit(facts: Facts, job: Job, claim: Execution, now_ms: int) -> Step:
+    """Nothing is written into its record: the line says that it waits."""
+    own, end_ms = facts.before, deadline_ms(facts.before, job)
+    deadline = None
+    if end_ms != FOREVER_MS:
+        deadline = ExecutionEntry.of(own, job, facts.dispatch.attempt, max(end_ms, now_ms))
+    return JoinLine(LineEntry.of(own, job, claim.attempt), deadline)
 
 
 def _wait(facts: Facts, job: Job, until_ms: int, reason: str, what: str, now_ms: int) -> Step:

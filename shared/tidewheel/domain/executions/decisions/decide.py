@@ -10,7 +10,8 @@
     its worker vanished                 ──► the next attempt, or End
     its deadline has passed             ──► End (timed_out)
     this worker lacks its task or kind  ──► Note and Wait; End (dead) when no worker had it for long
-    circuit open, or no permit          ──► Note and Wait
+    circuit open                        ──► Note and Wait
+    no permit                           ──► JoinLine: wait until one is given to it
     else                                ──► Claim, call, Finish
 
 A fact is read only when a decision needs it, which keeps the number of reads low.
@@ -36,6 +37,7 @@ from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.limits import SECOND_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.wheel.entries import ExecutionEntry
 
 _EDITED = "the job was edited, paused or deleted before this attempt began"
@@ -150,8 +152,10 @@ def _claim(facts: Facts, job: Job, before: Execution, attempt: int, now_ms: int,
         return step
     from_ms = now_ms if facts.admitted_ms is None else facts.admitted_ms
     sent_ms, received_ms = facts.sent_ms, facts.received_ms
-    claim = claimed(before, attempt, facts.claim_name, from_ms, sent_ms=sent_ms, received_ms=received_ms)
-    waits = decide_admission(facts, job, claim.lease_until_ms, now_ms)
+    token = facts.permit.token if isinstance(facts.permit, Permit) else ""
+    name = facts.claim_name
+    claim = claimed(before, attempt, name, from_ms, sent_ms=sent_ms, received_ms=received_ms, token=token)
+    waits = decide_admission(facts, job, claim, now_ms)
     return waits or Claim(claim, lost_attempt)
 
 

@@ -11,10 +11,10 @@ from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import Stop
 from tidewheel.domain.fleet.circuit import Circuit
-from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.policies import Overlap
+from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.exceeded import Exceeded
 
 
@@ -22,7 +22,7 @@ class Unknown(Enum):
     """Markers for facts without a value."""
 
     UNREAD = "unread"  # not read yet
-    TAKEN = "taken"  # all permits of the tenant are taken
+    TAKEN = "taken"  # all permits of the tenant are taken, or others wait for one
 
 
 UNREAD: Final = Unknown.UNREAD

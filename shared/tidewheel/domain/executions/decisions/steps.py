@@ -8,6 +8,7 @@ from enum import StrEnum
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.overlap import Lock, Move
 from tidewheel.domain.fleet.circuit import Circuit
+from tidewheel.domain.permits.line import LineEntry
 from tidewheel.domain.wheel.entries import ExecutionEntry
 
 
@@ -179,9 +180,27 @@ class RequestCancel:
 
 @dataclass(frozen=True, slots=True)
 class TakePermit:
-    """Take one of the tenant's permits, leased until ``until_ms`` (ms since the epoch)."""
+    """Take one of the tenant's permits, or use the one that came with the message.
 
+    Args:
+        attempt: The attempt that is to be claimed with it.
+        redriven_ms: When the execution was redriven last (ms since the epoch); 0 for never.
+        until_ms: The end of its lease (ms since the epoch).
+        granted: Whether the one that came with the message is to be used.
+    """
+
+    attempt: int
+    redriven_ms: int
     until_ms: int
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JoinLine:
+    """Put the entry of its deadline on the wheel, if it has one, then stand in the tenant's line for a permit."""
+
+    entry: LineEntry
+    deadline: ExecutionEntry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,5 +228,6 @@ Step = (
     | EndHolder
     | RequestCancel
     | TakePermit
+    | JoinLine
     | SendProbe
 )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.world_examples import NOW_MS, TENANT, a_job
+from tidewheel.domain import keys
 from tidewheel.domain.executions.decisions.decide import decide
 from tidewheel.domain.executions.decisions.facts import TAKEN, Called, Facts, LockFacts
 from tidewheel.domain.executions.decisions.steps import (
@@ -19,6 +20,7 @@ from tidewheel.domain.executions.decisions.steps import (
     Fact,
     Finish,
     HoldUntil,
+    JoinLine,
     Note,
     PutEntry,
     Read,
@@ -37,7 +39,6 @@ from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.overlap import Lock, Move
 from tidewheel.domain.executions.states import Result, State, Stop
 from tidewheel.domain.fleet.circuit import Circuit
-from tidewheel.domain.fleet.permit import Permit
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
@@ -50,6 +51,7 @@ from tidewheel.domain.limits import (
     TAKEOVER_GRACE_MS,
     WAIT_NOTED_MS,
 )
+from tidewheel.domain.permits.permit import Grant, Permit
 
 JOB = a_job(retry=RetryPolicy(max_attempts=2))
 ID = str(ExecutionId(JOB.id, NOW_MS))
@@ -221,8 +223,10 @@ def test_the_circuit_is_read_before_a_permit_is_taken_and_the_probe_comes_last()
     facts = replace(known(limit=2), circuit=Facts(MESSAGE, 0, None, "").circuit)
     assert step(facts) == Read(Fact.CIRCUIT)
     facts = replace(facts, circuit=HALF_OPEN)
-    assert step(facts) == TakePermit(NOW_MS + LEASE_MS)
-    facts = replace(facts, permit=Permit(TENANT, 0, "mine", NOW_MS + LEASE_MS), admitted_ms=NOW_MS)
+    assert step(facts) == TakePermit(1, 0, NOW_MS + LEASE_MS, granted=False)
+    mine = Permit(TENANT, 0, keys.claim_name(ID, "mine"), NOW_MS + LEASE_MS, 1)
+    assert isinstance(step(replace(facts, permit=replace(mine, attempt=2))), TakePermit), "it counts as free already"
+    facts = replace(facts, permit=mine, admitted_ms=NOW_MS)
     assert step(facts) == SendProbe(HALF_OPEN, NOW_MS + LEASE_MS)
     found = step(replace(facts, probing=True), NOW_MS + 700)
     assert isinstance(found, Claim)
@@ -231,7 +235,7 @@ def test_the_circuit_is_read_before_a_permit_is_taken_and_the_probe_comes_last()
 
 @pytest.mark.parametrize(
     ("changes", "what"),
-    [({"circuit": OPEN}, "circuit"), ({"circuit": PROBED}, "circuit"), ({"limit": 1, "permit": TAKEN}, "permit")],
+    [({"circuit": OPEN}, "circuit"), ({"circuit": PROBED}, "circuit")],
 )
 def test_who_is_not_admitted_says_why_on_its_record_and_then_waits_on_the_wheel(
     changes: Mapping[str, Any], what: str
@@ -243,6 +247,28 @@ def test_who_is_not_admitted_says_why_on_its_record_and_then_waits_on_the_wheel(
     assert isinstance(found, Wait)
     assert (found.reason, found.entry.attempt, found.entry.execution) == (what, 1, ID)
     assert found.entry.due_ms > NOW_MS
+
+
+@pytest.mark.parametrize("until_ms", [0, 30 * SECOND_MS])
+def test_who_finds_no_permit_stands_in_line_and_comes_back_at_its_deadline(until_ms: int) -> None:
+    found = step(known(job=job(deadline_ms=until_ms), limit=1, permit=TAKEN))
+    assert isinstance(found, JoinLine)
+    assert (found.entry.execution, found.entry.attempt, found.entry.since_ms) == (ID, 1, NOW_MS)
+    assert (found.deadline.due_ms if found.deadline else 0) == (until_ms and NOW_MS + until_ms)
+
+
+def test_a_permit_that_came_with_the_message_is_used_for_its_attempt() -> None:
+    given = replace(MESSAGE, grant=Grant(0, "tok", NOW_MS + LEASE_MS))
+    assert step(known(dispatch=given, limit=2)) == TakePermit(1, 0, NOW_MS + LEASE_MS, granted=True)
+    assert step(known(dispatch=given, limit=2, record=SILENT)) == replace(
+        step(known(dispatch=given, limit=2, record=SILENT)),  # type: ignore[type-var]
+        granted=False,
+        attempt=2,
+    )
+    permit = given.grant.permit(TENANT, ID, 1) if given.grant else None
+    claim = step(known(dispatch=given, limit=2, permit=permit, admitted_ms=NOW_MS))
+    assert isinstance(claim, Claim)
+    assert claim.record.permit == "tok"
 
 
 def test_a_wait_ends_at_the_deadline_and_leaves_the_record_of_a_vanished_attempt_alone() -> None:
