@@ -11,16 +11,20 @@ from typing import Any
 
 import pytest
 
+from tidewheel.client import Client
+
 PROGRAM = Path(sys.executable).with_name("tidewheel")
 JOBS = 60
 
 
 @pytest.fixture
-def tidewheel(stack: Any, tmp_path: Path) -> Any:
+def tidewheel(stack: Any, client: Client, tmp_path: Path) -> Any:
     """Runs the program; what the test has applied is deleted after it."""
+    client.health()  # with a patience that a program has not: the first request starts a Lambda
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environ = {**os.environ, "TIDEWHEEL_API_URL": stack.outputs.api_url, "TIDEWHEEL_CONFIG": str(tmp_path / "none")}
+        deployment = {"TIDEWHEEL_API_URL": stack.outputs.api_url, "TIDEWHEEL_TOKEN": stack.outputs.api_key}
+        environ = {**os.environ, **deployment, "TIDEWHEEL_CONFIG": str(tmp_path / "none.yaml")}
         done = [str(PROGRAM), *arguments]
         return subprocess.run(done, env=environ, cwd=stack.folder, check=False, capture_output=True, text=True)
 

@@ -228,6 +228,9 @@ def test_the_url_is_found(run, tmp_path, monkeypatch):
     monkeypatch.delenv(URL_VARIABLE)
     assert "ministack" in done(run("outputs", url=None))
     assert json.loads(done(run("outputs", "--json", url=None)))["engine"] == "ministack"
+    assert done(run("outputs", "engine", url=None)) == "ministack\n"
+    unknown = run("outputs", "colour", url=None)
+    assert (unknown.exit_code, "use one of api_url, engine" in unknown.stderr) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -416,7 +419,9 @@ def test_dead_letters_are_redriven(run, api_bench):
     again = run("dead-letters", "redrive", ids[0])
     assert (again.exit_code, again.stdout) == (0, "0 redriven, 1 skipped\n")
     assert "is queued, and no dead letter" in again.stderr
-    assert "100 redriven" in done(run("dead-letters", "redrive", "--all", "--rate", "50"))
+    assert json.loads(done(run("dead-letters", "redrive", ids[1], "--json"))) == {"redriven": [ids[1]], "skipped": 0}
+    assert done(run("dead-letters", "redrive", ids[2], "-o", "name")) == f"{ids[2]}\n"
+    assert "98 redriven" in done(run("dead-letters", "redrive", "--all", "--rate", "50"))
     assert run("dead-letters", "redrive").exit_code == 2
     assert run("dead-letters", "redrive", ids[0], "--all").exit_code == 2
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.status import Status
 from rich.text import Text
 
 from tidewheel.cli import show, tables
 from tidewheel.cli.commands.arguments import Cursor, Limit
 from tidewheel.cli.completion import job_names
-from tidewheel.cli.options import prints_and_watches
-from tidewheel.cli.session import fail, session
-from tidewheel.cli.views import View, write
+from tidewheel.cli.options import prints, prints_and_watches
+from tidewheel.cli.session import Session, fail, session
+from tidewheel.cli.views import Form, View, write
 from tidewheel.domain.limits import REDRIVE_RATE, SECOND_MS
 from tidewheel.wire.values import duration, short_duration
 
@@ -45,9 +47,12 @@ def list_(
 
 
 @app.command()
+@prints
 def redrive(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(help="The executions' ids.", show_default=False)] = None,
+    *,
+    view: View,
     job: Annotated[
         str | None, typer.Option(help="All of this job.", show_default=False, autocompletion=job_names)
     ] = None,
@@ -59,17 +64,30 @@ def redrive(
     which = {name: value for name, value in given.items() if value}
     if len(which) != 1:
         raise fail("Name executions, or pass --job or --all, but one of them alone.")
+    redriven, skipped = _redriven(session(context), which, rate)
+    if view.form is Form.TABLE:
+        write(_did(redriven, skipped, rate))
+    elif view.form is Form.NAME:
+        typer.echo("".join(f"{tables.legible(id)}\n" for id in redriven), nl=False)
+    else:
+        text = json.dumps({"redriven": redriven, "skipped": skipped})
+        typer.echo(view.text_of(None, text), nl=view.form is Form.JSON)
+
+
+def _redriven(here: Session, which: Mapping[str, Any], rate: int) -> tuple[list[str], int]:
+    """Redrives a hundred after the other; returns whose runs go on, and how many were left out, which stderr tells."""
     redriven, skipped, going = list[str](), 0, {**which, "rate": rate}
-    while True:
-        answer, _ = session(context).ask(lambda api, body=going: api.redrive(body))  # type: ignore[misc]
-        redriven += answer.redriven
-        skipped += len(answer.skipped)
-        for one in answer.skipped:
-            typer.echo(tables.legible(f"{one.id} {one.reason}"), err=True)
-        if answer.cursor is None:
-            break
-        going = {**which, "rate": rate, "cursor": answer.cursor, "after": answer.until.isoformat()}
-    write(_did(redriven, skipped, rate))
+    with Status("redriving", console=Console(stderr=True)) as status:  # on a terminal alone
+        while True:
+            answer, _ = here.ask(lambda api, body=going: api.redrive(body))  # type: ignore[misc]
+            redriven += answer.redriven
+            skipped += len(answer.skipped)
+            status.update(f"redriving: {len(redriven)} so far")
+            for one in answer.skipped:
+                typer.echo(tables.legible(f"{one.id} {one.reason}"), err=True)
+            if answer.cursor is None:
+                return redriven, skipped
+            going = {**which, "rate": rate, "cursor": answer.cursor, "after": answer.until.isoformat()}
 
 
 def _did(redriven: Sequence[str], skipped: int, rate: int) -> RenderableType:
