@@ -11,23 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from tidewheel.cli import tables
-from tidewheel.cli.commands import (
-    admin,
-    audit,
-    circuits,
-    contexts,
-    dead_letters,
-    doctor,
-    executions,
-    files,
-    health,
-    importing,
-    jobs,
-    ledger,
-    logs,
-    usage,
-    worker,
-)
+from tidewheel.cli.commands import audit, circuits, dead_letters, executions, files, importing, jobs, ledger, logs
+from tidewheel.cli.commands.deployment import admin, contexts, doctor, health, usage, worker
 from tidewheel.cli.exits import ExitStatus, remedy_of, status_of
 from tidewheel.cli.options import prints
 from tidewheel.cli.session import Session, fail, session

@@ -11,7 +11,15 @@ from typing import Any, TypeVar
 import typer
 from rich.console import RenderableType
 
-from tidewheel.cli.contexts import CONTEXT_VARIABLE, LOCAL, Config, ConfigError, Context, config_path, read_config
+from tidewheel.cli.deployments.contexts import (
+    CONTEXT_VARIABLE,
+    LOCAL,
+    Config,
+    ConfigError,
+    Context,
+    config_path,
+    read_config,
+)
 from tidewheel.cli.exits import ExitStatus
 from tidewheel.cli.views import View
 from tidewheel.cli.walking import P, joined, walked

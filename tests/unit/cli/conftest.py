@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.api_bench import ApiBench
 from tests.support.command_line import CommandLine
-from tidewheel.cli.contexts import CONFIG_VARIABLE, CONTEXT_VARIABLE
+from tidewheel.cli.deployments.contexts import CONFIG_VARIABLE, CONTEXT_VARIABLE
 from tidewheel.client.deployment import TOKEN_VARIABLE, URL_VARIABLE
 
 

@@ -430,7 +430,7 @@ def test_dead_letters_are_redriven(run, api_bench):
 def became(monkeypatch):
     """What the process would have become."""
     found = []
-    monkeypatch.setattr("tidewheel.cli.commands.worker.os.execv", lambda *program: found.append(program))
+    monkeypatch.setattr("tidewheel.cli.commands.deployment.worker.os.execv", lambda *program: found.append(program))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tidewheel.cli.completion import job_names
+from tidewheel.cli.deployments.completion import job_names
 
 JOB_HELP = "The job's id, the beginning of it, or its name."
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tidewheel.cli import show, tables
 from tidewheel.cli.commands.arguments import Cursor, Limit
-from tidewheel.cli.completion import job_names
+from tidewheel.cli.deployments.completion import job_names
 from tidewheel.cli.options import prints, prints_and_watches
 from tidewheel.cli.session import Session, fail, session
 from tidewheel.cli.views import Form, View, write

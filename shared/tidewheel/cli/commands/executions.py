@@ -11,7 +11,7 @@ from rich.status import Status
 from tidewheel.cli import show
 from tidewheel.cli.commands.arguments import JOB_HELP, Cursor, ExecutionId, Key, Limit, Timeout
 from tidewheel.cli.commands.logs import logs
-from tidewheel.cli.completion import job_names
+from tidewheel.cli.deployments.completion import job_names
 from tidewheel.cli.exits import ExitStatus
 from tidewheel.cli.options import prints, prints_and_watches
 from tidewheel.cli.session import Session, fail, session

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from tidewheel.cli.completion import job_names
+from tidewheel.cli.deployments.completion import job_names
 from tidewheel.cli.exits import ExitStatus
 from tidewheel.cli.files import planned
 from tidewheel.cli.files.applying import Result, applied, spreading, status_of_all

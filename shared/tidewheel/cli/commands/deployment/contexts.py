@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from tidewheel.cli.completion import context_names
-from tidewheel.cli.contexts import LOCAL, Config, ConfigError, Context, write_config
+from tidewheel.cli.deployments.completion import context_names
+from tidewheel.cli.deployments.contexts import LOCAL, Config, ConfigError, Context, write_config
 from tidewheel.cli.options import prints
 from tidewheel.cli.session import Session, fail, session
 from tidewheel.cli.tables import Rows, legible

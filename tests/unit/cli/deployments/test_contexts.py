@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import CommandLine, done
-from tidewheel.cli.contexts import CONTEXT_VARIABLE, Config, ConfigError, Context, read_config, write_config
+from tidewheel.cli.deployments.contexts import CONTEXT_VARIABLE, Config, ConfigError, Context, read_config, write_config
 from tidewheel.client.deployment import TOKEN_VARIABLE, URL_VARIABLE
 
 PROD = "https://prod.example/prod"

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import typer
 
-from tidewheel.cli.checking import Found, checks
+from tidewheel.cli.deployments.checking import Found, checks
 from tidewheel.cli.exits import ExitStatus
 from tidewheel.cli.options import prints
 from tidewheel.cli.session import session

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from tests.support.command_line import URL, CommandLine, done, made
-from tidewheel.cli.completion import PATIENCE_S, context_names, hurried, job_names
-from tidewheel.cli.contexts import config_path
+from tidewheel.cli.deployments.completion import PATIENCE_S, context_names, hurried, job_names
+from tidewheel.cli.deployments.contexts import config_path
 from tidewheel.cli.session import Session
 from tidewheel.client import Client
 

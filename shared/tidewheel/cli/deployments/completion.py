@@ -9,7 +9,7 @@ from io import StringIO
 import httpx
 import typer
 
-from tidewheel.cli.contexts import LOCAL, ConfigError, config_path, read_config
+from tidewheel.cli.deployments.contexts import LOCAL, ConfigError, config_path, read_config
 from tidewheel.client import ApiError, Client
 
 MOST_NAMES = 50

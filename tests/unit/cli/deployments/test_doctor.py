@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.command_line import CommandLine
-from tidewheel.cli.checking import Check, Found, checks
+from tidewheel.cli.deployments.checking import Check, Found, checks
 from tidewheel.client import Client
 from tidewheel.client.deployment import Deployment
 from tidewheel.client.moment import Moment

@@ -1,0 +1,1 @@
+"""The commands on a deployment as a whole: its contexts, health, limits and workers."""
