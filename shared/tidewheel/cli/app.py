@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from tidewheel.cli import tables
 from tidewheel.cli.commands import audit, circuits, dead_letters, executions, files, importing, jobs, ledger, logs
-from tidewheel.cli.commands.deployment import admin, contexts, doctor, health, usage, worker
+from tidewheel.cli.commands.deployment import access, admin, contexts, doctor, health, usage, worker
 from tidewheel.cli.exits import ExitStatus, remedy_of, status_of
 from tidewheel.cli.options import prints
 from tidewheel.cli.session import Session, fail, session
@@ -59,11 +59,14 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(circuits.app, name="circuits")
 app.add_typer(contexts.app, name="context")
 app.add_typer(admin.app, name="admin")
+app.add_typer(access.keys, name="keys")
+app.add_typer(access.tenants, name="tenants")
 
 app.command("apply")(files.apply)
 app.command("export")(files.export)
 app.command("schema")(files.schema)
 app.command("audit")(audit.audit)
+app.command("whoami")(access.whoami)
 app.command("cancel")(executions.cancel)
 app.command("doctor")(doctor.doctor)
 app.command("health")(health.health)

@@ -21,7 +21,7 @@ from tidewheel.wire.bodies.usage import Usage
 from tidewheel.wire.values import duration, short_duration
 
 
-def _page(table: RenderableType, count: int, what: str, cursor: str | None) -> RenderableType:
+def page_of(table: RenderableType, count: int, what: str, cursor: str | None) -> RenderableType:
     if not count:
         told = (
             f"No {what}." if cursor is None else f"No {what} so far; the search has stopped. Go on: --cursor {cursor}"
@@ -45,7 +45,7 @@ def jobs(page: JobList) -> RenderableType:
         (job.name, job.state, _last(job), _second(job.next_fire_at), _schedule(job), job.target.summary(), job.id)
         for job in page.items
     ]
-    return _page(Rows(heads, rows), len(rows), "jobs", page.cursor)
+    return page_of(Rows(heads, rows), len(rows), "jobs", page.cursor)
 
 
 def job(found: JobAnswer) -> RenderableType:
@@ -109,7 +109,7 @@ def upcoming(found: Upcoming) -> RenderableType:
         state = "cancelled" if one.cancelled else ""
         rows.append((one.nominal_at, one.due_at, gap, state, one.execution))
         before = one.nominal_at
-    return _page(Rows(("NOMINAL", "DUE", "GAP", "STATE", "EXECUTION"), rows), len(rows), "instants to come", None)
+    return page_of(Rows(("NOMINAL", "DUE", "GAP", "STATE", "EXECUTION"), rows), len(rows), "instants to come", None)
 
 
 def executions(page: ExecutionList) -> RenderableType:
@@ -119,7 +119,7 @@ def executions(page: ExecutionList) -> RenderableType:
         (one.id, one.state, _second(one.due_at), _ms(one.lateness_ms), _took(one), one.attempt, _why(one))
         for one in page.items
     ]
-    return _page(Rows(heads, rows), len(rows), "executions", page.cursor)
+    return page_of(Rows(heads, rows), len(rows), "executions", page.cursor)
 
 
 def audit(page: AuditList) -> RenderableType:
@@ -129,7 +129,7 @@ def audit(page: AuditList) -> RenderableType:
         (_second(one.at), one.principal, one.address, one.operation, ", ".join(one.subjects), _came_to(one))
         for one in page.items
     ]
-    return _page(Rows(heads, rows), len(rows), "entries", page.cursor)
+    return page_of(Rows(heads, rows), len(rows), "entries", page.cursor)
 
 
 def _came_to(one: AuditAnswer) -> str:
@@ -143,7 +143,7 @@ def circuits(page: CircuitList) -> RenderableType:
     rows = [
         (one.party, one.state, one.failures, _second(one.failing_since), _second(one.open_until)) for one in page.items
     ]
-    return _page(Rows(heads, rows), len(rows), "parties that failed lately", page.cursor)
+    return page_of(Rows(heads, rows), len(rows), "parties that failed lately", page.cursor)
 
 
 def circuit(found: CircuitAnswer) -> RenderableType:
@@ -176,7 +176,7 @@ def usage(found: Usage) -> RenderableType:
     heads = ("LIMIT", "USED", "ALLOWED", "WHOLE AGAIN")
     ordered = sorted(found.limits, key=lambda one: one.allowed is None)
     rows = [(one.limit, _plain(one.used), _plain(one.allowed) or "any", _second(one.reset_at)) for one in ordered]
-    return _page(Rows(heads, rows), len(rows), f"limits of {found.tenant}, plan {found.plan}", None)
+    return page_of(Rows(heads, rows), len(rows), f"limits of {found.tenant}, plan {found.plan}", None)
 
 
 def _plain(value: float | None) -> str:
@@ -195,7 +195,7 @@ def ledger(found: LedgerAnswer) -> RenderableType:
     heads = ("NOMINAL", "DELAY", "STATE", "REASON", "EXECUTION")
     rows = [(one.nominal_at, one.due_at - one.nominal_at, one.state, one.reason, one.execution) for one in found.items]
     counts = ", ".join(f"{count} {state}" for state, count in Counter(one.state for one in found.items).most_common())
-    table = _page(Rows(heads, rows), len(rows), "instants in that time", None)
+    table = page_of(Rows(heads, rows), len(rows), "instants in that time", None)
     return Group(table, Text(counts, style="bold")) if rows else table
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tidewheel.domain.limits import MAX_PAGE
+from tidewheel.wire.bodies.access import KeyList, TenantList
 from tidewheel.wire.bodies.audit import AuditList
 from tidewheel.wire.bodies.circuit import CircuitList
 from tidewheel.wire.bodies.execution import ExecutionList
 from tidewheel.wire.bodies.job import JobList
 
-P = TypeVar("P", JobList, ExecutionList, CircuitList, AuditList)
+P = TypeVar("P", JobList, ExecutionList, CircuitList, AuditList, KeyList, TenantList)
 MOST_PAGES = 50
 """Pages that one command reads at most: a rare match among fifty thousand others is found, and then it says so."""
 

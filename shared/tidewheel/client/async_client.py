@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx
 
 from tidewheel.client import moment, sending
+from tidewheel.client.calls import access as access_calls
 from tidewheel.client.calls import executions as run_calls
 from tidewheel.client.calls import jobs as job_calls
 from tidewheel.client.calls import registering, waiting
@@ -108,6 +109,17 @@ class AsyncClient:
 
     audit_page = awaiting(service_calls.audit_page)
     audit = iterating_async(service_calls.audit)
+    me = awaiting(access_calls.me)
+    keys_page = awaiting(access_calls.keys_page)
+    keys = iterating_async(access_calls.keys)
+    create_key = awaiting(access_calls.create_key)
+    rotate_key = awaiting(access_calls.rotate_key)
+    revoke_key = awaiting(access_calls.revoke_key)
+    tenants_page = awaiting(access_calls.tenants_page)
+    tenants = iterating_async(access_calls.tenants)
+    tenant = awaiting(access_calls.tenant)
+    create_tenant = awaiting(access_calls.create_tenant)
+    edit_tenant = awaiting(access_calls.edit_tenant)
     circuits_page = awaiting(service_calls.circuits_page)
     circuits = iterating_async(service_calls.circuits)
     close_circuit = awaiting(service_calls.close_circuit)

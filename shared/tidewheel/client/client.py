@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 
 from tidewheel.client import moment, sending
+from tidewheel.client.calls import access as access_calls
 from tidewheel.client.calls import executions as run_calls
 from tidewheel.client.calls import jobs as job_calls
 from tidewheel.client.calls import registering, waiting
@@ -119,6 +120,17 @@ class Client:
 
     audit_page = blocking(service_calls.audit_page)
     audit = iterating(service_calls.audit)
+    me = blocking(access_calls.me)
+    keys_page = blocking(access_calls.keys_page)
+    keys = iterating(access_calls.keys)
+    create_key = blocking(access_calls.create_key)
+    rotate_key = blocking(access_calls.rotate_key)
+    revoke_key = blocking(access_calls.revoke_key)
+    tenants_page = blocking(access_calls.tenants_page)
+    tenants = iterating(access_calls.tenants)
+    tenant = blocking(access_calls.tenant)
+    create_tenant = blocking(access_calls.create_tenant)
+    edit_tenant = blocking(access_calls.edit_tenant)
     circuits_page = blocking(service_calls.circuits_page)
     circuits = iterating(service_calls.circuits)
     close_circuit = blocking(service_calls.close_circuit)

@@ -1,0 +1,188 @@
+"""``tidewheel whoami``, ``tidewheel keys …`` and ``tidewheel tenants …``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tidewheel.cli import show_access as show
+from tidewheel.cli.commands.arguments import Cursor, Limit
+from tidewheel.cli.options import prints, prints_and_watches
+from tidewheel.cli.session import fail, session
+from tidewheel.cli.views import View
+from tidewheel.domain.access.roles import Role
+from tidewheel.domain.access.tenant import TenantState
+
+keys = typer.Typer(no_args_is_help=True, help="Make, rotate and revoke the tenant's API keys.")
+tenants = typer.Typer(no_args_is_help=True, help="Make and change tenants; for those with the role platform-admin.")
+
+KeyId = Annotated[str, typer.Argument(help="The key's id, as the list shows it.", show_default=False)]
+TenantId = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", help="A privileged kind of target that is granted; may be given again.", show_default=False),
+]
+Networks = Annotated[
+    list[str] | None,
+    typer.Option("--network", help="A network in CIDR notation; may be given again.", show_default=False),
+]
+
+
+@prints
+def whoami(context: typer.Context, *, view: View) -> None:
+    """Show as whom the command line is signed in, and what that may do."""
+    session(context).show(lambda api: api.me(), show.me, view=view)
+
+
+@keys.command("list")
+@prints_and_watches
+def list_keys(context: typer.Context, *, view: View, limit: Limit = None, cursor: Cursor = None) -> None:
+    """List the tenant's keys, without their tokens."""
+    session(context).show_list(
+        lambda api, most, after: api.keys_page(limit=most, cursor=after),
+        show.keys,
+        limit=limit,
+        cursor=cursor,
+        view=view,
+    )
+
+
+@keys.command("create")
+@prints
+def create_key(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="For people.", show_default=False)],
+    role: Annotated[Role, typer.Option(help="What it may do.", show_default=False)],
+    kinds: Kinds = None,
+    networks: Networks = None,
+    tags: Annotated[
+        list[str] | None,
+        typer.Option("--tag", help="key:value: it is for jobs with this tag alone; may be given again."),
+    ] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(help="From when on it is refused, RFC 3339.", show_default=False)
+    ] = None,
+    aws_identity: Annotated[
+        str | None, typer.Option(help="The ARN of an AWS role or user that signs instead of sending a token.")
+    ] = None,
+    *,
+    view: View,
+) -> None:
+    """Make a key, and print its token: it is shown this once."""
+    body = _given(name=name, role=role.value, kinds=kinds, networks=networks, expires_at=expires_at)
+    body |= _given(tags=_tags(tags or ()), aws_identity=aws_identity)
+    session(context).show(lambda api: api.create_key(body), show.new_key, view=view)
+
+
+@keys.command("rotate")
+@prints
+def rotate_key(
+    context: typer.Context,
+    id: KeyId,
+    overlap: Annotated[
+        str | None, typer.Option(help="How long the old one stays valid, such as 1h; else a day.", show_default=False)
+    ] = None,
+    *,
+    view: View,
+) -> None:
+    """Make a key of the same rights, whose token is shown this once, and have the old one end."""
+    session(context).show(lambda api: api.rotate_key(id, overlap=overlap), show.new_key, view=view)
+
+
+@keys.command("revoke")
+@prints
+def revoke_key(
+    context: typer.Context,
+    id: KeyId,
+    last: Annotated[bool, typer.Option("--last", help="Even if no other key of the tenant makes keys.")] = False,
+    *,
+    view: View,
+) -> None:
+    """Have a key refused, everywhere within a minute."""
+    session(context).show(lambda api: api.revoke_key(id, last=last), show.key, view=view)
+
+
+@tenants.command("list")
+@prints_and_watches
+def list_tenants(context: typer.Context, *, view: View, limit: Limit = None, cursor: Cursor = None) -> None:
+    """List the tenants of the deployment."""
+    session(context).show_list(
+        lambda api, most, after: api.tenants_page(limit=most, cursor=after),
+        show.tenants,
+        limit=limit,
+        cursor=cursor,
+        view=view,
+    )
+
+
+@tenants.command("show")
+@prints
+def show_tenant(context: typer.Context, id: TenantId, *, view: View) -> None:
+    """Show a tenant."""
+    session(context).show(lambda api: api.tenant(id), show.tenant, view=view)
+
+
+@tenants.command("create")
+@prints
+def create_tenant(
+    context: typer.Context,
+    id: TenantId,
+    name: Annotated[str | None, typer.Option(help="For people.", show_default=False)] = None,
+    plan: Annotated[str | None, typer.Option(help="The plan that gives its limits.", show_default=False)] = None,
+    kinds: Kinds = None,
+    networks: Networks = None,
+    *,
+    view: View,
+) -> None:
+    """Make a tenant."""
+    body = _given(id=id, name=name, plan=plan, kinds=kinds, networks=networks)
+    session(context).show(lambda api: api.create_tenant(body), show.tenant, view=view)
+
+
+@tenants.command("edit")
+@prints
+def edit_tenant(
+    context: typer.Context,
+    id: TenantId,
+    name: Annotated[str | None, typer.Option(help="For people.", show_default=False)] = None,
+    plan: Annotated[str | None, typer.Option(help="The plan that gives its limits.", show_default=False)] = None,
+    state: Annotated[
+        TenantState | None, typer.Option(help="What its requests are answered with.", show_default=False)
+    ] = None,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit-of", help="name=number, or name= for its plan's; may be given again.", show_default=False
+        ),
+    ] = None,
+    kinds: Kinds = None,
+    networks: Networks = None,
+    *,
+    view: View,
+) -> None:
+    """Change a tenant: what is given replaces what it has, in force within 5 seconds."""
+    patch = _given(name=name, plan=plan, state=state and state.value, kinds=kinds, networks=networks)
+    patch |= _given(limits=_limits(limits or ()))
+    session(context).show(lambda api: api.edit_tenant(id, patch), show.tenant, view=view)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, {})}
+
+
+def _tags(texts: list[str] | tuple[()]) -> dict[str, str]:
+    for text in texts:
+        if ":" not in text[1:]:
+            raise fail(f"--tag {text} is not key:value.", 2)
+    return {name: value for name, _, value in (text.partition(":") for text in texts)}
+
+
+def _limits(texts: list[str] | tuple[()]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or (value and not value.isdecimal()):
+            raise fail(f"--limit-of {text} is not name=number.", 2)
+        found[name] = int(value) if value else None
+    return found
