@@ -59,13 +59,17 @@ down: ## Stop the local cloud and delete its state
 status: ## Show what runs
 	@if [ -x $(RUN) ]; then $(RUN) -m localstack status; else echo "Not installed yet: run make setup"; fi
 
-check: $(VENV_STAMP) ## Check format, lint, types and layers, and run the fast tests: about two minutes
+check: $(VENV_STAMP) ## Check format, lint, types, layers and dependencies, and run the fast tests: about two minutes
 	@echo "== format, lint, types, layers"
 	@.venv/bin/ruff format --check --quiet . || { echo "Not formatted: run .venv/bin/ruff format ."; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
 	@cd localstack/executor && ../../.venv/bin/mypy --config-file mypy.ini
 	@.venv/bin/lint-imports --no-logo
+	@echo "== known vulnerabilities of dependencies"
+	@$(RUN) -m tests.support.dependency_audit
+	@echo "== secrets in the tree"
+	@$(RUN) -m tests.support.secret_scan
 	@echo "== unit, properties, architecture, functions, contract in memory"
 	@$(PYTEST) -n 2 -m "not ministack" $(FAST) tests/contract
 

@@ -19,6 +19,7 @@ WITHIN_S = 150
 
 
 def test_the_guides_programs_work(stack, client, all_targets, tmp_path):
+    client.health()  # the first request starts a Lambda; the guide's client does not wait so long on a busy machine
     target = all_targets.new()
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local" / "outputs.json").write_text(json.dumps(asdict(stack.outputs)))
@@ -45,6 +46,10 @@ def test_the_guides_programs_work(stack, client, all_targets, tmp_path):
         for job in client.jobs():
             if job.name in {"hello", "daily-eu", "daily-us"}:
                 client.delete_job(job.id)
+    created = [one for one in client.audit(operation="createJob") if one.changes]
+    names = {change.after["name"]: one.status for one in created for change in one.changes}
+    assert names.items() >= {"hello": 201, "daily-eu": 201, "daily-us": 201}.items()
+    assert all(one.principal.startswith("key:") and one.address for one in created)
     first, _, waited, together, registered = said
     assert re.fullmatch(r"\S+ \S+ succeeded \d+\n(?:.*\n)*", first)
     assert waited.startswith("succeeded")
