@@ -9,9 +9,10 @@ import pytest
 from tests.support.api_bench import NOW_MS, ApiBench
 from tests.support.world_examples import a_tenant
 from tidewheel.domain.ids import DEFAULT_TENANT
-from tidewheel.domain.limits import SECOND_MS, TENANT_FRESH_MS
+from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.quotas.limit import Limit, window_at
 from tidewheel.domain.quotas.plans import Plans, parse_plans
+from tidewheel.engine.common.tenant_cache import KEPT_MS
 
 TARGET = {"kind": "http", "url": "https://example.com/hook", "body": {"text": "x" * 300}}
 HOURLY = {"name": "a", "schedule": {"every": "1h"}, "target": TARGET}
@@ -129,8 +130,18 @@ def test_usage_names_every_limit_and_what_is_used() -> None:
 def test_a_tenants_own_limit_holds_within_seconds() -> None:
     api = bench()
     assert api.call("GET", "/jobs").status == 200
-    tenants = api.ports.quota._limits._tenants
-    assert tenants.swap(a_tenant(DEFAULT_TENANT, limits={"requests_per_second": 0})) is None
+    assert api.ports.tenants.swap(a_tenant(DEFAULT_TENANT, limits={"requests_per_second": 0})) is None
     assert api.call("GET", "/jobs").status == 200
-    api.clock.advance(TENANT_FRESH_MS)
+    api.clock.advance(KEPT_MS)
     assert api.call("GET", "/jobs").status == 429
+
+
+def test_a_tenants_limits_have_names_that_exist() -> None:
+    api = bench()
+    refused = api.call("POST", "/tenants", {"id": "acme", "limits": {"executions_a_day": 5}})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "limits")
+    assert "executions_per_day" in refused.json["errors"][0]["problem"]
+    made = api.call("POST", "/tenants", {"id": "acme", "limits": {"executions_per_day": 5}})
+    assert (made.status, made.json["limits"]) == (201, {"executions_per_day": 5})
+    patched = api.call("PATCH", "/tenants/acme", {"limits": {"payload_bytes": 10**9}})
+    assert (patched.status, patched.json["errors"][0]["field"]) == (422, "limits")

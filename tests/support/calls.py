@@ -26,6 +26,7 @@ from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.quotas.plans import Plans
 from tidewheel.engine.common.quota import Quota
+from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.common.tenant_limits import TenantLimits
 from tidewheel.engine.common.token_leaser import TokenLeaser
 from tidewheel.engine.permits.grants import PermitGrants
@@ -70,15 +71,19 @@ def a_lease_renewer(executions: Executions, clock: Clock, telemetry: Telemetry) 
 
 def a_quota(clock: Clock, tenants: Tenants, counters: Counters, plans: Plans | None = None) -> Quota:
     """What counts in a process that starts now."""
-    return Quota(TenantLimits(tenants, plans or {}, clock), TokenLeaser(counters, clock))
+    return Quota(TenantLimits(TenantCache(tenants, clock), plans or {}), TokenLeaser(counters, clock))
 
 
 def an_admission(
-    clock: Clock, telemetry: Telemetry, circuits: Circuits | None = None, tolerance: Tolerance = TOLERANCE
+    clock: Clock,
+    telemetry: Telemetry,
+    circuits: Circuits | None = None,
+    tolerance: Tolerance = TOLERANCE,
+    quota: Quota | None = None,
 ) -> AdmissionControl:
-    """The admission of a worker where nobody has a limit."""
+    """The admission of a worker where nobody has a limit, but for those of the quota."""
     world = World()
-    quota = a_quota(clock, MemoryTenants(world), MemoryCounters(world))
+    quota = quota or a_quota(clock, MemoryTenants(world), MemoryCounters(world))
     executions, queue = MemoryExecutions(world), MemoryQueue(clock)
     permits, lines = MemoryPermits(world), MemoryPermitLines(world)
     grants = PermitGrants(permits, lines, executions, queue, clock, CountedEntropy(), telemetry, lambda _: None)

@@ -15,6 +15,7 @@ from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.errors import Invalid
+from tidewheel.domain.quotas.plans import parse_limits
 from tidewheel.engine.access.keys import MadeKey, NewKey
 from tidewheel.wire.bodies.access import (
     KeyBody,
@@ -149,7 +150,7 @@ def _changed(standing: Tenant, body: TenantPatch) -> Tenant:
         name=body.name,
         plan=body.plan,
         state=body.state,
-        limits=dict(body.limits),
+        limits=_limits(body),
         kinds=frozenset(body.kinds),
         pools=frozenset(body.pools),
         weight=body.weight,
@@ -157,3 +158,16 @@ def _changed(standing: Tenant, body: TenantPatch) -> Tenant:
         targets=body.targets,
         budget_dollars=body.budget_dollars,
     )
+
+
+def _limits(body: TenantPatch) -> Mapping[str, int]:
+    """The tenant's own limits.
+
+    Raises:
+        Invalid: One is not known, or out of bounds.
+    """
+    try:
+        parse_limits(body.limits, "the tenant")
+    except ValueError as error:
+        raise Invalid("limits", str(error), "see the guide to limits for those that there are") from error
+    return dict(body.limits)

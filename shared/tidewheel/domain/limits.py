@@ -196,8 +196,6 @@ GENERATION_RETENTION_MS = 45 * DAY_MS
 and up to two days more by jitter and window; its wheel entries live for ``SLOT_RETENTION_MS``; its messages for 14 days
 in a queue and as long in the dead-letter queue (Amazon SQS quotas)."""
 
-TENANT_FRESH_MS = 5 * SECOND_MS
-"""How long a process caches what it has read of a tenant: a changed limit holds everywhere after so long."""
 COUNTER_RETENTION_MS = 2 * DAY_MS
 """How long the counter of a limit is kept after its window has ended, for people who look."""
 

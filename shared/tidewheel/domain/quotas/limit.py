@@ -27,8 +27,6 @@ class Limit(StrEnum):
     EXECUTIONS_PER_MINUTE = "executions_per_minute"
     DOLLARS_PER_MONTH = "dollars_per_month"
     REQUESTS_PER_SECOND = "requests_per_second"
-    ACTIVE_JOBS = "active_jobs"
-    RUNNING_AT_ONCE = "running_at_once"
     PAYLOAD_BYTES = "payload_bytes"
     SHORTEST_INTERVAL_SECONDS = "shortest_interval_seconds"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tidewheel.domain.limits import MAX_JOB_BYTES, MAX_TENANT_CONCURRENCY
+from tidewheel.domain.limits import MAX_JOB_BYTES
 from tidewheel.domain.quotas.limit import Limit, Limits
 
 Plans = Mapping[str, Limits]
@@ -22,7 +22,7 @@ PLANS: Final[Plans] = {
 }
 """The plans that every deployment has, unless it defines one of the same name."""
 
-_MOST: Final = {Limit.PAYLOAD_BYTES: MAX_JOB_BYTES, Limit.RUNNING_AT_ONCE: MAX_TENANT_CONCURRENCY}
+_MOST: Final = {Limit.PAYLOAD_BYTES: MAX_JOB_BYTES}
 _FRACTIONS: Final = {Limit.DOLLARS_PER_MONTH, Limit.REQUESTS_PER_SECOND}
 _HIGHEST: Final = 10**12
 

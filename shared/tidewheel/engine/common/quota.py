@@ -25,10 +25,10 @@ class Quota:
         self._leaser = leaser
 
     def of(self, tenant: str) -> Limits:
-        """A tenant's limits, at most ``limits.TENANT_FRESH_MS`` old unless the store fails.
+        """A tenant's limits, at most ``tenant_cache.KEPT_MS`` old.
 
         Raises:
-            PortError: The store failed, and the limits are not known yet.
+            PortError: The tenant could not be read, and was not read lately.
         """
         return self._limits.of(tenant)
 

@@ -17,11 +17,11 @@ def test_the_plans_that_every_deployment_has() -> None:
 
 
 def test_a_deployments_plan_outranks_one_of_the_same_name_and_a_tenants_own_limits_outrank_both() -> None:
-    plans = parse_plans({"free": {"executions_per_day": 5, "active_jobs": 2}, "team": {}})
-    assert limits_of(plans, "free", {}) == {DAY: 5, Limit.ACTIVE_JOBS: 2}
-    assert limits_of(plans, "free", {"active_jobs": 0, "of another release": 1}, 2.5) == {
+    plans = parse_plans({"free": {"executions_per_day": 5, "payload_bytes": 2}, "team": {}})
+    assert limits_of(plans, "free", {}) == {DAY: 5, Limit.PAYLOAD_BYTES: 2}
+    assert limits_of(plans, "free", {"payload_bytes": 0, "of another release": 1}, 2.5) == {
         DAY: 5,
-        Limit.ACTIVE_JOBS: 0,
+        Limit.PAYLOAD_BYTES: 0,
         Limit.DOLLARS_PER_MONTH: 2.5,
     }
     assert limits_of(plans, "team", {}) == {}
@@ -36,7 +36,7 @@ def test_a_deployments_plan_outranks_one_of_the_same_name_and_a_tenants_own_limi
         ({"": {}}, "names the plan ''"),
         ({"a b": {}}, "names the plan 'a b'"),
         ({"a": 1}, "no object of limits"),
-        ({"a": {"days": 1}}, "the limit 'days', which is none of active_jobs, dollars_per_month"),
+        ({"a": {"days": 1}}, "the limit 'days', which is none of dollars_per_month, executions_per_day"),
         ({"a": {"executions_per_day": -1}}, "executions_per_day -1, which is not a whole number from 0"),
         ({"a": {"executions_per_day": 1.5}}, "not a whole number"),
         ({"a": {"executions_per_day": True}}, "not a whole number"),

@@ -15,11 +15,12 @@ from tidewheel.adapters.memory import MemoryCounters
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
-from tidewheel.domain.limits import DAY_MS, MINUTE_MS, SECOND_MS, TENANT_FRESH_MS
+from tidewheel.domain.limits import DAY_MS, MINUTE_MS, SECOND_MS
 from tidewheel.domain.pricing import dollars_of_run
 from tidewheel.domain.quotas.limit import AT_THE_FIRE, Limit, Window, window_at
 from tidewheel.domain.quotas.tokens import Taken
 from tidewheel.engine.api.redrive import RedrivePlan
+from tidewheel.engine.common.tenant_cache import KEPT_MS
 from tidewheel.ports import PortError, Throttled
 
 DAY, MINUTE = Limit.EXECUTIONS_PER_DAY, Limit.EXECUTIONS_PER_MINUTE
@@ -131,7 +132,7 @@ def test_a_tenants_own_limit_outranks_its_plan_and_holds_within_seconds() -> Non
     stack.turn_for(30_000)
     assert len(stack.effects()) == 2
     assert stack.tenants.swap(a_tenant(TENANT, plan="default", limits={"executions_per_day": 4})) is None
-    stack.clock.advance(TENANT_FRESH_MS)
+    stack.clock.advance(KEPT_MS)
     stack.turn_for(40_000)
     assert len(stack.effects()) == 4
 

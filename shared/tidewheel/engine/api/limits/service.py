@@ -18,7 +18,6 @@ _REMEDIES = {
     Limit.REQUESTS_PER_SECOND: "send fewer requests, and wait for as long as Retry-After says",
     Limit.PAYLOAD_BYTES: "send less, or a reference to where the payload is",
     Limit.SHORTEST_INTERVAL_SECONDS: "let it fire less often",
-    Limit.ACTIVE_JOBS: "delete or pause other jobs first",
 }
 _RAISE = "ask whoever runs this deployment for a higher limit"
 
