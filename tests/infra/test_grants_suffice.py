@@ -133,7 +133,13 @@ class Deployment:
         tenants = {"access_table": self.tables.access, "plans": {"default": limits}}
         api_ports = api.ports_of(
             ApiSettings(
-                **stores, **tenants, pace=pace, logs_bucket=self.bucket, allow_kinds={}, audit_table=self.tables.audit
+                **stores,
+                **tenants,
+                pace=pace,
+                logs_bucket=self.bucket,
+                allow_kinds={},
+                audit_table=self.tables.audit,
+                sign_in="gateway",
             )
         )
         layouts = LayoutCache(api_ports.layouts.store, self.clock, 1)
