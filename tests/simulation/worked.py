@@ -11,7 +11,8 @@ from tests.simulation.history import RETRIED_AFTER_MS, History
 from tests.simulation.promises import Promises
 from tests.simulation.settled import is_settled
 from tests.simulation.witness import Cancel
-from tests.simulation.workers import Workers
+from tests.simulation.workers import Worker, Workers
+from tests.support.calls import an_admission
 from tests.support.memory_stack import TENANT, PumpedClock, every
 from tidewheel.domain.errors import Conflict, NotFound
 from tidewheel.domain.executions.states import Result, State, is_end
@@ -22,7 +23,8 @@ from tidewheel.domain.limits import ATTEMPTS_KEPT
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
-from tidewheel.ports import PortError
+from tidewheel.engine.worker.admission import AdmissionControl
+from tidewheel.ports import Executions, PortError, Queue
 
 STORMY_MS = 90_000
 CALM_MS = 1_200_000
@@ -76,6 +78,10 @@ class WorkedHistory(History):
             lags=self.hands.choice([0.01, 0.1]),
             rate=self.hands.choice([0.0, 0.02, 0.1]),
         )
+
+    def admission(self, worker: Worker, executions: Executions, queue: Queue) -> AdmissionControl:
+        """What a worker asks before it claims; here nobody has a limit."""
+        return an_admission(worker.clock, self.stack.telemetry)
 
     # --- what happens -------------------------------------------------------------------------------------
 

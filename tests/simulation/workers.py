@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.cooperative import CooperativeScheduler, CooperativeThread, Killed
 from tests.simulation.faults import Faults
 from tests.simulation.witness import Visit, Witness
-from tests.support.calls import an_admission
 from tests.support.fleet import Skewed
 from tests.support.memory_stack import MemoryStack
 from tests.support.runners import a_runner
@@ -153,11 +152,15 @@ class Worker:
             layouts,
             Stepped(workers.history.plain_locks, self),
             self.lease_renewer,
-            an_admission(clock, stack.telemetry),
+            workers.history.admission(self, executions, queue),  # type: ignore[arg-type]
             stack.pace,
         )
         self.consumer = Consumer(runner, queue, stack.telemetry, load, InlineExecutor())
         self.busy = 0
+
+    def stepped(self, store: object) -> Any:
+        """A store as this worker reaches it."""
+        return Stepped(store, self)
 
     # --- its steps ----------------------------------------------------------------------------------------
 

@@ -192,18 +192,23 @@ class ConcurrencyLimiter:
         self._lowered_look_ms[permit.tenant] = now + LOWERED_LOOK_MS
         return True
 
-    def decline(self, dispatch: Dispatch) -> None:
+    def decline(self, dispatch: Dispatch, *, dropped: bool = False) -> None:
         """Gives on the permit that came with a message and is not used.
 
         Another copy of the message may be about to claim with it. So the execution's record says first that this is
         not possible any more; unless it runs under that permit. Never raises, as ``give_back``.
+
+        Args:
+            dispatch: The message.
+            dropped: Whether no copy of the message may run any more, so that nothing is to be written: an occurrence
+                that an edit ended before it began has no record, and must not get one.
         """
         grant = dispatch.grant
         if grant is None:
             return
         permit = grant.permit(dispatch.tenant, dispatch.execution, dispatch.attempt)
         try:
-            if self._is_declined(dispatch, permit):
+            if dropped or self._is_declined(dispatch, permit):
                 self.give_back(permit, void=False)
         except PortError as error:
             self._report(dispatch.tenant, error)

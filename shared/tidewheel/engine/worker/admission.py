@@ -67,6 +67,7 @@ class Admission:
         claimed: Whether the execution was claimed under that permit.
         finished: Whether its record says that it does not run under it any more.
         found: What was found instead of a permit, or None.
+        dropped: Whether the message was dropped because no copy of it may run any more: its job was edited or deleted.
         probing: Whether its call is the probe of a circuit that is not closed.
         answer: What the target answered, once the call has returned.
         stop: Why the call was told to end, or None.
@@ -81,6 +82,7 @@ class Admission:
     claimed: bool = False
     finished: bool = False
     found: NoPermit | None = None
+    dropped: bool = False
     probing: bool = False
     answer: Answer | None = None
     stop: Stop | None = None
@@ -194,7 +196,7 @@ class Admission:
             self.control.breaker.tell(self.tenant, self.circuit_key, sign(self.answer, self.stop), self.claim)
         self._give_back()
         if self.dispatch.grant is not None and not self._claimed_with_grant:
-            self.control.limiter.decline(self.dispatch)
+            self.control.limiter.decline(self.dispatch, dropped=self.dropped)
 
     @property
     def _claimed_with_grant(self) -> bool:

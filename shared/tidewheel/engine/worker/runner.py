@@ -143,6 +143,7 @@ class Runner:
             handling = _Handling(facts, message, admission, backoff)
             try:
                 disposition = self._handle(handling)
+                admission.dropped = disposition.why == "unwanted"
             finally:
                 if handling.held is not None:
                     self.calls.lease_renewer.release(handling.held)

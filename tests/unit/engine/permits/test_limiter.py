@@ -433,3 +433,11 @@ def test_while_nobody_waits_no_guard_reads_more_than_that() -> None:
     bench.lines.asked.clear()
     bench.guard.look()
     assert (bench.lines.asked, bench.guard.pause_ms) == (["announced"], LINE_IDLE_GUARD_MS)
+
+
+def test_a_permit_of_what_an_edit_dropped_goes_on_and_nothing_is_written_of_it() -> None:
+    bench = Bench(limit=1)
+    woken = given(bench)
+    bench.stack.job_service.delete(TENANT, bench.job.id)
+    assert bench.runner.handle(woken).why == "unwanted"
+    assert (bench.record(1), bench.taken) == (None, [])
