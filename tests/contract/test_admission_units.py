@@ -114,7 +114,7 @@ def test_a_run_that_waits_for_a_permit(billing: BilledWorker, limit: int, looked
     why, (writes, entries, reads) = billing.pays(0)
     assert (why, writes, entries) == ("waiting", 2, 0)
     assert reads <= 0.5 + looked
-    assert billing.pays(1) == ("waiting", (1, 0, 1))
+    assert billing.pays(1) == ("waiting", (1, 0, 2))
     before = billing.bill.written("executions")
     billing.limiter.give_back(held[0], void=False)
     assert billing.bill.written("executions") - before == 2

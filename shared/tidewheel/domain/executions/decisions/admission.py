@@ -69,7 +69,13 @@ def _wait_for_circuit(facts: Facts, job: Job, circuit: Circuit, now_ms: int) -> 
 
 
 def _wait_for_permit(facts: Facts, job: Job, claim: Execution, now_ms: int) -> Step:
-    """Nothing is written into its record: the line says that it waits."""
+    """Nothing is written into its record: the line says that it waits.
+
+    The record is read before: the message may be the only one left of an attempt whose worker vanished, and what stands
+    in line for an attempt that was claimed already is removed.
+    """
+    if facts.record is UNREAD:
+        return Read(Fact.RECORD)
     own, end_ms = facts.before, deadline_ms(facts.before, job)
     deadline = None
     if end_ms != FOREVER_MS:
