@@ -13,7 +13,7 @@ from functions.api.serving import Handler, bound
 from tidewheel.domain.discovery import values_of
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.names import SIGNED_PREFIX
-from tidewheel.wire.endpoints import OPERATIONS
+from tidewheel.wire.endpoints import OPERATIONS, operations_at
 
 HANDLERS = bound(OPERATIONS, values_of(routes.__name__, Handler))
 """The handlers by the id of their operation; a handler that is missing fails the import."""
@@ -29,9 +29,10 @@ def resolver(services: Callable[[], ApiServices]) -> APIGatewayRestResolver:
 
     def route(handler: Handler) -> Callable[..., Response[str]]:
         def serve(**path: str) -> Response[str]:
-            if (
-                "\n" in app.current_event.path
-            ):  # the router takes a path that ends with a line break for the one without
+            # The router takes a path that ends with a line break for the one without.
+            if "\n" in app.current_event.path or handler.operation not in operations_at(
+                app.current_event.path.removeprefix(SIGNED_PREFIX)
+            ):
                 return problems.unknown(app.current_event)
             request = Request(app.current_event, handler.operation, path, services)
             return audited(request, handler.admit, handler.served)

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from functions.api.request import TooLarge
+from functions.api.request import TooLarge, Unsupported
 from tidewheel.domain.errors import (
     Conflict,
     Forbidden,
@@ -25,7 +25,7 @@ from tidewheel.domain.limits import OVERLOADED_RETRY_S, READ_ONLY_RETRY_S
 from tidewheel.domain.quotas.exceeded import LimitExceeded
 from tidewheel.domain.quotas.limit import tokens_of, window_at
 from tidewheel.ports import PortError, Throttled
-from tidewheel.wire.endpoints import OPERATIONS
+from tidewheel.wire.endpoints import operations_at
 from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, ReachedLimit, problem
 from tidewheel.wire.rate_limit import RETRY_AFTER, rate_limit, seconds
 from tidewheel.wire.refused import Malformed, of_domain
@@ -34,6 +34,9 @@ from tidewheel.wire.values import from_ms
 RETRY_AFTER_S = 1
 CHALLENGE = "Bearer"
 """How to sign in: a key or a token, after this word in the header ``Authorization`` (RFC 6750)."""
+
+_MOST_ERRORS = 50
+"""Errors that an answer names: a body may have ten thousand unknown fields."""
 
 _log = Logger(service="api")
 
@@ -100,7 +103,7 @@ def _limit(error: Exception) -> ReachedLimit | None:
 def unknown(event: APIGatewayProxyEvent) -> Response[str]:
     """The answer to a request that matches no operation."""
     path: str = event["path"]
-    allowed = sorted(operation.method for operation in OPERATIONS if operation.matches(path))
+    allowed = sorted(operation.method for operation in operations_at(path))
     if not allowed or event["httpMethod"] in allowed:  # its id has characters that no id can have
         return _answer("not-found", f"there is no {path}; see /v1/openapi.json", event)
     detail = f"{event['httpMethod']} is not allowed on {path}; use {' or '.join(allowed)}"
@@ -117,7 +120,7 @@ def _described(_error: Exception) -> _Description:
 
 @_described.register
 def _(error: Invalid) -> _Description:
-    errors = of_domain(error)
+    errors = of_domain(error)[:_MOST_ERRORS]
     return "invalid", "; ".join(f"{one.field}: {one.problem}" for one in errors), errors
 
 
@@ -135,6 +138,12 @@ def _(error: TooLarge) -> _Description:
 @_described.register
 def _(error: LimitExceeded) -> _Description:
     return "limited", str(error), ()
+
+
+@_described.register
+def _(error: Unsupported) -> _Description:
+    remedy = "send JSON, with the header Content-Type: application/json"
+    return "unsupported", str(error), (FieldProblem(field="Content-Type", problem=str(error), remedy=remedy),)
 
 
 @_described.register

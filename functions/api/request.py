@@ -26,6 +26,7 @@ from tidewheel.domain.recurrence.timing import reached
 from tidewheel.engine.api.jobs import DefinitionBuilder
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.wire.bodies.circuit import party_of
+from tidewheel.wire.model import shown
 from tidewheel.wire.operation import Operation
 from tidewheel.wire.parameters import (
     EXECUTION_ID,
@@ -44,6 +45,7 @@ from tidewheel.wire.refused import Malformed, Refused
 from tidewheel.wire.targets import PRIVILEGED, circuit_key
 from tidewheel.wire.values import parse_instant, to_ms
 
+JSON_TYPE = "application/json"
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
 _MATCH = re.compile(MATCH_PATTERN, re.ASCII)
 
@@ -53,6 +55,24 @@ class TooLarge(Exception):
 
     def __init__(self, size: int, most: int) -> None:
         super().__init__(f"the body has {size} bytes, and {most} are allowed")
+
+
+class Unsupported(Exception):
+    """The body is said to be something else than JSON.
+
+    Args:
+        kind: Its media type.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the body is sent as {shown(kind)}, and only JSON is taken")
+
+
+def _check_type(given: str | None) -> None:
+    """Refuses a body of another type than JSON; one without a type is taken for JSON."""
+    kind = (given or JSON_TYPE).partition(";")[0].strip().lower()
+    if kind != JSON_TYPE and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise Unsupported(kind)
 
 
 @dataclass(frozen=True)
@@ -334,8 +354,11 @@ class Request:
         Raises:
             Malformed: The body is not a JSON object.
             TooLarge: The body is too large.
+            Unsupported: It is said to be something else than JSON.
         """
         raw = self._raw()
+        if raw:
+            _check_type(self.header("Content-Type"))
         if len(raw) > self.operation.most_bytes:
             raise TooLarge(len(raw), self.operation.most_bytes)
         return read_object(raw) if raw or not optional else {}

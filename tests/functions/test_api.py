@@ -86,6 +86,60 @@ def test_a_malformed_body_is_refused(api_bench):
     refused(api_bench.call("POST", "/jobs", '"\ud800"'), 400, "body")
 
 
+def test_a_body_of_another_type_is_refused(api_bench):
+    def status(kind, body=HTTP_JOB):
+        return api_bench.call("POST", "/jobs", body, headers={"Content-Type": kind}).status
+
+    assert [status(kind) for kind in ("text/xml", "application/x-www-form-urlencoded", "json", "")] == [415] * 3 + [201]
+    assert status("application/JSON; charset=utf-8") == status("application/merge-patch+json") == 201
+    typed = api_bench.call("POST", "/jobs", HTTP_JOB, headers={"Content-Type": "text/plain"})
+    refused(typed, 415, "Content-Type")
+    id = created(api_bench)
+    without_body = api_bench.call("POST", f"/jobs/{id}/pause", headers={"Content-Type": "text/xml"})
+    assert without_body.status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (HTTP_JOB | {"tags": json.loads("[" * 64 + "]" * 64)}, "nested deeper than 64 levels"),
+        ('{"name": ' + "[" * 30_000, "nested deeper than 64 levels"),
+        ('{"name": ' + '{"a":' * 300 + "1" + "}" * 301, "nested deeper than 64 levels"),
+        ('{"name": "a", "name": "b"}', "'name' twice"),
+        ('{"target": {"kind": "http", "kind": "sqs"}}', "'kind' twice"),
+        ('{"name": "a\\ud800"}', "is not JSON"),
+        ('{"timeout": 1e999}', "is not JSON"),
+        ('{"timeout": NaN}', "is not JSON"),
+        ('{"timeout": ' + "9" * 5_000 + "}", "is not JSON"),
+        ("\ufeff{}", "is not JSON"),
+    ],
+    ids=range(10),
+)
+def test_bodies_that_would_be_read_in_two_ways_or_not_at_all(api_bench, body, told):
+    answer = refused(api_bench.call("POST", "/jobs", body), 400, "body")
+    assert told in answer.json["detail"]
+
+
+def test_a_path_that_is_written_out_is_not_that_of_a_job(api_bench):
+    """OpenAPI has it so; a job with such a name is meant by ``name:``."""
+    id = created(api_bench, EVERY_JOB | {"name": "bulk"})
+    answer = refused(api_bench.call("GET", "/jobs/bulk"), 405)
+    assert answer.headers["Allow"] == "POST"
+    assert api_bench.call("GET", "/jobs/name:bulk").json["id"] == id
+
+
+def test_a_body_may_be_so_deep(api_bench):
+    deep = json.loads("[" * 62 + "]" * 62)
+    answer = api_bench.call("POST", "/jobs", HTTP_JOB | {"target": HTTP_JOB["target"] | {"body": deep}})
+    assert (answer.status, answer.json["target"]["body"]) == (201, deep)
+
+
+def test_an_answer_names_fifty_errors_at_most(api_bench):
+    answer = api_bench.call("POST", "/jobs", HTTP_JOB | {f"field{number}": 1 for number in range(3_000)})
+    assert (answer.status, len(answer.json["errors"])) == (422, 50)
+    assert len(answer.text) < 50_000
+
+
 def test_an_interval_first_runs_one_interval_later_and_says_so(api_bench):
     """It ran at once, while ``next_fire_at`` and ``upcoming``, asked a moment later, named the second run."""
     id = created(api_bench)

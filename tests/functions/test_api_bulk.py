@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from functions.api import request
 from tests.support.api_bench import EVERY_JOB, HTTP_JOB, Answer, ApiBench
 from tidewheel.client import Client
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.roles import Role
+from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.limits import ANSWER_BYTES, BULK_MS, MAX_BULK
 from tidewheel.ports import Throttled
 
@@ -97,15 +97,16 @@ def test_a_job_that_is_no_object_is_that_items_problem(api: ApiBench) -> None:
     assert statuses(bulk(api, {"action": "create", "job": 7}, create())) == [400, 201]
 
 
-def test_the_roles_of_single_requests_hold(api: ApiBench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_roles_of_single_requests_hold(api: ApiBench) -> None:
     id = bulk(api, create()).json["items"][0]["id"]
     everything = [create(), {"action": "pause", "id": id}, {"action": "edit", "id": id, "patch": {}}]
-    monkeypatch.setattr(request, "caller_of", lambda event: Principal("default", "key:op", Role.OPERATOR))
+    api.who = Principal("default", "key:op", Role.OPERATOR)
     assert statuses(bulk(api, *everything)) == [403, 200, 403]
     assert statuses(bulk(api, *everything, query={"dry_run": ["true"]})) == [403, 200, 403]
-    monkeypatch.setattr(request, "caller_of", lambda event: Principal("default", "key:v", Role.VIEWER))
+    api.who = Principal("default", "key:v", Role.VIEWER)
     assert bulk(api, *everything).status == 403
-    monkeypatch.setattr(request, "caller_of", lambda event: Principal("other", "key:x", Role.ADMIN))
+    assert api.ports.tenants.swap(Tenant("other", version=1)) is None
+    api.who = Principal("other", "key:x", Role.ADMIN)
     assert statuses(bulk(api, {"action": "delete", "id": id})) == [404]
 
 

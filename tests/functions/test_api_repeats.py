@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from functions.api import request
 from tests.support.api_bench import EVERY_JOB, NOW_MS, Answer, ApiBench
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.roles import Role
+from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import ended_unrun
 from tidewheel.domain.fleet.circuit import Circuit
@@ -46,9 +46,13 @@ def conflicts(answer: Answer) -> None:
     assert len(set(digests)) == 2
 
 
+WITHOUT_KEY = {"createKey", "rotateKey", "createTenant"}
+"""An API key's token is shown once and not stored: no repeat could show it. A tenant has the id that was asked for."""
+
+
 def test_every_post_takes_a_key() -> None:
     for operation in OPERATIONS:
-        if operation.method == "POST":
+        if operation.method == "POST" and operation.id not in WITHOUT_KEY:
             assert "Idempotency-Key" in operation.takes("header"), operation.id
 
 
@@ -73,14 +77,13 @@ def test_a_late_repeat_does_not_undo_what_was_done_since(api: ApiBench, action: 
     assert other_key.json["state"] == first.json["state"]
 
 
-def test_a_key_counts_for_one_operation_on_one_thing_and_one_tenant(
-    api: ApiBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_counts_for_one_operation_on_one_thing_and_one_tenant(api: ApiBench) -> None:
     one, other = created(api), created(api)
     for id in (one, other):
         assert keyed(api, "POST", f"/jobs/{id}/pause").json["state"] == "paused"
         assert keyed(api, "POST", f"/jobs/{id}/resume").json["state"] == "active"
-    monkeypatch.setattr(request, "caller_of", lambda event: Principal("acme", "key:k", Role.ADMIN))
+    assert api.ports.tenants.swap(Tenant("acme", version=1)) is None
+    api.who = Principal("acme", "key:k", Role.ADMIN)
     assert keyed(api, "POST", "/jobs", EVERY_JOB).json["tenant"] == "acme"
     assert keyed(api, "POST", f"/jobs/{one}/pause").status == 404
 

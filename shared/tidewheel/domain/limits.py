@@ -340,6 +340,10 @@ LIST_BUCKETS = 8
 """Partitions of each list of a tenant's jobs. One takes 1,000 write units a second (Amazon DynamoDB, partitions), and a
 row in it costs one where a job is created: eight take 8,000 new jobs of a tenant a second. Each page reads them all."""
 
+MAX_DEPTH = 64
+"""How deep objects and lists in a body lie in each other. Who reads answers, in which jobs stand in lists, gives up at
+200."""
+
 MAX_BULK = 100
 """Items of a request that changes many jobs."""
 MAX_BULK_BYTES = 2 * 1024 * 1024

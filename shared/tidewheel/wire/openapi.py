@@ -62,7 +62,7 @@ def _operation(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, 
         "summary": operation.summary,
         "parameters": [_parameter(parameter) for parameter in _parameters(operation)],
         "responses": {str(operation.status): _answer(operation, schemas)}
-        | {str(status): _answer(operation, schemas) | {"description": text} for status, text in operation.also}
+        | {str(status): _also(operation, schemas, text) for status, text in operation.also}
         | _problems(operation, schemas),
     }
     if operation.role is None:
@@ -82,6 +82,7 @@ def _problems(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, A
     kinds = (
         *operation.problems,
         *_of_signing_in(operation),
+        *_of_body(operation),
         *_of_health(operation),
         "method-not-allowed",
         "internal",
@@ -123,6 +124,11 @@ def _of_signing_in(operation: Operation[Any]) -> tuple[str, ...]:
     return () if operation.role is None else ("unauthenticated", "forbidden", "limited", "unavailable")
 
 
+def _of_body(operation: Operation[Any]) -> tuple[str, ...]:
+    """The kinds of problems that a body may meet before it is read."""
+    return () if operation.body is None else ("malformed", "too-large", "unsupported")
+
+
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
@@ -136,7 +142,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 def _body(operation: Operation[Any], schema: dict[str, Any]) -> dict[str, Any]:
     if operation.patch:
         written = {"type": "object", "description": "Any part of the body; null removes a field (RFC 7396)."}
-        return {_MERGE_PATCH: {"schema": written, "examples": _examples(operation)}}
+        content = {"schema": written, "examples": _examples(operation)}
+        return {_MERGE_PATCH: content, _JSON: content}
     return {_JSON: {"schema": schema, "examples": _examples(operation)}}
 
 
@@ -153,7 +160,18 @@ def _answer(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, Any
         answer["headers"] = {
             name: {"description": holds, "schema": {"type": "string"}} for name, holds in operation.headers
         }
+    if operation.links:
+        answer["links"] = {
+            link.operation: {"operationId": link.operation, "parameters": {"id": link.value}}
+            for link in operation.links
+        }
     return answer
+
+
+def _also(operation: Operation[Any], schemas: dict[str, Any], text: str) -> dict[str, Any]:
+    """A further successful answer; links and headers are those of the usual one alone."""
+    answer = _answer(operation, schemas) | {"description": text}
+    return {name: value for name, value in answer.items() if name not in {"links", "headers"}}
 
 
 def _problem_response(kind: str, schemas: dict[str, Any]) -> dict[str, Any]:

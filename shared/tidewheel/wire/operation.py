@@ -21,6 +21,19 @@ ACTION_PROBLEMS = ("not-found", "conflict", "invalid", "unavailable")
 """The kinds of problems that an action on one thing may answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What can be done next with what an operation answered.
+
+    Args:
+        operation: The id of the operation that follows.
+        value: Where in the answer the value of its path parameter ``id`` stands, as an OpenAPI runtime expression.
+    """
+
+    operation: str
+    value: str = "$response.body#/id"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation(Generic[A]):
     """One method of one path.
@@ -40,12 +53,13 @@ class Operation(Generic[A]):
         parameters: All parameters.
         headers: The names of the answer's headers, each with what it holds.
         also: Further statuses of a successful answer, each with what it means.
+        links: What can be done next with its answer.
         most_bytes: The most bytes of its body.
         creates: Whether it makes work, which an overloaded deployment does not take on.
         in_read_only: Whether it is allowed, though it changes something, while the deployment is read-only.
         problems: Kinds of ``problem.KINDS`` besides ``internal``, which every operation may answer, and
-            ``method-not-allowed``, which its path does, those of signing in where it has a role, and those of the
-            deployment's health where it changes something.
+            ``method-not-allowed``, which its path does, those of signing in where it has a role, of reading a body
+            where it has one, and of the deployment's health where it changes something.
     """
 
     id: str
@@ -62,6 +76,7 @@ class Operation(Generic[A]):
     parameters: tuple[Parameter, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     also: tuple[tuple[int, str], ...] = ()
+    links: tuple[Link, ...] = ()
     most_bytes: int = MAX_JOB_BYTES
     creates: bool = False
     in_read_only: bool = False

@@ -52,6 +52,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "conflict": (409, "The request conflicts with the current state"),
     "outdated": (412, "The job has been edited since"),
     "too-large": (413, "The body is too large"),
+    "unsupported": (415, "The body is of a type that is not taken"),
     "invalid": (422, "The request was refused"),
     "limited": (429, "A limit of the tenant is reached"),
     "internal": (500, "Something went wrong"),

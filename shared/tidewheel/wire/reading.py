@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from tidewheel.domain.fleet.route import LAMBDA_POOL
+from tidewheel.domain.limits import MAX_DEPTH
 from tidewheel.wire import schedules, targets
 from tidewheel.wire.bodies.job import JobBody, MisfireBody, RetryBody
+from tidewheel.wire.model import shown
 from tidewheel.wire.problem import FieldProblem
 from tidewheel.wire.refused import Malformed, Refused, of_domain, of_validation
 
@@ -30,16 +32,47 @@ def read_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body.
 
     Raises:
-        Malformed: It is not JSON, or not an object.
+        Malformed: It is not JSON, or not an object; it is nested deeper than ``limits.MAX_DEPTH``, or an object in it
+            has a name twice, of which one would be lost.
     """
     try:
         document = from_json(raw, allow_inf_nan=False)
+        _check_depth(document)
         canonical(document)
+        json.loads(raw, object_pairs_hook=_distinct)
     except ValueError as error:
+        if "recursion limit" in str(error):
+            raise _too_deep() from error
         raise Malformed(f"the body is not JSON: {error}", "send one JSON object, encoded in UTF-8") from error
     if not isinstance(document, dict):
         raise Malformed("the body is JSON, but not an object", "send one JSON object")
     return document
+
+
+def _check_depth(document: Any) -> None:
+    inside = [document]
+    for _ in range(MAX_DEPTH):
+        inside = [part for one in inside for part in _parts(one) if isinstance(part, dict | list)]
+        if not inside:
+            return
+    raise _too_deep()
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _too_deep() -> Malformed:
+    return Malformed(f"the body is nested deeper than {MAX_DEPTH} levels", "flatten it, or send the inner part as text")
+
+
+def _distinct(pairs: Sequence[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Malformed(f"an object in the body has the name {shown(twice)} twice", "leave one of them out")
 
 
 def canonical(document: Any) -> str:

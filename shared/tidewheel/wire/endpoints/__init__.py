@@ -28,3 +28,9 @@ def distinct(operations: Iterable[Operation[Any]]) -> tuple[Operation[Any], ...]
 
 OPERATIONS = distinct(values_of(__name__, Operation))
 """All operations."""
+
+
+def operations_at(path: str) -> tuple[Operation[Any], ...]:
+    """The operations of a request's path. One that is written out comes before those with parameters (OpenAPI 3.1)."""
+    exact = tuple(operation for operation in OPERATIONS if operation.path == path)
+    return exact or tuple(operation for operation in OPERATIONS if operation.matches(path))

@@ -6,7 +6,7 @@ from tidewheel.domain.access.roles import Role
 from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.cancel import CancelBody
 from tidewheel.wire.bodies.execution import EXECUTION_STATES, ExecutionAnswer, ExecutionList
-from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
+from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Link, Operation
 from tidewheel.wire.parameters import CURSOR, EXECUTION_ID, JOB_ID, KEY, LIMIT, LOCATION, TEXT, TIME, Parameter
 
 _EXECUTION = f"/{VERSION}/executions/{{id}}"
@@ -33,6 +33,7 @@ RUN_JOB = Operation(
     parameters=(JOB_ID, KEY),
     headers=(LOCATION,),
     creates=True,
+    links=(Link("getExecution"), Link("cancelExecution"), Link("logs")),
     problems=ACTION_PROBLEMS,
 )
 LIST_EXECUTIONS = Operation(

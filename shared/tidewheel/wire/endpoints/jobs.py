@@ -10,7 +10,7 @@ from tidewheel.domain.limits import MAX_BULK_BYTES, MAX_UPCOMING
 from tidewheel.wire import VERSION, targets
 from tidewheel.wire.bodies.bulk import BulkAnswer, BulkBody
 from tidewheel.wire.bodies.job import JobAnswer, JobBody, JobList, Upcoming
-from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
+from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Link, Operation
 from tidewheel.wire.parameters import (
     CURSOR,
     DRY_RUN,
@@ -99,6 +99,20 @@ _BULK_EXAMPLES: dict[str, dict[str, Any]] = {
     "delete": {"items": [{"action": "delete", "id": "j0123456789abcdef"}]},
 }
 
+_ONE_JOBS = (
+    "getJob",
+    "replaceJob",
+    "editJob",
+    "pauseJob",
+    "resumeJob",
+    "runJob",
+    "upcoming",
+    "listExecutions",
+    "ledger",
+    "deleteJob",
+)
+"""The operations on one job."""
+
 CREATE_JOB = Operation(
     id="createJob",
     method="POST",
@@ -113,6 +127,7 @@ CREATE_JOB = Operation(
     headers=(LOCATION, ETAG),
     also=((200, "A dry run: nothing was written."),),
     creates=True,
+    links=tuple(map(Link, _ONE_JOBS)),
     problems=_WRITE_PROBLEMS,
 )
 LIST_JOBS = Operation(
