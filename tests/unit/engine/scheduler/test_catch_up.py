@@ -362,7 +362,7 @@ def full(patch: pytest.MonkeyPatch, most: int, overdue: int) -> Iterable[int]:
     real = dispatcher.Dispatcher.fire
 
     def noting(self: dispatcher.Dispatcher, now_ms: int) -> None:
-        held.append(self._overdue + sum(map(len, self._buffers.values())))
+        held.append(len(self._backlog) + sum(map(len, self._buffers.values())))
         real(self, now_ms)
 
     patch.setattr(dispatcher.Dispatcher, "fire", noting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tidewheel.domain.fleet.route import Route, promoted
@@ -13,7 +13,8 @@ from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.scheduler.background_io import BackgroundIO
-from tidewheel.engine.scheduler.dispatch.catch_up import CatchUp, Signs, Spread
+from tidewheel.engine.scheduler.dispatch.backlog import Backlog
+from tidewheel.engine.scheduler.dispatch.catch_up import Spread
 from tidewheel.engine.scheduler.dispatch.hold_back import HoldBack
 from tidewheel.engine.scheduler.dispatch.route_buffer import (
     SLACK_MS,
@@ -24,7 +25,7 @@ from tidewheel.engine.scheduler.dispatch.route_buffer import (
     Sent,
 )
 from tidewheel.engine.scheduler.health.queue_ages import QueueAges
-from tidewheel.ports import SEND_BATCH, ExecutionKey, Executions, PortError, Queue, Refused, Telemetry
+from tidewheel.ports import SEND_BATCH, Executions, PortError, Queue, Refused, Telemetry
 
 MOST_IN_FLIGHT = 64
 """Batches sent side by side; what is due beyond that waits for the next tick."""
@@ -58,7 +59,6 @@ class Dispatcher:
         pace: Pace = LOOP,
     ) -> None:
         self._queue = queue
-        self._executions = executions
         self._undeliverable = undeliverable
         self._pace = pace
         self._background = background
@@ -66,9 +66,11 @@ class Dispatcher:
         self._backoff = backoff
         self._due_times = DueTimeBag()  # of what is in flight, and of what is released long after its due time
         self._buffers: defaultdict[Route, RouteBuffer] = defaultdict(lambda: RouteBuffer(self._due_times))
-        self._catch_ups: dict[Route, CatchUp] = {}
         self._spreads: defaultdict[Route, Spread] = defaultdict(Spread)
         self.hold_back = HoldBack()
+        self._backlog = Backlog(
+            queue, executions, background, telemetry, self._due_times, self._buffers, self.hold_back
+        )
         self.ages = QueueAges(queue, executions, background, telemetry)
         self._in_flight = 0
         self._now_ms = 0
@@ -99,29 +101,24 @@ class Dispatcher:
             release_ms = self._spreads[route].next_ms(now_ms) if overdue else firing.release_ms
             self._buffers[route].add(replace(firing, release_ms=release_ms), sent, is_held, 0)
         elif overdue:
-            self._catch_up(route, now_ms).add(PendingDispatch(firing.release_ms, firing, sent, is_held))
+            self._backlog.add(route, PendingDispatch(firing.release_ms, firing, sent, is_held), now_ms)
         else:
             self._buffers[route].add(firing, sent, is_held, firing.release_ms)
 
     @property
     def is_full(self) -> bool:
         """Whether so much waits in memory that nothing more should be loaded."""
-        return self._overdue + sum(map(len, self._buffers.values())) >= MOST_WAITING
+        return len(self._backlog) + sum(map(len, self._buffers.values())) >= MOST_WAITING
 
     @property
     def is_full_of_backlog(self) -> bool:
         """Whether so much of it is long overdue that no slot should be loaded whose time is over."""
-        return self._overdue >= MOST_OVERDUE
-
-    @property
-    def _overdue(self) -> int:
-        return sum(map(len, self._catch_ups.values()))
+        return len(self._backlog) >= MOST_OVERDUE
 
     @property
     def overdue(self) -> int:
         """How many are long overdue of routes that take something; those that wait while it is busy apart."""
-        ups = self._catch_ups.items()
-        return sum(len(up) for route, up in ups if not route.waits and not self._buffers[route].failures)
+        return self._backlog.pressing
 
     def behind_ms(self, now_ms: int) -> int:
         """How long (ms) the oldest has been due that could be sent, of the same routes, by now (ms since the epoch)."""
@@ -141,7 +138,7 @@ class Dispatcher:
 
     def next_ms(self, now_ms: int) -> int:
         """When the next occurrence may have to be sent (ms since the epoch): now, if more than time decides that."""
-        if self._catch_ups or any(buffer.failures for buffer in self._buffers.values()):
+        if self._backlog.is_worked_on or any(buffer.failures for buffer in self._buffers.values()):
             return now_ms
         releases = [buffer.release_ms for buffer in self._buffers.values() if buffer.release_ms is not None]
         return min(releases, default=FOREVER_MS)
@@ -149,8 +146,7 @@ class Dispatcher:
     def fire(self, now_ms: int) -> None:
         """Sends what is due by now (ms since the epoch), in full batches side by side; the routes take turns."""
         self._now_ms = now_ms
-        for route, catch_up in list(self._catch_ups.items()):
-            self._work_on(route, catch_up, now_ms)
+        self._backlog.work(now_ms)
         ready = [route for route in self._buffers if self._is_ready(route, now_ms)]
         while ready and self._in_flight < MOST_IN_FLIGHT:
             for route in ready:
@@ -159,11 +155,7 @@ class Dispatcher:
             ready = [route for route in ready if self._is_ready(route, now_ms)]
 
     def _is_ready(self, route: Route, now_ms: int) -> bool:
-        return self._buffers[route].is_ready(now_ms, self._until_ms(route, now_ms))
-
-    def _until_ms(self, route: Route, now_ms: int) -> int:
-        """What of a route is released by this time (ms since the epoch) may be sent now."""
-        return self.hold_back.until_ms(route, len(self._buffers[route]) + len(self._catch_ups.get(route, ())), now_ms)
+        return self._buffers[route].is_ready(now_ms, self._backlog.until_ms(route, now_ms))
 
     def _work_off(self, route: Route, now_ms: int) -> None:
         buffer = self._buffers[route]
@@ -180,7 +172,7 @@ class Dispatcher:
         as after an outage of the queue, is caught up with.
         """
         batch: list[PendingDispatch] = []
-        for pending in self._buffers[route].take(SEND_BATCH, self._until_ms(route, now_ms)):
+        for pending in self._buffers[route].take(SEND_BATCH, self._backlog.until_ms(route, now_ms)):
             if not pending.caught_up and self.hold_back.was_held(route, pending.release_ms):
                 self._telemetry.count("execution_held_back", route=str(route))
             goes_by = pending.route(now_ms)
@@ -188,49 +180,12 @@ class Dispatcher:
                 self._telemetry.count("execution_promoted", route=str(goes_by))
             if self._pace.loops and not pending.caught_up and _is_overdue(pending.due_ms, now_ms):
                 self._telemetry.count("caught_up")
-                self._catch_up(goes_by, now_ms).add(pending)
+                self._backlog.add(goes_by, pending, now_ms)
             elif goes_by != route:
                 self._buffers[goes_by].add_promoted(pending)
             else:
                 batch.append(pending)
         return batch
-
-    # --- what is long overdue -----------------------------------------------------------------------------
-
-    def _catch_up(self, route: Route, now_ms: int) -> CatchUp:
-        if route not in self._catch_ups:
-            self._catch_ups[route] = CatchUp(self._due_times, now_ms)
-        return self._catch_ups[route]
-
-    def _work_on(self, route: Route, catch_up: CatchUp, now_ms: int) -> None:
-        """Looks whether the route has room, and releases what it has room for."""
-        if not catch_up:
-            del self._catch_ups[route]
-            return
-        buffer = self._buffers[route]
-        gone = buffer.refusal is not None  # nobody waits for it any longer, and all of it is set aside
-        until_ms = self._until_ms(route, now_ms)
-        held = until_ms < now_ms
-        asked = None if buffer.failures or held else catch_up.to_ask(now_ms)
-        if asked is not None:
-            self._background.start(
-                lambda: self._signs(route, asked), lambda signs: catch_up.saw(asked, signs, self._now_ms)
-            )
-        released = catch_up.closed if buffer.failures else catch_up.release
-        for pending in catch_up.until(FOREVER_MS if gone else until_ms) if gone or held else released(now_ms):
-            goes_by = pending.route(now_ms)
-            if goes_by == route or gone:
-                buffer.add_caught_up(pending, now_ms)
-            else:
-                self._telemetry.count("execution_promoted", route=str(goes_by))
-                self._catch_up(goes_by, now_ms).add(pending)
-
-    def _signs(self, route: Route, asked: Collection[ExecutionKey]) -> Signs | None:
-        try:
-            return Signs(self._queue.waiting(route), self._executions.present(asked) if asked else frozenset())
-        except PortError as error:
-            self._telemetry.info("whether a route drains is unknown", route=str(route), problem=str(error))
-            return None
 
     def _send(self, route: Route, batch: Sequence[PendingDispatch]) -> None:
         dispatches = [pending.firing.dispatch for pending in batch]
@@ -353,9 +308,8 @@ class Dispatcher:
     def _deliver(self, route: Route, batch: Sequence[PendingDispatch], accepted: Sequence[bool]) -> None:
         """Reports what was sent; the rest waits, for the route to open if it is closed, else each by itself."""
         buffer = self._buffers[route]
-        if route in self._catch_ups:
-            live = sum(taken and not pending.caught_up for pending, taken in zip(batch, accepted, strict=True))
-            self._catch_ups[route].sent_live(live)
+        live = sum(taken and not pending.caught_up for pending, taken in zip(batch, accepted, strict=True))
+        self._backlog.sent_live(route, live)
         for pending, taken in zip(batch, accepted, strict=True):
             if taken:
                 pending.sent()
