@@ -39,7 +39,7 @@ TEST_ENGINES := ministack,localstack-host
 
 FAST := tests/unit tests/properties tests/architecture tests/functions
 
-.PHONY: help setup demo up watch down status test test-e2e check sim bench synth deploy clean
+.PHONY: help setup demo up watch down status test test-e2e check fuzz sim bench synth deploy clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ bench: setup ## Measure lateness, bursts, busy processors, an outage, CPU, bille
 	@$(RUN) -m localstack bench
 	@$(RUN) -m tests.bench
 	@$(RUN) -m tests.bench.deployed
+
+fuzz: $(VENV_STAMP) ## Drive the API by its own document for some minutes: make fuzz; a deployment's: make fuzz URL=... TOKEN=...
+	@$(RUN) -m tests.fuzz $(if $(URL),--url $(URL) --token $(TOKEN)) $(if $(N),--examples $(N)) $(if $(SEED),--seed $(SEED))
 
 sim: N ?= 1000
 sim: FIRST ?= 0
