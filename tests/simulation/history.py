@@ -42,7 +42,7 @@ from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.wheel.levels import BEYOND, DAYS, HOURS
 from tidewheel.domain.wheel.shard_layout import Layout
-from tidewheel.engine.api.redrive import Redrive
+from tidewheel.engine.api.redrive import Redrive, RedrivePlan
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.ports import Call, PortError
@@ -316,7 +316,7 @@ class History:
         if dead and self.requests.random() < 0.5:
             chosen = self.requests.choice(dead)
             flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer)
-            for id in flow.run([(chosen.id, chosen)], 10).ids:
+            for id in flow.run([(chosen.id, chosen)], RedrivePlan({chosen.id: chosen.version}, 10)).ids:
                 self.redriven.setdefault(id, []).append(len(stack.caller.calls))
                 self.faults.counts["redriven"] += 1
             return

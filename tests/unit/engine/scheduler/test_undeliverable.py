@@ -21,7 +21,7 @@ from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.levels import Level
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP
-from tidewheel.engine.api.redrive import Redrive, Redriven
+from tidewheel.engine.api.redrive import Redrive, Redriven, RedrivePlan
 from tidewheel.ports import PortError, Refused
 
 GONE = "moon"
@@ -166,7 +166,7 @@ def test_an_operator_releases_what_was_set_aside(stack: MemoryStack, refusing: R
     (record,) = stack.executions.dead(TENANT, 10, None).items
     refusing.bad.clear()
     flow = Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer)
-    assert flow.run([(record.id, record)], 10).ids == [record.id]
+    assert flow.run([(record.id, record)], RedrivePlan({record.id: record.version}, 10)).ids == [record.id]
     stack.turn_for(30_000)
     assert stack.effects() == [record.id]
     assert stack.world.executions[TENANT, record.id].state is State.SUCCEEDED
@@ -186,7 +186,9 @@ def refused_ahead() -> tuple[MemoryStack, Job, Execution]:
 
 
 def released(stack: MemoryStack, record: Execution) -> Redriven:
-    return Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer).run([(record.id, record)], 10)
+    return Redrive(stack.jobs, stack.clock, stack.telemetry, stack.wheel_writer).run(
+        [(record.id, record)], RedrivePlan({record.id: record.version}, 10)
+    )
 
 
 def test_one_that_is_released_before_its_time_waits_for_it_unclaimed() -> None:
