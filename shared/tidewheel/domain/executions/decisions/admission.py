@@ -69,7 +69,8 @@ def _wait_for_circuit(facts: Facts, job: Job, circuit: Circuit, now_ms: int) -> 
 
 
 def _wait_for_permit(facts: Facts, job: Job, claim: Execution, now_ms: int) -> Step:
-    """Nothing is written into its record: the line says that it waits.
+    """Nothing is written into its record: the line says that it waits. With a deadline it gets one, if it has none yet:
+    the entry on the wheel that brings it back then does not say when it was due.
 
     The record is read before: the message may be the only one left of an attempt whose worker vanished, and what stands
     in line for an attempt that was claimed already is removed.
@@ -79,6 +80,8 @@ def _wait_for_permit(facts: Facts, job: Job, claim: Execution, now_ms: int) -> S
     own, end_ms = facts.before, deadline_ms(facts.before, job)
     deadline = None
     if end_ms != FOREVER_MS:
+        if own.version == 0:
+            return Note(with_wait_reason(own, f"waits until fewer than {facts.limit} executions of its tenant run"))
         deadline = ExecutionEntry.of(own, job, facts.dispatch.attempt, max(end_ms, now_ms))
     return JoinLine(LineEntry.of(own, job, claim.attempt), deadline)
 

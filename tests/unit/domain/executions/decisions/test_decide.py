@@ -252,7 +252,12 @@ def test_who_is_not_admitted_says_why_on_its_record_and_then_waits_on_the_wheel(
 @pytest.mark.parametrize("until_ms", [0, 30 * SECOND_MS])
 def test_who_finds_no_permit_stands_in_line_and_comes_back_at_its_deadline(until_ms: int) -> None:
     assert step(known(limit=1, permit=TAKEN)) == Read(Fact.RECORD), "its attempt may have been claimed already"
-    found = step(known(job=job(deadline_ms=until_ms), limit=1, permit=TAKEN, record=None))
+    facts = known(job=job(deadline_ms=until_ms), limit=1, permit=TAKEN, record=None)
+    if until_ms:
+        noted = step(facts)
+        assert isinstance(noted, Note), "the entry on the wheel does not say when it was due"
+        facts = replace(facts, record=noted.record)
+    found = step(facts)
     assert isinstance(found, JoinLine)
     assert (found.entry.execution, found.entry.attempt, found.entry.since_ms) == (ID, 1, NOW_MS)
     assert (found.deadline.due_ms if found.deadline else 0) == (until_ms and NOW_MS + until_ms)
