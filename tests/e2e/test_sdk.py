@@ -13,7 +13,8 @@ from tests.support.machine import slowness
 from tests.support.markdown import ROOT, blocks
 
 GUIDE = ROOT / "shared" / "docs" / "guides" / "sdk.md"
-CALLED = "http://127.0.0.1:8000/"
+CALLED = '"method": "GET", "url": "http://127.0.0.1:8000/"'
+"""What the guide has called; the receiver of the tests takes POST alone."""
 WITHIN_S = 150
 """A job of each minute fires once."""
 
@@ -31,7 +32,7 @@ def test_the_guides_programs_work(stack, client, all_targets, tmp_path):
                 (tmp_path / named[1]).write_text(program)
                 continue
             run = subprocess.run(
-                [sys.executable, "-W", "error", "-c", program.replace(CALLED, target.url)],
+                [sys.executable, "-W", "error", "-c", program.replace(CALLED, f'"url": "{target.url}"')],
                 cwd=tmp_path,
                 env=environ,
                 capture_output=True,
