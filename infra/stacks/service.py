@@ -157,10 +157,7 @@ class ServiceStack(Stack):
             self._arns.table(Table.EXECUTIONS),
         )
         api.allow(["dynamodb:Query"], self._arns.executions_by_failure())
-        api.allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
-            self._arns.table(Table.ACCESS),
-        )
+        api.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.ACCESS))
         api.allow(["dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.AUDIT))  # nobody changes a row
         api.allow(["sqs:SendMessage"], *self._queues.arns)
         api.allow(["s3:ListBucket"], self._arns.logs_bucket())

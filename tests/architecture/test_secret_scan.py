@@ -1,4 +1,4 @@
-"""No secret is in the tree, and one that is planted would be found."""
+"""No secret is in the tree, and one that is put there would be found."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.secret_scan import FORMS, scanned, secrets_in, tracked
 from tests.support.world_examples import a_token
 
-PLANTED = {
+SAMPLES = {
     "an AWS access key": "AKIA" + "Q3EGRWJ5NQX7WZ2A",
     "an AWS secret key": "aws_secret_access_key = " + "wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "0123456789",
     "a private key": "-----BEGIN EC PRIVATE" + " KEY-----\n" + "MHcCAQEEIB" * 5,
@@ -31,13 +31,13 @@ def test_the_tree_holds_none() -> None:
 
 
 @pytest.mark.parametrize("kind", FORMS)
-def test_a_planted_one_is_found(kind: str) -> None:
-    assert list(secrets_in(f"a = 1\nkey: {PLANTED[kind]}\n")) == [(2, kind)]
+def test_one_of_each_kind_is_found(kind: str) -> None:
+    assert list(secrets_in(f"a = 1\nkey: {SAMPLES[kind]}\n")) == [(2, kind)]
 
 
-def test_a_planted_file_is_named_and_its_secret_is_not(tmp_path: Path) -> None:
+def test_a_file_is_named_and_its_secret_is_not(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    (tmp_path / "deploy.env").write_text(f"TOKEN={PLANTED['a GitHub token']}\n")
+    (tmp_path / "deploy.env").write_text(f"TOKEN={SAMPLES['a GitHub token']}\n")
     (tmp_path / "image.png").write_bytes(b"\x89PNG\xff\xfe")
     assert list(scanned(tracked(tmp_path))) == [f"{tmp_path / 'deploy.env'}:1: a GitHub token"]
 

@@ -18,12 +18,18 @@ from tests.support.memory_stack import START_MS, PumpedClock, every
 from tests.support.partiql import parsed
 from tests.support.polling import until
 from tests.support.tables import make_bucket, make_queues, make_tables
+from tests.support.world_examples import an_audit_row
 from tidewheel.adapters.aws import clients, deadlines
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.memory import InlineExecutor
+from tidewheel.domain import keys
+from tidewheel.domain.access.audit import AuditFilter
+from tidewheel.domain.access.principal import Principal
+from tidewheel.domain.access.roles import Role
+from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.overlap import Lock
@@ -34,14 +40,21 @@ from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Target
 from tidewheel.domain.jobs.listing import JobFilter
 from tidewheel.domain.jobs.policies import Overlap, RetryPolicy
-from tidewheel.domain.limits import HOUR_MS, MAX_RETURNS, MINUTE_MS, WRITES_AT_ONCE
+from tidewheel.domain.limits import HOUR_MS, LEASE_MS, MAX_RETURNS, MINUTE_MS, WRITES_AT_ONCE
+from tidewheel.domain.permits.line import Announced, LineEntry
+from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.limit import Limit
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace
+from tidewheel.engine.access.keys import NewKey
+from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.ends.undeliverable import Undeliverable
+from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.guard import LineGuard
+from tidewheel.engine.permits.limiter import NoPermit
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.ports import Call, Received, Refused, Secrets
 from tidewheel.settings import (
@@ -266,8 +279,57 @@ def test_the_api(either: Either) -> None:
     job_service.delete(TENANT, job)
     services.limits.admit(TENANT)
     services.limits.usage(TENANT)
+    _administered(services)
     assert deployment.used == _granted("api", deployment, allowed)
     assert ("UpdateItem", table) in deployment.used  # the wheel's origin, written when the flow was wired
+
+
+def _administered(services: ApiServices) -> None:
+    """A key and a tenant are made, and the audit log is written and read."""
+    who = Principal(TENANT, "key:k1", Role.PLATFORM_ADMIN)
+    made = services.keys.create(who, NewKey("reader", Role.VIEWER))
+    assert [key.id for key in services.keys.listed(who, 5, None).items] == [made.key.id]
+    services.tenants.create(who, Tenant("acme"))
+    row = an_audit_row(at_ms=START_MS)
+    services.audit.tried(row)
+    services.audit.ended(replace(row, number=1, status=201))
+    asked = AuditFilter(row.at_ms - HOUR_MS, row.at_ms + HOUR_MS)
+    assert [one.status for one in services.audit.listed(row.tenant, asked, 5, None).items] == [201]
+
+
+def _held(grants: PermitGrants, job: str, count: int) -> list[Permit]:
+    """So many permits of the tenant are held, and an execution waits for one."""
+    now = grants.clock.now_ms()
+    ids = [str(ExecutionId(job, START_MS + HOUR_MS + n)) for n in range(count + 1)]
+    held = [Permit(TENANT, n, keys.claim_name(ids[n], f"c{n}"), now + LEASE_MS, 1, 0, now) for n in range(count)]
+    before = {row.number: row.holder for row in grants.permits.all(TENANT)}
+    assert all(grants.permits.take(permit, now, before.get(permit.number, "")) for permit in held)
+    grants.lines.announce(Announced(TENANT, count + 1, grants.token()))
+    grants.lines.join(LineEntry(TENANT, ids[count], 1, 2, now, 0, 1, now, ROUTES[2], grants.token()))
+    return held
+
+
+def _guard_the_line(deployment: Deployment, job: str) -> None:
+    """The scheduler gives a permit to who waits in line."""
+    grants = deployment.scheduler_loop.grants
+    assert grants is not None
+    grants = replace(grants, clock=deployment.clock)
+    _held(grants, job, 1)
+    LineGuard(grants).look()
+    assert not grants.lines.head(TENANT, 1)
+
+
+def _give_on(deployment: Deployment, job: str) -> None:
+    """The worker finds no permit, and gives its own to who waits in line."""
+    limiter = deployment.consumer.runner.admission.limiter
+    grants = limiter._grants
+    limit = limiter.limit(TENANT)
+    assert limit is not None
+    first, *_ = _held(grants, job, limit)
+    (waiting,) = grants.lines.head(TENANT, 1)
+    limiter.join(waiting, NoPermit(behind=False, seen_ms=0))
+    limiter.give_back(first, void=True)
+    assert not grants.lines.head(TENANT, 1)
 
 
 def _set_aside(deployment: Deployment, job: str) -> None:
@@ -287,6 +349,7 @@ def test_the_scheduler(deployment: Deployment) -> None:
     until = START_MS + 130_000
     deployment.scheduler_loop.run(lambda: until - deployment.clock.now_ms())
     _set_aside(deployment, job)
+    _guard_the_line(deployment, job)
     assert deployment.used == _granted("scheduler", deployment)
 
 
@@ -365,6 +428,7 @@ def test_the_worker(either: Either) -> None:
     dispatches.append(Dispatch(TENANT, str(ExecutionId(lazy, START_MS)), 1, 1, START_MS, recorded=False))
     bodies = [*map(dump, dispatches), "nonsense"]
     consumer.handle([Received(str(n), "receipt", body, ROUTES[2], 1) for n, body in enumerate(bodies)])
+    _give_on(deployment, job)
     assert deployment.used == _granted("worker", deployment, allowed)
 
 
@@ -418,4 +482,5 @@ def test_the_scheduler_in_economy_mode(economy: Deployment) -> None:
         economy.scheduler_loop.run(lambda until=until: until - economy.clock.now_ms())
         economy.clock.advance(60_000)
     _set_aside(economy, job)
+    _guard_the_line(economy, job)
     assert economy.used == _granted("scheduler", economy, ALLOWED_IN_ECONOMY)

@@ -36,7 +36,7 @@ ALLOWED = {
         JOBS_BY_TENANT: "Query",
         WHEEL: "PutItem BatchWriteItem",
         CONTROL: "GetItem UpdateItem",
-        ACCESS: "GetItem PutItem UpdateItem Query",
+        ACCESS: "GetItem PutItem Query",
         AUDIT: "PutItem Query",
         EXECUTIONS: "GetItem PutItem UpdateItem Query",
         EXECUTIONS_BY_FAILURE: "Query",

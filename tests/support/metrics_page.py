@@ -11,6 +11,7 @@ from tidewheel.telemetry.process import Process
 
 _TITLES = {
     Process.API: "API",
+    Process.ACCESS: "Authorizer",
     Process.SCHEDULER: "Scheduler and watchdog",
     Process.WORKER: "Workers",
     Process.RECOVERY: "Dead-letter handler and reconciler",

@@ -38,6 +38,14 @@ _CIRCUIT = {"tenant": "the tenant", "circuit": "the target that it protects"}
 _EXECUTION = {"execution": "the execution's id"}
 
 _EVENTS = (
+    # --- signing in
+    Event(
+        "signing in was refused",
+        INFO,
+        Process.ACCESS,
+        "A request was answered with 401: no key, an unknown, expired or revoked one, or a token that is not accepted.",
+        {"address": "the network address that it came from", "problem": "why, without the key or token"},
+    ),
     # --- api
     Event(
         "a store or queue failed",

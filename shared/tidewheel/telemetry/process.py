@@ -9,6 +9,7 @@ class Process(StrEnum):
     """A process; the value is its room under ``engine/``, apart from ``SEVERAL``."""
 
     API = "api"
+    ACCESS = "access"
     SCHEDULER = "scheduler"
     WORKER = "worker"
     RECOVERY = "recovery"
