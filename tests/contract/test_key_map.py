@@ -16,6 +16,7 @@ from tests.support.world_examples import (
     NOW_MS,
     TENANT,
     a_job,
+    declined_execution,
     execution,
     full_api_key,
     full_audit_row,
@@ -24,7 +25,6 @@ from tests.support.world_examples import (
     full_tenant,
     minute,
     schedule_entry,
-    waiting_execution,
 )
 from tidewheel.domain import keys
 from tidewheel.domain.executions.execution import Execution
@@ -100,7 +100,7 @@ def write_everything(backend: Backend) -> None:
     run = execution(JOB, NOW_MS + 2)
     assert backend.jobs.enqueue(Placed(minute(), schedule_entry(JOB)), run, "a key") is None
     assert backend.executions.swap(ended(State.DEAD), None) is None
-    assert backend.executions.swap(waiting_execution(), None) is None
+    assert backend.executions.swap(declined_execution(), None) is None
     backend.executions.account(Missed(TENANT, JOB.id, 1, NOW_MS, NOW_MS + 5, 3, Reason.SKIPPED, NOW_MS))
     assert backend.locks.swap(Lock(TENANT, JOB.id, run.id, ended(State.DEAD).id, 1, NOW_MS)) is None
     assert backend.circuits.swap(Circuit(TENANT, "http:example.com", 5, NOW_MS, "x", NOW_MS, 1, NOW_MS, NOW_MS)) is None

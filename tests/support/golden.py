@@ -16,6 +16,7 @@ from tests.support.world_examples import (
     NOW_MS,
     TENANT,
     a_job,
+    declined_execution,
     dispatch,
     execution,
     full_execution,
@@ -102,7 +103,12 @@ KINDS: Mapping[str, Kind] = {
     "execution": Kind(
         execution_item,
         read_execution,
-        {"queued": execution(a_job()), "everything set": full_execution(), "waits": waiting_execution()},
+        {
+            "queued": execution(a_job()),
+            "everything set": full_execution(),
+            "waits": waiting_execution(),
+            "declined a permit": declined_execution(),
+        },
     ),
     "circuit": Kind(
         circuit_item,

@@ -83,6 +83,7 @@ class Deployment:
             "TIDEWHEEL_EXECUTIONS_TABLE": tables.executions,
             "TIDEWHEEL_CONTROL_TABLE": tables.control,
             "TIDEWHEEL_ACCESS_TABLE": tables.access,
+            "TIDEWHEEL_AUDIT_TABLE": tables.audit,
             "TIDEWHEEL_PLANS": "{}",
             "TIDEWHEEL_LOGS_BUCKET": make_bucket(boto3.client("s3")),
             "TIDEWHEEL_QUEUES": json.dumps(self._queues),

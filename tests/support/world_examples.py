@@ -116,9 +116,13 @@ def full_execution() -> Execution:
 
 
 def waiting_execution() -> Execution:
-    """An execution that says when its retry is expected, and which permit it declined."""
-    declined = {"permit": "tok", "declined_ms": NOW_MS + 30_000}
-    return execution(a_job(), NOW_MS + 3, state=State.RETRYING, attempt=1, next_ms=NOW_MS + 2_000, **declined)
+    """An execution that says when its retry is expected."""
+    return execution(a_job(), NOW_MS + 3, state=State.RETRYING, attempt=1, next_ms=NOW_MS + 2_000)
+
+
+def declined_execution() -> Execution:
+    """One that waits, and says which permit it declined."""
+    return replace(waiting_execution(), permit="tok", declined_ms=NOW_MS + 30_000)
 
 
 def waiting(execution: Execution, attempt: int = 1, due_ms: int = NOW_MS) -> ExecutionEntry:
@@ -233,7 +237,7 @@ def full_tenant() -> Tenant:
         name="Zoë ☂ & Cie",
         plan="pro",
         state=TenantState.READ_ONLY,
-        limits={"active_jobs": 7},
+        limits={"requests_per_second": 7},
         kinds=frozenset({"command", "sql"}),
         pools=frozenset({"lambda", "fargate"}),
         weight=3,

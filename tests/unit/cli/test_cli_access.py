@@ -48,15 +48,26 @@ def test_a_tenant_is_made_and_changed(run: Any) -> None:
     made = printed(run("tenants", "create", "acme", "--name", "Acme", "--kind", "python", "--json"))
     assert (made["id"], made["kinds"], made["plan"]) == ("acme", ["python"], "default")
     edited = printed(
-        run("tenants", "edit", "acme", "--state", "read-only", "--limit-of", "active_jobs=5", "--plan", "pro", "--json")
+        run(
+            "tenants",
+            "edit",
+            "acme",
+            "--state",
+            "read-only",
+            "--limit-of",
+            "requests_per_second=5",
+            "--plan",
+            "pro",
+            "--json",
+        )
     )
     assert (edited["state"], edited["limits"], edited["plan"], edited["kinds"]) == (
         "read-only",
-        {"active_jobs": 5},
+        {"requests_per_second": 5},
         "pro",
         ["python"],
     )
-    assert printed(run("tenants", "edit", "acme", "--limit-of", "active_jobs=", "--json"))["limits"] == {}
+    assert printed(run("tenants", "edit", "acme", "--limit-of", "requests_per_second=", "--json"))["limits"] == {}
     assert "read-only" in run("tenants", "list").stdout
     assert "Acme" in run("tenants", "show", "acme").stdout
 
@@ -66,8 +77,8 @@ def test_a_tenant_is_made_and_changed(run: Any) -> None:
     [
         ("keys", "create", "--name", "x", "--role", "viewer", "--tag", "team"),
         ("keys", "create", "--name", "x", "--role", "owner"),
-        ("tenants", "edit", "acme", "--limit-of", "active_jobs"),
-        ("tenants", "edit", "acme", "--limit-of", "active_jobs=many"),
+        ("tenants", "edit", "acme", "--limit-of", "requests_per_second"),
+        ("tenants", "edit", "acme", "--limit-of", "requests_per_second=many"),
     ],
 )
 def test_what_cannot_be_sent_is_misuse(run: Any, arguments: tuple[str, ...]) -> None:

@@ -133,7 +133,10 @@ class TestStart:
 class TestReach:
     @pytest.mark.parametrize("kind", [MiniStack, LocalStackHost])
     def test_functions_that_are_processes_need_nothing(self, kind):
-        assert (kind(1).reach, kind(1).context) == (LOOPBACK, ())
+        assert kind(1).reach == LOOPBACK
+
+    def test_an_engine_that_runs_no_authorizers_has_the_api_function_sign_in(self):
+        assert (MiniStack(1).context, LocalStackHost(1).context) == ((), ("sign_in=function",))
 
     def test_the_containers_hosts_file_knows_this_machine(self):
         assert gateway(HOSTS.format(address="172.17.0.1")) == "172.17.0.1"
@@ -156,7 +159,7 @@ class TestReach:
         assert LocalStack(1).reach == Reach("127.0.0.1", "192.168.65.254")
 
     def test_only_that_address_is_allowed_to_the_functions_besides_public_ones(self, docker):
-        assert LocalStack(1).context == ("containers=true", "allowed_networks=172.17.0.1/32")
+        assert LocalStack(1).context == ("containers=true", "sign_in=function", "allowed_networks=172.17.0.1/32")
 
     def test_a_container_that_does_not_answer_is_told_without_the_token(self, docker, monkeypatch):
         monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", TOKEN)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.memory_stack import START_MS, TENANT, MemoryStack, every
 from tidewheel.adapters.memory import MemoryControl
 from tidewheel.domain.executions.states import State
+from tidewheel.domain.fleet.health import Signals
 from tidewheel.domain.fleet.lease import Lease, Mark
 from tidewheel.domain.ids import ExecutionId, shard_of
 from tidewheel.domain.jobs.job import Definition
@@ -260,7 +261,7 @@ def test_a_scheduler_that_was_cut_off_is_fenced() -> None:
 class _Deaf(MemoryControl):
     """A control table that can be read but no more renewed in."""
 
-    def renew(self, lease: Lease, mark: Mark | None = None) -> Lease:
+    def renew(self, lease: Lease, mark: Mark | None = None, signals: Signals | None = None) -> Lease:
         raise PortError("control.renew", f"epoch {lease.epoch}", "cut off")
 
 
