@@ -95,6 +95,7 @@ def bench(ministack_endpoint: str) -> Iterator[Bench]:
             Env.WHEEL_TABLE: tables.wheel,
             Env.EXECUTIONS_TABLE: tables.executions,
             Env.CONTROL_TABLE: tables.control,
+            Env.ACCESS_TABLE: tables.access,
             Env.QUEUES: json.dumps({str(route): url for route, url in urls.items()}),
         }
         made = Bench(world, environ, receiver)

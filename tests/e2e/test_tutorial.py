@@ -17,7 +17,7 @@ from tests.support.machine import slowness
 from tests.support.markdown import ROOT, blocks
 
 TUTORIAL = ROOT / "shared" / "docs" / "tutorial.md"
-WITHIN_S = 180
+WITHIN_S = 360
 
 
 MAKE = """#!/bin/sh
