@@ -161,15 +161,15 @@ WORKER_MUTANTS: Mapping[str, Mutant] = {
     "a hand-over without the checkpoint": Mutant((handed_over_without_the_checkpoint,), Drained, 12),
     "what follows a call is written once": Mutant((written_once_after_the_call,), Throttled, 12),
     "a write is sent however late, its answer is believed, and nobody looks again": Mutant(
-        (sent_however_late, late_answers_believed, read_only_once), Torpid, 20
+        (sent_however_late, late_answers_believed, read_only_once), Torpid, 80
     ),
     "a write that was refused as too late is not repeated": Mutant((refusals_forgotten,), Torpid, 20),
-    "a finish without a fence": Mutant((finished_without_a_fence,), Revenant, 150),
+    "a finish without a fence": Mutant((finished_without_a_fence,), Revenant, 200),
     "lost attempts do not count": Mutant((lost_attempts_uncounted,), WorkedHistory, 12),
     "a take-over forgets that its run was cancelled": Mutant((cancel_forgotten_at_take_over,), Frail, 60),
     "calls are deaf to cancels": Mutant((calls_deaf_to_cancels,), Drained, 40),
     "a silent call goes on": Mutant((calls_deaf_to_silence,), Severed, 40),
-    "a call begins with a lease that is over": Mutant((called_with_a_lease_that_is_over,), Numb, 20),
+    "a call begins with a lease that is over": Mutant((called_with_a_lease_that_is_over,), Numb, 40),
     "a retry has its attempt's number again": Mutant(
         (retries_with_the_number_of_the_attempt_before,), WorkedHistory, 12
     ),

@@ -99,7 +99,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "an arm in flight overwrites an edit's single": Mutant((wheel.arms_share_keys_with_edits,), Retouch, 4),
     "the origin is forgotten": Mutant((wheel.origin_forgotten,), History, 16),
     "what is late is planned before what is due is loaded": Mutant((wheel.late_planned_alone,), Doomed, 24),
-    "a frozen scheduler goes on": Mutant((wheel.nobody_lets_go,), Undead, 4),
+    "a frozen scheduler goes on": Mutant((wheel.nobody_lets_go,), Undead, 16),
     "nobody lets go, and cursors are not fenced": Mutant((wheel.nobody_lets_go, wheel.cursors_unfenced), Undead, 6),
     "who let go never stands again": Mutant((wheel.nobody_stands_again,), Forsaken, 3),
     "an arm without the generation check": Mutant((rules.generations_unchecked,), History, 12),
