@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
+from functions.api.received import header_of
 from tidewheel.domain.access.grant import Grant
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.errors import Unauthenticated
@@ -45,5 +46,4 @@ def _grant(
         if grant is None:
             raise Unauthenticated("the gateway does not say who signed in")
         return grant
-    headers = event.get("headers") or {}
-    return callers.grant_of_header(next((headers[name] for name in headers if name.lower() == "authorization"), None))
+    return callers.grant_of_header(header_of(event, "Authorization"))

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from functions.api.request import TooLarge, Unsupported
+from functions.api.received import TooLarge, Unsupported
 from tidewheel.domain.errors import (
     Conflict,
     Forbidden,

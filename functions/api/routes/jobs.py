@@ -104,8 +104,8 @@ def _meant(request: Request, reference: str, limit: int) -> Response[str]:
     """The jobs that a reference may mean."""
     if others := sorted(request.query.keys() - {"ref", "limit"}):
         raise Invalid(others[0], "does not go with ref", "give one of them alone")
-    found, seen = request.services.jobs.all_meant(request.tenant, reference, limit), request.caller.tags
-    found = replace(found, items=[job for job in found.items if seen <= set(job.definition.tags.items())])
+    found = request.services.jobs.all_meant(request.tenant, reference, limit)
+    found = replace(found, items=[job for job in found.items if request.caller.sees(job.definition.tags.items())])
     return _answered_page(request, found, "ref")
 
 

@@ -85,7 +85,7 @@ class Operation(Generic[A]):
     @property
     def writes(self) -> bool:
         """Whether it changes something that a deployment which is read-only does not let anybody change."""
-        return self.method != "GET" and not self.in_read_only
+        return self.changes and not self.in_read_only
 
     @property
     def model(self) -> type[Model] | None:

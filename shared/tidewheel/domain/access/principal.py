@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tidewheel.domain.access.roles import Role
@@ -29,3 +30,11 @@ class Principal:
     key: str = ""
     tags: frozenset[tuple[str, str]] = frozenset()
     address: str = ""
+
+    def sees(self, tags: Iterable[tuple[str, str]]) -> bool:
+        """Whether what has these tags is among what it is for: a job, or a key for the jobs with them."""
+        return self.tags.issubset(tags)
+
+    def tags_lacking(self, tags: Iterable[tuple[str, str]]) -> str:
+        """Those of its own tags that are not among these, for people; empty if all are."""
+        return ", ".join(f"{name}:{value}" for name, value in sorted(self.tags.difference(tags)))

@@ -109,8 +109,7 @@ class KeyService:
         if beyond := sorted(asked.kinds - who.kinds):
             problem = f"you do not have the kind {beyond[0]}, so that you cannot give it to a key"
             raise Forbidden(who.name, problem, "leave it out, or ask somebody who has it")
-        if not who.tags <= asked.tags:
-            missing = ", ".join(sorted(f"{name}:{value}" for name, value in who.tags - asked.tags))
+        if missing := who.tags_lacking(asked.tags):
             raise Forbidden(who.name, f"your key is for jobs with the tags {missing} alone", "give the key these tags")
 
     def get(self, who: Principal, id: str) -> ApiKey:
@@ -120,14 +119,14 @@ class KeyService:
             NotFound: There is none, or it is for more jobs than the principal's own.
         """
         key = self.keys.get(id) if is_api_key_id(id) else None
-        if key is None or key.tenant != who.tenant or not who.tags <= key.tags:
+        if key is None or key.tenant != who.tenant or not who.sees(key.tags):
             raise NotFound("key", who.tenant, id)
         return key
 
     def listed(self, who: Principal, limit: int, after: str | None) -> Page[ApiKey]:
         """Keys of the principal's tenant, by id; of those for fewer jobs than all, if its own is such a one."""
         page = self.keys.list(who.tenant, limit, after)
-        return replace(page, items=[key for key in page.items if who.tags <= key.tags])
+        return replace(page, items=[key for key in page.items if who.sees(key.tags)])
 
     def rotate(self, who: Principal, id: str, overlap_ms: int) -> MadeKey:
         """Makes a key of the same rights, and has the old one end after an overlap.
