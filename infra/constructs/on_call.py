@@ -13,7 +13,8 @@ from constructs import Construct
 
 from infra.config import Config
 from tidewheel import names
-from tidewheel.telemetry.metrics import DEPLOYMENT, METRICS, UNIT
+from tidewheel.telemetry.every_metric import DEPLOYMENT, UNIT
+from tidewheel.telemetry.metrics import METRICS
 
 PERIOD = Duration.minutes(1)
 PERIODS = 10

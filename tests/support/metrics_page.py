@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tidewheel.names import METRICS_NAMESPACE
 from tidewheel.telemetry.events import EVENTS, Event
-from tidewheel.telemetry.metrics import DEPLOYMENT, METRICS, Metric
+from tidewheel.telemetry.every_metric import DEPLOYMENT
+from tidewheel.telemetry.metrics import METRICS, Metric
 from tidewheel.telemetry.process import Process
 
 _TITLES = {

@@ -13,7 +13,7 @@ from tidewheel.adapters.counts import Counts
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.names import METRICS_NAMESPACE
 from tidewheel.ports import Clock
-from tidewheel.telemetry.metrics import DEPLOYMENT, UNIT
+from tidewheel.telemetry.every_metric import DEPLOYMENT, UNIT
 
 
 class LineTelemetry:

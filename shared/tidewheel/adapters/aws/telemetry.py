@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from tidewheel.adapters.counts import Counts
 from tidewheel.names import METRICS_NAMESPACE
-from tidewheel.telemetry.metrics import DEPLOYMENT
+from tidewheel.telemetry.every_metric import DEPLOYMENT
 
 
 class PowertoolsTelemetry:
