@@ -199,7 +199,7 @@ class Request(Received):
             party = circuit_key(target) or target.kind
             privileged = target.kind in PRIVILEGED
             self.services.callers.check_target(who, target.kind, definition.pool, party, privileged=privileged)
-            if missing := who.tags_lacking(definition.tags.items()):
+            if missing := who.tags_missing_in(definition.tags.items()):
                 problem = f"your key is for jobs with the tags {missing} alone"
                 raise Forbidden(who.name, problem, "give the job these tags")
             return definition

@@ -35,6 +35,6 @@ class Principal:
         """Whether what has these tags is among what it is for: a job, or a key for the jobs with them."""
         return self.tags.issubset(tags)
 
-    def tags_lacking(self, tags: Iterable[tuple[str, str]]) -> str:
+    def tags_missing_in(self, tags: Iterable[tuple[str, str]]) -> str:
         """Those of its own tags that are not among these, for people; empty if all are."""
         return ", ".join(f"{name}:{value}" for name, value in sorted(self.tags.difference(tags)))

@@ -109,7 +109,7 @@ class KeyService:
         if beyond := sorted(asked.kinds - who.kinds):
             problem = f"you do not have the kind {beyond[0]}, so that you cannot give it to a key"
             raise Forbidden(who.name, problem, "leave it out, or ask somebody who has it")
-        if missing := who.tags_lacking(asked.tags):
+        if missing := who.tags_missing_in(asked.tags):
             raise Forbidden(who.name, f"your key is for jobs with the tags {missing} alone", "give the key these tags")
 
     def get(self, who: Principal, id: str) -> ApiKey:
