@@ -33,6 +33,7 @@ from tidewheel.client.deployment import (
     same_api,
 )
 from tidewheel.client.moment import pause
+from tidewheel.client.transport import unheard
 from tidewheel.domain.limits import DEFAULT_PAGE
 
 T = TypeVar("T")
@@ -42,10 +43,6 @@ Connect = Callable[[str, str | None, Callable[[str], None]], Client]
 
 def _connect(url: str, token: str | None, heard: Callable[[str], None]) -> Client:
     return Client(url, token, heard=heard)
-
-
-def _unheard(_text: str) -> None:
-    pass
 
 
 def fail(line: str, code: int = ExitStatus.USAGE) -> typer.Exit:
@@ -137,7 +134,7 @@ class Session:
         except ConfigError as error:
             raise fail(str(error)) from error
 
-    def client(self, heard: Callable[[str], None] = _unheard) -> Client:
+    def client(self, heard: Callable[[str], None] = unheard) -> Client:
         """A client of the deployment, which the caller closes; ``heard`` gets the text of each answer."""
         found = self.deployment()
         return self.connect(found.url, found.token, heard)

@@ -17,11 +17,7 @@ from tidewheel.client.calls import registering, waiting
 from tidewheel.client.calls import service as service_calls
 from tidewheel.client.deployment import find_deployment
 from tidewheel.client.moment import Moment
-from tidewheel.client.transport import Asynchronous, awaiting, headers, iterating_async
-
-
-def _silent(_text: str) -> None:
-    pass
+from tidewheel.client.transport import Asynchronous, awaiting, headers, iterating_async, unheard
 
 
 class AsyncClient:
@@ -49,7 +45,7 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], Moment] = moment.now,
-        heard: Callable[[str], None] = _silent,
+        heard: Callable[[str], None] = unheard,
     ) -> None:
         http = httpx.AsyncClient(base_url=base_url, headers=headers(token), timeout=timeout, transport=transport)
         self._carrier = Asynchronous(http, wait, now, heard)

@@ -16,11 +16,7 @@ from tidewheel.client.calls import registering, waiting
 from tidewheel.client.calls import service as service_calls
 from tidewheel.client.deployment import find_deployment
 from tidewheel.client.moment import Moment, pause
-from tidewheel.client.transport import Blocking, blocking, headers, iterating
-
-
-def _silent(_text: str) -> None:
-    pass
+from tidewheel.client.transport import Blocking, blocking, headers, iterating, unheard
 
 
 class Client:
@@ -51,7 +47,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         wait: Callable[[float], None] = pause,
         now: Callable[[], Moment] = moment.now,
-        heard: Callable[[str], None] = _silent,
+        heard: Callable[[str], None] = unheard,
     ) -> None:
         http = httpx.Client(base_url=base_url, headers=headers(token), timeout=timeout, transport=transport)
         self._carrier = Blocking(http, wait, now, heard)

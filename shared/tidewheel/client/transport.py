@@ -48,6 +48,10 @@ def headers(token: str | None) -> Mapping[str, str]:
     return {"User-Agent": f"tidewheel-client/{VERSION}", **signed}
 
 
+def unheard(_text: str) -> None:
+    """What a client does with an answer's text unless it is told otherwise: nothing."""
+
+
 class Blocking:
     """Carries flows over an ``httpx.Client``.
 
