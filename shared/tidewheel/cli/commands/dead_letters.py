@@ -16,8 +16,9 @@ from tidewheel.cli import show, tables
 from tidewheel.cli.commands.arguments import Cursor, Limit
 from tidewheel.cli.deployments.completion import job_names
 from tidewheel.cli.options import prints, prints_and_watches
-from tidewheel.cli.session import Session, fail, session
+from tidewheel.cli.session import fail, session
 from tidewheel.cli.views import Form, View, write
+from tidewheel.client import Client
 from tidewheel.domain.limits import REDRIVE_RATE, SECOND_MS
 from tidewheel.wire.values import duration, short_duration
 
@@ -64,7 +65,7 @@ def redrive(
     which = {name: value for name, value in given.items() if value}
     if len(which) != 1:
         raise fail("Name executions, or pass --job or --all, but one of them alone.")
-    redriven, skipped = _redriven(session(context), which, rate)
+    (redriven, skipped), _ = session(context).ask(lambda api: _redriven(api, which, rate))
     if view.form is Form.TABLE:
         write(_did(redriven, skipped, rate))
     elif view.form is Form.NAME:
@@ -74,12 +75,12 @@ def redrive(
         typer.echo(view.text_of(None, text), nl=view.form is Form.JSON)
 
 
-def _redriven(here: Session, which: Mapping[str, Any], rate: int) -> tuple[list[str], int]:
+def _redriven(api: Client, which: Mapping[str, Any], rate: int) -> tuple[list[str], int]:
     """Redrives a hundred after the other; returns whose runs go on, and how many were left out, which stderr tells."""
     redriven, skipped, going = list[str](), 0, {**which, "rate": rate}
     with Status("redriving", console=Console(stderr=True)) as status:  # on a terminal alone
         while True:
-            answer, _ = here.ask(lambda api, body=going: api.redrive(body))  # type: ignore[misc]
+            answer = api.redrive(going)
             redriven += answer.redriven
             skipped += len(answer.skipped)
             status.update(f"redriving: {len(redriven)} so far")

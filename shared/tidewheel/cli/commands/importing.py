@@ -183,17 +183,18 @@ def _confirm(count: int, *, yes: bool) -> None:
 def _create(here: Session, jobs: Sequence[Entry]) -> bool:
     """Creates the jobs; a repeat of the same command creates none twice. Tells of each; whether all went well."""
     refused = 0
-    for entry in jobs:
-        body = dict(entry.job or {})
-        try:
-            created, _ = here.ask(lambda api, entry=entry, body=body: _created(api, body, paused=entry.paused))  # type: ignore[misc]
-        except ApiError as error:
-            refused += 1
-            problems = [f"{one.field}: {one.problem}; {one.remedy}" for one in error.problem.errors]
-            told = "; ".join(problems) or error.problem.detail
-            typer.echo(legible(f"{body['name']}: {told}"), err=True)
-            continue
-        typer.echo(legible(f"{created.id} {created.name}{' (paused)' if entry.paused else ''}"))
+    with here.client() as api:
+        for entry in jobs:
+            body = dict(entry.job or {})
+            try:
+                created = _created(api, body, paused=entry.paused)
+            except ApiError as error:
+                refused += 1
+                problems = [f"{one.field}: {one.problem}; {one.remedy}" for one in error.problem.errors]
+                told = "; ".join(problems) or error.problem.detail
+                typer.echo(legible(f"{body['name']}: {told}"), err=True)
+                continue
+            typer.echo(legible(f"{created.id} {created.name}{' (paused)' if entry.paused else ''}"))
     return refused == 0
 
 

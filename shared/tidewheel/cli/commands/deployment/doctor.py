@@ -15,6 +15,7 @@ from tidewheel.cli.session import session
 from tidewheel.cli.tables import Rows
 from tidewheel.cli.views import View
 from tidewheel.client import moment
+from tidewheel.client.transport import unheard
 
 
 @prints
@@ -25,7 +26,7 @@ def doctor(context: typer.Context, *, view: View) -> None:
     """
     here = session(context)
     deployment = here.deployment()
-    with here.client() as api:
+    with here.connect(deployment.url, deployment.token, unheard) as api:
         found = list(checks(api, deployment, version("tidewheel"), moment.now))
     view.print(
         lambda: (found, json.dumps([asdict(one) for one in found])),
