@@ -38,7 +38,7 @@ class _Root(TyperGroup):
 def _told(error: ApiError) -> str:
     problem = error.problem
     lines = [f"{problem.title}: {problem.detail}" if not problem.errors else problem.title]
-    lines += [f"  {one.field}: {one.problem}; {one.remedy}" for one in problem.errors]
+    lines += [f"  {one}" for one in problem.errors]
     if problem.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         lines.append(f"  {problem.instance}")
     if remedy := remedy_of(problem.status):

@@ -85,7 +85,7 @@ def job(found: JobAnswer) -> RenderableType:
             ("generation", found.generation),
             ("created", found.created_at),
             ("updated", found.updated_at),
-            *(("warning", f"{one.field}: {one.problem}; {one.remedy}") for one in found.warnings),
+            *(("warning", one) for one in found.warnings),
         ]
     )
 

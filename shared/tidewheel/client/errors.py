@@ -20,7 +20,7 @@ class ApiError(Exception):
     """
 
     def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
-        fields = "".join(f"; {one.field}: {one.problem}; {one.remedy}" for one in problem.errors)
+        fields = "".join(f"; {one}" for one in problem.errors)
         super().__init__(f"{problem.status} {problem.title}: {problem.detail}{fields} ({problem.instance})")
         self.problem = problem
         self.retry_after_s = retry_after_s

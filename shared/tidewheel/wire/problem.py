@@ -19,6 +19,9 @@ class FieldProblem(Model):
     problem: str
     remedy: str
 
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}; {self.remedy}"
+
 
 class ReachedLimit(Model):
     """The limit that a request would go beyond."""

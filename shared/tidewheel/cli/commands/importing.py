@@ -190,8 +190,7 @@ def _create(here: Session, jobs: Sequence[Entry]) -> bool:
                 created = _created(api, body, paused=entry.paused)
             except ApiError as error:
                 refused += 1
-                problems = [f"{one.field}: {one.problem}; {one.remedy}" for one in error.problem.errors]
-                told = "; ".join(problems) or error.problem.detail
+                told = "; ".join(map(str, error.problem.errors)) or error.problem.detail
                 typer.echo(legible(f"{body['name']}: {told}"), err=True)
                 continue
             typer.echo(legible(f"{created.id} {created.name}{' (paused)' if entry.paused else ''}"))

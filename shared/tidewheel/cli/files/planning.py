@@ -116,7 +116,7 @@ def plan_of(api: Client, contents: Contents, set_name: str, spread: Spread, *, p
         try:
             return _step(filed, found, set_name, adopt=adopt)
         except Invalid as error:
-            return _refused(filed, f"{error.field}: {error.problem}; {error.remedy}")
+            return _refused(filed, str(error))
 
     gone = [job for name, jobs in members.items() if name not in contents.jobs for job in jobs] if prune else []
     deleted = [Step(Act.DELETE, job.name, job=job, drifted=_drifted(job)) for job in gone]
