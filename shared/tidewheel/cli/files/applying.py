@@ -113,15 +113,13 @@ def _asked(api: Client, items: Sequence[tuple[Step, str, Mapping[str, Any] | Non
     sent = [item for _, _, item in items if item is not None]
     try:
         answers = iter(_answers(api, sent))
-    except (ApiError, Unsendable) as error:
-        http_status = error.status if isinstance(error, ApiError) else _OK
-        status = status_of(http_status) if isinstance(error, ApiError) else ExitStatus.REFUSED
-        told = _told(error.problem) if isinstance(error, ApiError) else str(error)
-        return [
-            Result(step, id) if item is None else Result(step, id, told, status, http_status)
-            for step, id, item in items
-        ]
-    return [Result(step, id) if item is None else _of(step, id, next(answers)) for step, id, item in items]
+    except ApiError as error:
+        why = (_told(error.problem), status_of(error.status), error.status)
+    except Unsendable as error:
+        why = (str(error), ExitStatus.REFUSED, _OK)
+    else:
+        return [Result(step, id) if item is None else _of(step, id, next(answers)) for step, id, item in items]
+    return [Result(step, id) if item is None else Result(step, id, *why) for step, id, item in items]
 
 
 def _of(step: Step, id: str, answer: BulkResult) -> Result:
@@ -148,8 +146,7 @@ def _answers(api: Client, items: Sequence[Mapping[str, Any]]) -> Sequence[BulkRe
 
 
 def _told(problem: Problem) -> str:
-    fields = "; ".join(f"{one.field}: {one.problem}; {one.remedy}" for one in problem.errors)
-    return fields or problem.detail or problem.title
+    return "; ".join(map(str, problem.errors)) or problem.detail or problem.title
 
 
 def status_of_all(results: Iterable[ExitStatus]) -> ExitStatus:
