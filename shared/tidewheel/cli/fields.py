@@ -96,7 +96,7 @@ def applied(document: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
         "target": _target(document.get("target") or {}, fields),
         "retry": _retry(document.get("retry") or {}, fields),
         "misfire": _misfire(document.get("misfire") or {}, fields),
-        "tags": dict(document.get("tags") or {}) | _pairs(fields.get("tag", ()), "--tag"),
+        "tags": dict(document.get("tags") or {}) | pairs(fields.get("tag", ()), "--tag"),
     }
     return result | {name: part for name, part in parts.items() if part}
 
@@ -148,25 +148,25 @@ def _misfire(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, 
 
 def _headers(texts: Sequence[str]) -> dict[str, Any]:
     """The headers; a value that is a JSON object with a ``secret`` refers to that."""
-    pairs = _pairs(texts, "--header", str.lower)
-    read = {name: _value(value) if value.startswith("{") else value for name, value in pairs.items()}
+    found = pairs(texts, "--header", str.lower)
+    read = {name: _value(value) if value.startswith("{") else value for name, value in found.items()}
     return {
-        name: value if isinstance(value, dict) and "secret" in value else pairs[name] for name, value in read.items()
+        name: value if isinstance(value, dict) and "secret" in value else found[name] for name, value in read.items()
     }
 
 
-def _pairs(texts: Sequence[str], option: str, same: Callable[[str], str] = str) -> dict[str, str]:
+def pairs(texts: Sequence[str], option: str, same: Callable[[str], str] = str) -> dict[str, str]:
     """Names and values.
 
     Raises:
         typer.BadParameter: Two have the same name; one would be lost.
     """
-    pairs: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, value in (_pair(text, option) for text in texts):
-        if same(name) in map(same, pairs):
+        if same(name) in map(same, found):
             raise typer.BadParameter(f"{name!r} is given twice", param_hint=option)
-        pairs[name] = value
-    return pairs
+        found[name] = value
+    return found
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

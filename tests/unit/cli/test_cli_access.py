@@ -76,6 +76,7 @@ def test_a_tenant_is_made_and_changed(run: Any) -> None:
     "arguments",
     [
         ("keys", "create", "--name", "x", "--role", "viewer", "--tag", "team"),
+        ("keys", "create", "--name", "x", "--role", "viewer", "--tag", "team:a", "--tag", "team:b"),
         ("keys", "create", "--name", "x", "--role", "owner"),
         ("tenants", "edit", "acme", "--limit-of", "requests_per_second"),
         ("tenants", "edit", "acme", "--limit-of", "requests_per_second=many"),

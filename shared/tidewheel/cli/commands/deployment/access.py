@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from tidewheel.cli import show_access as show
 from tidewheel.cli.commands.arguments import Cursor, Limit
+from tidewheel.cli.fields import pairs
 from tidewheel.cli.options import prints, prints_and_watches
 from tidewheel.cli.session import fail, session
 from tidewheel.cli.views import View
@@ -71,7 +73,7 @@ def create_key(
 ) -> None:
     """Make a key, and print its token: it is shown this once."""
     body = _given(name=name, role=role.value, kinds=kinds, networks=networks, expires_at=expires_at)
-    body |= _given(tags=_tags(tags or ()), aws_identity=aws_identity)
+    body |= _given(tags=pairs(tags or (), "--tag"), aws_identity=aws_identity)
     session(context).show(lambda api: api.create_key(body), show.new_key, view=view)
 
 
@@ -171,14 +173,7 @@ def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, {})}
 
 
-def _tags(texts: list[str] | tuple[()]) -> dict[str, str]:
-    for text in texts:
-        if ":" not in text[1:]:
-            raise fail(f"--tag {text} is not key:value.", 2)
-    return {name: value for name, _, value in (text.partition(":") for text in texts)}
-
-
-def _limits(texts: list[str] | tuple[()]) -> dict[str, int | None]:
+def _limits(texts: Sequence[str]) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for text in texts:
         name, equals, value = text.partition("=")
