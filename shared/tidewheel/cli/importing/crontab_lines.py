@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tidewheel.cli.importing.cron_grammar import COLUMNS, top
 from tidewheel.cli.importing.outcome import Difference, NotCarried
-from tidewheel.domain.recurrence.cron_columns import DAY, HOUR, MINUTE, MONTH, WEEKDAY, BadExpression, Column, unknown
+from tidewheel.domain.recurrence.cron_columns import DAY, WEEKDAY, BadExpression, Column, unknown
 from tidewheel.domain.recurrence.cron_fields import ALIASES
 
 _ASSIGNMENT = re.compile(r"(?:\"(?P<d>[^\"]*)\"|'(?P<s>[^']*)'|(?P<n>[^\s=\"'@*#][^\s=]*))\s*=\s*(?P<value>.*)")
@@ -18,7 +19,6 @@ _RANGE = re.compile(r"(?:\*|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d{1,4}
 _RANDOM = re.compile(r"(?P<low>\d{1,2})?~(?P<high>\d{1,2})?(?:/(?P<step>\d{1,4}))?", re.ASCII)
 _DRAW = re.compile(r"H(?:\(\d+-\d+\))?(?:/\d+)?", re.ASCII)
 _OURS = re.compile(r"L|L-\d+|LW|\d+W|L\w+|\w+#[1-5]", re.ASCII | re.IGNORECASE)
-_COLUMNS = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 _FREEBSD = {"@every_minute": "* * * * *"}
 _CRONS = "Debian's cron and cronie"
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?(?::[\w.-]+)?(?:/[\w.-]+)?", re.ASCII)
@@ -107,11 +107,11 @@ def _schedule(text: str, differences: list[Difference]) -> tuple[str, str]:
     if text.startswith("@"):
         return _alias(text, differences)
     parts = re.split(r"[ \t]+", text, maxsplit=5)
-    if len(parts) <= len(_COLUMNS):
+    if len(parts) <= len(COLUMNS):
         raise NotCarried(f"the line has {len(parts)} parts", "write five fields, and then the command")
     fields = [
         ",".join(_element(column, one, len(part.split(",")), differences) for one in part.split(","))
-        for column, part in zip(_COLUMNS, parts, strict=False)
+        for column, part in zip(COLUMNS, parts, strict=False)
     ]
     return " ".join(fields), parts[5]
 
@@ -149,7 +149,7 @@ def _element(column: Column, element: str, among: int, differences: list[Differe
     if not match["high"]:
         if match["step"]:
             theirs = f"refused by {_CRONS}; FreeBSD's and others count from {low} up"
-            differences.append(Difference(f"{element} in {column.name}", theirs, f"{low}-{_top(column)}/{step}"))
+            differences.append(Difference(f"{element} in {column.name}", theirs, f"{low}-{top(column)}/{step}"))
         return element
     high = _number(column, match["high"])
     if low > high == 0 and column is WEEKDAY:
@@ -158,15 +158,11 @@ def _element(column: Column, element: str, among: int, differences: list[Differe
     if low > high:
         raise NotCarried(
             f"{element!r} in {column.name} ends before it begins: cron refuses it, and with it the whole file",
-            f"write {low}-{_top(column)},{column.low}-{high}",
+            f"write {low}-{top(column)},{column.low}-{high}",
         )
     if not match["step"]:
         return f"{low}-{high}"
     return f"{low}-{high}/{step}" if step <= column.size and step <= high - low else str(low)
-
-
-def _top(column: Column) -> int:
-    return column.low + column.size - 1
 
 
 def _step(column: Column, element: str, text: str | None) -> int:
@@ -187,7 +183,7 @@ def _number(column: Column, text: str) -> int:
 def _random(column: Column, match: re.Match[str], differences: list[Difference]) -> str:
     """A random value of cronie's and OpenBSD's, as a draw that stays with the job."""
     low = _number(column, match["low"]) if match["low"] else column.low
-    high = _number(column, match["high"]) if match["high"] else _top(column)
+    high = _number(column, match["high"]) if match["high"] else top(column)
     if low > high:
         raise NotCarried(f"{match[0]!r} in {column.name} ends before it begins", "write the lower bound first")
     if match["step"]:

@@ -8,15 +8,13 @@ from typing import Any
 
 from tidewheel.cli.importing.outcome import Difference, Entry, NotCarried
 from tidewheel.domain.errors import Invalid
-from tidewheel.domain.fleet.route import LAMBDA_POOL
+from tidewheel.domain.fleet.route import FARGATE_POOL, LAMBDA_POOL
 from tidewheel.domain.limits import MAX_POOL_TIMEOUT_MS, MAX_TIMEOUT_MS
 from tidewheel.wire.parameters import MAX_NAME
 from tidewheel.wire.reading import read_job
 from tidewheel.wire.targets import MODELS
-from tidewheel.wire.values import duration, short_duration
+from tidewheel.wire.values import duration, from_ms, short_duration
 
-PROGRAM_POOL = "fargate"
-"""The pool of jobs that need a long-running worker, unless another is asked for."""
 TAG = "imported-from"
 _TEXT = 100
 
@@ -90,7 +88,7 @@ class JobDraft:
         """
         model = MODELS.get(str(self.fields["target"].get("kind")))
         long_running = model is not None and model.LONG_RUNNING
-        pool = self.options.pool or (PROGRAM_POOL if long_running else LAMBDA_POOL)
+        pool = self.options.pool or (FARGATE_POOL if long_running else LAMBDA_POOL)
         document = {**self.fields, "pool": pool, "tags": {TAG: self.source, **self.fields.get("tags", {})}}
         if pool == LAMBDA_POOL and document.get("timeout") == UNBOUNDED:
             document["timeout"] = LONGEST_ON_LAMBDA
@@ -137,6 +135,11 @@ def cut(text: str, most: int = _TEXT) -> str:
     """A text on one line, cut off where it is long."""
     plain = " ".join(text.split())
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
+
+
+def utc_text(instant_ms: int) -> str:
+    """An instant (ms since the epoch) as a body has it, in UTC."""
+    return from_ms(instant_ms).isoformat().replace("+00:00", "Z")
 
 
 def listed(texts: Sequence[str]) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 from tidewheel.cli.importing.airflow_tasks import only_task
 from tidewheel.cli.importing.clock_changes import ClockRule, checked, clock_difference
 from tidewheel.cli.importing.cron_grammar import Days, Grammar
-from tidewheel.cli.importing.jobs import UNBOUNDED, JobDraft, Options, entry_of, refused
+from tidewheel.cli.importing.jobs import UNBOUNDED, JobDraft, Options, entry_of, refused, utc_text
 from tidewheel.cli.importing.outcome import Entry, NotCarried, Reading
 from tidewheel.cli.importing.static import Called, Named, Source, settled
 from tidewheel.domain.recurrence.cron_fields import ALIASES
 from tidewheel.domain.recurrence.zones import instant_of, known_zone
-from tidewheel.wire.values import from_ms, short_duration, to_ms
+from tidewheel.wire.values import short_duration, to_ms
 
 SOURCE = "airflow"
 GRAMMAR = Grammar("Airflow", Days.UNION_UNLESS_STAR, sunday_again=True)
@@ -139,11 +139,11 @@ def _schedule(draft: JobDraft, source: Source, node: ast.expr | None, arguments:
         if difference := clock_difference(expression, zone, CLOCKS):
             draft.differences.append(difference)
         if start is not None:
-            draft.fields["start"] = _utc(start)
+            draft.fields["start"] = utc_text(start)
     end = arguments.get("end_date")
     if end is not None:
         end_ms, _ = _instant(end, zone)
-        draft.fields["end"] = _utc(end_ms + 1)
+        draft.fields["end"] = utc_text(end_ms + 1)
         draft.differs(
             "end_date", "the beginning of the last data interval (Airflow 2)", "the last time at which it runs"
         )
@@ -182,7 +182,7 @@ def _every(draft: JobDraft, interval: timedelta, start: int | None) -> None:
     if start is None:
         draft.differs("where the interval begins", "at start_date", "at the job's creation")
     else:
-        draft.fields["schedule"]["anchor"] = _utc(start)
+        draft.fields["schedule"]["anchor"] = utc_text(start)
 
 
 def _start(draft: JobDraft, arguments: _Arguments) -> tuple[int | None, str]:
@@ -226,10 +226,6 @@ def _zone_name(given: Any) -> str | None:
     if not isinstance(given, str) or known_zone(given) is None:
         raise NotCarried("its time zone cannot be read", "write it as pendulum.timezone('Region/City')")
     return given
-
-
-def _utc(instant_ms: int) -> str:
-    return from_ms(instant_ms).isoformat().replace("+00:00", "Z")
 
 
 def _policies(draft: JobDraft, arguments: _Arguments) -> None:

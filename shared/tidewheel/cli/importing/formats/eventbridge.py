@@ -14,12 +14,12 @@ from typing import Any
 from tidewheel.cli.importing.aws_cron import aws_cron, aws_instant, aws_interval
 from tidewheel.cli.importing.clock_changes import ClockRule, checked, clock_difference
 from tidewheel.cli.importing.eventbridge_targets import target_of
-from tidewheel.cli.importing.jobs import JobDraft, Options, entry_of, refused
+from tidewheel.cli.importing.jobs import JobDraft, Options, entry_of, refused, utc_text
 from tidewheel.cli.importing.outcome import Entry, NotCarried, Reading
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.limits import DAY_MS, MAX_ATTEMPTS, SECOND_MS
 from tidewheel.domain.recurrence.zones import instant_of, require_zone
-from tidewheel.wire.values import duration, from_ms, parse_instant, short_duration, to_ms
+from tidewheel.wire.values import duration, parse_instant, short_duration, to_ms
 
 SOURCE = "eventbridge"
 CLOCKS = ClockRule("EventBridge Scheduler", skips=True, twice=False)
@@ -194,11 +194,7 @@ def _instant(value: Mapping[str, Any], name: str) -> str | None:
         found = datetime.fromtimestamp(given, UTC) if isinstance(given, int | float) else parse_instant(given)
     except (ValueError, OverflowError) as error:
         raise NotCarried(f"{name} is {str(given)[:40]!r}", "write it as 2027-01-31T09:00:00Z") from error
-    return _text(to_ms(found))
-
-
-def _text(instant_ms: int) -> str:
-    return from_ms(instant_ms).isoformat().replace("+00:00", "Z")
+    return utc_text(to_ms(found))
 
 
 def _within(
@@ -210,7 +206,7 @@ def _within(
     first, after = (to_ms(datetime(year, 1, 1, tzinfo=UTC)) for year in (years[0], years[1] + 1))
     starts = [instant_of(zone, first), *([to_ms(parse_instant(start))] if start else [])]
     ends = [instant_of(zone, after), *([to_ms(parse_instant(end))] if end else [])]
-    return _text(max(starts)), _text(min(ends))
+    return utc_text(max(starts)), utc_text(min(ends))
 
 
 def _window(draft: JobDraft, value: Mapping[str, Any]) -> None:
