@@ -12,6 +12,7 @@ from tidewheel.cli.importing.cron_grammar import Days, Grammar
 from tidewheel.cli.importing.jobs import JobDraft
 from tidewheel.cli.importing.outcome import NotCarried
 from tidewheel.cli.importing.static import Called, Named, Source, settled, whole
+from tidewheel.domain.fleet.route import FARGATE_POOL
 from tidewheel.domain.recurrence.cron_columns import MONTH, WEEKDAY
 from tidewheel.wire.values import short_duration
 
@@ -134,7 +135,7 @@ def apply_options(draft: JobDraft, options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         match name:
             case "queue" | "routing_key" | "exchange" | "priority":
-                draft.differs(name, f"{value}", f"the pool {draft.options.pool or 'fargate'}, in priority normal")
+                draft.differs(name, f"{value}", f"the pool {draft.options.pool or FARGATE_POOL}, in priority normal")
             case "expires":
                 draft.differs("expires", f"left out if not begun after {value}", "begun whenever a worker is free")
             case "time_limit" if isinstance(value, int | float):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tidewheel.cli.importing.celery_entries import FIELDS, SOURCE, cron_schedule, task_target
+from tidewheel.cli.importing.celery_entries import FIELDS, SOURCE, apply_options, cron_schedule, task_target
 from tidewheel.cli.importing.jobs import UNBOUNDED, JobDraft, Options, entry_of, refused
 from tidewheel.cli.importing.outcome import Entry, NotCarried, Reading
 
@@ -55,12 +55,9 @@ def _fill(draft: JobDraft, label: str, task: Mapping[str, Any], tables: Mapping[
         draft.fields["start"] = str(task["start_time"])
     if task.get("one_off") and "at" not in draft.fields["schedule"]:
         raise NotCarried("one_off runs it once, at the schedule's next time", "make it a clocked task")
-    for field in ("queue", "exchange", "routing_key", "priority"):
-        if task.get(field) not in {None, ""}:
-            draft.differs(field, f"{task[field]}", f"the pool {draft.options.pool or 'fargate'}, in priority normal")
-    if task.get("expires") or task.get("expire_seconds"):
-        given = task.get("expires") or f"{task['expire_seconds']} s"
-        draft.differs("expires", f"left out if not begun after {given}", "begun whenever a worker is free")
+    expires = task.get("expires") or (f"{task['expire_seconds']} s" if task.get("expire_seconds") else None)
+    options = {name: task.get(name) for name in ("queue", "exchange", "routing_key", "priority")} | {"expires": expires}
+    apply_options(draft, {name: value for name, value in options.items() if value not in (None, "")})
 
 
 def _json(task: Mapping[str, Any], name: str, default: Any) -> Any:
