@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from tidewheel.cli.importing.jobs import JobDraft
 from tidewheel.cli.importing.outcome import Difference, NotCarried
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.recurrence.cron_fields import read, resolve
@@ -121,6 +122,31 @@ def zone_matters(expression: str) -> bool:
     every = (len(fields.hour.numbers), len(fields.day.numbers), len(fields.month.numbers), len(fields.weekday.numbers))
     shifted = {(minute + _QUARTER) % _HOUR for minute in minutes}
     return every != (24, 31, 12, 7) or shifted != minutes
+
+
+def cron_schedule(
+    draft: JobDraft, expression: str, zone: str | None, who: str, clocks: ClockRule | None = None, *, unnamed: str = ""
+) -> dict[str, str]:
+    """An expression in our form as a schedule, checked; what differs is noted in the draft.
+
+    Args:
+        draft: The job.
+        expression: The expression.
+        zone: Its zone; None if nothing names one, and it is read in UTC.
+        who: The other scheduler.
+        clocks: Its rule for the days on which clocks change; None if these are not looked at.
+        unnamed: The zone in which it reads what names none; empty if that is UTC as well.
+
+    Raises:
+        NotCarried: It never names an instant, or the zone is not known.
+    """
+    read_in = zone or "UTC"
+    checked(expression, read_in, who)
+    if zone is None and unnamed and zone_matters(expression):
+        draft.differs("the time zone", unnamed, "UTC, unless you pass --timezone")
+    if clocks and (difference := clock_difference(expression, read_in, clocks)):
+        draft.differences.append(difference)
+    return {"cron": expression, "timezone": read_in}
 
 
 def checked(expression: str, zone: str, who: str) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tidewheel.cli.importing.airflow_tasks import only_task
-from tidewheel.cli.importing.clock_changes import ClockRule, checked, clock_difference
+from tidewheel.cli.importing.clock_changes import ClockRule, cron_schedule
 from tidewheel.cli.importing.cron_grammar import Days, Grammar
 from tidewheel.cli.importing.jobs import UNBOUNDED, JobDraft, Options, entry_of, refused, utc_text
 from tidewheel.cli.importing.outcome import Entry, NotCarried, Reading
@@ -134,10 +134,7 @@ def _schedule(draft: JobDraft, source: Source, node: ast.expr | None, arguments:
     else:
         expression, own_zone = _cron(schedule)
         zone = own_zone or zone
-        checked(expression, zone, "Airflow")
-        draft.fields["schedule"] = {"cron": expression, "timezone": zone}
-        if difference := clock_difference(expression, zone, CLOCKS):
-            draft.differences.append(difference)
+        draft.fields["schedule"] = cron_schedule(draft, expression, zone, "Airflow", CLOCKS)
         if start is not None:
             draft.fields["start"] = utc_text(start)
     end = arguments.get("end_date")

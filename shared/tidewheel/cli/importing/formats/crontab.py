@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tidewheel.cli.importing.clock_changes import checked, zone_matters
+from tidewheel.cli.importing.clock_changes import cron_schedule
 from tidewheel.cli.importing.crontab_lines import CronLine, Task, lines_of, task_of
 from tidewheel.cli.importing.jobs import JobDraft, Options, entry_of
 from tidewheel.cli.importing.outcome import NotCarried, Reading
@@ -80,10 +80,7 @@ def _schedule(draft: JobDraft, task: Task, environment: Mapping[str, str]) -> di
             raise NotCarried(f"{task.expression[:40]!r} is no interval", "write it as in @every 1h30m")
         return {"every": short_duration(duration(interval_ms))}
     zone = environment.get("CRON_TZ") or draft.options.timezone
-    checked(task.expression, zone or "UTC", "cron")
-    if zone is None and zone_matters(task.expression):
-        draft.differs("the time zone", "the machine's, which the file does not name", "UTC, unless you pass --timezone")
-    return {"cron": task.expression, "timezone": zone or "UTC"}
+    return cron_schedule(draft, task.expression, zone, "cron", unnamed="the machine's, which the file does not name")
 
 
 def _target(draft: JobDraft, task: Task, environment: Mapping[str, str]) -> Mapping[str, object]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidewheel.cli.importing.aws_cron import aws_cron, aws_instant, aws_interval
-from tidewheel.cli.importing.clock_changes import ClockRule, checked, clock_difference
+from tidewheel.cli.importing.clock_changes import ClockRule, cron_schedule
 from tidewheel.cli.importing.eventbridge_targets import target_of
 from tidewheel.cli.importing.jobs import JobDraft, Options, entry_of, refused, utc_text
 from tidewheel.cli.importing.outcome import Entry, NotCarried, Reading
@@ -162,11 +162,8 @@ def _when(draft: JobDraft, value: Mapping[str, Any], zone: str, clocks: ClockRul
         start = end = None  # they do not count for a single time
     else:
         cron = aws_cron(text)
-        checked(cron.expression, zone, "EventBridge")
-        draft.fields["schedule"] = {"cron": cron.expression, "timezone": zone}
+        draft.fields["schedule"] = cron_schedule(draft, cron.expression, zone, "EventBridge", clocks)
         start, end = _within(cron.years, zone, start, end)
-        if clocks and (difference := clock_difference(cron.expression, zone, clocks)):
-            draft.differences.append(difference)
     draft.fields |= {"start": start} if start and "anchor" not in draft.fields["schedule"] else {}
     draft.fields |= {"end": end} if end else {}
 

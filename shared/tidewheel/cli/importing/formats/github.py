@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tidewheel.cli.files import yaml_text
-from tidewheel.cli.importing.clock_changes import ClockRule, checked, clock_difference
+from tidewheel.cli.importing.clock_changes import ClockRule, cron_schedule
 from tidewheel.cli.importing.cron_grammar import Days, Grammar
 from tidewheel.cli.importing.jobs import JobDraft, Options, entry_of, refused
 from tidewheel.cli.importing.outcome import NotCarried, Reading
@@ -75,10 +75,7 @@ def _schedule(draft: JobDraft, one: Mapping[str, Any]) -> None:
         raise NotCarried(f"GitHub refuses a schedule of {len(fields)} fields", "write five fields, in quotes")
     expression = GRAMMAR.ours(fields)
     zone = str(one.get("timezone") or "UTC")
-    checked(expression, zone, "GitHub")
-    draft.fields["schedule"] = {"cron": expression, "timezone": zone}
-    if difference := clock_difference(expression, zone, CLOCKS):
-        draft.differences.append(difference)
+    draft.fields["schedule"] = cron_schedule(draft, expression, zone, "GitHub", CLOCKS)
     if _is_unclear(fields):
         theirs = "GitHub does not say whether a day must match both fields"
         draft.differs("a step among the days", theirs, "a day that matches one of them counts")

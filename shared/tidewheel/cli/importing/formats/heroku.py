@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tidewheel.cli.importing.clock_changes import checked, zone_matters
+from tidewheel.cli.importing.clock_changes import checked, cron_schedule
 from tidewheel.cli.importing.crontab_lines import task_of
 from tidewheel.cli.importing.jobs import JobDraft, Options, entry_of, refused
 from tidewheel.cli.importing.outcome import NotCarried, Reading
@@ -118,8 +118,6 @@ def _of_app_json(draft: JobDraft, job: Mapping[str, Any], command: str) -> None:
     draft.fields["overlap"] = _OVERLAPS[policy]
     task = task_of(f"{job.get('schedule', '')} {command}", system=False)
     draft.differences += task.differences
-    zone = draft.options.timezone
-    checked(task.expression, zone or "UTC", "cron")
-    if zone is None and zone_matters(task.expression):
-        draft.differs("the time zone", "the host's, which the file does not name", "UTC, unless you pass --timezone")
-    draft.fields["schedule"] = {"cron": task.expression, "timezone": zone or "UTC"}
+    draft.fields["schedule"] = cron_schedule(
+        draft, task.expression, draft.options.timezone, "cron", unnamed="the host's, which the file does not name"
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tidewheel.cli.files import yaml_text
-from tidewheel.cli.importing.clock_changes import ClockRule, checked, clock_difference, zone_matters
+from tidewheel.cli.importing.clock_changes import ClockRule, cron_schedule
 from tidewheel.cli.importing.containers import container_target
 from tidewheel.cli.importing.cron_grammar import Days, Grammar
 from tidewheel.cli.importing.jobs import UNBOUNDED, JobDraft, Options, entry_of, refused
@@ -113,19 +113,13 @@ def _schedule(draft: JobDraft, spec: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(written, str) or not written.strip():
         raise NotCarried("it has no schedule", "give the whole manifest")
     inline, text = leading_zone(written)
-    zone = spec.get("timeZone") or inline or draft.options.timezone or "UTC"
+    zone = spec.get("timeZone") or inline or draft.options.timezone
     if inline is not None:
         draft.differs("the zone in the schedule", "not supported, whatever it does", f"{zone}")
     if text.strip().lower().startswith("@every"):
         return _interval(draft, text.strip())
-    expression = _expression(text.strip())
-    checked(expression, str(zone), "Kubernetes")
-    given = spec.get("timeZone") or inline or draft.options.timezone
-    if given is None and zone_matters(expression):
-        draft.differs("the time zone", "the controller manager's", "UTC, unless you pass --timezone")
-    if difference := clock_difference(expression, str(zone), CLOCKS):
-        draft.differences.append(difference)
-    return {"cron": expression, "timezone": str(zone)}
+    named, expression = str(zone) if zone else None, _expression(text.strip())
+    return cron_schedule(draft, expression, named, "Kubernetes", CLOCKS, unnamed="the controller manager's")
 
 
 def _expression(text: str) -> str:
