@@ -119,7 +119,7 @@ def plan_of(api: Client, contents: Contents, set_name: str, spread: Spread, *, p
             return _refused(filed, str(error))
 
     gone = [job for name, jobs in members.items() if name not in contents.jobs for job in jobs] if prune else []
-    deleted = [Step(Act.DELETE, job.name, job=job, drifted=_drifted(job)) for job in gone]
+    deleted = [Step(Act.DELETE, job.name, job=job, drifted=_drifted(job, present(job))) for job in gone]
     return Plan(set_name, (*map(step, contents.jobs.values()), *deleted))
 
 
@@ -171,7 +171,7 @@ def _changed(filed: FiledJob, job: JobAnswer, set_name: str) -> Step:
         differences.append(Change("paused", _is_paused(job), filed.paused))
     act = Act.ADOPT if APPLIED_BY not in job.tags else Act.CHANGE if differences else Act.NOTHING
     body = _labelled(filed, after, set_name) if written else None
-    return Step(act, filed.name, filed, job, tuple(differences), _drifted(job), body, pause)
+    return Step(act, filed.name, filed, job, tuple(differences), _drifted(job, before), body, pause)
 
 
 def _is_paused(job: JobAnswer) -> bool | None:
@@ -179,9 +179,10 @@ def _is_paused(job: JobAnswer) -> bool | None:
     return {"active": False, "paused": True}.get(job.state)
 
 
-def _drifted(job: JobAnswer) -> bool:
+def _drifted(job: JobAnswer, document: Mapping[str, Any]) -> bool:
+    """Whether a job, which stands as this document, has been changed since it was applied."""
     applied = job.tags.get(APPLIED_AS)
-    return applied is not None and applied != digest(present(job))
+    return applied is not None and applied != digest(document)
 
 
 def _labelled(filed: FiledJob, document: Mapping[str, Any], set_name: str) -> Mapping[str, Any]:
