@@ -36,9 +36,14 @@ class Change:
     before: Any
     after: Any
 
+    @property
+    def hidden(self) -> bool:
+        """Whether its values are not shown: they may be secrets."""
+        return self.field.startswith("target.headers.")
+
     def __str__(self) -> str:
-        if self.field.startswith("target.headers."):
-            return f"{self.field}: {_there(self.before)} -> {_there(self.after)}"  # it may be a secret
+        if self.hidden:
+            return f"{self.field}: {_there(self.before)} -> {_there(self.after)}"
         return f"{self.field}: {_short(self.before)} -> {_short(self.after)}"
 
 

@@ -69,9 +69,7 @@ def _document(step: Step, result: Result | None) -> Mapping[str, Any]:
         "id": (result.id if result else step.job.id if step.job else "") or None,
         "drifted": step.drifted,
         "changes": [
-            {"field": one.field}
-            if one.field.startswith("target.headers.")  # a value may be a secret
-            else {"field": one.field, "before": one.before, "after": one.after}
+            {"field": one.field} if one.hidden else {"field": one.field, "before": one.before, "after": one.after}
             for one in step.changes
         ],
         "done": bool(result and not result.problem),
