@@ -104,6 +104,7 @@ def test_a_suspended_tenant_does_nothing_and_a_read_only_one_changes_nothing(ope
     walk = Walk()
     for version, state in ((2, TenantState.SUSPENDED), (3, TenantState.READ_ONLY)):
         walk.ports.tenants.swap(Tenant("acme", version=version, state=state))
+        walk.ports.quota.tenants.forget("acme")
         for who in (Principal("acme", "key:a", Role.ADMIN), Principal("acme", "key:p", Role.PLATFORM_ADMIN)):
             answer = walk.ask(who, operation, walk.theirs["job"])
             closed = state is TenantState.SUSPENDED or operation.method != "GET"

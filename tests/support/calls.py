@@ -27,7 +27,6 @@ from tidewheel.domain.jobs.job import Target
 from tidewheel.domain.quotas.plans import Plans
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.tenant_cache import TenantCache
-from tidewheel.engine.common.tenant_limits import TenantLimits
 from tidewheel.engine.common.token_leaser import TokenLeaser
 from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
@@ -71,7 +70,7 @@ def a_lease_renewer(executions: Executions, clock: Clock, telemetry: Telemetry) 
 
 def a_quota(clock: Clock, tenants: Tenants, counters: Counters, plans: Plans | None = None) -> Quota:
     """What counts in a process that starts now."""
-    return Quota(TenantLimits(TenantCache(tenants, clock), plans or {}), TokenLeaser(counters, clock))
+    return Quota(TenantCache(tenants, clock), plans or {}, TokenLeaser(counters, clock))
 
 
 def an_admission(

@@ -9,7 +9,6 @@ from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
 from tidewheel.domain.quotas.plans import Plans
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.tenant_cache import TenantCache
-from tidewheel.engine.common.tenant_limits import TenantLimits
 from tidewheel.engine.common.token_leaser import TokenLeaser
 from tidewheel.ports import Clock
 
@@ -19,5 +18,5 @@ if TYPE_CHECKING:
 
 def quota_of(client: DynamoDBClient, access_table: str, executions_table: str, plans: Plans, clock: Clock) -> Quota:
     """Builds it over the tables of the deployment: tenants in one, their counters in the other."""
-    limits = TenantLimits(TenantCache(DynamoTenants(client, access_table), clock), plans)
-    return Quota(limits, TokenLeaser(DynamoCounters(client, executions_table), clock))
+    tenants = TenantCache(DynamoTenants(client, access_table), clock)
+    return Quota(tenants, plans, TokenLeaser(DynamoCounters(client, executions_table), clock))

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tidewheel.domain.access.tenant import DEFAULT_PLAN
 from tidewheel.domain.limits import MAX_JOB_BYTES
 from tidewheel.domain.quotas.limit import Limit, Limits
 
 Plans = Mapping[str, Limits]
 """Plans by name."""
 
-UNLIMITED_PLAN: Final = "default"
-"""The plan of the tenant ``default``, and of a tenant whose plan no deployment knows (any more)."""
-
 PLANS: Final[Plans] = {
-    UNLIMITED_PLAN: {},
+    DEFAULT_PLAN: {},
     "free": {Limit.EXECUTIONS_PER_DAY: 100},
     "pro": {Limit.EXECUTIONS_PER_DAY: 10_000},
     "enterprise": {},

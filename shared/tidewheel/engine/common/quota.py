@@ -1,14 +1,14 @@
-"""What a tenant may use: its limits, cached for a few seconds, and the tokens that this process has of them."""
+"""What a tenant may use: its limits, by what the process knows of tenants, and the tokens that it has of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.quotas.exceeded import Exceeded
 from tidewheel.domain.quotas.limit import Limit, Limits
+from tidewheel.domain.quotas.plans import Plans, limits_of
 from tidewheel.domain.quotas.tokens import Allowance
-from tidewheel.engine.common.tenant_limits import TenantLimits
+from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.common.token_leaser import Charge, TokenLeaser
 
 
@@ -16,25 +16,26 @@ class Quota:
     """One per process; thread-safe.
 
     Args:
-        limits: The limits of tenants.
+        tenants: What the process knows of tenants.
+        plans: The plans that the deployment defines.
         leaser: Spends tokens.
     """
 
-    def __init__(self, limits: TenantLimits, leaser: TokenLeaser) -> None:
-        self._limits = limits
+    def __init__(self, tenants: TenantCache, plans: Plans, leaser: TokenLeaser) -> None:
+        self.tenants = tenants
+        self._plans = plans
         self._leaser = leaser
 
     def of(self, tenant: str) -> Limits:
         """A tenant's limits, at most ``tenant_cache.KEPT_MS`` old.
 
+        A tenant that is gone has none: what its jobs still do is not its own.
+
         Raises:
             PortError: The tenant could not be read, and was not read lately.
         """
-        return self._limits.of(tenant)
-
-    def tenant(self, tenant: str) -> Tenant | None:
-        """The tenant itself, as old as that; None if there is no such tenant. Raises ``PortError`` as ``of`` does."""
-        return self._limits.record(tenant)
+        record = self.tenants.get(tenant)
+        return {} if record is None else limits_of(self._plans, record.plan, record.limits, record.budget_dollars)
 
     def charge(self, tenant: str, counted: Sequence[Limit]) -> Charge | Exceeded:
         """Spends a token of each of these limits that the tenant has; none if one of them is used up.

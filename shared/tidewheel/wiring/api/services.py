@@ -32,7 +32,6 @@ from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.shard_layout import LayoutCache
-from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.permits.view import LineView
 from tidewheel.ports import (
@@ -67,7 +66,7 @@ class ApiPorts:
     """What the services are built from; on AWS by ``wiring.api``, in tests from memory.
 
     Args:
-        quota: The limits of tenants, and this process's tokens of them.
+        quota: What this process knows of tenants and their limits, and its tokens of them.
         counters: What all processes have leased of them.
         pace: How often the wheel is turned; it decides what has to be sent at once.
         pools: The names of the pools that have workers.
@@ -117,7 +116,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
     line = LineView(ports.permits, ports.permit_lines, clock)
     search = JobSearch(jobs, executions, telemetry)
-    tenants = TenantCache(ports.tenants, clock)
+    tenants = ports.quota.tenants
     limits = LimitService(ports.quota, ports.counters, clock, telemetry)
     return ApiServices(
         callers=CallerService(SignIn(ports.api_keys, clock), tenants, clock, ports.sign_in_here),

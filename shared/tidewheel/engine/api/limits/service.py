@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tidewheel.domain.access.tenant import DEFAULT_PLAN
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.quotas.definitions import refused_by
 from tidewheel.domain.quotas.exceeded import Exceeded, LimitExceeded
 from tidewheel.domain.quotas.limit import COUNTED, Limit, shown, window_at
-from tidewheel.domain.quotas.plans import UNLIMITED_PLAN
 from tidewheel.domain.quotas.tokens import Allowance
 from tidewheel.engine.common.quota import Quota
 from tidewheel.ports import Clock, Counters, Telemetry
@@ -90,8 +90,8 @@ class LimitService:
 
     def plan(self, tenant: str) -> str:
         """The name of a tenant's plan."""
-        record = self.quota.tenant(tenant)
-        return UNLIMITED_PLAN if record is None else record.plan
+        record = self.quota.tenants.get(tenant)
+        return DEFAULT_PLAN if record is None else record.plan
 
     def usage(self, tenant: str) -> Sequence[Use]:
         """What a tenant has of each limit. What is counted is what was leased: it may be a little more than was used.
