@@ -6,9 +6,10 @@ whose message was not sent, and an entry whose removal failed, are found by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.ids import nonce
 from tidewheel.domain.limits import LEASE_MS, LINE_HEAD
 from tidewheel.domain.permits.line import LineEntry, choose
@@ -44,6 +45,11 @@ class PermitGrants:
     def token(self) -> str:
         """A token that no other permit, claim or entry has."""
         return nonce(self.entropy.bytes(5))
+
+    def records(self, tenant: str, permits: Iterable[Permit]) -> Mapping[str, Execution]:
+        """The records of the executions that a tenant's permits name, by id, as ``free_permits`` wants them."""
+        found = self.executions.several({(tenant, permit.execution) for permit in permits})
+        return {id: record for (_, id), record in found.items()}
 
     def give(self, permit: Permit, limit: int, passed_over: Collection[str] = ()) -> bool:
         """Gives a permit, in place of its holder, to the next in its tenant's line.

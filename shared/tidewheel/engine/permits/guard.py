@@ -6,9 +6,8 @@ Two guards at once do no harm: every write is conditional, or followed by what t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.limits import (
     LEASE_MS,
     LINE_GUARD_MS,
@@ -61,7 +60,7 @@ class LineGuard:
         permits = self._grants.permits.all(announced.tenant)
         now = self._grants.clock.now_ms()
         held = [permit for permit in permits if not permit.is_free(now)]
-        records = self._records(announced.tenant, held)
+        records = self._grants.records(announced.tenant, held)
         free = free_permits(permits, records, announced.limit, now, announced.tenant)
         live = [permit for permit in held if not is_void(permit, records.get(permit.execution))]
         named = [(entry, permit) for entry in waiting for permit in live if entry.is_named_by(permit)]
@@ -70,10 +69,6 @@ class LineGuard:
         for permit in free:
             if not self._grants.give(permit, announced.limit, passed_over):
                 return
-
-    def _records(self, tenant: str, held: Iterable[Permit]) -> Mapping[str, Execution]:
-        found = self._grants.executions.several({(tenant, permit.execution) for permit in held})
-        return {id: record for (_, id), record in found.items()}
 
     def _forget(self, announced: Announced) -> None:
         """Removes a tenant from the announced lines, if its line has been empty for ``limits.LINE_LINGER_MS``."""

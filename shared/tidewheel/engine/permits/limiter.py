@@ -106,9 +106,7 @@ class ConcurrencyLimiter:
 
     def _void(self, tenant: str, rows: Iterable[Permit], limit: int) -> Sequence[Permit]:
         held = [row for row in rows if not row.is_free(self._clock.now_ms())]
-        found = self._grants.executions.several({(tenant, row.execution) for row in held})
-        records = {id: record for (_, id), record in found.items()}
-        return free_permits(held, records, limit, self._clock.now_ms(), tenant)
+        return free_permits(held, self._grants.records(tenant, held), limit, self._clock.now_ms(), tenant)
 
     def _first(self, free: Iterable[Permit], permit: Permit) -> Permit | None:
         for replaced in free:
