@@ -6,8 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamodb.calls import swap
+from tidewheel.adapters.aws.dynamodb.calls import page_before, swap
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -43,16 +42,8 @@ class DynamoAudit:
 
     def page(self, tenant: str, day_ms: int, below: str, limit: int) -> Page[AuditRow]:
         """See ``ports.Audit``."""
-        values = {":pk": text(keys.audit_partition(tenant, day_ms)), ":before": text(below)}
-        with translated("audit.page", tenant):
-            page = self.client.query(
-                TableName=self.table,
-                KeyConditionExpression="pk = :pk AND sk < :before",
-                ExpressionAttributeValues=values,
-                ScanIndexForward=False,
-                Limit=limit,
-                ConsistentRead=True,
-            )
+        partition = keys.audit_partition(tenant, day_ms)
+        page = page_before(self.client, "audit.page", tenant, self.table, partition, below, limit)
         return read_page(page, "sk", read_audit)
 
 

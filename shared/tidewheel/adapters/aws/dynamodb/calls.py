@@ -12,6 +12,7 @@ from tidewheel.adapters.aws.clients import CALL_BOUND_MS, CONDITION_FAILED, code
 from tidewheel.adapters.aws.deadlines import sent_in_time
 from tidewheel.adapters.aws.dynamodb.items import Item, number, text
 from tidewheel.adapters.clock import SystemClock
+from tidewheel.domain.keys import FIRST
 from tidewheel.domain.limits import JOBS_AT_ONCE, WRITE_BOUND_MS
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.ports import Clock, Fenced, Refused, Throttled
@@ -51,6 +52,52 @@ def items_between(
         ExpressionAttributeValues={":pk": text(partition), ":low": text(low), ":high": text(high)},
         ConsistentRead=True,
     )
+
+
+def page_after(
+    client: DynamoDBClient,
+    operation: str,
+    subject: str,
+    table: str,
+    partition: str,
+    after: str | None,
+    limit: int,
+    *,
+    consistent: bool = True,
+) -> Any:
+    """What a query answers for the items of a partition whose sort keys follow one, or for the first ones."""
+    values = {":pk": text(partition), ":after": text(after or FIRST)}
+    with translated(operation, subject):
+        return client.query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND sk > :after",
+            ExpressionAttributeValues=values,
+            Limit=limit,
+            ConsistentRead=consistent,
+        )
+
+
+def page_before(
+    client: DynamoDBClient,
+    operation: str,
+    subject: str,
+    table: str,
+    partition: str,
+    before: str,
+    limit: int,
+    *,
+    consistent: bool = True,
+) -> Any:
+    """The same for those before one, the last of them first."""
+    with translated(operation, subject):
+        return client.query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND sk < :before",
+            ExpressionAttributeValues={":pk": text(partition), ":before": text(before)},
+            ScanIndexForward=False,
+            Limit=limit,
+            ConsistentRead=consistent,
+        )
 
 
 def write_all(client: DynamoDBClient, operation: str, table: str, requests: Sequence[Any]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamodb.calls import swap
+from tidewheel.adapters.aws.dynamodb.calls import page_after, swap
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -18,7 +18,6 @@ from tidewheel.adapters.aws.dynamodb.items import (
     optional_text,
     read_page,
     reads,
-    text,
     ttl,
     without_nones,
 )
@@ -45,14 +44,8 @@ class DynamoCircuits:
 
     def list(self, tenant: str, limit: int, after: str | None) -> Page[Circuit]:
         """See ``ports.Circuits``. A tenant's rows are a partition: half a unit for 4 KB of them."""
-        values = {":pk": text(keys.circuit_partition(tenant)), ":after": text(after or keys.FIRST)}
-        with translated("circuits.list", tenant):
-            page = self.client.query(
-                TableName=self.table,
-                KeyConditionExpression="pk = :pk AND sk > :after",
-                ExpressionAttributeValues=values,
-                Limit=limit,
-            )
+        partition = keys.circuit_partition(tenant)
+        page = page_after(self.client, "circuits.list", tenant, self.table, partition, after, limit, consistent=False)
         return read_page(page, "sk", read_circuit)
 
     def swap(self, new: Circuit) -> Circuit | None:

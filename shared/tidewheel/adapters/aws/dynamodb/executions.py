@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamodb.calls import items_between, read_all, swap
+from tidewheel.adapters.aws.dynamodb.calls import items_between, page_before, read_all, swap
 from tidewheel.adapters.aws.dynamodb.execution_items import (
     execution_attributes,
     execution_item,
@@ -105,15 +105,9 @@ class DynamoExecutions:
         self, tenant: str, job: str, limit: int, before: str | None, *, consistent: bool
     ) -> Page[Execution | Missed]:
         partition, bound = keys.job_partition(tenant, job), before or keys.execution_range(job)[1]
-        with translated("executions.list", job):
-            page = self.client.query(
-                TableName=self.table,
-                KeyConditionExpression="pk = :pk AND sk < :before",
-                ExpressionAttributeValues={":pk": text(partition), ":before": text(bound)},
-                ScanIndexForward=False,
-                Limit=limit,
-                ConsistentRead=consistent,
-            )
+        page = page_before(
+            self.client, "executions.list", job, self.table, partition, bound, limit, consistent=consistent
+        )
         return read_page(page, "sk", read_listed)
 
     def dead(self, tenant: str, limit: int, before: str | None) -> Page[Execution]:

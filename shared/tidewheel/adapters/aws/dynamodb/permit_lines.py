@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamodb.calls import pages
+from tidewheel.adapters.aws.dynamodb.calls import items_between, pages
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -41,7 +41,12 @@ class DynamoPermitLines:
     def head(self, tenant: str, limit: int) -> Sequence[LineEntry]:
         """See ``ports.PermitLines``."""
         found: list[LineEntry] = []
-        query = self._of(keys.line_partition(tenant))
+        query: dict[str, Any] = {
+            "TableName": self.table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": text(keys.line_partition(tenant))},
+            "ConsistentRead": True,
+        }
         for item in pages(self.client, "permit_lines.head", Limit=limit, **query):
             with suppress(Unreadable):  # it stays where it is, and stops nobody
                 found.append(read_line_entry(item))
@@ -65,20 +70,13 @@ class DynamoPermitLines:
 
     def announced(self) -> Sequence[Announced]:
         """See ``ports.PermitLines``."""
-        query = self._of(keys.LINES_PARTITION)
-        return [read_announced(item) for item in pages(self.client, "permit_lines.announced", **query)]
+        span = keys.LINES_PARTITION, keys.FIRST, keys.LAST
+        items = items_between(self.client, "permit_lines.announced", self.table, *span)
+        return [read_announced(item) for item in items]
 
     def forget(self, announced: Announced) -> None:
         """See ``ports.PermitLines``."""
         self._remove("permit_lines.forget", announced_key(announced), announced.mark)
-
-    def _of(self, partition: str) -> dict[str, Any]:
-        return {
-            "TableName": self.table,
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": text(partition)},
-            "ConsistentRead": True,
-        }
 
     def _remove(self, operation: str, key: NewItem, mark: str) -> None:
         with translated(operation, self.table):

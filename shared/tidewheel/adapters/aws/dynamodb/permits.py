@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamodb.calls import ABSENT, pages
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT, items_between
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -42,16 +42,9 @@ class DynamoPermits:
 
     def all(self, tenant: str, first: int = 0) -> Sequence[Permit]:
         """See ``ports.Permits``."""
-        query: dict[str, Any] = {
-            "TableName": self.table,
-            "KeyConditionExpression": "pk = :pk AND sk >= :low",
-            "ExpressionAttributeValues": {
-                ":pk": text(keys.permit_partition(tenant)),
-                ":low": text(keys.permit_sort(first)),
-            },
-            "ConsistentRead": True,
-        }
-        return [read_permit(item) for item in pages(self.client, "permits.all", **query)]
+        partition, low = keys.permit_partition(tenant), keys.permit_sort(first)
+        items = items_between(self.client, "permits.all", self.table, partition, low, keys.LAST)
+        return [read_permit(item) for item in items]
 
     def take(self, permit: Permit, now_ms: int, replaced: str = "") -> bool:
         """See ``ports.Permits``. A permit that was left has the lease 0, which is long over."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamodb.calls import ABSENT, transact
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT, page_after, transact
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -52,15 +52,8 @@ class DynamoApiKeys:
 
     def list(self, tenant: str, limit: int, after: str | None) -> Page[ApiKey]:
         """See ``ports.ApiKeys``."""
-        values = {":pk": text(keys.api_keys_partition(tenant)), ":after": text(after or keys.FIRST)}
-        with translated("api_keys.list", tenant):
-            page = self.client.query(
-                TableName=self.table,
-                KeyConditionExpression="pk = :pk AND sk > :after",
-                ExpressionAttributeValues=values,
-                Limit=limit,
-                ConsistentRead=True,
-            )
+        partition = keys.api_keys_partition(tenant)
+        page = page_after(self.client, "api_keys.list", tenant, self.table, partition, after, limit)
         return read_page(page, "sk", read_api_key)
 
     def swap(self, new: ApiKey) -> ApiKey | None:

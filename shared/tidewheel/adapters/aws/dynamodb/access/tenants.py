@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidewheel.adapters.aws.clients import translated
-from tidewheel.adapters.aws.dynamodb.calls import swap
+from tidewheel.adapters.aws.dynamodb.calls import page_after, swap
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -48,14 +48,7 @@ class DynamoTenants:
 
     def list(self, limit: int, after: str | None) -> Page[Tenant]:
         """See ``ports.Tenants``."""
-        with translated("tenants.list", self.table):
-            page = self.client.query(
-                TableName=self.table,
-                KeyConditionExpression="pk = :pk AND sk > :after",
-                ExpressionAttributeValues={":pk": text(keys.TENANTS), ":after": text(after or keys.FIRST)},
-                Limit=limit,
-                ConsistentRead=True,
-            )
+        page = page_after(self.client, "tenants.list", self.table, self.table, keys.TENANTS, after, limit)
         return read_page(page, "sk", read_tenant)
 
     def swap(self, new: Tenant) -> Tenant | None:
