@@ -194,6 +194,31 @@ def jitter_ms(longest_ms: int) -> int:
     return random.randint(0, longest_ms)  # noqa: S311 - spreads tries, guards nothing
 
 
+def on_condition(
+    operation: str, subject: str, write: Callable[..., Mapping[str, Any]], **request: Any
+) -> tuple[Mapping[str, Any] | None, Item | None]:
+    """Sends a write that has a condition.
+
+    Args:
+        operation: What is tried.
+        subject: On what.
+        write: The client's method, such as ``put_item``.
+        request: Its arguments.
+
+    Returns:
+        The answer and None; or None and the item that did not meet the condition, if there is one and the request asks
+        for it.
+    """
+    with translated(operation, subject):
+        try:
+            return write(**request), None
+        except ClientError as error:
+            if code_of(error) != CONDITION_FAILED:
+                raise
+            standing: Any = error.response.get("Item")
+            return None, standing
+
+
 def swap(
     client: DynamoDBClient, operation: str, subject: str, table: str, item: Mapping[str, Any], expected: int | None
 ) -> Item | None:
@@ -206,20 +231,15 @@ def swap(
     Raises:
         Fenced: No item is there although one was expected.
     """
-    condition: dict[str, Any] = {"ConditionExpression": ABSENT}
-    if expected is not None:
-        condition = {"ConditionExpression": "ver = :ver", "ExpressionAttributeValues": {":ver": number(expected)}}
-    with translated(operation, subject):
-        try:
-            client.put_item(TableName=table, Item=item, ReturnValuesOnConditionCheckFailure="ALL_OLD", **condition)
-        except ClientError as error:
-            if code_of(error) != CONDITION_FAILED:
-                raise
-            standing: Any = error.response.get("Item")
-            if not standing:
-                raise Fenced(operation, subject, "the item to be replaced is gone") from error
-            return standing  # type: ignore[no-any-return]
-    return None
+    put: dict[str, Any] = {"TableName": table, "Item": item, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    if expected is None:
+        put |= {"ConditionExpression": ABSENT}
+    else:
+        put |= {"ConditionExpression": "ver = :ver", "ExpressionAttributeValues": {":ver": number(expected)}}
+    written, standing = on_condition(operation, subject, client.put_item, **put)
+    if written is None and not standing:
+        raise Fenced(operation, subject, "the item to be replaced is gone")
+    return standing
 
 
 def transact(

@@ -7,10 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamodb.calls import items_between, pages
+from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.dynamodb.calls import items_between, on_condition, pages
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -79,17 +77,15 @@ class DynamoPermitLines:
         self._remove("permit_lines.forget", announced_key(announced), announced.mark)
 
     def _remove(self, operation: str, key: NewItem, mark: str) -> None:
-        with translated(operation, self.table):
-            try:
-                self.client.delete_item(
-                    TableName=self.table,
-                    Key=key,
-                    ConditionExpression="ma = :ma",
-                    ExpressionAttributeValues={":ma": text(mark)},
-                )
-            except ClientError as error:
-                if code_of(error) != CONDITION_FAILED:
-                    raise
+        on_condition(
+            operation,
+            self.table,
+            self.client.delete_item,
+            TableName=self.table,
+            Key=key,
+            ConditionExpression="ma = :ma",
+            ExpressionAttributeValues={":ma": text(mark)},
+        )
 
 
 def line_key(entry: LineEntry) -> NewItem:

@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamodb.calls import ABSENT, items_between
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT, items_between, on_condition
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -64,19 +61,16 @@ class DynamoPermits:
     def _put(
         self, operation: str, item: Item, permit: Permit, condition: str, values: Mapping[str, Any] | None = None
     ) -> bool:
-        with translated(operation, permit.tenant):
-            try:
-                self.client.put_item(
-                    TableName=self.table,
-                    Item=item,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues={":ho": text(permit.holder), **(values or {})},
-                )
-            except ClientError as error:
-                if code_of(error) != CONDITION_FAILED:
-                    raise
-                return False
-        return True
+        written, _ = on_condition(
+            operation,
+            permit.tenant,
+            self.client.put_item,
+            TableName=self.table,
+            Item=item,
+            ConditionExpression=condition,
+            ExpressionAttributeValues={":ho": text(permit.holder), **(values or {})},
+        )
+        return written is not None
 
 
 def permit_key(tenant: str, permit: int) -> NewItem:

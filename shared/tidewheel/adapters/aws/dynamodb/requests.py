@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
-from tidewheel.adapters.aws.dynamodb.calls import ABSENT
+from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.dynamodb.calls import ABSENT, on_condition
 from tidewheel.adapters.aws.dynamodb.items import (
     Item,
     NewItem,
@@ -44,22 +42,20 @@ class DynamoRequests:
 
     def begin(self, new: Remembered, now_ms: int) -> Remembered | None:
         """See ``ports.Requests``. DynamoDB may keep an item for days after its time."""
-        with translated("requests.begin", new.tenant):
-            try:
-                self.client.put_item(
-                    TableName=self.table,
-                    Item=request_item(new),
-                    ConditionExpression=f"{ABSENT} OR ex <= :now",
-                    ExpressionAttributeValues={":now": number(now_ms)},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except ClientError as error:
-                if code_of(error) != CONDITION_FAILED:
-                    raise
-                answer: Any = error.response
-                standing = read_request(answer["Item"])
-                return None if standing == new else standing
-        return None
+        written, item = on_condition(
+            "requests.begin",
+            new.tenant,
+            self.client.put_item,
+            TableName=self.table,
+            Item=request_item(new),
+            ConditionExpression=f"{ABSENT} OR ex <= :now",
+            ExpressionAttributeValues={":now": number(now_ms)},
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+        if written is not None:
+            return None
+        standing = read_request(item or {})
+        return None if standing == new else standing
 
     def fulfil(self, done: Remembered) -> None:
         """See ``ports.Requests``."""

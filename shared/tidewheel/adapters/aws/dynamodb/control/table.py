@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
+from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.dynamodb.calls import on_condition
 from tidewheel.adapters.aws.dynamodb.items import Item, text
 
 if TYPE_CHECKING:
@@ -66,19 +65,15 @@ class ControlTable:
             extra["ConditionExpression"] = condition
         if values:
             extra["ExpressionAttributeValues"] = values
-        with translated(operation, partition):
-            try:
-                answer = self.client.update_item(
-                    TableName=self.name,
-                    Key={"pk": text(partition)},
-                    UpdateExpression=change,
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **extra,
-                )
-            except ClientError as error:
-                if code_of(error) != CONDITION_FAILED:
-                    raise
-                standing: Any = error.response.get("Item")
-                return None, standing
-        return answer["Attributes"], None
+        answer, standing = on_condition(
+            operation,
+            partition,
+            self.client.update_item,
+            TableName=self.name,
+            Key={"pk": text(partition)},
+            UpdateExpression=change,
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **extra,
+        )
+        return None if answer is None else answer["Attributes"], standing

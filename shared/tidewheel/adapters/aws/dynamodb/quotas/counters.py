@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from tidewheel.adapters.aws.clients import CONDITION_FAILED, code_of, translated
+from tidewheel.adapters.aws.clients import translated
+from tidewheel.adapters.aws.dynamodb.calls import on_condition
 from tidewheel.adapters.aws.dynamodb.items import NewItem, get_number, item_key, number, ttl
 from tidewheel.domain import keys
 from tidewheel.domain.limits import COUNTER_RETENTION_MS
@@ -58,14 +57,8 @@ class DynamoCounters:
             "ReturnValues": "UPDATED_NEW",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        with translated("counters.take", tenant):
-            try:
-                return True, int(self.client.update_item(**update)["Attributes"]["n"]["N"])
-            except ClientError as error:
-                if code_of(error) != CONDITION_FAILED:
-                    raise
-                standing: Any = error.response.get("Item", {})
-        return False, get_number(standing, "n") or 0
+        answer, standing = on_condition("counters.take", tenant, self.client.update_item, **update)
+        return answer is not None, get_number(answer["Attributes"] if answer else standing or {}, "n") or 0
 
     def used(self, tenant: str, windows: Sequence[Window]) -> Mapping[Window, int]:
         """See ``ports.Counters``."""
