@@ -50,7 +50,14 @@ _POOL = re.compile(names.POOL_PATTERN, re.ASCII)
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 
+_FORMER = {
+    "authorizer_arn": "a deployment brings its own authorizer, for API keys (`tidewheel admin init` makes the first) "
+    "and for tokens of the issuers that the context key 'issuers' names"
+}
+"""Keys that earlier versions had, and what is to be done instead."""
+
 _Choice = TypeVar("_Choice", bound=StrEnum)
+_Parsed = TypeVar("_Parsed")
 
 
 class ApiLogs(StrEnum):
@@ -59,13 +66,6 @@ class ApiLogs(StrEnum):
     OFF = "off"
     ACCOUNT_ROLE = "account-role"  # by the role that the account has
     OWN_ROLE = "own-role"  # by a role of this deployment, which becomes the account's
-
-
-class SignIn(StrEnum):
-    """What looks at the header ``Authorization``."""
-
-    GATEWAY = "gateway"  # its authorizer
-    FUNCTION = "function"  # the API's function itself, by keys alone: for an emulator's gateway without authorizers
 
 
 class Stage(StrEnum):
@@ -126,7 +126,7 @@ class Config:
     fargate_subnets: tuple[str, ...] = ()
     fargate_base: int = FARGATE_BASE
     fargate_public: bool = True
-    sign_in: SignIn = SignIn.GATEWAY
+    sign_in: settings.SignIn = settings.SignIn.GATEWAY
     issuers: str = "[]"
 
     @property
@@ -163,12 +163,9 @@ class Config:
         Raises:
             ContextError: A key is malformed, or is none any more.
         """
-        if _text(read, "authorizer_arn"):
-            raise ContextError(
-                "authorizer_arn",
-                "is none any more: a deployment brings its own authorizer, for API keys (`tidewheel admin init` makes "
-                "the first) and for tokens of the issuers that the context key 'issuers' names",
-            )
+        for key, problem in _FORMER.items():
+            if _text(read, key):
+                raise ContextError(key, f"is none any more: {problem}")
         target, economy = _target(read), _flag(read, "economy")
         schedulers = _number(read, "schedulers", 1 if economy else DEFAULT_SCHEDULERS)
         config = cls(
@@ -200,21 +197,12 @@ class Config:
             least_log=_number(read, "least_log", 0, 0),
             writes_together=_number(read, "writes_together", names.WRITES_AT_ONCE, 1, names.WRITES_AT_ONCE),
             lean_transport=_flag(read, "lean_transport", default="true"),
-            sign_in=_one_of(read, "sign_in", SignIn, SignIn.GATEWAY),
+            sign_in=_one_of(read, "sign_in", settings.SignIn, settings.SignIn.GATEWAY),
             issuers=_issuers(read),
             allow_kinds=_allow_kinds(read, LOCAL_KINDS if target is Target.LOCAL else "{}"),
         )
         _check_kinds(config)
-        if config.fargate and config.local:
-            raise ContextError("fargate", "is for an account: the local cloud runs the pool's worker beside the engine")
-        if config.containers and not config.local:
-            raise ContextError("containers", "is for target local: an account runs its functions as it does")
-        if economy and config.schedulers != 1:
-            raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
-        if config.sign_in is SignIn.FUNCTION and not config.local:
-            raise ContextError("sign_in", "must be gateway in an account: function is for an emulator's gateway alone")
-        if config.sign_in is SignIn.FUNCTION and config.issuers != "[]":
-            raise ContextError("issuers", "needs sign_in to be gateway: the function looks at keys alone")
+        _check_together(config)
         return config
 
 
@@ -258,34 +246,29 @@ def _number(read: ReadContext, key: str, default: int, least: int = 1, most: int
     return int(text)
 
 
-def _tenant_concurrency(read: ReadContext) -> str:
-    """As the worker's environment holds it; text on the command line, an object in a context file."""
-    value = read("tenant_concurrency")
-    text = json.dumps(value) if isinstance(value, dict) else _text(read, "tenant_concurrency") or "{}"
+def _json(read: ReadContext, key: str, default: str, parse: Callable[[str], _Parsed]) -> _Parsed:
+    """Text on the command line, an object or a list in a context file."""
+    value = read(key)
+    text = json.dumps(value) if isinstance(value, dict | list) else _text(read, key) or default
     try:
-        return json.dumps(settings.tenant_concurrency(text), sort_keys=True)
+        return parse(text)
     except ValueError as error:
-        raise ContextError("tenant_concurrency", str(error)) from error
+        raise ContextError(key, str(error)) from error
+
+
+def _tenant_concurrency(read: ReadContext) -> str:
+    """As the worker's environment holds it."""
+    return json.dumps(_json(read, "tenant_concurrency", "{}", settings.tenant_concurrency), sort_keys=True)
 
 
 def _plans(read: ReadContext) -> str:
-    """As the environments of API and workers hold them; text on the command line, an object in a context file."""
-    value = read("plans")
-    text = json.dumps(value) if isinstance(value, dict) else _text(read, "plans") or "{}"
-    try:
-        return json.dumps(settings.plans(text), sort_keys=True)
-    except ValueError as error:
-        raise ContextError("plans", str(error)) from error
+    """As the environments of API and workers hold them."""
+    return json.dumps(_json(read, "plans", "{}", settings.plans), sort_keys=True)
 
 
 def _allow_kinds(read: ReadContext, default: str) -> str:
-    """As the environments of API and workers hold it; text on the command line, an object in a context file."""
-    value = read("allow_kinds")
-    text = json.dumps(value) if isinstance(value, dict) else _text(read, "allow_kinds") or default
-    try:
-        allowed = settings.allow_kinds(text)
-    except ValueError as error:
-        raise ContextError("allow_kinds", str(error)) from error
+    """As the environments of API and workers hold it."""
+    allowed = _json(read, "allow_kinds", default, settings.allow_kinds)
     for kind in sorted(frozenset().union(*allowed.values()) - PRIVILEGED):
         raise ContextError(
             "allow_kinds", f"names {kind!r}: what needs to be allowed are {', '.join(sorted(PRIVILEGED))}"
@@ -294,14 +277,27 @@ def _allow_kinds(read: ReadContext, default: str) -> str:
 
 
 def _issuers(read: ReadContext) -> str:
-    """As the authorizer's environment holds it; text on the command line, a list in a context file."""
-    value = read("issuers")
-    text = json.dumps(value) if isinstance(value, list) else _text(read, "issuers") or "[]"
-    try:
+    """As the authorizer's environment holds it, which parses the text itself."""
+
+    def checked(text: str) -> object:
         settings.check_issuers(text)
-    except ValueError as error:
-        raise ContextError("issuers", str(error)) from error
-    return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+        return json.loads(text)
+
+    return json.dumps(_json(read, "issuers", "[]", checked), sort_keys=True, separators=(",", ":"))
+
+
+def _check_together(config: Config) -> None:
+    """Some settings do not go with others."""
+    if config.fargate and config.local:
+        raise ContextError("fargate", "is for an account: the local cloud runs the pool's worker beside the engine")
+    if config.containers and not config.local:
+        raise ContextError("containers", "is for target local: an account runs its functions as it does")
+    if config.economy and config.schedulers != 1:
+        raise ContextError("schedulers", "must be 1 or absent in economy mode, where no scheduler stays")
+    if config.sign_in is settings.SignIn.FUNCTION and not config.local:
+        raise ContextError("sign_in", "must be gateway in an account: function is for an emulator's gateway alone")
+    if config.sign_in is settings.SignIn.FUNCTION and config.issuers != "[]":
+        raise ContextError("issuers", "needs sign_in to be gateway: the function looks at keys alone")
 
 
 def _check_kinds(config: Config) -> None:

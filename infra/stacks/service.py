@@ -17,7 +17,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.assets import Asset
-from infra.config import Config, SignIn, Stage
+from infra.config import Config, Stage
 from infra.constructs.api import HttpApi
 from infra.constructs.arns import Arns
 from infra.constructs.environment import environment
@@ -80,7 +80,7 @@ class ServiceStack(Stack):
         woken = Function.SCHEDULER if config.economy else Function.WATCHDOG
         self._output(Output.MINUTE_FUNCTION, config.physical(woken))
         self._reconciler()
-        authorizer = self._authorizer() if config.sign_in is SignIn.GATEWAY else None
+        authorizer = self._authorizer() if config.sign_in is settings.SignIn.GATEWAY else None
         http = HttpApi(self, "HttpApi", config=config, function=api.function, authorizer=authorizer)
         self._output(Output.API_URL, http.url)
         self._output(API_ID_OUTPUT, http.rest_api.rest_api_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from tidewheel.domain.access.issuer import Issuer
@@ -20,8 +21,12 @@ from tidewheel.domain.quotas.plans import Plans, parse_plans
 from tidewheel.domain.wheel.pace import PACES, Pace
 from tidewheel.names import Env, Route
 
-SIGN_INS = ("gateway", "function")
-"""Which of them signs callers in."""
+
+class SignIn(StrEnum):
+    """What looks at the header ``Authorization``."""
+
+    GATEWAY = "gateway"  # its authorizer
+    FUNCTION = "function"  # the API's function itself, by keys alone: for an emulator's gateway without authorizers
 
 
 class SettingsError(Exception):
@@ -87,13 +92,6 @@ def tenant_concurrency(text: str) -> Mapping[str, int]:
     return document
 
 
-def _tenant_concurrency(environ: Mapping[str, str], variable: Env) -> Mapping[str, int]:
-    try:
-        return tenant_concurrency(_text(environ, variable))
-    except ValueError as error:
-        raise SettingsError(variable, str(error)) from error
-
-
 def plans(text: str) -> Plans:
     """Parses the plans that a deployment defines.
 
@@ -101,13 +99,6 @@ def plans(text: str) -> Plans:
         ValueError: They are malformed; the message says what they must be.
     """
     return parse_plans(_json_object(text, "limits by plan"))
-
-
-def _plans(environ: Mapping[str, str], variable: Env) -> Plans:
-    try:
-        return plans(_text(environ, variable))
-    except ValueError as error:
-        raise SettingsError(variable, str(error)) from error
 
 
 def allow_kinds(text: str) -> Mapping[str, frozenset[str]]:
@@ -121,13 +112,6 @@ def allow_kinds(text: str) -> Mapping[str, frozenset[str]]:
         if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
             raise ValueError(f"gives {pool!r} {kinds!r}, which is no list of kinds")
     return {pool: frozenset(kinds) for pool, kinds in document.items()}
-
-
-def _allow_kinds(environ: Mapping[str, str], variable: Env) -> Mapping[str, frozenset[str]]:
-    try:
-        return allow_kinds(_text(environ, variable))
-    except ValueError as error:
-        raise SettingsError(variable, str(error)) from error
 
 
 def _queues(environ: Mapping[str, str], variable: Env) -> Mapping[Route, str]:
@@ -156,13 +140,6 @@ def _networks(environ: Mapping[str, str], variable: Env) -> tuple[Network, ...]:
         raise SettingsError(variable, f"must be a list of networks such as 10.0.0.0/8, or none ({error})") from error
 
 
-def _sign_in(environ: Mapping[str, str], variable: Env) -> str:
-    text = _text(environ, variable)
-    if text not in SIGN_INS:
-        raise SettingsError(variable, f"must be {' or '.join(SIGN_INS)}, not {text!r}")
-    return text
-
-
 def check_issuers(text: str) -> None:
     """Checks a JSON list of issuers.
 
@@ -172,14 +149,28 @@ def check_issuers(text: str) -> None:
     parse_issuers(text)
 
 
-def _issuers(environ: Mapping[str, str], variable: Env) -> tuple[Issuer, ...]:
-    try:
-        return parse_issuers(_text(environ, variable))
-    except ValueError as error:
-        raise SettingsError(variable, str(error)) from error
+_Reader = Callable[[Mapping[str, str], Env], Any]
 
 
-_READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
+def _parsed(parse: Callable[[str], Any]) -> _Reader:
+    """A reader of texts whose parser says by a ``ValueError`` what they must be."""
+
+    def read(environ: Mapping[str, str], variable: Env) -> Any:
+        try:
+            return parse(_text(environ, variable))
+        except ValueError as error:
+            raise SettingsError(variable, str(error)) from error
+
+    return read
+
+
+def _sign_in(text: str) -> SignIn:
+    if text not in list(SignIn):
+        raise ValueError(f"must be {' or '.join(SignIn)}, not {text!r}")
+    return SignIn(text)
+
+
+_READERS: dict[Env, _Reader] = {
     Env.QUEUES: _queues,
     Env.SHARDS: _positive,
     Env.SCHEDULERS: _positive,
@@ -190,11 +181,11 @@ _READERS: dict[Env, Callable[[Mapping[str, str], Env], Any]] = {
     Env.LEAST_LOG: _number,
     Env.WRITES_TOGETHER: _positive,
     Env.LEAN_TRANSPORT: _flag,
-    Env.TENANT_CONCURRENCY: _tenant_concurrency,
-    Env.ALLOW_KINDS: _allow_kinds,
-    Env.PLANS: _plans,
-    Env.SIGN_IN: _sign_in,
-    Env.ISSUERS: _issuers,
+    Env.TENANT_CONCURRENCY: _parsed(tenant_concurrency),
+    Env.ALLOW_KINDS: _parsed(allow_kinds),
+    Env.PLANS: _parsed(plans),
+    Env.SIGN_IN: _parsed(_sign_in),
+    Env.ISSUERS: _parsed(parse_issuers),
 }
 
 
@@ -246,7 +237,7 @@ class ApiSettings(StoreSettings):
         allow_kinds: Which privileged kinds of target run, by pool; ``*`` stands for every pool.
         access_table: Where tenants and API keys are.
         plans: The plans that the deployment defines.
-        sign_in: ``gateway`` if its authorizer signs callers in; ``function`` if the API does so itself, by keys alone.
+        sign_in: What signs callers in.
         audit_table: Where the audit log is.
     """
 
@@ -255,7 +246,7 @@ class ApiSettings(StoreSettings):
     allow_kinds: Mapping[str, frozenset[str]]
     access_table: str
     plans: Plans
-    sign_in: str
+    sign_in: SignIn
     audit_table: str
 
 

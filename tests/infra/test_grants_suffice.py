@@ -62,6 +62,7 @@ from tidewheel.settings import (
     DeadLetterHandlerSettings,
     ReconcilerSettings,
     SchedulerSettings,
+    SignIn,
     WatchdogSettings,
     WorkerSettings,
 )
@@ -152,7 +153,7 @@ class Deployment:
                 logs_bucket=self.bucket,
                 allow_kinds={},
                 audit_table=self.tables.audit,
-                sign_in="gateway",
+                sign_in=SignIn.GATEWAY,
             )
         )
         layouts = LayoutCache(api_ports.layouts.store, self.clock, 1)

@@ -22,7 +22,7 @@ from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.names import Function
-from tidewheel.settings import ApiSettings
+from tidewheel.settings import ApiSettings, SignIn
 from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.api.services import ApiPorts, services_of
 from tidewheel.wiring.quota import quota_of
@@ -62,5 +62,5 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),
-        sign_in_here=settings.sign_in == "function",
+        sign_in_here=settings.sign_in is SignIn.FUNCTION,
     )
