@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tests.simulation.worked import HELD_UP_MS, WorkedHistory, WorkedPromises
-from tests.simulation.workers import Stepped, Worker
+from tests.simulation.workers import Worker
 from tests.support.calls import a_quota, an_admission
 from tests.support.memory_stack import TENANT
 from tidewheel.adapters.memory import MemoryCounters
@@ -28,7 +27,7 @@ class Metered(WorkedHistory):
 
     def admission(self, worker: Worker, _executions: Executions, _queue: Queue) -> AdmissionControl:
         """Its counters lag, fail, and lose answers, and each call may be its last step."""
-        counters: Any = Stepped(MemoryCounters(self.stack.world), worker)
+        counters = worker.stepped(MemoryCounters(self.stack.world))
         quota = a_quota(worker.clock, self.stack.tenants, counters, {"default": {DAY: self.limit}})
         return an_admission(worker.clock, self.stack.telemetry, quota=quota)
 
@@ -47,13 +46,9 @@ class Metered(WorkedHistory):
         """How many ended over the quota."""
         return sum(record.state is State.BLOCKED for record in self.stack.world.executions.values())
 
-    def violations(self) -> list[str]:
-        """Every broken promise, in words."""
-        return [
-            *self.workers.scheduler.failures,
-            *self.workers.witness.broken,
-            *MeteredPromises(self, HELD_UP_MS).broken(),
-        ]
+    def promises(self) -> MeteredPromises:
+        """As for all workers, and the account of the quota."""
+        return MeteredPromises(self, HELD_UP_MS)
 
 
 class MeteredPromises(WorkedPromises):

@@ -11,7 +11,7 @@ from tests.support.memory_stack import TENANT
 from tidewheel.adapters.memory import MemoryPermitLines, MemoryPermits
 from tidewheel.domain.executions.states import is_end
 from tidewheel.domain.limits import LEASE_MS, SECOND_MS, TAKEOVER_GRACE_MS
-from tidewheel.domain.permits.permit import is_void
+from tidewheel.domain.permits.permit import Permit, is_void
 from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
 from tidewheel.engine.worker.admission import AdmissionControl
@@ -50,14 +50,19 @@ class PermittedHistory(WorkedHistory):
         super()._run(duration_ms)
         self._count()
 
-    def _count(self) -> None:
-        """Notes when more permits are held, by lease and record, than there may be."""
+    def _held(self) -> list[Permit]:
+        """The permits that are taken now, by lease and record."""
         world, now = self.stack.world, self.stack.clock.now_ms()
-        held = [
+        return [
             permit
             for permit in world.permits.values()
             if not permit.is_free(now) and not is_void(permit, world.executions.get((TENANT, permit.execution)))
         ]
+
+    def _count(self) -> None:
+        """Notes when more permits are held, by lease and record, than there may be."""
+        world, now = self.stack.world, self.stack.clock.now_ms()
+        held = self._held()
         running = [
             record
             for record in world.executions.values()
@@ -69,13 +74,10 @@ class PermittedHistory(WorkedHistory):
     def violations(self) -> list[str]:
         """Every broken promise, in words."""
         self._run(_LEASES_MS)
-        world, now = self.stack.world, self.stack.clock.now_ms()
-        kept = [
-            f"permit {permit.number} is held by {permit.holder} for ever"
-            for permit in world.permits.values()
-            if not permit.is_free(now) and not is_void(permit, world.executions.get((TENANT, permit.execution)))
-        ]
+        kept = [f"permit {permit.number} is held by {permit.holder} for ever" for permit in self._held()]
         waiting = [
-            f"{entry.execution} waits in line for ever" for line in world.lines.values() for entry in line.values()
+            f"{entry.execution} waits in line for ever"
+            for line in self.stack.world.lines.values()
+            for entry in line.values()
         ]
         return [*super().violations(), *self.over, *kept, *waiting]

@@ -72,7 +72,6 @@ class History:
         self.fleet = Fleet(self.stack, 3)
         self.end_ms = START_MS + STORMY_MS
         self.jobs = [self._job(number) for number in range(6)]
-        self.struck = False
 
     def _job(self, number: int) -> Job:
         priority = ("low", "normal", "high")[number % 3]
@@ -82,19 +81,20 @@ class History:
 
     def play(self) -> None:
         while self.stack.clock.now_ms() < self.end_ms:
-            for instance in (0, 1):
-                if not self.fleet.at(instance):
-                    self.fleet.start(instance)
-            self.fleet.run_until(self.stack.clock.now_ms() + self.rng.choice([3, 10, 25, 40]) * SECOND_MS)
+            self._run(self.rng.choice([3, 10, 25, 40]))
             self._strike()
         self.control.signals, self.control.fails = NOTHING, 0.0
         self.control.switch(None)
         until_ms = self.end_ms + CALM_MS + PROMOTED_EVERY_MS
         while self.stack.clock.now_ms() < until_ms:
-            for instance in (0, 1):
-                if not self.fleet.at(instance):
-                    self.fleet.start(instance)
-            self.fleet.run_until(self.stack.clock.now_ms() + 10 * SECOND_MS)
+            self._run(10)
+
+    def _run(self, seconds: int) -> None:
+        """Lets time pass; instances without a scheduler get one before."""
+        for instance in (0, 1):
+            if not self.fleet.at(instance):
+                self.fleet.start(instance)
+        self.fleet.run_until(self.stack.clock.now_ms() + seconds * SECOND_MS)
 
     def _strike(self) -> None:
         what = self.rng.choice(["signals", "signals", "signals", "kill", "freeze", "old report", "switch", "nothing"])
@@ -104,10 +104,8 @@ class History:
             case "signals":
                 self.control.signals = self.rng.choice(AILMENTS)
             case "kill" if running:
-                self.struck = True
                 self.fleet.kill(self.rng.choice(running))
             case "freeze" if running:
-                self.struck = True
                 self.fleet.suspend(self.rng.choice(running), self.rng.choice([2, 20, 60]) * SECOND_MS)
             case "old report":
                 old = Measured(Health(HealthState.READ_ONLY, now_ms), now_ms + MINUTE_MS, 0)

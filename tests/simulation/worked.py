@@ -174,8 +174,12 @@ class WorkedHistory(History):
         return [
             *self.workers.scheduler.failures,
             *self.workers.witness.broken,
-            *WorkedPromises(self, HELD_UP_MS).broken(),
+            *self.promises().broken(),
         ]
+
+    def promises(self) -> WorkedPromises:
+        """What must hold of it at its end."""
+        return WorkedPromises(self, HELD_UP_MS)
 
 
 HELD_UP_MS = 100_000
