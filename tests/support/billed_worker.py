@@ -37,6 +37,9 @@ class BilledWorker:
         apart_ms: The time (ms) between two of the job's runs.
     """
 
+    limiter: ConcurrencyLimiter
+    queue: MemoryQueue
+
     def __init__(self, cloud: Cloud, apart_ms: int) -> None:
         self.backend = cloud_backend("ministack", cloud)
         self.clock = SettableClock(NOW_MS)
@@ -48,9 +51,6 @@ class BilledWorker:
         self.layouts.now()
         self._apart_ms = apart_ms
         self.starts(an_admission(self.clock, self.telemetry))
-
-    limiter: ConcurrencyLimiter
-    queue: MemoryQueue
 
     def starts(self, admission: AdmissionControl) -> None:
         """Another worker process."""

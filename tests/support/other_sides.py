@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -87,14 +88,7 @@ def _eventbridge(_case: Case, entry: Entry) -> Iterator[datetime]:
         instants = other_crons.every(distance, start or _time(given.get("CreationDate")) or NOW, NOW)
     else:
         instants = other_crons.aws(expression, zone, NOW)
-    return (one for one in instants if end is None or one < end) if end is None else _until(instants, end)
-
-
-def _until(instants: Iterator[datetime], end: datetime) -> Iterator[datetime]:
-    for one in instants:
-        if one >= end:
-            return
-        yield one
+    return instants if end is None else takewhile(lambda one: one < end, instants)
 
 
 def _time(given: str | None) -> datetime | None:
