@@ -6,12 +6,15 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from localstack.demo.account import Lateness
 from localstack.places import Places
+from localstack.receiver import Arrival
 from tests.e2e.stack import Stack, deployed
 
 
@@ -29,6 +32,19 @@ def stack_of_its_own(bench: str, engine: str) -> Iterator[tuple[Stack, Path]]:
         deployed(engine, Path(folder)) as stack,
     ):
         yield stack, Path(folder)
+
+
+def due_in(arrivals: Iterable[Arrival], from_ms: int, until_ms: int, tag: str | None = None) -> dict[str, Any]:
+    """The figures of the lateness of what was due in a span of time, of one tag or of all.
+
+    Args:
+        arrivals: What came.
+        from_ms: The span's begin, ms since the epoch.
+        until_ms: Its end, which is not in it.
+        tag: Of the receiver.
+    """
+    chosen = (one for one in arrivals if tag in {None, one.tag} and from_ms <= one.due_ms < until_ms)
+    return asdict(Lateness.of([one.lateness_ms for one in chosen]))
 
 
 def tell(figures: Mapping[str, Any]) -> None:

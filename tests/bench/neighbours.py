@@ -17,11 +17,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from localstack.bench.main import machine
-from localstack.demo.account import Lateness
 from localstack.demo.jobs import instant
 from localstack.receiver import Receiver
 from localstack.settings import CREDENTIALS, REGION
-from tests.bench.alone import stack_of_its_own, tell
+from tests.bench.alone import due_in, stack_of_its_own, tell
 from tests.e2e.stack import Stack
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import SECOND_MS
@@ -89,17 +88,13 @@ def measure(stack: Stack, wanted: Wanted) -> dict[str, Any]:
         clock.sleep_until(end_ms + _AFTER_S * SECOND_MS)
         arrivals = list(receiver.arrivals())
 
-    def due_in(tenant: str, from_ms: int, until_ms: int) -> dict[str, Any]:
-        late = [one.lateness_ms for one in arrivals if one.tag == tenant and from_ms <= one.due_ms < until_ms]
-        return asdict(Lateness.of(late))
-
     keys = [one.key for one in arrivals]
     return {
         **asdict(wanted),
         "created_ahead_ms": created_ahead_ms,
-        "quiet_before": due_in(QUIET, begin_ms + _WARM_S * SECOND_MS, flood_ms),
-        "quiet_during": due_in(QUIET, flood_ms, end_ms),
-        "flood": due_in(FLOOD, flood_ms, end_ms),
+        "quiet_before": due_in(arrivals, begin_ms + _WARM_S * SECOND_MS, flood_ms, QUIET),
+        "quiet_during": due_in(arrivals, flood_ms, end_ms, QUIET),
+        "flood": due_in(arrivals, flood_ms, end_ms, FLOOD),
         "expected": {QUIET: wanted.rate * wanted.seconds, FLOOD: wanted.rate * wanted.times * wanted.seconds},
         "doubled": len(keys) - len(set(keys)),
     }

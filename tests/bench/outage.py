@@ -20,10 +20,9 @@ from typing import Any
 
 from localstack import deploy, processes
 from localstack.bench.main import machine
-from localstack.demo.account import Lateness
 from localstack.demo.jobs import instant
 from localstack.receiver import Arrival, Receiver
-from tests.bench.alone import stack_of_its_own, tell
+from tests.bench.alone import due_in, stack_of_its_own, tell
 from tests.e2e.stack import Stack
 from tests.support.machine import slowness
 from tests.support.polling import until
@@ -105,17 +104,13 @@ OUTAGES: Mapping[str, Callable[[Stack, SystemClock, int], tuple[int, int]]] = {
 
 def figures(arrivals: Sequence[Arrival], down_ms: int, up_ms: int, minutes: int) -> dict[str, Any]:
     """Lateness in ms by when something was due, and how long what was missed took."""
-
-    def due_in(from_ms: int, until_ms: int) -> dict[str, Any]:
-        return asdict(Lateness.of([one.lateness_ms for one in arrivals if from_ms <= one.due_ms < until_ms]))
-
     missed = [one.arrived_ms for one in arrivals if down_ms <= one.due_ms < up_ms]
     return {
         "first_after_return_ms": min((one.arrived_ms for one in arrivals if one.arrived_ms > up_ms), default=up_ms)
         - up_ms,
-        "before": due_in(down_ms - MINUTE_MS, down_ms),
+        "before": due_in(arrivals, down_ms - MINUTE_MS, down_ms),
         "missed": {"runs": len(missed), "last_after_return_s": (max(missed, default=up_ms) - up_ms) // SECOND_MS},
-        "after": [due_in(up_ms + n * MINUTE_MS, up_ms + (n + 1) * MINUTE_MS) for n in range(minutes)],
+        "after": [due_in(arrivals, up_ms + n * MINUTE_MS, up_ms + (n + 1) * MINUTE_MS) for n in range(minutes)],
     }
 
 

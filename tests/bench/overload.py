@@ -19,10 +19,9 @@ from typing import Any
 import httpx
 
 from localstack.bench.main import machine
-from localstack.demo.account import Lateness
 from localstack.demo.jobs import instant
 from localstack.receiver import Receiver
-from tests.bench.alone import stack_of_its_own, tell
+from tests.bench.alone import due_in, stack_of_its_own, tell
 from tests.bench.neighbours import services
 from tests.e2e.stack import Stack
 from tests.support.machine import slowness
@@ -171,11 +170,6 @@ def measure(stack: Stack, wanted: Wanted) -> dict[str, Any]:
         for id in ids:
             client.delete_job(id)
 
-    def due_in(from_ms: int, until_ms: int) -> dict[str, Any]:
-        return asdict(
-            Lateness.of([one.lateness_ms for one in arrivals if one.tag == DUE and from_ms <= one.due_ms < until_ms])
-        )
-
     ran = len({one.key for one in arrivals if one.tag == FLOOD})
     return {
         **asdict(wanted),
@@ -183,8 +177,8 @@ def measure(stack: Stack, wanted: Wanted) -> dict[str, Any]:
         "accepted": accepted,
         "ran": ran,
         "lost": max(0, accepted - ran),
-        "due_before": due_in(flood_ms - wanted.seconds * SECOND_MS, flood_ms),
-        "due_during": due_in(flood_ms, end_ms),
+        "due_before": due_in(arrivals, flood_ms - wanted.seconds * SECOND_MS, flood_ms, DUE),
+        "due_during": due_in(arrivals, flood_ms, end_ms, DUE),
         "states": [state for state, _ in itertools.groupby(states)],
         "switch": switch,
     }
