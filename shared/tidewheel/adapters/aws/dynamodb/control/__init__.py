@@ -1,1 +1,1 @@
-"""The Control table: the shard layout, leases, shard ownership the sweep and the health, a module each."""
+"""The Control table: the shard layout, leases, shard ownership, the sweep and the health, a module each."""
