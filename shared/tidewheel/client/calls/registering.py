@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tidewheel.client.calls.jobs import create_job, job, replace_job
 from tidewheel.client.errors import ApiError
@@ -22,6 +22,9 @@ _TRIES = 5
 _NOT_THERE, _CONFLICT, _OUTDATED = 404, 409, 412
 
 
+Change: TypeAlias = Literal["created", "changed", "unchanged"]
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
     """What became of a declared job.
@@ -35,7 +38,7 @@ class Registered:
     """
 
     name: str
-    change: Literal["created", "changed", "unchanged"]
+    change: Change
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     job: JobAnswer | None
@@ -90,15 +93,12 @@ def _registered(one: Declared, body: JobBody, *, dry_run: bool) -> Flow[Register
         found = yield from _found(one.name)
         after = _as_it_would_stand(body, found)
         before = {} if found is None else _written(found)
-        if found is not None and (dry_run or not difference(before, after)):
-            return Registered(one.name, "changed" if difference(before, after) else "unchanged", before, after, found)
-        if dry_run:
-            return Registered(one.name, "created", before, after, None)
+        change: Change = "created" if found is None else "changed" if difference(before, after) else "unchanged"
+        if dry_run or change == "unchanged":
+            return Registered(one.name, change, before, after, found)
         try:
-            if found is None:
-                return Registered(one.name, "created", before, after, (yield from create_job(body)))
-            made = yield from replace_job(found.id, body, match=found.generation)
-            return Registered(one.name, "changed", before, after, made)
+            written = create_job(body) if found is None else replace_job(found.id, body, match=found.generation)
+            return Registered(one.name, change, before, after, (yield from written))
         except ApiError as error:  # somebody else created or edited it meanwhile
             if error.status not in {_CONFLICT, _OUTDATED} or tries == _TRIES:
                 raise
