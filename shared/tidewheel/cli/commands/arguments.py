@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from tidewheel.cli.deployments.completion import job_names
+
+
+class FileForm(StrEnum):
+    """The forms in which a file of jobs is written."""
+
+    YAML = "yaml"
+    JSON = "json"
+
 
 JOB_HELP = "The job's id, the beginning of it, or its name."
 

@@ -6,13 +6,13 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
+from tidewheel.cli.commands.arguments import FileForm
 from tidewheel.cli.deployments.completion import job_names
 from tidewheel.cli.exits import ExitStatus
 from tidewheel.cli.files import planned
@@ -32,13 +32,6 @@ from tidewheel.wire.bodies.jobs_file import schema as schema_of_files
 
 DEFAULT_SET = "default"
 """The set of jobs for which neither a file nor an option names one. It is never pruned."""
-
-
-class Format(StrEnum):
-    """What an export is written as."""
-
-    YAML = "yaml"
-    JSON = "json"
 
 
 Set = Annotated[str | None, typer.Option("--set", help="The set that the jobs belong to.", show_default=False)]
@@ -148,7 +141,7 @@ def export(
     set_name: Set = None,
     tag: Annotated[list[str] | None, typer.Option(help="key:value; may be repeated.", show_default=False)] = None,
     name_prefix: Annotated[str | None, typer.Option(help="How the name begins.", show_default=False)] = None,
-    output: Annotated[Format, typer.Option("--output", "-o", help="yaml, or json for JSON lines.")] = Format.YAML,
+    output: Annotated[FileForm, typer.Option("--output", "-o", help="yaml, or json for JSON lines.")] = FileForm.YAML,
 ) -> None:
     """Write jobs as a file that apply reads, and finds unchanged.
 
@@ -158,7 +151,7 @@ def export(
     if jobs and (tags or name_prefix):
         raise fail("Name jobs, or pass --set, --tag or --name-prefix, not both.")
     found = exported(_wanted(session(context), jobs, tags, name_prefix))
-    typer.echo(found.as_yaml(set_name) if output is Format.YAML else found.as_lines(), nl=False)
+    typer.echo(found.as_yaml(set_name) if output is FileForm.YAML else found.as_lines(), nl=False)
     if found.left_out:
         typer.echo(legible(f"Left out, since they are over: {', '.join(found.left_out)}"), err=True)
     if found.doubled:

@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from tidewheel.cli.commands.arguments import FileForm
 from tidewheel.cli.exits import ExitStatus
 from tidewheel.cli.files import yaml_text
 from tidewheel.cli.importing.formats import READERS
@@ -43,13 +44,6 @@ class Format(StrEnum):
     AIRFLOW = "airflow"
     HEROKU = "heroku"
     GITHUB = "github"
-
-
-class FileForm(StrEnum):
-    """The forms of a file of jobs."""
-
-    YAML = "yaml"
-    JSON = "json"
 
 
 def import_(
