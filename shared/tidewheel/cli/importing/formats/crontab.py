@@ -20,7 +20,7 @@ _CRONS_OWN |= {"CONTENT_TYPE", "CONTENT_TRANSFER_ENCODING"}
 _NOTES = (
     "cron's jobs run as their crontab's owner, in the owner's home; here as the user of the pool's programs",
     "cron sets PATH to /usr/bin:/bin unless the file does; here it is the worker's",
-    "cron lets a job run on for ever; here a run ends after {timeout}",
+    "cron lets a job run on for ever; here a run ends after 11 h",
 )
 _MAIL = "cron mails what a job prints; here it is the run's log"
 _CRON_TZ = "CRON_TZ is read as cronie does; Debian's cron knows none, and reads the lines in the machine's zone"
@@ -52,7 +52,7 @@ def read(name: str, text: str, options: Options) -> Reading:
 def _notes(lines: list[CronLine], *, entries_made: bool) -> tuple[str, ...]:
     if not entries_made:
         return ()
-    notes = [remark.format(timeout="11 h") for remark in _NOTES]
+    notes = [*_NOTES]
     if any("MAILTO" not in line.environment for line in lines):
         notes.append(_MAIL)
     if any("CRON_TZ" in line.environment for line in lines):
