@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import pytest
 
@@ -13,6 +13,8 @@ PROPERTY = "histories"
 Record = Callable[[str, object], None]
 """pytest's ``record_property``."""
 _LEAST = 8
+_BEYOND = 100_000
+_LONGER = 3
 
 
 def how_many(variable: str, full: int, batch: int) -> int:
@@ -27,6 +29,23 @@ def how_many(variable: str, full: int, batch: int) -> int:
     if told:
         return int(told)
     return max(int(full / min(slowness(), _LEAST)) // batch, 1) * batch
+
+
+def until_nothing_lacks(seeds: range, lacking: Callable[[], Collection[object]]) -> Iterator[int]:
+    """The seeds of a batch, and more while it has not met all that it must.
+
+    What befalls a history follows from each random number that the engine draws, so that a change of the engine may
+    move it out of a batch: that is no fault of the engine.
+
+    Args:
+        seeds: The batch.
+        lacking: What has not befallen what was played so far; the caller asserts in the end that it is empty.
+    """
+    yield from seeds
+    for more in range(_LONGER * len(seeds)):
+        if not lacking():
+            return
+        yield _BEYOND + seeds.start * _LONGER + more
 
 
 def told(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
