@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 import pytest
 
 from tests.simulation.economy import EconomyHistory
-from tests.support.histories import PROPERTY, Record, how_many, until_nothing_lacks
+from tests.support.histories import PROPERTY, Record, how_many, until_nothing_is_missing
 
 _BATCH = 10
 HISTORIES = how_many("ECONOMY_HISTORIES", 60, _BATCH)
@@ -22,14 +22,14 @@ def test_no_history_in_economy_mode_breaks_a_promise(first: int, record_property
     seeds = range(first, min(first + _BATCH, HISTORIES))
     record_property(PROPERTY, ("economy", seeds.start, seeds.stop))
 
-    def lacking() -> AbstractSet[str]:
+    def missing() -> AbstractSet[str]:
         return BEFALL - set(seen)
 
-    for seed in until_nothing_lacks(seeds, lacking):
+    for seed in until_nothing_is_missing(seeds, missing):
         history = EconomyHistory(seed)
         history.play()
         broken = history.violations()
         assert not broken, f"seed {seed}: {len(broken)} broken promises, the first: {broken[:5]}"
         seen += history.faults.counts
         seen["call"] += len(history.stack.caller.calls)
-    assert lacking() == set()
+    assert missing() == set()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.simulation.harsh import Unrouted
 from tests.simulation.history import History
-from tests.support.histories import PROPERTY, Record, how_many, until_nothing_lacks
+from tests.support.histories import PROPERTY, Record, how_many, until_nothing_is_missing
 
 SEED = int(os.environ.get("SEED", "-1"))
 _BATCH = 20
@@ -52,10 +52,10 @@ def _play(kind: type[History], seeds: range, befall: AbstractSet[str]) -> None:
     """Plays histories, none of which may break a promise, and all of which together must meet some things."""
     seen: Counter[str] = Counter()
 
-    def lacking() -> AbstractSet[str]:
+    def missing() -> AbstractSet[str]:
         return set() if SEED >= 0 else befall - set(seen)
 
-    for seed in until_nothing_lacks(seeds, lacking):
+    for seed in until_nothing_is_missing(seeds, missing):
         history = kind(seed)
         history.play()
         broken = history.violations()
@@ -65,4 +65,4 @@ def _play(kind: type[History], seeds: range, befall: AbstractSet[str]) -> None:
         seen += history.faults.counts
         seen["call"] += len(history.stack.caller.calls)
         seen["row"] += len(history.stack.world.missed)
-    assert lacking() == set()
+    assert missing() == set()

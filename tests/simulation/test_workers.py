@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.mutant_workers import WORKER_MUTANTS
 from tests.simulation.mutants import broken, expect_caught
 from tests.simulation.worked import Drained, Frail, Numb, Revenant, Severed, Throttled, Torpid, WorkedHistory
-from tests.support.histories import PROPERTY, Record, how_many, until_nothing_lacks
+from tests.support.histories import PROPERTY, Record, how_many, until_nothing_is_missing
 from tidewheel.domain.executions.states import Result, State
 
 SEED = int(os.environ.get("SEED", "-1"))
@@ -46,17 +46,17 @@ def test_no_history_of_workers_breaks_a_promise(first: int, record_property: Rec
     seeds = range(first, first + 1 if SEED >= 0 else min(first + _BATCH, HISTORIES))
     record_property(PROPERTY, ("workers", seeds.start, seeds.stop))
 
-    def lacking() -> set[object]:
+    def missing() -> set[object]:
         return set() if SEED >= 0 else (BEFALL - set(seen)) | (set(Result) - results)
 
-    for seed in until_nothing_lacks(seeds, lacking):
+    for seed in until_nothing_is_missing(seeds, missing):
         history = WorkedHistory(seed)
         history.play()
         violations = history.violations()
         assert not violations, f"SEED={seed} replays it: {len(violations)} broken promises, the first: {violations[:5]}"
         seen += history.faults.counts
         results |= {each.result for one in history.stack.world.executions.values() for each in one.attempts}
-    assert lacking() == set()
+    assert missing() == set()
 
 
 @pytest.mark.parametrize("name", WORKER_MUTANTS)

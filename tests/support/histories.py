@@ -31,7 +31,7 @@ def how_many(variable: str, full: int, batch: int) -> int:
     return max(int(full / min(slowness(), _LEAST)) // batch, 1) * batch
 
 
-def until_nothing_lacks(seeds: range, lacking: Callable[[], Collection[object]]) -> Iterator[int]:
+def until_nothing_is_missing(seeds: range, missing: Callable[[], Collection[object]]) -> Iterator[int]:
     """The seeds of a batch, and more while it has not met all that it must.
 
     What befalls a history follows from each random number that the engine draws, so that a change of the engine may
@@ -39,11 +39,11 @@ def until_nothing_lacks(seeds: range, lacking: Callable[[], Collection[object]])
 
     Args:
         seeds: The batch.
-        lacking: What has not befallen what was played so far; the caller asserts in the end that it is empty.
+        missing: What has not befallen what was played so far; the caller asserts in the end that it is empty.
     """
     yield from seeds
     for more in range(_LONGER * len(seeds)):
-        if not lacking():
+        if not missing():
             return
         yield _BEYOND + seeds.start * _LONGER + more
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support import histories
-from tests.support.histories import PROPERTY, how_many, told, until_nothing_lacks
+from tests.support.histories import PROPERTY, how_many, told, until_nothing_is_missing
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ def test_seeds_are_told_by_kind():
 
 
 def test_a_batch_that_met_everything_is_not_played_longer() -> None:
-    assert list(until_nothing_lacks(range(20, 23), list)) == [20, 21, 22]
+    assert list(until_nothing_is_missing(range(20, 23), list)) == [20, 21, 22]
 
 
 def test_a_batch_plays_on_until_nothing_is_lacking() -> None:
-    lacking = iter([{"a fault"}, {"a fault"}, set()])
-    played = list(until_nothing_lacks(range(20, 23), lambda: next(lacking)))
+    missing = iter([{"a fault"}, {"a fault"}, set()])
+    played = list(until_nothing_is_missing(range(20, 23), lambda: next(missing)))
     assert len(played) == len(set(played)) == 5
 
 
 def test_a_batch_that_never_meets_it_ends_and_none_plays_another_ones_seeds() -> None:
-    batches = [list(until_nothing_lacks(range(first, first + 3), lambda: {"a fault"})) for first in (0, 3, 6)]
+    batches = [list(until_nothing_is_missing(range(first, first + 3), lambda: {"a fault"})) for first in (0, 3, 6)]
     assert [len(batch) for batch in batches] == [12, 12, 12]
     assert len({seed for batch in batches for seed in batch}) == 36
