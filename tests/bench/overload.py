@@ -20,7 +20,7 @@ import httpx
 
 from localstack.bench.main import machine
 from localstack.demo.jobs import instant
-from localstack.receiver import Receiver
+from localstack.receiver import Receiver, Reply
 from tests.bench.alone import due_in, stack_of_its_own, tell
 from tests.bench.neighbours import services
 from tests.e2e.stack import Stack
@@ -45,11 +45,15 @@ class Wanted:
         rate: Jobs, each of which fires every second.
         clients: How many send requests side by side.
         seconds: How long before the flood, and for how long it goes on.
+        slow_ms: How long the target of what the flood creates takes to answer: workers are busy so long.
+        priority: Of the jobs that fire every second; the flood's is normal.
     """
 
     rate: int
     clients: int
     seconds: int
+    slow_ms: int
+    priority: str
 
 
 @dataclass
@@ -70,7 +74,7 @@ class Drill:
     clock: SystemClock
     health: HealthService
 
-    def due_jobs(self, count: int, begin_ms: int) -> list[str]:
+    def due_jobs(self, count: int, priority: str, begin_ms: int) -> list[str]:
         """Jobs that fire every second."""
         return [
             self.client.create_job(
@@ -78,6 +82,7 @@ class Drill:
                     "name": f"{DUE} {number}",
                     "schedule": {"every": "1s", "anchor": instant(begin_ms + number * SECOND_MS // count)},
                     "target": {"kind": "http", "url": self.receiver.url(DUE)},
+                    "priority": priority,
                 }
             ).id
             for number in range(count)
@@ -142,14 +147,14 @@ def measure(stack: Stack, wanted: Wanted) -> dict[str, Any]:
     clock, timeout_s = SystemClock(), 30 * slowness()
     url = stack.outputs.api_url.rstrip("/") + "/"
     with (
-        Receiver(reach=stack.reach) as receiver,
+        Receiver(lambda one: Reply(delay_ms=wanted.slow_ms if one.tag == FLOOD else 0), stack.reach) as receiver,
         Client(stack.outputs.api_url, stack.outputs.api_key, timeout=timeout_s) as client,
         httpx.Client(base_url=url, headers=headers(stack.outputs.api_key), timeout=timeout_s) as http,
         ThreadPoolExecutor(1) as watcher,
     ):
         drill = Drill(client, http, receiver, clock, services(stack).health)
         begin_ms = clock.now_ms() + 5 * SECOND_MS
-        ids = drill.due_jobs(wanted.rate, begin_ms)
+        ids = drill.due_jobs(wanted.rate, wanted.priority, begin_ms)
         clock.sleep_until(begin_ms + (_WARM_S + wanted.seconds) * SECOND_MS)
         flood_ms = clock.now_ms()
         states: list[str] = []
@@ -191,10 +196,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rate", type=int, default=5, help="jobs that fire each second (5)")
     parser.add_argument("--clients", type=int, default=4, help="clients that send side by side (4)")
     parser.add_argument("--seconds", type=int, default=30, help="how long before the flood, and of it (30)")
+    parser.add_argument("--slow-ms", type=int, default=0, help="how long the flood's target takes to answer (0)")
+    parser.add_argument("--priority", default="normal", help="of the jobs that fire each second (normal)")
     wanted = parser.parse_args(arguments)
     with stack_of_its_own("overload", wanted.engine) as (stack, _):
         before = machine()
-        found = measure(stack, Wanted(wanted.rate, wanted.clients, wanted.seconds))
+        found = measure(stack, Wanted(wanted.rate, wanted.clients, wanted.seconds, wanted.slow_ms, wanted.priority))
     tell({"engine": wanted.engine, "machine": before, **found})
     return 0
 
