@@ -354,3 +354,6 @@ after 29 s (Amazon API Gateway quotas), and most clients after ten."""
 
 MAX_JOB_BYTES = 64 * 1024
 """A job's body, target's payload included. SQS and DynamoDB would take more; the hot path should not."""
+
+MAX_DEPENDS_CHARS = 4_000
+"""An expression over how a step's parents ended: a hundred of them by name; more are joined by a step of their own."""
