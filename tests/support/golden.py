@@ -31,6 +31,7 @@ from tidewheel.adapters.aws.dynamodb.job_items import generation_item, job_item,
 from tidewheel.adapters.aws.dynamodb.requests import read_request, request_item
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.jobs.job import Generation, JobState
+from tidewheel.domain.permits.permit import Grant
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.repeats import Remembered
@@ -78,6 +79,10 @@ KINDS: Mapping[str, Kind] = {
         {
             "first attempt": dispatch(),
             "third attempt, sent again twice": replace(dispatch(), attempt=3, recorded=True, returns=2),
+            "with a permit, of the line": replace(dispatch(), recorded=True, grant=Grant(7, "1-2", NOW_MS + 60_000)),
+            "with a permit, redriven": replace(
+                dispatch(), recorded=True, returns=1, grant=Grant(0, "3-1", NOW_MS + 60_000, NOW_MS - 5_000)
+            ),
         },
     ),
     "job": Kind(
