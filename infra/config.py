@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import partial
 from ipaddress import ip_network
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from infra.capacity import Capacity
 from tidewheel import names, settings
@@ -298,6 +299,9 @@ def _check_together(config: Config) -> None:
         raise ContextError("sign_in", "must be gateway in an account: function is for an emulator's gateway alone")
     if config.sign_in is settings.SignIn.FUNCTION and config.issuers != "[]":
         raise ContextError("issuers", "needs sign_in to be gateway: the function looks at keys alone")
+    for issuer in json.loads(config.issuers):
+        if not config.local and urlsplit(issuer["jwks_url"]).scheme != "https":
+            raise ContextError("issuers", f"needs an https URL as jwks_url in an account, not {issuer['jwks_url']!r}")
 
 
 def _check_kinds(config: Config) -> None:

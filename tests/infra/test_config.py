@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from infra import app
@@ -31,6 +33,11 @@ def test_defaults_of_an_account():
     assert config.api_logs is ApiLogs.OFF
     assert not config.local
     assert config.allowed_networks == "none"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/keys", "http://[::1]/keys", "http://localhost/keys"])
+def test_an_issuer_of_this_machine_is_for_a_laptop(url):
+    assert json.loads(_read(target="local", issuers=[ISSUER | {"jwks_url": url}]).issuers)[0]["jwks_url"] == url
 
 
 def test_defaults_of_a_laptop():
@@ -189,6 +196,11 @@ def test_networks_that_targets_may_have(given, kept):
         ("issuers", {"issuers": "{}"}),
         ("issuers", {"issuers": [{"issuer": "https://example.com"}]}),
         ("issuers", {"issuers": [ISSUER | {"jwks_url": "http://example.com/keys"}]}),
+        ("issuers", {"issuers": [ISSUER | {"jwks_url": "http://127.0.0.1:8080/keys"}]}),
+        ("issuers", {"target": "local", "issuers": [ISSUER | {"jwks_url": "http://example.com/keys"}]}),
+        ("issuers", {"target": "local", "issuers": [ISSUER | {"jwks_url": "http://127.0.0.1.example.com/keys"}]}),
+        ("issuers", {"target": "local", "issuers": [ISSUER | {"jwks_url": "file:///etc/passwd"}]}),
+        ("issuers", {"target": "local", "issuers": [ISSUER | {"jwks_url": "https://example.com:99999/keys"}]}),
         ("issuers", {"issuers": [ISSUER | {"algorithms": ["HS256"]}]}),
         ("issuers", {"issuers": [ISSUER | {"algorithms": ["none"]}]}),
         ("issuers", {"issuers": [ISSUER | {"tenant_claim": "org"}]}),

@@ -6,6 +6,7 @@ import ssl
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -34,7 +35,7 @@ class Issued:
 
 
 def issued(name: str, by: Issued | None = None, *, authority: bool = False) -> Issued:
-    """A certificate of an authority or of a host, signed by another one or by itself."""
+    """A certificate of an authority or of a host, by name or address, signed by another one or by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -48,8 +49,15 @@ def issued(name: str, by: Issued | None = None, *, authority: bool = False) -> I
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
     if not authority:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        builder = builder.add_extension(x509.SubjectAlternativeName([_named(name)]), critical=False)
     return Issued(builder.sign(by.key if by else key, hashes.SHA256()), key)
+
+
+def _named(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def shake_hands(client: ssl.SSLContext, host: str, *shown: Issued) -> None:

@@ -104,7 +104,10 @@ def keys_of(document: bytes) -> dict[str, Key]:
     Raises:
         ValueError: It is no set.
     """
-    held = json.loads(document)
+    try:
+        held = json.loads(document)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
     if not isinstance(held, dict) or not isinstance(held.get("keys"), list) or len(held["keys"]) > MAX_KEYS:
         raise ValueError(f'an object is expected whose "keys" are at most {MAX_KEYS}')
     found: dict[str, Key] = {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from tidewheel.domain.access.grant import Grant
 from tidewheel.domain.access.principal import Principal
@@ -24,6 +26,27 @@ _LAST_S = 100_000_000_000
 """A time beyond this is in ms, or nonsense (s since the epoch)."""
 
 
+def is_readable(url: str) -> bool:
+    """Whether an issuer's keys may be read from a URL: over TLS, or unencrypted from this machine alone.
+
+    Who can change what is read makes tokens of their own. Nobody stands between two processes of one machine, such as
+    those of a local cloud and of a test's issuer.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # the port is read for its check alone
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host or "")))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """An issuer of tokens, and how its claims are read.
@@ -31,7 +54,7 @@ class Issuer:
     Args:
         issuer: The claim ``iss`` of its tokens, as it is.
         audience: What must be among the claim ``aud``.
-        jwks_url: Where it publishes its keys; ``https`` alone.
+        jwks_url: Where it publishes its keys; it ``is_readable``.
         algorithms: What its tokens are signed with, of ``ALGORITHMS``.
         tenant: The tenant of all its tokens; empty if a claim says it.
         tenant_claim: The claim that holds the tenant; empty if ``tenant`` says it.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from tidewheel.domain.access.issuer import ALGORITHMS, DEFAULT_ALGORITHMS, Issuer
+from tidewheel.domain.access.issuer import ALGORITHMS, DEFAULT_ALGORITHMS, Issuer, is_readable
 from tidewheel.domain.access.roles import Role
 from tidewheel.domain.ids import is_tenant
 
@@ -37,7 +36,7 @@ def _issuer(given: Mapping[str, Any]) -> Issuer:
     for name, text in texts.items():
         if not isinstance(text, str) or (not text and name in _TEXTS[:3]):
             raise ValueError(f"needs a text as {name} of each issuer")
-    if urlsplit(texts["jwks_url"]).scheme != "https" or not urlsplit(texts["jwks_url"]).hostname:
+    if not is_readable(texts["jwks_url"]):
         raise ValueError(f"needs an https URL as jwks_url, not {texts['jwks_url']!r}")
     if bool(texts["tenant"]) == bool(texts["tenant_claim"]):
         raise ValueError("needs either tenant or tenant_claim of each issuer: whose jobs its tokens are for")
