@@ -5,8 +5,8 @@ queue mapping looks once a second, a handler that logs nothing costs 50 ms, and 
 every 10 s. And a function may go on with the code it had: an invocation that began just before a change, or is
 repeated after it, starts a process of the old code, which is kept for others. Each process unpacks its code anew. No
 setting changes that; module-level values do. Each is checked before it is touched: when another version of MiniStack
-has moved one, a line on stderr says so and everything runs at its own pace. Requests are served by another server, or
-again as shipped where that cannot be.
+has moved one, a line on stderr says so and everything runs at its own pace. Requests are served by another server, and
+standard queues share between message groups, or again as shipped where that cannot be.
 """
 
 from __future__ import annotations
@@ -182,6 +182,19 @@ def serve_faster(begins: Callable[[], object], load: Callable[[str], ModuleType]
         raise CannotTune(str(problem)) from problem
 
 
+def share_fairly(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
+    """Has MiniStack's standard queues share between message groups as ``ministack_fair.py`` says.
+
+    Raises:
+        CannotTune: This MiniStack is made differently.
+    """
+    part = runpy.run_path(str(Path(__file__).with_name("ministack_fair.py")))
+    try:
+        part["share"](load)
+    except part["CannotShare"] as problem:
+        raise CannotTune(str(problem)) from problem
+
+
 def main() -> None:
     """Tunes what can be tuned, becomes MiniStack, and leaves a mark when its state was saved at the end.
 
@@ -193,6 +206,10 @@ def main() -> None:
         tune()
     except CannotTune as problem:
         _say(f"MiniStack runs untuned (made for {TUNED_AGAINST}): {problem}")
+    try:
+        share_fairly()
+    except CannotTune as problem:
+        _say(f"MiniStack's queues do not share between tenants (made for {TUNED_AGAINST}): {problem}")
     try:
         serve_faster(begins)
     except CannotTune as problem:

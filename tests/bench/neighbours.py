@@ -3,8 +3,9 @@
 A quiet tenant's jobs fire each second. Then another tenant's jobs fire in the same seconds, a hundred times as many.
 Both tenants' jobs go by one route. They are created as the API does it, by its services on the deployed tables, since
 whoever has a key of one tenant makes no jobs of another. ``python -m tests.bench.neighbours`` prints the lateness of
-both as JSON. An emulator's queues are not fair as those of Amazon SQS are: what is seen here is what the scheduler and
-the workers add, and the emulator's own order.
+both as JSON. MiniStack's queues share between tenants as those of Amazon SQS do, by
+``localstack/engines/ministack_fair.py``; its one process and the machine's processors are shared too, which on AWS they
+are not.
 """
 
 from __future__ import annotations

@@ -450,6 +450,7 @@ class TestTuning:
         modules = {**_modules(), "ministack.app": SimpleNamespace(main=lambda: ran.append(1))}
         del modules["ministack.services.lambda_svc"]._ESM_IDLE_WAKE_GAP_SECONDS
         monkeypatch.setattr(ministack_tuned, "tune", _tune_with(modules))
+        monkeypatch.setattr(ministack_tuned, "share_fairly", lambda: None)
         monkeypatch.setattr(ministack_tuned, "serve_faster", lambda begins: begins())
         monkeypatch.setattr(ministack_tuned.importlib, "import_module", modules.__getitem__)
         monkeypatch.setenv("STATE_DIR", str(tmp_path))
@@ -477,6 +478,7 @@ class TestTuning:
 
         (tmp_path / ministack_tuned.CLEAN_END).touch()
         monkeypatch.setattr(ministack_tuned, "tune", lambda: None)
+        monkeypatch.setattr(ministack_tuned, "share_fairly", lambda: None)
         monkeypatch.setattr(ministack_tuned, "serve_faster", lambda begins: begins())
         monkeypatch.setattr(ministack_tuned.importlib, "import_module", lambda _: SimpleNamespace(main=end))
         monkeypatch.setenv("STATE_DIR", str(tmp_path))

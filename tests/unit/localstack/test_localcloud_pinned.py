@@ -25,6 +25,7 @@ PROBE = """
 import importlib.metadata, runpy, sys
 launcher = runpy.run_path(sys.argv[1])
 launcher["tune"]()
+launcher["share_fairly"]()
 launcher["serve_faster"](lambda: None)
 print(importlib.metadata.version("ministack"))
 """

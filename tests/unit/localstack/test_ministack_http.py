@@ -234,6 +234,7 @@ class TestTheMark:
         self.mark.touch()
         monkeypatch.setenv("STATE_DIR", str(tmp_path))
         monkeypatch.setattr(ministack_tuned, "tune", lambda: None)
+        monkeypatch.setattr(ministack_tuned, "share_fairly", lambda: None)
 
     def launches(self, monkeypatch, modules, ends):
         """Runs the launcher on a MiniStack whose main program does something of its own."""

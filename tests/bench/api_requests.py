@@ -1,6 +1,6 @@
-"""What a request costs at the front door: creating and reading a job, beside a bare echo behind the same gateway.
+"""What a request to the API costs: creating and reading a job, beside a bare echo behind the same gateway.
 
-``python -m tests.bench.front_door`` deploys a stack of its own, adds a function that answers at once and asks nobody,
+``python -m tests.bench.api_requests`` deploys a stack of its own, adds a function that answers at once and asks nobody,
 and sends the three requests by turns, one after another, so that what moves the machine moves all of them. It prints
 JSON: percentiles of each, ms, and how much more than the echo the others take. What signing in and admission add by
 themselves is measured in process by ``python -m tests.bench.sign_in``.
@@ -106,11 +106,11 @@ def _percentiles(took: Sequence[float]) -> dict[str, float]:
 
 def main(arguments: Sequence[str]) -> int:
     """Measures; the JSON goes to stdout, all else to stderr."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.front_door", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.api_requests", description=__doc__)
     parser.add_argument("--engine", default="ministack")
     parser.add_argument("--rounds", type=int, default=500, help="how often each request is sent (500)")
     wanted = parser.parse_args(arguments)
-    with stack_of_its_own("front-door", wanted.engine) as (stack, _):
+    with stack_of_its_own("api-requests", wanted.engine) as (stack, _):
         add_echo(stack)
         before = machine()
         found = measure(stack, wanted.rounds)
