@@ -28,5 +28,5 @@ def admission(
     table = settings.executions_table
     breaker = CircuitBreaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
     limiter = ConcurrencyLimiter(grants, settings.tenant_concurrency)
-    quota = quota_of(client, settings.access_table, table, settings.plans, clock)
+    quota = quota_of(client, settings.access_table, table, settings.plans, clock, telemetry)
     return AdmissionControl(quota, breaker, limiter, circuit_key)

@@ -28,6 +28,13 @@ EVENTS = (
         {"tenant": "the tenant", **PROBLEM},
     ),
     Event(
+        "a tenant could not be read; what was known of it holds",
+        INFO,
+        Process.SEVERAL,
+        "Limits and weight that were changed just before may hold late, by five minutes at most.",
+        {"tenant": "the tenant", "age_ms": "how long ago it was read (ms)", **PROBLEM},
+    ),
+    Event(
         "an execution ends as dead",
         ERROR,
         Process.SEVERAL,

@@ -38,6 +38,13 @@ METRICS = (
         remedy="A few are harmless. Many: look at DynamoDB's throttling.",
     ),
     Metric(
+        "tenant_read_failed",
+        Process.SEVERAL,
+        "A tenant's record could not be read. What was known of it holds for up to five minutes; then a worker lets "
+        "its executions wait.",
+        remedy="Look whether the process may read the Access table, and at that table's throttling.",
+    ),
+    Metric(
         "dead_letter_added",
         Process.SEVERAL,
         "An execution ended as a dead letter, or a message that nobody can understand was set aside.",
