@@ -12,7 +12,7 @@ from tidewheel.adapters.aws import clients
 from tidewheel.adapters.memory import MemoryQueue, SettableClock
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import ROUTES, Route
-from tidewheel.domain.ids import ExecutionId, Origin
+from tidewheel.domain.ids import DEFAULT_TENANT, ExecutionId, Origin
 from tidewheel.domain.limits import HOUR_MS, MAX_SEND_DELAY_MS, MAX_WAIT_MS, MINUTE_MS, SECOND_MS
 from tidewheel.ports import SEND_BATCH, PortError, Received, Refused
 from tidewheel.wire.message import load
@@ -33,6 +33,22 @@ def received(backend: Backend, route: Route = ROUTE) -> dict[str, Dispatch]:
 def test_one_arrives(backend: Backend) -> None:
     assert list(backend.queue.send(ROUTE, [dispatch()])) == [True]
     assert list(received(backend).values()) == [dispatch()]
+
+
+def test_messages_of_several_tenants_in_one_request(backend: Backend) -> None:
+    """Each is of its tenant's message group, ``default`` too, as fair queues want it."""
+    sent = [replace(dispatch(number), tenant=tenant) for number, tenant in enumerate((DEFAULT_TENANT, TENANT, "bert"))]
+    assert list(backend.queue.send(ROUTE, sent)) == [True] * len(sent)
+    assert sorted(received(backend).values(), key=lambda found: found.execution) == sent
+
+
+def test_a_tenants_messages_are_received_side_by_side(backend: Backend) -> None:
+    """A message group of a standard queue orders nothing: one that is not done yet holds up no other."""
+    backend.queue.send(ROUTE, TEN)
+    found: dict[str, Received] = {}
+    for _ in range(30):
+        found |= {one.body: one for one in backend.queue.receive(ROUTE, 1, MINUTE_MS)}
+    assert len(found) == SEND_BATCH
 
 
 def test_ten_in_one_request(backend: Backend) -> None:

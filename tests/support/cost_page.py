@@ -46,7 +46,6 @@ probe; what waits for it returns every one to two minutes, at a wheel entry, a m
 for each tag when it is created, 2 for each that changes later; 0 when it fires |
 | a dead letter | 1 write, for the index that lists it |
 | a log that is stored | a request to S3: {put} dollars a million |
-| a tenant beside others | its messages have a message group: {fair} dollars a million requests |
 | a job in the reconciler's sweep | 0.55 to 0.63 reads, 0.01 writes, 0.03 requests, at most once an hour; an account \
 that is a ledger row costs 2 units more |
 | a metric that is counted | {metric} dollars a month, for each value of its dimensions: a deployment that runs jobs \
@@ -108,7 +107,6 @@ def cost_page(note: str) -> str:
         "sqs": costs.SQS_BUSY,
         "target": costs.TARGET_SECONDS,
         "put": f"{known['s3_put_requests'].dollars:.2f}",
-        "fair": f"{known['sqs_fair_requests'].dollars:.2f}",
         "metric": f"{known['custom_metrics'].dollars:.2f}",
         "schedulers": costs.DEFAULT_SCHEDULERS,
         "shards": counted["shards"],

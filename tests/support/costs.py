@@ -189,6 +189,7 @@ def _million(writes: float, sqs: float, batches: float) -> list[Line]:
         Line("writes", "dynamodb_write_units", writes * million),
         Line("reads", "dynamodb_read_units", READS * million),
         Line("messages", "sqs_requests", sqs * million),
+        Line("messages, shared fairly", "sqs_fair_requests", sqs * million),
         Line("worker, calls", "lambda_invocations", batches * million),
         Line("worker, memory and time", "lambda_gb_seconds", WORKER_MB / _GB * TARGET_SECONDS * batches * million),
         Line("worker, logs", "log_gigabytes", _logged(batches * million, 1) / _GB**3),

@@ -19,6 +19,7 @@ DOLLARS = {
     "lambda_gb_seconds": 13.3334 / 1_000_000,
     "lambda_invocations": 0.20 / 1_000_000,
     "sqs_requests": 0.40 / 1_000_000,
+    "sqs_fair_requests": 0.10 / 1_000_000,  # besides, since each message has a message group
     "log_gigabytes": 0.50,
 }
 """Dollars for one unit."""
@@ -45,6 +46,7 @@ def units_of_run() -> dict[str, float]:
         "dynamodb_write_units": WRITES_ALONE,
         "dynamodb_read_units": READS,
         "sqs_requests": SQS_ALONE,
+        "sqs_fair_requests": SQS_ALONE,
         "lambda_invocations": 1,
         "lambda_gb_seconds": WORKER_MB / _GB * TARGET_SECONDS,
         "log_gigabytes": LOGGED_BYTES / _GB**3,

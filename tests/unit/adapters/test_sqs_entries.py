@@ -23,11 +23,11 @@ class Recording:
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
 
-def test_only_tenants_beside_others_have_a_message_group() -> None:
-    """A group makes a request one of a fair queue, which AWS bills higher (Amazon SQS pricing)."""
+def test_every_message_is_of_its_tenants_group() -> None:
+    """So that a standard queue parts each tenant from the others: ``default`` too, which every deployment has."""
     client = Recording()
-    alone, one, other = (replace(dispatch(), tenant=tenant) for tenant in (DEFAULT_TENANT, "acme", "bert"))
+    first, one, other = (replace(dispatch(), tenant=tenant) for tenant in (DEFAULT_TENANT, "acme", "bert"))
     queue = SqsQueue(client, {ROUTE: "url"})  # type: ignore[arg-type]
-    assert list(queue.send(ROUTE, [alone, one, other], [0, 5, 0])) == [True, True, True]
-    assert [entry.get("MessageGroupId") for entry in client.entries] == [None, "acme", "bert"]
+    assert list(queue.send(ROUTE, [first, one, other], [0, 5, 0])) == [True, True, True]
+    assert [entry.get("MessageGroupId") for entry in client.entries] == [DEFAULT_TENANT, "acme", "bert"]
     assert [entry.get("DelaySeconds") for entry in client.entries] == [None, 5, None]

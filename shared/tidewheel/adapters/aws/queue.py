@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from tidewheel.adapters.aws.clients import is_missing, is_throttle, translated
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import Route
-from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.domain.limits import HOUR_MS, SECOND_MS
 from tidewheel.ports import PortError, Received, Refused
 from tidewheel.wire.message import dump
@@ -127,13 +126,14 @@ def _refuse_failures(operation: str, route: Route, failed: Sequence[BatchResultE
 def _entry(index: int, dispatch: Dispatch, delay_s: int) -> SendMessageBatchRequestEntryTypeDef:
     """A message of a batch.
 
-    The tenant is its message group, so that a standard queue shares fairly between tenants ("Amazon SQS fair queues").
-    AWS bills such requests at a higher price. The tenant that every job has where there is no sign-in shares with
-    nobody, and has no group.
+    The tenant is its message group, so that a standard queue shares fairly between tenants ("Amazon SQS fair queues");
+    messages without a group are parted from nobody. AWS bills such requests higher (``domain.pricing``).
     """
-    entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(index), "MessageBody": dump(dispatch)}
-    if dispatch.tenant != DEFAULT_TENANT:
-        entry["MessageGroupId"] = dispatch.tenant
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(index),
+        "MessageBody": dump(dispatch),
+        "MessageGroupId": dispatch.tenant,
+    }
     if delay_s:
         entry["DelaySeconds"] = delay_s
     return entry
