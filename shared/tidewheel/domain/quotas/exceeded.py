@@ -28,9 +28,10 @@ class Exceeded:
 
     @property
     def reason(self) -> str:
-        """For the record of an execution that it blocks; begins with ``quota``."""
+        """For the record of an execution that it blocks; begins with ``quota``, or ``budget`` for money."""
         until = "" if self.reset_ms is None else f" until {_instant(self.reset_ms)}"
-        return f"quota: {self.limit}, {plain(self.used)} of {plain(self.allowed)} used{until}"
+        what = "budget" if self.limit is Limit.DOLLARS_PER_MONTH else "quota"
+        return f"{what}: {self.limit}, {plain(self.used)} of {plain(self.allowed)} used{until}"
 
 
 def plain(value: float) -> str:

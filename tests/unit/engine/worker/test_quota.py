@@ -69,7 +69,26 @@ def test_a_budget_in_dollars_is_a_number_of_runs_in_the_month() -> None:
     assert stack.tenants.swap(budget) is None  # with it, nobody could create the job
     stack.turn_for(60_000)
     assert len(stack.effects()) == 2
-    assert blocked(stack)[0].reason.startswith("quota: dollars_per_month, 0.00001 of 0.000012 used until")
+    assert blocked(stack)[0].reason.startswith("budget: dollars_per_month, 0.00001 of 0.000013 used until")
+
+
+def test_a_budget_that_is_spent_is_whole_in_the_next_month() -> None:
+    """Jobs stay, and fire again: what they named meanwhile is on the ledger."""
+    stack = MemoryStack(plans={"default": {Limit.DOLLARS_PER_MONTH: dollars_of_run() * 3}})
+    window = window_at(Limit.DOLLARS_PER_MONTH, START_MS)
+    stack.clock.advance(window.until_ms - START_MS - 30 * SECOND_MS)
+    stack.tenants.swap(a_tenant(TENANT, plan="enterprise"))
+    job = stack.create(every(5_000))
+    stack.tenants.swap(replace(a_tenant(TENANT, plan="default"), version=2))
+    stack.clock.advance(KEPT_MS)
+    stack.turn_for(40_000)
+    by_month = Counter(at_ms >= window.until_ms for at_ms, _ in stack.caller.calls)
+    assert by_month == {False: 3, True: 3}
+    report = stack.api.ledger.report(TENANT, job.id, window.until_ms - 20 * SECOND_MS, window.until_ms)
+    assert report.missing == 0
+    assert {line.reason.split(",")[0] for line in report.lines if line.state == State.BLOCKED} == {
+        "budget: dollars_per_month"
+    }
 
 
 def test_a_retry_is_not_counted() -> None:
