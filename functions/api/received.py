@@ -18,9 +18,17 @@ from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
 from tidewheel.wire.model import shown
 from tidewheel.wire.operation import Operation
-from tidewheel.wire.parameters import IDEMPOTENCY_KEY, IF_MATCH, KEY_PATTERN, MATCH_PATTERN, MAX_KEY
+from tidewheel.wire.parameters import (
+    CURSOR,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    KEY_PATTERN,
+    LIMIT,
+    MATCH_PATTERN,
+    MAX_KEY,
+)
 from tidewheel.wire.problem import FieldProblem
-from tidewheel.wire.reading import read_object
+from tidewheel.wire.reading import canonical, read_object
 from tidewheel.wire.refused import Malformed, Refused
 from tidewheel.wire.values import parse_instant, to_ms
 
@@ -145,6 +153,15 @@ class Received:
         """How many items a page may have."""
         return self.whole("limit", DEFAULT_PAGE, MAX_PAGE)
 
+    def filters(self, *known: str) -> str:
+        """What a list is asked for, as one text: the same for the same filters in any order, and for any page.
+
+        Args:
+            known: Parameters that are left out, since what they mean is found out otherwise.
+        """
+        left_out = {LIMIT.name, CURSOR.name, *known}
+        return canonical({name: sorted(values) for name, values in self.query.items() if name not in left_out})
+
     def header(self, name: str) -> str | None:
         """The value of a header, whatever the case of its name; None if it is not given."""
         return header_of(self.event, name)
@@ -175,6 +192,20 @@ class Received:
                 IF_MATCH, f"{text[:40]!r} is not the ETag of a job", 'send the ETag as it was read, such as "3"'
             )
         return None if text in {None, "*"} else int(text.strip('"'))
+
+    def check_headers(self) -> None:
+        """Refuses a header that the operation takes and that cannot be read, whether or not it matters this time.
+
+        A repeat under an idempotency key does not ask for ``If-Match``.
+
+        Raises:
+            Invalid: It is no idempotency key, or not the ETag of a job.
+        """
+        taken = self.operation.takes("header")
+        if IDEMPOTENCY_KEY in taken:
+            _ = self.key
+        if IF_MATCH in taken:
+            _ = self.match
 
     def document(self, *, optional: bool = False) -> dict[str, Any]:
         """The JSON object in the body; an empty one for an empty body if ``optional``.

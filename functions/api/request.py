@@ -8,6 +8,7 @@ from functools import cached_property
 from urllib.parse import unquote
 
 from functions.api.callers import caller_of
+from functions.api.cursors import MARK
 from functions.api.received import Received
 from functions.api.scoping import check_scope
 from tidewheel.domain.access.principal import Principal
@@ -20,6 +21,7 @@ from tidewheel.engine.api.services import ApiServices
 from tidewheel.wire.bodies.circuit import party_of
 from tidewheel.wire.parameters import EXECUTION_ID, JOB_ID, TENANT_HEADER
 from tidewheel.wire.rate_limit import rate_limit
+from tidewheel.wire.reading import canonical
 from tidewheel.wire.targets import PRIVILEGED, circuit_key
 
 
@@ -180,9 +182,15 @@ class Request(Received):
             raise NotFound("circuit", self.tenant, self.path["id"])
         return party
 
-    def kind(self, name: str) -> str:
-        """What a list's cursors are marked with: they are valid for this list of this tenant, and these tags, alone."""
-        return f"{name}@{stable_hash(self.tenant, *(part for tag in sorted(self.caller.tags) for part in tag)):x}"
+    def kind(self, name: str, *about: str) -> str:
+        """What a list's cursors are marked with: they are valid for this list of this tenant, and these tags, alone.
+
+        Args:
+            name: Which list it is.
+            about: All else that tells what is asked for: ``filters``, and the job or the execution that it is of.
+        """
+        question = canonical([self.tenant, sorted(self.caller.tags), about])
+        return f"{name}{MARK}{stable_hash(question):x}"
 
     def granted(self, builder: DefinitionBuilder) -> DefinitionBuilder:
         """A builder of definitions that refuses what the caller, or its tenant, was not granted.

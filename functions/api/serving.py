@@ -34,12 +34,14 @@ class Handler:
             Forbidden: The caller's role does not include the one that the operation takes.
             LimitExceeded: The tenant has sent as many requests as it may.
             Refused: It has unknown parameters, whatever the handler reads of them.
+            Invalid: A header that it takes cannot be read, likewise.
             ReadOnly: The deployment makes no changes at present.
             Overloaded: The deployment takes on no more work at present.
         """
         request.authorize()
         request.admit()
         _ = request.query
+        request.check_headers()
         request.check_health()
 
     def served(self, request: Request) -> Response[str]:

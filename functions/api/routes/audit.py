@@ -21,7 +21,7 @@ from tidewheel.wire.endpoints.audit import LIST_AUDIT
 def list_audit(request: Request) -> Response[str]:
     """A page of the audit log. Its cursors are valid for the same filters."""
     asked, limit = _filter(request), request.limit
-    kind = f"audit/{asked.principal}/{asked.operation}/{asked.subject}/{request.one('from') or ''}"
+    kind = request.kind("audit", request.filters())
     after = _place(request.position(kind))
     page = request.services.audit.listed(request.tenant, asked, limit, after)
     return answered_page(page, kind, audit_answer, AuditList)

@@ -69,7 +69,7 @@ def _redriven(request: Request, body: RedriveBody, plan: RedrivePlan) -> Redrive
 
 
 def _kind(request: Request, job: str) -> str:
-    return request.kind(f"dead-letters/{job}")
+    return request.kind("dead-letters", job)
 
 
 def _execution(text: str) -> str:

@@ -37,16 +37,16 @@ def run_job(request: Request) -> Response[str]:
 def list_executions(request: Request) -> Response[str]:
     """A page of a job's executions, newest nominal time first. Its cursors are valid for this job alone."""
     job, limit = request.job, request.limit
-    kind = request.kind(f"executions/{job}")
+    kind = request.kind("executions", job)
     page = request.services.executions.history(request.tenant, job, limit, request.position(kind))
     return answered_page(page, kind, listed_answer, ExecutionList)
 
 
 @serves(LIST_RUNS)
 def list_runs(request: Request) -> Response[str]:
-    """A page of executions across jobs. Its cursors are valid for the same states and job."""
+    """A page of executions across jobs. Its cursors are valid for the same filters."""
     asked, limit = _filter(request), request.limit
-    kind = request.kind(f"runs/{asked.job}/{' '.join(sorted(asked.states))}")
+    kind = request.kind("runs", asked.job, request.filters("job"))
     after = request.position(kind)
     if after is not None and not _POSITION.fullmatch(after):
         raise foreign_cursor()

@@ -15,7 +15,6 @@ from functions.api.serving import serves
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Invalid, Unreadable
 from tidewheel.domain.executions.states import State
-from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.jobs.forecast import forecast
 from tidewheel.domain.jobs.job import Job, JobState
 from tidewheel.domain.jobs.listing import JobFilter
@@ -78,18 +77,16 @@ def _foretold(request: Request, job: Job, before: Job | None = None) -> Response
 
 @serves(LIST_JOBS)
 def list_jobs(request: Request) -> Response[str]:
-    """A page of jobs, the newest first, or by name. Its cursors are valid for filters that the same list answers."""
+    """A page of jobs, the newest first, or by name. Its cursors are valid for the same filters."""
     limit, reference = request.limit, request.one("ref")
     if reference is not None:
         return _meant(request, reference, limit)
     asked = _filter(request)
     results = _results(request.query.get("last_result", ()))
-    if by_failure(asked, results):
-        kind = request.kind("jobs/failed")
-        place = request.position(kind)
-    else:
-        kind = request.kind(f"jobs/{stable_hash(asked.listing(request.services.now_ms()).list)}")
-        place = _place(request.position(kind))
+    kind = request.kind("jobs", request.filters())
+    place = request.position(kind)
+    if not by_failure(asked, results):
+        place = _place(place)
     return _answered_page(request, request.services.jobs.listed(request.tenant, asked, limit, place, results), kind)
 
 

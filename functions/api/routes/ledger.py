@@ -21,7 +21,7 @@ _POSITION = re.compile(r"(\d{1,15})-(\d{1,15})", re.ASCII)
 def get_ledger(request: Request) -> Response[str]:
     """How each instant that a job's schedule named is accounted for. A cursor is valid for the stretch it came from."""
     job, start_ms, end_ms = request.job, request.instant("from"), request.instant("to")
-    kind = request.kind(f"ledger/{job}/{start_ms}/{end_ms}")
+    kind = request.kind("ledger", job, request.filters())
     rest = request.position(kind)
     if rest is not None:
         start_ms, end_ms = _parsed(rest)

@@ -23,7 +23,7 @@ _MOST_ATTEMPTS = 100_000
 def read_log(request: Request) -> Response[str]:
     """A piece of an attempt's log. Without ``attempt``, a cursor goes on with the attempt that it came from."""
     id = request.execution
-    kind = request.kind(f"logs/{id}")
+    kind = request.kind("logs", id)
     attempt = request.whole("attempt", 0, _MOST_ATTEMPTS) or None
     text = request.position(kind)
     position = None if text is None else _parsed(text)

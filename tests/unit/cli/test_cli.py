@@ -126,7 +126,7 @@ def test_jobs_are_listed(run):
     assert all(id in text for id in ids[:2])
     assert ids[2] not in text
     cursor = text.rpartition("--cursor ")[2].strip()
-    page = json.loads(done(run("jobs", "list", "--cursor", cursor, "--tag", "a:b", "--json")))
+    page = json.loads(done(run("jobs", "list", "--cursor", cursor, "--tag", "a:b", "--state", "active", "--json")))
     assert [job["id"] for job in page["items"]] == ids[2:]
 
 
