@@ -15,6 +15,7 @@ from tidewheel.domain.errors import (
     Forbidden,
     Invalid,
     KeyReused,
+    MadeBefore,
     NotFound,
     Outdated,
     Overloaded,
@@ -26,6 +27,7 @@ from tidewheel.domain.quotas.exceeded import LimitExceeded
 from tidewheel.domain.quotas.limit import tokens_of, window_at
 from tidewheel.ports import PortError, Throttled
 from tidewheel.wire.endpoints import operations_at
+from tidewheel.wire.parameters import IDEMPOTENCY_KEY
 from tidewheel.wire.problem import MEDIA_TYPE, FieldProblem, ReachedLimit, problem
 from tidewheel.wire.rate_limit import RETRY_AFTER, rate_limit, seconds
 from tidewheel.wire.refused import Malformed, of_domain
@@ -179,6 +181,12 @@ def _(error: NotFound) -> _Description:
 @_described.register
 def _(error: KeyReused) -> _Description:
     return "conflict", str(error), (FieldProblem(field=error.id, problem=error.problem, remedy=error.remedy),)
+
+
+@_described.register
+def _(error: MadeBefore) -> _Description:
+    problem = f"{error.kind} {error.id} {error.problem}"
+    return "conflict", str(error), (FieldProblem(field=IDEMPOTENCY_KEY, problem=problem, remedy=error.remedy),)
 
 
 @_described.register

@@ -46,13 +46,9 @@ def conflicts(answer: Answer) -> None:
     assert len(set(digests)) == 2
 
 
-WITHOUT_KEY = {"createKey", "rotateKey", "createTenant"}
-"""An API key's token is shown once and not stored: no repeat could show it. A tenant has the id that was asked for."""
-
-
 def test_every_post_takes_a_key() -> None:
     for operation in OPERATIONS:
-        if operation.method == "POST" and operation.id not in WITHOUT_KEY:
+        if operation.method == "POST":
             assert "Idempotency-Key" in operation.takes("header"), operation.id
 
 
@@ -134,6 +130,103 @@ def test_a_cancellation_is_repeated_and_another_reason_conflicts(api: ApiBench) 
     first = keyed(api, "POST", f"/executions/{run}/cancel", {"reason": "a"})
     assert keyed(api, "POST", f"/executions/{run}/cancel", {"reason": "a"}).json == first.json
     conflicts(keyed(api, "POST", f"/executions/{run}/cancel", {"reason": "b"}))
+
+
+def test_a_header_that_cannot_be_read_is_refused_whether_or_not_it_matters(api: ApiBench) -> None:
+    id, bad = created(api), {"If-Match": "3"}
+    for method, body in (("PATCH", {"timeout": "5m"}), ("DELETE", None)):
+        assert keyed(api, method, f"/jobs/{id}", body, **bad).json["errors"][0]["field"] == "If-Match"
+        assert keyed(api, method, f"/jobs/{id}", body).status in {200, 204}
+        assert keyed(api, method, f"/jobs/{id}", body, **bad).json["errors"][0]["field"] == "If-Match"
+    other = created(api)
+    dry = api.call("PATCH", f"/jobs/{other}", {}, query={"dry_run": ["true"]}, headers={"Idempotency-Key": "é"})
+    assert (dry.status, dry.json["errors"][0]["field"]) == (422, "Idempotency-Key")
+
+
+def made_before(answer: Answer, id: str) -> None:
+    assert (answer.status, answer.json["type"]) == (409, "urn:tidewheel:problem:conflict")
+    (error,) = answer.json["errors"]
+    assert error["field"] == "Idempotency-Key"
+    assert error["problem"].startswith(f"key {id} was made by an earlier request")
+
+
+def test_a_key_is_made_once_and_its_token_is_neither_stored_nor_shown_again(api: ApiBench) -> None:
+    body = {"name": "ci", "role": "viewer"}
+    first = keyed(api, "POST", "/keys", body)
+    again = keyed(api, "POST", "/keys", body)
+    made_before(again, first.json["id"])
+    secret = first.json["token"].rpartition("_")[2]
+    assert secret not in again.text
+    stored = api.ports.requests._world  # type: ignore[attr-defined]
+    assert secret not in repr([stored.requests, stored.api_keys, stored.audit])
+    assert len(api.call("GET", "/keys").json["items"]) == 1
+    conflicts(keyed(api, "POST", "/keys", body | {"name": "other"}))
+    assert api.call("POST", "/keys", body, headers={"Idempotency-Key": "k-2"}).status == 201
+    assert keyed(api, "POST", "/keys", body | {"role": "nobody"}).status == 422
+
+
+def test_a_key_is_rotated_once(api: ApiBench) -> None:
+    old = api.call("POST", "/keys", {"name": "ci", "role": "viewer"}).json["id"]
+    first = keyed(api, "POST", f"/keys/{old}/rotate", {"overlap": "0s"})
+    made_before(keyed(api, "POST", f"/keys/{old}/rotate", {"overlap": "0s"}), first.json["id"])
+    assert [one["id"] for one in api.call("GET", "/keys").json["items"]] == sorted([old, first.json["id"]])
+    conflicts(keyed(api, "POST", f"/keys/{old}/rotate"))
+
+
+def test_the_key_of_an_aws_identity_has_no_secret_and_is_answered_again(api: ApiBench) -> None:
+    body = {"name": "ci", "role": "viewer", "aws_identity": "arn:aws:iam::123456789012:role/deploys"}
+    first, again = keyed(api, "POST", "/keys", body), keyed(api, "POST", "/keys", body)
+    assert (first.status, again.status, again.json) == (201, 201, first.json)
+    api.call("DELETE", f"/keys/{first.json['id']}")
+    assert keyed(api, "POST", "/keys", body).json["revoked_at"] is not None  # as it stands now
+
+
+def test_a_refused_key_leaves_its_idempotency_key_free(api: ApiBench) -> None:
+    api.who = replace(api.who, role=Role.ADMIN)
+    body = {"name": "ci", "role": "platform-admin"}
+    assert keyed(api, "POST", "/keys", body).status == 403
+    api.who = replace(api.who, role=Role.PLATFORM_ADMIN)
+    assert keyed(api, "POST", "/keys", body).status == 201
+
+
+@dataclass
+class LosesKeys:
+    """A store of keys whose writes fail, before or after they are applied."""
+
+    inner: Any
+    applied: bool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def swap(self, new: Any) -> Any:
+        if self.applied:
+            self.inner.swap(new)
+        raise PortError("api_keys.swap", new.id, "no answer")
+
+
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_key_whose_answer_was_lost_is_the_only_one_and_is_named(api: ApiBench, *, applied: bool) -> None:
+    whole, body = api.ports, {"name": "ci", "role": "viewer"}
+    api.ports = replace(whole, api_keys=LosesKeys(whole.api_keys, applied))
+    assert keyed(api, "POST", "/keys", body).status == 503
+    api.ports = whole
+    again = keyed(api, "POST", "/keys", body)
+    (only,) = api.call("GET", "/keys").json["items"]
+    if applied:
+        made_before(again, only["id"])
+    else:
+        assert (again.status, again.json["id"]) == (201, only["id"])
+        made_before(keyed(api, "POST", "/keys", body), only["id"])
+
+
+def test_a_tenant_is_made_once_and_a_repeat_gets_it_as_it_stands(api: ApiBench) -> None:
+    first = keyed(api, "POST", "/tenants", {"id": "acme"})
+    edited = api.call("PATCH", "/tenants/acme", {"plan": "pro"})
+    again = keyed(api, "POST", "/tenants", {"id": "acme"})
+    assert (first.status, again.status, again.json) == (201, 201, edited.json)
+    conflicts(keyed(api, "POST", "/tenants", {"id": "acme", "name": "A"}))
+    assert api.call("POST", "/tenants", {"id": "acme"}).status == 409
 
 
 def test_a_circuit_that_opened_again_is_not_closed_by_a_late_repeat(api: ApiBench) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from functions.api.answers import answered
 from functions.api.cursors import cursor
+from functions.api.repeats import once, reserved
 from functions.api.request import Request
 from functions.api.serving import serves
 from tidewheel.domain.access.tenant import Tenant
@@ -65,7 +66,7 @@ def who_am_i(request: Request) -> Response[str]:
 
 @serves(CREATE_KEY)
 def create_key(request: Request) -> Response[str]:
-    """Makes a key."""
+    """Makes a key; a repeat under the same idempotency key gets 409 and its id, since its token is not kept."""
     body = _read(KeyBody, request.document())
     asked = NewKey(
         name=body.name,
@@ -76,7 +77,13 @@ def create_key(request: Request) -> Response[str]:
         expires_ms=None if body.expires_at is None else to_ms(body.expires_at),
         identity=body.aws_identity or "",
     )
-    return _made(request.services.keys.create(request.caller, asked))
+    keys, who = request.services.keys, request.caller
+    if asked.identity:  # its answer holds no secret
+        key = once(
+            request, lambda: keys.create(who, asked).key, lambda made: made.id, lambda found: keys.get(who, found)
+        )
+        return _made(MadeKey(key, None))
+    return _made(reserved(request, keys.exists, lambda reserve: keys.create(who, asked, reserve)))
 
 
 def _made(made: MadeKey) -> Response[str]:
@@ -94,9 +101,10 @@ def list_keys(request: Request) -> Response[str]:
 
 @serves(ROTATE_KEY)
 def rotate_key(request: Request) -> Response[str]:
-    """Makes a key in the place of another."""
+    """Makes a key in the place of another; a repeat gets what that of making one does."""
     overlap_ms = to_ms(_read(RotateBody, request.document(optional=True)).overlap)
-    return _made(request.services.keys.rotate(request.caller, request.path["id"], overlap_ms))
+    keys, who, id = request.services.keys, request.caller, request.path["id"]
+    return _made(reserved(request, keys.exists, lambda reserve: keys.rotate(who, id, overlap_ms, reserve)))
 
 
 @serves(REVOKE_KEY)
@@ -111,9 +119,10 @@ def revoke_key(request: Request) -> Response[str]:
 
 @serves(CREATE_TENANT)
 def create_tenant(request: Request) -> Response[str]:
-    """Makes a tenant."""
+    """Makes a tenant; a repeat under the same key gets 201 again, and the tenant as it stands now."""
     body = _read(TenantBody, request.document())
-    made = request.services.tenants.create(request.caller, _changed(Tenant(body.id), body))
+    tenants, who, wanted = request.services.tenants, request.caller, _changed(Tenant(body.id), body)
+    made = once(request, lambda: tenants.create(who, wanted), lambda new: new.id, lambda found: tenants.get(who, found))
     return answered(tenant_answer(made), 201)
 
 

@@ -43,7 +43,7 @@ class Conflict(DomainError):
     """The object has changed since the caller read it, or an idempotency key was used for another request.
 
     Args:
-        kind: ``job``, ``execution`` or ``circuit``.
+        kind: ``job``, ``execution``, ``circuit``, ``key`` or ``tenant``.
         id: The id in question.
         problem: What conflicts.
         remedy: What to do about it.
@@ -68,6 +68,15 @@ class KeyReused(Conflict):
     def __init__(self, first: str, second: str) -> None:
         problem = f"was used for another request: the digest of its body is {first}, of this one {second}"
         super().__init__("request", "Idempotency-Key", problem, "use a new key for each request")
+
+
+class MadeBefore(Conflict):
+    """A request under an idempotency key has made a key already, whose token nobody can see again."""
+
+    def __init__(self, id: str) -> None:
+        problem = "was made by an earlier request under this Idempotency-Key, and its token was shown that once"
+        remedy = "if nobody has the token, revoke the key and make another under another Idempotency-Key"
+        super().__init__("key", id, problem, remedy)
 
 
 class Outdated(Conflict):

@@ -84,3 +84,15 @@ def test_a_tenant_is_made_and_changed(run: Any) -> None:
 )
 def test_what_cannot_be_sent_is_misuse(run: Any, arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_a_repeat_under_a_key_of_idempotency_makes_no_second_key(run: Any) -> None:
+    create = ("keys", "create", "--name", "ci", "--role", "viewer", "--key", "k-1", "--json")
+    made = printed(run(*create))
+    again = run(*create)
+    assert (again.exit_code, made["id"] in again.output, made["token"] in again.output) == (4, True, False)
+    rotate = ("keys", "rotate", made["id"], "--key", "k-2", "--json")
+    successor = printed(run(*rotate))
+    assert successor["id"] in run(*rotate).output
+    tenant = ("tenants", "create", "acme", "--key", "k-3", "--json")
+    assert printed(run(*tenant)) == printed(run(*tenant))

@@ -19,6 +19,7 @@ from tidewheel.wire.endpoints.access import (
     REVOKE_KEY,
     ROTATE_KEY,
 )
+from tidewheel.wire.parameters import IDEMPOTENCY_KEY
 
 
 def me() -> Flow[Me]:
@@ -36,14 +37,14 @@ def keys(*, page: int | None = None) -> Stream[KeyAnswer]:
     return all_items(lambda cursor: keys_page(limit=page, cursor=cursor))
 
 
-def create_key(body: Mapping[str, Any]) -> Flow[NewKeyAnswer]:
-    """Makes an API key. Its token is in this answer alone; a repeat after a lost answer makes another key."""
-    return call(CREATE_KEY, body=body)
+def create_key(body: Mapping[str, Any], *, key: str | None = None) -> Flow[NewKeyAnswer]:
+    """Makes an API key. Its token is in this answer alone; if that is lost, a repeat is refused, and names the key."""
+    return call(CREATE_KEY, {IDEMPOTENCY_KEY: key}, body)
 
 
-def rotate_key(id: str, *, overlap: str | None = None) -> Flow[NewKeyAnswer]:
+def rotate_key(id: str, *, overlap: str | None = None, key: str | None = None) -> Flow[NewKeyAnswer]:
     """Makes a key of the same rights; the old one ends after the overlap, a duration such as ``PT1H``."""
-    return call(ROTATE_KEY, {"id": id}, {} if overlap is None else {"overlap": overlap})
+    return call(ROTATE_KEY, {"id": id, IDEMPOTENCY_KEY: key}, {} if overlap is None else {"overlap": overlap})
 
 
 def revoke_key(id: str, *, last: bool = False) -> Flow[KeyAnswer]:
@@ -66,9 +67,9 @@ def tenant(id: str) -> Flow[TenantAnswer]:
     return call(GET_TENANT, {"id": id})
 
 
-def create_tenant(body: Mapping[str, Any]) -> Flow[TenantAnswer]:
+def create_tenant(body: Mapping[str, Any], *, key: str | None = None) -> Flow[TenantAnswer]:
     """Makes a tenant."""
-    return call(CREATE_TENANT, body=body)
+    return call(CREATE_TENANT, {IDEMPOTENCY_KEY: key}, body)
 
 
 def edit_tenant(id: str, patch: Mapping[str, Any]) -> Flow[TenantAnswer]:

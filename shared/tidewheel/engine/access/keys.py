@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tidewheel.domain.access.api_key import ID_BYTES, SECRET_BYTES, ApiKey, ApiToken, is_api_key_id
 from tidewheel.domain.access.aws_identity import identity_id, identity_of
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.roles import Role
-from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from tidewheel.domain.errors import Conflict, Forbidden, Invalid, MadeBefore, NotFound
 from tidewheel.ports import ApiKeys, Clock, Entropy, Page, Tenants
 
 _PAGE = 100
+
+Reserve = Callable[[str], str]
+"""Has a request under an idempotency key make one key at most: it gets the id that the key is to have, keeps it before
+anything else is written, and gives it back; to a repeat it gives the id that the first one kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,16 @@ class KeyService:
     clock: Clock
     entropy: Entropy
 
-    def create(self, who: Principal, asked: NewKey) -> MadeKey:
+    def create(self, who: Principal, asked: NewKey, reserve: Reserve | None = None) -> MadeKey:
         """Makes a key in the principal's tenant.
 
+        Args:
+            who: Who asks.
+            asked: What the key is to be.
+            reserve: Reserves the id of a key with a token; None if the request carries no idempotency key.
+
         Raises:
+            MadeBefore: An earlier try of the request made it.
             Forbidden: It would have more rights than whoever makes it.
             Invalid: It would have expired, or names no AWS identity.
             NotFound: The tenant does not exist.
@@ -77,11 +88,19 @@ class KeyService:
             raise Invalid("expires_at", "is past", "name an instant that is still to come")
         if asked.identity:
             return MadeKey(self._create_identity(who, asked, now_ms), None)
-        token = ApiToken.made(self.entropy.bytes(ID_BYTES + SECRET_BYTES))
+        token = self._token(reserve)
         key = _key(token.id, token.digest, who, asked, now_ms)
-        if self.keys.swap(key) is not None:
-            raise Conflict("key", token.id, "its id is taken", "try again")
+        self._store(key, reserve)
         return MadeKey(key, token)
+
+    def _token(self, reserve: Reserve | None) -> ApiToken:
+        """A new token, under the id that is reserved for it; its secret is a new one with each try."""
+        token = ApiToken.made(self.entropy.bytes(ID_BYTES + SECRET_BYTES))
+        return token if reserve is None else replace(token, id=reserve(token.id))
+
+    def _store(self, key: ApiKey, reserve: Reserve | None) -> None:
+        if self.keys.swap(key) is not None:
+            raise Conflict("key", key.id, "its id is taken", "try again") if reserve is None else MadeBefore(key.id)
 
     def _create_identity(self, who: Principal, asked: NewKey, now_ms: int) -> ApiKey:
         if not who.role.includes(Role.PLATFORM_ADMIN):
@@ -123,20 +142,26 @@ class KeyService:
             raise NotFound("key", who.tenant, id)
         return key
 
+    def exists(self, id: str) -> bool:
+        """Whether there is a key of this id, of whichever tenant, valid or not."""
+        return self.keys.get(id) is not None
+
     def listed(self, who: Principal, limit: int, after: str | None) -> Page[ApiKey]:
         """Keys of the principal's tenant, by id; of those for fewer jobs than all, if its own is such a one."""
         page = self.keys.list(who.tenant, limit, after)
         return replace(page, items=[key for key in page.items if who.sees(key.tags)])
 
-    def rotate(self, who: Principal, id: str, overlap_ms: int) -> MadeKey:
+    def rotate(self, who: Principal, id: str, overlap_ms: int, reserve: Reserve | None = None) -> MadeKey:
         """Makes a key of the same rights, and has the old one end after an overlap.
 
         Args:
             who: Who asks.
             id: The old key's id.
             overlap_ms: How long the old one stays valid, at most ``limits.MAX_OVERLAP_MS``.
+            reserve: Reserves the id of the new one; None if the request carries no idempotency key.
 
         Raises:
+            MadeBefore: An earlier try of the request made it.
             NotFound: There is no such key.
             Forbidden: It may do more than whoever asks.
             Conflict: It is not valid any more, was rotated before, has no token, or was changed at the same time.
@@ -146,7 +171,7 @@ class KeyService:
             problem = "it has no token" if key.identity else "it was rotated, or is not valid any more"
             raise Conflict("key", id, problem, "make a new key")
         self._check_rights(who, _asked(key))
-        token = ApiToken.made(self.entropy.bytes(ID_BYTES + SECRET_BYTES))
+        token = self._token(reserve)
         successor = replace(
             key,
             id=token.id,
@@ -156,8 +181,7 @@ class KeyService:
             version=1,
         )
         ends_ms = min(now_ms + overlap_ms, key.expires_ms if key.expires_ms is not None else now_ms + overlap_ms)
-        if self.keys.swap(successor) is not None:
-            raise Conflict("key", id, "the id of its successor is taken", "try again")
+        self._store(successor, reserve)
         old = replace(key, expires_ms=ends_ms, rotated_to=successor.id, version=key.version + 1)
         if self.keys.swap(old) is not None:  # another rotation or a revocation was first: the successor must not stay
             self.keys.swap(replace(successor, revoked_ms=now_ms, version=2))

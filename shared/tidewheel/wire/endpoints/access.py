@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tidewheel.domain.access.api_key import API_KEY_ID_PATTERN
 from tidewheel.domain.access.roles import Role
 from tidewheel.domain.ids import TENANT
@@ -19,7 +21,7 @@ from tidewheel.wire.bodies.access import (
     TenantPatch,
 )
 from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
-from tidewheel.wire.parameters import CURSOR, LIMIT, Parameter, text_like
+from tidewheel.wire.parameters import CURSOR, KEY, LIMIT, Parameter, text_like
 
 KEY_ID = Parameter("id", "path", "The key's id.", text_like(API_KEY_ID_PATTERN))
 TENANT_ID = Parameter("id", "path", "The tenant's id.", text_like(TENANT))
@@ -29,6 +31,13 @@ LAST = Parameter(
     "`true` revokes a key even if it is the tenant's last one that makes keys.",
     {"type": "string", "enum": ["true"]},
 )
+SECRET_KEY = replace(
+    KEY,
+    description="Makes a repeat safe: the same key and body make no second API key, and answer 409 with the id of the "
+    "first one, since its token is not kept (null for an AWS identity: then the repeat answers that key as it stands "
+    "now). Another body under the same key is refused with 409 and both digests. It is remembered for a day.",
+)
+"""The idempotency key of what answers a secret."""
 _BODY_PROBLEMS = ("malformed", "too-large", "invalid", "unavailable", "not-found", "conflict")
 
 GET_ME = Operation(
@@ -51,6 +60,7 @@ CREATE_KEY = Operation(
     role=Role.ADMIN,
     body=KeyBody,
     examples={"a reader": {"name": "dashboard", "role": "viewer"}},
+    parameters=(SECRET_KEY,),
     problems=_BODY_PROBLEMS,
 )
 LIST_KEYS = Operation(
@@ -74,7 +84,7 @@ ROTATE_KEY = Operation(
     role=Role.ADMIN,
     body=RotateBody,
     optional=True,
-    parameters=(KEY_ID,),
+    parameters=(KEY_ID, SECRET_KEY),
     problems=_BODY_PROBLEMS,
 )
 REVOKE_KEY = Operation(
@@ -98,6 +108,7 @@ CREATE_TENANT = Operation(
     role=Role.PLATFORM_ADMIN,
     body=TenantBody,
     examples={"a team": {"id": "acme", "name": "Acme", "kinds": ["python"]}},
+    parameters=(KEY,),
     problems=_BODY_PROBLEMS,
 )
 LIST_TENANTS = Operation(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from tidewheel.adapters.memory import CountedEntropy, MemoryApiKeys, MemoryTenan
 from tidewheel.domain.access.api_key import ApiKey, ApiToken
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.roles import Role
-from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from tidewheel.domain.errors import Conflict, Forbidden, Invalid, MadeBefore, NotFound, Unauthenticated
 from tidewheel.engine.access.keys import KeyService, NewKey
 from tidewheel.engine.access.sign_in import SignIn
 from tidewheel.ports import PortError
@@ -225,3 +226,69 @@ def test_a_store_that_fails_lets_nobody_in(desk: Desk, monkeypatch: pytest.Monke
     monkeypatch.setattr(desk.keys, "get", fail)
     with pytest.raises(PortError):
         desk.sign_in.grant(f"Bearer {token}")
+
+
+class NewSecrets(CountedEntropy):
+    """Random bytes that differ in each place, so that no two secrets are the same."""
+
+    def bytes(self, count: int) -> bytes:
+        return hashlib.shake_256(super().bytes(count)).digest(count)
+
+
+@pytest.fixture
+def desk_of_secrets(desk: Desk) -> Desk:
+    desk.service = replace(desk.service, entropy=NewSecrets())
+    return desk
+
+
+class Reservation:
+    """What an idempotency key remembers: the first id that was to be reserved."""
+
+    def __init__(self) -> None:
+        self.id = ""
+
+    def __call__(self, id: str) -> str:
+        self.id = self.id or id
+        return self.id
+
+
+def test_a_reserved_id_is_used_once_whatever_the_secret(desk_of_secrets: Desk) -> None:
+    desk = desk_of_secrets
+    reserve, asked = Reservation(), NewKey("a key", Role.VIEWER)
+    made = desk.service.create(ADMIN, asked, reserve)
+    assert (made.key.id, str(made.token).startswith(f"tw_{made.key.id}_")) == (reserve.id, True)
+    assert not desk.refuses(str(made.token))
+    with pytest.raises(MadeBefore) as caught:
+        desk.service.create(ADMIN, asked, reserve)
+    assert caught.value.id == made.key.id
+    assert desk.keys.get(made.key.id) == made.key  # its token is still the first one's
+
+
+def test_a_request_that_is_refused_reserves_nothing(desk: Desk) -> None:
+    reserve = Reservation()
+    for asked in (NewKey("x", Role.PLATFORM_ADMIN), NewKey("x", Role.VIEWER, expires_ms=NOW_MS)):
+        with pytest.raises((Forbidden, Invalid)):
+            desk.service.create(ADMIN, asked, reserve)
+    assert reserve.id == ""
+
+
+def test_a_rotation_whose_first_try_died_half_way_names_the_successor(desk_of_secrets: Desk) -> None:
+    desk = desk_of_secrets
+    key, old = desk.make()
+    reserve, stored = Reservation(), desk.keys.swap
+
+    def dies(new: ApiKey) -> ApiKey | None:
+        if new.id == key.id:
+            raise PortError("api_keys.swap", new.id, "no answer")
+        return stored(new)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk.keys, "swap", dies)
+        with pytest.raises(PortError):
+            desk.service.rotate(ADMIN, key.id, 0, reserve)
+    with pytest.raises(MadeBefore) as caught:
+        desk.service.rotate(ADMIN, key.id, 0, reserve)
+    assert caught.value.id == reserve.id
+    desk.service.revoke(ADMIN, reserve.id)
+    assert not desk.refuses(old)
+    assert desk.service.rotate(ADMIN, key.id, 0, Reservation()).key.id != reserve.id

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tidewheel.cli import show_access as show
-from tidewheel.cli.commands.arguments import Cursor, Limit
+from tidewheel.cli.commands.arguments import Cursor, Key, Limit
 from tidewheel.cli.fields import pairs
 from tidewheel.cli.options import prints, prints_and_watches
 from tidewheel.cli.session import fail, session
@@ -70,11 +70,12 @@ def create_key(
     ] = None,
     *,
     view: View,
+    key: Key = None,
 ) -> None:
     """Make a key, and print its token: it is shown this once."""
     body = _given(name=name, role=role.value, kinds=kinds, networks=networks, expires_at=expires_at)
     body |= _given(tags=pairs(tags or (), "--tag"), aws_identity=aws_identity)
-    session(context).show(lambda api: api.create_key(body), show.new_key, view=view)
+    session(context).show(lambda api: api.create_key(body, key=key), show.new_key, view=view)
 
 
 @keys.command("rotate")
@@ -87,9 +88,10 @@ def rotate_key(
     ] = None,
     *,
     view: View,
+    key: Key = None,
 ) -> None:
     """Make a key of the same rights, whose token is shown this once, and have the old one end."""
-    session(context).show(lambda api: api.rotate_key(id, overlap=overlap), show.new_key, view=view)
+    session(context).show(lambda api: api.rotate_key(id, overlap=overlap, key=key), show.new_key, view=view)
 
 
 @keys.command("revoke")
@@ -136,10 +138,11 @@ def create_tenant(
     networks: Networks = None,
     *,
     view: View,
+    key: Key = None,
 ) -> None:
     """Make a tenant."""
     body = _given(id=id, name=name, plan=plan, kinds=kinds, networks=networks)
-    session(context).show(lambda api: api.create_tenant(body), show.tenant, view=view)
+    session(context).show(lambda api: api.create_tenant(body, key=key), show.tenant, view=view)
 
 
 @tenants.command("edit")
