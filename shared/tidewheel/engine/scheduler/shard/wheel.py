@@ -133,10 +133,10 @@ class ShardWheel:
     def _next(self, cursor: RingCursor, now_ms: int) -> int | None:
         """The slot of a ring that is to be loaded next, if one is by now: a live one, else one of the backlog."""
         slot_ms = cursor.due_live(now_ms + self._pace.ahead_ms)
+        if slot_ms is not None or (missed_ms := cursor.due_backlog()) is None:
+            return slot_ms
         room = cursor.backlog_open < _BACKLOG_LOADS and not self._dispatcher.is_full_of_backlog
-        if slot_ms is None and room:
-            slot_ms = cursor.due_backlog()
-        return slot_ms
+        return missed_ms if room else None
 
     def _look_back(self, now_ms: int) -> None:
         """Reads the singles of slots that were retired ahead of their time, which writers may not have known."""
