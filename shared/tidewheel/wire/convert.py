@@ -75,7 +75,6 @@ def document_of(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
 
 
 def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:
-    retry = body.retry
     return jobs.Definition(
         name=body.name,
         schedule=_schedule(body, job_id, now_ms, existing.schedule if existing else None),
@@ -85,14 +84,7 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
         pool=body.pool,
         jitter_ms=to_ms(body.jitter),
         timeout_ms=to_ms(body.timeout),
-        retry=RetryPolicy(
-            retry.max_attempts,
-            Strategy(retry.strategy),
-            to_ms(retry.base),
-            to_ms(retry.cap),
-            retry.jitter,
-            tuple(retry.on),
-        ),
+        retry=retry_of(body.retry),
         tags=dict(body.tags),
         overlap=Overlap(body.overlap),
         misfire=Misfire(Policy(body.misfire.policy), to_ms(body.misfire.grace), body.misfire.limit),
@@ -100,6 +92,13 @@ def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definiti
         deadline_ms=to_ms(body.deadline) if body.deadline else 0,
         heartbeat_ms=to_ms(body.heartbeat) if body.heartbeat else 0,
         unique_name=body.unique_name,
+    )
+
+
+def retry_of(body: RetryBody) -> RetryPolicy:
+    """The retry policy that a body describes."""
+    return RetryPolicy(
+        body.max_attempts, Strategy(body.strategy), to_ms(body.base), to_ms(body.cap), body.jitter, tuple(body.on)
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
+from tidewheel.domain.canonical import canonical
 from tidewheel.domain.fleet.route import LAMBDA_POOL
 from tidewheel.domain.limits import MAX_DEPTH
 from tidewheel.wire import schedules, targets
@@ -73,15 +74,6 @@ def _distinct(pairs: Sequence[tuple[str, Any]]) -> None:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise Malformed(f"an object in the body has the name {shown(twice)} twice", "leave one of them out")
-
-
-def canonical(document: Any) -> str:
-    """The document as JSON text in one canonical form: sorted keys, no spaces.
-
-    Raises:
-        ValueError: It holds a number that JSON cannot hold (1e999 is read as infinity).
-    """
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from difflib import get_close_matches
 from typing import Any
 
@@ -50,14 +50,20 @@ def _halves(error: Invalid) -> dict[str, str]:
     return {"field": error.field, "problem": error.problem, "remedy": error.remedy}
 
 
-def of_validation(error: ValidationError, fields: Mapping[str, Iterable[str]]) -> tuple[FieldProblem, ...]:
+def of_validation(
+    error: ValidationError,
+    fields: Mapping[str, Iterable[str]],
+    path_of: Callable[[ErrorDetails], str] | None = None,
+) -> tuple[FieldProblem, ...]:
     """A validation's errors as fields with remedies.
 
     Args:
         error: What pydantic found.
         fields: The known fields by the path of their object (empty for the whole), for hints.
+        path_of: The path of an error as the user wrote it; None for that of a job.
     """
-    return tuple(_field_problem(one, fields) for one in error.errors(include_url=False))
+    path_of = path_of or _path
+    return tuple(_field_problem(one, path_of(one), fields) for one in error.errors(include_url=False))
 
 
 def _path(error: ErrorDetails) -> str:
@@ -72,8 +78,7 @@ def _path(error: ErrorDetails) -> str:
     return ".".join(parts)
 
 
-def _field_problem(error: ErrorDetails, fields: Mapping[str, Iterable[str]]) -> FieldProblem:
-    path = _path(error)
+def _field_problem(error: ErrorDetails, path: str, fields: Mapping[str, Iterable[str]]) -> FieldProblem:
     if error["type"] == "extra_forbidden":
         problem, remedy = _unknown(error, path, fields)
     else:
@@ -115,6 +120,7 @@ _WORDS = {
     "refused": ("{problem}", "{remedy}"),
     "missing": ("is missing", "add {path}"),
     "literal_error": ("{value} is not known", "use {expected}"),
+    "enum": ("{value} is not known", "use {expected}"),
     "union_tag_invalid": ("{tag!r} is not known", "use {expected_tags}"),
     "greater_than_equal": ("{value} is too small", "use {ge} or more"),
     "less_than_equal": ("{value} is too large", "use {le} or less"),
@@ -156,7 +162,9 @@ def _worded(error: ErrorDetails, path: str) -> tuple[str, str]:
     if error["type"] == "union_tag_not_found":
         if path.startswith("items."):
             return "has no action", f"give it an action: {', '.join(_ACTIONS)}"
-        return _UNNAMED[path] if isinstance(error["input"], Mapping) else _NO_SCHEDULE
+        if not isinstance(error["input"], Mapping):
+            return _NO_SCHEDULE if path == "schedule" else ("is not an object", "write an object")
+        return _UNNAMED["schedule" if path == "schedule" else "target.kind"]
     if error["type"] not in _WORDS:
         return error["msg"][:1].lower() + error["msg"][1:], "see the field in /v1/openapi.json"
     value = error["input"]

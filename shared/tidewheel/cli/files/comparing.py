@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tidewheel.domain.canonical import canonical
 from tidewheel.domain.jobs.job import Definition
 from tidewheel.wire.bodies.job import JobAnswer, JobBody
 from tidewheel.wire.bodies.jobs_file import APPLIED_AS, APPLIED_BY
 from tidewheel.wire.convert import builder_of, document_of
-from tidewheel.wire.reading import canonical
 
 _BEFORE_ANYTHING_MS = 0
 """The time by which both are read: nothing in them is past then. Where it shows, an anchor is left open."""

@@ -48,6 +48,33 @@ def _pool(text: str) -> str:
     return text
 
 
+PoolName = Annotated[
+    str,
+    AfterValidator(_pool),
+    Field(
+        description="Whose workers run it: `lambda`, `fargate`, or another of the deployment.",
+        json_schema_extra={"pattern": POOL_PATTERN},
+    ),
+]
+"""The name of a pool."""
+
+Priority = Literal["critical", "high", "normal", "low"]
+"""One of ``fleet.route.PRIORITIES``."""
+
+Tags = Annotated[
+    dict[
+        Annotated[str, Field(pattern=_TAG_KEY)],
+        Annotated[
+            str,
+            Field(max_length=MAX_TAG_VALUE, json_schema_extra={"pattern": f"^{LINE_PATTERN}$"}),
+            AfterValidator(printable),
+        ],
+    ],
+    Field(max_length=MAX_TAGS, json_schema_extra={"additionalProperties": False}),
+]
+"""Labels: names and values."""
+
+
 class RetryBody(Model):
     """What happens after a failed attempt."""
 
@@ -95,19 +122,12 @@ class JobBody(Model):
     )
     schedule: ScheduleBody | None = None
     target: TargetBody
-    priority: Literal["critical", "high", "normal", "low"] = "normal"
+    priority: Priority = "normal"
     precision: Annotated[
         Literal["high", "normal", "low"],
         Field(description="How near to its due time a run starts. A deployment in economy mode refuses high."),
     ] = "normal"
-    pool: Annotated[
-        str,
-        AfterValidator(_pool),
-        Field(
-            description="Whose workers run it: `lambda`, `fargate`, or another of the deployment.",
-            json_schema_extra={"pattern": POOL_PATTERN},
-        ),
-    ] = LAMBDA_POOL
+    pool: PoolName = LAMBDA_POOL
     jitter: Annotated[
         timedelta,
         *bounded(0, limits.MAX_JITTER_MS),
@@ -144,17 +164,7 @@ class JobBody(Model):
     misfire: MisfireBody = MisfireBody()
     start: Instant | None = Field(None, description="The first instant that the schedule may name.")
     end: Instant | None = Field(None, description="The first instant that it may no longer name.")
-    tags: Annotated[
-        dict[
-            Annotated[str, Field(pattern=_TAG_KEY)],
-            Annotated[
-                str,
-                Field(max_length=MAX_TAG_VALUE, json_schema_extra={"pattern": f"^{LINE_PATTERN}$"}),
-                AfterValidator(printable),
-            ],
-        ],
-        Field(max_length=MAX_TAGS, json_schema_extra={"additionalProperties": False}),
-    ] = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=dict)
 
 
 class LastRun(Model):

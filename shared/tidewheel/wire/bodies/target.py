@@ -97,6 +97,10 @@ class TargetModel(Model):
     """The field that names whom it calls. Calls of one party share a circuit; empty: it calls nobody, and has none.
     A kind with a party lets a job do without its circuit: see ``WatchedTarget``."""
 
+    DATA: ClassVar[frozenset[str]] = frozenset()
+    """The fields whose values may refer to data of a workflow's run; whatever they are filled in with, it is sent, and
+    decides neither whom the target calls nor with which rights."""
+
     SERVICES: ClassVar[frozenset[str]] = frozenset()
     """The AWS services, as boto3 names them, that its adapter makes clients of; the functions ship those alone."""
 

@@ -35,6 +35,7 @@ class LambdaTarget(WatchedTarget):
     """
 
     PARTY = "function"
+    DATA = frozenset({"payload"})
     SERVICES = frozenset({"lambda"})
     RIGHTS = (Right(("lambda:InvokeFunction",), ("function:{target}",), listed=_FUNCTIONS),)
 

@@ -76,6 +76,7 @@ class CommandTarget(TargetModel):
     """
 
     PRIVILEGED = True
+    DATA = frozenset({"environment"})
     LONG_RUNNING = True
 
     kind: Literal["command"]

@@ -47,6 +47,7 @@ class EventBridgeTarget(WatchedTarget):
     """An event on an EventBridge bus, by the bus's name or ARN; `tidewheel` in its detail says where it comes from."""
 
     PARTY = "bus"
+    DATA = frozenset({"detail"})
     SERVICES = frozenset({"events"})
     RIGHTS = (Right(("events:PutEvents",), ("event-bus/{target}",)),)
 

@@ -63,6 +63,7 @@ class HttpTarget(TargetModel):
     """
 
     PARTY = "url"
+    DATA = frozenset({"body"})
 
     kind: Literal["http"]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] = "POST"

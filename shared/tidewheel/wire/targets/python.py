@@ -30,6 +30,7 @@ class PythonTarget(TargetModel):
     """A function that a worker has imported, registered by `tidewheel.tasks.task`, called with keyword arguments."""
 
     PRIVILEGED = True
+    DATA = frozenset({"arguments"})
     LONG_RUNNING = True  # Lambda's workers have only what was deployed, and import no tasks
 
     kind: Literal["python"]

@@ -28,6 +28,7 @@ class SnsTarget(WatchedTarget):
     """A message to an SNS topic, by its ARN. A string body is sent as it is, any other as JSON."""
 
     PARTY = "topic"
+    DATA = frozenset({"body"})
     SERVICES = frozenset({"sns"})
     RIGHTS = (Right(("sns:Publish",), ("{target}",)),)
 

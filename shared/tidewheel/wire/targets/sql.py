@@ -71,6 +71,7 @@ class SqlTarget(WatchedTarget):
 
     PRIVILEGED = True
     PARTY = "cluster"
+    DATA = frozenset({"parameters"})
     SERVICES = frozenset({"rds-data"})
     RIGHTS = (
         Right(("rds-data:ExecuteStatement",), listed=_CLUSTERS),

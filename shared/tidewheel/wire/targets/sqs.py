@@ -18,6 +18,7 @@ class SqsTarget(WatchedTarget):
     """
 
     PARTY = "queue"
+    DATA = frozenset({"body"})
     SERVICES = frozenset({"sqs"})
     RIGHTS = (Right(("sqs:GetQueueUrl", "sqs:SendMessage"), ("{target}",)),)
 

@@ -22,6 +22,7 @@ class StepFunctionsTarget(WatchedTarget):
     """
 
     PARTY = "machine"
+    DATA = frozenset({"input"})
     SERVICES = frozenset({"stepfunctions"})
     RIGHTS = (
         Right(("states:StartExecution",), ("stateMachine:{target}",)),
