@@ -16,6 +16,7 @@ from tests.support.world_examples import (
     NOW_MS,
     TENANT,
     a_job,
+    a_workflow_version,
     declined_execution,
     execution,
     full_api_key,
@@ -23,6 +24,7 @@ from tests.support.world_examples import (
     full_execution,
     full_job,
     full_tenant,
+    full_workflow_record,
     minute,
     schedule_entry,
 )
@@ -108,10 +110,21 @@ def write_everything(backend: Backend) -> None:
     backend.permit_lines.join(LineEntry(TENANT, run.id, 1, 2, NOW_MS, NOW_MS, 1, NOW_MS, JOB.route, "m"))
     backend.permit_lines.announce(Announced(TENANT, 5, "m"))
     backend.requests.fulfil(Remembered.started(TENANT, "pauseJob j k", "d", NOW_MS, "plan").fulfilled("j"))
+    write_workflows(backend)
     backend.wheel.put_pack(minute(), keys.pack_sort(0, 1, 2), [schedule_entry(JOB)])
     backend.wheel.quarantine(Quarantined(minute(), "e#1", "text", "wheel entry", "unknown form", NOW_MS))
     admit(backend)
     coordinate(backend)
+
+
+def write_workflows(backend: Backend) -> None:
+    version = a_workflow_version()
+    assert backend.workflows.keep(version) == version
+    record = full_workflow_record()
+    assert backend.workflows.swap(record) is None
+    assert backend.workflows.swap(record.ended(NOW_MS, "key:3")) is None
+    other = replace(record, name="other")
+    assert backend.workflows.swap(other) is None
 
 
 def admit(backend: Backend) -> None:

@@ -36,6 +36,7 @@ from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
 from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
+from tidewheel.adapters.aws.dynamodb.workflows.definitions import DynamoWorkflows
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.memory import (
@@ -54,6 +55,7 @@ from tidewheel.adapters.memory import (
     MemoryRequests,
     MemoryTenants,
     MemoryWheel,
+    MemoryWorkflows,
     SettableClock,
     World,
 )
@@ -79,6 +81,7 @@ from tidewheel.ports import (
     SweepStore,
     Tenants,
     Wheel,
+    WorkflowStore,
 )
 
 LACKS: Mapping[str, Mapping[str, str]] = {
@@ -144,6 +147,7 @@ class Backend:
     queue: Queue
     logs: Logs
     receive: Callable[[Route], Received]
+    workflows: WorkflowStore
     cloud: Cloud | None = None
     world: World | None = None
 
@@ -199,6 +203,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         SqsQueue(cloud.sqs, cloud.urls),
         S3Logs(cloud.bucket, lambda: cloud.s3),
         receive,
+        DynamoWorkflows(dynamodb, tables.jobs),
         cloud,
     )
 
@@ -230,6 +235,7 @@ def memory() -> Iterator[Backend]:
         queue,
         MemoryLogs(),
         lambda route: [(message.receipt, message.body) for message in queue.take(route)],
+        MemoryWorkflows(world),
         world=world,
     )
 

@@ -26,6 +26,8 @@ from tidewheel.domain.recurrence.timings.cron import Cron
 from tidewheel.domain.recurrence.timings.every import Every
 from tidewheel.domain.wheel.entries import ExecutionEntry, Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot, late
+from tidewheel.domain.workflows.definition import digest_of
+from tidewheel.domain.workflows.records import VersionRow, WorkflowRecord, WorkflowVersion
 
 NOW_MS = 1_794_999_960_000  # a whole minute in November 2026
 TENANT = "acme"
@@ -297,3 +299,16 @@ def full_audit_row() -> AuditRow:
         changes=(Change("job", "j1", "{}", '{"a":1}'), Change("job", "j2", "", "{}")),
         more=7,
     )
+
+
+def a_workflow_version(number: int = 1, *, name: str = "nightly", tenant: str = TENANT) -> WorkflowVersion:
+    """A version of a workflow; another number is another definition, written a second later."""
+    steps = {"extract": {"target": {"kind": "http", "url": f"https://example.com/{number}"}}}
+    document = {"name": name, "description": f"number {number}", "steps": steps}
+    row = VersionRow(digest_of(document), 1, NOW_MS + 1_000 * number, "key:1")
+    return WorkflowVersion(tenant, name, row, document)
+
+
+def full_workflow_record(**changes: Any) -> WorkflowRecord:
+    """The first record of a workflow, with every field."""
+    return replace(WorkflowRecord.following(None, a_workflow_version(), NOW_MS, "key:2"), **changes)

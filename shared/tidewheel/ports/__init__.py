@@ -17,6 +17,7 @@ from tidewheel.ports.records import ExecutionKey, Executions, JobKey, Jobs, Lock
 from tidewheel.ports.requests import Requests
 from tidewheel.ports.runtime import Clock, ClockWatch, Entropy, Launcher, ScaleInProtection, Telemetry
 from tidewheel.ports.wheel import Wheel
+from tidewheel.ports.workflows import WorkflowStore
 
 __all__ = [
     "SEND_BATCH",
@@ -61,4 +62,5 @@ __all__ = [
     "TokenVerifier",
     "TooLate",
     "Wheel",
+    "WorkflowStore",
 ]

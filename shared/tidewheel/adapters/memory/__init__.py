@@ -22,6 +22,7 @@ from tidewheel.adapters.memory.settable import (
     SettableWatch,
 )
 from tidewheel.adapters.memory.wheel import MemoryWheel
+from tidewheel.adapters.memory.workflows.definitions import MemoryWorkflows
 from tidewheel.adapters.memory.world import World
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "MemorySecrets",
     "MemoryTenants",
     "MemoryWheel",
+    "MemoryWorkflows",
     "Message",
     "RecordingTelemetry",
     "SettableClock",

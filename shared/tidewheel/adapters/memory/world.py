@@ -22,6 +22,7 @@ from tidewheel.domain.repeats import Remembered
 from tidewheel.domain.wheel.entries import Placed, encode
 from tidewheel.domain.wheel.levels import Slot
 from tidewheel.domain.wheel.quarantine import Quarantined
+from tidewheel.domain.workflows.records import WorkflowRecord, WorkflowVersion
 from tidewheel.ports import Clock, Fenced, JobKey, TooLate
 
 V = TypeVar("V", Execution, Lock, Circuit, Tenant, ApiKey)
@@ -53,6 +54,8 @@ class World:
     tenants: dict[tuple[str, str], Tenant] = field(default_factory=dict)
     api_keys: dict[tuple[str, str], ApiKey] = field(default_factory=dict)
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
+    workflows: dict[tuple[str, str], WorkflowRecord] = field(default_factory=dict)
+    workflow_versions: dict[tuple[str, str, str], WorkflowVersion] = field(default_factory=dict)
     counted: dict[tuple[str, Window], int] = field(default_factory=dict)
     audit: dict[tuple[str, str], AuditRow] = field(default_factory=dict)
     lines: defaultdict[str, dict[str, LineEntry]] = field(default_factory=lambda: defaultdict(dict))

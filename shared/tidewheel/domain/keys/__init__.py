@@ -84,6 +84,15 @@ from tidewheel.domain.keys.wheel import (
     single_sort,
     slot_partition,
 )
+from tidewheel.domain.keys.workflows import (
+    VERSIONS_END,
+    WORKFLOW_SORT,
+    check_listed_version,
+    listed_version_sort,
+    version_sort,
+    workflow_partition,
+    workflows_partition,
+)
 
 __all__ = [
     "API_KEY_SORT",
@@ -102,12 +111,15 @@ __all__ = [
     "SLOT_END",
     "SWEEP",
     "TENANTS",
+    "VERSIONS_END",
+    "WORKFLOW_SORT",
     "api_key_partition",
     "api_keys_partition",
     "audit_bound",
     "audit_partition",
     "audit_read_from",
     "audit_sort",
+    "check_listed_version",
     "circuit_partition",
     "claim_name",
     "due_of_single",
@@ -130,6 +142,7 @@ __all__ = [
     "listed_names",
     "listed_partition",
     "listed_range",
+    "listed_version_sort",
     "lock_sort",
     "log_part",
     "log_prefix",
@@ -161,8 +174,11 @@ __all__ = [
     "single_sort",
     "slot_partition",
     "usage_partition",
+    "version_sort",
     "waiting_partition",
     "waiting_range",
     "waiting_sort",
     "window_sort",
+    "workflow_partition",
+    "workflows_partition",
 ]
