@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic_core import PydanticCustomError
 
 from functions.api.cursors import position
+from tidewheel.domain.canonical import canonical
 from tidewheel.domain.errors import Invalid
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE
 from tidewheel.domain.recurrence.timing import reached
@@ -28,7 +29,7 @@ from tidewheel.wire.parameters import (
     MAX_KEY,
 )
 from tidewheel.wire.problem import FieldProblem
-from tidewheel.wire.reading import canonical, read_object
+from tidewheel.wire.reading import read_object
 from tidewheel.wire.refused import Malformed, Refused
 from tidewheel.wire.values import parse_instant, to_ms
 

@@ -13,6 +13,7 @@ from functions.api.received import Received
 from functions.api.scoping import check_scope
 from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.roles import Role
+from tidewheel.domain.canonical import canonical
 from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from tidewheel.domain.ids import stable_hash
 from tidewheel.domain.jobs.job import Definition
@@ -21,7 +22,6 @@ from tidewheel.engine.api.services import ApiServices
 from tidewheel.wire.bodies.circuit import party_of
 from tidewheel.wire.parameters import EXECUTION_ID, JOB_ID, TENANT_HEADER
 from tidewheel.wire.rate_limit import rate_limit
-from tidewheel.wire.reading import canonical
 from tidewheel.wire.targets import PRIVILEGED, circuit_key
 
 
