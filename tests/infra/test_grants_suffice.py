@@ -20,11 +20,12 @@ from tests.support.polling import until
 from tests.support.tables import make_bucket, make_queues, make_tables
 from tests.support.world_examples import an_audit_row
 from tidewheel.adapters.aws import clients, deadlines
+from tidewheel.adapters.aws.dynamodb import together
 from tidewheel.adapters.aws.dynamodb.executions import DynamoExecutions
 from tidewheel.adapters.aws.dynamodb.jobs import DynamoJobs
 from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.logs import S3Logs
-from tidewheel.adapters.memory import InlineExecutor
+from tidewheel.adapters.memory import InlineExecutor, SettableClock
 from tidewheel.domain import keys
 from tidewheel.domain.access.audit import AuditFilter
 from tidewheel.domain.access.principal import Principal
@@ -128,6 +129,7 @@ class Deployment:
             monkeypatch.setattr(clients, name, lambda *_, client=client, **__: client)
         self.clock = PumpedClock(START_MS)
         monkeypatch.setattr(deadlines, "_CLOCK", self.clock)
+        monkeypatch.setattr(together, "_CLOCK", SettableClock(0))  # behind a slow request nobody waits; none is slow
         self.names = {
             "jobs_table": self.tables.jobs,
             "wheel_table": self.tables.wheel,
