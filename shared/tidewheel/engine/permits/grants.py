@@ -73,8 +73,9 @@ class PermitGrants:
             if not self.waits(entry):
                 gone.add(entry.key)
                 continue
-            self._grant(entry, permit)
-            return True
+            if self._granted(entry, permit):
+                return True
+            gone.add(entry.key)
 
     def waits(self, entry: LineEntry) -> bool:
         """Whether an entry's execution still waits; if not, the entry is removed."""
@@ -83,19 +84,27 @@ class PermitGrants:
         self.lines.leave(entry)
         return False
 
-    def _grant(self, entry: LineEntry, permit: Permit) -> None:
-        """Gives a permit to an entry, unless another process has given it away meanwhile."""
+    def _granted(self, entry: LineEntry, permit: Permit) -> bool:
+        """Gives a permit to an entry, unless another process has given it away meanwhile.
+
+        Returns:
+            Whether the permit is somebody else's now; False if no queue takes the entry's message.
+        """
         now = self.clock.now_ms()
         grant = Grant(permit.number, self.token(), max(now, entry.due_ms) + LEASE_MS, entry.redriven_ms)
         if self.permits.take(grant.permit(entry.tenant, entry.execution, entry.attempt), now, permit.holder):
             self.telemetry.count("permit_granted")
-            self.wake(entry, grant)
+            return self.wake(entry, grant)
+        return True
 
-    def wake(self, entry: LineEntry, grant: Grant) -> None:
+    def wake(self, entry: LineEntry, grant: Grant) -> bool:
         """Sends the message of an entry that was given a permit, then removes the entry.
 
         A worker may lack the right to send to another pool's queue: then the line guard does. If that is refused, the
         wheel gets it, which sets aside what can never be delivered, and others get the permit.
+
+        Returns:
+            Whether the permit is still the entry's.
         """
         try:
             if not all(self.queue.send(entry.route, [entry.wake(grant)])):
@@ -104,10 +113,13 @@ class PermitGrants:
             self.telemetry.count("permit_message_refused")
             self.telemetry.info("who waits in line could not be woken", execution=entry.execution, problem=str(error))
             if self.put is None:
-                return
+                return True
             self.put(entry.on_the_wheel(self.clock.now_ms()))
             self.permits.leave(grant.permit(entry.tenant, entry.execution, entry.attempt))
+            self.lines.leave(entry)
+            return False
         self.lines.leave(entry)
+        return True
 
     def marked(self, entry: LineEntry) -> LineEntry:
         """The entry with another mark, to be written."""

@@ -64,6 +64,7 @@ class Admission:
         claim: The unique name of the claim.
         circuit_key: The key of the target's circuit; empty if the target has none.
         permit: The permit that it holds, or None.
+        asked: How many times it asked for one, beside the one that came with the message.
         claimed: Whether the execution was claimed under that permit.
         finished: Whether its record says that it does not run under it any more.
         found: What was found instead of a permit, or None.
@@ -79,6 +80,7 @@ class Admission:
     claim: str
     circuit_key: str = ""
     permit: Permit | None = None
+    asked: int = 0
     claimed: bool = False
     finished: bool = False
     found: NoPermit | None = None
@@ -128,7 +130,8 @@ class Admission:
     def take_permit(self, step: TakePermit, now_ms: int) -> Permit | None:
         """Takes one of the tenant's permits, or the one that came with the message; None if all are taken.
 
-        One that it holds for another attempt is given on first.
+        One that it holds for another attempt is given on first. The next one gets another name: whoever saw that the
+        first was void replaces what has its name.
 
         Raises:
             PortError: A store failed; a permit may have been taken, and is free again when its lease ends.
@@ -138,7 +141,9 @@ class Admission:
         if step.granted and grant is not None:
             self.permit = grant.permit(dispatch.tenant, dispatch.execution, dispatch.attempt)
             return self.permit
-        asked = Permit(self.tenant, -1, self.claim, step.until_ms, step.attempt, step.redriven_ms, now_ms)
+        self.asked += 1
+        holder = self.claim if self.asked == 1 else f"{self.claim}.{self.asked}"
+        asked = Permit(self.tenant, -1, holder, step.until_ms, step.attempt, step.redriven_ms, now_ms)
         found = self.control.limiter.take(asked)
         if isinstance(found, NoPermit):
             self.found = found
@@ -205,7 +210,8 @@ class Admission:
     @property
     def _is_granted(self) -> bool:
         """Whether its permit came with the message: others may have a copy."""
-        return self.permit is not None and self.permit.holder != self.claim
+        grant = self.dispatch.grant
+        return self.permit is not None and grant is not None and self.permit.token == grant.token
 
     def _give_back(self) -> None:
         """Gives on the permit that it holds: one that came with the message only if it was claimed with."""

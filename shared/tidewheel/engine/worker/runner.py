@@ -44,6 +44,7 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.ids import nonce
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
+from tidewheel.domain.limits import LEASE_MS
 from tidewheel.domain.quotas.exceeded import Exceeded
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.wheel_writer import WheelWriter
@@ -248,15 +249,14 @@ class Runner:
         handling.learn_of_lock(awaited=True)
 
     def _take_permit(self, step: TakePermit, handling: _Handling) -> None:
-        """The claim's lease ends with that of its permit, which may have begun when it was given to the execution."""
-        now_ms = self.clock.now_ms()
-        permit = handling.admission.take_permit(step, now_ms)
-        from_ms = permit.since_ms if permit and step.granted else self._admitted_ms(handling)
-        handling.learn(permit=permit or TAKEN, admitted_ms=from_ms)
+        """The claim's lease ends no later than that of its permit, which may have begun when it was given to it."""
+        permit = handling.admission.take_permit(step, self.clock.now_ms())
+        until_ms = step.until_ms if permit is None else permit.until_ms
+        handling.learn(permit=permit or TAKEN, admitted_ms=self._admitted_ms(until_ms))
 
     def _send_probe(self, step: SendProbe, handling: _Handling) -> None:
-        admitted_ms = self._admitted_ms(handling)
         standing = handling.admission.probe(step.circuit, step.until_ms)
+        admitted_ms = self._admitted_ms(step.until_ms)
         handling.learn(circuit=standing or step.circuit, probing=standing is None, admitted_ms=admitted_ms)
 
     def _claim(self, step: Claim, handling: _Handling) -> None:
@@ -321,9 +321,12 @@ class Runner:
         if isinstance(handling.facts.quota, Exceeded) and step.record.reason == handling.facts.quota.reason:
             self.telemetry.count("execution_over_quota", limit=handling.facts.quota.limit)
 
-    def _admitted_ms(self, handling: _Handling) -> int:
-        known = handling.facts.admitted_ms
-        return self.clock.now_ms() if known is None else known
+    def _admitted_ms(self, until_ms: int) -> int:
+        """From when on (ms since the epoch) the claim's lease counts, so that it ends no later than ``until_ms``.
+
+        The end was decided before the store was asked, and this process may have been frozen in between.
+        """
+        return min(self.clock.now_ms(), until_ms - LEASE_MS)
 
     _PERFORM: ClassVar[Mapping[type, Callable[[Runner, Any, _Handling], Disposition | None]]] = {
         Read: _read,
