@@ -97,7 +97,11 @@ sim: FIRST ?= 0
 sim: $(VENV_STAMP) ## Play N random histories on virtual time: make sim N=10000; one again: make sim SEED=123
 	@$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
 	@echo "== workers that are processes"
-	@$(RUN) -m tests.simulation --workers $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
+	@$(RUN) -m tests.simulation --kind workers $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
+	@echo "== workers whose tenant has a limit"
+	@$(RUN) -m tests.simulation --kind permits $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
+	@echo "== permits and lines"
+	@$(RUN) -m tests.simulation --kind lines $(if $(SEED),--seed $(SEED),--histories $(N) --first $(FIRST))
 
 synth: setup ## Synthesize the stacks for both targets; needs no AWS account
 	@echo "== cdk synth, target local"

@@ -7,12 +7,15 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
 from tests.simulation.history import History
+from tests.simulation.line_kinds import any_kind
+from tests.simulation.lined import LineHistory
+from tests.simulation.permitted import PermittedHistory
 from tests.simulation.worked import WorkedHistory
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.domain.limits import GRACE_MS, SECOND_MS
@@ -20,6 +23,15 @@ from tidewheel.domain.limits import GRACE_MS, SECOND_MS
 _SHOWN = 5
 _AT_ONCE = 10
 _PROGRESS = 500
+Kind = Callable[[int], History | LineHistory]
+KINDS: Mapping[str, Kind] = {
+    "wheel": History,
+    "workers": WorkedHistory,
+    "permits": PermittedHistory,
+    "lines": any_kind,
+}
+"""Of the wheel, with its users and faults; of workers that are processes, whose calls last; of those, in a whole
+deployment, when their tenant has a limit; and of the permits and lines alone, which cost least."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +62,14 @@ class Tally:
             self.failed.append(played.seed)
 
 
-def play(seed: int, kind: type[History] = History) -> Played:
+def play(seed: int, kind: Kind = History) -> Played:
     """Plays the history of a seed."""
     history = kind(seed)
     history.play()
     return Played(seed, history.violations(), history.faults.counts, _outcome(history))
 
 
-def _outcome(history: History) -> Counter[str]:
+def _outcome(history: History | LineHistory) -> Counter[str]:
     world, calls = history.stack.world, history.stack.caller.calls
     counts = Counter(f"executions {execution.state}" for execution in world.executions.values())
     counts += Counter(
@@ -77,7 +89,7 @@ def _say(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 
-def tell(seeds: Iterable[int], first: int, workers: int, kind: type[History] = History) -> Tally:
+def tell(seeds: Iterable[int], first: int, workers: int, kind: Kind = History) -> Tally:
     """Plays them side by side; prints progress and broken promises, and at the end the totals."""
     clock, tally = SystemClock(), Tally(first)
     began_ms = clock.monotonic_ms()
@@ -119,11 +131,10 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=1_000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the seed to begin with, so that a long run can be split")
     parser.add_argument("--seed", type=int, help="replay this one alone")
-    parser.add_argument("--workers", action="store_true", help="with workers that are processes, and calls that last")
+    parser.add_argument("--kind", choices=KINDS, default="wheel", help="of what (default: %(default)s)")
     wanted = parser.parse_args()
     first, count = (wanted.first, wanted.histories) if wanted.seed is None else (wanted.seed, 1)
-    kind = WorkedHistory if wanted.workers else History
-    tally = tell(range(first, first + count), first, os.cpu_count() or 1, kind)
+    tally = tell(range(first, first + count), first, os.cpu_count() or 1, KINDS[wanted.kind])
     return 1 if tally.failed else 0
 
 

@@ -140,6 +140,21 @@ class PartialQueue:
         return taken
 
 
+class DoublingQueue:
+    """A queue that delivers some messages twice, at once."""
+
+    def __init__(self, queue: Any, faults: Faults, rate: float) -> None:
+        self._queue, self._faults, self._rate = queue, faults, rate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    def send(self, route, dispatches, delays_s=()):
+        if self._faults.strikes("message doubled at once", self._rate):
+            self._queue.send(route, dispatches, delays_s)
+        return self._queue.send(route, dispatches, delays_s)
+
+
 class RefusingQueue:
     """A queue that never takes some messages, for what they say, and at times lacks a whole route.
 

@@ -16,7 +16,7 @@ from tidewheel.ports import Call, Executions
 if TYPE_CHECKING:
     from tests.simulation.workers import Worker, Workers
 
-_SLACK_MS = 2 * TICK_MS + STOP_MS
+THAW_MS = 2 * TICK_MS + STOP_MS
 """How long after a thaw, or after it was told so, a call may still go on."""
 
 
@@ -98,7 +98,7 @@ class Witness:
         if before and call.attempt <= before[-1].attempt:
             self._say(id, f"attempt {call.attempt} was called after attempt {before[-1].attempt}")
         for other in before:
-            if other.ended_ms is None and not other.worker.dead and other.worker.frozen_until_ms + _SLACK_MS < now:
+            if other.ended_ms is None and not other.worker.dead and other.worker.frozen_until_ms + THAW_MS < now:
                 self._say(id, f"attempts {other.attempt} and {call.attempt} were called side by side")
         if record.attempt == call.attempt and record.checkpoint != call.progress.restored:
             self._say(id, f"attempt {call.attempt} got checkpoint {call.progress.restored!r} of {record.checkpoint!r}")
@@ -116,9 +116,9 @@ class Witness:
             return
         visit.drained = visit.call.progress.stopping is Stop.DRAINED
         calm_since = max(worker.frozen_until_ms, visit.started_ms)
-        if now > calm_since + visit.call.timeout_ms + _SLACK_MS:
+        if now > calm_since + visit.call.timeout_ms + THAW_MS:
             self._say(visit.execution, f"a call lasted {now - calm_since} ms of {visit.call.timeout_ms}")
-        if now > max(worker.frozen_until_ms, visit.beat_ms) + visit.heartbeat_ms + _SLACK_MS:
+        if now > max(worker.frozen_until_ms, visit.beat_ms) + visit.heartbeat_ms + THAW_MS:
             self._say(visit.execution, f"a call was silent for {now - visit.beat_ms} ms of {visit.heartbeat_ms}")
         cancel = self.cancels.get(visit.execution)
         if cancel is not None and cancel.attempt == visit.attempt:
@@ -129,7 +129,7 @@ class Witness:
         troubled_ms = max(worker.troubled_ms, self.workers.history.stall.until_ms)
         fair = troubled_ms < visit.started_ms
         bound = RENEW_MS + SECOND_MS if fair else LEASE_MS
-        late_ms = self.workers.now_ms - since_ms - bound - _SLACK_MS
+        late_ms = self.workers.now_ms - since_ms - bound - THAW_MS
         if late_ms > 0:
             self._say(visit.execution, f"its call ended {late_ms} ms later after its cancel than it may")
 

@@ -11,7 +11,7 @@ from tests.simulation.history import RETRIED_AFTER_MS, History
 from tests.simulation.promises import Promises
 from tests.simulation.settled import is_settled
 from tests.simulation.witness import Cancel
-from tests.simulation.workers import Worker, Workers
+from tests.simulation.workers import Target, Worker, Workers
 from tests.support.calls import an_admission
 from tests.support.memory_stack import TENANT, PumpedClock, every
 from tidewheel.domain.errors import Conflict, NotFound
@@ -82,6 +82,10 @@ class WorkedHistory(History):
     def admission(self, worker: Worker, executions: Executions, queue: Queue) -> AdmissionControl:
         """What a worker asks before it claims; here nobody has a limit."""
         return an_admission(worker.clock, self.stack.telemetry)
+
+    def target(self, worker: Worker) -> Target:
+        """What a worker calls."""
+        return Target(worker)
 
     # --- what happens -------------------------------------------------------------------------------------
 

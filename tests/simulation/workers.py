@@ -3,22 +3,21 @@ worker may be killed or freeze at any step, and has a clock of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tests.simulation.cooperative import CooperativeScheduler, CooperativeThread, Killed
+from tests.simulation.cooperative import CooperativeScheduler
 from tests.simulation.faults import Faults
+from tests.simulation.processes import CooperativeExecutor, Process, Stepped
 from tests.simulation.witness import Visit, Witness
-from tests.support.fleet import Skewed
 from tests.support.memory_stack import MemoryStack
 from tests.support.runners import a_runner
 from tidewheel.adapters.memory import InlineExecutor, MemoryWheel
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.route import ROUTES
-from tidewheel.domain.limits import LEASE_MS, SECOND_MS, SKEW_MS, STOP_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import LEASE_MS, STOP_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.wheel.shard_layout import Layout
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.worker.consumer import Consumer
@@ -30,53 +29,8 @@ if TYPE_CHECKING:
     from tests.simulation.worked import WorkedHistory
 
 CONCURRENCY = 16
-CALL_BOUND_MS = 9 * SECOND_MS
-"""No call of a store lasts longer, so no lag before or after it is longer than half of that."""
-_USUAL_LAG_MS = 40
 _CUTS_MS = (5_000, LEASE_MS + TAKEOVER_GRACE_MS + 8_000)
 _FREEZES_MS = (1_500, 8_000, 20_000, LEASE_MS, LEASE_MS + TAKEOVER_GRACE_MS + 3_000, 80_000)
-
-
-class CooperativeClock(Skewed):
-    """A worker's clock: off by its skew; who sleeps lets the others go on."""
-
-    def __init__(self, worker: Worker, ahead_ms: int) -> None:
-        super().__init__(worker.workers.stack.clock, ahead_ms)
-        self._worker = worker
-
-    def sleep_until(self, instant_ms: int) -> None:
-        if instant_ms > self.now_ms():
-            self._worker.wait_until(self.true_of(instant_ms))
-
-    def sleep(self, duration_ms: int) -> None:
-        self.sleep_until(self.now_ms() + duration_ms)
-
-
-class Stepped:
-    """A store as a worker reaches it: each call may lag, fail, or be the worker's last step, before or after."""
-
-    def __init__(self, store: object, worker: Worker) -> None:
-        self._store, self._worker = store, worker
-
-    def __getattr__(self, name: str):
-        operation, worker = getattr(self._store, name), self._worker
-        faults, rate = worker.workers.faults, worker.workers.rate
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            worker.step()
-            if worker.cut_until_ms > worker.workers.now_ms:
-                raise PortError(name, "-", "nobody answers")
-            if faults.strikes("store failed a worker", rate):
-                worker.troubled_ms = max(worker.troubled_ms, worker.workers.now_ms)
-                raise PortError(name, "-", "refused")
-            result = operation(*args, **kwargs)
-            worker.step()
-            if faults.strikes("applied, then failed a worker", rate):
-                worker.troubled_ms = max(worker.troubled_ms, worker.workers.now_ms)
-                raise PortError(name, "-", "applied, then reported as failed")
-            return result
-
-        return call
 
 
 class Sending:
@@ -108,31 +62,15 @@ class LaggingLayouts:
         return self._store.establish(layout)
 
 
-class CooperativeExecutor(Executor):
-    """Runs each background call on a thread of its own."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self._worker.spawn(lambda: fn(*args, **kwargs))
-        return Future()
-
-
-class Worker:
+class Worker(Process):
     """A process that takes messages, until it is drained or killed."""
 
     def __init__(self, workers: Workers, number: int) -> None:
-        self.workers, self.number = workers, number
-        self.dead = self.draining = False
-        self.frozen_until_ms = 0
-        self.cut_until_ms = 0
-        self.troubled_ms = 0
-        self.threads: list[CooperativeThread] = []
+        super().__init__(workers)
+        self.number = number
+        self.draining = False
+        clock = self.clock
         self.stack = stack = workers.stack
-        most = SKEW_MS // 2
-        skew_ms = workers.chance.choice((-most, workers.chance.randrange(-most, most + 1), most))
-        self.clock = clock = CooperativeClock(self, skew_ms)
         executions = Stepped(workers.witness.watch(stack.executions), self)
         self.queue = queue = Stepped(stack.queue, self)
         wheel = Stepped(workers.history.stall.of(MemoryWheel(stack.world, Sending(self))), self)
@@ -145,7 +83,7 @@ class Worker:
             executions,
             wheel,
             queue,
-            {"http": Target(self)},
+            {"http": workers.history.target(self)},
             clock,
             stack.entropy,
             stack.telemetry,
@@ -157,52 +95,6 @@ class Worker:
         )
         self.consumer = Consumer(runner, queue, stack.telemetry, load, InlineExecutor())
         self.busy = 0
-
-    def stepped(self, store: object) -> Any:
-        """A store as this worker reaches it."""
-        return Stepped(store, self)
-
-    # --- its steps ----------------------------------------------------------------------------------------
-
-    def wait_until(self, true_ms: int) -> None:
-        thread = self.workers.scheduler.current
-        assert thread is not None
-        thread.wait_until(true_ms)
-
-    def step(self) -> None:
-        """A point at which a process may die, freeze or be held up."""
-        if self.dead:
-            raise Killed
-        faults, now = self.workers.faults, self.workers.now_ms
-        if faults.strikes("worker killed at a step", self.workers.kills):
-            self.kill()
-            raise Killed
-        if faults.strikes("worker froze at a step", self.workers.freezes):
-            self.freeze(self.workers.chance.choice(self.workers.freezes_ms))
-            self.wait_until(self.frozen_until_ms)
-        elif faults.strikes("store lagged", self.workers.lags):
-            lag_ms = self.workers.chance.randrange(_USUAL_LAG_MS, CALL_BOUND_MS // 2)
-            self.troubled_ms = max(self.troubled_ms, now + lag_ms)
-            self.wait_until(now + lag_ms)
-        elif self.workers.chance.random() < 0.3:
-            self.wait_until(now + self.workers.chance.randrange(1, _USUAL_LAG_MS))
-
-    def freeze(self, duration_ms: int) -> None:
-        more = self.workers.chance.randrange(2 * TICK_MS)  # whichever of its threads comes first
-        self.frozen_until_ms = max(self.frozen_until_ms, self.workers.now_ms + duration_ms + more)
-
-    def cut(self, duration_ms: int) -> None:
-        """Nothing reaches its stores for a while."""
-        self.cut_until_ms = max(self.cut_until_ms, self.workers.now_ms + duration_ms)
-        self.troubled_ms = max(self.troubled_ms, self.cut_until_ms)
-
-    def kill(self) -> None:
-        self.dead = True
-
-    def spawn(self, body: Callable[[], None]) -> None:
-        thread = CooperativeThread(self.workers.scheduler, self, body)
-        self.threads.append(thread)
-        thread.begin(self.workers.now_ms)
 
     # --- its work -----------------------------------------------------------------------------------------
 
