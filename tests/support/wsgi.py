@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from tests.support.api_bench import WHO, ApiBench, event, signed_in
 from tidewheel.domain.access.grant import Grant
-from tidewheel.domain.access.roles import Role
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 TOKEN = "tw_fuzz_token"
 """What signs in, as ``GRANT``; anything else is left to the API."""
-GRANT = Grant(replace(WHO, role=Role.ADMIN))
+GRANT = Grant(WHO)
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def served(app: Application) -> Iterator[str]:
+    """The URL at which an application is served on the loopback address."""
+    with make_server("127.0.0.1", 0, app, handler_class=_Silent) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def application(bench: ApiBench) -> Application:

@@ -19,6 +19,9 @@ from tidewheel.wire.rate_limit import POLICY, REMAINING, RETRY_AFTER
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 _REF = "#/components/schemas/{model}"
+_PATCH = "MergePatch"
+_PATCH_SCHEMA = {"type": "object", "description": "Any part of the body; null removes a field (RFC 7396)."}
+"""Named, since a generator gives each operation one model for what it takes in two media types."""
 
 
 @cache
@@ -41,7 +44,7 @@ def document() -> dict[str, Any]:
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": definitions.get("$defs", {}),
+            "schemas": definitions.get("$defs", {}) | {_PATCH: _PATCH_SCHEMA},
             "responses": {kind: _problem_response(kind, schemas) for kind in KINDS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
@@ -121,7 +124,7 @@ def _parameters(operation: Operation[Any]) -> tuple[Parameter, ...]:
 
 def _of_signing_in(operation: Operation[Any]) -> tuple[str, ...]:
     """The kinds of problems that who calls, or nobody, may meet."""
-    return () if operation.role is None else ("unauthenticated", "forbidden", "limited", "unavailable")
+    return () if operation.role is None else ("unauthenticated", "forbidden", "limited", "unavailable", "not-found")
 
 
 def _of_body(operation: Operation[Any]) -> tuple[str, ...]:
@@ -141,8 +144,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _body(operation: Operation[Any], schema: dict[str, Any]) -> dict[str, Any]:
     if operation.patch:
-        written = {"type": "object", "description": "Any part of the body; null removes a field (RFC 7396)."}
-        content = {"schema": written, "examples": _examples(operation)}
+        content = {"schema": {"$ref": _REF.format(model=_PATCH)}, "examples": _examples(operation)}
         return {_MERGE_PATCH: content, _JSON: content}
     return {_JSON: {"schema": schema, "examples": _examples(operation)}}
 

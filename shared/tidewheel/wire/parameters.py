@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tidewheel.domain.ids import EXECUTION_BEGINNING_PATTERN, TENANT
+from tidewheel.domain.ids import DEFAULT_TENANT, EXECUTION_BEGINNING_PATTERN, TENANT
 from tidewheel.domain.limits import DEFAULT_PAGE, MAX_PAGE
 from tidewheel.wire.model import LINE_PATTERN
 
@@ -97,7 +97,10 @@ MATCH = Parameter(
 )
 
 ACTING_TENANT = Parameter(
-    TENANT_HEADER, "header", "The tenant in which a platform admin acts, if not in its own.", text_like(TENANT)
+    TENANT_HEADER,
+    "header",
+    "The tenant in which a platform admin acts, if not in its own; 404 if there is none of that id.",
+    text_like(TENANT) | {"examples": [DEFAULT_TENANT]},
 )
 
 ETAG = ("ETag", "The generation, in quotes.")

@@ -16,7 +16,10 @@ from tidewheel.wire.refused import Refused, of_validation
 
 _Id = Annotated[str, Field(min_length=1, max_length=MAX_REFERENCE, description="As in the path of a single request.")]
 _Match = Annotated[int, Field(ge=1, description="The generation that must still be the newest.")]
-_Body = Annotated[SkipValidation[JobBody], Field(description="As in the body of `createJob`.")]
+_Body = Annotated[
+    SkipValidation[JobBody],
+    Field(description="As in the body of `createJob`; what is wrong in it is told in the result of its item."),
+]
 
 
 class CreateItem(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidewheel.domain.access.roles import Role
 from tidewheel.wire import VERSION
 from tidewheel.wire.bodies.circuit import CircuitAnswer, CircuitList
-from tidewheel.wire.operation import ACTION_PROBLEMS, Operation
+from tidewheel.wire.operation import ACTION_PROBLEMS, Link, Operation
 from tidewheel.wire.parameters import CIRCUIT_ID, CURSOR, KEY, LIMIT
 
 LIST_CIRCUITS = Operation(
@@ -17,6 +17,7 @@ LIST_CIRCUITS = Operation(
     answer=CircuitList,
     role=Role.VIEWER,
     parameters=(LIMIT, CURSOR),
+    links=(Link("closeCircuit", "$response.body#/items/0/id"),),
     problems=("invalid", "unavailable"),
 )
 CLOSE_CIRCUIT = Operation(
