@@ -33,6 +33,8 @@ VENV_STAMP := .venv/.made-$(call sum,pyproject.toml uv.lock)
 MINISTACK_STAMP := .local/ministack/.made-$(call sum,localstack/ministack.lock)
 HOST_STAMP := .local/localstack-host/.made-$(call sum,localstack/host.lock localstack/engines/host_setup.py localstack/engines/archive.py \
   localstack/executor/pyproject.toml $(wildcard localstack/executor/tidewheel_executor/*.py))
+CLIENTS := tests/clients
+CLIENTS_STAMP := .local/clients/.made-$(call sum,$(addprefix $(CLIENTS)/,python.lock typescript/package.json typescript/package-lock.json))
 CDK_STAMP := infra/node_modules/.made-$(call sum,infra/package.json infra/package-lock.json)
 
 TEST_ENGINES := ministack,localstack-host
@@ -73,7 +75,7 @@ check: $(VENV_STAMP) ## Check format, lint, types, layers and dependencies, and 
 	@echo "== unit, properties, architecture, functions, contract in memory"
 	@$(PYTEST) -n 2 -m "not ministack" $(FAST) tests/contract
 
-test: check setup $(HOST_STAMP) ## Run everything: check, stacks, simulation, contract and end-to-end tests on the local cloud
+test: check setup $(HOST_STAMP) $(CLIENTS_STAMP) ## Run everything: check, stacks, simulation, contract, fuzzed API, generated clients and end-to-end tests on the local cloud
 	@echo "== contract on the local cloud"
 	@$(PYTEST) -n 2 -m ministack $(FAST) tests/contract
 	@echo "== stacks, simulation and what else there is"
@@ -167,6 +169,18 @@ $(HOST_STAMP): $(VENV_STAMP)
 	@cp -r localstack/executor .local/executor
 	@$(UV) pip install --quiet --no-deps --python .local/localstack-host/bin/python .local/executor
 	@$(RUN) -m localstack.engines.host_setup
+	@touch $@
+
+# Generators of clients: they contradict what is ours, so that each has a folder of its own.
+$(CLIENTS_STAMP): $(VENV_STAMP)
+	@echo "setup: generators of clients into .local/clients (for the tests of the API's document)"
+	@rm -rf .local/clients && mkdir -p .local/clients/typescript
+	@$(UV) venv --quiet --no-project --python "$(PYTHON_IN_USE)" .local/clients/python
+	@$(UV) pip sync --quiet --require-hashes --python .local/clients/python/bin/python $(CLIENTS)/python.lock \
+	  || { echo "openapi-python-client did not install: see above, then run make again" >&2; exit 1; }
+	@cp $(CLIENTS)/typescript/package.json $(CLIENTS)/typescript/package-lock.json .local/clients/typescript
+	@$(WITH_VENV) npm ci --prefix .local/clients/typescript --no-audit --no-fund --no-progress --loglevel=error >.local/npm.log 2>&1 \
+	  || { cat .local/npm.log >&2; echo "npm ci failed: see above, then run make again" >&2; exit 1; }
 	@touch $@
 
 $(CDK_STAMP): $(VENV_STAMP)

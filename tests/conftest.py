@@ -17,7 +17,7 @@ from tests.support.engines import ministack
 
 TESTS = Path(__file__).parent
 LOOPBACK = "127.0.0.1"
-LOOPBACK_TIERS = ("e2e",)  # beside whatever is marked ``ministack``
+LOOPBACK_TIERS = ("e2e", "fuzz", "clients")  # beside whatever is marked ``ministack``
 
 for name in [name for name in os.environ if name.startswith(("AWS_", "TIDEWHEEL_"))]:
     del os.environ[name]  # an AWS_ENDPOINT_URL would lead past moto; a profile, to somebody's account
