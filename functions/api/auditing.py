@@ -28,9 +28,9 @@ from tidewheel.domain.access.principal import Principal
 from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.errors import DomainError
 from tidewheel.domain.jobs.job import Job
-from tidewheel.domain.jobs.masking import masked
+from tidewheel.domain.jobs.masking import masked_fields
 from tidewheel.engine.api.audit.changes import Noted, noting
-from tidewheel.wire.convert import document_of
+from tidewheel.wire.convert import masked_document_of
 from tidewheel.wire.problem import TYPE_PREFIX, Problem
 
 _LONGEST = 300
@@ -147,18 +147,24 @@ def _text(record: Any) -> str:
     if record is None:
         return ""
     document = _DOCUMENTS[type(record)](record)
-    return json.dumps(masked(document), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def _job(job: Job) -> dict[str, Any]:
-    return {**document_of(job.definition, job.id), "state": job.state.value, "generation": job.generation}
+    document = masked_document_of(job.definition, job.id)
+    return {**document, "state": job.state.value, "generation": job.generation}
 
 
 def _plain(record: Any) -> dict[str, Any]:
-    """A record's fields, sets as lists; of a key not the digest of its token."""
+    """A record's fields, masked, sets as lists; of a key not the digest of its token."""
     fields = {name: value for name, value in asdict(record).items() if name != "digest"}
-    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in fields.items()}
+    plain = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in fields.items()}
+    return masked_fields(plain, references=False)
 
 
-_DOCUMENTS: dict[type, Callable[[Any], dict[str, Any]]] = {Job: _job, Tenant: _plain, ApiKey: _plain, dict: dict}
-"""What the audit log keeps of a record, by its type."""
+def _refusal(record: dict[str, Any]) -> dict[str, Any]:
+    return masked_fields(record, references=False)
+
+
+_DOCUMENTS: dict[type, Callable[[Any], Any]] = {Job: _job, Tenant: _plain, ApiKey: _plain, dict: _refusal}
+"""What the audit log keeps of a record, by its type: all of them without what looks like a secret."""

@@ -42,6 +42,9 @@ class CallProgress(Protocol):
     def conceal(self, secret: str) -> None:
         """Has a text replaced wherever it occurs in the log, the answer or its reason."""
 
+    def concealed(self, text: str) -> str:
+        """A text that may quote a part of what the target said, with secrets, and parts of them, replaced."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

@@ -17,6 +17,7 @@ from tidewheel.domain.executions.timeline import Moment, queue_ms, run_ms, timel
 from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.jobs import job as jobs
 from tidewheel.domain.jobs.forecast import Forecast
+from tidewheel.domain.jobs.masking import masked_fields
 from tidewheel.domain.jobs.policies import Misfire, Overlap, Policy, RetryPolicy, Strategy
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.jobs.shortened import shortened
@@ -72,6 +73,12 @@ def document_of(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
     """The part of a job's document that its owner writes, as JSON without nulls: what a merge patch applies to."""
     body = JobBody.model_validate(_written(definition, job_id))
     return body.model_dump(mode="json", exclude_none=True) | {"target": body.target.model_dump(mode="json")}
+
+
+def masked_document_of(definition: jobs.Definition, job_id: str) -> dict[str, Any]:
+    """The same with a mask for whatever looks like a secret: what logs keep."""
+    document = document_of(definition, job_id)
+    return masked_fields(document, references=True) | {"target": _target(definition.target, job_id).masked()}
 
 
 def _definition(body: JobBody, job_id: str, now_ms: int, existing: jobs.Definition | None) -> jobs.Definition:

@@ -11,8 +11,11 @@ from tidewheel.domain.limits import OUTPUT_BYTES
 
 
 def excerpt(body: bytes) -> str:
-    """The beginning of an answer as text, at most ``limits.OUTPUT_BYTES`` bytes of it."""
-    return body[:OUTPUT_BYTES].decode("utf-8", errors="replace").replace("\x00", "")
+    """The beginning of an answer as text, at most ``limits.OUTPUT_BYTES`` bytes of it.
+
+    NULs go first: a text that was cut off has that length, by which it is known that it may end within a secret.
+    """
+    return body.replace(b"\x00", b"")[:OUTPUT_BYTES].decode("utf-8", errors="replace")
 
 
 def ending(output: bytes) -> str:

@@ -71,7 +71,8 @@ class CommandTarget:
 
     def _run(self, call: Call, folder: Path) -> Answer:
         spec = call.target.spec
-        given: Mapping[str, str] = SecretResolver(self._surroundings.secrets, call).resolved(spec["environment"])
+        resolver = SecretResolver(self._surroundings.secrets, call)
+        given: Mapping[str, str] = {name: resolver.resolved(value) for name, value in spec["environment"].items()}
         user = self._surroundings.program_user
         own = folder if user is None else _room(folder)
         state = StateFile(own, call.progress)

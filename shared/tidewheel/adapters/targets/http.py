@@ -101,7 +101,7 @@ class _Received:
         """Reads the body into the attempt's log, up to the log's limit: an endless body is cut there."""
         self.fields = answering.fields
         for piece in pieces(answering.parts(), answering.fields.get("content-encoding", "")):
-            self.beginning += piece[: OUTPUT_BYTES - len(self.beginning)]
+            self.beginning += piece.replace(b"\x00", b"")[: OUTPUT_BYTES - len(self.beginning)]
             progress.write(piece)
             self.taken += len(piece)
             if self.taken > LOG_BYTES:
@@ -200,7 +200,7 @@ def _problem_of(failure: BaseException, call: Call) -> Answer:
             reason, retryable = str(failure), False
         case Unsendable() | UnicodeError():
             reason, retryable = f"the request cannot be made: {failure}", False
-    return Answer(Result.FAILED, reason=reason, retryable=retryable)
+    return Answer(Result.FAILED, reason=call.progress.concealed(reason), retryable=retryable)
 
 
 def _prepared(call: Call, resolver: SecretResolver) -> _Wanted:

@@ -7,11 +7,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 CONCEALED = b"***"
+LEAST_PART = 6
+"""Bytes: what a text that quotes others has in common with a secret is a part of it from this length on."""
 
 
 def forms(secret: str) -> frozenset[str]:
-    """The forms in which a secret may appear in a text: as it is, and escaped in JSON."""
-    return frozenset({secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]})
+    """The forms in which a secret may appear in a text: as it is, escaped in JSON, and quoted as Python does."""
+    return frozenset(
+        {
+            secret,
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+            repr(secret)[1:-1],
+            repr(secret.encode(errors="surrogatepass"))[2:-1],
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,12 @@ class Concealment:
             parts += [data[at:start], CONCEALED]
             at = stop
         return b"".join((*parts, data[at:]))
+
+    def clean_of_parts(self, data: bytes) -> bytes:
+        """The text with its secrets replaced, and with parts of them: it may quote what was cut off at either end."""
+        parts = {secret[at : at + LEAST_PART] for secret in self.secrets for at in range(len(secret) - LEAST_PART + 1)}
+        whole = frozenset(secret for secret in self.secrets if len(secret) < LEAST_PART)
+        return Concealment(whole | parts).clean(data)
 
     def settled(self, data: bytes) -> int:
         """The length of the beginning that cannot become part of a secret by what may follow (bytes)."""

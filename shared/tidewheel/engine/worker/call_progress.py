@@ -85,6 +85,10 @@ class OpenCallProgress:
         with self._lock:
             self._concealment = self._concealment.and_of([secret])
 
+    def concealed(self, text: str) -> str:
+        """See ``ports.Progress``."""
+        return self._concealment.clean_of_parts(text.encode(errors="surrogatepass")).decode(errors="replace")
+
     # --- for the worker -----------------------------------------------------------------------------------
 
     def stop(self, why: Stop) -> None:
@@ -132,10 +136,10 @@ class OpenCallProgress:
         concealment = self._concealment
         if not concealment.secrets:
             return answer
-        output, reason = answer.output.encode(), answer.reason.encode()
+        output = answer.output.encode()
         cut = len(output) >= OUTPUT_BYTES - _LONGEST_CHARACTER
         return replace(
             answer,
             output=concealment.clean(output, cut=cut).decode(errors="replace"),
-            reason=concealment.clean(reason).decode(errors="replace"),
+            reason=self.concealed(answer.reason),
         )

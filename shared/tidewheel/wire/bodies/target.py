@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_origin
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pydantic import Field
 
+from tidewheel.domain.jobs.masking import masked, masked_fields
 from tidewheel.domain.jobs.secret import NAME as SECRET_NAME
 from tidewheel.domain.jobs.secret import reference_of, references_in
 from tidewheel.wire.model import Model, refusal, shown
@@ -101,6 +102,9 @@ class TargetModel(Model):
     """The fields whose values may refer to data of a workflow's run; whatever they are filled in with, it is sent, and
     decides neither whom the target calls nor with which rights."""
 
+    REVEALS: ClassVar[frozenset[str]] = frozenset()
+    """The fields whose references to secrets its adapter fills in. Anywhere else ``{"secret": …}`` is but an object."""
+
     SERVICES: ClassVar[frozenset[str]] = frozenset()
     """The AWS services, as boto3 names them, that its adapter makes clients of; the functions ship those alone."""
 
@@ -125,6 +129,17 @@ class TargetModel(Model):
         """
         named = "" if spec.get("circuit") == UNWATCHED else spec.get(cls.PARTY)
         return named if isinstance(named, str) else ""
+
+    def masked(self) -> dict[str, Any]:
+        """Its JSON form with a mask for whatever looks like a secret, as ``domain.jobs.masking`` has it."""
+        return {name: self._masked(name, value) for name, value in self.model_dump(mode="json").items()}
+
+    def _masked(self, name: str, value: Any) -> Any:
+        if get_origin(type(self).model_fields[name].annotation) is not dict:
+            return masked(value, references=name in self.REVEALS)
+        parts = ({one: part} for one, part in value.items())  # one by one: the field is no reference itself
+        found = (masked_fields(part, references=name in self.REVEALS) for part in parts)
+        return {one: part for each in found for one, part in each.items()}
 
     def summary(self) -> str:
         """The target in a few words, for lists."""
@@ -160,10 +175,10 @@ def check_url(url: str) -> str:
         raise refusal("the URL holds a reference to a secret, which would be sent as it stands", _PLACES)
     parts = _split(url)
     clean = url.isprintable() and " " not in url and "\\" not in url
-    if parts is None or not clean or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise refusal(f"{shown(url)} is not a URL that can be called", _URL_REMEDY)
-    if "@" in parts.netloc:
+    if "@" in (url if parts is None else parts.netloc):
         raise refusal("the URL holds a user or password", "send credentials in a header")
+    if parts is None or not clean or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise refusal(f"{shown(masked(url))} is not a URL that can be called", _URL_REMEDY)
     if parts.fragment:
         raise refusal("the URL has a fragment, which is never sent", "leave out what follows #")
     return url if url.isascii() else _in_ascii(url)

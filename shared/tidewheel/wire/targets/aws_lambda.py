@@ -36,6 +36,7 @@ class LambdaTarget(WatchedTarget):
 
     PARTY = "function"
     DATA = frozenset({"payload"})
+    REVEALS = frozenset({"payload"})
     SERVICES = frozenset({"lambda"})
     RIGHTS = (Right(("lambda:InvokeFunction",), ("function:{target}",), listed=_FUNCTIONS),)
 

@@ -21,15 +21,18 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 
 
 def _check_command(value: Any, info: ValidationInfo) -> Any:
-    """``shell`` decides whether it must be a text or a list. If ``shell`` itself is wrong, that one error is enough."""
+    """``shell`` decides whether it must be a text or a list. If ``shell`` itself is wrong, that one error is enough.
+
+    Messages do not show what may be secrets: arguments.
+    """
     if "shell" not in info.data:
         return value
     if info.data["shell"]:
         if not isinstance(value, str) or not value.strip():
-            raise refusal(f"{shown(value)} is no text for a shell", "write one string, or leave shell out")
+            raise refusal("it is no text for a shell", "write one string, or leave shell out")
     elif not isinstance(value, list) or not value or not all(isinstance(part, str) for part in value) or not value[0]:
         remedy = 'write a list of strings, such as ["python3", "report.py"], or set shell to true'
-        raise refusal(f"{shown(value)} is no program with its arguments", remedy)
+        raise refusal("it is no program with its arguments", remedy)
     if len(value) > MAX_ARGUMENTS and not info.data["shell"]:
         raise refusal(f"it has {len(value)} arguments", f"use {MAX_ARGUMENTS} or fewer")
     for part in value if isinstance(value, list) else [value]:
@@ -39,7 +42,7 @@ def _check_command(value: Any, info: ValidationInfo) -> Any:
 
 def _check_text(text: str) -> str:
     if "\0" in text or not _is_sound(text):
-        raise refusal(f"{shown(text)} holds a character that no program can be given", "leave out NUL and surrogates")
+        raise refusal("it holds a character that no program can be given", "leave out NUL and surrogates")
     return text
 
 
@@ -77,6 +80,7 @@ class CommandTarget(TargetModel):
 
     PRIVILEGED = True
     DATA = frozenset({"environment"})
+    REVEALS = frozenset({"environment"})
     LONG_RUNNING = True
 
     kind: Literal["command"]

@@ -64,6 +64,7 @@ class HttpTarget(TargetModel):
 
     PARTY = "url"
     DATA = frozenset({"body"})
+    REVEALS = frozenset({"headers", "body", "ca"})
 
     kind: Literal["http"]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] = "POST"

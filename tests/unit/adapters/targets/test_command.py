@@ -583,3 +583,10 @@ def test_what_is_no_file_hinders_nobody(state: StateFile, line: Heard, make_it: 
     make_it(state.path)
     state.look()
     assert (line.restored, line.text) == ("a", "")
+
+
+def test_a_variable_may_be_called_secret() -> None:
+    _, log = ran(
+        python("import os", "print(os.environ['secret'], os.environ['key'])", environment={"secret": "a", "key": "b"})
+    )
+    assert log == "a b\n"

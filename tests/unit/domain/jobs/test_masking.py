@@ -56,3 +56,26 @@ def test_what_stands_under_such_a_name_is_masked_however_deep(name: str, value: 
 )
 def test_references_and_urls(value: Any, shown: Any) -> None:
     assert masked(value) == (value if shown is None else shown)
+
+
+@pytest.mark.parametrize("value", [{"secret": "x"}, {"secret": "x", "key": "y"}, {"deep": [{"secret": "x"}]}])
+def test_where_no_reference_stands_an_object_is_but_an_object(value: Any) -> None:
+    assert masked(value) == value
+    found = masked(value, references=False)
+    assert MASK in repr(found)
+    assert "'x'" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"password": "x", "day": 1}', '{"password": "***", "day": 1}'),
+        (' [{"a": {"token": ["x"]}}]', '[{"a": {"token": "***"}}]'),
+        ('{"headers": {"Authorization": {"secret": "billing"}}}', None),
+        ('{"day":  1}', None),
+        ('{"password": "x"', None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_a_text_that_is_json_is_masked_within(text: str, shown: str | None) -> None:
+    assert masked({"body": text}) == {"body": text if shown is None else shown}
