@@ -291,7 +291,7 @@ def talkative(self: Any, *of: Any) -> Any:
 
 
 RESOLVED = SecretResolver.text
-PLANTED: list[tuple[str, Place, Any, str, Any]] = [
+LEAKING: list[tuple[str, Place, Any, str, Any]] = [
     ("a worker that conceals nothing", REFERRED, OpenCallProgress, "conceal", lambda *_: None),
     ("a reason that is not cleaned", REFERRED, OpenCallProgress, "concealed", lambda _self, text: text),
     ("a line of the log", REFERRED, SecretResolver, "text", talkative),
@@ -308,7 +308,7 @@ PLANTED: list[tuple[str, Place, Any, str, Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("place", "owner", "name", "leaking"), [one[1:] for one in PLANTED], ids=[p[0] for p in PLANTED]
+    ("place", "owner", "name", "leaking"), [one[1:] for one in LEAKING], ids=[p[0] for p in LEAKING]
 )
 def test_a_leak_is_found(place: Place, owner: Any, name: str, leaking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, name, leaking)

@@ -14,6 +14,7 @@ from tests.support.api_bench import ApiBench
 from tidewheel.cli.app import app
 from tidewheel.cli.session import Session
 from tidewheel.client import Client
+from tidewheel.client.deployment import Deployment
 from tidewheel.client.moment import Moment
 
 URL = "https://api.example/prod"
@@ -32,6 +33,7 @@ class CommandLine:
         self.api_bench = api_bench
         self.folder = folder
         self.asked: list[tuple[str, str | None]] = []
+        self.tenants: list[str | None] = []
         self.waits: list[float] = []
         self.wait: Callable[[float], None] = lambda _: None
 
@@ -42,10 +44,12 @@ class CommandLine:
         stdin: str | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> Any:
-        def connect(found: str, token: str | None, heard: Callable[[str], None]) -> Client:
-            self.asked.append((found, token))
-            carrier = transport or self.api_bench.transport()
-            return Client(found, token, transport=carrier, heard=heard, wait=self._wait, now=self._now)
+        def connect(found: Deployment, heard: Callable[[str], None]) -> Client:
+            self.asked.append((found.url, found.token))
+            self.tenants.append(found.tenant)
+            carrier, url, token = transport or self.api_bench.transport(), found.url, found.token
+            rest: Any = {"tenant": found.tenant, "wait": self._wait, "now": self._now}
+            return Client(url, token, transport=carrier, heard=heard, **rest)
 
         session = Session(
             connect=connect,

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from tidewheel.cli import tables
 from tidewheel.cli.commands import audit, circuits, dead_letters, executions, files, importing, jobs, ledger, logs
-from tidewheel.cli.commands.deployment import access, admin, contexts, doctor, health, usage, worker
+from tidewheel.cli.commands.deployment import access, admin, contexts, doctor, health, tenants, usage, worker
 from tidewheel.cli.exits import ExitStatus, remedy_of, status_of
 from tidewheel.cli.options import prints
 from tidewheel.cli.session import Session, fail, session
@@ -60,7 +60,7 @@ app.add_typer(circuits.app, name="circuits")
 app.add_typer(contexts.app, name="context")
 app.add_typer(admin.app, name="admin")
 app.add_typer(access.keys, name="keys")
-app.add_typer(access.tenants, name="tenants")
+app.add_typer(tenants.tenants, name="tenants")
 
 app.command("apply")(files.apply)
 app.command("export")(files.export)
@@ -102,10 +102,17 @@ def _root(
             "--context", help="The context to use; else $TIDEWHEEL_CONTEXT, else the one in use.", show_default=False
         ),
     ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            help="The tenant to act in, for platform admins; else the context's, else your own.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     context.obj = context.obj or Session()
     context.obj.url = url
     context.obj.context = use
+    context.obj.tenant = tenant
 
 
 @app.command()

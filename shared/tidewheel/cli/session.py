@@ -38,11 +38,11 @@ from tidewheel.domain.limits import DEFAULT_PAGE
 
 T = TypeVar("T")
 Fetch = Callable[[Client, int, str | None], P]
-Connect = Callable[[str, str | None, Callable[[str], None]], Client]
+Connect = Callable[[Deployment, Callable[[str], None]], Client]
 
 
-def _connect(url: str, token: str | None, heard: Callable[[str], None]) -> Client:
-    return Client(url, token, heard=heard)
+def _connect(found: Deployment, heard: Callable[[str], None]) -> Client:
+    return Client(found.url, found.token, tenant=found.tenant, heard=heard)
 
 
 def fail(line: str, code: int = ExitStatus.USAGE) -> typer.Exit:
@@ -52,17 +52,17 @@ def fail(line: str, code: int = ExitStatus.USAGE) -> typer.Exit:
 
 
 def _signed(found: Deployment, context: Context) -> Deployment:
-    """With the context's token, if it has one.
+    """With the context's tenant, and its token if it has one.
 
     Raises:
         NoDeployment: The token would leave this machine unencrypted.
         ConfigError: The context's command makes no token.
     """
-    token = context.sign()
+    token, tenant = context.sign(), context.tenant or None
     if token is None:
-        return found
+        return replace(found, tenant=tenant)
     check_encrypted(found.url, "The context's token is")
-    return replace(found, token=token)
+    return replace(found, token=token, tenant=tenant)
 
 
 @dataclass
@@ -72,6 +72,7 @@ class Session:
     Args:
         url: The value of ``--url``, if given.
         context: The value of ``--context``, if given.
+        tenant: The value of ``--tenant``, if given; it outranks the context's.
         connect: Makes the client; replaced in tests.
         folder: Where the search for the local cloud's outputs begins.
         wait: Waits so many seconds.
@@ -80,6 +81,7 @@ class Session:
 
     url: str | None = None
     context: str | None = None
+    tenant: str | None = None
     connect: Connect = _connect
     folder: Path = field(default_factory=Path.cwd)
     wait: Callable[[float], None] = pause
@@ -89,11 +91,15 @@ class Session:
         """The deployment: of ``--url``, of ``--context``, of the environment, of the context in use, or the local one.
 
         A context's token goes to that context's API, and before the environment's; if the context is in use, also
-        to the same API named otherwise, unless there is another token for that.
+        to the same API named otherwise, unless there is another token for that. Its tenant goes where its token does.
 
         Raises:
             typer.Exit: No deployment can be used.
         """
+        found = self._deployment()
+        return found if self.tenant is None else replace(found, tenant=self.tenant)
+
+    def _deployment(self) -> Deployment:
         try:
             if (context := self._context()) is not None:
                 return _signed(find_deployment(context.url, folder=self.folder), context)
@@ -137,7 +143,7 @@ class Session:
     def client(self, heard: Callable[[str], None] = unheard) -> Client:
         """A client of the deployment, which the caller closes; ``heard`` gets the text of each answer."""
         found = self.deployment()
-        return self.connect(found.url, found.token, heard)
+        return self.connect(found, heard)
 
     def outputs(self) -> Mapping[str, Any]:
         """The deployment's outputs, at least ``api_url``.

@@ -29,6 +29,7 @@ class AsyncClient:
     Args:
         base_url: The deployment's URL, with its stage.
         token: Sent as a bearer token, if given.
+        tenant: The tenant to act in, for a platform admin; None for the token's own.
         timeout: Seconds that a connection, or a part of an answer, may take.
         transport: Replaces the network in tests.
         wait: Waits between two tries (s); replaced in tests.
@@ -42,12 +43,15 @@ class AsyncClient:
         token: str | None = None,
         timeout: float = 10.0,
         *,
+        tenant: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], Moment] = moment.now,
         heard: Callable[[str], None] = unheard,
     ) -> None:
-        http = httpx.AsyncClient(base_url=base_url, headers=headers(token), timeout=timeout, transport=transport)
+        http = httpx.AsyncClient(
+            base_url=base_url, headers=headers(token, tenant), timeout=timeout, transport=transport
+        )
         self._carrier = Asynchronous(http, wait, now, heard)
 
     @classmethod

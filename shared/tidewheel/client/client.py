@@ -31,6 +31,7 @@ class Client:
     Args:
         base_url: The deployment's URL, with its stage.
         token: Sent as a bearer token, if given.
+        tenant: The tenant to act in, for a platform admin; None for the token's own.
         timeout: Seconds that a connection, or a part of an answer, may take.
         transport: Replaces the network in tests.
         wait: Waits between two tries (s); replaced in tests.
@@ -44,12 +45,13 @@ class Client:
         token: str | None = None,
         timeout: float = 10.0,
         *,
+        tenant: str | None = None,
         transport: httpx.BaseTransport | None = None,
         wait: Callable[[float], None] = pause,
         now: Callable[[], Moment] = moment.now,
         heard: Callable[[str], None] = unheard,
     ) -> None:
-        http = httpx.Client(base_url=base_url, headers=headers(token), timeout=timeout, transport=transport)
+        http = httpx.Client(base_url=base_url, headers=headers(token, tenant), timeout=timeout, transport=transport)
         self._carrier = Blocking(http, wait, now, heard)
 
     @classmethod

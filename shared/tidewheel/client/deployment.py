@@ -32,11 +32,13 @@ class Deployment:
         url: The API's URL, with its stage.
         token: The bearer token that it may get; None if there is none for it.
         outputs: What is known of it besides, without its key; at least ``api_url``.
+        tenant: The tenant to act in, for a platform admin; None for the token's own.
     """
 
     url: str
     token: str | None = field(repr=False)
     outputs: Mapping[str, Any]
+    tenant: str | None = None
 
 
 def find_deployment(

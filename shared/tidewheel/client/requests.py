@@ -50,7 +50,7 @@ def parts_of(operation: Operation[Any], values: Values) -> Parts:
     query = of("query")
     for name, value in query.items():
         _unicode(name, value if isinstance(value, str) else "".join(value) if isinstance(value, Sequence) else "")
-    return Parts(path, query, {name: _header(name, str(value)) for name, value in of("header").items()})
+    return Parts(path, query, {name: header_text(name, str(value)) for name, value in of("header").items()})
 
 
 def body_of(document: Mapping[str, Any] | None) -> bytes | None:
@@ -83,7 +83,12 @@ def _unicode(name: str, value: str) -> str:
     return value
 
 
-def _header(name: str, value: str) -> str:
+def header_text(name: str, value: str) -> str:
+    """A header's value, if it can be one.
+
+    Raises:
+        Unsendable: It cannot.
+    """
     if not _HEADER.fullmatch(value):
         raise Unsendable(name, "has characters that a header cannot hold", "use visible ASCII characters")
     return value

@@ -11,7 +11,9 @@ import httpx
 
 from tidewheel.client.flow import Flow, Item, Now, Pause, Send, Step, Stream
 from tidewheel.client.moment import Moment
+from tidewheel.client.requests import header_text
 from tidewheel.wire import VERSION
+from tidewheel.wire.parameters import TENANT_HEADER
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -42,10 +44,15 @@ def _advanced(flow: Flow[Any] | Stream[Any], answer: Any, error: Exception | Non
         raise _Ended(stop.value) from None
 
 
-def headers(token: str | None) -> Mapping[str, str]:
-    """What every request says of whoever sends it."""
+def headers(token: str | None, tenant: str | None = None) -> Mapping[str, str]:
+    """What every request says of whoever sends it, and of the tenant in which it is to act.
+
+    Raises:
+        Unsendable: A header cannot hold the tenant.
+    """
     signed = {"Authorization": f"Bearer {token}"} if token else {}
-    return {"User-Agent": f"tidewheel-client/{VERSION}", **signed}
+    acting = {TENANT_HEADER: header_text(TENANT_HEADER, tenant)} if tenant is not None else {}
+    return {"User-Agent": f"tidewheel-client/{VERSION}", **signed, **acting}
 
 
 def unheard(_text: str) -> None:

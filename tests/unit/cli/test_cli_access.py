@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
 import pytest
+
+from tests.support.command_line import URL
+from tidewheel.cli.commands.deployment.access import keys
+from tidewheel.wire.bodies.access import KeyBody, TenantPatch
 
 
 def printed(result: Any) -> Any:
@@ -72,9 +77,83 @@ def test_a_tenant_is_made_and_changed(run: Any) -> None:
     assert "Acme" in run("tenants", "show", "acme").stdout
 
 
+TENANT: dict[str, tuple[tuple[str, ...], Any]] = {
+    "name": (("--name", "Acme"), "Acme"),
+    "plan": (("--plan", "pro"), "pro"),
+    "state": (("--state", "read-only"), "read-only"),
+    "limits": (("--limit-of", "requests_per_second=5"), {"requests_per_second": 5}),
+    "kinds": (("--kind", "python", "--kind", "command"), ["command", "python"]),
+    "pools": (("--pool", "gpu", "--pool", "lambda"), ["gpu", "lambda"]),
+    "weight": (("--weight", "7"), 7),
+    "networks": (("--network", "192.0.2.0/24"), ["192.0.2.0/24"]),
+    "targets": (("--target", "lambda:acme-*"), ["lambda:acme-*"]),
+    "budget_dollars": (("--budget", "12.5"), 12.5),
+}
+"""Every field of a tenant: the options that set it, and what it is then."""
+
+
+def test_every_field_of_a_tenant_has_an_option(run: Any) -> None:
+    assert TENANT.keys() == TenantPatch.model_fields.keys()
+    whole = [option for options, _ in TENANT.values() for option in options]
+    for made in (run("tenants", "create", "acme", *whole, "--json"), run("tenants", "show", "acme", "--json")):
+        assert {name: printed(made)[name] for name in TENANT} == {name: value for name, (_, value) in TENANT.items()}
+    told = run("tenants", "show", "acme").stdout
+    assert all(text in told for text in ("gpu, lambda", "192.0.2.0/24", "lambda:acme-*", "$12.5 a month", "7"))
+    printed(run("tenants", "create", "other", "--json"))
+    for number, (name, (options, value)) in enumerate(TENANT.items()):
+        edited = printed(run("tenants", "edit", "other", *options, "--json"))
+        assert edited[name] == value
+        left = list(TENANT)[number + 1 :]
+        assert [edited[one] for one in left] == [TenantPatch().model_dump(mode="json")[one] for one in left]
+
+
+def test_a_tenants_lists_and_budget_can_be_emptied(run: Any) -> None:
+    lists = ("kinds", "pools", "networks", "targets")
+    given = [option for name in (*lists, "budget_dollars") for option in TENANT[name][0]]
+    printed(run("tenants", "create", "acme", *given, "--json"))
+    emptied = [text for option in ("--kind", "--pool", "--network", "--target", "--budget") for text in (option, "")]
+    found = printed(run("tenants", "edit", "acme", *emptied, "--json"))
+    assert [found[name] for name in lists] == [[]] * 4
+    assert found["budget_dollars"] is None
+
+
+def test_every_field_of_a_key_has_an_option(run: Any) -> None:
+    options = next(one for one in keys.registered_commands if one.name == "create").callback
+    assert KeyBody.model_fields.keys() <= inspect.signature(options).parameters.keys()
+
+
+def test_a_platform_admin_acts_in_another_tenant(run: Any) -> None:
+    printed(run("tenants", "create", "acme", "--json"))
+    assert printed(run("--tenant", "acme", "whoami", "--json"))["tenant"] == "acme"
+    printed(run("--tenant", "acme", "keys", "create", "--name", "first", "--role", "admin", "--json"))
+    assert [one["name"] for one in printed(run("--tenant", "acme", "keys", "list", "--json"))["items"]] == ["first"]
+    assert printed(run("keys", "list", "--json"))["items"] == []
+    assert "tenant acme" in run("--tenant", "acme", "doctor").stdout
+    assert set(run.tenants) == {None, "acme"}
+    missing = run("--tenant", "nobody", "whoami")
+    assert (missing.exit_code, "tenant nobody does not exist" in missing.stderr) == (3, True)
+    unfit = run("--tenant", "Zoë", "whoami")
+    assert (unfit.exit_code, "Tidewheel-Tenant" in unfit.stderr) == (2, True)
+
+
+def test_a_contexts_tenant_is_acted_in_unless_another_is_given(run: Any) -> None:
+    printed(run("tenants", "create", "acme", "--json"))
+    added = run("context", "add", "acme", "--url", URL, "--tenant", "acme", "--token-stdin", url=None, stdin="tw_1_a")
+    assert added.exit_code == 0, added.output
+    assert printed(run("whoami", "--json", url=None))["tenant"] == "acme"
+    assert printed(run("whoami", "--json", url=URL))["tenant"] == "acme"  # the context's token, so its tenant
+    assert printed(run("--tenant", "default", "whoami", "--json", url=None))["tenant"] == "default"
+    assert printed(run("whoami", "--json", url="https://elsewhere.example"))["tenant"] == "default"
+    assert [one["tenant"] for one in printed(run("context", "list", "--json", url=None))] == [None, "acme"]
+    assert run("context", "add", "x", "--url", URL, "--tenant", "No Tenant", url=None).exit_code == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("tenants", "edit", "acme", "--budget", "much"),
+        ("tenants", "edit", "acme", "--weight", "much"),
+        ("tenants", "edit", "acme", "--state", "closed"),
         ("keys", "create", "--name", "x", "--role", "viewer", "--tag", "team"),
         ("keys", "create", "--name", "x", "--role", "viewer", "--tag", "team:a", "--tag", "team:b"),
         ("keys", "create", "--name", "x", "--role", "owner"),

@@ -16,6 +16,7 @@ from tidewheel.cli.app import app
 from tidewheel.cli.commands import logs
 from tidewheel.cli.session import Session
 from tidewheel.client import Client
+from tidewheel.client.deployment import Deployment
 from tidewheel.domain.executions import transitions
 from tidewheel.domain.executions.execution import Answer, Execution
 from tidewheel.domain.executions.states import Result, State
@@ -60,8 +61,8 @@ class Stage:
         self.steps.pop(0)()
 
     def run(self, *arguments: str) -> Ran:
-        def connect(url: str, token: str | None, heard: Callable[[str], None]) -> Client:
-            return Client(url, token, transport=self.api_bench.transport(), heard=heard)
+        def connect(found: Deployment, heard: Callable[[str], None]) -> Client:
+            return Client(found.url, found.token, transport=self.api_bench.transport(), heard=heard)
 
         session = Session(connect=connect, folder=self.folder, wait=self.wait)
         return CliRunner().invoke(app, ["--url", URL, *arguments], obj=session)

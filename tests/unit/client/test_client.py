@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.api_bench import EVERY_JOB, HTTP_JOB, ApiBench
 from tests.support.clients import KINDS, URL, FakeTime, a_client
-from tidewheel.client import ApiError, AsyncClient, Client, Unreachable
+from tidewheel.client import ApiError, AsyncClient, Client, Unreachable, Unsendable
 from tidewheel.client.sending import RETRIES
 from tidewheel.wire.bodies.job import JobBody
 from tidewheel.wire.endpoints.dead_letters import REDRIVE_DEAD_LETTERS
@@ -243,3 +243,13 @@ def test_texts_of_answers_are_heard(scripted):
     client, _ = scripted(httpx.Response(503), good, heard=heard.append)
     client.health()
     assert heard == ['{"status":"ok","version":"v1"}']
+
+
+def test_a_platform_admin_acts_in_another_tenant(api, api_bench, kind):
+    api.create_tenant({"id": "acme"})
+    acting = a_client(kind, api_bench.transport(), tenant="acme")
+    assert (api.me().tenant, acting.me().tenant) == ("default", "acme")
+    acting.close()
+    for unfit in ("Zoë", "a\nb", ""):
+        with pytest.raises(Unsendable, match="Tidewheel-Tenant"):
+            a_client(kind, api_bench.transport(), tenant=unfit)

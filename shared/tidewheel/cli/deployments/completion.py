@@ -10,7 +10,8 @@ import httpx
 import typer
 
 from tidewheel.cli.deployments.contexts import LOCAL, ConfigError, config_path, read_config
-from tidewheel.client import ApiError, Client
+from tidewheel.client import ApiError, Client, Unsendable
+from tidewheel.client.deployment import Deployment
 
 MOST_NAMES = 50
 """Names that are offered at most."""
@@ -28,9 +29,9 @@ class _Once(httpx.HTTPTransport):
             raise typer.Exit from None
 
 
-def hurried(url: str, token: str | None, heard: Callable[[str], None]) -> Client:
+def hurried(found: Deployment, heard: Callable[[str], None]) -> Client:
     """A client for completion."""
-    return Client(url, token, PATIENCE_S, transport=_Once(), heard=heard)
+    return Client(found.url, found.token, PATIENCE_S, tenant=found.tenant, transport=_Once(), heard=heard)
 
 
 def job_names(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
@@ -41,10 +42,11 @@ def job_names(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     session = root.obj or Session(connect=hurried)
     session.url = root.params.get("url")
     session.context = root.params.get("use")
+    session.tenant = root.params.get("tenant")
     try:
         with redirect_stderr(StringIO()):  # a shell would show it amid the line that is being written
             page, _ = session.ask(lambda api: api.jobs_page(name_prefix=incomplete or None, limit=MOST_NAMES))
-    except (ApiError, typer.Exit, httpx.InvalidURL):
+    except (ApiError, Unsendable, typer.Exit, httpx.InvalidURL):
         return
     for job in page.items:
         yield job.name, job.schedule.summary() if job.schedule else "now"

@@ -7,6 +7,7 @@ The file is YAML, readable by its owner alone::
       production:
         url: https://abc123.execute-api.eu-west-1.amazonaws.com/prod
         token_command: pass show tidewheel/production
+        tenant: acme
       staging:
         url: https://def456.execute-api.eu-west-1.amazonaws.com/prod
         token: tw_...
@@ -37,7 +38,7 @@ LOCAL = "local"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 COMMAND_S = 60
 """Seconds that a ``token_command`` may take: it may ask for a fingerprint."""
-_FIELDS = {"url", "token", "token_command"}
+_FIELDS = ("url", "token", "token_command", "tenant")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -53,11 +54,13 @@ class Context:
         url: The API's URL.
         token: The token for it; empty for none.
         token_command: A program that prints the token, with its arguments; empty for none. No shell runs it.
+        tenant: The tenant to act in, for a platform admin; empty for the token's own.
     """
 
     url: str
     token: str = field(default="", repr=False)
     token_command: str = ""
+    tenant: str = ""
 
     def sign(self) -> str | None:
         """The token: as it is stored, or as its command prints it; None if there is neither.
@@ -184,8 +187,10 @@ def _config(path: Path, document: yaml_text.Document) -> Config:
 def _context(path: Path, line: int | None, name: str, written: Any) -> Context:
     fields = written if isinstance(written, dict) else {}
     texts = all(isinstance(value, str) for value in fields.values())
-    if not (texts and fields.get("url") and fields.keys() <= _FIELDS and NAME.fullmatch(name)):
-        raise ConfigError(f"{path}:{line}: the context {name!r} needs a url, and may have a token or a token_command")
+    if not (texts and fields.get("url") and fields.keys() <= set(_FIELDS) and NAME.fullmatch(name)):
+        raise ConfigError(
+            f"{path}:{line}: the context {name!r} needs a url, and may have a token or a token_command, and a tenant"
+        )
     return Context(**fields)
 
 
@@ -196,7 +201,7 @@ def write_config(path: Path, config: Config) -> None:
         ConfigError: It cannot be written.
     """
     contexts = {
-        name: {part: value for part in ("url", "token", "token_command") if (value := getattr(one, part))}
+        name: {part: value for part in _FIELDS if (value := getattr(one, part))}
         for name, one in config.contexts.items()
     }
     text = yaml_text.written({**({"current": config.current} if config.current else {}), "contexts": contexts})

@@ -13,6 +13,7 @@ from tidewheel.cli.deployments.completion import PATIENCE_S, context_names, hurr
 from tidewheel.cli.deployments.contexts import config_path
 from tidewheel.cli.session import Session
 from tidewheel.client import Client
+from tidewheel.client.deployment import Deployment
 
 
 class Line:
@@ -26,8 +27,8 @@ class Line:
 
 
 def offered(transport: httpx.BaseTransport, begins: str = "", **params: str) -> list[tuple[str, str]]:
-    def connect(url: str, token: str | None, heard: Callable[[str], None]) -> Client:
-        return Client(url, token, transport=transport, heard=heard, wait=lambda _: None)
+    def connect(found: Deployment, heard: Callable[[str], None]) -> Client:
+        return Client(found.url, found.token, transport=transport, heard=heard, wait=lambda _: None)
 
     line: Any = Line(Session(connect=connect), **params)
     return list(job_names(line, begins))
@@ -51,7 +52,7 @@ def test_a_deployment_that_does_not_answer_offers_nothing(capfd: pytest.CaptureF
 
 
 def test_it_is_asked_once_and_for_a_second() -> None:
-    with hurried("http://127.0.0.1:9/prod", None, print) as api:
+    with hurried(Deployment("http://127.0.0.1:9/prod", None, {}), print) as api:
         assert api.carrier.http.timeout == httpx.Timeout(PATIENCE_S)
 
 

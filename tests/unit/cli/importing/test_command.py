@@ -27,8 +27,8 @@ def bench():
 def run(bench, tmp_path):
     (tmp_path / "table").write_text(TABLE)
 
-    def connect(url, token, heard):
-        return Client(url, token, transport=bench.transport(), heard=heard, wait=lambda _: None)
+    def connect(found, heard):
+        return Client(found.url, found.token, transport=bench.transport(), heard=heard, wait=lambda _: None)
 
     def invoke(*arguments, stdin=None):
         session = Session(connect=connect, folder=tmp_path)

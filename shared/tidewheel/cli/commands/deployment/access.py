@@ -1,9 +1,8 @@
-"""``tidewheel whoami``, ``tidewheel keys …`` and ``tidewheel tenants …``."""
+"""``tidewheel whoami`` and ``tidewheel keys …``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,16 +10,13 @@ from tidewheel.cli import show_access as show
 from tidewheel.cli.commands.arguments import Cursor, Key, Limit
 from tidewheel.cli.fields import pairs
 from tidewheel.cli.options import prints, prints_and_watches
-from tidewheel.cli.session import fail, session
+from tidewheel.cli.session import session
 from tidewheel.cli.views import View
 from tidewheel.domain.access.roles import Role
-from tidewheel.domain.access.tenant import TenantState
 
 keys = typer.Typer(no_args_is_help=True, help="Make, rotate and revoke the tenant's API keys.")
-tenants = typer.Typer(no_args_is_help=True, help="Make and change tenants; for those with the role platform-admin.")
 
 KeyId = Annotated[str, typer.Argument(help="The key's id, as the list shows it.", show_default=False)]
-TenantId = Annotated[str, typer.Argument(help="The tenant's id.", show_default=False)]
 Kinds = Annotated[
     list[str] | None,
     typer.Option("--kind", help="A privileged kind of target that is granted; may be given again.", show_default=False),
@@ -73,8 +69,9 @@ def create_key(
     key: Key = None,
 ) -> None:
     """Make a key, and print its token: it is shown this once."""
-    body = _given(name=name, role=role.value, kinds=kinds, networks=networks, expires_at=expires_at)
-    body |= _given(tags=pairs(tags or (), "--tag"), aws_identity=aws_identity)
+    asked = {"kinds": kinds, "networks": networks, "tags": pairs(tags or (), "--tag")}
+    asked |= {"expires_at": expires_at, "aws_identity": aws_identity}
+    body = {"name": name, "role": role.value} | {field: value for field, value in asked.items() if value}
     session(context).show(lambda api: api.create_key(body, key=key), show.new_key, view=view)
 
 
@@ -105,82 +102,3 @@ def revoke_key(
 ) -> None:
     """Have a key refused, everywhere within a minute."""
     session(context).show(lambda api: api.revoke_key(id, last=last), show.key, view=view)
-
-
-@tenants.command("list")
-@prints_and_watches
-def list_tenants(context: typer.Context, *, view: View, limit: Limit = None, cursor: Cursor = None) -> None:
-    """List the tenants of the deployment."""
-    session(context).show_list(
-        lambda api, most, after: api.tenants_page(limit=most, cursor=after),
-        show.tenants,
-        limit=limit,
-        cursor=cursor,
-        view=view,
-    )
-
-
-@tenants.command("show")
-@prints
-def show_tenant(context: typer.Context, id: TenantId, *, view: View) -> None:
-    """Show a tenant."""
-    session(context).show(lambda api: api.tenant(id), show.tenant, view=view)
-
-
-@tenants.command("create")
-@prints
-def create_tenant(
-    context: typer.Context,
-    id: TenantId,
-    name: Annotated[str | None, typer.Option(help="For people.", show_default=False)] = None,
-    plan: Annotated[str | None, typer.Option(help="The plan that gives its limits.", show_default=False)] = None,
-    kinds: Kinds = None,
-    networks: Networks = None,
-    *,
-    view: View,
-    key: Key = None,
-) -> None:
-    """Make a tenant."""
-    body = _given(id=id, name=name, plan=plan, kinds=kinds, networks=networks)
-    session(context).show(lambda api: api.create_tenant(body, key=key), show.tenant, view=view)
-
-
-@tenants.command("edit")
-@prints
-def edit_tenant(
-    context: typer.Context,
-    id: TenantId,
-    name: Annotated[str | None, typer.Option(help="For people.", show_default=False)] = None,
-    plan: Annotated[str | None, typer.Option(help="The plan that gives its limits.", show_default=False)] = None,
-    state: Annotated[
-        TenantState | None, typer.Option(help="What its requests are answered with.", show_default=False)
-    ] = None,
-    limits: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--limit-of", help="name=number, or name= for its plan's; may be given again.", show_default=False
-        ),
-    ] = None,
-    kinds: Kinds = None,
-    networks: Networks = None,
-    *,
-    view: View,
-) -> None:
-    """Change a tenant: what is given replaces what it has, in force within 5 seconds."""
-    patch = _given(name=name, plan=plan, state=state and state.value, kinds=kinds, networks=networks)
-    patch |= _given(limits=_limits(limits or ()))
-    session(context).show(lambda api: api.edit_tenant(id, patch), show.tenant, view=view)
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value not in (None, {})}
-
-
-def _limits(texts: Sequence[str]) -> dict[str, int | None]:
-    found: dict[str, int | None] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or (value and not value.isdecimal()):
-            raise fail(f"--limit-of {text} is not name=number.", 2)
-        found[name] = int(value) if value else None
-    return found

@@ -14,6 +14,7 @@ from tidewheel.cli.options import prints
 from tidewheel.cli.session import session
 from tidewheel.cli.views import View
 from tidewheel.domain.access.roles import Role
+from tidewheel.domain.ids import DEFAULT_TENANT
 
 app = typer.Typer(no_args_is_help=True, help="Run a deployment; for those with the role platform-admin.")
 
@@ -41,10 +42,13 @@ def read_only(
 
 @app.command()
 def init(
+    context: typer.Context,
     deployment: Annotated[
         str | None, typer.Option(help="The deployment's name; else tidewheel.", show_default=False)
     ] = None,
-    tenant: Annotated[str, typer.Option(help="The tenant in which the key acts.")] = "default",
+    tenant: Annotated[
+        str | None, typer.Option(help="The tenant in which the key acts; else default.", show_default=False)
+    ] = None,
     role: Annotated[Role, typer.Option(help="What the key may do.")] = Role.PLATFORM_ADMIN,
     name: Annotated[str | None, typer.Option(help="The key's name, for people.", show_default=False)] = None,
     kinds: Annotated[
@@ -56,7 +60,7 @@ def init(
 
     It writes the table of keys itself. Region and credentials are found as the AWS SDK finds them.
     """
-    arguments = ["--tenant", tenant, "--role", role.value]
+    arguments = ["--tenant", tenant or session(context).tenant or DEFAULT_TENANT, "--role", role.value]
     if deployment:
         arguments += ["--deployment", deployment]
     if name:

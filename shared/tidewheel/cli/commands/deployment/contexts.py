@@ -17,6 +17,7 @@ from tidewheel.cli.session import Session, fail, session
 from tidewheel.cli.tables import Rows, legible
 from tidewheel.cli.views import Form, View
 from tidewheel.client.deployment import NoDeployment, check_encrypted
+from tidewheel.domain.ids import is_tenant
 
 app = typer.Typer(no_args_is_help=True, help="Name the deployments that you work with, and choose one.")
 
@@ -44,6 +45,9 @@ def add(
             help="A program that prints the token; no shell runs it: 'pass show tidewheel'.", show_default=False
         ),
     ] = "",
+    tenant: Annotated[
+        str, typer.Option(help="The tenant to act in, for platform admins; else your own.", show_default=False)
+    ] = "",
 ) -> None:
     """Add a context, or replace it; the first one is used from then on.
 
@@ -51,6 +55,8 @@ def add(
     """
     here = session(context)
     _check_url(url)
+    if tenant and not is_tenant(tenant):
+        raise fail(f"{legible(tenant)} is no tenant's id: use 1 to 32 of a-z, 0-9, _ and -.")
     if token_stdin and token_command:
         raise fail("Give the token by --token-stdin or by --token-command, not by both.")
     token = _token(name) if token_stdin else ""
@@ -58,7 +64,7 @@ def add(
     try:
         if token or token_command:
             check_encrypted(url, "A token is")
-        config = before.with_context(name, Context(url, token, token_command))
+        config = before.with_context(name, Context(url, token, token_command, tenant))
         config = config if before.contexts else config.using(name)
     except (ConfigError, NoDeployment) as error:
         raise fail(str(error)) from error
@@ -107,20 +113,22 @@ def list_(context: typer.Context, *, view: View) -> None:
     if view.form is Form.NAME:
         typer.echo("\n".join(row["name"] for row in rows))
         return
-    heads = ("NAME", "IN USE", "URL", "TOKEN")
+    heads = ("NAME", "IN USE", "URL", "TOKEN", "TENANT")
     view.print(
         lambda: (rows, json.dumps(rows)),
         lambda found: Rows(
-            heads, [(one["name"], "*" if one["in_use"] else None, one["url"], one["token"]) for one in found]
+            heads,
+            [(one["name"], "*" if one["in_use"] else None, one["url"], one["token"], one["tenant"]) for one in found],
         ),
         here.wait,
     )
 
 
 def _rows(config: Config) -> Iterator[dict[str, Any]]:
-    yield {"name": LOCAL, "in_use": not config.current, "url": None, "token": "of the local cloud"}
+    yield {"name": LOCAL, "in_use": not config.current, "url": None, "token": "of the local cloud", "tenant": None}
     for name, one in config.contexts.items():
-        yield {"name": name, "in_use": name == config.current, "url": one.url, "token": _how(one)}
+        told = {"name": name, "in_use": name == config.current, "url": one.url, "token": _how(one)}
+        yield told | {"tenant": one.tenant or None}
 
 
 def _how(context: Context) -> str:

@@ -26,7 +26,7 @@ def doctor(context: typer.Context, *, view: View) -> None:
     """
     here = session(context)
     deployment = here.deployment()
-    with here.connect(deployment.url, deployment.token, unheard) as api:
+    with here.connect(deployment, unheard) as api:
         found = list(checks(api, deployment, version("tidewheel"), moment.now))
     view.print(
         lambda: (found, json.dumps([asdict(one) for one in found])),
