@@ -56,6 +56,11 @@ class CallerService:
         """
         grant.checked(self.clock.now_ms(), address)
         who = replace(grant.principal, address=address)
+        own = self.tenants.get(who.tenant)
+        if own is None:
+            raise Unauthenticated("the tenant of this key or token does not exist")
+        if own.networks and not in_networks(address, own.networks):
+            raise Unauthenticated("the tenant is not for the network that the request comes from")
         if tenant is not None and tenant != who.tenant:
             if not who.role.includes(Role.PLATFORM_ADMIN):
                 problem = "only a platform admin acts in another tenant than its own"
@@ -64,12 +69,7 @@ class CallerService:
             if found is None:
                 raise NotFound("tenant", who.tenant, tenant[:40])
             return replace(who, tenant=tenant, kinds=_granted(who, found))
-        found = self.tenants.get(who.tenant)
-        if found is None:
-            raise Unauthenticated("the tenant of this key or token does not exist")
-        if found.networks and not in_networks(address, found.networks):
-            raise Unauthenticated("the tenant is not for the network that the request comes from")
-        return replace(who, kinds=_granted(who, found))
+        return replace(who, kinds=_granted(who, own))
 
     def check_state(self, who: Principal, *, changes: bool) -> None:
         """Refuses what the state of the principal's tenant forbids.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -69,7 +69,7 @@ def create_key(
     key: Key = None,
 ) -> None:
     """Make a key, and print its token: it is shown this once."""
-    asked = {"kinds": kinds, "networks": networks, "tags": pairs(tags or (), "--tag")}
+    asked: dict[str, Any] = {"kinds": kinds, "networks": networks, "tags": pairs(tags or (), "--tag")}
     asked |= {"expires_at": expires_at, "aws_identity": aws_identity}
     body = {"name": name, "role": role.value} | {field: value for field, value in asked.items() if value}
     session(context).show(lambda api: api.create_key(body, key=key), show.new_key, view=view)
