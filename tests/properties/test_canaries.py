@@ -22,6 +22,7 @@ from tests.support.canaries import (
     deployed,
     job,
     literal_places,
+    looked_at,
     reference_places,
     secrets_of,
     shows,
@@ -116,24 +117,6 @@ def refused(deployment: Deployment, body: dict[str, Any]) -> None:
         for wrong in ([value], {"x": [value]}, {"X": value, "x": value}, f"{{{json.dumps(value)}"):
             deployment.ask("createJob", body=body | {"target": target | {name: wrong}}, query={"dry_run": ["true"]})
     deployment.ask("createJob", body=json.dumps(body)[:-2])
-
-
-def looked_at(deployment: Deployment, id: str, run: str) -> None:
-    """Every operation that reads, of everything there is; and those about keys, tenants and the service."""
-    ask = deployment.ask
-    key = ask("createKey", body={"name": "x", "role": "viewer"}).json["id"]
-    ask("rotateKey", key)
-    ask("revokeKey", key, query={"last": ["true"]})
-    ask("createTenant", body={"id": "acme"})
-    ask("editTenant", "acme", {"name": "Acme"})
-    ask("setMode", body={"read_only": False, "reason": ""})
-    about = {"getTenant": "acme", "getExecution": run, "logs": run}
-    for operation in (one for one in OPERATIONS if one.method == "GET"):
-        ask(operation.id, about.get(operation.id, id))
-    for circuit in ask("listCircuits").json["items"]:
-        ask("closeCircuit", circuit["id"])
-    ask("getJob", "j404")
-    ask("listJobs", query={"colour": [CORE[::-1]]})
 
 
 def leaks(deployment: Deployment, answers: Callable[[Operation[Any]], bool]) -> list[str]:

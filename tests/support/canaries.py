@@ -297,3 +297,21 @@ REFERENCES: list[dict[str, str]] = [
     {"secret": f"{NAME}-json", "key": "token"},
 ]
 """The ways in which a target refers to it."""
+
+
+def looked_at(deployment: Deployment, id: str, run: str) -> None:
+    """Every operation that reads, of everything there is; and those about keys, tenants and the service."""
+    ask = deployment.ask
+    key = ask("createKey", body={"name": "x", "role": "viewer"}).json["id"]
+    ask("rotateKey", key)
+    ask("revokeKey", key, query={"last": ["true"]})
+    ask("createTenant", body={"id": "acme"})
+    ask("editTenant", "acme", {"name": "Acme"})
+    ask("setMode", body={"read_only": False, "reason": ""})
+    about = {"getTenant": "acme", "getExecution": run, "logs": run}
+    for operation in (one for one in OPERATIONS if one.method == "GET"):
+        ask(operation.id, about.get(operation.id, id))
+    for circuit in ask("listCircuits").json["items"]:
+        ask("closeCircuit", circuit["id"])
+    ask("getJob", "j404")
+    ask("listJobs", query={"colour": [CORE[::-1]]})
