@@ -92,12 +92,15 @@ class ConcurrencyLimiter:
         return limit
 
     def _own(self, permit: Permit, limit: int) -> Permit | None:
-        """The permit that this process used last, if there is one within the limit that nobody else has taken since."""
+        """The permit that this process used last, if there is one within the limit that nobody else has taken since.
+
+        Not while more are held than a lowered limit allows: then all that are held have to be counted.
+        """
         try:
             left = self._left[permit.tenant].pop()
         except IndexError:
             return None
-        return self._first([left], permit) if left.number < limit else None
+        return self._first([left], permit) if self._may_give(left, limit) else None
 
     def _free(self, tenant: str, limit: int) -> Sequence[Permit]:
         """The free permits of a tenant. The records of their holders are only read if there seems to be none."""
@@ -178,7 +181,7 @@ class ConcurrencyLimiter:
         self._left[permit.tenant].append(permit)
 
     def _may_give(self, permit: Permit, limit: int) -> bool:
-        """Whether a permit may be given on: not while more are held than a lowered limit allows; the guard counts."""
+        """Whether a permit may be given on, or taken again: not while more are held than a lowered limit allows."""
         if permit.number >= limit:
             return False
         now = self._clock.monotonic_ms()

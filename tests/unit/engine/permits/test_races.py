@@ -12,11 +12,11 @@ from tests.support.memory_stack import START_MS, TENANT
 from tidewheel.adapters.memory import MemoryQueue
 from tidewheel.domain import keys
 from tidewheel.domain.executions.dispatch import Dispatch
-from tidewheel.domain.executions.execution import Answer
-from tidewheel.domain.executions.transitions import claimed
+from tidewheel.domain.executions.execution import Answer, Execution
+from tidewheel.domain.executions.transitions import claimed, with_declined
 from tidewheel.domain.fleet.route import ROUTES, Route
 from tidewheel.domain.jobs.policies import RetryPolicy
-from tidewheel.domain.limits import LEASE_MS, MINUTE_MS, TAKEOVER_GRACE_MS
+from tidewheel.domain.limits import LEASE_MS, LOWERED_LOOK_MS, MINUTE_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.permits.line import Announced, LineEntry
 from tidewheel.domain.permits.permit import Permit
 from tidewheel.engine.permits.guard import LineGuard
@@ -89,6 +89,41 @@ def test_what_runs_keeps_its_permit_from_who_saw_the_one_before() -> None:
         bench.answers(rival)
         assert bench.handle(0) == "succeeded"
     assert stolen == [False]
+
+
+def test_who_learns_that_its_permit_was_declined_takes_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard takes a permit that an arriving run took for one that was given to a copy of its message in line."""
+    bench = Bench(limit=1)
+    swap = bench.stack.executions.swap
+    declined: list[str] = []
+
+    def declined_before(new: Execution, version: int | None) -> Execution | None:
+        if new.holder and not declined:
+            (permit,) = bench.taken
+            declined.append(permit.token)
+            swap(with_declined(bench.dispatch(0).blank(), permit.token, permit.until_ms), None)
+        return swap(new, version)
+
+    monkeypatch.setattr(bench.stack.executions, "swap", declined_before)
+    seen = []
+
+    def call(_: Call) -> Answer:
+        seen.extend(permit.token for permit in bench.taken)
+        return OK
+
+    bench.answers(call)
+    assert bench.handle(0) == "succeeded"
+    assert seen == [f"{declined[0]}.2"]
+
+
+def test_no_process_takes_its_last_permit_again_while_more_are_held_than_a_lowered_limit() -> None:
+    bench = Bench(limit=1)
+    assert bench.handle(0) == "succeeded"  # with permit 0, which it may take again
+    bench.stack.clock.advance(LOWERED_LOOK_MS)
+    holder = keys.claim_name(bench.dispatch(5).execution, "other")
+    assert bench.grants.permits.take(Permit(TENANT, 2, holder, bench.now_ms + LEASE_MS, 1), bench.now_ms)
+    assert bench.handle(1) == "waiting"
+    assert [permit.number for permit in bench.taken] == [2]
 
 
 class Refusing(MemoryQueue):

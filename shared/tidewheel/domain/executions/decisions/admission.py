@@ -18,7 +18,7 @@ from tidewheel.domain.fleet.circuit import Circuit, Phase
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import FOREVER_MS, WAIT_NOTED_MS
 from tidewheel.domain.permits.line import LineEntry
-from tidewheel.domain.permits.permit import Permit
+from tidewheel.domain.permits.permit import Permit, is_void
 from tidewheel.domain.wheel.entries import ExecutionEntry
 
 
@@ -42,16 +42,22 @@ def decide_admission(facts: Facts, job: Job, claim: Execution, now_ms: int) -> S
         return _wait_for_circuit(facts, job, circuit, now_ms)
     if facts.permit is TAKEN:
         return _wait_for_permit(facts, job, claim, now_ms)
-    if facts.limit is not None and not _has_permit(facts.permit, claim):
+    if facts.limit is not None and not _has_permit(facts.permit, claim, facts.before):
         return _take_permit(facts, claim, now_ms)
     if circuit is not None and phase is Phase.READY:
         return SendProbe(circuit, claim.lease_until_ms)
     return None
 
 
-def _has_permit(permit: Permit | Unknown, claim: Execution) -> bool:
-    """Whether there is a permit for just this claim: one for another attempt may count as free already."""
-    return isinstance(permit, Permit) and permit.is_for(claim.attempt, claim.redriven_ms)
+def _has_permit(permit: Permit | Unknown, claim: Execution, before: Execution) -> bool:
+    """Whether there is a permit for just this claim.
+
+    One for another attempt may count as free already, and so does one that was declined: a copy of the message that
+    stands in line may have brought it to another worker.
+    """
+    if not isinstance(permit, Permit) or is_void(permit, before):
+        return False
+    return permit.is_for(claim.attempt, claim.redriven_ms)
 
 
 def _take_permit(facts: Facts, claim: Execution, now_ms: int) -> TakePermit:
