@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulation.mutant_wheel import everywhere
 from tidewheel.adapters.memory import MemoryPermits
+from tidewheel.domain.executions.decisions import admission
 from tidewheel.domain.executions.states import State, is_end
 from tidewheel.domain.limits import LEASE_MS
 from tidewheel.domain.permits import permit
@@ -110,6 +111,22 @@ def used_after_it_was_declined(patch: pytest.MonkeyPatch) -> None:
         return real(self, replace(record, declined_ms=None), *rest)
 
     patch.setattr(Grant, "is_usable", mutant)
+
+
+def claimed_with_what_is_void(patch: pytest.MonkeyPatch) -> None:
+    """Who claims does not look whether its permit was declined meanwhile."""
+    patch.setattr(admission, "is_void", lambda one, record: False)
+
+
+def named_as_the_one_before(patch: pytest.MonkeyPatch) -> None:
+    """A permit for the next attempt has the name of the one that was returned for it."""
+    real = Admission.take_permit
+
+    def mutant(self, *rest):
+        self.asked = 0
+        return real(self, *rest)
+
+    patch.setattr(Admission, "take_permit", mutant)
 
 
 def used_for_another_attempt(patch: pytest.MonkeyPatch) -> None:

@@ -37,11 +37,13 @@ class Mutant:
         changes: Patch it into the engine; several where one alone does no harm.
         history: The kind of history that is likely to meet it.
         seeds: How many of those are played at most.
+        first: The seed to begin with.
     """
 
     changes: tuple[Mutate, ...]
     history: type[History | Swamped]
     seeds: int
+    first: int = 0
 
     def apply(self, patch: pytest.MonkeyPatch) -> None:
         """Patches it into the engine."""
@@ -61,9 +63,8 @@ def broken(history: History | Swamped) -> list[str]:
 def expect_caught(name: str, mutant: Mutant, patch: pytest.MonkeyPatch) -> None:
     """Applies a mutant, and fails unless one of the histories that it gets breaks a promise."""
     mutant.apply(patch)
-    found = next(
-        ((seed, violations) for seed in range(mutant.seeds) if (violations := broken(mutant.history(seed)))), None
-    )
+    seeds = range(mutant.first, mutant.first + mutant.seeds)
+    found = next(((seed, violations) for seed in seeds if (violations := broken(mutant.history(seed)))), None)
     assert found is not None, f"{name}: none of {mutant.seeds} histories breaks a promise"
     seed, violations = found
     print(f"{name}: {mutant.history.__name__} {seed}: {violations[0]}")  # noqa: T201

@@ -54,7 +54,11 @@ PERMIT_MUTANTS: Mapping[str, Mutant] = {
     "what no queue takes keeps its permit": Mutant((lines.refused_for_ever,), LineHistory, 12),
     "a permit waits for the next look after what no queue takes": Mutant((lines.refused_at_the_head,), Poisoned, 6),
     "a claim's lease begins with the claim": Mutant((permits.leases_from_the_claim,), Dozing, 20),
-    "a permit is used after it was declined": Mutant((permits.used_after_it_was_declined,), Doubled, 20),
+    "a permit is used after it was declined": Mutant(
+        (permits.used_after_it_was_declined, permits.claimed_with_what_is_void), Doubled, 20
+    ),
+    "a claim is made with what was declined meanwhile": Mutant((permits.claimed_with_what_is_void,), Picky, 1, 1912),
+    "a permit for the next attempt has the same name": Mutant((permits.named_as_the_one_before,), Dozing, 60),
     "permits are not extended": Mutant((permits.permits_not_extended,), LongCalls, 4),
     "an unused permit goes on undeclined": Mutant((permits.given_on_undeclined,), Doubled, 8),
     "an unused permit is never declined": Mutant((permits.never_declined,), Choosy, 6),
