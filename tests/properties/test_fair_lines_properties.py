@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 
 from hypothesis import given
@@ -76,3 +77,75 @@ def test_what_is_upcoming_is_taken_next_if_all_is_ready(pushed: list[tuple[str, 
     assert lines.is_ready(FOREVER_MS) == bool(pushed)
     upcoming = list(lines.upcoming(count))
     assert upcoming == [lines.pop(FOREVER_MS) for _ in range(min(count, len(pushed)))]
+
+
+_weighted = st.dictionaries(_tenants, st.integers(1, 1_000), min_size=2)
+
+
+@given(_weighted, st.integers(1, 400))
+def test_turns_are_as_many_as_the_weights_say_while_all_have_a_backlog(weights: dict[str, int], places: int) -> None:
+    """After any number of turns no two tenants are further apart than one turn of each.
+
+    So of weights 3 and 1 one gets three turns where the other gets one.
+    """
+    lines: FairLines[tuple[str, int]] = FairLines(weights.__getitem__)
+    for tenant in weights:
+        for number in range(places):
+            lines.push(tenant, 0, (tenant, number))
+    turns: Counter[str] = Counter()
+    for _ in range(places):
+        turns[lines.pop(0)[0]] += 1
+        parts = {tenant: turns[tenant] / weight for tenant, weight in weights.items()}
+        for one, other in itertools.combinations(weights, 2):
+            assert abs(parts[one] - parts[other]) <= 1 / weights[one] + 1 / weights[other] + 1e-6
+
+
+@given(_weighted, st.integers(1, 300), st.integers(0, 300))
+def test_who_comes_late_begins_where_the_others_stand(weights: dict[str, int], before: int, after: int) -> None:
+    """It makes up for nothing: it gets its share of what follows, and what it gets while another has a turn."""
+    late, *others = sorted(weights)
+    lines: FairLines[str] = FairLines(weights.__getitem__)
+    for tenant in others:
+        for _ in range(before + after):
+            lines.push(tenant, 0, tenant)
+    for _ in range(before):
+        lines.pop(0)
+    for _ in range(after):
+        lines.push(late, 0, late)
+    taken = Counter(lines.pop(0) for _ in range(after))
+    share = after * weights[late] / sum(weights.values())
+    assert taken[late] <= share + 1 + weights[late] / min(weights[other] for other in others)
+
+
+@given(_weighted, st.integers(1, 40))
+def test_what_is_upcoming_follows_the_weights_too(weights: dict[str, int], count: int) -> None:
+    lines: FairLines[tuple[str, int]] = FairLines(weights.__getitem__)
+    for tenant in weights:
+        for number in range(count):
+            lines.push(tenant, 0, (tenant, number))
+    assert lines.is_ready(0)
+    upcoming = list(lines.upcoming(count))
+    assert upcoming == [lines.pop(0) for _ in range(count)]
+
+
+def test_nobody_gains_by_coming_and_going() -> None:
+    """One that puts in a thing at a time, each when its last was taken, gets no more than its share."""
+    lines: FairLines[str] = FairLines()
+    for _ in range(100):
+        lines.push("patient", 0, "patient")
+    lines.push("coming", 0, "coming")
+    taken: Counter[str] = Counter()
+    for _ in range(60):
+        one = lines.pop(0)
+        taken[one] += 1
+        if one == "coming":
+            lines.push("coming", 0, "coming")
+    assert taken["coming"] <= 31
+
+
+def test_those_that_are_gone_are_forgotten() -> None:
+    lines: FairLines[str] = FairLines()
+    for number in range(5_000):
+        lines.push(f"t{number}", 0, "")
+        lines.pop(0)
+    assert len(lines._moved) <= 1_001

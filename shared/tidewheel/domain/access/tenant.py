@@ -39,7 +39,7 @@ class Tenant:
         kinds: The privileged kinds of target, such as ``command``, that its jobs may have; ``EVERY_KIND`` stands for
             all. A principal needs the kind among its own, too, and the deployment must allow it on the job's pool.
         pools: The pools that its jobs may name; empty for all.
-        weight: Its share of the workers beside other tenants', from 1 on.
+        weight: How many turns it gets where a tenant of weight 1 gets one, while both have more due than is sent.
         networks: The networks, in CIDR notation, that its callers sign in from; empty for any.
         targets: Patterns of the parties that its jobs may call, such as ``http:*.example.com``, in which ``*`` stands
             for any text; empty for all.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.ends.undeliverable import Undeliverable
-from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.health.failures import Failures
 from tidewheel.ports import Clock, Executions, HealthStore, Jobs, LeaseStore, ShardOwnership, Telemetry, Wheel
@@ -65,7 +67,8 @@ class SchedulerContext:
         ends: Hands the ends of executions to their followers.
         failures: Counts the requests that fail.
         pace: Whether the scheduler loops, or runs briefly each minute.
-        grants: Gives permits to those who wait for one; None: another scheduler does.
+        line_guard: Makes the line guard of a term; None: another scheduler has one.
+        tenants: What this process knows of tenants, for their weights; None: all are equal.
     """
 
     stores: Stores
@@ -77,7 +80,8 @@ class SchedulerContext:
     ends: EndHandler
     failures: Failures
     pace: Pace = LOOP
-    grants: PermitGrants | None = None
+    line_guard: Callable[[], LineGuard] | None = None
+    tenants: TenantCache | None = None
 
     @property
     def undeliverable(self) -> Undeliverable:

@@ -12,8 +12,9 @@ from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
 from tidewheel.engine.common.clock_guard import ClockGuard
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.ends.handler import EndHandler
-from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.engine.scheduler.context import SchedulerContext, Stores
 from tidewheel.engine.scheduler.election import Election
 from tidewheel.engine.scheduler.handover import Handover
@@ -40,8 +41,9 @@ class SchedulerLoop:
         instance: Which instance it is to be, from 0 on.
         instances: How many instances there are.
         pace: Whether it loops, or hands over what comes next and ends.
-        grants: Gives permits to those who wait for one; None: another scheduler does.
+        line_guard: Makes the line guard of a term; None: another scheduler has one.
         guard: Says whether this machine's clock is fit to schedule by; None trusts it.
+        tenants: What this process knows of tenants, for their weights; None: all are equal.
     """
 
     stores: Stores
@@ -57,8 +59,9 @@ class SchedulerLoop:
     instance: int = 0
     instances: int = 1
     pace: Pace = LOOP
-    grants: PermitGrants | None = None
+    line_guard: Callable[[], LineGuard] | None = None
     guard: ClockGuard | None = None
+    tenants: TenantCache | None = None
 
     def run(self, remaining_ms: Callable[[], int]) -> End:
         """Takes the lease and turns the wheel until the deadline nears or, in a short run, all is handed over.
@@ -114,7 +117,8 @@ class SchedulerLoop:
             self.ends,
             Failures(self.clock),
             self.pace,
-            self.grants,
+            self.line_guard,
+            self.tenants,
         )
         handover = Handover(self.launcher, self.instance, self.version)
         return Term(context, self.queue, handover, lease, self.instances, self._is_skewed)

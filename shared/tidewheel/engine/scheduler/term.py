@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from tidewheel.domain.fleet.lease import Lease
 from tidewheel.domain.limits import HEARTBEAT_MS, MINUTE_MS, SECOND_MS
-from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.engine.scheduler.context import SchedulerContext
 from tidewheel.engine.scheduler.dispatch.dispatcher import Dispatcher
 from tidewheel.engine.scheduler.handover import LAST_CALL_MS, Handover
@@ -72,13 +71,14 @@ class Term:
             context.stores.executions,
             context.undeliverable,
             context.pace,
+            context.tenants,
         )
         self._monitor = HealthMonitor(context, self._background, self._dispatcher)
         self._assignment = ShardAssignment(context, self._dispatcher, lease, instances)
         first_ms = 0 if context.pace.loops else HEARTBEAT_MS  # a short run is over by then, and saves the write
         self._heartbeat = Heartbeat(context.stores.leases, context.clock, self._background, lease, first_ms)
         self._report_ms = context.clock.monotonic_ms()
-        self._line_guard = None if context.grants is None else LineGuard(context.grants)
+        self._line_guard = None if context.line_guard is None else context.line_guard()
         self._lines_ms = 0
         self._looking_at_lines = False
 

@@ -49,6 +49,13 @@ EVENTS = (
         {"route": "the queue's pool and priority", **PROBLEM},
     ),
     Event(
+        "a weight is unknown",
+        INFO,
+        Process.SCHEDULER,
+        "A tenant could not be read. It has as many turns as before; one that was never read has a weight of 1.",
+        {"tenant": "the tenant", **PROBLEM},
+    ),
+    Event(
         "the health changes",
         INFO,
         Process.SCHEDULER,

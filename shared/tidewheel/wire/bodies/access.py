@@ -186,7 +186,9 @@ class TenantPatch(Model):
     pools: Annotated[
         tuple[Text, ...], Field(strict=False, max_length=_MOST, description="Pools of its jobs; none: all.")
     ] = ()
-    weight: Annotated[int, Field(ge=1, le=1_000, description="Its share of the workers beside other tenants'.")] = 1
+    weight: Annotated[
+        int, Field(ge=1, le=1_000, description="How many turns it gets where a tenant of weight 1 gets one.")
+    ] = 1
     networks: Annotated[
         tuple[Network, ...],
         Field(strict=False, max_length=_MOST, description="Where its callers sign in from; none: anywhere."),

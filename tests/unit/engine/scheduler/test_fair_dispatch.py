@@ -10,15 +10,18 @@ from typing import Any, cast
 import pytest
 
 from tests.support.later import Later
-from tests.support.world_examples import NOW_MS, some_id
-from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
+from tests.support.world_examples import NOW_MS, a_tenant, some_id
+from tidewheel.adapters.memory import MemoryTenants, RecordingTelemetry, SettableClock, World
+from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.precision import TICK_MS
 from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
 from tidewheel.domain.wheel.expansion import Firing
+from tidewheel.domain.wheel.pace import LOOP
 from tidewheel.engine.common.backoff import Backoff
+from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.dispatch.dispatcher import MOST_IN_FLIGHT, Dispatcher
 from tidewheel.ports import SEND_BATCH, ExecutionKey, Executions
@@ -47,12 +50,17 @@ class Taking:
 class Sending:
     """A dispatcher whose queue answers so many requests a tick."""
 
-    def __init__(self) -> None:
+    def __init__(self, *tenants: Tenant) -> None:
         self.clock, self.executor, self.queue = SettableClock(NOW_MS), Later(), Taking()
         telemetry, backoff = RecordingTelemetry(), Backoff(Random(1))
         self.background = BackgroundIO(self.executor, self.clock, telemetry, backoff)
         queue, nothing = cast(Any, self.queue), cast(Any, None)
-        self.dispatcher = Dispatcher(queue, self.background, telemetry, backoff, cast(Executions, queue), nothing)
+        stored = MemoryTenants(World())
+        assert not any(map(stored.swap, tenants))
+        known = TenantCache(stored, self.clock, telemetry)
+        self.dispatcher = Dispatcher(
+            queue, self.background, telemetry, backoff, cast(Executions, queue), nothing, LOOP, known
+        )
         self._number = 0
 
     def add(self, tenant: str, count: int, due_ms: int) -> None:
@@ -93,6 +101,17 @@ def test_what_falls_due_during_a_flood_waits_for_what_is_in_flight() -> None:
     sending.ticks(40, answered=4)
     assert len(sending.places(QUIET)) == 50
     assert max(sending.places(QUIET)) < before + MOST_IN_FLIGHT * SEND_BATCH + 2 * 50
+
+
+def test_a_tenant_of_weight_three_has_three_of_four_places_of_a_backlog_and_of_what_is_due() -> None:
+    """But for what is sent before the weights are read: they are asked for when both have something due."""
+    sending = Sending(a_tenant("heavy", weight=3), a_tenant("light"))
+    for tenant in ("light", "heavy"):
+        sending.add(tenant, 4_000, NOW_MS + SECOND_MS)
+    sending.ticks(60, answered=4)
+    unread = 2 * MOST_IN_FLIGHT * SEND_BATCH
+    live = [one.tenant for one in sending.queue.sent[unread : unread + 400]]
+    assert (live.count("heavy"), live.count("light")) == (300, 100)
 
 
 @pytest.mark.parametrize("first", [FLOOD, QUIET])

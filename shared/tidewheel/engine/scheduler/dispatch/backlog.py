@@ -8,6 +8,7 @@ from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.limits import FOREVER_MS
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.dispatch.catch_up import CatchUp, Signs
+from tidewheel.engine.scheduler.dispatch.fair_lines import Weight, equal
 from tidewheel.engine.scheduler.dispatch.hold_back import HoldBack
 from tidewheel.engine.scheduler.dispatch.route_buffer import DueTimeBag, PendingDispatch, RouteBuffer
 from tidewheel.ports import ExecutionKey, Executions, PortError, Queue, Telemetry
@@ -24,6 +25,7 @@ class Backlog:
         due_times: Where the due times are noted of what waits here.
         buffers: The routes' buffers, which are made when they are first asked for.
         hold_back: Which routes are held back.
+        weight: Tells how many turns a tenant gets where one of weight 1 gets one.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Backlog:
         due_times: DueTimeBag,
         buffers: Mapping[Route, RouteBuffer],
         hold_back: HoldBack,
+        weight: Weight = equal,
     ) -> None:
         self._queue = queue
         self._executions = executions
@@ -43,6 +46,7 @@ class Backlog:
         self._due_times = due_times
         self._buffers = buffers
         self._hold_back = hold_back
+        self._weight = weight
         self._catch_ups: dict[Route, CatchUp] = {}
         self._now_ms = 0
 
@@ -63,7 +67,7 @@ class Backlog:
     def add(self, route: Route, pending: PendingDispatch, now_ms: int) -> None:
         """Takes one in (``now_ms``: ms since the epoch)."""
         if route not in self._catch_ups:
-            self._catch_ups[route] = CatchUp(self._due_times, now_ms)
+            self._catch_ups[route] = CatchUp(self._due_times, now_ms, self._weight)
         self._catch_ups[route].add(pending)
 
     def sent_live(self, route: Route, count: int) -> None:

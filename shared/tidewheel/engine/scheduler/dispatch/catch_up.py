@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from tidewheel.domain.jobs.precision import TICK_MS
 from tidewheel.domain.limits import FOREVER_MS, SECOND_MS
-from tidewheel.engine.scheduler.dispatch.fair_lines import FairLines
+from tidewheel.engine.scheduler.dispatch.fair_lines import FairLines, Weight, equal
 from tidewheel.engine.scheduler.dispatch.route_buffer import DueTimeBag, PendingDispatch
 from tidewheel.ports import SEND_BATCH, ExecutionKey
 
@@ -87,11 +87,12 @@ class CatchUp:
     Args:
         delayed: Where the due times are noted of what waits here.
         now_ms: The time (ms since the epoch).
+        weight: Tells how many turns a tenant gets where one of weight 1 gets one.
     """
 
-    def __init__(self, delayed: DueTimeBag, now_ms: int) -> None:
+    def __init__(self, delayed: DueTimeBag, now_ms: int, weight: Weight = equal) -> None:
         self._delayed = delayed
-        self._lines: FairLines[PendingDispatch] = FairLines()
+        self._lines: FairLines[PendingDispatch] = FairLines(weight)
         self._doubles: dict[_Same, list[PendingDispatch]] = {}  # the first too
         self._groups: list[_Group] = []
         self._fresh: set[ExecutionKey] = set()  # asked for, and without a record

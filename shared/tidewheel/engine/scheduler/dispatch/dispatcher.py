@@ -11,6 +11,7 @@ from tidewheel.domain.limits import FOREVER_MS, GRACE_MS, MENDABLE_MS
 from tidewheel.domain.wheel.expansion import Firing
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.backoff import Backoff
+from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.scheduler.background_io import BackgroundIO
 from tidewheel.engine.scheduler.dispatch.backlog import Backlog
@@ -24,6 +25,7 @@ from tidewheel.engine.scheduler.dispatch.route_buffer import (
     RouteBuffer,
     Sent,
 )
+from tidewheel.engine.scheduler.dispatch.weights import TenantWeights
 from tidewheel.engine.scheduler.health.queue_ages import QueueAges
 from tidewheel.ports import SEND_BATCH, Executions, PortError, Queue, Refused, Telemetry
 
@@ -57,6 +59,7 @@ class Dispatcher:
         executions: Executions,
         undeliverable: Undeliverable,
         pace: Pace = LOOP,
+        tenants: TenantCache | None = None,
     ) -> None:
         self._queue = queue
         self._undeliverable = undeliverable
@@ -64,12 +67,22 @@ class Dispatcher:
         self._background = background
         self._telemetry = telemetry
         self._backoff = backoff
+        self._weights = TenantWeights(tenants, background, telemetry)
         self._due_times = DueTimeBag()  # of what is in flight, and of what is released long after its due time
-        self._buffers: defaultdict[Route, RouteBuffer] = defaultdict(lambda: RouteBuffer(self._due_times))
+        self._buffers: defaultdict[Route, RouteBuffer] = defaultdict(
+            lambda: RouteBuffer(self._due_times, self._weights.of)
+        )
         self._spreads: defaultdict[Route, Spread] = defaultdict(Spread)
         self.hold_back = HoldBack()
         self._backlog = Backlog(
-            queue, executions, background, telemetry, self._due_times, self._buffers, self.hold_back
+            queue,
+            executions,
+            background,
+            telemetry,
+            self._due_times,
+            self._buffers,
+            self.hold_back,
+            self._weights.of,
         )
         self.ages = QueueAges(queue, executions, background, telemetry)
         self._in_flight = 0
@@ -146,6 +159,7 @@ class Dispatcher:
     def fire(self, now_ms: int) -> None:
         """Sends what is due by now (ms since the epoch), in full batches side by side; the routes take turns."""
         self._now_ms = now_ms
+        self._weights.look(now_ms)
         self._backlog.work(now_ms)
         ready = [route for route in self._buffers if self._is_ready(route, now_ms)]
         while ready and self._in_flight < MOST_IN_FLIGHT:

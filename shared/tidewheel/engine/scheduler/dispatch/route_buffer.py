@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tidewheel.domain.fleet.route import Route, promoted
 from tidewheel.domain.jobs.precision import CADENCES
 from tidewheel.domain.wheel.expansion import Firing
-from tidewheel.engine.scheduler.dispatch.fair_lines import FairLines
+from tidewheel.engine.scheduler.dispatch.fair_lines import FairLines, Weight, equal
 from tidewheel.ports import Refused
 
 Sent = Callable[[], None]
@@ -97,6 +97,7 @@ class RouteBuffer:
 
     Args:
         delayed: Where the due times are noted of what is released long after them.
+        weight: Tells how many turns a tenant gets where one of weight 1 gets one.
         failures: Requests refused in a row, those that were sent side by side counted as one.
         closed_until_ms: When the next probe may be sent (ms since the epoch).
         probing: Whether one is in flight.
@@ -106,13 +107,17 @@ class RouteBuffer:
     """
 
     delayed: DueTimeBag
+    weight: Weight = equal
     failures: int = 0
     closed_until_ms: int = 0
     probing: bool = False
     refused_ms: int | None = None
     given_up_ms: int = 0
     refusal: Refused | None = None
-    _lines: FairLines[PendingDispatch] = field(default_factory=FairLines)
+    _lines: FairLines[PendingDispatch] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lines = FairLines(self.weight)
 
     def add(self, firing: Firing, sent: Sent, is_held: IsHeld, release_ms: int) -> None:
         """Takes in an occurrence that may be sent from ``release_ms`` (ms since the epoch) on."""
