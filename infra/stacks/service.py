@@ -7,6 +7,7 @@ their way; hence its queues are kept when it goes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -93,10 +94,14 @@ class ServiceStack(Stack):
         """Every value that a function may ask for.
 
         The scheduler and the watchdog know each other by the version of the scheduler's code; another number of
-        shards, or another pace or pool, counts as another version, so that it takes effect at once.
+        shards, another pace or pool, or other limits of tenants count as another version, so that they take effect at
+        once.
         """
         physical, pace, shards = self._config.physical, self._config.pace, str(self._config.shards)
-        version = (self._assets(Function.SCHEDULER).digest, shards, pace, *self._config.pools[len(POOLS) :])
+        version = [self._assets(Function.SCHEDULER).digest, shards, pace, *self._config.pools[len(POOLS) :]]
+        limits = f"{self._config.plans} {self._config.tenant_concurrency}"
+        if limits != "{} {}":
+            version.append(hashlib.blake2b(limits.encode(), digest_size=4).hexdigest())
         return {
             Env.JOBS_TABLE: physical(Table.JOBS),
             Env.WHEEL_TABLE: physical(Table.WHEEL),
@@ -153,7 +158,13 @@ class ServiceStack(Stack):
         api.allow(["dynamodb:PutItem", "dynamodb:BatchWriteItem"], self._arns.table(Table.WHEEL))
         api.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
         api.allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
+            [
+                "dynamodb:GetItem",
+                "dynamodb:BatchGetItem",  # the records that tell which of a tenant's permits are held
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:Query",
+            ],
             self._arns.table(Table.EXECUTIONS),
         )
         api.allow(["dynamodb:Query"], self._arns.executions_by_failure())
@@ -193,6 +204,7 @@ class ServiceStack(Stack):
             self._arns.table(Table.EXECUTIONS),
         )
         scheduler.allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], self._arns.table(Table.CONTROL))
+        scheduler.allow(["dynamodb:GetItem"], self._arns.table(Table.ACCESS))  # the weights and limits of tenants
         scheduler.allow(["sqs:SendMessage"], *self._queues.arns)
         if not economy:
             scheduler.allow(["lambda:InvokeFunction"], self._arns.function(Function.SCHEDULER))

@@ -321,12 +321,18 @@ class SchedulerSettings(StoreSettings):
         scheduler_function: The name of its own function, which it starts again.
         code_version: A scheduler whose code is of another version hands over at once.
         schedulers: How many run at the same time.
+        access_table: Where tenants are.
+        plans: The plans that the deployment defines.
+        tenant_concurrency: How many executions run at once, by tenant; ``*`` stands for those who are not named.
     """
 
     pace: Pace
     scheduler_function: str
     code_version: str
     schedulers: int
+    access_table: str
+    plans: Plans
+    tenant_concurrency: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tidewheel.domain.limits import MINUTE_MS, SECOND_MS
 from tidewheel.domain.permits.permit import Permit
 from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.wire.targets import circuit_key
@@ -43,7 +44,7 @@ def starts(billing: BilledWorker, limit: int | None = None) -> None:
     billing.queue = MemoryQueue(clock)
     permits, lines = backend.permits, backend.permit_lines
     grants = PermitGrants(permits, lines, backend.executions, billing.queue, clock, entropy, telemetry)
-    billing.limiter = ConcurrencyLimiter(grants, {} if limit is None else {TENANT: limit})
+    billing.limiter = ConcurrencyLimiter(grants, RunningLimits({} if limit is None else {TENANT: limit}, quota.of))
     billing.starts(AdmissionControl(quota, breaker, billing.limiter, circuit_key))
 
 

@@ -45,6 +45,9 @@ ENVIRONMENT = {
     Env.SCHEDULER_FUNCTION: "scheduler",
     Env.CODE_VERSION: "v1",
     Env.SCHEDULERS: "1",
+    Env.ACCESS_TABLE: "access",
+    Env.PLANS: "{}",
+    Env.TENANT_CONCURRENCY: "{}",
 }
 LIFE_MS = 60_000
 

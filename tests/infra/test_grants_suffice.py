@@ -54,7 +54,6 @@ from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.permits.grants import PermitGrants
-from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.engine.permits.limiter import NoPermit
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetter
 from tidewheel.ports import Call, Received, Refused, Secrets
@@ -145,7 +144,12 @@ class Deployment:
         }
         control = {"control_table": self.tables.control, "deployment": "tidewheel"}
         version = {"scheduler_function": "scheduler", "code_version": "v", "schedulers": 1}
-        limits = {Limit.EXECUTIONS_PER_DAY: 10**6, Limit.REQUESTS_PER_SECOND: 10**3}
+        limits = {
+            Limit.EXECUTIONS_PER_DAY: 10**6,
+            Limit.REQUESTS_PER_SECOND: 10**3,
+            Limit.ACTIVE_JOBS: 10**3,
+            Limit.RUNNING_AT_ONCE: 9,
+        }
         tenants = {"access_table": self.tables.access, "plans": {"default": limits}}
         api_ports = api.ports_of(
             ApiSettings(
@@ -180,7 +184,13 @@ class Deployment:
                 **tenants,
             )
         )
-        scheduler_loop = scheduler.scheduler_loop(SchedulerSettings(**stores, **version, pace=pace), "owner", 0)
+        scheduler_loop = scheduler.scheduler_loop(
+            SchedulerSettings(
+                **stores, **tenants, **version, pace=pace, tenant_concurrency=began["tenant_concurrency"]
+            ),
+            "owner",
+            0,
+        )
         layouts = LayoutCache(scheduler_loop.layouts.store, self.clock, 1)  # as another process knows it
         self.scheduler_loop = replace(scheduler_loop, clock=self.clock, executor=InlineExecutor(), layouts=layouts)
         self.reconcile = replace(reconciler.reconciler(ReconcilerSettings(**stores)), clock=self.clock)
@@ -281,6 +291,8 @@ def test_the_api(either: Either) -> None:
     assert job_service.meant(TENANT, job[:8]) == job
     job_service.delete(TENANT, job)
     services.limits.admit(TENANT)
+    claim = keys.claim_name(again.id, "h")
+    assert deployment.api_ports.permits.take(Permit(TENANT, 0, claim, START_MS + LEASE_MS, 1), START_MS)
     services.limits.usage(TENANT)
     _administered(services)
     assert deployment.used == _granted("api", deployment, allowed)
@@ -314,11 +326,11 @@ def _held(grants: PermitGrants, job: str, count: int) -> list[Permit]:
 
 def _guard_the_line(deployment: Deployment, job: str) -> None:
     """The scheduler gives a permit to who waits in line."""
-    grants = deployment.scheduler_loop.grants
-    assert grants is not None
-    grants = replace(grants, clock=deployment.clock)
+    assert deployment.scheduler_loop.line_guard is not None
+    guard = deployment.scheduler_loop.line_guard()
+    guard._grants = grants = replace(guard._grants, clock=deployment.clock)
     _held(grants, job, 1)
-    LineGuard(grants).look()
+    guard.look()
     assert not grants.lines.head(TENANT, 1)
 
 

@@ -14,6 +14,7 @@ from tidewheel.domain.executions.decisions.facts import Lack
 from tidewheel.domain.jobs.job import Target as JobTarget
 from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.permits.guard import LineGuard
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.ports import PortError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Guard(Process):
             stack.telemetry,
             replace(stack.wheel_writer, wheel=self.stepped(stack.wheel)).put,
         )
-        self._guard = LineGuard(grants)
+        self._guard = LineGuard(grants, RunningLimits({}, lambda _tenant: {}))  # it knows what is announced alone
 
     def step(self) -> None:
         if self._history.guard_falters:

@@ -41,6 +41,7 @@ from tidewheel.engine.api.redrive import Redrive, RedrivePlan
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.lease_renewer import TICK_MS
 from tidewheel.ports import Executions, PortError, Queue, Refused
@@ -121,7 +122,7 @@ class LineHistory:
             stack.entropy,
             stack.telemetry,
         )
-        return replace(plain, limiter=ConcurrencyLimiter(grants, {TENANT: self.limit}))
+        return replace(plain, limiter=ConcurrencyLimiter(grants, RunningLimits({TENANT: self.limit}, plain.quota.of)))
 
     def target(self, worker: Worker) -> Target:
         """What a worker calls."""

@@ -11,7 +11,9 @@ from tests.support.calls import an_admission
 from tests.support.memory_stack import TENANT
 from tidewheel.domain.limits import LEASE_MS, SECOND_MS, TAKEOVER_GRACE_MS
 from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.engine.scheduler.loop import SchedulerLoop
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.ports import Executions, Queue
@@ -51,13 +53,17 @@ class PermittedHistory(WorkedHistory):
             stack.entropy,
             stack.telemetry,
         )
-        return replace(plain, limiter=ConcurrencyLimiter(grants, {TENANT: self.limit}))
+        return replace(plain, limiter=ConcurrencyLimiter(grants, self.running_limits))
 
     def _outfit(self, scheduler_loop: SchedulerLoop) -> SchedulerLoop:
-        outfitted = super()._outfit(scheduler_loop)
-        assert outfitted.grants is not None
         permits, lines = self.stall.of(WatchedPermits(self.watch)), self.stall.of(WatchedLines(self.watch))
-        return replace(outfitted, grants=replace(outfitted.grants, permits=permits, lines=lines))
+        grants, limits = replace(self.stack.grants, permits=permits, lines=lines), self.running_limits
+        return replace(super()._outfit(scheduler_loop), line_guard=lambda: LineGuard(grants, limits))
+
+    @property
+    def running_limits(self) -> RunningLimits:
+        """How many may run at once, which every process knows."""
+        return RunningLimits({TENANT: self.limit}, lambda _tenant: {})
 
     def _pump(self) -> None:
         super()._pump()

@@ -61,7 +61,7 @@ class Bench:
         self.permits = Watched(self.grants.permits)
         self.lines = Watched(self.grants.lines)
         self.watched = replace(self.grants, permits=self.permits, lines=self.lines)  # type: ignore[arg-type]
-        self.guard = LineGuard(self.watched)
+        self.guard = self.fresh_guard()
         self.admission = self.another()
         fields = {"retry": RetryPolicy(max_attempts=1), "url": URL, **fields}
         self.job: Job = self.stack.create(every(SECOND_MS, START_MS), **fields)
@@ -69,12 +69,22 @@ class Bench:
 
     def another(self) -> AdmissionControl:
         """The admission of another worker process."""
-        stack = self.stack
+        stack, quota = self.stack, self.stack.fresh_quota()
         return replace(
             stack.admission,
+            quota=quota,
             breaker=CircuitBreaker(self.circuits, stack.clock, stack.telemetry, stack.tolerance),  # type: ignore[arg-type]
-            limiter=ConcurrencyLimiter(self.watched, stack.tenant_concurrency),
+            limiter=ConcurrencyLimiter(self.watched, stack.running_limits(quota)),
         )
+
+    def fresh_guard(self) -> LineGuard:
+        """The line guard of a term that begins now."""
+        return LineGuard(self.watched, self.stack.running_limits(self.stack.fresh_quota()))
+
+    def redeployed(self, limit: int) -> None:
+        """The deployment has another limit: workers and schedulers start anew."""
+        self.stack.tenant_concurrency = {TENANT: limit}
+        self.admission, self.guard = self.another(), self.fresh_guard()
 
     @property
     def runner(self) -> Runner:

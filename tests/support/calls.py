@@ -30,6 +30,7 @@ from tidewheel.engine.common.tenant_cache import TenantCache
 from tidewheel.engine.common.token_leaser import TokenLeaser
 from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.call_progress import OpenCallProgress
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
@@ -87,4 +88,4 @@ def an_admission(
     permits, lines = MemoryPermits(world), MemoryPermitLines(world)
     grants = PermitGrants(permits, lines, executions, queue, clock, CountedEntropy(), telemetry, lambda _: None)
     breaker = CircuitBreaker(circuits or MemoryCircuits(world), clock, telemetry, tolerance)
-    return AdmissionControl(quota, breaker, ConcurrencyLimiter(grants, {}), circuit_key)
+    return AdmissionControl(quota, breaker, ConcurrencyLimiter(grants, RunningLimits({}, quota.of)), circuit_key)

@@ -39,7 +39,8 @@ each queue.
 | each retry | a claim, a finish and a wheel entry |
 | a run that lasts longer than ten seconds | a write for every ten seconds, more with a large checkpoint |
 | overlap `skip`, `queue`, `replace` | [overlap](../guides/overlap.md): 2 writes and 2 reads for an undisturbed run |
-| a limit of a tenant (`tenant_concurrency`) | 1 write and 2 reads; of a run that waits in line 3 writes and 6 reads |
+| a limit of what runs at once (`running_at_once`, `tenant_concurrency`) | 1 write and 2 reads; of a \
+run that waits in line 3 writes and 6 reads |
 | a circuit | half a read in 5 s for each worker; a write for each failure, for the success after it, and for each \
 probe; what waits for it returns every one to two minutes, at a wheel entry, a message and a read of its record |
 | a job that is created, edited, paused or deleted | the rows of the [lists](../design/lists.md): 4 to 5 writes and 1 \

@@ -51,7 +51,9 @@ from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.handler import EndHandler
 from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.engine.recovery.dead_letter_handler import DeadLetterHandler
 from tidewheel.engine.recovery.overdue import OverdueCheck
 from tidewheel.engine.recovery.passage import Passage
@@ -242,12 +244,17 @@ class MemoryStack:
 
     def fresh_admission(self) -> AdmissionControl:
         """What a worker process that starts now knows of targets and tenants: nothing yet."""
+        quota = self.fresh_quota()
         return AdmissionControl(
-            self.fresh_quota(),
+            quota,
             CircuitBreaker(MemoryCircuits(self.world), self.clock, self.telemetry, self.tolerance),
-            ConcurrencyLimiter(self.grants, self.tenant_concurrency),
+            ConcurrencyLimiter(self.grants, self.running_limits(quota)),
             circuit_key,
         )
+
+    def running_limits(self, quota: Quota) -> RunningLimits:
+        """How many executions may run at once, as a process knows it."""
+        return RunningLimits(self.tenant_concurrency, quota.of)
 
     @property
     def grants(self) -> PermitGrants:
@@ -303,6 +310,7 @@ class MemoryStack:
 
     def scheduler_loop(self, version: str = "v1", instance: int = 0, instances: int = 1) -> SchedulerLoop:
         self._owners += 1
+        quota = self.fresh_quota()
         stores = Stores(self.wheel, self.jobs, self.executions, self.control, self.control, self.control)
         return SchedulerLoop(
             stores,
@@ -318,7 +326,8 @@ class MemoryStack:
             instance,
             instances,
             self.pace,
-            self.grants,
+            lambda: LineGuard(self.grants, self.running_limits(quota)),
+            tenants=quota.tenants,
         )
 
     def turn_for(self, duration_ms: int, version: str = "v1") -> End:

@@ -270,6 +270,7 @@ def _waiting_answer(place: LinePosition) -> WaitingAnswer:
         reason=place.reason,
         position=place.position,
         limit=place.limit,
+        limited_by=place.limited_by,
         earliest_start=from_ms(place.start_ms),
     )
 

@@ -9,6 +9,7 @@ from tidewheel.domain.fleet.circuit import Tolerance
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.circuit_breaker import CircuitBreaker
 from tidewheel.ports import Clock, Telemetry
@@ -27,6 +28,6 @@ def admission(
     tolerance = Tolerance(settings.circuit_failures, settings.circuit_open * SECOND_MS)
     table = settings.executions_table
     breaker = CircuitBreaker(DynamoCircuits(client, table), clock, telemetry, tolerance)
-    limiter = ConcurrencyLimiter(grants, settings.tenant_concurrency)
     quota = quota_of(client, settings.access_table, table, settings.plans, clock, telemetry)
+    limiter = ConcurrencyLimiter(grants, RunningLimits(settings.tenant_concurrency, quota.of))
     return AdmissionControl(quota, breaker, limiter, circuit_key)

@@ -18,6 +18,8 @@ from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.engine.common.clock_guard import ClockGuard
+from tidewheel.engine.permits.guard import LineGuard
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.engine.scheduler.context import Stores
 from tidewheel.engine.scheduler.dispatch.dispatcher import MOST_IN_FLIGHT
 from tidewheel.engine.scheduler.loop import SchedulerLoop
@@ -25,6 +27,7 @@ from tidewheel.names import Function
 from tidewheel.settings import SchedulerSettings
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.permits import permit_grants
+from tidewheel.wiring.quota import quota_of
 from tidewheel.wiring.stores import jobs, layout_cache
 from tidewheel.wiring.wheel_writer import wheel_writer
 
@@ -55,6 +58,8 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
     )
     queue, layouts = SqsQueue(sqs, settings.queues), layout_cache(dynamodb, settings, clock)
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, settings.pace)
+    quota = quota_of(dynamodb, settings.access_table, settings.executions_table, settings.plans, clock, telemetry)
+    grants = permit_grants(dynamodb, settings.executions_table, executions, queue, clock, telemetry, writer.put)
     return SchedulerLoop(
         stores=Stores(
             wheel=wheel,
@@ -76,6 +81,7 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
         instance=instance if settings.pace.loops else 0,
         instances=settings.schedulers,
         pace=settings.pace,
-        grants=permit_grants(dynamodb, settings.executions_table, executions, queue, clock, telemetry, writer.put),
+        line_guard=lambda: LineGuard(grants, RunningLimits(settings.tenant_concurrency, quota.of)),
         guard=ClockGuard(dates, clock, telemetry),
+        tenants=quota.tenants,
     )

@@ -138,6 +138,7 @@ def test_what_the_scheduler_needs() -> None:
     read = SchedulerSettings.from_env(environ())
     assert (read.control_table, read.shards, read.scheduler_function) == ("t-control", 16, "t-scheduler")
     assert read.queues[Route("lambda", "critical")] == "https://sqs/1/t-lambda-critical"
+    assert (read.access_table, read.plans, read.tenant_concurrency) == ("t-access", PLANS, {"*": 50, "acme": 5})
 
 
 def test_what_the_watchdog_needs() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tidewheel.domain import keys
 from tidewheel.domain.executions.dispatch import Dispatch
@@ -20,6 +21,9 @@ from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import LINE_SPREAD, LINE_SPREAD_MS
 from tidewheel.domain.permits.permit import Grant, Permit
 from tidewheel.domain.wheel.entries import ExecutionEntry
+
+LimitedBy = Literal["running_at_once", "tenant_concurrency"]
+"""What says how many executions of a tenant run at once: a limit of its plan, or the deployment's setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +111,21 @@ class LinePosition:
         entry: Its entry.
         position: Its place, from 1: how many permits are given away until it gets one, at most.
         limit: How many of the tenant's executions may run at once.
+        limited_by: What says so.
         start_ms: When its start is to be expected at the earliest (ms since the epoch): see ``earliest_start_ms``.
     """
 
     entry: LineEntry
     position: int
     limit: int
+    limited_by: LimitedBy
     start_ms: int
 
     @property
     def reason(self) -> str:
         """For what it waits, for people."""
-        return f"waits until fewer than {self.limit} executions of its tenant run; {self.position} in line"
+        waits = f"waits until fewer than {self.limit} executions of its tenant run"
+        return f"{waits} ({self.limited_by}); {self.position} in line"
 
 
 @dataclass(frozen=True, slots=True)

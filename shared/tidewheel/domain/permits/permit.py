@@ -19,9 +19,16 @@ EVERYONE = "*"
 """The name under which the limit stands for tenants that have none of their own."""
 
 
-def limit_of(limits: Mapping[str, int], tenant: str) -> int | None:
-    """How many executions of a tenant may run at once; None means any number."""
-    return limits.get(tenant, limits.get(EVERYONE))
+def limit_of(limits: Mapping[str, int], tenant: str, of_plan: float | None = None) -> int | None:
+    """How many executions of a tenant may run at once; None means any number.
+
+    Args:
+        limits: What the deployment says, by tenant or for ``EVERYONE`` else.
+        tenant: Whose.
+        of_plan: What its plan says; the lower of both holds, so that each of the two that set one can rely on it.
+    """
+    said = [each for each in (limits.get(tenant, limits.get(EVERYONE)), of_plan) if each is not None]
+    return int(min(said)) if said else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,12 @@ def is_void(permit: Permit, record: Execution | None) -> bool:
     return (record.redriven_ms or 0) > permit.redriven_ms or record.attempt >= permit.attempt
 
 
+def live_permits(permits: Iterable[Permit], records: Mapping[str, Execution], now_ms: int) -> Sequence[Permit]:
+    """The permits that are held; arguments as for ``free_permits``."""
+    held = [permit for permit in permits if not permit.is_free(now_ms)]
+    return [permit for permit in held if not is_void(permit, records.get(permit.execution))]
+
+
 def free_permits(
     permits: Iterable[Permit], records: Mapping[str, Execution], limit: int, now_ms: int, tenant: str
 ) -> Sequence[Permit]:
@@ -157,6 +170,6 @@ def free_permits(
         tenant: Whose.
     """
     rows = {permit.number: permit for permit in permits if not permit.is_free(now_ms)}
-    held = {number for number, permit in rows.items() if not is_void(permit, records.get(permit.execution))}
+    held = {permit.number for permit in live_permits(rows.values(), records, now_ms)}
     free = [rows.get(number, Permit(tenant, number, "", 0)) for number in range(limit) if number not in held]
     return free[: max(0, limit - len(held))]

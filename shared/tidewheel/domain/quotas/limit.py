@@ -29,6 +29,7 @@ class Limit(StrEnum):
     REQUESTS_PER_SECOND = "requests_per_second"
     PAYLOAD_BYTES = "payload_bytes"
     SHORTEST_INTERVAL_SECONDS = "shortest_interval_seconds"
+    RUNNING_AT_ONCE = "running_at_once"
 
 
 Limits = Mapping[Limit, float]

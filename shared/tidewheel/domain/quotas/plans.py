@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tidewheel.domain.access.tenant import DEFAULT_PLAN
-from tidewheel.domain.limits import MAX_JOB_BYTES
+from tidewheel.domain.limits import MAX_JOB_BYTES, MAX_TENANT_CONCURRENCY
 from tidewheel.domain.quotas.limit import Limit, Limits
 
 Plans = Mapping[str, Limits]
@@ -20,7 +20,8 @@ PLANS: Final[Plans] = {
 }
 """The plans that every deployment has, unless it defines one of the same name."""
 
-_MOST: Final = {Limit.PAYLOAD_BYTES: MAX_JOB_BYTES}
+_LEAST: Final = {Limit.RUNNING_AT_ONCE: 1}
+_MOST: Final = {Limit.PAYLOAD_BYTES: MAX_JOB_BYTES, Limit.RUNNING_AT_ONCE: MAX_TENANT_CONCURRENCY}
 _FRACTIONS: Final = {Limit.DOLLARS_PER_MONTH, Limit.REQUESTS_PER_SECOND}
 _HIGHEST: Final = 10**12
 
@@ -81,10 +82,10 @@ def _limit(name: str, whose: str) -> Limit:
 
 
 def _value(name: str, value: object, whose: str) -> float:
-    most = _MOST.get(Limit(name), _HIGHEST)
+    least, most = _LEAST.get(Limit(name), 0), _MOST.get(Limit(name), _HIGHEST)
     whole = isinstance(value, int) and not isinstance(value, bool)
     number = whole or (isinstance(value, float) and Limit(name) in _FRACTIONS)
-    if not number or not 0 <= float(value) <= most:  # type: ignore[arg-type]
+    if not number or not least <= float(value) <= most:  # type: ignore[arg-type]
         kind = "number" if Limit(name) in _FRACTIONS else "whole number"
-        raise ValueError(f"gives {whose} {name} {value!r}, which is not a {kind} from 0 to {most}")
+        raise ValueError(f"gives {whose} {name} {value!r}, which is not a {kind} from {least} to {most}")
     return value  # type: ignore[return-value]

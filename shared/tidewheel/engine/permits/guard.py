@@ -17,8 +17,9 @@ from tidewheel.domain.limits import (
     LINE_RESEND_MS,
 )
 from tidewheel.domain.permits.line import Announced, LineEntry
-from tidewheel.domain.permits.permit import Grant, Permit, free_permits, is_void
+from tidewheel.domain.permits.permit import Grant, Permit, free_permits, live_permits
 from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.ports import PortError
 
 
@@ -27,10 +28,12 @@ class LineGuard:
 
     Args:
         grants: Gives permits to those who wait.
+        limits: How many executions of a tenant may run at once by now; a line says what it was when somebody came.
     """
 
-    def __init__(self, grants: PermitGrants) -> None:
+    def __init__(self, grants: PermitGrants, limits: RunningLimits) -> None:
         self._grants = grants
+        self._limits = limits
         self._empty_since_ms: dict[str, tuple[str, int]] = {}
         self.pause_ms = LINE_GUARD_MS
 
@@ -57,17 +60,18 @@ class LineGuard:
             self._forget(announced)
             return
         self._empty_since_ms.pop(announced.tenant, None)
+        limit = self._limits.of(announced.tenant) or announced.limit  # without one, the line empties as it did
         permits = self._grants.permits.all(announced.tenant)
         now = self._grants.clock.now_ms()
         held = [permit for permit in permits if not permit.is_free(now)]
         records = self._grants.records(announced.tenant, held)
-        free = free_permits(permits, records, announced.limit, now, announced.tenant)
-        live = [permit for permit in held if not is_void(permit, records.get(permit.execution))]
+        free = free_permits(permits, records, limit, now, announced.tenant)
+        live = live_permits(held, records, now)
         named = [(entry, permit) for entry in waiting for permit in live if entry.is_named_by(permit)]
         self._resend(named, now)
         passed_over = {entry.key for entry, _ in named}
         for permit in free:
-            if not self._grants.give(permit, announced.limit, passed_over):
+            if not self._grants.give(permit, limit, passed_over):
                 return
 
     def _forget(self, announced: Announced) -> None:

@@ -10,17 +10,18 @@ has taken its permit.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.states import State
 from tidewheel.domain.executions.transitions import with_declined
 from tidewheel.domain.ids import stable_hash
-from tidewheel.domain.limits import LINE_ANNOUNCE_MS, LOWERED_LOOK_MS
+from tidewheel.domain.limits import LINE_ANNOUNCE_MS, LOWERED_LOOK_MS, MAX_TENANT_CONCURRENCY
 from tidewheel.domain.permits.line import Announced, LineEntry
-from tidewheel.domain.permits.permit import Permit, free_permits, is_void, limit_of
+from tidewheel.domain.permits.permit import Permit, free_permits, is_void
 from tidewheel.engine.permits.grants import PermitGrants
+from tidewheel.engine.permits.running_limits import RunningLimits
 from tidewheel.ports import PortError
 
 _TRIES = 3
@@ -45,11 +46,10 @@ class ConcurrencyLimiter:
 
     Args:
         grants: Gives permits to those who wait; it has the stores, too.
-        limits: How many executions may run at once, by tenant; ``permit.EVERYONE`` is the key for all other tenants.
-            A tenant without a limit needs no permit.
+        limits: How many executions of a tenant may run at once. A tenant without a limit needs no permit.
     """
 
-    def __init__(self, grants: PermitGrants, limits: Mapping[str, int]) -> None:
+    def __init__(self, grants: PermitGrants, limits: RunningLimits) -> None:
         self._grants = grants
         self._permits, self._lines = grants.permits, grants.lines
         self._clock, self._telemetry = grants.clock, grants.telemetry
@@ -59,8 +59,12 @@ class ConcurrencyLimiter:
         self._announced: dict[str, int] = {}
 
     def limit(self, tenant: str) -> int | None:
-        """How many of a tenant's executions may run at once; None for any number."""
-        return limit_of(self._limits, tenant)
+        """How many of a tenant's executions may run at once; None for any number.
+
+        Raises:
+            PortError: The tenant could not be read.
+        """
+        return self._limits.of(tenant)
 
     # --- before the call --------------------------------------------------------------------------------------
 
@@ -87,9 +91,8 @@ class ConcurrencyLimiter:
         return found or NoPermit(behind=False, seen_ms=seen_ms)
 
     def _limit(self, tenant: str) -> int:
-        limit = self.limit(tenant)
-        assert limit is not None
-        return limit
+        """The limit of a tenant that has one; if it was taken away a moment ago, the highest that there may be."""
+        return self.limit(tenant) or MAX_TENANT_CONCURRENCY
 
     def _own(self, permit: Permit, limit: int) -> Permit | None:
         """The permit that this process used last, if there is one within the limit that nobody else has taken since.
@@ -169,8 +172,8 @@ class ConcurrencyLimiter:
             permit: A permit that nothing runs under any more.
             void: Whether the record of its execution shows that, so that nothing is to be written if nobody waits.
         """
-        limit = self.limit(permit.tenant) or 0  # it may have been given while there was one
         try:
+            limit = self.limit(permit.tenant) or 0  # it may have been given while there was one
             if self._may_give(permit, limit) and self._grants.give(permit, limit):
                 return
             if not void:

@@ -49,8 +49,11 @@ class AdmissionControl:
         Args:
             dispatch: The message.
             claim: The unique name of the claim, under which it holds a permit or a probe.
+
+        Raises:
+            PortError: The tenant's limits could not be read.
         """
-        return Admission(self, dispatch, claim)
+        return Admission(self, dispatch, claim, self.limiter.limit(dispatch.tenant))
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class Admission:
         control: The process's quota, breaker and limiter.
         dispatch: The message of the execution.
         claim: The unique name of the claim.
+        limit: How many executions of the tenant may run at once; None for any number.
         circuit_key: The key of the target's circuit; empty if the target has none.
         permit: The permit that it holds, or None.
         asked: How many times it asked for one, beside the one that came with the message.
@@ -78,6 +82,7 @@ class Admission:
     control: AdmissionControl
     dispatch: Dispatch
     claim: str
+    limit: int | None = None
     circuit_key: str = ""
     permit: Permit | None = None
     asked: int = 0
@@ -94,11 +99,6 @@ class Admission:
     def tenant(self) -> str:
         """The tenant of the execution."""
         return self.dispatch.tenant
-
-    @property
-    def limit(self) -> int | None:
-        """How many executions of the tenant may run at once; None for any number."""
-        return self.control.limiter.limit(self.tenant)
 
     def charge(self) -> Exceeded | None:
         """Takes a token of each of the tenant's limits that count executions, or returns the one that is used up.

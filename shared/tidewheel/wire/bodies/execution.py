@@ -70,6 +70,12 @@ class WaitingAnswer(Model):
     reason: Annotated[str, Field(description="For what it waits.")]
     position: Annotated[int, Field(description="Its place in line, from 1: by priority, then by how long it waits.")]
     limit: Annotated[int, Field(description="How many executions of the tenant may run at once.")]
+    limited_by: Annotated[
+        Literal["running_at_once", "tenant_concurrency"],
+        Field(
+            description="What says so: a limit of the tenant's plan, or the deployment's setting, the lower of both."
+        ),
+    ]
     earliest_start: Annotated[
         Instant,
         Field(description="When its start is to be expected at the earliest, if what runs ends as it has run so far."),

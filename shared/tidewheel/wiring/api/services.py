@@ -114,10 +114,10 @@ def services_of(ports: ApiPorts) -> ApiServices:
     first_entry = FirstEntry(writer, ports.entropy)
     canceller, redriver = _canceller(ports, writer), _redriver(ports, writer)
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
-    line = LineView(ports.permits, ports.permit_lines, clock)
+    line = LineView(ports.permits, ports.permit_lines, executions, ports.quota.of, clock)
     search = JobSearch(jobs, executions, telemetry)
     tenants = ports.quota.tenants
-    limits = LimitService(ports.quota, ports.counters, clock, telemetry)
+    limits = LimitService(ports.quota, ports.counters, clock, telemetry, line)
     return ApiServices(
         callers=CallerService(SignIn(ports.api_keys, clock), tenants, clock, ports.sign_in_here),
         keys=KeyService(ports.api_keys, ports.tenants, clock, ports.entropy),

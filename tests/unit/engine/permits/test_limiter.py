@@ -251,8 +251,7 @@ def test_a_lowered_limit_is_valid_for_executions_that_start_after_it() -> None:
     bench = Bench(limit=2)
     entered(bench, 0)
     entered(bench, 1)
-    bench.stack.tenant_concurrency = {TENANT: 1}
-    bench.admission = bench.another()
+    bench.redeployed(1)
     assert bench.handle(2) == "waiting"
 
 
@@ -403,8 +402,7 @@ def test_a_permit_beyond_a_lowered_limit_is_given_to_nobody() -> None:
     bench.stack.clock.advance(9 * SECOND_MS)
     entered(bench, 3)
     entered(bench, 4)
-    bench.stack.tenant_concurrency = {TENANT: 1}
-    bench.admission = bench.another()
+    bench.redeployed(1)
     assert bench.handle(1) == "waiting"
     low, high = sorted(bench.taken, key=lambda permit: permit.number)
     bench.admission.limiter.give_back(low, void=False)
@@ -420,8 +418,7 @@ def test_a_process_that_knows_of_a_higher_limit_says_so() -> None:
     bench.stack.clock.advance(9 * SECOND_MS)
     entered(bench, 0)
     assert bench.handle(1) == "waiting"
-    bench.stack.tenant_concurrency = {TENANT: 3}
-    bench.admission = bench.another()
+    bench.redeployed(3)
     assert bench.handle(2) == "waiting"
     bench.guard.look()
     assert len(bench.woken()) == 2

@@ -12,6 +12,7 @@ from tidewheel.domain.quotas.exceeded import Exceeded, LimitExceeded
 from tidewheel.domain.quotas.limit import COUNTED, Limit, shown, window_at
 from tidewheel.domain.quotas.tokens import Allowance
 from tidewheel.engine.common.quota import Quota
+from tidewheel.engine.permits.view import LineView
 from tidewheel.ports import Clock, Counters, Telemetry
 
 _REMEDIES = {
@@ -48,12 +49,14 @@ class LimitService:
         counters: What all processes have leased.
         clock: Reads the time.
         telemetry: Counts what is refused.
+        line: Knows how many executions run of a tenant for which that is limited.
     """
 
     quota: Quota
     counters: Counters
     clock: Clock
     telemetry: Telemetry
+    line: LineView
 
     def admit(self, tenant: str) -> None:
         """Counts a request.
@@ -106,7 +109,12 @@ class LimitService:
         for limit in Limit:
             window, allowed = windows.get(limit), limits.get(limit)
             if window is None:
-                uses.append(Use(limit, allowed))
+                held = self._held(tenant, limit) if allowed is not None else None
+                uses.append(Use(limit, allowed, held))
             else:
                 uses.append(Use(limit, allowed, shown(limit, used[window]), window.until_ms))
         return uses
+
+    def _held(self, tenant: str, limit: Limit) -> int | None:
+        """What is used now of a limit that does not count over time; None if nobody counts it."""
+        return self.line.running(tenant) if limit is Limit.RUNNING_AT_ONCE else None
