@@ -36,6 +36,7 @@ from tidewheel.domain.executions.reconcile import Sweep
 from tidewheel.domain.fleet.lease import Lease
 from tidewheel.domain.jobs.listing import ALL, Listing
 from tidewheel.domain.limits import WRITE_BOUND_MS
+from tidewheel.domain.quotas.tally import Tally, TallyChange
 from tidewheel.domain.repeats import Remembered
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.domain.wheel.levels import Level
@@ -45,6 +46,7 @@ from tidewheel.ports import Fenced, PortError, Refused, Throttled
 
 URL = "https://sqs.us-east-1.amazonaws.com/111122223333/queue"
 JOB, LEASE = a_job(), Lease("one", 1, 0, "v1")
+TALLIED = TallyChange(Tally(TENANT, 0, NOW_MS, NOW_MS, NOW_MS, NOW_MS, 5, 1), 1, 5)
 KEYS = [f"e#{n}" for n in range(3)]
 
 DYNAMODB_CALLS: dict[str, Callable[[Backend], object]] = {
@@ -411,6 +413,37 @@ def test_a_transaction_that_collided_wrote_nothing(world: Backend, stub: dict[st
     )
     with pytest.raises(Throttled, match=r"jobs\.create"):
         world.jobs.create(JOB, None, None)
+
+
+def colliding(stub: dict[str, Stubber], reason: str = "TransactionConflict") -> None:
+    stub["dynamodb"].add_client_error(
+        "transact_write_items",
+        "TransactionCanceledException",
+        modeled_fields={"CancellationReasons": [{"Code": "None"}, {"Code": reason}]},
+    )
+
+
+def test_a_write_that_collides_at_its_tenants_tally_waits_for_the_others(
+    world: Backend, stub: dict[str, Stubber], pauses: list[int]
+) -> None:
+    stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {}})  # the rows of the lists
+    colliding(stub)
+    colliding(stub)
+    stub["dynamodb"].add_response("transact_write_items", {})
+    assert world.jobs.create(JOB, None, None, TALLIED)
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize(("reason", "times"), [("TransactionConflict", 8), ("ThrottlingError", 1)])
+def test_one_that_collides_for_ever_or_is_throttled_is_sent_away(
+    world: Backend, stub: dict[str, Stubber], pauses: list[int], reason: str, times: int
+) -> None:
+    stub["dynamodb"].add_response("batch_write_item", {"UnprocessedItems": {}})
+    for _ in range(times):
+        colliding(stub, reason)
+    with pytest.raises(Throttled, match=r"jobs\.create"):
+        world.jobs.create(JOB, None, None, TALLIED)
+    assert len(pauses) == times - 1
 
 
 def test_a_failed_condition_outweighs_a_collision(world: Backend, stub: dict[str, Stubber]) -> None:

@@ -41,6 +41,7 @@ from tidewheel.domain.fleet.lease import Mark
 from tidewheel.domain.permits.line import Announced, LineEntry
 from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.limit import Limit, window_at
+from tidewheel.domain.quotas.tally import Tally
 from tidewheel.domain.recurrence.schedule import Schedule
 from tidewheel.domain.recurrence.timings.at import At
 from tidewheel.domain.repeats import Remembered
@@ -131,6 +132,7 @@ def admit(backend: Backend) -> None:
     assert backend.tenants.swap(full_tenant()) is None
     assert backend.api_keys.swap(full_api_key()) is None
     assert backend.counters.take(TENANT, window_at(Limit.EXECUTIONS_PER_DAY, NOW_MS), 3, 9).granted
+    assert backend.tallies.swap(Tally(TENANT, 3, NOW_MS, NOW_MS, NOW_MS, NOW_MS, 9, 1)) is None
     backend.audit.add(full_audit_row())
 
 

@@ -10,10 +10,11 @@ from secrets import token_bytes
 import httpx
 import pytest
 
+from localstack.receiver import Reply
 from tests.support.polling import until
 from tidewheel.adapters.aws.dynamodb.access.api_keys import DynamoApiKeys
 from tidewheel.adapters.aws.dynamodb.access.tenants import DynamoTenants
-from tidewheel.client import Client
+from tidewheel.client import ApiError, Client
 from tidewheel.domain.access.api_key import ApiKey, ApiToken
 from tidewheel.domain.access.roles import Role
 from tidewheel.domain.access.tenant import Tenant
@@ -92,3 +93,74 @@ def test_requests_beyond_the_rate_are_told_when_to_come_again(stack, tenant_with
         assert 0 <= int(answer.headers["Retry-After"]) <= WINDOW_S
         assert answer.headers["RateLimit-Policy"] == f'"requests_per_second";q={RATE * WINDOW_S};w={WINDOW_S}'
         assert answer.json()["type"] == "urn:tidewheel:problem:limited"
+
+
+MOST_ACTIVE, JOBS = 12, 40
+HOURLY = {"name": "hourly", "schedule": {"every": "1h"}, "pool": "lambda"}
+
+
+def test_of_eight_clients_that_create_jobs_as_many_get_in_as_may_be_active(tenant_with, new_target, record_property):
+    target = new_target()
+    with tenant_with("crowded", active_jobs=MOST_ACTIVE) as (client, _):
+        body, refusals = {**HOURLY, "target": target.spec()}, []
+
+        def create(_number: int) -> str | None:
+            try:
+                return client.create_job(body).id
+            except ApiError as error:
+                refusals.append((error.status, error.problem.limit.name, error.problem.limit.allowed))
+                return None
+
+        with ThreadPoolExecutor(CLIENTS) as threads:
+            made = [id for id in threads.map(create, range(JOBS)) if id]
+        listed = sum(1 for _ in client.jobs(state="active"))
+        used = {one.limit: one.used for one in client.usage().limits}["active_jobs"]
+        client.pause_job(made[0])
+        again = create(0)
+        over = create(0)
+    figures = f"{JOBS} jobs by {CLIENTS} clients at a limit of {MOST_ACTIVE}: {len(made)} made, {used:g} counted"
+    print(figures)  # noqa: T201
+    record_property("active", figures)
+    assert len(made) == listed == used == MOST_ACTIVE
+    assert again is not None
+    assert over is None
+    assert refusals == [(429, "active_jobs", MOST_ACTIVE)] * (JOBS - MOST_ACTIVE + 1)
+
+
+AT_ONCE, HELD = 2, 8
+LASTS_S = 3
+
+
+def test_as_many_run_at_once_as_the_plan_says_and_the_others_have_a_place_in_line(
+    tenant_with, new_target, record_property
+):
+    target = new_target(Reply(delay_ms=LASTS_S * 1_000))
+    with tenant_with("narrow", running_at_once=AT_ONCE) as (client, _):
+        body = {"name": "slow", "target": target.spec(), "pool": "lambda"}
+        with ThreadPoolExecutor(CLIENTS) as threads:
+            jobs = list(threads.map(lambda _: client.create_job(body).id, range(HELD)))
+        seen: list[object] = []
+
+        def waits():
+            runs = [one for job in jobs for one in client.executions(job)]
+            found = [client.execution(one.id).waiting for one in runs if one.finished_at is None]
+            seen[:] = [one for one in found if one is not None]
+            return bool(seen)
+
+        def ended():
+            return sum(one.finished_at is not None for job in jobs for one in client.executions(job)) == HELD
+
+        until(waits, "a run that waits in line", within_s=60)
+        until(ended, f"{HELD} ended executions", within_s=180)
+        runs = [one for job in jobs for one in client.executions(job)]
+    spans = [(one.started_at, 1) for one in runs] + [(one.finished_at, -1) for one in runs]
+    running = most = 0
+    for _, step in sorted(spans):
+        running += step
+        most = max(most, running)
+    figures = f"{HELD} runs of {LASTS_S} s at {AT_ONCE} at once: at most {most} ran, {len(seen)} were seen in line"
+    print(figures)  # noqa: T201
+    record_property("running", figures)
+    assert {one.state for one in runs} == {"succeeded"}
+    assert most == AT_ONCE
+    assert {(one.limit, one.limited_by) for one in seen} == {(AT_ONCE, "running_at_once")}

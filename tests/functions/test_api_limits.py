@@ -8,8 +8,10 @@ import pytest
 
 from tests.support.api_bench import NOW_MS, ApiBench
 from tests.support.world_examples import a_tenant
+from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.domain.limits import SECOND_MS
+from tidewheel.domain.permits.line import LineEntry
 from tidewheel.domain.quotas.limit import Limit, window_at
 from tidewheel.domain.quotas.plans import Plans, parse_plans
 from tidewheel.engine.common.tenant_cache import KEPT_MS
@@ -95,6 +97,58 @@ def test_a_job_beyond_a_limit_is_refused_when_it_is_created_and_when_it_is_edite
     assert made.status == 201
     assert api.call("PUT", f"/jobs/{made.json['id']}", body).status == 429
     assert api.call("GET", f"/jobs/{made.json['id']}").json["generation"] == 1
+
+
+ACTIVE_LIMIT = {"name": "active_jobs", "used": 2, "allowed": 2}
+
+
+def test_a_job_beyond_those_that_may_be_active_is_refused_however_it_is_made() -> None:
+    api = bench(active_jobs=2)
+    first = api.call("POST", "/jobs", HOURLY).json["id"]
+    bulk = {"items": [{"action": "create", "job": HOURLY}, {"action": "create", "job": HOURLY}]}
+    made, over = api.call("POST", "/jobs/bulk", bulk).json["items"]
+    assert (made["status"], over["status"], over["problem"]["limit"]) == (201, 429, ACTIVE_LIMIT)
+    for refused in (
+        api.call("POST", "/jobs", HOURLY),
+        api.call("POST", "/jobs", HOURLY, query={"dry_run": ["true"]}),
+    ):
+        assert (refused.status, refused.json["limit"], "Retry-After" in refused.headers) == (429, ACTIVE_LIMIT, False)
+        assert refused.json["detail"].startswith("active_jobs: 2 of 2; pause or delete one")
+        assert refused.headers["RateLimit"] == '"active_jobs";r=0'
+    assert api.call("POST", "/jobs", {"name": "now", "target": TARGET}).status == 201
+    assert api.call("POST", f"/jobs/{first}/pause").status == 200
+    assert api.call("POST", "/jobs", HOURLY).status == 201
+    assert api.call("POST", f"/jobs/{first}/resume").json["limit"] == ACTIVE_LIMIT
+    assert api.call("PATCH", f"/jobs/{first}", {"name": "b"}).status == 200
+    used = {one["limit"]: one["used"] for one in api.call("GET", "/usage").json["limits"]}
+    assert (used["active_jobs"], used["running_at_once"]) == (2, None)
+
+
+def test_a_repeat_under_its_key_is_no_further_job() -> None:
+    api = bench(active_jobs=1)
+    headers = {"Idempotency-Key": "once"}
+    answers = [api.call("POST", "/jobs", HOURLY, headers=headers) for _ in range(2)]
+    assert [answer.status for answer in answers] == [201, 201]
+    assert answers[0].json["id"] == answers[1].json["id"]
+
+
+def test_how_many_may_run_at_once_is_a_limit_of_a_tenant_from_one_on() -> None:
+    api = bench()
+    refused = api.call("POST", "/tenants", {"id": "acme", "limits": {"running_at_once": 0}})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "limits")
+    assert "from 1 to 1000" in refused.json["errors"][0]["problem"]
+    made = api.call("POST", "/tenants", {"id": "acme", "limits": {"running_at_once": 5}, "weight": 3})
+    assert (made.json["limits"], made.json["weight"]) == ({"running_at_once": 5}, 3)
+
+
+def test_a_run_that_waits_says_for_which_limit() -> None:
+    api = bench(running_at_once=1)
+    job = api.call("POST", "/jobs", HOURLY).json["id"]
+    run = api.call("POST", f"/jobs/{job}/run").json
+    entry = LineEntry(DEFAULT_TENANT, run["id"], 1, 2, NOW_MS, 0, 1, NOW_MS, Route("lambda", "normal"))
+    api.ports.permit_lines.join(entry)
+    waiting = api.call("GET", f"/executions/{run['id']}").json["waiting"]
+    assert (waiting["limit"], waiting["limited_by"], waiting["position"]) == (1, "running_at_once", 1)
 
 
 def test_a_job_within_the_limits_is_created() -> None:

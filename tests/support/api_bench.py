@@ -25,6 +25,7 @@ from tidewheel.adapters.memory import (
     MemoryPermits,
     MemoryQueue,
     MemoryRequests,
+    MemoryTallies,
     MemoryTenants,
     MemoryWheel,
     RecordingTelemetry,
@@ -116,6 +117,7 @@ def memory_ports(clock: SettableClock, plans: Plans | None = None) -> ApiPorts:
         audit=MemoryAudit(world),
         permits=MemoryPermits(world),
         permit_lines=MemoryPermitLines(world),
+        tallies=MemoryTallies(world),
     )
 
 

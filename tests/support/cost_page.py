@@ -45,6 +45,8 @@ run that waits in line 3 writes and 6 reads |
 probe; what waits for it returns every one to two minutes, at a wheel entry, a message and a read of its record |
 | a job that is created, edited, paused or deleted | the rows of the [lists](../design/lists.md): 4 to 5 writes and 1 \
 for each tag when it is created, 2 for each that changes later; 0 when it fires |
+| a limit of active jobs (`active_jobs`) | 2 writes and 1 read for a job that is created, paused, resumed or deleted; \
+once an hour about 1 read for each active job; a tenant without it pays nothing |
 | a dead letter | 1 write, for the index that lists it |
 | a log that is stored | a request to S3: {put} dollars a million |
 | a job in the reconciler's sweep | 0.55 to 0.63 reads, 0.01 writes, 0.03 requests, at most once an hour; an account \

@@ -23,6 +23,7 @@ from tidewheel.adapters.memory import (
     MemoryPermits,
     MemoryQueue,
     MemoryRequests,
+    MemoryTallies,
     MemoryTenants,
     MemoryWheel,
     Message,
@@ -201,6 +202,7 @@ class MemoryStack:
             MemoryAudit(self.world),
             MemoryPermits(self.world),
             MemoryPermitLines(self.world),
+            MemoryTallies(self.world),
             self.pace,
         )
 

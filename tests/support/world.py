@@ -34,6 +34,7 @@ from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.permit_lines import DynamoPermitLines
 from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
 from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
+from tidewheel.adapters.aws.dynamodb.quotas.tallies import DynamoTallies
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.dynamodb.workflows.definitions import DynamoWorkflows
@@ -53,6 +54,7 @@ from tidewheel.adapters.memory import (
     MemoryPermits,
     MemoryQueue,
     MemoryRequests,
+    MemoryTallies,
     MemoryTenants,
     MemoryWheel,
     MemoryWorkflows,
@@ -79,6 +81,7 @@ from tidewheel.ports import (
     Requests,
     ShardOwnership,
     SweepStore,
+    Tallies,
     Tenants,
     Wheel,
     WorkflowStore,
@@ -136,6 +139,7 @@ class Backend:
     api_keys: ApiKeys
     requests: Requests
     counters: Counters
+    tallies: Tallies
     audit: Audit
     permit_lines: PermitLines
     wheel: Wheel
@@ -192,6 +196,7 @@ def cloud_backend(name: str, cloud: Cloud) -> Backend:
         DynamoApiKeys(dynamodb, tables.access),
         DynamoRequests(dynamodb, tables.jobs),
         DynamoCounters(dynamodb, tables.executions),
+        DynamoTallies(dynamodb, tables.jobs),
         DynamoAudit(dynamodb, tables.audit),
         DynamoPermitLines(dynamodb, tables.executions),
         DynamoWheel(dynamodb, tables.wheel),
@@ -224,6 +229,7 @@ def memory() -> Iterator[Backend]:
         MemoryApiKeys(world),
         MemoryRequests(world),
         MemoryCounters(world),
+        MemoryTallies(world),
         MemoryAudit(world),
         MemoryPermitLines(world),
         MemoryWheel(world, clock),

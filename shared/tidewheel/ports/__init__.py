@@ -10,9 +10,9 @@ from tidewheel.ports.admission import Circuits, PermitLines, Permits
 from tidewheel.ports.audit import Audit
 from tidewheel.ports.calls import Call, Caller, CallProgress, Logs, Secrets, SelectiveCaller
 from tidewheel.ports.coordination import HealthStore, LayoutStore, LeaseStore, ShardOwnership, SweepStore
-from tidewheel.ports.errors import Fenced, NameTaken, PortError, Refused, Throttled, TooLate
+from tidewheel.ports.errors import Fenced, NameTaken, PortError, Refused, TallyMoved, Throttled, TooLate
 from tidewheel.ports.queue import SEND_BATCH, Queue, Received
-from tidewheel.ports.quotas import Counters
+from tidewheel.ports.quotas import Counters, Tallies
 from tidewheel.ports.records import ExecutionKey, Executions, JobKey, Jobs, Locks, Page
 from tidewheel.ports.requests import Requests
 from tidewheel.ports.runtime import Clock, ClockWatch, Entropy, Launcher, ScaleInProtection, Telemetry
@@ -56,6 +56,8 @@ __all__ = [
     "SelectiveCaller",
     "ShardOwnership",
     "SweepStore",
+    "Tallies",
+    "TallyMoved",
     "Telemetry",
     "Tenants",
     "Throttled",

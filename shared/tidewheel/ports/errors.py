@@ -67,5 +67,9 @@ class NameTaken(Exception):
         self.holder = holder
 
 
+class TallyMoved(Exception):
+    """The tenant's tally of active jobs is not what a write of a job was based on; nothing was written."""
+
+
 class Fenced(PortError):
     """A conditional write found another owner or epoch: the caller no longer holds the lease, shard or record."""

@@ -1,4 +1,4 @@
-"""The counters of tenants' limits."""
+"""The counters of tenants' limits, and the tallies of what they have."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tidewheel.domain.quotas.limit import Window
+from tidewheel.domain.quotas.tally import Tally
 from tidewheel.domain.quotas.tokens import Taken
 
 
@@ -29,3 +30,22 @@ class Counters(Protocol):
 
     def used(self, tenant: str, windows: Sequence[Window]) -> Mapping[Window, int]:
         """How many tokens of each window were leased; strongly consistent."""
+
+
+class Tallies(Protocol):
+    """The count of active jobs of each tenant that has a limit of them. Writes of jobs change it: see ``Jobs``."""
+
+    def get(self, tenant: str) -> Tally | None:
+        """A tenant's tally, strongly consistent; None if its jobs were never counted."""
+
+    def swap(self, new: Tally) -> Tally | None:
+        """Writes ``new`` if the stored version is one below its own (0: if none is stored).
+
+        Repeating a write that was applied, though it was reported as failed, succeeds.
+
+        Returns:
+            None if it was written, else the tally that is stored.
+
+        Raises:
+            Fenced: No tally is stored although one was expected.
+        """

@@ -13,6 +13,7 @@ from tidewheel.domain.executions.misfire import Missed
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.listing import Listing
+from tidewheel.domain.quotas.tally import TallyChange
 from tidewheel.domain.wheel.entries import Placed
 
 T = TypeVar("T")
@@ -42,10 +43,14 @@ ExecutionKey = tuple[str, str]
 class Jobs(Protocol):
     """Jobs, their generation rows, and the lists of jobs. Each write is one transaction: all is stored, or nothing.
 
+    Of a tenant whose active jobs are limited its tally is part of the transaction.
+
     A write with a wheel entry whose ``send_by_ms`` is past is not sent, and raises ``TooLate`` as ``Wheel.put`` does.
     """
 
-    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+    def create(
+        self, job: Job, placed: Placed | None, queued: Execution | None, tally: TallyChange | None = None
+    ) -> bool:
         """Stores a new job, its first generation row, its wheel entry and its queued execution.
 
         Returns:
@@ -53,28 +58,34 @@ class Jobs(Protocol):
 
         Raises:
             NameTaken: It asks for a unique name, which another job has that asked for it, too.
+            TallyMoved: The change of the tally is refused, and nothing else stood against the write.
         """
 
-    def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
+    def replace(self, job: Job, before: Job, placed: Placed | None, tally: TallyChange | None = None) -> bool:
         """Stores the next generation of a job, its generation row and its wheel entry.
 
         Args:
             job: The next generation.
             before: The generation that was read, which is replaced.
             placed: The entry, or None.
+            tally: What it changes in the tenant's tally, or None.
 
         Returns:
             False, with nothing written, unless ``before`` is the stored generation.
 
         Raises:
             NameTaken: As for ``create``.
+            TallyMoved: As for ``create``.
         """
 
-    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+    def delete(self, job: Job, expected: int, last: Generation, tally: TallyChange | None = None) -> bool:
         """Removes a job's record and stores the generation row that ends its history.
 
         Returns:
             False, with nothing written, unless the stored generation is ``expected``.
+
+        Raises:
+            TallyMoved: As for ``create``.
         """
 
     def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:

@@ -12,6 +12,7 @@ from tidewheel.adapters.memory.permit_lines import MemoryPermitLines
 from tidewheel.adapters.memory.permits import MemoryPermits
 from tidewheel.adapters.memory.queue import MemoryQueue, Message
 from tidewheel.adapters.memory.quotas.counters import MemoryCounters
+from tidewheel.adapters.memory.quotas.tallies import MemoryTallies
 from tidewheel.adapters.memory.requests import MemoryRequests
 from tidewheel.adapters.memory.secrets import MemorySecrets
 from tidewheel.adapters.memory.settable import (
@@ -42,6 +43,7 @@ __all__ = [
     "MemoryQueue",
     "MemoryRequests",
     "MemorySecrets",
+    "MemoryTallies",
     "MemoryTenants",
     "MemoryWheel",
     "MemoryWorkflows",

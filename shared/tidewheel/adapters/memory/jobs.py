@@ -10,6 +10,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.listing import Listing, place_of
+from tidewheel.domain.quotas.tally import TallyChange
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.ports import Clock, JobKey, NameTaken, Page
 
@@ -26,7 +27,9 @@ class MemoryJobs:
         self._world = world
         self._clock = clock
 
-    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+    def create(
+        self, job: Job, placed: Placed | None, queued: Execution | None, tally: TallyChange | None = None
+    ) -> bool:
         """See ``ports.Jobs``."""
         refuse_late("jobs.create", placed, self._clock)
         world, key = self._world, (job.tenant, job.id)
@@ -34,6 +37,7 @@ class MemoryJobs:
             if key in world.generations:
                 return False
             self._check_name(job)
+            world.tally(world.tallied(tally))
             self._write(job)
             world.place(placed)
             if queued is not None:
@@ -54,23 +58,25 @@ class MemoryJobs:
         self._world.jobs[key] = job
         self._world.generations.setdefault(key, {})[job.generation] = Generation.of(job)
 
-    def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
+    def replace(self, job: Job, before: Job, placed: Placed | None, tally: TallyChange | None = None) -> bool:
         """See ``ports.Jobs``."""
         refuse_late("jobs.replace", placed, self._clock)
         with self._world.lock:
             if not self._stands(job, before.generation):
                 return False
             self._check_name(job)
+            self._world.tally(self._world.tallied(tally))
             self._write(job)
             self._world.place(placed)
         return True
 
-    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+    def delete(self, job: Job, expected: int, last: Generation, tally: TallyChange | None = None) -> bool:
         """See ``ports.Jobs``."""
         key = (job.tenant, job.id)
         with self._world.lock:
             if not self._stands(job, expected):
                 return False
+            self._world.tally(self._world.tallied(tally))
             del self._world.jobs[key]
             self._world.generations[key][last.number] = last
         return True

@@ -18,14 +18,15 @@ from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.permits.line import Announced, LineEntry
 from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.limit import Window
+from tidewheel.domain.quotas.tally import Tally, TallyChange
 from tidewheel.domain.repeats import Remembered
 from tidewheel.domain.wheel.entries import Placed, encode
 from tidewheel.domain.wheel.levels import Slot
 from tidewheel.domain.wheel.quarantine import Quarantined
 from tidewheel.domain.workflows.records import WorkflowRecord, WorkflowVersion
-from tidewheel.ports import Clock, Fenced, JobKey, TooLate
+from tidewheel.ports import Clock, Fenced, JobKey, TallyMoved, TooLate
 
-V = TypeVar("V", Execution, Lock, Circuit, Tenant, ApiKey)
+V = TypeVar("V", Execution, Lock, Circuit, Tenant, ApiKey, Tally)
 
 
 def refuse_late(operation: str, placed: Placed | None, clock: Clock | None) -> None:
@@ -56,6 +57,7 @@ class World:
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     workflows: dict[tuple[str, str], WorkflowRecord] = field(default_factory=dict)
     workflow_versions: dict[tuple[str, str, str], WorkflowVersion] = field(default_factory=dict)
+    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     counted: dict[tuple[str, Window], int] = field(default_factory=dict)
     audit: dict[tuple[str, str], AuditRow] = field(default_factory=dict)
     lines: defaultdict[str, dict[str, LineEntry]] = field(default_factory=lambda: defaultdict(dict))
@@ -63,6 +65,24 @@ class World:
     singles: defaultdict[Slot, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     packs: defaultdict[Slot, dict[str, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
     quarantine: dict[tuple[str, str], Quarantined] = field(default_factory=dict)
+
+    def tallied(self, change: TallyChange | None) -> Tally | None:
+        """A tenant's tally after a change that is to be made; None for none.
+
+        Raises:
+            TallyMoved: It is refused.
+        """
+        if change is None:
+            return None
+        new = change.applied_to(self.tallies.get(("", change.tally.tenant)))
+        if new is None:
+            raise TallyMoved(change.tally.tenant)
+        return new
+
+    def tally(self, new: Tally | None) -> None:
+        """Stores a tally; nothing for None."""
+        if new is not None:
+            self.tallies["", new.tenant] = new
 
     def place(self, placed: Placed | None) -> None:
         """Puts a single into its slot; nothing for None."""

@@ -53,6 +53,7 @@ from tidewheel.domain.keys.jobs import (
     LISTED_END,
     NAME_SORT,
     REQUEST_SORT,
+    TALLY_SORT,
     generation_range,
     generation_sort,
     idempotency_sort,
@@ -68,7 +69,9 @@ from tidewheel.domain.keys.jobs import (
     parse_job_cursor,
     parse_job_partition,
     parse_listed,
+    parse_tally_partition,
     request_partition,
+    tally_partition,
 )
 from tidewheel.domain.keys.logs import log_part, log_prefix, parse_log_part
 from tidewheel.domain.keys.wheel import (
@@ -110,6 +113,7 @@ __all__ = [
     "SINGLES_FROM",
     "SLOT_END",
     "SWEEP",
+    "TALLY_SORT",
     "TENANTS",
     "VERSIONS_END",
     "WORKFLOW_SORT",
@@ -164,6 +168,7 @@ __all__ = [
     "parse_log_part",
     "parse_permit_partition",
     "parse_permit_sort",
+    "parse_tally_partition",
     "permit_partition",
     "permit_sort",
     "quarantine_partition",
@@ -173,6 +178,7 @@ __all__ = [
     "single_bound",
     "single_sort",
     "slot_partition",
+    "tally_partition",
     "usage_partition",
     "version_sort",
     "waiting_partition",

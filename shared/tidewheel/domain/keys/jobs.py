@@ -113,6 +113,25 @@ def name_partition(tenant: str, name: str) -> str:
     return f"#name#{tenant}#{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}"
 
 
+TALLY_SORT = "active_jobs"
+"""Jobs, sort: the row that counts a tenant's active jobs, in a partition of its own."""
+_TALLY = "#tally#"
+
+
+def tally_partition(tenant: str) -> str:
+    """Jobs, partition: what is counted of a tenant's jobs."""
+    return f"{_TALLY}{tenant}"
+
+
+def parse_tally_partition(key: str) -> str:
+    """The tenant of a tally.
+
+    Raises:
+        Unreadable: It is the key of something else.
+    """
+    return after(_TALLY, key)
+
+
 def job_cursor(tenant: str, job: str) -> str:
     """Jobs, index ``by_tenant``: a place in the list of all jobs, ordered by tenant and job id; stored in Control."""
     return f"{tenant}/{job}"

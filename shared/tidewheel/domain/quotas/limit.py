@@ -30,6 +30,7 @@ class Limit(StrEnum):
     PAYLOAD_BYTES = "payload_bytes"
     SHORTEST_INTERVAL_SECONDS = "shortest_interval_seconds"
     RUNNING_AT_ONCE = "running_at_once"
+    ACTIVE_JOBS = "active_jobs"
 
 
 Limits = Mapping[Limit, float]

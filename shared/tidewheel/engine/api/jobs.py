@@ -18,6 +18,7 @@ from tidewheel.domain.ids import ExecutionId, job_id
 from tidewheel.domain.jobs.job import Definition, Generation, Job, JobState
 from tidewheel.domain.jobs.listing import JobFilter, called
 from tidewheel.domain.limits import MAX_JITTER_MS
+from tidewheel.domain.quotas.tally import TallyChange
 from tidewheel.domain.wheel.entries import Entry, Placed
 from tidewheel.domain.wheel.pace import Pace
 from tidewheel.engine.api.first_entry import FirstEntry
@@ -29,6 +30,9 @@ from tidewheel.ports import Clock, Entropy, Jobs, NameTaken, Telemetry
 
 DefinitionBuilder = Callable[[str, int, Definition | None], Definition]
 """Makes a definition of what the user wrote, given the job's id (for ``H``), now (ms) and what is in force."""
+
+Store = Callable[[TallyChange | None, Placed | None], bool]
+"""Stores a generation with what it changes in its tenant's tally, and its entry; False if it came too late."""
 
 _EDIT_TRIES = 5
 
@@ -105,7 +109,7 @@ class JobService:
             return _same_request(existing, request)  # before the builder, which would refuse what is past by now
         job = self._drafted(tenant, id, builder, now, request, by)
         entry, queued = self.first_entry.of_generation(job, now)
-        if not self._stored(job, entry, lambda placed: self.jobs.create(job, placed, queued)):
+        if not self._stored(None, job, entry, lambda tally, placed: self.jobs.create(job, placed, queued, tally)):
             return self._created_before(job)
         self.telemetry.count("job_created")
         return job
@@ -129,6 +133,7 @@ class JobService:
             return _same_request(existing, request)
         job = self._drafted(tenant, id, builder, now, request, by)
         self._check_name(job)
+        self.limits.check_active(None, job)
         return job
 
     def draft_edit(
@@ -141,6 +146,7 @@ class JobService:
         before = self._matching(tenant, id, match)
         job = self._edited(before, builder, self.clock.now_ms(), by)
         self._check_name(job)
+        self.limits.check_active(before, job)
         return job, before
 
     def _id(self, tenant: str, key: str) -> str:
@@ -237,19 +243,25 @@ class JobService:
             if new is job:
                 return job
             entry, _queued = self.first_entry.of_generation(new, now)
-            if self._stored(new, entry, partial(self.jobs.replace, new, job)):
+            if self._stored(job, new, entry, partial(self._replaced, new, job)):
                 return new
         raise _contended(id)
 
-    def _stored(self, job: Job, entry: Entry | None, store: Callable[[Placed | None], bool]) -> bool:
+    def _replaced(self, new: Job, before: Job, tally: TallyChange | None, placed: Placed | None) -> bool:
+        return self.jobs.replace(new, before, placed, tally)
+
+    def _stored(self, before: Job | None, job: Job, entry: Entry | None, store: Store) -> bool:
         """Whether a generation was stored, with its entry if it fires; if not, its id or number is taken.
 
         Raises:
             Conflict: It asks for a unique name, and another job has this name.
+            LimitExceeded: The tenant has as many active jobs as it may.
         """
         self._check_name(job)
         try:
-            return self._sent(job, entry, store)
+            return self.limits.stored(
+                job.tenant, before, job, lambda tally: self._sent(job, entry, partial(store, tally))
+            )
         except NameTaken as error:
             raise _name_taken(job, error.holder) from error
 
@@ -282,7 +294,7 @@ class JobService:
             now = self.clock.now_ms()
             job = self._matching(tenant, id, match)
             closing = Generation.of(job.edited(job.definition, JobState.DELETED, now))
-            if self.jobs.delete(job, job.generation, closing):
+            if self.limits.stored(tenant, job, None, partial(self.jobs.delete, job, job.generation, closing)):
                 return
         raise _contended(id)
 

@@ -14,6 +14,7 @@ from tidewheel.adapters.aws.dynamodb.locks import DynamoLocks
 from tidewheel.adapters.aws.dynamodb.permit_lines import DynamoPermitLines
 from tidewheel.adapters.aws.dynamodb.permits import DynamoPermits
 from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
+from tidewheel.adapters.aws.dynamodb.quotas.tallies import DynamoTallies
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
 from tidewheel.adapters.aws.logs import S3Logs
@@ -59,6 +60,7 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         audit=DynamoAudit(dynamodb, settings.audit_table),
         permits=DynamoPermits(dynamodb, settings.executions_table),
         permit_lines=DynamoPermitLines(dynamodb, settings.executions_table),
+        tallies=DynamoTallies(dynamodb, settings.jobs_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),

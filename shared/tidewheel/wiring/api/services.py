@@ -23,6 +23,7 @@ from tidewheel.engine.api.first_entry import FirstEntry
 from tidewheel.engine.api.health.service import HealthService
 from tidewheel.engine.api.jobs import JobService
 from tidewheel.engine.api.ledger import LedgerService
+from tidewheel.engine.api.limits.active_jobs import ActiveJobs
 from tidewheel.engine.api.limits.service import LimitService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.redrive import Redrive
@@ -50,6 +51,7 @@ from tidewheel.ports import (
     Permits,
     Queue,
     Requests,
+    Tallies,
     Telemetry,
     Tenants,
     Wheel,
@@ -95,6 +97,7 @@ class ApiPorts:
     audit: Audit
     permits: Permits
     permit_lines: PermitLines
+    tallies: Tallies
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
     kinds: AllowedKinds = _NONE_ALLOWED
@@ -117,7 +120,9 @@ def services_of(ports: ApiPorts) -> ApiServices:
     line = LineView(ports.permits, ports.permit_lines, executions, ports.quota.of, clock)
     search = JobSearch(jobs, executions, telemetry)
     tenants = ports.quota.tenants
-    limits = LimitService(ports.quota, ports.counters, clock, telemetry, line)
+    limits = LimitService(
+        ports.quota, ports.counters, clock, telemetry, line, ActiveJobs(ports.quota, jobs, ports.tallies, clock)
+    )
     return ApiServices(
         callers=CallerService(SignIn(ports.api_keys, clock), tenants, clock, ports.sign_in_here),
         keys=KeyService(ports.api_keys, ports.tenants, clock, ports.entropy),

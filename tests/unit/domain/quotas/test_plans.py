@@ -36,7 +36,7 @@ def test_a_deployments_plan_outranks_one_of_the_same_name_and_a_tenants_own_limi
         ({"": {}}, "names the plan ''"),
         ({"a b": {}}, "names the plan 'a b'"),
         ({"a": 1}, "no object of limits"),
-        ({"a": {"days": 1}}, "the limit 'days', which is none of dollars_per_month, executions_per_day"),
+        ({"a": {"days": 1}}, "the limit 'days', which is none of active_jobs, dollars_per_month, executions_per_day"),
         ({"a": {"executions_per_day": -1}}, "executions_per_day -1, which is not a whole number from 0"),
         ({"a": {"executions_per_day": 1.5}}, "not a whole number"),
         ({"a": {"executions_per_day": True}}, "not a whole number"),

@@ -219,9 +219,9 @@ def test_a_race_of_edits_is_tried_again_and_ends() -> None:
     job = stack.job_service.create(TENANT, builder)
     replaced, losses = stack.jobs.replace, []
 
-    def beaten(new: Job, before: Job, placed: object) -> bool:
+    def beaten(new: Job, before: Job, placed: object, tally: object) -> bool:
         losses.append(new)
-        return len(losses) == 3 and replaced(new, before, placed)  # type: ignore[arg-type]
+        return len(losses) == 3 and replaced(new, before, placed, tally)  # type: ignore[arg-type]
 
     stack.jobs.replace = beaten  # type: ignore[method-assign,assignment]
     assert stack.job_service.edit(TENANT, job.id, named("a")).generation == 2

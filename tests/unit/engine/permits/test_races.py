@@ -19,7 +19,6 @@ from tidewheel.domain.jobs.policies import RetryPolicy
 from tidewheel.domain.limits import LEASE_MS, LOWERED_LOOK_MS, MINUTE_MS, TAKEOVER_GRACE_MS
 from tidewheel.domain.permits.line import Announced, LineEntry
 from tidewheel.domain.permits.permit import Permit
-from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.ports import Call, PortError, Refused
 
 
@@ -146,7 +145,8 @@ def test_a_permit_goes_on_in_the_same_look_past_those_whose_messages_no_queue_ta
     lines.announce(Announced(TENANT, 1))
     for id in ids:
         lines.join(LineEntry(TENANT, id, 1, 2, START_MS, 0, 1, START_MS, ROUTES[2]))
-    LineGuard(replace(bench.watched, queue=queue)).look()
+    bench.watched = replace(bench.watched, queue=queue)
+    bench.fresh_guard().look()
     assert [dispatch.execution for dispatch in bench.woken()] == ids[3:]
     assert [permit.execution for permit in bench.taken] == ids[3:]
     assert [len(bench.entries_of(id)) for id in ids] == [1, 1, 1, 0]

@@ -25,6 +25,7 @@ ABSENT = "attribute_not_exists(pk)"
 _WRITE_BATCH = 25  # items in one BatchWriteItem (Amazon DynamoDB quotas)
 _SETBACKS = 5  # batches in a row that are not done in full, before the caller is told
 _PAUSE_MS = 50
+_LONGER = 3  # how often the longest pause between two tries of a transaction doubles
 _CLOCK: Clock = SystemClock()  # DynamoDB's own back-off, below the engine's clock
 
 
@@ -243,7 +244,12 @@ def swap(
 
 
 def transact(
-    client: DynamoDBClient, operation: str, subject: str, items: Sequence[Any], placed: Placed | None = None
+    client: DynamoDBClient,
+    operation: str,
+    subject: str,
+    items: Sequence[Any],
+    placed: Placed | None = None,
+    tries: int = 1,
 ) -> Sequence[Any] | None:
     """Writes all items or none.
 
@@ -253,6 +259,7 @@ def transact(
         subject: On what.
         items: What is written.
         placed: The wheel entry among the items, whose deadline holds for all of them; None if there is none.
+        tries: How often it is sent at most while it conflicts with other transactions, with growing pauses.
 
     Returns:
         None if they were written, else the reasons, one for each item, why a condition was not met.
@@ -262,14 +269,33 @@ def transact(
         Throttled: It conflicted with another transaction, or the tables are too busy.
         TooLate: It was not sent before the deadline.
     """
+    for tried in range(tries):
+        try:
+            return _transacted(client, operation, subject, items, placed)
+        except _Collided:
+            if tried + 1 == tries:
+                raise
+            _CLOCK.sleep(jitter_ms(_PAUSE_MS << min(tried, _LONGER)))
+    raise AssertionError("it is tried once at least")
+
+
+class _Collided(Throttled):
+    """Another transaction was writing one of the items; this one was not applied."""
+
+
+def _transacted(
+    client: DynamoDBClient, operation: str, subject: str, items: Sequence[Any], placed: Placed | None
+) -> Sequence[Any] | None:
     with translated(operation, subject), sent_in_time(operation, placed):
         try:
             client.transact_write_items(TransactItems=items)
         except client.exceptions.TransactionCanceledException as error:
             reasons = error.response.get("CancellationReasons", [])
-            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+            codes = {reason.get("Code") for reason in reasons}
+            if "ConditionalCheckFailed" in codes:
                 return list(reasons)
-            if any(reason.get("Code") == "ValidationError" for reason in reasons):
+            if "ValidationError" in codes:
                 raise Refused(operation, subject, str(error), mendable=False) from error
-            raise Throttled(operation, subject, str(error)) from error
+            collided = codes <= {"TransactionConflict", "None", None}
+            raise (_Collided if collided else Throttled)(operation, subject, str(error)) from error
     return None

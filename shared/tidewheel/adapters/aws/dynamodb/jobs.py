@@ -22,6 +22,7 @@ from tidewheel.adapters.aws.dynamodb.job_items import (
     row_item,
     row_key,
 )
+from tidewheel.adapters.aws.dynamodb.quotas.tallies import tally_update
 from tidewheel.adapters.aws.dynamodb.wheel import single_item
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
@@ -29,12 +30,17 @@ from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.listing import Listing, place_of, rows_of
 from tidewheel.domain.limits import DAY_MS, GENERATION_RETENTION_MS, LIST_BUCKETS, SECOND_MS
+from tidewheel.domain.quotas.tally import TallyChange
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.names import JOBS_BY_TENANT_INDEX
-from tidewheel.ports import JobKey, NameTaken, Page
+from tidewheel.ports import JobKey, NameTaken, Page, TallyMoved
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+_TALLIED_TRIES = 8
+"""How often a transaction is sent that changes a tally: all that a tenant writes at the same time conflict there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,9 @@ class DynamoJobs:
     zones: str
     gets: GroupedGets | None = None
 
-    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+    def create(
+        self, job: Job, placed: Placed | None, queued: Execution | None, tally: TallyChange | None = None
+    ) -> bool:
         """See ``ports.Jobs``. The first generation's row outlives a deletion, so an id is never used twice.
 
         The rows of the lists are written first, outside the transaction, in which they would cost twice as much.
@@ -72,9 +80,9 @@ class DynamoJobs:
         ]
         if queued is not None:
             items.append(self._put_execution(queued))
-        return self._written("jobs.create", job, items, placed, self._held_names(None, job))
+        return self._written("jobs.create", job, items, placed, self._held_names(None, job), tally)
 
-    def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
+    def replace(self, job: Job, before: Job, placed: Placed | None, tally: TallyChange | None = None) -> bool:
         """See ``ports.Jobs``.
 
         Rows of the lists that change are in the transaction: of two edits, the one that comes later must not lose its
@@ -87,9 +95,9 @@ class DynamoJobs:
             *self._changed_rows(before, job),
         ]
         ends = self._row_ends(before, max(job.effective_from_ms, job.updated_ms))
-        return self._written("jobs.replace", job, items, placed, self._held_names(before, job), ends)
+        return self._written("jobs.replace", job, items, placed, self._held_names(before, job), tally, ends)
 
-    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+    def delete(self, job: Job, expected: int, last: Generation, tally: TallyChange | None = None) -> bool:
         """See ``ports.Jobs``."""
         deletion = {
             "TableName": self.jobs_table,
@@ -105,7 +113,7 @@ class DynamoJobs:
             *self._changed_rows(job, None),
             *self._held_names(job, None),
         ]
-        return self._written("jobs.delete", job, items, None, (), self._row_ends(job, last.effective_from_ms))
+        return self._written("jobs.delete", job, items, None, (), tally, self._row_ends(job, last.effective_from_ms))
 
     def enqueue(self, placed: Placed, queued: Execution, key: str) -> str | None:
         """See ``ports.Jobs``. A key is remembered for a day."""
@@ -167,25 +175,32 @@ class DynamoJobs:
         items: Sequence[Any],
         placed: Placed | None,
         names: Sequence[Any],
+        tally: TallyChange | None,
         ends: Sequence[Any] = (),
     ) -> bool:
-        """Whether a transaction was applied, of which ``names``, and then ``ends``, are the last items.
+        """Whether a transaction was applied, of which ``names``, the tally, and then ``ends``, are the last items.
 
         A row whose end is to be set may be gone, as those of a job past its last instant are some day; it is not
         brought back.
 
         Raises:
             NameTaken: What stood against it was the name alone.
+            TallyMoved: What stood against it was the tally alone.
         """
-        reasons = transact(self.client, operation, job.id, [*items, *names, *ends], placed)
+        tallies = [] if tally is None else [tally_update(self.jobs_table, tally)]
+        tries = _TALLIED_TRIES if tallies else 1
+        reasons = transact(self.client, operation, job.id, [*items, *names, *tallies, *ends], placed, tries)
         if reasons is None:
             return True
         failed = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
-        if not any(failed[: len(items) + len(names)]):
-            return self._written(operation, job, items, placed, names)
-        if not any(failed[: len(items)]):
-            raise NameTaken(next(str(reason["Item"]["x"]["S"]) for reason in reasons if "Item" in reason))
-        return False
+        named = len(items) + len(names)
+        if any(failed[: len(items)]):
+            return False
+        if any(failed[len(items) : named]):
+            raise NameTaken(next(str(one["Item"]["x"]["S"]) for one in reasons[len(items) : named] if "Item" in one))
+        if any(failed[named : named + len(tallies)]):
+            raise TallyMoved(job.tenant)
+        return self._written(operation, job, items, placed, names, tally)
 
     def _held_names(self, before: Job | None, after: Job | None) -> list[dict[str, Any]]:
         """Gives up the name that a job had for itself, and takes the one that it is to have.

@@ -14,6 +14,7 @@ from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.listing import Listing
+from tidewheel.domain.quotas.tally import TallyChange
 from tidewheel.domain.wheel.entries import Placed
 from tidewheel.ports import ApiKeys, JobKey, Jobs, Page, Tenants
 
@@ -93,23 +94,25 @@ class NotedJobs:
 
     jobs: Jobs
 
-    def create(self, job: Job, placed: Placed | None, queued: Execution | None) -> bool:
+    def create(
+        self, job: Job, placed: Placed | None, queued: Execution | None, tally: TallyChange | None = None
+    ) -> bool:
         """See ``ports.Jobs``."""
-        stored = self.jobs.create(job, placed, queued)
+        stored = self.jobs.create(job, placed, queued, tally)
         if stored:
             gather(Noted("job", job.id, after=job))
         return stored
 
-    def replace(self, job: Job, before: Job, placed: Placed | None) -> bool:
+    def replace(self, job: Job, before: Job, placed: Placed | None, tally: TallyChange | None = None) -> bool:
         """See ``ports.Jobs``."""
-        stored = self.jobs.replace(job, before, placed)
+        stored = self.jobs.replace(job, before, placed, tally)
         if stored:
             gather(Noted("job", job.id, before, job))
         return stored
 
-    def delete(self, job: Job, expected: int, last: Generation) -> bool:
+    def delete(self, job: Job, expected: int, last: Generation, tally: TallyChange | None = None) -> bool:
         """See ``ports.Jobs``."""
-        gone = self.jobs.delete(job, expected, last)
+        gone = self.jobs.delete(job, expected, last, tally)
         if gone:
             gather(Noted("job", job.id, before=job))
         return gone

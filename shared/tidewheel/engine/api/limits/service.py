@@ -11,6 +11,7 @@ from tidewheel.domain.quotas.definitions import refused_by
 from tidewheel.domain.quotas.exceeded import Exceeded, LimitExceeded
 from tidewheel.domain.quotas.limit import COUNTED, Limit, shown, window_at
 from tidewheel.domain.quotas.tokens import Allowance
+from tidewheel.engine.api.limits.active_jobs import ActiveJobs, Store
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.permits.view import LineView
 from tidewheel.ports import Clock, Counters, Telemetry
@@ -19,6 +20,7 @@ _REMEDIES = {
     Limit.REQUESTS_PER_SECOND: "send fewer requests, and wait for as long as Retry-After says",
     Limit.PAYLOAD_BYTES: "send less, or a reference to where the payload is",
     Limit.SHORTEST_INTERVAL_SECONDS: "let it fire less often",
+    Limit.ACTIVE_JOBS: "pause or delete one, or ask whoever runs this deployment for a higher limit",
 }
 _RAISE = "ask whoever runs this deployment for a higher limit"
 
@@ -50,6 +52,7 @@ class LimitService:
         clock: Reads the time.
         telemetry: Counts what is refused.
         line: Knows how many executions run of a tenant for which that is limited.
+        active: Counts active jobs.
     """
 
     quota: Quota
@@ -57,6 +60,7 @@ class LimitService:
     clock: Clock
     telemetry: Telemetry
     line: LineView
+    active: ActiveJobs
 
     def admit(self, tenant: str) -> None:
         """Counts a request.
@@ -79,6 +83,23 @@ class LimitService:
         if found := refused_by(job, self.quota.of(job.tenant), now_ms):
             raise self.refusal(found)
         return job
+
+    def stored(self, tenant: str, before: Job | None, after: Job | None, store: Store) -> bool:
+        """Stores a job, if its tenant may have one more that is active: see ``ActiveJobs.stored``.
+
+        Raises:
+            LimitExceeded: It may not.
+            PortError: A store failed.
+        """
+        found = self.active.stored(tenant, before, after, store)
+        if isinstance(found, Exceeded):
+            raise self.refusal(found)
+        return found
+
+    def check_active(self, before: Job | None, after: Job) -> None:
+        """Raises ``LimitExceeded`` as ``stored`` would; no job is stored."""
+        if found := self.active.refused(after.tenant, before, after):
+            raise self.refusal(found)
 
     def refusal(self, exceeded: Exceeded) -> LimitExceeded:
         """The error for a limit that is reached, which is counted."""
@@ -117,4 +138,9 @@ class LimitService:
 
     def _held(self, tenant: str, limit: Limit) -> int | None:
         """What is used now of a limit that does not count over time; None if nobody counts it."""
-        return self.line.running(tenant) if limit is Limit.RUNNING_AT_ONCE else None
+        match limit:
+            case Limit.RUNNING_AT_ONCE:
+                return self.line.running(tenant)
+            case Limit.ACTIVE_JOBS:
+                return self.active.used(tenant)
+        return None
