@@ -20,7 +20,7 @@ from tidewheel.wire.bodies.access import (
     TenantList,
     TenantPatch,
 )
-from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
+from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Link, Operation
 from tidewheel.wire.parameters import CURSOR, KEY, LIMIT, Parameter, text_like
 
 KEY_ID = Parameter("id", "path", "The key's id.", text_like(API_KEY_ID_PATTERN))
@@ -61,6 +61,7 @@ CREATE_KEY = Operation(
     body=KeyBody,
     examples={"a reader": {"name": "dashboard", "role": "viewer"}},
     parameters=(SECRET_KEY,),
+    links=(Link("rotateKey"), Link("revokeKey")),
     problems=_BODY_PROBLEMS,
 )
 LIST_KEYS = Operation(
@@ -109,6 +110,7 @@ CREATE_TENANT = Operation(
     body=TenantBody,
     examples={"a team": {"id": "acme", "name": "Acme", "kinds": ["python"]}},
     parameters=(KEY,),
+    links=(Link("getTenant"), Link("editTenant")),
     problems=_BODY_PROBLEMS,
 )
 LIST_TENANTS = Operation(
