@@ -29,6 +29,7 @@ from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.errors import DomainError
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.masking import masked_fields
+from tidewheel.domain.workflows.records import WorkflowRecord
 from tidewheel.engine.api.audit.changes import Noted, noting
 from tidewheel.wire.convert import masked_document_of
 from tidewheel.wire.problem import TYPE_PREFIX, Problem
@@ -133,6 +134,8 @@ def _named(request: Request, response: Response[str] | None, changes: Sequence[N
     if "id" in request.path:
         known = vars(request)  # what was looked up is cached there
         yield known.get("job") or known.get("execution") or unquote(request.path["id"])[:_LONGEST]
+    if "name" in request.path:
+        yield unquote(request.path["name"])[:_LONGEST]
     if response is not None and (place := response.headers.get("Location")):
         yield str(place).rpartition("/")[2]
     yield from (change.id for change in changes if change.id)
@@ -166,5 +169,17 @@ def _refusal(record: dict[str, Any]) -> dict[str, Any]:
     return masked_fields(record, references=False)
 
 
-_DOCUMENTS: dict[type, Callable[[Any], Any]] = {Job: _job, Tenant: _plain, ApiKey: _plain, dict: _refusal}
+def _workflow(record: WorkflowRecord) -> dict[str, Any]:
+    """Which version is the latest; what that says can be read by its digest for ever."""
+    fields = asdict(record)
+    return masked_fields({"version": fields.pop("digest"), **fields}, references=False)
+
+
+_DOCUMENTS: dict[type, Callable[[Any], Any]] = {
+    Job: _job,
+    Tenant: _plain,
+    ApiKey: _plain,
+    WorkflowRecord: _workflow,
+    dict: _refusal,
+}
 """What the audit log keeps of a record, by its type: all of them without what looks like a secret."""

@@ -185,12 +185,12 @@ class Received:
         """The generation that ``If-Match`` names, or None for whichever is newest.
 
         Raises:
-            Invalid: It is not the ETag of a job.
+            Invalid: It is no ETag that an answer had.
         """
         text = self.header(IF_MATCH)
         if text is not None and not _MATCH.fullmatch(text):
             raise Invalid(
-                IF_MATCH, f"{text[:40]!r} is not the ETag of a job", 'send the ETag as it was read, such as "3"'
+                IF_MATCH, f"{text[:40]!r} is not an ETag of ours", 'send the ETag as it was read, such as "3"'
             )
         return None if text in {None, "*"} else int(text.strip('"'))
 

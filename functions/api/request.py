@@ -16,7 +16,7 @@ from tidewheel.domain.access.roles import Role
 from tidewheel.domain.canonical import canonical
 from tidewheel.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from tidewheel.domain.ids import stable_hash
-from tidewheel.domain.jobs.job import Definition
+from tidewheel.domain.jobs.job import Definition, Target
 from tidewheel.engine.api.jobs import DefinitionBuilder
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.wire.bodies.circuit import party_of
@@ -203,13 +203,20 @@ class Request(Received):
             if before is not None and not who.sees(before.tags.items()):
                 raise NotFound("job", self.tenant, job)  # it lost a tag since it was looked up
             definition = builder(job, now_ms, before)
-            target = definition.target
-            party = circuit_key(target) or target.kind
-            privileged = target.kind in PRIVILEGED
-            self.services.callers.check_target(who, target.kind, definition.pool, party, privileged=privileged)
+            self.check_target(definition.target, definition.pool)
             if missing := who.tags_missing_in(definition.tags.items()):
                 problem = f"your key is for jobs with the tags {missing} alone"
                 raise Forbidden(who.name, problem, "give the job these tags")
             return definition
 
         return build
+
+    def check_target(self, target: Target, pool: str) -> None:
+        """Refuses a target that the caller, or its tenant, was not granted.
+
+        Raises:
+            Forbidden: Its kind, its pool or its party is not granted.
+        """
+        party = circuit_key(target) or target.kind
+        privileged = target.kind in PRIVILEGED
+        self.services.callers.check_target(self.caller, target.kind, pool, party, privileged=privileged)

@@ -55,6 +55,7 @@ VIOLATIONS_BY_RULE = {
         (f"{T}/domain/violation_i.py", "pydantic"),
     ],
     "tasks stand on the standard library": [(f"{T}/tasks.py", "pydantic")],
+    "workflows are built with the standard library and tasks": [(f"{T}/workflows.py", "tidewheel.wire")],
     "ports and wire know the domain alone": [(f"{T}/wire/violation_j.py", "tidewheel.names")],
     "the engine knows ports and domain alone": [
         (f"{T}/engine/violation_k.py", "tidewheel.wiring.stores"),

@@ -28,6 +28,7 @@ from tidewheel.adapters.memory import (
     MemoryTallies,
     MemoryTenants,
     MemoryWheel,
+    MemoryWorkflows,
     RecordingTelemetry,
     SettableClock,
     World,
@@ -118,6 +119,7 @@ def memory_ports(clock: SettableClock, plans: Plans | None = None) -> ApiPorts:
         permits=MemoryPermits(world),
         permit_lines=MemoryPermitLines(world),
         tallies=MemoryTallies(world),
+        workflows=MemoryWorkflows(world),
     )
 
 

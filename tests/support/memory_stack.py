@@ -26,6 +26,7 @@ from tidewheel.adapters.memory import (
     MemoryTallies,
     MemoryTenants,
     MemoryWheel,
+    MemoryWorkflows,
     Message,
     RecordingTelemetry,
     SettableClock,
@@ -203,6 +204,7 @@ class MemoryStack:
             MemoryPermits(self.world),
             MemoryPermitLines(self.world),
             MemoryTallies(self.world),
+            MemoryWorkflows(self.world),
             self.pace,
         )
 

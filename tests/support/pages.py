@@ -15,6 +15,7 @@ from tests.support.metrics_page import metrics_page
 from tidewheel.cli.app import app
 from tidewheel.wire.bodies.jobs_file import schema as schema_of_files
 from tidewheel.wire.openapi import document
+from tidewheel.wire.workflows.schema import schema as schema_of_workflows
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "shared" / "docs" / "reference"
@@ -215,10 +216,16 @@ def schema_page() -> str:
     return json.dumps(schema_of_files(), indent=2) + "\n"
 
 
+def workflows_schema_page() -> str:
+    """The JSON Schema of a file with workflows."""
+    return json.dumps(schema_of_workflows(), indent=2) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "api.md": api,
     "jobs.schema.json": schema_page,
+    "workflows.schema.json": workflows_schema_page,
     "metrics-and-logs.md": partial(metrics_page, _NOTE),
     "../operations/cost.md": partial(cost_page, _NOTE),
 }

@@ -11,7 +11,18 @@ import typer
 from typer.core import TyperGroup
 
 from tidewheel.cli import tables
-from tidewheel.cli.commands import audit, circuits, dead_letters, executions, files, importing, jobs, ledger, logs
+from tidewheel.cli.commands import (
+    audit,
+    circuits,
+    dead_letters,
+    executions,
+    files,
+    importing,
+    jobs,
+    ledger,
+    logs,
+    workflows,
+)
 from tidewheel.cli.commands.deployment import access, admin, contexts, doctor, health, tenants, usage, worker
 from tidewheel.cli.exits import ExitStatus, remedy_of, status_of
 from tidewheel.cli.options import prints
@@ -59,6 +70,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(circuits.app, name="circuits")
 app.add_typer(contexts.app, name="context")
 app.add_typer(admin.app, name="admin")
+app.add_typer(workflows.app, name="workflows")
 app.add_typer(access.keys, name="keys")
 app.add_typer(tenants.tenants, name="tenants")
 

@@ -146,7 +146,8 @@ def _lines(told: RenderableType) -> Sequence[str]:
 
 
 def _name(one: object) -> str:
-    return str(getattr(one, "id", None) or getattr(one, "execution", None) or "")
+    names = (getattr(one, field, None) for field in ("id", "execution", "name", "version"))
+    return str(next(filter(None, names), ""))
 
 
 def names_of(value: object) -> list[str]:

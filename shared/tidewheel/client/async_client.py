@@ -15,6 +15,7 @@ from tidewheel.client.calls import executions as run_calls
 from tidewheel.client.calls import jobs as job_calls
 from tidewheel.client.calls import registering, waiting
 from tidewheel.client.calls import service as service_calls
+from tidewheel.client.calls import workflows as workflow_calls
 from tidewheel.client.deployment import find_deployment
 from tidewheel.client.moment import Moment
 from tidewheel.client.transport import Asynchronous, awaiting, headers, iterating_async, unheard
@@ -106,6 +107,15 @@ class AsyncClient:
     redrive = awaiting(run_calls.redrive)
     wait = awaiting(waiting.wait)
     register = awaiting(registering.register)
+
+    put_workflow = awaiting(workflow_calls.put_workflow)
+    workflows_page = awaiting(workflow_calls.workflows_page)
+    workflows = iterating_async(workflow_calls.workflows)
+    workflow = awaiting(workflow_calls.workflow)
+    delete_workflow = awaiting(workflow_calls.delete_workflow)
+    workflow_versions_page = awaiting(workflow_calls.workflow_versions_page)
+    workflow_versions = iterating_async(workflow_calls.workflow_versions)
+    workflow_version = awaiting(workflow_calls.workflow_version)
 
     audit_page = awaiting(service_calls.audit_page)
     audit = iterating_async(service_calls.audit)

@@ -14,6 +14,7 @@ from tidewheel.client.calls import executions as run_calls
 from tidewheel.client.calls import jobs as job_calls
 from tidewheel.client.calls import registering, waiting
 from tidewheel.client.calls import service as service_calls
+from tidewheel.client.calls import workflows as workflow_calls
 from tidewheel.client.deployment import find_deployment
 from tidewheel.client.moment import Moment, pause
 from tidewheel.client.transport import Blocking, blocking, headers, iterating, unheard
@@ -115,6 +116,15 @@ class Client:
     redrive = blocking(run_calls.redrive)
     wait = blocking(waiting.wait)
     register = blocking(registering.register)
+
+    put_workflow = blocking(workflow_calls.put_workflow)
+    workflows_page = blocking(workflow_calls.workflows_page)
+    workflows = iterating(workflow_calls.workflows)
+    workflow = blocking(workflow_calls.workflow)
+    delete_workflow = blocking(workflow_calls.delete_workflow)
+    workflow_versions_page = blocking(workflow_calls.workflow_versions_page)
+    workflow_versions = iterating(workflow_calls.workflow_versions)
+    workflow_version = blocking(workflow_calls.workflow_version)
 
     audit_page = blocking(service_calls.audit_page)
     audit = iterating(service_calls.audit)

@@ -53,7 +53,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "conflict": (409, "The request conflicts with the current state"),
-    "outdated": (412, "The job has been edited since"),
+    "outdated": (412, "It has been edited since"),
     "too-large": (413, "The body is too large"),
     "unsupported": (415, "The body is of a type that is not taken"),
     "invalid": (422, "The request was refused"),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tidewheel.domain.errors import Invalid
+from tidewheel.domain.workflows.faults import Faulty
 from tidewheel.wire import schedules, targets
 from tidewheel.wire.model import shown
 from tidewheel.wire.problem import FieldProblem
@@ -42,7 +43,9 @@ class Refused(Invalid):
 
 
 def of_domain(error: Invalid) -> tuple[FieldProblem, ...]:
-    """The fields that an ``Invalid`` names: several for ``Refused``, else one."""
+    """The fields that an ``Invalid`` names: several for ``Refused`` and ``Faulty``, else one."""
+    if isinstance(error, Faulty):
+        return tuple(FieldProblem(field=one.path, problem=one.problem, remedy=one.remedy) for one in error.faults)
     return error.errors if isinstance(error, Refused) else (FieldProblem(**_halves(error)),)
 
 

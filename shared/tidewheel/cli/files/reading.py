@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ YAML = frozenset({".yaml", ".yml"})
 LINES = frozenset({".jsonl", ".ndjson"})
 SUFFIXES = YAML | LINES | {".json"}
 """What a folder is searched for."""
+_EMPTY_FOLDER = "the folder holds no file to read"
 _SHAPES = "write a list of jobs below 'jobs:', a list of jobs, or one job"
 
 
@@ -108,16 +109,28 @@ def read(paths: Sequence[str], stdin: str = "") -> Contents:
         Mistaken: One cannot be read, a job is refused, two have one name, or the files name several sets.
     """
     found = _Found()
-    for path in _files(paths, found):
-        text = stdin if path == STDIN else _text(Path(path), found)
-        if text is not None:
-            found.file("stdin" if path == STDIN else path, text, _kind(path, text))
+    for name, text, kind in texts_of(paths, stdin, found.mistakes.append):
+        found.file(name, text, kind)
     if found.mistakes:
         raise Mistaken(found.mistakes)
     return Contents(found.jobs, next(iter(found.sets), None))
 
 
-def _files(paths: Sequence[str], found: _Found) -> Iterator[str]:
+def texts_of(paths: Sequence[str], stdin: str, mistaken: Callable[[Mistake], None]) -> Iterator[tuple[str, str, str]]:
+    """The files, and what folders hold of them, each as its name, its text, and its kind: yaml, json or lines.
+
+    Args:
+        paths: The paths; ``-`` is stdin.
+        stdin: What is read there.
+        mistaken: Told of what cannot be read.
+    """
+    for path in _files(paths, mistaken):
+        text = stdin if path == STDIN else _text(Path(path), mistaken)
+        if text is not None:
+            yield "stdin" if path == STDIN else path, text, _kind(path, text)
+
+
+def _files(paths: Sequence[str], mistaken: Callable[[Mistake], None]) -> Iterator[str]:
     for path in dict.fromkeys(paths):
         folder = Path(path)
         if path == STDIN or not folder.is_dir():
@@ -126,21 +139,19 @@ def _files(paths: Sequence[str], found: _Found) -> Iterator[str]:
         inside = [one for one in sorted(folder.rglob("*")) if one.suffix.lower() in SUFFIXES and one.is_file()]
         visible = [one for one in inside if not any(part.startswith(".") for part in one.relative_to(folder).parts)]
         if not visible:
-            found.wrong(
-                FilePosition(path), "", "the folder holds no file of jobs", "name one with .yaml, .json or .jsonl files"
-            )
+            remedy = "name one with .yaml, .json or .jsonl files"
+            mistaken(Mistake(FilePosition(path), "", _EMPTY_FOLDER, remedy))
         yield from map(str, visible)
 
 
-def _text(path: Path, found: _Found) -> str | None:
+def _text(path: Path, mistaken: Callable[[Mistake], None]) -> str | None:
+    place = FilePosition(str(path))
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        found.wrong(
-            FilePosition(str(path)), "", f"cannot be read: {error.strerror}", "name a file or a folder, or - for stdin"
-        )
+        mistaken(Mistake(place, "", f"cannot be read: {error.strerror}", "name a file or a folder, or - for stdin"))
     except UnicodeDecodeError as error:
-        found.wrong(FilePosition(str(path)), "", f"is not in UTF-8: byte {error.start + 1}", "save it in UTF-8")
+        mistaken(Mistake(place, "", f"is not in UTF-8: byte {error.start + 1}", "save it in UTF-8"))
     return None
 
 
@@ -176,14 +187,14 @@ class _Found:
 
     def file(self, name: str, text: str, kind: str) -> None:
         try:
-            for line, document in _documents(text, kind):
+            for line, document in documents_of(text, kind):
                 self._document(name, line, document)
         except Unreadable as error:
             self.wrong(FilePosition(name, error.line), "", error.problem, error.remedy)
 
     def _document(self, file: str, offset: int, document: Document) -> None:
         value = document.value
-        places = _Positions(file, offset, document)
+        places = Positions(file, offset, document)
         match value:
             case {"jobs": list(jobs), **others}:
                 self._head({str(field): one for field, one in others.items()}, places)
@@ -195,7 +206,7 @@ class _Found:
             case _:
                 self.wrong(places.of(()), "", "it holds no jobs", _SHAPES)
 
-    def _head(self, others: Mapping[str, Any], places: _Positions) -> None:
+    def _head(self, others: Mapping[str, Any], places: Positions) -> None:
         for field in others:
             if field != "set" and not field.startswith("x-"):
                 self.wrong(places.of((field,)), field, "is not a known field", "use set and jobs, or a name with x-")
@@ -209,11 +220,11 @@ class _Found:
             else:
                 self.sets.setdefault(name, place)
 
-    def _all(self, jobs: Sequence[Any], path: yaml_text.Path, places: _Positions) -> None:
+    def _all(self, jobs: Sequence[Any], path: yaml_text.Path, places: Positions) -> None:
         for index, job in enumerate(jobs):
             self._job(job, (*path, index), places)
 
-    def _job(self, written: Any, path: yaml_text.Path, places: _Positions) -> None:
+    def _job(self, written: Any, path: yaml_text.Path, places: Positions) -> None:
         place = places.of(path)
         if not isinstance(written, dict):
             self.wrong(place, "", "a job is no mapping", _SHAPES)
@@ -228,7 +239,7 @@ class _Found:
             body = read_job(document)
         except Refused as error:
             for one in error.errors:
-                at = places.of((*path, *_steps(one.field)))
+                at = places.of((*path, *steps_of(one.field)))
                 quoted = "put it in quotes" if one.remedy == "write a string" else one.remedy
                 self.wrong(at, told + one.field, one.problem, quoted)
         if body is None or len(self.mistakes) > before:
@@ -241,7 +252,7 @@ class _Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Positions:
+class Positions:
     """Where the values of a document stand.
 
     Args:
@@ -259,7 +270,7 @@ class _Positions:
         return FilePosition(self.file, (line or 1) + self.offset if line or self.offset else None)
 
 
-def _steps(field: str) -> Iterable[str | int]:
+def steps_of(field: str) -> Iterable[str | int]:
     return (int(part) if part.isdecimal() else part for part in field.split("."))
 
 
@@ -275,7 +286,7 @@ def _own_mistakes(written: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield f"tags.{name}", "is set by apply", "leave it out; --set or 'set:' names the set"
 
 
-def _documents(text: str, kind: str) -> Iterator[tuple[int, Document]]:
+def documents_of(text: str, kind: str) -> Iterator[tuple[int, Document]]:
     """The documents of a file, each with the lines before it."""
     if kind == "yaml":
         yield from ((0, document) for document in yaml_text.documents(text))

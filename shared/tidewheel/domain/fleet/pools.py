@@ -25,7 +25,20 @@ def refuse(definition: Definition, pools: Collection[str]) -> None:
     Raises:
         Invalid: On ``pool`` or ``timeout``.
     """
-    pool, timeout_ms = definition.pool, definition.timeout_ms
+    refuse_call(definition.pool, definition.timeout_ms, pools)
+
+
+def refuse_call(pool: str, timeout_ms: int, pools: Collection[str]) -> None:
+    """Refuses calls that no worker could make.
+
+    Args:
+        pool: The pool whose workers are to make them.
+        timeout_ms: How long (ms) one may take.
+        pools: The pools of this deployment.
+
+    Raises:
+        Invalid: On ``pool`` or ``timeout``.
+    """
     if pool not in pools:
         known = ", ".join(sorted(pools))
         remedy = f"use one of {known}, or name it in the deployment's context key pools"

@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 
 from tidewheel.domain.jobs.forecast import forecast
-from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.jobs.job import Job, Target
 from tidewheel.domain.limits import SECOND_MS
 from tidewheel.domain.quotas.exceeded import Exceeded
 from tidewheel.domain.quotas.limit import Limit, Limits
@@ -27,6 +27,15 @@ def shortest_interval_ms(schedule: Schedule, from_ms: int) -> int | None:
     return min((later - earlier for earlier, later in pairwise(found)), default=None)
 
 
+def too_large(target: Target, limits: Limits) -> Exceeded | None:
+    """By how much a target is larger than its tenant's limits allow; None if it is not."""
+    if Limit.PAYLOAD_BYTES not in limits:
+        return None
+    size = len(json.dumps(dict(target.spec), separators=(",", ":"), ensure_ascii=False).encode())
+    allowed = limits[Limit.PAYLOAD_BYTES]
+    return Exceeded(Limit.PAYLOAD_BYTES, size, allowed) if size > allowed else None
+
+
 def refused_by(job: Job, limits: Limits, now_ms: int) -> Exceeded | None:
     """The limit that a new generation of a job goes beyond, or None.
 
@@ -36,10 +45,8 @@ def refused_by(job: Job, limits: Limits, now_ms: int) -> Exceeded | None:
         now_ms: The time (ms since the epoch).
     """
     definition = job.definition
-    if Limit.PAYLOAD_BYTES in limits:
-        size = len(json.dumps(dict(definition.target.spec), separators=(",", ":"), ensure_ascii=False).encode())
-        if size > limits[Limit.PAYLOAD_BYTES]:
-            return Exceeded(Limit.PAYLOAD_BYTES, size, limits[Limit.PAYLOAD_BYTES])
+    if found := too_large(definition.target, limits):
+        return found
     if definition.schedule is not None and Limit.SHORTEST_INTERVAL_SECONDS in limits:
         interval_ms = shortest_interval_ms(definition.schedule, now_ms)
         least = limits[Limit.SHORTEST_INTERVAL_SECONDS]

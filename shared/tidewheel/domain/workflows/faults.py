@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tidewheel.domain.errors import Invalid
+
 _LONGEST = 60
 
 
@@ -34,3 +36,15 @@ def told(value: object) -> str:
     """A value for people: on one line, cut off where it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+class Faulty(Invalid):
+    """A definition has faults. Where only one ``Invalid`` is shown, it is the first of them.
+
+    Args:
+        faults: All of them, one or more.
+    """
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__(faults[0].path, faults[0].problem, faults[0].remedy)
+        self.faults = faults

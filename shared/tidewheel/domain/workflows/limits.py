@@ -12,6 +12,8 @@ MAX_WORKFLOW_BODY_BYTES = 2 * MAX_DEFINITION_BYTES
 """The body that describes one: with its spaces and its spelt-out defaults it is longer than its canonical text."""
 MAX_WORKFLOW_DEPTH = 10
 """How deep workflows may start each other, the first one counted."""
+MAX_NESTED_WORKFLOWS = 100
+"""Versions that lie below one, at any depth: putting it reads them all."""
 MAX_MAP_ITEMS = 1_000_000
 MAX_MAP_PAGE = 1_000
 DEFAULT_MAP_PAGE = 100

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tidewheel.domain.workflows.data.paths import kind_of
+from tidewheel.domain.workflows.data.functions import function_of
+from tidewheel.domain.workflows.data.paths import is_path, kind_of
 from tidewheel.domain.workflows.faults import Fault, below, told
 
 PARAM_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
@@ -53,19 +54,22 @@ class Param:
     description: str = ""
 
 
-def given_faults(params: Mapping[str, Param], values: Mapping[str, Any], at: str) -> Iterator[Fault]:
+def given_faults(
+    params: Mapping[str, Param], values: Mapping[str, Any], at: str, *, filled_in: bool = False
+) -> Iterator[Fault]:
     """What is wrong with values that are given for parameters.
 
     Args:
         params: The parameters by name.
         values: The values by name.
         at: Where they stand.
+        filled_in: Whether the values are filled in later: what refers to data then has its type then.
     """
     for name, value in values.items():
         if name not in params:
             known = f"use one of {', '.join(sorted(params))}" if params else "leave it out: there are none"
             yield Fault(below(at, name), "is no parameter", known)
-        elif not params[name].type.takes(value):
+        elif not (filled_in and _refers(value)) and not params[name].type.takes(value):
             yield Fault(below(at, name), f"{told(value)} is no {params[name].type}", f"give a {params[name].type}")
     for name, param in params.items():
         if param.required and name not in values:
@@ -75,3 +79,8 @@ def given_faults(params: Mapping[str, Param], values: Mapping[str, Any], at: str
 def with_defaults(params: Mapping[str, Param], values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of all parameters: those given, else the defaults; null for one that has neither."""
     return {name: values.get(name, param.default) for name, param in params.items()}
+
+
+def _refers(value: Any) -> bool:
+    """Whether a value of a body is data, or what a function makes of it."""
+    return is_path(value) if isinstance(value, str) else isinstance(value, Mapping) and function_of(value) is not None

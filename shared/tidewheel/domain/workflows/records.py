@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidewheel.domain import keys
+
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
@@ -22,6 +24,11 @@ class VersionRow:
     steps: int
     created_ms: int
     created_by: str = ""
+
+    @property
+    def place(self) -> str:
+        """Its place in the list of versions, which is a cursor."""
+        return keys.listed_version_sort(self.created_ms, self.digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tidewheel.engine.api.limits.service import LimitService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.requests.repeats import Repeats
 from tidewheel.engine.api.searches.executions import RunSearch
+from tidewheel.engine.api.workflows.definitions import WorkflowService
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class ApiServices:
         repeats: What requests under idempotency keys came to.
         health: The deployment's health.
         audit: The audit log.
+        workflows: Definitions of workflows.
         now_ms: The instant as of which an answer describes what it holds (ms since the epoch).
         flush: Hands on the counts that were gathered; called once after each request.
     """
@@ -58,5 +60,6 @@ class ApiServices:
     repeats: Repeats
     health: HealthService
     audit: AuditService
+    workflows: WorkflowService
     now_ms: Callable[[], int]
     flush: Callable[[], None]

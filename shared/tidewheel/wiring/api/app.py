@@ -17,6 +17,7 @@ from tidewheel.adapters.aws.dynamodb.quotas.counters import DynamoCounters
 from tidewheel.adapters.aws.dynamodb.quotas.tallies import DynamoTallies
 from tidewheel.adapters.aws.dynamodb.requests import DynamoRequests
 from tidewheel.adapters.aws.dynamodb.wheel import DynamoWheel
+from tidewheel.adapters.aws.dynamodb.workflows.definitions import DynamoWorkflows
 from tidewheel.adapters.aws.logs import S3Logs
 from tidewheel.adapters.aws.queue import SqsQueue
 from tidewheel.adapters.aws.telemetry import PowertoolsTelemetry
@@ -61,6 +62,7 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         permits=DynamoPermits(dynamodb, settings.executions_table),
         permit_lines=DynamoPermitLines(dynamodb, settings.executions_table),
         tallies=DynamoTallies(dynamodb, settings.jobs_table),
+        workflows=DynamoWorkflows(dynamodb, settings.jobs_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),

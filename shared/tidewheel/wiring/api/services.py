@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.fleet.route import POOLS
 from tidewheel.domain.wheel.pace import LOOP, Pace
+from tidewheel.domain.workflows.definition import Workflow
+from tidewheel.domain.workflows.records import WorkflowVersion
 from tidewheel.engine.access.keys import KeyService
 from tidewheel.engine.access.sign_in import SignIn
 from tidewheel.engine.access.tenants import TenantService
-from tidewheel.engine.api.audit.changes import NotedApiKeys, NotedJobs, NotedTenants
+from tidewheel.engine.api.audit.changes import NotedApiKeys, NotedJobs, NotedTenants, NotedWorkflows
 from tidewheel.engine.api.audit.refusals import RefusalCap
 from tidewheel.engine.api.audit.service import AuditService
 from tidewheel.engine.api.callers import CallerService
@@ -31,6 +33,8 @@ from tidewheel.engine.api.requests.repeats import Repeats
 from tidewheel.engine.api.searches.executions import RunSearch
 from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
+from tidewheel.engine.api.workflows.definitions import WorkflowService
+from tidewheel.engine.api.workflows.nesting import Nesting
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
@@ -55,8 +59,10 @@ from tidewheel.ports import (
     Telemetry,
     Tenants,
     Wheel,
+    WorkflowStore,
 )
 from tidewheel.wire.targets import allowed_kinds
+from tidewheel.wire.workflows.convert import stored_workflow
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.wheel_writer import wheel_writer
 
@@ -98,6 +104,7 @@ class ApiPorts:
     permits: Permits
     permit_lines: PermitLines
     tallies: Tallies
+    workflows: WorkflowStore
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
     kinds: AllowedKinds = _NONE_ALLOWED
@@ -112,6 +119,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
         jobs=NotedJobs(ports.jobs),
         tenants=NotedTenants(ports.tenants),
         api_keys=NotedApiKeys(ports.api_keys),
+        workflows=NotedWorkflows(ports.workflows),
     )
     writer = wheel_writer(ports.wheel, ports.queue, ports.layouts, ports.clock, ports.telemetry, ports.pace)
     first_entry = FirstEntry(writer, ports.entropy)
@@ -140,9 +148,23 @@ def services_of(ports: ApiPorts) -> ApiServices:
         repeats=Repeats(ports.requests, clock),
         health=HealthService(ports.health, clock, telemetry, is_measured=ports.pace.loops),
         audit=AuditService(ports.audit, clock, telemetry, ports.refusals),
+        workflows=WorkflowService(
+            ports.workflows,
+            Nesting(ports.workflows, _read_version),
+            clock,
+            telemetry,
+            ports.pace,
+            ports.pools,
+            ports.kinds,
+            limits,
+        ),
         now_ms=clock.now_ms,
         flush=telemetry.flush,
     )
+
+
+def _read_version(version: WorkflowVersion) -> Workflow:
+    return stored_workflow(version.document, version.name, version.row.digest)
 
 
 def _canceller(ports: ApiPorts, writer: WheelWriter) -> Cancel:

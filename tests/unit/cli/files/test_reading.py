@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
     (tmp_path / "empty").mkdir()
     told = mistakes(str(tmp_path / "latin.yaml"), str(tmp_path / "gone.yaml"), str(tmp_path / "empty"))
-    assert ["is not in UTF-8" in told[0], "cannot be read" in told[1], "holds no file of jobs" in told[2]] == [True] * 3
+    assert ["is not in UTF-8" in told[0], "cannot be read" in told[1], "holds no file to read" in told[2]] == [True] * 3
 
 
 def test_a_file_says_what_a_job_is_made_of_and_whether_it_is_paused() -> None:

@@ -50,6 +50,6 @@ class MemoryWorkflows:
         """See ``ports.WorkflowStore``."""
         with self._world.lock:
             mine = [one.row for key, one in self._world.workflow_versions.items() if key[:2] == (tenant, name)]
-        rows = {keys.listed_version_sort(row.created_ms, row.digest): row for row in mine}
+        rows = {row.place: row for row in mine}
         left = sorted((sort for sort in rows if sort < (before or keys.VERSIONS_END)), reverse=True)
         return Page([rows[sort] for sort in left[:limit]], left[limit - 1] if len(left) > limit else None)

@@ -16,7 +16,8 @@ from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.listing import Listing
 from tidewheel.domain.quotas.tally import TallyChange
 from tidewheel.domain.wheel.entries import Placed
-from tidewheel.ports import ApiKeys, JobKey, Jobs, Page, Tenants
+from tidewheel.domain.workflows.records import VersionRow, WorkflowRecord, WorkflowVersion
+from tidewheel.ports import ApiKeys, JobKey, Jobs, Page, Tenants, WorkflowStore
 
 T = TypeVar("T")
 
@@ -199,3 +200,38 @@ class NotedApiKeys:
     def swap(self, new: ApiKey) -> ApiKey | None:
         """See ``ports.ApiKeys``."""
         return _swapped("key", new.id, new, self.keys.swap(new))
+
+
+@dataclass(frozen=True, slots=True)
+class NotedWorkflows:
+    """``ports.WorkflowStore`` that notes which version became the latest; what the versions say stays readable.
+
+    Args:
+        workflows: Where workflows are.
+    """
+
+    workflows: WorkflowStore
+
+    def get(self, tenant: str, name: str) -> WorkflowRecord | None:
+        """See ``ports.WorkflowStore``."""
+        return _read("workflow", name, self.workflows.get(tenant, name))
+
+    def list(self, tenant: str, limit: int, after: str | None) -> Page[WorkflowRecord]:
+        """See ``ports.WorkflowStore``."""
+        return self.workflows.list(tenant, limit, after)
+
+    def swap(self, new: WorkflowRecord) -> WorkflowRecord | None:
+        """See ``ports.WorkflowStore``."""
+        return _swapped("workflow", new.name, new, self.workflows.swap(new))
+
+    def keep(self, version: WorkflowVersion) -> WorkflowVersion:
+        """See ``ports.WorkflowStore``."""
+        return self.workflows.keep(version)
+
+    def version(self, tenant: str, name: str, digest: str) -> WorkflowVersion | None:
+        """See ``ports.WorkflowStore``."""
+        return self.workflows.version(tenant, name, digest)
+
+    def versions(self, tenant: str, name: str, limit: int, before: str | None) -> Page[VersionRow]:
+        """See ``ports.WorkflowStore``."""
+        return self.workflows.versions(tenant, name, limit, before)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tidewheel.domain.access.tenant import DEFAULT_PLAN
-from tidewheel.domain.jobs.job import Job
-from tidewheel.domain.quotas.definitions import refused_by
+from tidewheel.domain.jobs.job import Job, Target
+from tidewheel.domain.quotas.definitions import refused_by, too_large
 from tidewheel.domain.quotas.exceeded import Exceeded, LimitExceeded
 from tidewheel.domain.quotas.limit import COUNTED, Limit, shown, window_at
 from tidewheel.domain.quotas.tokens import Allowance
@@ -100,6 +100,18 @@ class LimitService:
         """Raises ``LimitExceeded`` as ``stored`` would; no job is stored."""
         if found := self.active.refused(after.tenant, before, after):
             raise self.refusal(found)
+
+    def accepted_payloads(self, tenant: str, targets: Iterable[Target]) -> None:
+        """Refuses targets that are larger than a tenant's may be.
+
+        Raises:
+            LimitExceeded: One of them is.
+            PortError: A store failed.
+        """
+        limits = self.quota.of(tenant)
+        for target in targets:
+            if found := too_large(target, limits):
+                raise self.refusal(found)
 
     def refusal(self, exceeded: Exceeded) -> LimitExceeded:
         """The error for a limit that is reached, which is counted."""

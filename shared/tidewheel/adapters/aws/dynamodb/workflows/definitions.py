@@ -191,8 +191,7 @@ def version_item(version: WorkflowVersion) -> NewItem:
 
 def listed_version_item(version: WorkflowVersion) -> NewItem:
     """A version's row in the list, without its definition."""
-    sort = keys.listed_version_sort(version.row.created_ms, version.row.digest)
-    return {**workflow_key(version.tenant, version.name, sort), **_row_attributes(version.row)}
+    return {**workflow_key(version.tenant, version.name, version.row.place), **_row_attributes(version.row)}
 
 
 @reads("workflow version")
