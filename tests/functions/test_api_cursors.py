@@ -55,6 +55,13 @@ class Lists(ApiBench):
             self.ports.circuits.swap(circuit)
             self.call("POST", "/keys", {"name": "x", "role": "viewer"})
             self.call("POST", "/tenants", {"id": f"t{party}"})
+            for number in range(3):
+                workflow = {
+                    "name": f"w{number}",
+                    "description": f"{party}",
+                    "steps": {"a": {"wait": {"duration": "1m"}}},
+                }
+                self.call("PUT", f"/workflows/w{number}", workflow)
         self.clock.advance(20 * MINUTE_MS)
 
     def page(self, operation: str, query: Mapping[str, str], job: int = 0) -> Answer:
@@ -62,7 +69,7 @@ class Lists(ApiBench):
         id = self.runs[job] if "executions/{" in found.path else self.jobs[job]
         one = {LIMIT.name: "1"} if LIMIT in found.parameters else {}
         asked = {name: [value] for name, value in {**one, **query}.items()}
-        return self.call("GET", found.path.removeprefix("/v1").replace("{id}", id), query=asked)
+        return self.call("GET", found.path.removeprefix("/v1").format(id=id, name=f"w{job}"), query=asked)
 
     def cursor(self, operation: str, query: Mapping[str, str]) -> dict[str, str]:
         answer = self.page(operation, query)

@@ -58,7 +58,7 @@ class NeedBody(Model):
     """A step that is waited for, and what it must have answered: else its end counts as skipped."""
 
     step: StepName
-    when: Annotated[dict[str, Any] | None, WithJsonSchema(_CONDITION)] = None
+    when: Annotated[dict[str, Any], WithJsonSchema(_CONDITION)] | None = None
 
 
 def _form_of_need(value: Any) -> str:

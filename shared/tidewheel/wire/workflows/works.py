@@ -187,7 +187,7 @@ class WaitBody(Model):
     until: Annotated[
         Any,
         AfterValidator(_until),
-        WithJsonSchema({"type": "string", "description": "RFC 3339, or a path to such a text."}),
+        WithJsonSchema({"type": ["string", "null"], "description": "RFC 3339, or a path to such a text."}),
     ] = None
     at: Annotated[str, AfterValidator(_time_of_day), Field(json_schema_extra=text_like(_AT.pattern))] | None = None
     timezone: Annotated[str, AfterValidator(_zone), Field(description="Of `at`.")] = "UTC"
@@ -240,7 +240,7 @@ class MapBody(Model):
         AfterValidator(_over),
         WithJsonSchema(
             {
-                "anyOf": [{"type": "array"}, {"type": "string", "pattern": "^\\$\\."}],
+                "anyOf": [{"type": "array"}, {"type": "string", "pattern": "^\\$\\."}, {"type": "null"}],
                 "description": "The items: a list, whose items may refer to data, or a path to one.",
             }
         ),
