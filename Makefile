@@ -37,7 +37,8 @@ CLIENTS := tests/clients
 CLIENTS_STAMP := .local/clients/.made-$(call sum,$(addprefix $(CLIENTS)/,python.lock typescript/package.json typescript/package-lock.json))
 CDK_STAMP := infra/node_modules/.made-$(call sum,infra/package.json infra/package-lock.json)
 
-TEST_ENGINES := ministack,localstack-host
+# All end-to-end tests on MiniStack; on LocalStack those in which an engine could differ: tests/e2e/engines.py
+TEST_ENGINES := ministack,localstack-host:part
 
 FAST := tests/unit tests/properties tests/architecture tests/functions
 

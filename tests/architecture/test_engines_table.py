@@ -9,7 +9,7 @@ import pytest
 
 from localstack.cloud import ENGINES
 from localstack.errors import LocalCloudError
-from tests.e2e.engines import LACKS, LONG, chosen, reason, side_by_side, stack_group, stack_groups
+from tests.e2e.engines import LACKS, LONG, PART, chosen, plays, reason, side_by_side, stack_group, stack_groups
 
 TIER = Path(__file__).parents[1] / "e2e"
 TESTS = [
@@ -38,14 +38,22 @@ def test_nothing_else_skips():
 
 
 def test_engines_are_chosen_by_name():
-    assert chosen({}) == ["ministack"]
-    assert chosen({"ENGINE": "ministack, localstack-host"}) == ["ministack", "localstack-host"]
+    assert chosen({}) == {"ministack": True}
+    assert chosen({"ENGINE": "ministack, localstack-host"}) == {"ministack": True, "localstack-host": True}
+    assert chosen({"ENGINE": "ministack,localstack-host:part"}) == {"ministack": True, "localstack-host": False}
     with pytest.raises(LocalCloudError, match="ENGINE=moto is no engine"):
         chosen({"ENGINE": "ministack,moto"})
 
 
-def test_the_long_ones_are_there():
+def test_the_long_ones_are_there_and_in_no_part():
     assert set(LONG) <= {file for file, _ in TESTS}
+    assert not PART & set(LONG)
+
+
+def test_a_part_names_files_that_are_there_and_more_than_half_of_the_tests():
+    assert {file for file, _ in TESTS} >= PART
+    assert sum(plays(file, whole=False) for file, _ in TESTS) > len(TESTS) / 2
+    assert all(plays(file, whole=True) for file, _ in TESTS)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +72,14 @@ def test_a_tests_group_follows_from_its_id(nodeid, wanted):
 
 
 def test_there_are_as_many_groups_as_tests_belong_to():
-    for engines in (["ministack"], ["localstack"], ["ministack", "localstack-host"]):
-        gone_to = {stack_group(f"tests/e2e/{file}::{name}[{engine}]") for file, name in TESTS for engine in engines}
+    for named in ("ministack", "localstack", "ministack,localstack-host", "ministack,localstack-host:part"):
+        engines = chosen({"ENGINE": named})
+        gone_to = {
+            stack_group(f"tests/e2e/{file}::{name}[{engine}]")
+            for file, name in TESTS
+            for engine, whole in engines.items()
+            if plays(file, whole=whole)
+        }
         assert len(gone_to) == stack_groups(engines)
 
 

@@ -12,7 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from localstack.receiver import Answer, Receiver, Reply
-from tests.e2e.engines import chosen, reason, side_by_side, stack_group, stack_groups
+from tests.e2e.engines import chosen, plays, reason, side_by_side, stack_group, stack_groups
 from tests.e2e.stack import Stack, deployed
 from tests.support import machine
 from tests.support.engines import engine_calls
@@ -31,7 +31,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test on each engine that was asked for, but for what the engine cannot do."""
     file, function = Path(metafunc.module.__file__).name, metafunc.function.__name__
     if "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", [_on(one, reason(one, file, function)) for one in chosen()], scope="session")
+        played = [engine for engine, whole in chosen().items() if plays(file, whole=whole)]
+        metafunc.parametrize("engine", [_on(one, reason(one, file, function)) for one in played], scope="session")
 
 
 def _on(engine: str, lack: str | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from localstack.cloud import ENGINES
 from localstack.engines.base import choose_name
@@ -33,15 +33,44 @@ LONG = ("test_long_work.py", "test_outage.py", "test_storm.py")
 _ALONE = ("localstack",)
 """Engines of which a machine has one."""
 
+PART = frozenset(
+    {
+        "test_aws_targets.py",
+        "test_cli.py",
+        "test_failures.py",
+        "test_firing.py",
+        "test_jobs_api.py",
+        "test_logs.py",
+        "test_schedulers.py",
+        "test_sign_in.py",
+        "test_targets.py",
+        "test_watch.py",
+    }
+)
+"""Files that are played on an engine of which a part is asked for.
 
-def chosen(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """The engines that ``ENGINE`` names, apart by commas, or MiniStack.
+Each thing that an engine does for us is in one of them: its gateway, functions, queues, tables, events, logs, the
+services that jobs call, and what happens to a function whose code or process is replaced. The other files show what our
+own code does with these, which one engine shows as well as two, and take most of the time.
+"""
+_SOME = ":part"
+
+
+def chosen(environ: Mapping[str, str] = os.environ) -> dict[str, bool]:
+    """The engines that ``ENGINE`` names, apart by commas, or MiniStack; and whether all tests are played on each.
+
+    ``ministack,localstack-host:part`` is all of them on the one, and those of ``PART`` on the other.
 
     Raises:
         LocalCloudError: There is no such engine.
     """
-    named = environ.get("ENGINE", "").split(",")
-    return [choose_name({"ENGINE": name}, ENGINES) for name in named]
+    named = [name.strip() for name in environ.get("ENGINE", "").split(",")]
+    return {choose_name({"ENGINE": name.removesuffix(_SOME)}, ENGINES): not name.endswith(_SOME) for name in named}
+
+
+def plays(file: str, *, whole: bool) -> bool:
+    """Whether a file is played on an engine, all of whose tests are asked for or a part."""
+    return whole or file in PART
 
 
 def of_node(nodeid: str) -> str:
@@ -56,9 +85,9 @@ def stack_group(nodeid: str) -> str:
     return f"{engine} long" if file in LONG and engine not in _ALONE else engine
 
 
-def stack_groups(engines: Sequence[str]) -> int:
-    """How many groups the tests of some engines have."""
-    return sum(1 if engine in _ALONE else 2 for engine in engines)
+def stack_groups(engines: Mapping[str, bool]) -> int:
+    """How many groups the tests of some engines have, as ``chosen`` answers them; a part has no long ones."""
+    return sum(1 if engine in _ALONE or not whole else 2 for engine, whole in engines.items())
 
 
 def side_by_side(groups: int, slow: float, calls: float) -> int:
