@@ -292,7 +292,9 @@ class ServiceStack(Stack):
         )
         dead_letter_handler.allow(["dynamodb:GetItem", "dynamodb:Query"], self._arns.table(Table.JOBS))
         dead_letter_handler.allow(["dynamodb:GetItem"], self._arns.table(Table.CONTROL))
-        dead_letter_handler.allow(["dynamodb:GetItem", "dynamodb:PutItem"], self._arns.table(Table.EXECUTIONS))
+        dead_letter_handler.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], self._arns.table(Table.EXECUTIONS)
+        )
         dead_letter_handler.allow(["dynamodb:PutItem"], self._arns.table(Table.WHEEL))
         dead_letter_handler.allow(["sqs:SendMessage"], *self._queues.arns)
         dead_letters = self._queues.dead_letters

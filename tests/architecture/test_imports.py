@@ -78,7 +78,7 @@ VIOLATIONS_BY_RULE = {
         (f"{T}/engine/recovery/violation_aa.py", "tidewheel.engine.scheduler.loop"),
         (f"{T}/engine/scheduler/shard/violation_ab.py", "tidewheel.engine.api.jobs"),
     ],
-    "processes' rooms, ends, common": [
+    "processes' rooms, runs of workflows, ends, common": [
         (f"{T}/engine/ends/violation_ac.py", "tidewheel.engine.worker.runner"),
         (f"{T}/engine/common/violation_ad.py", "tidewheel.engine.ends.overlap_lock"),
         (f"{T}/engine/common/violation_ae.py", "tidewheel.engine.scheduler.context"),

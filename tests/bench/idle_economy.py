@@ -49,7 +49,17 @@ def _run(backend: Backend, clock: Clock, executor: Executor, shards: int) -> Non
     layouts = LayoutCache(backend.layouts, clock, shards)
     stores = Stores(backend.wheel, backend.jobs, backend.executions, backend.leases, backend.ownership, backend.health)
     telemetry = RecordingTelemetry()
-    ends = ends_of(backend.executions, backend.locks, backend.wheel, backend.queue, layouts, clock, telemetry, ECONOMY)
+    ends = ends_of(
+        backend.executions,
+        backend.locks,
+        backend.wheel,
+        backend.queue,
+        layouts,
+        clock,
+        telemetry,
+        backend.jobs,
+        ECONOMY,
+    )
     scheduler_loop = SchedulerLoop(
         stores, backend.queue, NoLauncher(), clock, telemetry, executor, layouts, ends, "bench", "v1", pace=ECONOMY
     )

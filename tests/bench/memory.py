@@ -107,7 +107,7 @@ def weigh(entries: int) -> int:
         LayoutCache(control, clock, 1),
     )
     telemetry = RecordingTelemetry()
-    ends = ends_of(stores.executions, MemoryLocks(world), wheel, Sink(), layouts, clock, telemetry)
+    ends = ends_of(stores.executions, MemoryLocks(world), wheel, Sink(), layouts, clock, telemetry, stores.jobs)
     scheduler_loop = SchedulerLoop(
         stores, Sink(), NoLauncher(), clock, telemetry, InlineExecutor(), layouts, ends, "bench", "v1"
     )

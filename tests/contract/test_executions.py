@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from tests.support.world import Backend
-from tests.support.world_examples import NOW_MS, TENANT, a_job, execution, full_execution, some_id
+from tests.support.world_examples import NOW_MS, TENANT, a_job, a_run_control, execution, full_execution, some_id
 from tidewheel.adapters.aws.dynamodb.execution_items import execution_key
 from tidewheel.domain import keys
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed, Reason
 from tidewheel.domain.executions.states import State
-from tidewheel.domain.ids import Origin
+from tidewheel.domain.ids import ExecutionId, Origin
 from tidewheel.domain.limits import MINUTE_MS, WAITING_PARTS
+from tidewheel.domain.workflows.runs.limits import NODES_TOGETHER
 from tidewheel.ports import Fenced
 
 JOB = a_job()
@@ -173,7 +174,7 @@ def test_an_unreadable_record_is_raised_by_whoever_meets_it(backend: Backend) ->
     backend.executions.swap(FIRST, None)
     backend.cloud.dynamodb.update_item(
         TableName=backend.cloud.tables.executions,
-        Key=execution_key(TENANT, JOB.id, FIRST.id),
+        Key=execution_key(TENANT, FIRST.id),
         UpdateExpression="SET st = :v",
         ExpressionAttributeValues={":v": {"S": "dreaming"}},
     )
@@ -246,7 +247,7 @@ def test_present_over_a_hundred(backend: Backend) -> None:
 @pytest.mark.needs("damage")
 def test_a_record_that_cannot_be_read_is_present_nonetheless(backend: Backend) -> None:
     assert backend.cloud is not None
-    item = {**execution_key(TENANT, JOB.id, FIRST.id), "st": {"S": "asleep"}}
+    item = {**execution_key(TENANT, FIRST.id), "st": {"S": "asleep"}}
     backend.cloud.dynamodb.put_item(TableName=backend.cloud.tables.executions, Item=item)
     assert set(backend.executions.present([(TENANT, FIRST.id)])) == {(TENANT, FIRST.id)}
 
@@ -285,3 +286,39 @@ def test_those_that_wait_are_listed_by_their_next_attempt_until_they_are_claimed
     others = set(range(WAITING_PARTS)) - {part}
     assert not any(backend.executions.overdue(other, NOW_MS + 1, 9, None).items for other in others)
     assert not backend.executions.dead(TENANT, 9, None).items
+
+
+def test_a_run_comes_back_with_all_that_is_asked_of_it(backend: Backend) -> None:
+    run = execution(JOB, NOW_MS + 1, state=State.OPEN, run=a_run_control(), next_ms=NOW_MS + 5)
+    assert backend.executions.swap(run, None) is None
+    assert backend.executions.get(TENANT, run.id) == run
+
+
+def test_the_steps_of_a_run_are_read_together_and_stand_in_no_list(backend: Backend) -> None:
+    run, other = ExecutionId.parse(execution(JOB, NOW_MS + 1).id), ExecutionId.parse(execution(JOB, NOW_MS + 2).id)
+    steps = [
+        execution(JOB, id=run.of_node(node), generation=node + 1, guard="0.1" if node else "")
+        for node in (0, 1, 10, NODES_TOGETHER, 2 * NODES_TOGETHER)
+    ]
+    for step in (*steps, execution(JOB, id=other.of_node(0))):
+        assert backend.executions.swap(step, None) is None
+    found = backend.executions.nodes(TENANT, str(run), 2 * NODES_TOGETHER + 1)
+    assert sorted(found, key=lambda one: one.node or 0) == steps
+    assert backend.executions.nodes(TENANT, str(run), 1) != []
+    assert backend.executions.get(TENANT, steps[-1].id) == steps[-1]
+    assert backend.executions.present([(TENANT, steps[1].id), (TENANT, run.of_node(5))]) == {(TENANT, steps[1].id)}
+    assert not backend.executions.list(TENANT, JOB.id, 10, None).items
+
+
+def test_a_step_is_written_on_a_condition_as_every_execution_is(backend: Backend) -> None:
+    step = execution(JOB, id=ExecutionId.parse(FIRST.id).of_node(3))
+    assert backend.executions.swap(step, None) is None
+    assert backend.executions.swap(after(step), 1) is None
+    assert backend.executions.swap(after(step, "you"), 1) == after(step)
+
+
+def test_an_open_run_is_listed_by_when_it_is_looked_at(backend: Backend) -> None:
+    run = execution(JOB, NOW_MS + 1, state=State.OPEN, run=a_run_control(), next_ms=NOW_MS + 5)
+    backend.executions.swap(run, None)
+    assert [one.id for one in backend.executions.overdue(run.waiting_part, NOW_MS + 6, 10, None).items] == [run.id]
+    assert not backend.executions.overdue(run.waiting_part, NOW_MS + 5, 10, None).items

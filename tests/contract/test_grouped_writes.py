@@ -109,7 +109,7 @@ def test_an_item_is_replaced_with_every_attribute(backend: Backend) -> None:
 
 def _raw(backend: Backend, record: Execution) -> Any:
     assert backend.cloud is not None
-    key = execution_key(record.tenant, record.job, record.id)
+    key = execution_key(record.tenant, record.id)
     return backend.cloud.dynamodb.get_item(TableName=backend.cloud.tables.executions, Key=key)["Item"]
 
 

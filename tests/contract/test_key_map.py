@@ -16,6 +16,7 @@ from tests.support.world_examples import (
     NOW_MS,
     TENANT,
     a_job,
+    a_run_control,
     a_workflow_version,
     declined_execution,
     execution,
@@ -38,6 +39,7 @@ from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.fleet.health import Health, HealthState, Measured, Signals, Switch
 from tidewheel.domain.fleet.health import Reason as HealthReason
 from tidewheel.domain.fleet.lease import Mark
+from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.permits.line import Announced, LineEntry
 from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.limit import Limit, window_at
@@ -102,7 +104,10 @@ def write_everything(backend: Backend) -> None:
     assert backend.jobs.create(a_job(2, schedule=Schedule(At(NOW_MS)), unique_name=True), None, None)  # it expires
     run = execution(JOB, NOW_MS + 2)
     assert backend.jobs.enqueue(Placed(minute(), schedule_entry(JOB)), run, "a key") is None
-    assert backend.executions.swap(ended(State.DEAD), None) is None
+    dead = replace(ended(State.DEAD), run=a_run_control())
+    assert backend.executions.swap(dead, None) is None
+    step = replace(ended(State.DEAD), id=ExecutionId.parse(dead.id).of_node(130), guard="7.1")
+    assert backend.executions.swap(step, None) is None
     assert backend.executions.swap(declined_execution(), None) is None
     backend.executions.account(Missed(TENANT, JOB.id, 1, NOW_MS, NOW_MS + 5, 3, Reason.SKIPPED, NOW_MS))
     assert backend.locks.swap(Lock(TENANT, JOB.id, run.id, ended(State.DEAD).id, 1, NOW_MS)) is None

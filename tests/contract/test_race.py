@@ -110,6 +110,7 @@ class Race:
                     self.layouts,
                     self.clock,
                     telemetry,
+                    backend.jobs,
                 ),
                 owner,
                 "v1",

@@ -75,7 +75,9 @@ class Bench:
             telemetry=telemetry,
             executor=InlineExecutor(),
             layouts=layouts,
-            ends=ends_of(executions, MemoryLocks(world), wheel, queue, layouts, self.clock, telemetry),
+            ends=ends_of(
+                executions, MemoryLocks(world), wheel, queue, layouts, self.clock, telemetry, MemoryJobs(world)
+            ),
             owner=owner,
             version=settings.code_version,
             instance=instance,

@@ -78,7 +78,7 @@ ALLOWED = {
     "dead_letter_handler": {
         JOBS: "GetItem Query",
         CONTROL: "GetItem",
-        EXECUTIONS: "GetItem PutItem",
+        EXECUTIONS: "GetItem PutItem Query",
         WHEEL: "PutItem",
         DEAD_LETTERS: "ReceiveMessage DeleteMessage GetQueueAttributes",
         **dict.fromkeys(QUEUES, "SendMessage"),

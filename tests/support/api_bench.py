@@ -42,6 +42,7 @@ from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.wire.targets import PRIVILEGED
 from tidewheel.wiring.api.services import ApiPorts, services_of
+from tidewheel.wiring.workflows import versions_in
 
 NOW_MS = 1_763_657_220_000  # 2025-11-20T16:47:00Z
 EVENTS = Path(__file__).parents[1] / "functions" / "events"
@@ -120,6 +121,7 @@ def memory_ports(clock: SettableClock, plans: Plans | None = None) -> ApiPorts:
         permit_lines=MemoryPermitLines(world),
         tallies=MemoryTallies(world),
         workflows=MemoryWorkflows(world),
+        versions=versions_in(MemoryWorkflows(world)),
     )
 
 

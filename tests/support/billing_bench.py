@@ -112,7 +112,9 @@ class Bench:
 
     def _ends(self) -> EndHandler:
         one = self.backend
-        return ends_of(one.executions, one.locks, one.wheel, one.queue, self.layouts, self.clock, self.telemetry)
+        return ends_of(
+            one.executions, one.locks, one.wheel, one.queue, self.layouts, self.clock, self.telemetry, one.jobs
+        )
 
     def _stores(self) -> Stores:
         one = self.backend

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.support.calls import a_quota
 from tests.support.runners import a_runner
+from tests.support.workflows import KeptWorkflows
 from tidewheel.adapters.memory import (
     CountedEntropy,
     InlineExecutor,
@@ -47,11 +48,13 @@ from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.api.cancel import Cancel
 from tidewheel.engine.api.executions import ExecutionService
 from tidewheel.engine.api.jobs import JobService
+from tidewheel.engine.api.runs.directing import RunDirector
 from tidewheel.engine.api.services import ApiServices
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
 from tidewheel.engine.ends.handler import EndHandler
+from tidewheel.engine.orchestration.sender import NodeSender
 from tidewheel.engine.permits.grants import PermitGrants
 from tidewheel.engine.permits.guard import LineGuard
 from tidewheel.engine.permits.limiter import ConcurrencyLimiter
@@ -170,6 +173,7 @@ class MemoryStack:
         self.lease_renewer = self.fresh_lease_renewer()
         self.admission = self.fresh_admission()
         self.api_quota = self.fresh_quota()
+        self.workflows = KeptWorkflows()
         self.workers_up = True
         self.workers_clock: Clock = self.clock
         self._held: list[tuple[int, Route, Message]] = []
@@ -205,6 +209,7 @@ class MemoryStack:
             MemoryPermitLines(self.world),
             MemoryTallies(self.world),
             MemoryWorkflows(self.world),
+            self.workflows.versions(),
             self.pace,
         )
 
@@ -236,6 +241,7 @@ class MemoryStack:
             self.lease_renewer,
             self.admission,
             self.pace,
+            versions=self.workflows.versions(),
         )
 
     def fresh_quota(self) -> Quota:
@@ -279,7 +285,16 @@ class MemoryStack:
 
     @property
     def ends(self) -> EndHandler:
-        return end_handler(self.executions, self.locks, self.clock, self.wheel_writer, self.telemetry)
+        return end_handler(
+            self.executions,
+            self.locks,
+            self.clock,
+            self.wheel_writer,
+            self.telemetry,
+            self.jobs,
+            self.queue,
+            self.workflows.versions(),
+        )
 
     @property
     def dead_letter_handler(self) -> DeadLetterHandler:
@@ -290,6 +305,11 @@ class MemoryStack:
     @property
     def cancel(self) -> Cancel:
         return self.execution_service.canceller
+
+    @property
+    def run_director(self) -> RunDirector:
+        versions, sender = self.workflows.versions(), NodeSender(self.queue, self.clock, self.wheel_writer.put)
+        return RunDirector(self.executions, self.jobs, versions, self.ends, sender, self.clock, self.telemetry)
 
     @property
     def overdue(self) -> OverdueCheck:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.support.workflows import no_versions
 from tidewheel.domain.wheel.pace import LOOP, Pace
 from tidewheel.engine.common.shard_layout import LayoutCache
+from tidewheel.engine.orchestration.steps import StepJobs
+from tidewheel.engine.orchestration.versions import VersionCache
 from tidewheel.engine.worker.admission import AdmissionControl
 from tidewheel.engine.worker.calling import TargetCalls
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
@@ -32,18 +35,21 @@ def a_runner(  # noqa: PLR0917 - as many parts as a worker has
     admission: AdmissionControl,
     pace: Pace = LOOP,
     allow_kinds: Mapping[str, frozenset[str]] | None = None,
+    versions: VersionCache | None = None,
 ) -> Runner:
     """Builds it as ``wiring.worker`` does."""
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, pace)
-    ends = end_handler(executions, locks, clock, writer, telemetry)
+    versions = versions or no_versions()
+    ends = end_handler(executions, locks, clock, writer, telemetry, jobs, queue, versions)
+    steps = StepJobs(executions, versions)
     return Runner(
-        FactReader(jobs, executions, ends.overlap_lock),
+        FactReader(jobs, executions, ends.overlap_lock, steps),
         executions,
         writer,
         ends.overlap_lock,
         ends,
         admission,
-        TargetCalls(callers, lease_renewer, clock, allowed_kinds(allow_kinds or {})),
+        TargetCalls(callers, lease_renewer, clock, allowed_kinds(allow_kinds or {}), steps),
         clock,
         entropy,
         telemetry,

@@ -28,6 +28,7 @@ from tidewheel.domain.wheel.entries import ExecutionEntry, Placed, ScheduleEntry
 from tidewheel.domain.wheel.levels import Level, Slot, late
 from tidewheel.domain.workflows.definition import digest_of
 from tidewheel.domain.workflows.records import VersionRow, WorkflowRecord, WorkflowVersion
+from tidewheel.domain.workflows.runs.control import RunControl, RunStop
 
 NOW_MS = 1_794_999_960_000  # a whole minute in November 2026
 TENANT = "acme"
@@ -115,6 +116,12 @@ def full_execution() -> Execution:
         left="a worker without the task 'f'",
         left_ms=NOW_MS + 1,
     )
+
+
+def a_run_control() -> RunControl:
+    """What users ask of a run, with no field at its default."""
+    control = RunControl("nightly", "d" * 64, {"day": "monday"}).cleared([0, 3]).cleared([3], resumed=True)
+    return replace(control, stop=RunStop.CANCELLED, paused=True)
 
 
 def waiting_execution() -> Execution:

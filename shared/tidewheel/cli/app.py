@@ -21,6 +21,7 @@ from tidewheel.cli.commands import (
     jobs,
     ledger,
     logs,
+    runs,
     workflows,
 )
 from tidewheel.cli.commands.deployment import access, admin, contexts, doctor, health, tenants, usage, worker
@@ -66,6 +67,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(executions.app, name="executions")
+app.add_typer(runs.app, name="runs")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(circuits.app, name="circuits")
 app.add_typer(contexts.app, name="context")

@@ -12,9 +12,12 @@ from tidewheel.wire.bodies.audit import AuditList
 from tidewheel.wire.bodies.circuit import CircuitList
 from tidewheel.wire.bodies.execution import ExecutionList
 from tidewheel.wire.bodies.job import JobList
+from tidewheel.wire.bodies.run import RunList
 from tidewheel.wire.workflows.answers import VersionList, WorkflowList
 
-P = TypeVar("P", JobList, ExecutionList, CircuitList, AuditList, KeyList, TenantList, WorkflowList, VersionList)
+P = TypeVar(
+    "P", JobList, ExecutionList, RunList, CircuitList, AuditList, KeyList, TenantList, WorkflowList, VersionList
+)
 MOST_PAGES = 50
 """Pages that one command reads at most: a rare match among fifty thousand others is found, and then it says so."""
 

@@ -15,6 +15,7 @@ from tidewheel.client.calls import executions as run_calls
 from tidewheel.client.calls import jobs as job_calls
 from tidewheel.client.calls import registering, waiting
 from tidewheel.client.calls import service as service_calls
+from tidewheel.client.calls import workflow_runs as workflow_run_calls
 from tidewheel.client.calls import workflows as workflow_calls
 from tidewheel.client.deployment import find_deployment
 from tidewheel.client.moment import Moment
@@ -105,6 +106,14 @@ class AsyncClient:
     dead_letters_page = awaiting(run_calls.dead_letters_page)
     dead_letters = iterating_async(run_calls.dead_letters)
     redrive = awaiting(run_calls.redrive)
+    start_run = awaiting(workflow_run_calls.start_run)
+    workflow_runs_page = awaiting(workflow_run_calls.workflow_runs_page)
+    workflow_runs = iterating_async(workflow_run_calls.workflow_runs)
+    workflow_run = awaiting(workflow_run_calls.workflow_run)
+    cancel_run = awaiting(workflow_run_calls.cancel_run)
+    pause_run = awaiting(workflow_run_calls.pause_run)
+    resume_run = awaiting(workflow_run_calls.resume_run)
+    clear_run = awaiting(workflow_run_calls.clear_run)
     wait = awaiting(waiting.wait)
     register = awaiting(registering.register)
 

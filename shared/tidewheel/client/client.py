@@ -14,6 +14,7 @@ from tidewheel.client.calls import executions as run_calls
 from tidewheel.client.calls import jobs as job_calls
 from tidewheel.client.calls import registering, waiting
 from tidewheel.client.calls import service as service_calls
+from tidewheel.client.calls import workflow_runs as workflow_run_calls
 from tidewheel.client.calls import workflows as workflow_calls
 from tidewheel.client.deployment import find_deployment
 from tidewheel.client.moment import Moment, pause
@@ -114,6 +115,14 @@ class Client:
     dead_letters_page = blocking(run_calls.dead_letters_page)
     dead_letters = iterating(run_calls.dead_letters)
     redrive = blocking(run_calls.redrive)
+    start_run = blocking(workflow_run_calls.start_run)
+    workflow_runs_page = blocking(workflow_run_calls.workflow_runs_page)
+    workflow_runs = iterating(workflow_run_calls.workflow_runs)
+    workflow_run = blocking(workflow_run_calls.workflow_run)
+    cancel_run = blocking(workflow_run_calls.cancel_run)
+    pause_run = blocking(workflow_run_calls.pause_run)
+    resume_run = blocking(workflow_run_calls.resume_run)
+    clear_run = blocking(workflow_run_calls.clear_run)
     wait = blocking(waiting.wait)
     register = blocking(registering.register)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tidewheel.domain.errors import Invalid, Unreadable
@@ -21,8 +21,10 @@ TENANT = r"[a-z0-9][a-z0-9_-]{0,31}"
 _TENANT = re.compile(TENANT)
 JOB_ID_PATTERN = rf"j[{ALPHABET}]{{{_JOB_DIGITS}}}"
 """Of a job's id."""
-EXECUTION_ID_PATTERN = rf"{JOB_ID_PATTERN}-[{ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s|[rb][{ALPHABET}]{{1,16}})"
-"""Of an execution's id: job, nominal time, origin; only runs that no schedule named carry a nonce."""
+_NODE = r"(?:\.(?:0|[1-9][0-9]{0,4}))?"
+EXECUTION_ID_PATTERN = rf"{JOB_ID_PATTERN}-[{ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s|[rb][{ALPHABET}]{{1,16}}){_NODE}"
+"""Of an execution's id: job, nominal time, origin; only runs that no schedule named carry a nonce, and only a step of a
+run of a workflow its number."""
 EXECUTION_BEGINNING_PATTERN = (
     rf"{JOB_ID_PATTERN}-(?:[{ALPHABET}]{{0,{_NOMINAL_DIGITS}}}"
     rf"|[{ALPHABET}]{{{_NOMINAL_DIGITS}}}-(?:s?|[rb][{ALPHABET}]{{0,16}}))"
@@ -130,15 +132,27 @@ class ExecutionId:
         nominal_ms: The instant that the schedule named, or that of the request (ms since the epoch).
         origin: Why the execution exists.
         nonce: Empty for the origin ``SCHEDULE``, whose nominal time alone makes it unique.
+        node: Which step of a run of a workflow it is, by index; None for any other execution.
     """
 
     job: str
     nominal_ms: int
     origin: Origin = Origin.SCHEDULE
     nonce: str = ""
+    node: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.job}-{text_of_nominal(self.nominal_ms)}-{self.origin}{self.nonce}"
+        node = "" if self.node is None else f".{self.node}"
+        return f"{self.job}-{text_of_nominal(self.nominal_ms)}-{self.origin}{self.nonce}{node}"
+
+    @property
+    def run(self) -> ExecutionId:
+        """The run that it is a step of; itself, if it is none."""
+        return replace(self, node=None)
+
+    def of_node(self, node: int) -> str:
+        """The id of a step of this run, by the step's index."""
+        return str(replace(self, node=node))
 
     @classmethod
     def parse(cls, text: str) -> ExecutionId:
@@ -150,7 +164,8 @@ class ExecutionId:
         if not _EXECUTION.fullmatch(text):
             raise Unreadable("execution id", text, "expected <job>-<nominal time>-<origin>")
         job, nominal, tail = text.split("-")
-        return cls(job, _decode32(nominal), Origin(tail[0]), tail[1:])
+        tail, _, node = tail.partition(".")
+        return cls(job, _decode32(nominal), Origin(tail[0]), tail[1:], int(node) if node else None)
 
 
 def is_whole_execution_id(text: str) -> bool:
@@ -159,4 +174,4 @@ def is_whole_execution_id(text: str) -> bool:
         id = ExecutionId.parse(text)
     except Unreadable:
         return False
-    return id.origin is Origin.SCHEDULE or len(id.nonce) >= _NONCE_DIGITS
+    return id.node is not None or id.origin is Origin.SCHEDULE or len(id.nonce) >= _NONCE_DIGITS

@@ -10,6 +10,7 @@ from tidewheel.domain.executions.decisions.facts import Lack
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Stop
 from tidewheel.domain.jobs.job import Target
+from tidewheel.domain.limits import OUTPUT_BYTES
 
 
 class CallProgress(Protocol):
@@ -53,13 +54,14 @@ class Call:
     Args:
         target: What to call.
         tenant: Whose job it is.
-        execution: The execution's id, to be used as an idempotency key.
+        execution: The execution's id, to be used as an idempotency key; for a step that runs again, another one.
         nominal_ms: The nominal time (ms since the epoch, UTC).
         due_ms: The due time (ms since the epoch, UTC).
         attempt: The attempt's number, which is the fencing token: a higher one outranks a lower.
         timeout_ms: How long the call may take (ms).
         progress: What the call tells its worker, and is told by it.
         repeatable: Whether the job lets a call be made again of which nobody knows whether it was carried out.
+        output_bytes: How much of the target's answer is kept.
     """
 
     target: Target
@@ -71,6 +73,7 @@ class Call:
     timeout_ms: int
     progress: CallProgress
     repeatable: bool = False
+    output_bytes: int = OUTPUT_BYTES
 
 
 class Caller(Protocol):

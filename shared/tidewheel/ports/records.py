@@ -158,6 +158,18 @@ class Executions(Protocol):
             Fenced: No record is stored although one was expected.
         """
 
+    def nodes(self, tenant: str, run: str, count: int) -> Sequence[Execution]:
+        """The records of a run's steps, strongly consistent, in no order.
+
+        Args:
+            tenant: Whose.
+            run: The run's id.
+            count: How many steps its workflow has.
+
+        Raises:
+            Unreadable: One of them is malformed.
+        """
+
     def account(self, row: Missed) -> None:
         """Stores a ledger row; one of the same job and range is overwritten."""
 

@@ -16,6 +16,7 @@ from tidewheel.wire.message import load
 from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.stores import jobs, layout_cache
 from tidewheel.wiring.wheel_writer import wheel_writer
+from tidewheel.wiring.workflows import version_cache
 
 
 def dead_letter_handler(settings: DeadLetterHandlerSettings) -> DeadLetterHandler:
@@ -27,7 +28,7 @@ def dead_letter_handler(settings: DeadLetterHandlerSettings) -> DeadLetterHandle
     wheel, queue = DynamoWheel(dynamodb, settings.wheel_table), SqsQueue(clients.sqs(lean=lean), settings.queues)
     writer = wheel_writer(wheel, queue, layout_cache(dynamodb, settings, clock), clock, telemetry, settings.pace)
     locks = DynamoLocks(dynamodb, settings.executions_table)
-    ends = end_handler(executions, locks, clock, writer, telemetry)
-    return DeadLetterHandler(
-        jobs(dynamodb, settings.jobs_table), executions, wheel, queue, clock, telemetry, ends, load
-    )
+    every_job = jobs(dynamodb, settings.jobs_table)
+    versions = version_cache(dynamodb, settings.jobs_table)
+    ends = end_handler(executions, locks, clock, writer, telemetry, every_job, queue, versions)
+    return DeadLetterHandler(every_job, executions, wheel, queue, clock, telemetry, ends, load)

@@ -30,6 +30,7 @@ from tidewheel.wiring.permits import permit_grants
 from tidewheel.wiring.quota import quota_of
 from tidewheel.wiring.stores import jobs, layout_cache
 from tidewheel.wiring.wheel_writer import wheel_writer
+from tidewheel.wiring.workflows import version_cache
 
 _THREADS = MOST_IN_FLIGHT + 32
 """Every batch in flight may wait seconds for a queue that does not answer; 32 threads are left for heartbeats and
@@ -60,10 +61,11 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, settings.pace)
     quota = quota_of(dynamodb, settings.access_table, settings.executions_table, settings.plans, clock, telemetry)
     grants = permit_grants(dynamodb, settings.executions_table, executions, queue, clock, telemetry, writer.put)
+    every_job = jobs(dynamodb, settings.jobs_table)
     return SchedulerLoop(
         stores=Stores(
             wheel=wheel,
-            jobs=jobs(dynamodb, settings.jobs_table),
+            jobs=every_job,
             executions=executions,
             leases=DynamoLeases(control),
             ownership=DynamoOwnership(control),
@@ -75,7 +77,16 @@ def scheduler_loop(settings: SchedulerSettings, owner: str, instance: int) -> Sc
         telemetry=telemetry,
         executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="background call"),
         layouts=layouts,
-        ends=end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, writer, telemetry),
+        ends=end_handler(
+            executions,
+            DynamoLocks(dynamodb, settings.executions_table),
+            clock,
+            writer,
+            telemetry,
+            every_job,
+            queue,
+            version_cache(dynamodb, settings.jobs_table),
+        ),
         owner=owner,
         version=settings.code_version,
         instance=instance if settings.pace.loops else 0,

@@ -18,6 +18,7 @@ from tidewheel.adapters.clock import SystemClock, SystemEntropy
 from tidewheel.adapters.targets.program_user import ProgramUser
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.engine.common.clock_guard import ClockGuard
+from tidewheel.engine.orchestration.steps import StepJobs
 from tidewheel.engine.worker.calling import TargetCalls
 from tidewheel.engine.worker.consumer import Consumer
 from tidewheel.engine.worker.lease_renewer import LeaseRenewer
@@ -34,6 +35,7 @@ from tidewheel.wiring.ends import end_handler
 from tidewheel.wiring.permits import permit_grants
 from tidewheel.wiring.stores import all_jobs, layout_cache
 from tidewheel.wiring.wheel_writer import wheel_writer
+from tidewheel.wiring.workflows import version_cache
 
 
 def consumer(settings: WorkerSettings) -> Consumer:
@@ -64,17 +66,22 @@ def consumer_of(settings: WorkerSettings, telemetry: Telemetry, program_user: Pr
     Thread(target=lease_renewer.watch, name="lease-renewer", daemon=True).start()
     layouts = layout_cache(dynamodb, settings, clock)
     writer = wheel_writer(wheel, queue, layouts, clock, telemetry, settings.pace)
-    ends = end_handler(executions, DynamoLocks(dynamodb, settings.executions_table), clock, writer, telemetry)
+    every_job, locks = all_jobs(dynamodb, settings, grouped=True), DynamoLocks(dynamodb, settings.executions_table)
+    versions = version_cache(dynamodb, settings.jobs_table)
+    steps = StepJobs(executions, versions)
+    ends = end_handler(executions, locks, clock, writer, telemetry, every_job, queue, versions)
     grants = permit_grants(dynamodb, settings.executions_table, executions, queue, clock, telemetry)
     callers = Callers(Surroundings(secrets, settings.allowed_networks, clock, program_user), found())
     runner = Runner(
-        reader=FactReader(all_jobs(dynamodb, settings, grouped=True), executions, ends.overlap_lock),
+        reader=FactReader(every_job, executions, ends.overlap_lock, steps),
         executions=executions,
         wheel_writer=writer,
         overlap_lock=ends.overlap_lock,
         ends=ends,
         admission=admission(dynamodb, settings, clock, telemetry, grants),
-        calls=TargetCalls(callers, lease_renewer, clock, allowed_kinds(settings.allow_kinds), settings.least_log),
+        calls=TargetCalls(
+            callers, lease_renewer, clock, allowed_kinds(settings.allow_kinds), steps, settings.least_log
+        ),
         clock=clock,
         entropy=SystemEntropy(),
         telemetry=telemetry,

@@ -308,7 +308,13 @@ def test_the_digest_of_a_definition_stays_the_same_from_release_to_release() -> 
     )
 
 
-@pytest.mark.parametrize("kind", sorted(targets.MODELS))
+def test_a_step_calls_and_starts_no_workflow_by_its_target() -> None:
+    step = {"target": {"kind": "workflow", "workflow": "other"}}
+    with pytest.raises(Refused, match="workflow"):
+        read_workflow({"name": "w", "steps": {"a": step}})
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, model in targets.MODELS.items() if model.IS_CALL))
 def test_every_kind_of_target_says_which_of_its_fields_take_data(kind: str) -> None:
     model = targets.MODELS[kind]
     assert model.DATA

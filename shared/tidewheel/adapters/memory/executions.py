@@ -9,6 +9,7 @@ from tidewheel.adapters.memory.world import World
 from tidewheel.domain import keys
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
+from tidewheel.domain.ids import ExecutionId
 from tidewheel.ports import ExecutionKey, Page
 
 
@@ -34,6 +35,12 @@ class MemoryExecutions:
         """See ``ports.Executions``."""
         return self._world.swap(self._world.executions, (new.tenant, new.id), new, expected, "executions.swap")
 
+    def nodes(self, tenant: str, run: str, count: int) -> Sequence[Execution]:
+        """See ``ports.Executions``."""
+        id = ExecutionId.parse(run)
+        found = [self._world.executions.get((tenant, id.of_node(node))) for node in range(count)]
+        return [record for record in found if record is not None]
+
     def account(self, row: Missed) -> None:
         """See ``ports.Executions``."""
         with self._world.lock:
@@ -44,7 +51,10 @@ class MemoryExecutions:
         low, high = keys.execution_range(job)
         with self._world.lock:
             kept: dict[tuple[str, str], Execution | Missed] = {**self._world.executions, **self._world.missed}
-            ids = sorted((id for owner, id in kept if owner == tenant and low < id < (before or high)), reverse=True)
+            ids = sorted(
+                (id for owner, id in kept if owner == tenant and low < id < (before or high) and "." not in id),
+                reverse=True,
+            )
             found = [kept[tenant, id] for id in ids[:limit]]
             return Page(found, ids[limit - 1] if len(ids) > limit else None)
 

@@ -10,17 +10,17 @@ from tidewheel.domain.jobs.concealing import Concealment
 from tidewheel.domain.limits import OUTPUT_BYTES
 
 
-def excerpt(body: bytes) -> str:
-    """The beginning of an answer as text, at most ``limits.OUTPUT_BYTES`` bytes of it.
+def excerpt(body: bytes, most: int = OUTPUT_BYTES) -> str:
+    """The beginning of an answer as text, at most so many bytes of it.
 
     NULs go first: a text that was cut off has that length, by which it is known that it may end within a secret.
     """
-    return body.replace(b"\x00", b"")[:OUTPUT_BYTES].decode("utf-8", errors="replace")
+    return body.replace(b"\x00", b"")[:most].decode("utf-8", errors="replace")
 
 
-def ending(output: bytes) -> str:
-    """The end of an output as text, at most ``limits.OUTPUT_BYTES`` bytes of it."""
-    text = output[-OUTPUT_BYTES:].decode("utf-8", errors="replace").replace("\x00", "").encode()[-OUTPUT_BYTES:]
+def ending(output: bytes, most: int = OUTPUT_BYTES) -> str:
+    """The end of an output as text, at most so many bytes of it."""
+    text = output[-most:].decode("utf-8", errors="replace").replace("\x00", "").encode()[-most:]
     return text.decode("utf-8", errors="ignore")  # drops a character whose first bytes were cut off
 
 
@@ -29,9 +29,11 @@ class Tail:
 
     Args:
         secrets: The texts to conceal.
+        most: How many bytes of it are kept.
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str], most: int = OUTPUT_BYTES) -> None:
+        self._most = most
         self._concealment = Concealment().and_of(secrets)
         self._pending = b""
         self._end = b""
@@ -40,12 +42,12 @@ class Tail:
         """Adds the next piece."""
         self._pending += piece
         settled = self._concealment.settled(self._pending)  # what may be the beginning of a secret is kept back
-        self._end = (self._end + self._concealment.clean(self._pending[:settled]))[-2 * OUTPUT_BYTES :]
+        self._end = (self._end + self._concealment.clean(self._pending[:settled]))[-2 * self._most :]
         self._pending = self._pending[settled:]
 
     def text(self) -> str:
-        """The end of all pieces, at most ``limits.OUTPUT_BYTES`` bytes of UTF-8."""
-        return ending(self._end + self._concealment.clean(self._pending))
+        """The end of all pieces, at most so many bytes of UTF-8 as are kept."""
+        return ending(self._end + self._concealment.clean(self._pending), self._most)
 
 
 def timed_out(timeout_ms: int) -> Answer:

@@ -90,7 +90,9 @@ class CommandTarget:
         order = ProgramSpec(_argv(spec), environment, spec["directory"], folder, user)
         with WakePipe() as wake, Program(order) as program:
             call.progress.on_stop(wake.wake)
-            watch = _Supervisor(call, self._surroundings.clock, program, state, Tail(_secrets(spec, given)))
+            watch = _Supervisor(
+                call, self._surroundings.clock, program, state, Tail(_secrets(spec, given), call.output_bytes)
+            )
             watch.follow(wake)
         state.read()
         return watch.answer()

@@ -26,7 +26,7 @@ from tidewheel.adapters.targets.web.url import parsed, sendable
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.states import Result
 from tidewheel.domain.jobs.secret import reference_of
-from tidewheel.domain.limits import LOG_BYTES, OUTPUT_BYTES, SECOND_MS
+from tidewheel.domain.limits import LOG_BYTES, SECOND_MS
 from tidewheel.ports import Call, Caller, CallProgress
 
 KIND = "http"
@@ -67,12 +67,14 @@ class _Received:
 
     Args:
         sending: The requests of the call, and what was read of the last one's answer.
+        most: How many bytes of the answer its record keeps.
         fields: Its header fields, once its head was read and understood; None before.
         beginning: What its record keeps.
         taken: The length of its body so far (bytes).
     """
 
     sending: Sending
+    most: int
     fields: Mapping[str, str] | None = None
     beginning: bytearray = field(default_factory=bytearray)
     taken: int = 0
@@ -94,14 +96,14 @@ class _Received:
         if error is None or _is_success(self.status):
             return True
         if self.fields is not None:
-            return len(self.beginning) >= OUTPUT_BYTES
+            return len(self.beginning) >= self.most
         return self.status != 0 and isinstance(error, RemoteProtocolError)
 
     def read(self, answering: Answering, progress: CallProgress) -> None:
         """Reads the body into the attempt's log, up to the log's limit: an endless body is cut there."""
         self.fields = answering.fields
         for piece in pieces(answering.parts(), answering.fields.get("content-encoding", "")):
-            self.beginning += piece.replace(b"\x00", b"")[: OUTPUT_BYTES - len(self.beginning)]
+            self.beginning += piece.replace(b"\x00", b"")[: self.most - len(self.beginning)]
             progress.write(piece)
             self.taken += len(piece)
             if self.taken > LOG_BYTES:
@@ -109,7 +111,7 @@ class _Received:
 
     def answer(self, now_ms: int) -> Answer:
         """The answer, as far as it is known."""
-        status, output = self.status, excerpt(bytes(self.beginning))
+        status, output = self.status, excerpt(bytes(self.beginning), self.most)
         if _is_success(status):
             return Answer(Result.SUCCEEDED, status, output)
         retryable = status >= _SERVER_ERROR or status in _RETRYABLE
@@ -138,7 +140,7 @@ class HttpTarget:
         """See ``ports.Caller``."""
         countdown = Countdown(self._surroundings.clock, call.timeout_ms)
         call.progress.on_stop(countdown.stop)
-        received, failure = _Received(Sending(call.repeatable)), None
+        received, failure = _Received(Sending(call.repeatable), call.output_bytes), None
         try:
             self._exchange(call, received, countdown)
         except _FAILURES as error:

@@ -222,7 +222,7 @@ class _Work:
         return Answer(Result.FAILED, output=self._tail.text(), reason=f"told to end ({stop}); {reason}")
 
     def _output(self) -> str:
-        """The function's value as JSON, cut to ``limits.OUTPUT_BYTES``; a longer one goes to the log as a whole."""
+        """The function's value as JSON, cut to what the record keeps; a longer one goes to the log as a whole."""
         if self._result is None:
             return ""
         try:
@@ -230,7 +230,7 @@ class _Work:
         except (TypeError, ValueError, RecursionError) as error:  # the work is done: a failure would repeat it
             self._print(f"\n[the value of the function was dropped: {error}]\n".encode(errors="replace"))
             return ""
-        shown = excerpt(text)
+        shown = excerpt(text, self._call.output_bytes)
         if shown.encode() != text:
             self._print(text + b"\n")
         return shown

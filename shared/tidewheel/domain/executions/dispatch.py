@@ -19,7 +19,7 @@ class Dispatch:
         tenant: The tenant of the job.
         execution: The execution's id, which holds job, nominal time and origin.
         attempt: The number of the attempt, from 1.
-        generation: The generation of the job that named the occurrence.
+        generation: The generation of the job that named the occurrence; of a step of a run, the step's own.
         due_ms: When the attempt is due (ms since the epoch).
         recorded: Whether the execution has a record already, as retries and requested runs have.
         returns: How often the dead-letter handler has sent it again.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidewheel.domain import keys
-from tidewheel.domain.executions.states import DEAD_LETTERS, WAITING, Result, State
+from tidewheel.domain.executions.states import DEAD_LETTERS, LISTED_WAITING, Result, State
 from tidewheel.domain.ids import ExecutionId, shard_of
 from tidewheel.domain.limits import RETENTION_MS, WAITING_PARTS
+from tidewheel.domain.workflows.runs.control import FIRST_GENERATION, RunControl
+from tidewheel.domain.workflows.runs.limits import MAX_REOPENED_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Execution:
         id: The execution's id, which holds job, nominal time and origin.
         state: Its state.
         due_ms: When the first attempt was due.
-        generation: The generation of the job when the first attempt was claimed, or the run was requested.
+        generation: The generation of the job when the first attempt was claimed, or the run was requested. Of a step
+            of a run: its own, which is raised each time it is to run again.
         version: Raised by every write; a write is conditional on the version that was read. 0 if nothing is stored.
         attempt: The number of the current or last attempt, which is the fencing token; 0 before the first.
         holder: The name of the claim that may finish the attempt; empty if it does not run.
@@ -74,7 +77,7 @@ class Execution:
         started_ms: When the first attempt's target was called.
         finished_ms: When the execution ended.
         lateness_ms: Start of the first target call minus due time (ms).
-        output: The beginning of the last answer.
+        output: The beginning of the last answer; of a step of a run ``runs.limits.STEP_OUTPUT_BYTES`` of it at most.
         reason: Why it is in this state, for people.
         attempts: The newest ``limits.ATTEMPTS_KEPT`` attempts, oldest first.
         uncounted_attempts: How many attempts do not count against the job's maximum: those before the last redrive,
@@ -87,10 +90,13 @@ class Execution:
         received_ms: When its worker received the message.
         left: What the worker lacked that left it to others last, in short; else empty.
         left_ms: When the first worker since the last attempt did that.
-        next_ms: When its next attempt is expected, while it is queued or waits for its retry; else None.
+        next_ms: When its next attempt is expected, while it is queued or waits for its retry; when it is looked at as
+            a whole, while it is an open run; else None.
         permit: The token of the permit under which it runs, if that is not the holder's name; while it does not run,
             of the last one that was given to it in vain. Else empty.
         declined_ms: Until when the latest permit was held that was given to it in vain (ms since the epoch).
+        run: What users ask of it, if it is a run of a workflow.
+        guard: Of a step of a run that was cancelled before it began: the end of which other step led to that.
     """
 
     tenant: str
@@ -121,6 +127,8 @@ class Execution:
     next_ms: int | None = None
     permit: str = ""
     declined_ms: int | None = None
+    run: RunControl | None = None
+    guard: str = ""
 
     @property
     def left_since_ms(self) -> int | None:
@@ -155,6 +163,17 @@ class Execution:
         return ExecutionId.parse(self.id).job
 
     @property
+    def node(self) -> int | None:
+        """Which step of a run it is, by index; None for any other execution."""
+        return ExecutionId.parse(self.id).node
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of its calls: its id; that of a step that was to run again is another each time."""
+        again = self.node is not None and self.generation > FIRST_GENERATION
+        return f"{self.id}-{self.generation}" if again else self.id
+
+    @property
     def nominal_ms(self) -> int:
         """The nominal time (ms since the epoch)."""
         return ExecutionId.parse(self.id).nominal_ms
@@ -169,7 +188,7 @@ class Execution:
     @property
     def waiting_key(self) -> str:
         """Its sort key in the list of those that wait, by their next attempt's time; empty if it does not wait."""
-        if self.state not in WAITING or self.next_ms is None:
+        if self.state not in LISTED_WAITING or self.next_ms is None:
             return ""
         return keys.waiting_sort(self.next_ms, self.tenant, self.id)
 
@@ -179,5 +198,6 @@ class Execution:
         return shard_of(self.tenant, self.job, WAITING_PARTS)
 
     def expires_ms(self) -> int:
-        """When the record expires (ms since the epoch)."""
-        return max(self.due_ms, self.claimed_ms or 0, self.redriven_ms or 0) + RETENTION_MS
+        """When the record expires (ms since the epoch). That of an open run outlasts it, however late it ends."""
+        kept_ms = MAX_REOPENED_MS if self.state is State.OPEN else 0
+        return max(self.due_ms, self.claimed_ms or 0, self.redriven_ms or 0) + kept_ms + RETENTION_MS

@@ -103,12 +103,16 @@ def choose_move(
     if not _started(holder) and now_ms > lock.written_ms + LOCK_IDLE_MS:
         return LockMove(Move.EVICT_STALE, "its turn had come an hour ago, and no worker had begun it")
     if replaces:
-        return _replacing(execution, lock.holder, rival, busy=holder is not None and holder.state is State.RUNNING)
+        return _replacing(execution, lock.holder, rival, busy=holder is not None and holder.state in _BUSY)
     if rival:
         return LockMove(Move.SKIP, f"{lock.holder} was not over, and {rival} waited already")
     if policy is Overlap.SKIP:
         return LockMove(Move.SKIP, f"{lock.holder} was not over")
     return LockMove(Move.WAIT, _waits_for(lock.holder))
+
+
+_BUSY = frozenset({State.RUNNING, State.OPEN})
+"""The states in which a holder is asked to end; in any other one it is ended."""
 
 
 def _started(holder: Execution | None) -> bool:

@@ -9,19 +9,21 @@ from dataclasses import replace
 
 from tidewheel.domain.errors import IllegalTransition
 from tidewheel.domain.executions.execution import Answer, Attempt, Execution
-from tidewheel.domain.executions.states import DEAD_LETTERS, TRANSITIONS, WAITING, Result, State, is_end
+from tidewheel.domain.executions.states import DEAD_LETTERS, LISTED_WAITING, TRANSITIONS, Result, State, is_end
 from tidewheel.domain.limits import (
     ATTEMPT_REASON_CHARS,
     ATTEMPTS_KEPT,
     LEASE_MS,
     REASON_CHARS,
 )
+from tidewheel.domain.workflows.runs.control import RunControl, RunStop
+from tidewheel.domain.workflows.runs.limits import LOOK_EVERY_MS
 
 
 def _step(before: Execution, after: Execution) -> Execution:
     if after.state not in TRANSITIONS[before.state]:
         raise IllegalTransition(f"execution {before.id}", before.state, after.state)
-    next_ms = after.next_ms if after.state in WAITING else None
+    next_ms = after.next_ms if after.state in LISTED_WAITING else None
     return replace(after, version=before.version + 1, attempts=after.attempts[-ATTEMPTS_KEPT:], next_ms=next_ms)
 
 
@@ -63,7 +65,12 @@ def renewed(record: Execution, checkpoint: str, now_ms: int) -> Execution:
 
 
 def cancel_requested(record: Execution, why: str, now_ms: int) -> Execution:
-    """The running record with a request to cancel; its worker sees it when it renews the lease or finishes."""
+    """The running record with a request to cancel; its worker sees it when it renews the lease or finishes.
+
+    Nothing more of an open run begins then.
+    """
+    if record.run is not None:
+        record = replace(record, run=record.run.stopped(RunStop.CANCELLED))
     return _step(record, replace(record, cancel=why, cancel_ms=now_ms))
 
 
@@ -179,4 +186,88 @@ def redriven(record: Execution, now_ms: int, due_ms: int | None = None) -> Execu
             next_ms=now_ms if due_ms is None else due_ms,
             reason=f"redriven; it had ended as {record.state}",
         ),
+    )
+
+
+def opened(record: Execution, run: RunControl, now_ms: int, received_ms: int, sent_ms: int | None) -> Execution:
+    """The record of a run of a workflow whose steps may begin now.
+
+    Args:
+        record: The record before.
+        run: Which version of which workflow it runs, with what parameters.
+        now_ms: The time (ms since the epoch).
+        received_ms: When its message was received (ms since the epoch).
+        sent_ms: When that was sent (ms since the epoch), or None.
+    """
+    return _step(
+        record,
+        replace(
+            record,
+            state=State.OPEN,
+            attempt=record.attempt + 1,
+            run=run,
+            claimed_ms=now_ms,
+            started_ms=now_ms,
+            lateness_ms=max(0, now_ms - record.due_ms),
+            reason="",
+            sent_ms=sent_ms,
+            received_ms=received_ms,
+            next_ms=now_ms + LOOK_EVERY_MS,
+        ),
+    )
+
+
+def with_control(record: Execution, run: RunControl, now_ms: int) -> Execution:
+    """The record of a run of which users ask something else from now on; it goes on, if it had ended."""
+    return _step(
+        record,
+        replace(
+            record,
+            state=State.OPEN,
+            run=run,
+            finished_ms=None,
+            output="",
+            reason="",
+            cancel=record.cancel if record.state is State.OPEN else "",
+            next_ms=now_ms + LOOK_EVERY_MS,
+        ),
+    )
+
+
+def run_ended(record: Execution, state: State, reason: str, now_ms: int) -> Execution:
+    """The record of a run that is over; a pause ends with it."""
+    control = record.run.with_pause(paused=False) if record.run else None
+    after = replace(record, state=state, reason=reason[:REASON_CHARS], finished_ms=now_ms, cancel="", run=control)
+    return _step(record, after)
+
+
+def for_dispatch(record: Execution | None, generation: int) -> Execution | None:
+    """A step's record as a message of a generation finds it: see ``in_generation``; any other record as it is."""
+    newer = record is not None and record.node is not None and record.generation < generation
+    return in_generation(record, generation) if record is not None and newer else record
+
+
+def in_generation(record: Execution, generation: int) -> Execution:
+    """The record of a step of a run as the base of the next write in a generation. Its version does not change.
+
+    One that ended in an older generation becomes a queued one, whose attempts are numbered on and counted anew.
+    """
+    if record.generation == generation or not is_end(record.state):
+        return record
+    return replace(
+        record,
+        state=State.QUEUED,
+        generation=generation,
+        finished_ms=None,
+        started_ms=None,
+        lateness_ms=None,
+        output="",
+        reason="",
+        uncounted_attempts=record.attempt,
+        cancel_ms=None,
+        checkpoint="",
+        left="",
+        left_ms=None,
+        permit="",
+        guard="",
     )

@@ -22,6 +22,11 @@ def execution_range(job: str) -> tuple[str, str]:
     return f"{job}-", f"{job}-{LAST}"
 
 
+def node_partition(tenant: str, run: str, part: int) -> str:
+    """Executions, partition: a part of the steps of a run of a workflow; the sort key is the step's id."""
+    return f"{tenant}#{run}#{part}"
+
+
 def execution_prefix_end(beginning: str) -> str:
     """Executions, sort: a text after all ids that begin so, and before the others that follow."""
     return f"{beginning}{LISTED_END}"

@@ -24,6 +24,11 @@ def parse_job_partition(key: str) -> tuple[str, str]:
     return tenant, job
 
 
+def parse_tenant(key: str) -> str:
+    """The tenant of a job's partition, or of one of the steps of a run."""
+    return key.partition("#")[0]
+
+
 def generation_sort(generation: int) -> str:
     """Jobs, sort: a generation row, beside its job's record; by number."""
     return f"{_GENERATION}{generation:08d}"

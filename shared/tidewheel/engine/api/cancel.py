@@ -77,7 +77,7 @@ class Cancel:
         match record.state:
             case State.QUEUED | State.RETRYING:
                 return ended_unrun(record, State.CANCELLED, reason, self.clock.now_ms())
-            case State.RUNNING:
+            case State.RUNNING | State.OPEN:
                 return record if record.cancel else cancel_requested(record, reason, self.clock.now_ms())
             case State.CANCELLED:
                 return record
@@ -86,6 +86,8 @@ class Cancel:
     def _not_started(self, tenant: str, id: str) -> Execution:
         """The blank record of an occurrence that the job's schedule names, if its record would not have expired yet."""
         wanted = ExecutionId.parse(id)
+        if wanted.node is not None:
+            raise NotFound("execution", tenant, id)
         job = self.jobs.get(tenant, wanted.job, consistent=True)
         if job is not None and wanted.origin is Origin.SCHEDULE:
             rows = self.jobs.generations(tenant, job.id, 1).values()
@@ -96,8 +98,11 @@ class Cancel:
         raise NotFound("execution", tenant, id)
 
     def _settled(self, record: Execution) -> Execution:
-        """Returns a record after its followers were called, if it is cancelled: an earlier request may have died."""
-        if record.state is State.CANCELLED:
+        """Returns a record after its followers were called, if it is cancelled: an earlier request may have died.
+
+        The steps of an open run are looked at, so that what has not begun ends.
+        """
+        if record.state in (State.CANCELLED, State.OPEN):
             job = self.jobs.get(record.tenant, record.job, consistent=True)
             if not self.ends.settle(record, job):
                 raise _contended(record.id)

@@ -99,6 +99,8 @@ class Redrive:
             return "does not exist"
         if record.state not in DEAD_LETTERS:
             return f"is {record.state}, and no dead letter"
+        if record.node is not None or (record.run is not None and record.attempt):
+            return "belongs to a run of a workflow: resume that"
         key = record.tenant, record.job
         if key not in jobs:
             jobs[key] = self.jobs.get(*key, consistent=True)

@@ -18,6 +18,7 @@ from tidewheel.engine.api.ledger import LedgerService
 from tidewheel.engine.api.limits.service import LimitService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.requests.repeats import Repeats
+from tidewheel.engine.api.runs.service import RunService
 from tidewheel.engine.api.searches.executions import RunSearch
 from tidewheel.engine.api.workflows.definitions import WorkflowService
 
@@ -33,6 +34,7 @@ class ApiServices:
         jobs: Jobs.
         executions: Executions.
         runs: Executions across jobs.
+        workflow_runs: Runs of workflows.
         dead_letters: Dead letters.
         circuits: Circuits.
         ledger: The ledger of a job.
@@ -52,6 +54,7 @@ class ApiServices:
     jobs: JobService
     executions: ExecutionService
     runs: RunSearch
+    workflow_runs: RunService
     dead_letters: DeadLetterService
     circuits: CircuitService
     ledger: LedgerService

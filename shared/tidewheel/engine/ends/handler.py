@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import State, is_end
 from tidewheel.domain.jobs.job import Job
-from tidewheel.engine.ends.ended import ExecutionEnded, Follower
+from tidewheel.engine.ends.ended import ExecutionEnded, Follower, OpenRuns
 from tidewheel.engine.ends.overlap_lock import OverlapLock
 from tidewheel.ports import Executions
 
@@ -25,18 +25,26 @@ class EndHandler:
     Args:
         executions: The records.
         overlap_lock: Tells whether an execution that waits for its retry is to be replaced by another one.
+        runs: Takes a run of a workflow forward that has not ended.
         followers: Called in this order.
     """
 
     executions: Executions
     overlap_lock: OverlapLock
+    runs: OpenRuns
     followers: Sequence[Follower]
 
-    def settle(self, record: Execution | None, job: Job | None) -> bool:
+    def settle(self, record: Execution | None, job: Job | None, *, again: bool = True) -> bool:
         """Does what follows from a stored record. It is idempotent.
 
         If the execution has ended, its end is handed to the followers. If it waits for its retry and a newer execution
-        is to replace it, it is cancelled first. Nothing follows from other records, or from None.
+        is to replace it, it is cancelled first. A run of a workflow that goes on is looked at as a whole. From other
+        records, or from None, nothing follows.
+
+        Args:
+            record: The record.
+            job: Its job; None if that was deleted.
+            again: Whether the record was found so, so that whoever wrote it may have died before this.
 
         Returns:
             Whether everything is done; if not, the call must be repeated.
@@ -46,6 +54,8 @@ class EndHandler:
         """
         if record is None:
             return True
+        if record.state is State.OPEN:
+            return self.runs.look(record)
         if record.state is State.RETRYING and job is not None:
             cancelled = self.overlap_lock.cancelled_for_successor(record, job)
             if cancelled is None:
@@ -53,7 +63,7 @@ class EndHandler:
             if self.executions.swap(cancelled, record.version) is not None:
                 return False
             record = cancelled
-        return not is_end(record.state) or self.handle(ExecutionEnded(record, job))
+        return not is_end(record.state) or self.handle(ExecutionEnded(record, job, again=again))
 
     def handle(self, ended: ExecutionEnded) -> bool:
         """Hands an end to every follower, even if one before it is not done.

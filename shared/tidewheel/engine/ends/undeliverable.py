@@ -13,7 +13,7 @@ from tidewheel.domain.executions.decisions.decide import is_superseded
 from tidewheel.domain.executions.decisions.facts import Facts
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.transitions import with_lost_attempt
+from tidewheel.domain.executions.transitions import for_dispatch, with_lost_attempt
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
@@ -68,14 +68,17 @@ class Undeliverable:
         """
         try:
             job = self.jobs.get(dispatch.tenant, ExecutionId.parse(dispatch.execution).job, consistent=True)
-            record = self.executions.get(dispatch.tenant, dispatch.execution)
+            found = self.executions.get(dispatch.tenant, dispatch.execution)
         except Unreadable as error:  # nothing more can be said of it than that
             self._quarantine(dispatch, route, str(error))
             return None
-        if record is None and (job is None or self._is_superseded(dispatch, job)):
+        record = for_dispatch(found, dispatch.generation)
+        is_step = ExecutionId.parse(dispatch.execution).node is not None
+        if record is None and not is_step and (job is None or self._is_superseded(dispatch, job)):
             return None
-        if job is not None and job.route.pool != route.pool and refusal.mendable:
-            return job.route
+        meant = None if job is None else self.ends.runs.route(dispatch.tenant, dispatch.execution) or job.route
+        if meant is not None and meant.pool != route.pool and refusal.mendable:
+            return meant
         if not self._settled(dispatch, route, refusal, record, job):
             raise PortError("undeliverable.set_aside", dispatch.execution, "another writer came between")
         return None

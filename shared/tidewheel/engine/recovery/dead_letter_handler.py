@@ -14,7 +14,7 @@ from tidewheel.domain.errors import DomainError, Unreadable
 from tidewheel.domain.executions.claiming import ClaimVerdict, judge
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Execution
-from tidewheel.domain.executions.transitions import with_lost_attempt
+from tidewheel.domain.executions.transitions import for_dispatch, with_lost_attempt
 from tidewheel.domain.fleet.route import ANY_ROUTE, Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Job
@@ -116,7 +116,7 @@ class DeadLetterHandler:
             return self._quarantine(dead_letter, error)
 
     def _decide(self, dispatch: Dispatch) -> tuple[bool, str]:
-        record = self.executions.get(dispatch.tenant, dispatch.execution)
+        record = for_dispatch(self.executions.get(dispatch.tenant, dispatch.execution), dispatch.generation)
         job = self._job(dispatch)
         now = self.clock.now_ms()
         match judge(record, dispatch.attempt, now):
@@ -137,7 +137,8 @@ class DeadLetterHandler:
 
     def _send_again(self, dispatch: Dispatch, job: Job | None) -> tuple[bool, str]:
         """Sends it to its job's queue again, with a delay that doubles each time. A worker records a lost attempt."""
-        route = job.route if job is not None else ANY_ROUTE
+        route = self.ends.runs.route(dispatch.tenant, dispatch.execution)
+        route = route or (job.route if job is not None else ANY_ROUTE)
         delay_ms = min(RETURN_DELAY_MS << dispatch.returns, MAX_SEND_DELAY_MS)
         again = replace(dispatch, returns=dispatch.returns + 1)
         try:

@@ -2,17 +2,21 @@
 
 Nothing should ever be found: each of them has a message or an entry that brings its next attempt. This is the second
 wall behind that. A second message of an attempt does no harm, since the record decides who may claim it.
+
+Runs of workflows that go on are listed, too: each is looked at as a whole once an hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidewheel.domain.errors import Unreadable
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.reconcile import is_overdue
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet.route import ANY_ROUTE
+from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.precision import Precision
 from tidewheel.domain.limits import RECONCILE_MARGIN_MS, RECONCILE_PAGE, WAITING_PAGES, WAITING_PARTS
 from tidewheel.domain.wheel.entries import ExecutionEntry, Placed
@@ -78,6 +82,9 @@ class OverdueCheck:
         self.telemetry.error("a record cannot be read and was not reconciled", problem=str(error))
 
     def _brought_back(self, record: Execution, now: int) -> bool:
+        if record.state is State.OPEN:
+            self._have_looked_at(record)
+            return False
         if not is_overdue(record, self.passage.done_until(record.tenant, record.job), now):
             return False
         standing = self.executions.get(record.tenant, record.id)
@@ -91,6 +98,10 @@ class OverdueCheck:
         if coming or self.passage.may_be_queued(route, standing.next_ms, now):
             self.telemetry.count("repair_deferred")
             return False
+        if record.node is not None:  # its run knows its queue
+            self._have_looked_at(replace(record, id=str(ExecutionId.parse(record.id).run), attempt=1))
+            self._tell(standing)
+            return True
         entry = ExecutionEntry(
             record.tenant,
             record.id,
@@ -103,6 +114,15 @@ class OverdueCheck:
         self.passage.wheel.put(Placed(late(self.passage.layouts.shard_of(record.tenant, record.job)), entry))
         self._tell(standing)
         return True
+
+    def _have_looked_at(self, run: Execution) -> None:
+        """Puts the entry that has a run looked at as a whole; it is as old as its list says, or older."""
+        job = self.jobs.get(run.tenant, run.job)
+        route = ANY_ROUTE if job is None else job.route
+        now, attempt = self.clock.now_ms(), max(1, run.attempt)
+        entry = ExecutionEntry(run.tenant, run.id, attempt, run.generation, now, route, Precision.NORMAL)
+        self.passage.wheel.put(Placed(late(self.passage.layouts.shard_of(run.tenant, run.job)), entry))
+        self.telemetry.count("run_looked_at")
 
     def _tell(self, record: Execution) -> None:
         self.telemetry.count("execution_brought_back")

@@ -131,13 +131,13 @@ class OpenCallProgress:
             self._log = bytearray(raw[end:])
             return clean
 
-    def cleaned(self, answer: Answer) -> Answer:
-        """Returns the answer with secrets replaced in its output and its reason."""
+    def cleaned(self, answer: Answer, most: int = OUTPUT_BYTES) -> Answer:
+        """Returns the answer with secrets replaced in its output, cut to ``most`` bytes before, and in its reason."""
         concealment = self._concealment
         if not concealment.secrets:
             return answer
         output = answer.output.encode()
-        cut = len(output) >= OUTPUT_BYTES - _LONGEST_CHARACTER
+        cut = len(output) >= most - _LONGEST_CHARACTER
         return replace(
             answer,
             output=concealment.clean(output, cut=cut).decode(errors="replace"),

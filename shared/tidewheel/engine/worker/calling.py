@@ -9,9 +9,12 @@ from tidewheel.domain.executions.decisions.facts import Called, Lack
 from tidewheel.domain.executions.decisions.outcome import deadline_ms
 from tidewheel.domain.executions.decisions.retry import repeats_unknown
 from tidewheel.domain.executions.execution import Answer, Execution
-from tidewheel.domain.executions.states import Result
+from tidewheel.domain.executions.states import Result, Stop
 from tidewheel.domain.fleet.kinds import AllowedKinds
 from tidewheel.domain.jobs.job import Job
+from tidewheel.domain.limits import OUTPUT_BYTES
+from tidewheel.domain.workflows.runs.limits import STEP_OUTPUT_BYTES
+from tidewheel.engine.orchestration.steps import StepJobs
 from tidewheel.engine.worker.admission import Admission
 from tidewheel.engine.worker.lease_renewer import HeldLease, LeaseRenewer
 from tidewheel.ports import Call, Caller, Clock, Received, SelectiveCaller
@@ -26,6 +29,7 @@ class TargetCalls:
         lease_renewer: Renews leases, and stops calls whose time or lease is over.
         clock: Reads the time and waits.
         kinds: Which kinds of target a pool runs.
+        steps: Tells whether a step of a run is still wanted.
         least_log: Bytes: the log of a call that succeeded is stored if it is not shorter; 0: each is.
     """
 
@@ -33,6 +37,7 @@ class TargetCalls:
     lease_renewer: LeaseRenewer
     clock: Clock
     kinds: AllowedKinds
+    steps: StepJobs
     least_log: int = 0
 
     def lack(self, job: Job, message: Received | None) -> Lack | None:
@@ -64,6 +69,8 @@ class TargetCalls:
         timeout = min(job.definition.timeout_ms, deadline_ms(claim, job) - started)
         held = self.lease_renewer.hold(claim, job, message, timeout)
         held.renewals.append(admission.extend)
+        if claim.node is not None:
+            held.renewals.append(lambda _until_ms: self._still_wanted(held))
         try:
             admission.answer = answer = self._answer(held, job, timeout, _pool(job, message))
         except BaseException:
@@ -72,8 +79,14 @@ class TargetCalls:
         admission.stop = held.progress.stopping
         if held.parts or self._is_log_worth_it(held, answer):
             self.lease_renewer.store_log(held, last=True)
-        clean, checkpoint = held.progress.cleaned(answer), held.progress.restored
+        clean, checkpoint = held.progress.cleaned(answer, _output_bytes(claim)), held.progress.restored
         return held, Called(claim, clean, admission.stop, started, checkpoint)
+
+    def _still_wanted(self, held: HeldLease) -> bool:
+        """Has a step end whose run was stopped, or that is to run again: no lease is renewed without a look at that."""
+        if not self.steps.is_wanted(held.record):
+            held.progress.stop(Stop.CANCELLED)
+        return True
 
     def _is_log_worth_it(self, held: HeldLease, answer: Answer) -> bool:
         """Whether to store a log of which nothing is stored yet: not what the record says too, nor what is short."""
@@ -91,15 +104,21 @@ class TargetCalls:
             Call(
                 target,
                 claim.tenant,
-                claim.id,
+                claim.key,
                 claim.nominal_ms,
                 claim.due_ms,
                 claim.attempt,
                 timeout_ms,
                 held.progress,
                 repeats_unknown(job.definition.retry),
+                _output_bytes(claim),
             )
         )
+
+
+def _output_bytes(claim: Execution) -> int:
+    """How much of the answer is kept: more of a step's, for the steps behind it."""
+    return OUTPUT_BYTES if claim.node is None else STEP_OUTPUT_BYTES
 
 
 def _pool(job: Job, message: Received | None) -> str:

@@ -27,6 +27,7 @@ from tidewheel.domain.executions.decisions.steps import (
     HoldUntil,
     JoinLine,
     Note,
+    Open,
     PutEntry,
     Read,
     RequestCancel,
@@ -41,6 +42,7 @@ from tidewheel.domain.executions.decisions.steps import (
 )
 from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.ids import nonce
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.jobs.precision import CLAIM_EARLY_MS
@@ -191,9 +193,20 @@ class Runner:
     def _acknowledge(self, step: Acknowledge, _handling: _Handling) -> Disposition:
         return Disposition.ack(step.why)
 
-    def _settle(self, step: Settle, handling: _Handling) -> Disposition:
+    def _settle(self, step: Settle, handling: _Handling, *, again: bool = True) -> Disposition:
         job = handling.facts.job if isinstance(handling.facts.job, Job) else None
-        return Disposition.ack(step.why) if self.ends.settle(step.record, job) else CONTENDED
+        return Disposition.ack(step.why) if self.ends.settle(step.record, job, again=again) else CONTENDED
+
+    def _open(self, step: Open, handling: _Handling) -> Disposition | None:
+        """Opens a run: if nobody hears whether it was written, its tokens count as used."""
+        if step.deadline is not None:
+            self.wheel_writer.put(step.deadline)
+        tokens = handling.admission.use_tokens()
+        if not self._wrote(step.record, handling):
+            handling.admission.tokens = tokens
+            return None
+        self.telemetry.count("run_opened")
+        return self._settle(Settle(step.record, "opened"), handling)
 
     def _end(self, step: End, handling: _Handling) -> Disposition | None:
         if not self._wrote(step.record, handling):
@@ -209,7 +222,7 @@ class Runner:
             self.wheel_writer.put(step.retry)
         if self._wrote(step.record, handling):
             handling.admission.finished = True
-            return self._settle(Settle(step.record, step.record.state), handling)
+            return self._settle(Settle(step.record, step.record.state), handling, again=False)
         called, standing = handling.facts.called, handling.facts.own
         if called and standing and not is_held_by(standing, called.claim):
             self.telemetry.count("finish_fenced")
@@ -233,7 +246,7 @@ class Runner:
 
     def _read(self, step: Read, handling: _Handling) -> None:
         handling.facts = self.reader.read(step.fact, handling.facts, handling.admission)
-        if step.fact is Fact.JOB and handling.facts.job is not None:
+        if step.fact is Fact.JOB and isinstance(handling.facts.job, Job):
             handling.learn(lack=self.calls.lack(handling.job, handling.message))
 
     def _hold_until(self, step: HoldUntil, handling: _Handling) -> None:
@@ -293,7 +306,10 @@ class Runner:
         handling.forget_lock()
 
     def _request_cancel(self, step: RequestCancel, handling: _Handling) -> None:
-        handling.learn_of_lock(holder=self._standing(step.record) or step.record)
+        standing = self._standing(step.record)
+        if standing is None and step.record.state is State.OPEN:
+            self.ends.settle(step.record, handling.job)
+        handling.learn_of_lock(holder=standing or step.record)
 
     # --- writes ---------------------------------------------------------------------------------------------------
 
@@ -335,6 +351,7 @@ class Runner:
         Acknowledge: _acknowledge,
         End: _end,
         Claim: _claim,
+        Open: _open,
         Finish: _finish,
         Note: _note,
         Wait: _wait,

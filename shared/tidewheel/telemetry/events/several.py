@@ -7,6 +7,13 @@ from tidewheel.telemetry.process import Process
 
 EVENTS = (
     Event(
+        "a run ends since its workflow is gone",
+        ERROR,
+        Process.SEVERAL,
+        "The version that the run is of was deleted from the store by hand: nothing more of the run begins.",
+        {**EXECUTION, "reason": "which version"},
+    ),
+    Event(
         "a permit was not given on; the line guard does it",
         INFO,
         Process.SEVERAL,

@@ -19,6 +19,12 @@ METRICS = (
         "An execution was cancelled by a request.",
         (Dimension("state", "the execution's state before"),),
     ),
+    Metric(
+        "run_asked",
+        Process.API,
+        "A user asked something of a run of a workflow.",
+        (Dimension("what", "`cancel`, `pause`, `resume` or `clear`"),),
+    ),
     Metric("dead_letter_redriven", Process.API, "A dead letter was given to a worker again, by a request."),
     Metric(
         "request_held_off",

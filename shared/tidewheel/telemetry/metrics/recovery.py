@@ -32,6 +32,11 @@ METRICS = (
         remedy="This is a fault of Tidewheel: keep the log line, which names the execution, and report it.",
     ),
     Metric(
+        "run_looked_at",
+        Process.RECOVERY,
+        "A run of a workflow that had gone on for an hour was looked at as a whole.",
+    ),
+    Metric(
         "schedule_repaired",
         Process.RECOVERY,
         "A schedule had stopped, and its entry was written again.",

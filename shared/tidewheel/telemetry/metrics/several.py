@@ -7,6 +7,12 @@ from tidewheel.telemetry.process import Process
 
 METRICS = (
     Metric(
+        "run_ended",
+        Process.SEVERAL,
+        "A run of a workflow ended.",
+        (Dimension("state", "how: `succeeded`, `failed`, `cancelled` or `timed_out`"),),
+    ),
+    Metric(
         "permit_not_released",
         Process.SEVERAL,
         "A permit of a tenant's concurrency was not given to the next in line; the line guard does it.",

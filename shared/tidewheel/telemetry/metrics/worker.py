@@ -8,6 +8,7 @@ from tidewheel.telemetry.process import Process
 _PRIORITY = Dimension("priority", "the priority of the queue")
 
 METRICS = (
+    Metric("run_opened", Process.WORKER, "A run of a workflow began."),
     Metric(
         "message_handled",
         Process.WORKER,

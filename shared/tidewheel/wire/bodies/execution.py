@@ -13,6 +13,7 @@ ExecutionState = Literal[
     "queued",
     "running",
     "retrying",
+    "open",
     "succeeded",
     "failed",
     "dead",

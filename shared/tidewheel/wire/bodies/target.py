@@ -94,6 +94,9 @@ class TargetModel(Model):
     PRIVILEGED: ClassVar[bool] = False
     """Whether a job of this kind has all rights of its worker: it runs only on pools for which it is allowed."""
 
+    IS_CALL: ClassVar[bool] = True
+    """Whether it is one call, which a step of a workflow may make as well; else it is more than that."""
+
     PARTY: ClassVar[str] = ""
     """The field that names whom it calls. Calls of one party share a circuit; empty: it calls nobody, and has none.
     A kind with a party lets a job do without its circuit: see ``WatchedTarget``."""

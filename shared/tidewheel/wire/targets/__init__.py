@@ -52,9 +52,13 @@ if len(MODELS) < len(_FOUND):
 
 if TYPE_CHECKING:
     TargetBody = TargetModel
+    CallBody = TargetModel
 else:
     TargetBody = Annotated[Union[tuple(_FOUND)], Field(discriminator="kind")]  # noqa: UP007 - the parts are found
     """One of the targets, told apart by ``kind``."""
+    _CALLS = tuple(model for model in _FOUND if model.IS_CALL)
+    CallBody = Annotated[Union[_CALLS], Field(discriminator="kind")]  # noqa: UP007 - the parts are found
+    """One of those that a step of a workflow may call."""
 
 
 def circuit_key(target: Target) -> str:

@@ -20,7 +20,7 @@ from tidewheel.domain.workflows.rules import Rule
 from tidewheel.wire.bodies.job import PoolName, Priority, RetryBody, Tags
 from tidewheel.wire.model import Model, printable, refusal, shown
 from tidewheel.wire.parameters import text_like
-from tidewheel.wire.targets import TargetBody
+from tidewheel.wire.targets import CallBody
 from tidewheel.wire.values import bounded
 from tidewheel.wire.workflows.works import ApprovalBody, MapBody, Params, SubWorkflowBody, WaitBody, WorkflowName
 
@@ -91,7 +91,7 @@ class StepBody(Model):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in WORKS]})
 
-    target: TargetBody | None = Field(
+    target: CallBody | None = Field(
         None,
         description="What it calls, as in a job. The fields of its kind that hold what is sent may refer to data.",
     )

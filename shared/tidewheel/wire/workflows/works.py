@@ -19,7 +19,7 @@ from tidewheel.domain.workflows.params import PARAM_NAME, ParamType
 from tidewheel.domain.workflows.works import LATEST
 from tidewheel.wire.model import Model, printable, refusal, shown
 from tidewheel.wire.parameters import text_like
-from tidewheel.wire.targets import TargetBody
+from tidewheel.wire.targets import CallBody
 from tidewheel.wire.values import bounded, format_instant, parse_instant
 
 _DIGEST = re.compile(DIGEST, re.ASCII)
@@ -247,7 +247,7 @@ class MapBody(Model):
     ] = None
     range: RangeBody | None = None
     manifest: ManifestBody | None = None
-    target: TargetBody | None = Field(
+    target: CallBody | None = Field(
         None, description="What is called for each item; it may refer to `$.item` and `$.index`."
     )
     workflow: SubWorkflowBody | None = Field(None, description="Or the workflow that is run for each.")

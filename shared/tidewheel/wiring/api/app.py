@@ -29,6 +29,7 @@ from tidewheel.wire.targets import allowed_kinds
 from tidewheel.wiring.api.services import ApiPorts, services_of
 from tidewheel.wiring.quota import quota_of
 from tidewheel.wiring.stores import all_jobs, layout_cache
+from tidewheel.wiring.workflows import version_cache
 
 
 def api_services(settings: ApiSettings) -> ApiServices:
@@ -63,6 +64,7 @@ def ports_of(settings: ApiSettings) -> ApiPorts:
         permit_lines=DynamoPermitLines(dynamodb, settings.executions_table),
         tallies=DynamoTallies(dynamodb, settings.jobs_table),
         workflows=DynamoWorkflows(dynamodb, settings.jobs_table),
+        versions=version_cache(dynamodb, settings.jobs_table),
         pace=settings.pace,
         pools=frozenset(route.pool for route in settings.queues),
         kinds=allowed_kinds(settings.allow_kinds),

@@ -30,6 +30,8 @@ from tidewheel.engine.api.limits.service import LimitService
 from tidewheel.engine.api.logs import LogService
 from tidewheel.engine.api.redrive import Redrive
 from tidewheel.engine.api.requests.repeats import Repeats
+from tidewheel.engine.api.runs.directing import RunDirector
+from tidewheel.engine.api.runs.service import RunService
 from tidewheel.engine.api.searches.executions import RunSearch
 from tidewheel.engine.api.searches.jobs import JobSearch
 from tidewheel.engine.api.services import ApiServices
@@ -38,6 +40,9 @@ from tidewheel.engine.api.workflows.nesting import Nesting
 from tidewheel.engine.common.quota import Quota
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.common.wheel_writer import WheelWriter
+from tidewheel.engine.ends.handler import EndHandler
+from tidewheel.engine.orchestration.sender import NodeSender
+from tidewheel.engine.orchestration.versions import VersionCache
 from tidewheel.engine.permits.view import LineView
 from tidewheel.ports import (
     ApiKeys,
@@ -80,6 +85,7 @@ class ApiPorts:
         pools: The names of the pools that have workers.
         kinds: Which kinds of target they run: no privileged one, unless it is allowed.
         sign_in_here: Whether the API signs callers in itself, since the gateway has no authorizer.
+        versions: The versions of workflows that this process has read.
         refusals: How many refusals this process has written down lately.
     """
 
@@ -105,6 +111,7 @@ class ApiPorts:
     permit_lines: PermitLines
     tallies: Tallies
     workflows: WorkflowStore
+    versions: VersionCache
     pace: Pace = LOOP
     pools: Collection[str] = POOLS
     kinds: AllowedKinds = _NONE_ALLOWED
@@ -123,7 +130,8 @@ def services_of(ports: ApiPorts) -> ApiServices:
     )
     writer = wheel_writer(ports.wheel, ports.queue, ports.layouts, ports.clock, ports.telemetry, ports.pace)
     first_entry = FirstEntry(writer, ports.entropy)
-    canceller, redriver = _canceller(ports, writer), _redriver(ports, writer)
+    ends, redriver = _ends(ports, writer), _redriver(ports, writer)
+    canceller = Cancel(ports.jobs, ports.executions, ends, ports.clock, ports.telemetry)
     jobs, executions, clock, telemetry = ports.jobs, ports.executions, ports.clock, ports.telemetry
     line = LineView(ports.permits, ports.permit_lines, executions, ports.quota.of, clock)
     search = JobSearch(jobs, executions, telemetry)
@@ -140,6 +148,7 @@ def services_of(ports: ApiPorts) -> ApiServices:
         ),
         executions=ExecutionService(jobs, executions, first_entry, canceller, clock, telemetry, line),
         runs=RunSearch(jobs, executions, telemetry),
+        workflow_runs=_run_service(ports, ends, writer),
         dead_letters=DeadLetterService(executions, redriver, telemetry),
         circuits=CircuitService(ports.circuits, clock, telemetry),
         ledger=LedgerService(jobs, executions, clock, line),
@@ -167,9 +176,26 @@ def _read_version(version: WorkflowVersion) -> Workflow:
     return stored_workflow(version.document, version.name, version.row.digest)
 
 
-def _canceller(ports: ApiPorts, writer: WheelWriter) -> Cancel:
-    ends = end_handler(ports.executions, ports.locks, ports.clock, writer, ports.telemetry)
-    return Cancel(ports.jobs, ports.executions, ends, ports.clock, ports.telemetry)
+def _ends(ports: ApiPorts, writer: WheelWriter) -> EndHandler:
+    return end_handler(
+        ports.executions,
+        ports.locks,
+        ports.clock,
+        writer,
+        ports.telemetry,
+        ports.jobs,
+        ports.queue,
+        ports.versions,
+    )
+
+
+def _run_service(ports: ApiPorts, ends: EndHandler, writer: WheelWriter) -> RunService:
+    jobs, executions, versions = ports.jobs, ports.executions, ports.versions
+    clock, telemetry = ports.clock, ports.telemetry
+    sender = NodeSender(ports.queue, clock, writer.put)
+    director = RunDirector(executions, jobs, versions, ends, sender, clock, telemetry)
+    first_entry = FirstEntry(writer, ports.entropy)
+    return RunService(jobs, executions, versions, first_entry, director, clock, telemetry)
 
 
 def _redriver(ports: ApiPorts, writer: WheelWriter) -> Redrive:

@@ -61,7 +61,14 @@ def test_an_end_is_followed_each_time_that_it_is_settled(state: State) -> None:
     ended = record(bench.job, state)
     ends = handler(bench.stack, follower)
     assert [ends.settle(ended, bench.job), ends.settle(ended, None)] == [True, True]
-    assert follower.ends == [ExecutionEnded(ended, bench.job), ExecutionEnded(ended, None)]
+    assert follower.ends == [ExecutionEnded(ended, bench.job, again=True), ExecutionEnded(ended, None, again=True)]
+
+
+def test_an_end_that_was_just_written_is_told_from_one_that_was_found() -> None:
+    bench, follower = Bench(Overlap.ALLOW), Recorder()
+    ended = record(bench.job, State.SUCCEEDED)
+    assert handler(bench.stack, follower).settle(ended, bench.job, again=False)
+    assert follower.ends == [ExecutionEnded(ended, bench.job)]
 
 
 def test_an_end_whose_follower_is_not_done_must_be_settled_again() -> None:
@@ -100,7 +107,7 @@ def test_it_ends_and_that_is_followed(replaced: Bench) -> None:
     follower = Recorder()
     assert handler(replaced.stack, follower).settle(replaced.record(0), replaced.job)
     assert replaced.state(0) == (State.CANCELLED, f"replaced by {replaced.id(1)}")
-    assert follower.ends == [ExecutionEnded(replaced.record(0), replaced.job)]
+    assert follower.ends == [ExecutionEnded(replaced.record(0), replaced.job, again=True)]
 
 
 def test_a_lost_write_answers_repeat_and_nothing_follows(replaced: Bench) -> None:
@@ -134,4 +141,4 @@ def test_run_cancel_and_dead_letter_handler_come_through_the_same_door() -> None
     given_up = replace(bench.message(2), returns=MAX_RETURNS)
     replace(dead_letters, ends=heard(dead_letters.ends)).handle([DeadLetter("m", dump(given_up))])
     assert [ended.record.state for ended in follower.ends] == [State.SUCCEEDED, State.CANCELLED, State.DEAD]
-    assert follower.ends == [ExecutionEnded(bench.record(number), bench.job) for number in range(3)]
+    assert follower.ends == [ExecutionEnded(bench.record(number), bench.job, again=number > 0) for number in range(3)]

@@ -24,11 +24,17 @@ from tidewheel.adapters.aws.dynamodb.items import (
 from tidewheel.domain import keys
 from tidewheel.domain.executions.execution import Attempt, Execution
 from tidewheel.domain.executions.states import Result, State
+from tidewheel.domain.ids import ExecutionId
+from tidewheel.domain.workflows.runs.control import FIRST_GENERATION, Clear, RunControl, RunStop
+from tidewheel.domain.workflows.runs.limits import NODES_TOGETHER
 
 
-def execution_key(tenant: str, job: str, id: str) -> NewItem:
-    """The key of an execution."""
-    return item_key(keys.job_partition(tenant, job), id)
+def execution_key(tenant: str, id: str) -> NewItem:
+    """The key of an execution. The steps of a run lie in partitions of their own, so that no list of a job has them."""
+    parts = ExecutionId.parse(id)
+    if parts.node is None:
+        return item_key(keys.job_partition(tenant, parts.job), id)
+    return item_key(keys.node_partition(tenant, str(parts.run), parts.node // NODES_TOGETHER), id)
 
 
 def execution_item(execution: Execution) -> NewItem:
@@ -45,7 +51,7 @@ def execution_attributes(execution: Execution) -> Attributes:
     if execution.waiting_key:
         listed, place = keys.waiting_partition(execution.waiting_part), execution.waiting_key
     return {
-        **execution_key(execution.tenant, execution.job, execution.id),
+        **execution_key(execution.tenant, execution.id),
         "st": text(execution.state),
         "due": number(execution.due_ms),
         "gen": number(execution.generation),
@@ -72,6 +78,8 @@ def execution_attributes(execution: Execution) -> Attributes:
         "nx": optional_number(execution.next_ms),
         "pm": optional_text(execution.permit),
         "dn": optional_number(execution.declined_ms),
+        "rc": None if execution.run is None else document(_control_row(execution.run)),
+        "gu": optional_text(execution.guard),
         "dt": text(listed) if place else None,
         "de": optional_text(place),
         "ttl": ttl(execution.expires_ms()),
@@ -112,7 +120,7 @@ def read_execution(item: Item) -> Execution:
         Unreadable: Another version's record, or a damaged one.
     """
     return Execution(
-        tenant=keys.parse_job_partition(item["pk"]["S"])[0],
+        tenant=keys.parse_tenant(item["pk"]["S"]),
         id=item["sk"]["S"],
         state=State(item["st"]["S"]),
         due_ms=int(item["due"]["N"]),
@@ -140,4 +148,33 @@ def read_execution(item: Item) -> Execution:
         next_ms=get_number(item, "nx"),
         permit=get_text(item, "pm"),
         declined_ms=get_number(item, "dn"),
+        run=_read_control(json.loads(item["rc"]["S"])) if "rc" in item else None,
+        guard=get_text(item, "gu"),
+    )
+
+
+def _control_row(control: RunControl) -> dict[str, Any]:
+    """What users ask of a run; what is as it was at its beginning is left out."""
+    row: dict[str, Any] = {"w": control.workflow, "d": control.digest}
+    if control.params:
+        row["p"] = control.params
+    if control.clears:
+        row["c"] = [[clear.generation, sorted(clear.nodes), int(clear.resumed)] for clear in control.clears]
+    if control.stop is not None:
+        row["s"] = control.stop
+    if control.paused:
+        row["z"] = 1
+    return row
+
+
+def _read_control(row: dict[str, Any]) -> RunControl:
+    clears = tuple(Clear(generation, frozenset(nodes), bool(again)) for generation, nodes, again in row.get("c", ()))
+    return RunControl(
+        row["w"],
+        row["d"],
+        row.get("p", {}),
+        clears[-1].generation if clears else FIRST_GENERATION,
+        clears,
+        RunStop(row["s"]) if "s" in row else None,
+        bool(row.get("z")),
     )

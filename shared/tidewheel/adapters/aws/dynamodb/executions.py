@@ -22,8 +22,8 @@ from tidewheel.adapters.aws.dynamodb.ledger_items import missed_item, read_liste
 from tidewheel.domain import keys
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.misfire import Missed
-from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.limits import READ_SIDE_BY_SIDE
+from tidewheel.domain.workflows.runs.limits import NODES_TOGETHER
 from tidewheel.names import EXECUTIONS_BY_FAILURE_INDEX
 from tidewheel.ports import ExecutionKey, Page
 
@@ -47,20 +47,20 @@ class DynamoExecutions:
 
     def get(self, tenant: str, id: str) -> Execution | None:
         """See ``ports.Executions``."""
-        key = execution_key(tenant, ExecutionId.parse(id).job, id)
+        key = execution_key(tenant, id)
         with translated("executions.get", id):
             answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
         return read_execution(answer["Item"]) if "Item" in answer else None
 
     def present(self, wanted: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
         """See ``ports.Executions``."""
-        once = {(tenant, id): execution_key(tenant, ExecutionId.parse(id).job, id) for tenant, id in wanted}
+        once = {(tenant, id): execution_key(tenant, id) for tenant, id in wanted}
         items = read_all(self.client, "executions.present", self.table, list(once.values()))
-        return {(keys.parse_job_partition(item["pk"]["S"])[0], item["sk"]["S"]) for item in items}
+        return {(keys.parse_tenant(item["pk"]["S"]), item["sk"]["S"]) for item in items}
 
     def several(self, wanted: Iterable[ExecutionKey]) -> Mapping[ExecutionKey, Execution]:
         """See ``ports.Executions``. A hundred in a request; half a read unit each."""
-        once = {(tenant, id): execution_key(tenant, ExecutionId.parse(id).job, id) for tenant, id in wanted}
+        once = {(tenant, id): execution_key(tenant, id) for tenant, id in wanted}
         items = read_all(self.client, "executions.several", self.table, list(once.values()))
         page = read_page({"Items": items}, "sk", read_execution)
         return {(record.tenant, record.id): record for record in page.items}
@@ -73,6 +73,19 @@ class DynamoExecutions:
             item = swap(self.client, "executions.swap", new.id, self.table, execution_item(new), expected)
         standing = read_execution(item) if item else None
         return None if standing == new else standing
+
+    def nodes(self, tenant: str, run: str, count: int) -> Sequence[Execution]:
+        """See ``ports.Executions``. A query for each ``NODES_TOGETHER`` steps, several at once."""
+        partitions = [keys.node_partition(tenant, run, part) for part in range(-(-count // NODES_TOGETHER))]
+
+        def records(partition: str) -> list[Execution]:
+            items = items_between(self.client, "executions.nodes", self.table, partition, keys.FIRST, keys.LAST)
+            return [read_execution(item) for item in items]
+
+        if len(partitions) == 1:
+            return records(partitions[0])
+        with ThreadPoolExecutor(READ_SIDE_BY_SIDE) as pool:
+            return [record for found in pool.map(records, partitions) for record in found]
 
     def account(self, row: Missed) -> None:
         """See ``ports.Executions``. The copy that lists show is written last: what lists show, ``missed`` finds."""

@@ -137,4 +137,4 @@ def succeeded(call: Call, document: Mapping[str, Any]) -> Answer:
 def succeeded_with(call: Call, body: bytes) -> Answer:
     """A success. The whole body goes to the log, its beginning to the output."""
     call.progress.write(body)
-    return Answer(Result.SUCCEEDED, _OK, excerpt(body))
+    return Answer(Result.SUCCEEDED, _OK, excerpt(body, call.output_bytes))

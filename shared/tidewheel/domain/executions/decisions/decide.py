@@ -12,7 +12,10 @@
     this worker lacks its task or kind  ──► Note and Wait; End (dead) when no worker had it for long
     circuit open                        ──► Note and Wait
     no permit                           ──► JoinLine: wait until one is given to it
+    its job starts a workflow           ──► Open (decide_run)
     else                                ──► Claim, call, Finish
+
+What comes before all this for a step of a run of a workflow: decide_node.
 
 A fact is read only when a decision needs it, which keeps the number of reads low.
 """
@@ -25,7 +28,9 @@ from tidewheel.domain.executions.claiming import ClaimVerdict, is_held_by, judge
 from tidewheel.domain.executions.decisions.admission import decide_admission
 from tidewheel.domain.executions.decisions.decide_lack import decide_lack
 from tidewheel.domain.executions.decisions.decide_lock import decide_lock
+from tidewheel.domain.executions.decisions.decide_node import decide_node
 from tidewheel.domain.executions.decisions.decide_quota import decide_quota
+from tidewheel.domain.executions.decisions.decide_run import decide_run, starts_workflow
 from tidewheel.domain.executions.decisions.facts import UNREAD, Called, Facts
 from tidewheel.domain.executions.decisions.outcome import deadline_ms, outcome
 from tidewheel.domain.executions.decisions.steps import Claim, End, Fact, Finish, Read, RetryLater, Settle, Step
@@ -52,6 +57,10 @@ def decide(facts: Facts, now_ms: int) -> Step:
     """
     if facts.called is not None:
         return _after_the_call(facts, facts.called, now_ms)
+    return _of_node(facts, now_ms) if facts.is_node else _of_job(facts, now_ms)
+
+
+def _of_job(facts: Facts, now_ms: int) -> Step:
     if facts.job is UNREAD:
         return Read(Fact.JOB)
     superseded = is_superseded(facts)
@@ -63,6 +72,14 @@ def decide(facts: Facts, now_ms: int) -> Step:
     if facts.job is None or (superseded and not (facts.own and facts.own.is_started)):
         return _unwanted(facts, now_ms)
     return _wanted(facts, facts.job, now_ms)
+
+
+def _of_node(facts: Facts, now_ms: int) -> Step:
+    found = decide_node(facts, now_ms)
+    if not isinstance(found, Facts):
+        return found
+    assert isinstance(found.job, Job)
+    return _wanted(found, found.job, now_ms)
 
 
 def is_superseded(facts: Facts) -> bool | None:
@@ -116,8 +133,12 @@ def _wanted(facts: Facts, job: Job, now_ms: int) -> Step:
         return step
     if facts.guarded and (step := decide_lock(facts, job, now_ms)):
         return step
-    if verdict is ClaimVerdict.TAKE_OVER:
-        return _take_over(facts, job, now_ms)
+    return _take_over(facts, job, now_ms) if verdict is ClaimVerdict.TAKE_OVER else _start(facts, job, now_ms)
+
+
+def _start(facts: Facts, job: Job, now_ms: int) -> Step:
+    if starts_workflow(job):
+        return decide_run(facts, job, now_ms)
     return _claim(facts, job, facts.before, facts.dispatch.attempt, now_ms)
 
 
@@ -148,6 +169,8 @@ def _claim(facts: Facts, job: Job, before: Execution, attempt: int, now_ms: int,
     if now_ms >= deadline_ms(before, job):
         reason = "its deadline passed before this attempt began"
         return End(ended_unrun(before, State.TIMED_OUT, reason, now_ms), lost_attempt=lost_attempt)
+    if facts.unfillable:
+        return End(ended_unrun(before, State.DEAD, facts.unfillable, now_ms), lost_attempt=lost_attempt)
     if step := decide_lack(facts, job, before, now_ms, lost_attempt=lost_attempt):
         return step
     from_ms = now_ms if facts.admitted_ms is None else facts.admitted_ms

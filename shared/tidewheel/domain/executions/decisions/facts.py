@@ -16,6 +16,7 @@ from tidewheel.domain.jobs.job import Generation, Job
 from tidewheel.domain.jobs.policies import Overlap
 from tidewheel.domain.permits.permit import Permit
 from tidewheel.domain.quotas.exceeded import Exceeded
+from tidewheel.domain.workflows.runs.version import Version
 
 
 class Unknown(Enum):
@@ -90,7 +91,7 @@ class Facts:
         received_ms: When this worker received it.
         sent_ms: When it was sent, by the queue's clock; None if the queue does not say.
         claim_name: The unique name under which this worker would claim the execution.
-        job: The job; None if it was deleted.
+        job: The job; None if it was deleted. Of a step of a run what its workflow makes of it: see ``run``.
         following: The generation after that of the message; None if there is none.
         record: The execution's record; None if there is none.
         locks: The facts about the job's lock.
@@ -102,6 +103,9 @@ class Facts:
         admitted_ms: When the leases of its permit and its probe started; None if it has neither.
         called: The call, once it has returned.
         lack: What this worker lacks of what the job's target needs; None if it has all.
+        run: The run that it is a step of; None if there is none any more.
+        workflow: The version of a workflow that it, or its run, is of; None if there is none.
+        unfillable: Why the data of the steps before it do not fit into what it calls; empty if they do.
     """
 
     dispatch: Dispatch
@@ -120,6 +124,9 @@ class Facts:
     admitted_ms: int | None = None
     called: Called | None = None
     lack: Lack | None = None
+    run: Execution | Unread | None = UNREAD
+    workflow: Version | Unread | None = UNREAD
+    unfillable: str = ""
 
     @property
     def own(self) -> Execution | None:
@@ -135,6 +142,11 @@ class Facts:
     def requested(self) -> bool:
         """Whether someone requested this run; no schedule, redrive or backfill did."""
         return ExecutionId.parse(self.dispatch.execution).origin is Origin.RUN
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it is a step of a run of a workflow."""
+        return ExecutionId.parse(self.dispatch.execution).node is not None
 
     @property
     def guarded(self) -> bool:

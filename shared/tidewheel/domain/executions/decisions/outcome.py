@@ -10,6 +10,9 @@ from tidewheel.domain.executions.states import Result, State, Stop
 from tidewheel.domain.jobs.job import Job
 from tidewheel.domain.limits import FOREVER_MS
 
+STOPPED = "its run was stopped, or it is to run again"
+"""The reason of a step that was cancelled while it ran, though nobody cancelled it by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -46,7 +49,7 @@ def outcome(answer: Answer, stop: Stop | None, record: Execution, job: Job, now_
     if answer.result is Result.SUCCEEDED:
         return Outcome(State.SUCCEEDED, answer)
     if record.cancel or stop is Stop.CANCELLED:
-        return Outcome(State.CANCELLED, replace(answer, result=Result.CANCELLED, reason=record.cancel))
+        return Outcome(State.CANCELLED, replace(answer, result=Result.CANCELLED, reason=record.cancel or STOPPED))
     if stop is Stop.DRAINED:
         handed = replace(answer, result=Result.HANDED_OVER, reason="its worker had to end")
         return _retry(handed, record, job, now_ms)

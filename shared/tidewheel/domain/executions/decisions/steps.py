@@ -22,6 +22,8 @@ class Fact(StrEnum):
     HOLDER = "holder"  # the record of the lock's holder
     WAITER = "waiter"  # the record of the lock's waiter
     CIRCUIT = "circuit"
+    RUN = "run"  # the run that the execution is a step of
+    WORKFLOW = "workflow"  # the version of a workflow that the run is of
     QUOTA = "quota"  # spends a token of each limit that counts executions, or names the one that is used up
 
 
@@ -91,6 +93,19 @@ class Claim:
 
     record: Execution
     lost_attempt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Put the entry of a run's deadline on the wheel, if it has one, write the open run, have its first steps begun.
+
+    Args:
+        record: The record to write.
+        deadline: The entry that has the run looked at when its deadline has passed, or None.
+    """
+
+    record: Execution
+    deadline: ExecutionEntry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +233,7 @@ Step = (
     | Acknowledge
     | End
     | Claim
+    | Open
     | Finish
     | Note
     | Wait

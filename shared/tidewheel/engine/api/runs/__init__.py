@@ -1,0 +1,1 @@
+"""Runs of workflows, as users start, see and direct them."""
