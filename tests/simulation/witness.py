@@ -66,7 +66,8 @@ class Witness:
         """A write was applied."""
         if before is None:
             return
-        if not is_end(new.state) and int(new.checkpoint or 0) < int(before.checkpoint or 0):
+        anew = new.node is not None and new.generation > before.generation
+        if not anew and not is_end(new.state) and int(new.checkpoint or 0) < int(before.checkpoint or 0):
             self._say(new.id, f"its checkpoint went back from {before.checkpoint} to {new.checkpoint!r}")
         if new.attempt < before.attempt:
             self._say(new.id, f"attempt {before.attempt} was followed by {new.attempt}")
@@ -92,7 +93,7 @@ class Witness:
 
     def enter(self, call: Call, worker: Worker) -> Visit:
         """A call begins."""
-        now, id = self.workers.now_ms, call.execution
+        now, id = self.workers.now_ms, execution_of(call)
         record = self.workers.stack.world.executions[call.tenant, id]
         before = self.visits[id]
         if before and call.attempt <= before[-1].attempt:
@@ -135,7 +136,7 @@ class Witness:
 
     def effect(self, call: Call) -> None:
         """The receiver stores an effect, unless it has it, or knows of a newer attempt."""
-        newest = self.visits[call.execution][-1].attempt
+        newest = self.visits[execution_of(call)][-1].attempt
         if call.attempt < newest:
             self.fenced += 1
         elif not self.effects[call.execution]:
@@ -143,6 +144,12 @@ class Witness:
 
     def _say(self, execution: str, what: str) -> None:
         self.broken.append(f"{execution}: {what}, at {self.workers.now_ms - self.workers.history.start_ms} ms")
+
+
+def execution_of(call: Call) -> str:
+    """The id of a call's execution; the key of a step that runs again says more."""
+    id, dot, step = call.execution.partition(".")
+    return f"{id}{dot}{step.partition('-')[0]}"
 
 
 class _Watched:

@@ -92,6 +92,7 @@ class Worker(Process):
             self.lease_renewer,
             workers.history.admission(self, executions, queue),  # type: ignore[arg-type]
             stack.pace,
+            versions=stack.workflows.versions(),
         )
         self.consumer = Consumer(runner, queue, stack.telemetry, load, InlineExecutor())
         self.busy = 0
