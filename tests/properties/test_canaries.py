@@ -100,12 +100,30 @@ def played(deployment: Deployment, body: dict[str, Any]) -> None:
     bulk = ask("bulkJobs", body={"items": items}).json["items"]
     ask("bulkJobs", body={"items": items}, query={"dry_run": ["true"]})
     refused(deployment, body)
+    put_as_a_workflow(deployment, body["target"])
     looked_at(deployment, id, run)
     ask("deleteJob", bulk[0]["id"])
     messages = [message.body for queue in deployment.stack.queue._messages.values() for message in queue.values()]
     for text in (*messages, "{", json.dumps({"v": 9, "secret": "x"})):
         deployment.stack.dead_letter_handler.handle([DeadLetter("m", text)])
     deployment.work()
+
+
+def put_as_a_workflow(deployment: Deployment, target: dict[str, Any]) -> None:
+    """The same target as steps of a workflow, in good and in bad."""
+    ask, document = deployment.ask, canaries.workflow(target)
+    ask("putWorkflow", "canary", document, query={"dry_run": ["true"]})
+    version = ask("putWorkflow", "canary", document).json["version"]
+    ask("putWorkflow", "canary", {**document, "description": "edited"}, headers={"If-Match": '"7"'})
+    ask("putWorkflow", "other", document)
+    for name, value in ((name, value) for name, value in target.items() if name != "kind"):
+        for wrong in ([value], {"x": [value]}, {"$sum": [value]}, {"$length": {"$merge": [value]}}, f"$.{value}"):
+            ask("putWorkflow", "canary", canaries.workflow(target | {name: wrong}), query={"dry_run": ["true"]})
+    ask("getWorkflow", "canary")
+    ask("listWorkflowVersions", "canary")
+    ask("getWorkflowVersion", f"canary@{version}")
+    ask("deleteWorkflow", "canary")
+    ask("putWorkflow", "canary", document)
 
 
 def refused(deployment: Deployment, body: dict[str, Any]) -> None:
@@ -190,7 +208,7 @@ def test_a_secret_that_does_not_fit_is_not_told_either(place: Place, text: str) 
 
 
 def shows_jobs(operation: Operation[Any]) -> bool:
-    """Whether an operation answers with definitions of jobs, which are meant to be shown as they were written."""
+    """Whether an operation answers with definitions, which are meant to be shown as they were written."""
     return any(issubclass(model, TargetModel) for model in models_in(operation.answer, set()))
 
 
@@ -207,10 +225,11 @@ def models_in(model: Any, seen: set[Any]) -> Iterator[type[Model]]:
         yield from models_in(inner, seen)
 
 
-def test_definitions_are_shown_by_operations_on_jobs_alone() -> None:
+def test_definitions_are_shown_by_operations_on_jobs_and_workflows_alone() -> None:
     shown = {operation.id for operation in OPERATIONS if shows_jobs(operation)}
     single = {"createJob", "getJob", "replaceJob", "editJob", "pauseJob", "resumeJob"}
-    assert shown == {*single, "listJobs", "bulkJobs"}
+    workflows = {"putWorkflow", "getWorkflow", "getWorkflowVersion"}
+    assert shown == {*single, "listJobs", "bulkJobs", *workflows}
 
 
 def leaks_of_literal(deployment: Deployment) -> list[str]:

@@ -243,7 +243,8 @@ class Deployment:
     def ask(self, id: str, about: str = "", body: Any = None, **rest: Any) -> Answer:
         """Sends a request of an operation."""
         operation = next(one for one in OPERATIONS if one.id == id)
-        path = operation.path.replace("{id}", about)
+        name, _, version = about.partition("@")
+        path = operation.path.format(id=about, name=name, version=version)
         answer = self.bench.send(signed_in(event(operation.method, path, body, **rest), Grant(self.bench.who)))
         self.answers.append((operation, answer))
         return answer
@@ -286,6 +287,14 @@ def job(target: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     return {"name": "canary", "target": dict(target), "pool": pool, "retry": {"max_attempts": 1}, **more}
 
 
+def workflow(target: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """A workflow that calls a target, by itself and for each of some items."""
+    step = {name: value for name, value in job(target, **more).items() if name not in {"name", "schedule"}}
+    each = {**step, "map": {"over": [1], "target": step.pop("target")}}
+    del each["target"]
+    return {"name": "canary", "steps": {"call": {**step, "target": dict(target)}, "each": each}}
+
+
 def secrets_of(text: str) -> dict[str, str]:
     """The secrets that hold a canary: as it is, and in a field of an object."""
     return {NAME: text, f"{NAME}-json": json.dumps({"user": "ann", "token": text})}
@@ -309,6 +318,7 @@ def looked_at(deployment: Deployment, id: str, run: str) -> None:
     ask("editTenant", "acme", {"name": "Acme"})
     ask("setMode", body={"read_only": False, "reason": ""})
     about = {"getTenant": "acme", "getExecution": run, "logs": run}
+    about |= {"getWorkflow": "canary", "listWorkflowVersions": "canary", "getWorkflowVersion": f"canary@{'0' * 64}"}
     for operation in (one for one in OPERATIONS if one.method == "GET"):
         ask(operation.id, about.get(operation.id, id))
     for circuit in ask("listCircuits").json["items"]:

@@ -164,7 +164,7 @@ def _answer(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, Any
         }
     if operation.links:
         answer["links"] = {
-            link.operation: {"operationId": link.operation, "parameters": {"id": link.value}}
+            link.operation: {"operationId": link.operation, "parameters": dict(link.parameters)}
             for link in operation.links
         }
     return answer

@@ -27,11 +27,20 @@ class Link:
 
     Args:
         operation: The id of the operation that follows.
-        value: Where in the answer the value of its path parameter ``id`` stands, as an OpenAPI runtime expression.
+        value: Where in the answer the value of its path parameter stands, as an OpenAPI runtime expression.
+        parameter: The name of that parameter.
+        also: Further path parameters, each with where its value stands.
     """
 
     operation: str
     value: str = "$response.body#/id"
+    parameter: str = "id"
+    also: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """All of them, by name."""
+        return {self.parameter: self.value, **dict(self.also)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

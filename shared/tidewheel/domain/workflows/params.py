@@ -9,7 +9,7 @@ from typing import Any
 
 from tidewheel.domain.workflows.data.functions import function_of
 from tidewheel.domain.workflows.data.paths import is_path, kind_of
-from tidewheel.domain.workflows.faults import Fault, below, told
+from tidewheel.domain.workflows.faults import Fault, below
 
 PARAM_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 """The pattern of a parameter's name."""
@@ -70,7 +70,7 @@ def given_faults(
             known = f"use one of {', '.join(sorted(params))}" if params else "leave it out: there are none"
             yield Fault(below(at, name), "is no parameter", known)
         elif not (filled_in and _refers(value)) and not params[name].type.takes(value):
-            yield Fault(below(at, name), f"{told(value)} is no {params[name].type}", f"give a {params[name].type}")
+            yield Fault(below(at, name), f"is no {params[name].type}", f"give a {params[name].type}")
     for name, param in params.items():
         if param.required and name not in values:
             yield Fault(below(at, name), "is missing", f"give a {param.type}")

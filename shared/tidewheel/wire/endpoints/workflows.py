@@ -9,14 +9,14 @@ from tidewheel.domain.access.roles import Role
 from tidewheel.domain.workflows.definition import DIGEST, WORKFLOW_NAME
 from tidewheel.domain.workflows.limits import MAX_WORKFLOW_BODY_BYTES
 from tidewheel.wire import VERSION
-from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Operation
+from tidewheel.wire.operation import ACTION_PROBLEMS, READ_PROBLEMS, Link, Operation
 from tidewheel.wire.parameters import CURSOR, ETAG, IF_MATCH, KEY, LIMIT, MATCH_PATTERN, Parameter, text_like
 from tidewheel.wire.workflows.answers import VersionAnswer, VersionList, WorkflowAnswer, WorkflowList
 from tidewheel.wire.workflows.body import WorkflowBody
 
 _WORKFLOWS = f"/{VERSION}/workflows"
 _WORKFLOW = f"{_WORKFLOWS}/{{name}}"
-WORKFLOW = Parameter("name", "path", "The workflow's name.", text_like(WORKFLOW_NAME))
+WORKFLOW = Parameter("name", "path", "The workflow's name.", text_like(WORKFLOW_NAME) | {"examples": ["nightly"]})
 DIGEST_OF_VERSION = Parameter("version", "path", "The version's digest.", text_like(DIGEST))
 _MATCH = Parameter(
     IF_MATCH,
@@ -28,7 +28,7 @@ _DRY_RUN = Parameter(
     "dry_run",
     "query",
     "Answer what would be, and write nothing: the workflow as it would stand, with its `changes`.",
-    {"type": "boolean", "default": False},
+    {"type": "boolean", "default": False, "examples": [False]},
 )
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "in turn": {
@@ -73,6 +73,14 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     },
 }
 
+_NAMED = "$response.body#/name"
+_VERSION = ("version", "$response.body#/version")
+_FOLLOWING = (
+    *(Link(operation, _NAMED, "name") for operation in ("getWorkflow", "listWorkflowVersions", "deleteWorkflow")),
+    Link("getWorkflowVersion", _NAMED, "name", (_VERSION,)),
+)
+"""What can be done with a workflow that was put."""
+
 PUT_WORKFLOW = Operation(
     id="putWorkflow",
     method="PUT",
@@ -87,6 +95,7 @@ PUT_WORKFLOW = Operation(
     parameters=(WORKFLOW, _MATCH, KEY, _DRY_RUN),
     headers=(ETAG,),
     also=((201, "The workflow is new."),),
+    links=_FOLLOWING,
     problems=("malformed", "too-large", "invalid", "conflict", "unavailable", "outdated", "not-found"),
 )
 LIST_WORKFLOWS = Operation(

@@ -90,7 +90,7 @@ def test_a_definition_without_fault_has_none() -> None:
         ),
         ({"a": calling("$.run.params.x")}, "steps.a.target.body: there is no parameter 'x'"),
         ({"a": calling("$.item")}, "steps.a.target.body: $.item is known to the target or workflow of a map alone"),
-        ({"a": calling("$.run.name")}, "steps.a.target.body: '$.run.name' leads to no data of a run"),
+        ({"a": calling("$.run.name")}, "steps.a.target.body: leads to no data of a run"),
         ({"a": calling({"$size": []})}, "steps.a.target.body.$size: is no function"),
         (
             {"a": {"target": {"kind": "http", "headers": {"x": "$.run.id"}}}},
@@ -103,7 +103,7 @@ def test_a_definition_without_fault_has_none() -> None:
         ({"a": {"map": {"over": "$.item", "target": CALL["target"]}}}, "steps.a.map.over: $.item is known to the"),
         ({"a": {"map": {"over": "$.run.id", "target": CALL["target"]}}}, "steps.a.map.over: '$.run.id' is of the type"),
         ({"a": {"wait": {"until": "$.run.params.n"}}}, "steps.a.wait.until: '$.run.params.n' is of the type number"),
-        ({"a": {"workflow": {"name": "w", "params": {"x": "$.no"}}}}, "steps.a.workflow.params.x: '$.no' leads to no"),
+        ({"a": {"workflow": {"name": "w", "params": {"x": "$.no"}}}}, "steps.a.workflow.params.x: leads to no"),
     ],
 )
 def test_a_fault_is_told_at_its_place_and_alone(steps: dict[str, Any], start: str) -> None:

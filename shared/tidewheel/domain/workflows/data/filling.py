@@ -16,7 +16,7 @@ from tidewheel.domain.jobs.secret import references_in
 from tidewheel.domain.workflows.data import functions
 from tidewheel.domain.workflows.data.functions import DEFAULT, FUNCTIONS, LITERAL, BadArgument, function_of
 from tidewheel.domain.workflows.data.paths import BadPath, NothingThere, Path, Source, is_path, kind_of, value_at
-from tidewheel.domain.workflows.faults import Fault, below, told
+from tidewheel.domain.workflows.faults import Fault, below
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -206,7 +206,7 @@ def _faults_applied(name: str, argument: Any, at: str, params: Mapping[str, str]
 def _wrong_type(value: Any, at: str, taken: frozenset[str], params: Mapping[str, str]) -> Iterator[Fault]:
     kind = type_of(value, params)
     if kind and kind not in taken:
-        yield Fault(at, f"{told(value)} is of the type {kind}", f"give it one of {', '.join(sorted(taken))}")
+        yield Fault(at, f"is of the type {kind}", f"give it one of {', '.join(sorted(taken))}")
 
 
 def type_of(value: Any, params: Mapping[str, str]) -> str:

@@ -1,5 +1,7 @@
 """The functions that a body may apply to data: a closed set, no code. Pure.
 
+No message shows a value, which may be a secret.
+
 A function is an object with one name that begins with ``$``, such as ``{"$length": "$.steps.extract.output.rows"}``.
 """
 
@@ -12,7 +14,6 @@ from typing import Any
 
 from tidewheel.domain.errors import DomainError
 from tidewheel.domain.workflows.data.paths import kind_of
-from tidewheel.domain.workflows.faults import told
 
 LITERAL = "$literal"
 """Stands for what it holds, as it is: for texts and objects that would be read as paths or functions."""
@@ -62,7 +63,7 @@ def _parse(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse)
     except ValueError as error:
-        raise BadArgument(f"{told(text)} is no JSON") from error
+        raise BadArgument("what $parse is given is no JSON") from error
 
 
 def _refuse(constant: str) -> Any:
@@ -106,7 +107,7 @@ def check(name: str, value: Any) -> None:
     taken = FUNCTIONS[name].takes
     if kind_of(value) not in taken:
         wanted = ", ".join(sorted(taken))
-        raise BadArgument(f"{name} is given {told(value)}, of the type {kind_of(value)}, and takes {wanted}")
+        raise BadArgument(f"{name} is given a value of the type {kind_of(value)}, and takes {wanted}")
 
 
 def applied(name: str, argument: Any) -> Any:
@@ -124,7 +125,7 @@ def applied(name: str, argument: Any) -> Any:
         check(name, argument)
         return function.apply(argument)
     if not isinstance(argument, list | tuple):
-        raise BadArgument(f"{name} is given {told(argument)}, of the type {kind_of(argument)}, and takes a list")
+        raise BadArgument(f"{name} is given a value of the type {kind_of(argument)}, and takes a list")
     for value in argument:
         check(name, value)
     return function.apply(argument)

@@ -50,7 +50,7 @@ class Source(StrEnum):
 
 
 class BadPath(DomainError):
-    """A text that begins as a path does, and is none.
+    """A text that begins as a path does, and is none. It is not shown: it may be a secret.
 
     Args:
         problem: What is wrong, as a sentence without a full stop.
@@ -107,11 +107,11 @@ class Path:
         parts = _parts(text)
         if on_edge:
             if parts[0] != "output":
-                raise BadPath(f"{told(text)} is no path to what the step answered", "begin with $.output")
+                raise BadPath("is no path to what the step answered", "begin with $.output")
             return cls(text, Source.EDGE, "", parts[1:])
         if found := _source(parts):
             return cls(text, *found)
-        raise BadPath(f"{told(text)} leads to no data of a run", f'use {_FORMS}, or {{"$literal": …}} for the text')
+        raise BadPath("leads to no data of a run", f'use {_FORMS}, or {{"$literal": …}} for the text')
 
 
 def _source(parts: tuple[Part, ...]) -> tuple[Source, str, tuple[Part, ...]] | None:
@@ -148,19 +148,19 @@ def _parts(text: str) -> tuple[Part, ...]:
         if part is None:
             break
         name, index, quoted = part.groups()
-        found.append(name if name is not None else int(index) if index is not None else _unquoted(quoted, text))
+        found.append(name if name is not None else int(index) if index is not None else _unquoted(quoted))
         position = part.end()
     if not is_path(text) or position < len(text) or not found:
         remedy = 'write .name, ["any text"] or [number] after each other, or {"$literal": …} for the text itself'
-        raise BadPath(f"{told(text)} is no path", remedy)
+        raise BadPath("begins as a path does, and is none", remedy)
     return tuple(found)
 
 
-def _unquoted(quoted: str, text: str) -> str:
+def _unquoted(quoted: str) -> str:
     try:
         return str(json.loads(quoted))
     except ValueError as error:
-        raise BadPath(f"{told(text)} is no path: {quoted} is no JSON text", "escape it as JSON does") from error
+        raise BadPath("is no path: what it quotes is no JSON text", "escape it as JSON does") from error
 
 
 def value_at(value: Any, parts: Sequence[Part], path: str) -> Any:
