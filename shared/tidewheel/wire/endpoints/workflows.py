@@ -22,7 +22,7 @@ _MATCH = Parameter(
     IF_MATCH,
     "header",
     "The ETag that was read; it is refused if another version became the latest since. `*` or none takes what stands.",
-    text_like(MATCH_PATTERN) | {"examples": ['"3"']},
+    text_like(MATCH_PATTERN) | {"examples": ["*"]},  # with a generation, nobody could put a new one by the example
 )
 _DRY_RUN = Parameter(
     "dry_run",
