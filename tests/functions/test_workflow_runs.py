@@ -130,6 +130,19 @@ def test_a_cancelled_run_ends_once_nothing_of_it_runs(api: ApiBench) -> None:
     assert [step["state"] for step in answer.json["steps"]] == ["cancelled", "upstream_failed"]
 
 
+def test_a_run_that_no_worker_has_begun_is_shown_and_cancelled(api: ApiBench) -> None:
+    id = api.call("POST", "/workflows/flow/runs").json["id"]
+    assert api.call("GET", f"/runs/{id}").json["state"] == "queued"
+    for ask, body in (("pause", None), ("resume", None), ("clear", {"steps": ["load"]})):
+        refused = api.call("POST", f"/runs/{id}/{ask}", body)
+        assert (refused.status, "has not begun" in refused.text) == (409, True), ask
+    answer = api.call("POST", f"/runs/{id}/cancel", {"reason": "wrong day"})
+    assert (answer.status, answer.json["state"]) == (202, "cancelled")
+    assert answer.json["reason"] == "someone cancelled it: wrong day"
+    assert api.call("POST", f"/runs/{id}/cancel").status == 202
+    assert api.call("POST", f"/runs/{id}/resume").status == 409
+
+
 def test_an_execution_that_is_a_run_is_cancelled_as_one(api: ApiBench) -> None:
     id = started(api)
     api.call("POST", f"/executions/{id}/cancel")

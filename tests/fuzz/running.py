@@ -13,11 +13,13 @@ from tests.fuzz.counting import Counts, counted
 from tests.fuzz.expected import BY_ITSELF, NEGATIVE, POSITIVE
 from tests.support.api_bench import NOW_MS, ApiBench
 from tidewheel.domain.access.roles import Role
+from tidewheel.domain.executions.transitions import opened
 from tidewheel.domain.fleet.circuit import Circuit
 from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.domain.limits import DAY_MS
 from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.endpoints.jobs import BULK_JOBS
+from tidewheel.wire.endpoints.runs import EXAMPLE, EXAMPLE_RUN
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 _CONFIG = f"""\
@@ -69,7 +71,20 @@ def driven() -> ApiBench:
     bench.ports.circuits.swap(
         Circuit(DEFAULT_TENANT, "http:example.com:443/hook", 5, open_until_ms, "", 0, 1, NOW_MS, NOW_MS)
     )
+    _begin_a_run(bench)
     return bench
+
+
+def _begin_a_run(bench: ApiBench) -> None:
+    """The workflow that the document's examples name, and a run of it that a worker has begun: the one they name."""
+    step = {"target": {"kind": "http", "url": "https://example.com/hook"}}
+    bench.call("PUT", f"/workflows/{EXAMPLE}", {"name": EXAMPLE, "params": {"day": {}}, "steps": {"load": step}})
+    id = bench.call("POST", f"/workflows/{EXAMPLE}/runs").json["id"]
+    assert id == EXAMPLE_RUN, id
+    queued = bench.ports.executions.get(DEFAULT_TENANT, id)
+    assert queued is not None
+    assert queued.run is not None
+    bench.ports.executions.swap(opened(queued, queued.run, NOW_MS, NOW_MS, None), queued.version)
 
 
 def fuzzed(

@@ -100,7 +100,9 @@ def played(deployment: Deployment, body: dict[str, Any]) -> None:
     bulk = ask("bulkJobs", body={"items": items}).json["items"]
     ask("bulkJobs", body={"items": items}, query={"dry_run": ["true"]})
     refused(deployment, body)
-    put_as_a_workflow(deployment, body["target"])
+    if MODELS[body["target"]["kind"]].IS_CALL:  # a step runs a workflow otherwise than a job does
+        put_as_a_workflow(deployment, body["target"])
+        run_as_a_workflow(deployment, body["target"])
     looked_at(deployment, id, run)
     ask("deleteJob", bulk[0]["id"])
     messages = [message.body for queue in deployment.stack.queue._messages.values() for message in queue.values()]
@@ -124,6 +126,25 @@ def put_as_a_workflow(deployment: Deployment, target: dict[str, Any]) -> None:
     ask("getWorkflowVersion", f"canary@{version}")
     ask("deleteWorkflow", "canary")
     ask("putWorkflow", "canary", document)
+
+
+def run_as_a_workflow(deployment: Deployment, target: dict[str, Any]) -> None:
+    """A run whose step calls the target, twice, and one that is cancelled before it does."""
+    ask = deployment.ask
+    ask("putWorkflow", "run", canaries.run_of(target))
+    run = ask("startRun", "run").json["id"]
+    deployment.work()
+    ask("resumeRun", run)
+    deployment.work()
+    ask("getRun", run)
+    ask("clearRun", run, {"steps": ["call"]})
+    ask("pauseRun", run)
+    deployment.work()
+    ask("resumeRun", run)
+    deployment.work()
+    ask("listWorkflowRuns", "run")
+    other = ask("startRun", "run").json["id"]
+    ask("cancelRun", other, {"reason": "not today"})
 
 
 def refused(deployment: Deployment, body: dict[str, Any]) -> None:

@@ -23,18 +23,20 @@ from tests.support.web_receiver import Heard, WebReceiver
 from tidewheel.adapters.aws.targets.aws_lambda import Invocation, LambdaTarget
 from tidewheel.adapters.clock import SystemClock
 from tidewheel.adapters.lines import LineTelemetry
-from tidewheel.adapters.memory import MemorySecrets
+from tidewheel.adapters.memory import MemorySecrets, MemoryWorkflows
 from tidewheel.adapters.targets.command import CommandTarget
 from tidewheel.adapters.targets.surroundings import Surroundings
 from tidewheel.domain.access.grant import Grant
 from tidewheel.domain.ids import DEFAULT_TENANT
 from tidewheel.domain.jobs.secret import references_in
+from tidewheel.engine.orchestration.versions import VersionCache
 from tidewheel.engine.worker.runner import Runner
 from tidewheel.ports import Caller
 from tidewheel.wire.bodies.target import TargetModel
 from tidewheel.wire.endpoints import OPERATIONS
 from tidewheel.wire.operation import Operation
 from tidewheel.wire.targets import MODELS, PRIVILEGED, allowed_kinds
+from tidewheel.wiring.workflows import versions_in
 
 CORE = "Qz7Kp4Wv9Xr2Mn6Tb8Yd3Hc5"
 """What a canary is known by: no eight of its characters stand anywhere else."""
@@ -58,6 +60,7 @@ BASES: Mapping[str, Mapping[str, Any]] = {
         "database": "orders",
         "sql": "SELECT :password, :secret",
     },
+    "workflow": {"workflow": "report"},
 }
 """A target of each kind, with as little as it takes."""
 
@@ -228,7 +231,13 @@ class CanaryStack(MemoryStack):
             self.admission,
             self.pace,
             {"*": PRIVILEGED},
+            self.versions,
         )
+
+    @property
+    def versions(self) -> VersionCache:
+        """The workflows that were put, as a process knows them that starts now."""
+        return versions_in(MemoryWorkflows(self.world))
 
 
 @dataclass
@@ -275,7 +284,7 @@ def deployed(secrets: Mapping[str, str], echo: Echo) -> Iterator[Deployment]:
         with ExitStack() as on_exit:
             stack = CanaryStack(secrets, echo, on_exit)
             bench = ApiBench(clock=stack.clock)
-            bench.ports = replace(stack.api_ports, kinds=allowed_kinds({"*": PRIVILEGED}))
+            bench.ports = replace(stack.api_ports, kinds=allowed_kinds({"*": PRIVILEGED}), versions=stack.versions)
             yield Deployment(stack, bench, heeded)
     finally:
         root.removeHandler(heeded)
@@ -293,6 +302,12 @@ def workflow(target: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     each = {**step, "map": {"over": [1], "target": step.pop("target")}}
     del each["target"]
     return {"name": "canary", "steps": {"call": {**step, "target": dict(target)}, "each": each}}
+
+
+def run_of(target: Mapping[str, Any]) -> dict[str, Any]:
+    """The same workflow without what no release runs yet."""
+    document = workflow(target)
+    return {**document, "name": "run", "steps": {"call": document["steps"]["call"]}}
 
 
 def secrets_of(text: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tidewheel.domain.access.roles import Role
 from tidewheel.domain.workflows.definition import WORKFLOW_NAME
 from tidewheel.wire import VERSION
@@ -12,7 +14,14 @@ from tidewheel.wire.parameters import CURSOR, EXECUTION_ID, KEY, LIMIT, LOCATION
 
 _RUNS = f"/{VERSION}/workflows/{{name}}/runs"
 _RUN = f"/{VERSION}/runs/{{id}}"
-NAME = Parameter("name", "path", "The workflow's name.", text_like(WORKFLOW_NAME))
+EXAMPLE, EXAMPLE_RUN = "hourly", "jhek0kz0n5ap70mhg-1kah2jzx0-r00000001"
+"""The workflow that the document's examples name, and the run of it."""
+NAME = Parameter("name", "path", "The workflow's name.", text_like(WORKFLOW_NAME) | {"examples": [EXAMPLE]})
+RUN_ID = replace(
+    EXECUTION_ID,
+    description="The run's id, which is that of an execution.",
+    schema=EXECUTION_ID.schema | {"examples": [EXAMPLE_RUN]},
+)
 _LINKS = (Link("getRun"), Link("cancelRun"), Link("pauseRun"), Link("resumeRun"), Link("clearRun"))
 
 START_RUN = Operation(
@@ -51,7 +60,7 @@ GET_RUN = Operation(
     status=200,
     answer=RunAnswer,
     role=Role.VIEWER,
-    parameters=(EXECUTION_ID,),
+    parameters=(RUN_ID,),
     problems=READ_PROBLEMS,
 )
 CANCEL_RUN = Operation(
@@ -65,7 +74,7 @@ CANCEL_RUN = Operation(
     body=CancelBody,
     examples={"because": {"reason": "wrong day"}},
     optional=True,
-    parameters=(EXECUTION_ID, KEY),
+    parameters=(RUN_ID, KEY),
     problems=("malformed", "too-large", *ACTION_PROBLEMS),
 )
 PAUSE_RUN = Operation(
@@ -76,7 +85,7 @@ PAUSE_RUN = Operation(
     status=202,
     answer=RunAnswer,
     role=Role.OPERATOR,
-    parameters=(EXECUTION_ID, KEY),
+    parameters=(RUN_ID, KEY),
     problems=ACTION_PROBLEMS,
 )
 RESUME_RUN = Operation(
@@ -87,7 +96,7 @@ RESUME_RUN = Operation(
     status=202,
     answer=RunAnswer,
     role=Role.OPERATOR,
-    parameters=(EXECUTION_ID, KEY),
+    parameters=(RUN_ID, KEY),
     problems=ACTION_PROBLEMS,
 )
 CLEAR_RUN = Operation(
@@ -100,6 +109,6 @@ CLEAR_RUN = Operation(
     role=Role.OPERATOR,
     body=ClearRunBody,
     examples={"one step": {"steps": ["load"]}},
-    parameters=(EXECUTION_ID, KEY),
+    parameters=(RUN_ID, KEY),
     problems=("malformed", "too-large", *ACTION_PROBLEMS),
 )

@@ -76,8 +76,9 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
 _NAMED = "$response.body#/name"
 _VERSION = ("version", "$response.body#/version")
 _FOLLOWING = (
-    *(Link(operation, _NAMED, "name") for operation in ("getWorkflow", "listWorkflowVersions", "deleteWorkflow")),
+    *(Link(operation, _NAMED, "name") for operation in ("startRun", "getWorkflow", "listWorkflowVersions")),
     Link("getWorkflowVersion", _NAMED, "name", (_VERSION,)),
+    *(Link(operation, _NAMED, "name") for operation in ("listWorkflowRuns", "deleteWorkflow")),
 )
 """What can be done with a workflow that was put."""
 

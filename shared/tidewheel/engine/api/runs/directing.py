@@ -1,4 +1,4 @@
-"""What users ask of a run that has begun: to cancel, pause or resume it, or to run steps of it again.
+"""What users ask of a run: to cancel, pause or resume it, or to run steps of it again.
 
 A message that has the whole run looked at is sent before the request is written, hidden for longer than the write may
 last: whoever dies after that, the request is acted upon. Once it is written the run is looked at at once.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tidewheel.domain.errors import Conflict, Invalid, NotFound
 from tidewheel.domain.executions.execution import Execution
 from tidewheel.domain.executions.states import State, is_end
-from tidewheel.domain.executions.transitions import cancel_requested, with_control
+from tidewheel.domain.executions.transitions import cancel_requested, ended_unrun, with_control
 from tidewheel.domain.fleet.route import ANY_ROUTE
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.policies import Overlap
@@ -64,6 +64,8 @@ class RunDirector:
                 return run
             if is_end(run.state):
                 raise _ended(run, "nothing is left to cancel")
+            if not run.attempt:
+                return ended_unrun(run, State.CANCELLED, why, self.clock.now_ms())
             return cancel_requested(run, why, self.clock.now_ms())
 
         return self._asked(tenant, id, "cancel", cancelled)
@@ -72,10 +74,11 @@ class RunDirector:
         """Pauses a run: nothing of it begins until it is resumed; what runs goes on.
 
         Raises:
-            Conflict: It has ended, or is being cancelled.
+            Conflict: It has not begun, has ended, or is being cancelled.
         """
 
         def paused(run: Execution, control: RunControl) -> Execution:
+            _must_have_begun(run)
             if is_end(run.state):
                 raise _ended(run, "nothing is left to pause")
             if control.stop is not None:
@@ -88,10 +91,11 @@ class RunDirector:
         """Ends a run's pause; or, if it has ended without success, runs again what failed and what was never reached.
 
         Raises:
-            Conflict: It succeeded, or goes on; or it is too old.
+            Conflict: It has not begun, or succeeded; or it is too old.
         """
 
         def resumed(run: Execution, control: RunControl) -> Execution:
+            _must_have_begun(run)
             if run.state is State.OPEN:
                 if not control.paused:
                     return run
@@ -113,10 +117,11 @@ class RunDirector:
 
         Raises:
             Invalid: The workflow has no such step.
-            Conflict: The run is being stopped, or too old.
+            Conflict: The run has not begun, is being stopped, or is too old.
         """
 
         def cleared(run: Execution, control: RunControl) -> Execution:
+            _must_have_begun(run)
             graph = self._version(run).graph
             for name in steps:
                 if name not in graph.index:
@@ -170,7 +175,7 @@ class RunDirector:
 
     def _run(self, tenant: str, id: str) -> tuple[Execution, RunControl]:
         record = None if ExecutionId.parse(id).node is not None else self.executions.get(tenant, id)
-        if record is None or record.run is None or not record.attempt:
+        if record is None or record.run is None:
             raise NotFound("run", tenant, id)
         return record, record.run
 
@@ -188,3 +193,12 @@ class RunDirector:
 
 def _ended(run: Execution, remedy: str) -> Conflict:
     return Conflict("run", run.id, f"it has ended as {run.state}", remedy)
+
+
+def _must_have_begun(run: Execution) -> None:
+    """Until a worker has begun a run, its record is that worker's to write."""
+    if run.attempt:
+        return
+    if is_end(run.state):
+        raise Conflict("run", run.id, "it ended before it began", "start a new run")
+    raise Conflict("run", run.id, "it is queued and has not begun", "try again in a moment, or cancel it")
