@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from random import Random
 from typing import Any, cast
@@ -14,6 +14,8 @@ from tests.support.later import Later
 from tests.support.world_examples import NOW_MS, TENANT, some_id
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet.route import ROUTES, Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.precision import TICK_MS, Precision, release_ms
@@ -53,6 +55,9 @@ class Moody:
     def present(self, wanted: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
         """Workers claim at once what was accepted."""
         return {(dispatch.tenant, dispatch.execution) for dispatch in self.accepted} & set(wanted)
+
+    def several(self, wanted: Iterable[ExecutionKey]) -> Mapping[ExecutionKey, Execution]:
+        return {(tenant, id): Execution(tenant, id, State.RUNNING, 0, 1) for tenant, id in self.present(wanted)}
 
     def retry_later(self, route: Route, receipt: str, delay_ms: int) -> None:
         raise AssertionError("nobody received anything")

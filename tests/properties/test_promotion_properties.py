@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from random import Random
 from typing import Any
@@ -15,6 +15,8 @@ from tests.support.memory_stack import START_MS, MemoryStack, every
 from tests.support.world_examples import NOW_MS, TENANT, some_id
 from tidewheel.adapters.memory import RecordingTelemetry, SettableClock
 from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet.route import PRIORITIES, ROUTES, Route, ladder, promoted
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.policies import Misfire, Policy
@@ -79,6 +81,9 @@ class Sorted:
     def present(self, wanted: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
         """Workers claim at once what was taken."""
         return {(dispatch.tenant, dispatch.execution) for dispatch in self.taken} & set(wanted)
+
+    def several(self, wanted: Iterable[ExecutionKey]) -> Mapping[ExecutionKey, Execution]:
+        return {(tenant, id): Execution(tenant, id, State.RUNNING, 0, 1) for tenant, id in self.present(wanted)}
 
 
 class Sender:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from random import Random
 from typing import Any, cast
@@ -14,6 +14,8 @@ from tests.support.world_examples import NOW_MS, a_tenant, some_id
 from tidewheel.adapters.memory import MemoryTenants, RecordingTelemetry, SettableClock, World
 from tidewheel.domain.access.tenant import Tenant
 from tidewheel.domain.executions.dispatch import Dispatch
+from tidewheel.domain.executions.execution import Execution
+from tidewheel.domain.executions.states import State
 from tidewheel.domain.fleet.route import Route
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.precision import TICK_MS
@@ -45,6 +47,9 @@ class Taking:
 
     def present(self, wanted: Iterable[ExecutionKey]) -> AbstractSet[ExecutionKey]:
         return {(one.tenant, one.execution) for one in self.sent} & set(wanted)
+
+    def several(self, wanted: Iterable[ExecutionKey]) -> Mapping[ExecutionKey, Execution]:
+        return {(tenant, id): Execution(tenant, id, State.RUNNING, 0, 1) for tenant, id in self.present(wanted)}
 
 
 class Sending:
