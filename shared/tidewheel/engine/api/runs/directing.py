@@ -78,7 +78,7 @@ class RunDirector:
         """
 
         def paused(run: Execution, control: RunControl) -> Execution:
-            _must_have_begun(run)
+            _must_have_started(run)
             if is_end(run.state):
                 raise _ended(run, "nothing is left to pause")
             if control.stop is not None:
@@ -95,7 +95,7 @@ class RunDirector:
         """
 
         def resumed(run: Execution, control: RunControl) -> Execution:
-            _must_have_begun(run)
+            _must_have_started(run)
             if run.state is State.OPEN:
                 if not control.paused:
                     return run
@@ -121,7 +121,7 @@ class RunDirector:
         """
 
         def cleared(run: Execution, control: RunControl) -> Execution:
-            _must_have_begun(run)
+            _must_have_started(run)
             graph = self._version(run).graph
             for name in steps:
                 if name not in graph.index:
@@ -195,7 +195,7 @@ def _ended(run: Execution, remedy: str) -> Conflict:
     return Conflict("run", run.id, f"it has ended as {run.state}", remedy)
 
 
-def _must_have_begun(run: Execution) -> None:
+def _must_have_started(run: Execution) -> None:
     """Until a worker has begun a run, its record is that worker's to write."""
     if run.attempt:
         return
