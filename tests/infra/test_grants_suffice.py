@@ -35,7 +35,7 @@ from tidewheel.domain.executions.dispatch import Dispatch
 from tidewheel.domain.executions.execution import Answer
 from tidewheel.domain.executions.overlap import Lock
 from tidewheel.domain.executions.states import Result, State
-from tidewheel.domain.executions.transitions import ended_unrun, with_wait_reason
+from tidewheel.domain.executions.transitions import ended_unrun, opened, with_wait_reason
 from tidewheel.domain.fleet.route import ROUTES
 from tidewheel.domain.ids import ExecutionId
 from tidewheel.domain.jobs.job import Definition, Target
@@ -51,6 +51,7 @@ from tidewheel.domain.wheel.levels import RINGS
 from tidewheel.domain.wheel.pace import ECONOMY, LOOP, Pace
 from tidewheel.engine.access.keys import NewKey
 from tidewheel.engine.api.services import ApiServices
+from tidewheel.engine.api.workflows.definitions import NewDefinition
 from tidewheel.engine.common.shard_layout import LayoutCache
 from tidewheel.engine.ends.undeliverable import Undeliverable
 from tidewheel.engine.permits.grants import PermitGrants
@@ -67,6 +68,9 @@ from tidewheel.settings import (
     WorkerSettings,
 )
 from tidewheel.wire.message import dump
+from tidewheel.wire.workflows.body import document_of
+from tidewheel.wire.workflows.convert import workflow_of
+from tidewheel.wire.workflows.reading import read_workflow
 from tidewheel.wiring import dead_letter_handler, reconciler, scheduler, watchdog, worker
 from tidewheel.wiring.api import app as api
 from tidewheel.wiring.api.services import services_of
@@ -217,6 +221,19 @@ class Deployment:
 
     def job(self) -> str:
         return self.job_service.create(TENANT, self.builder(Schedule(every(5_000)))).id
+
+    def run_of_two_steps(self) -> str:
+        """A run that a worker has begun."""
+        step = {"target": {"kind": "http", "url": "https://example.com/hook"}}
+        steps = {"extract": step, "load": {**step, "needs": ["extract"]}}
+        body = read_workflow({"name": "flow", "steps": steps})
+        self.api.workflows.put(TENANT, NewDefinition(workflow_of(body), document_of(body)))
+        queued = self.api.workflow_runs.start(TENANT, "flow", {}).run
+        record = self.executions.get(TENANT, queued.id)
+        assert record is not None
+        assert record.run is not None
+        self.executions.swap(opened(record, record.run, START_MS, START_MS, None), record.version)
+        return queued.id
 
 
 @pytest.fixture
@@ -478,8 +495,9 @@ def test_the_dead_letter_handler(deployment: Deployment) -> None:
     locks = DynamoLocks(clients.dynamodb(), deployment.tables.executions)
     locks.swap(Lock(TENANT, job, running.execution, waiter.execution, 1, at))
     deployment.executions.swap(with_wait_reason(waiter.blank(), "waits"), None)
+    step = Dispatch(TENANT, ExecutionId.parse(deployment.run_of_two_steps()).of_node(0), 1, 1, at, recorded=False)
     deployment.used.clear()
-    bodies = [dump(replace(running, returns=MAX_RETURNS)), dump(waiter), "nonsense"]
+    bodies = [*(dump(replace(one, returns=MAX_RETURNS)) for one in (running, step)), dump(waiter), "nonsense"]
     assert deployment.dead_letter_handler.handle([DeadLetter(str(n), body) for n, body in enumerate(bodies)]) == []
     never = Dispatch(TENANT, str(ExecutionId(job, at + 10_000)), 1, 1, at, recorded=False)
     handler = deployment.dead_letter_handler

@@ -240,7 +240,7 @@ class MapBody(Model):
         AfterValidator(_over),
         WithJsonSchema(
             {
-                "anyOf": [{"type": "array"}, {"type": "string", "pattern": "^\\$\\."}, {"type": "null"}],
+                "anyOf": [{"type": "array", "items": {}}, {"type": "string", "pattern": "^\\$\\."}, {"type": "null"}],
                 "description": "The items: a list, whose items may refer to data, or a path to one.",
             }
         ),
