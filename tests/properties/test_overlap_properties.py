@@ -44,7 +44,7 @@ def test_each_move_has_its_ground(scene: tuple[Lock, str, Overlap, State | None,
     holder = record(lock.holder, held) if lock.holder else None
     waiter = record(lock.waiter, waited) if lock.waiter else None
     over = not lock.holder or (holder is not None and is_end(holder.state))
-    called = holder is not None and holder.state is State.RUNNING
+    called = holder is not None and holder.state in {State.RUNNING, State.OPEN}  # steps of an open run may be called
     is_started = called or (holder is not None and holder.state is State.RETRYING)
     rival = lock.waiter if lock.waiter != me and waits(waiter) else ""
     replaces = policy is Overlap.REPLACE
