@@ -161,10 +161,10 @@ WORKER_MUTANTS: Mapping[str, Mutant] = {
     "a hand-over without the checkpoint": Mutant((handed_over_without_the_checkpoint,), Drained, 12),
     "what follows a call is written once": Mutant((written_once_after_the_call,), Throttled, 12),
     "a write is sent however late, its answer is believed, and nobody looks again": Mutant(
-        (sent_however_late, late_answers_believed, read_only_once), Torpid, 80
+        (sent_however_late, late_answers_believed, read_only_once), Torpid, 40, first=70
     ),
     "a write that was refused as too late is not repeated": Mutant((refusals_forgotten,), Torpid, 20),
-    "a finish without a fence": Mutant((finished_without_a_fence,), Revenant, 200),
+    "a finish without a fence": Mutant((finished_without_a_fence,), Revenant, 40, first=180),
     "lost attempts do not count": Mutant((lost_attempts_uncounted,), WorkedHistory, 12),
     "a take-over forgets that its run was cancelled": Mutant((cancel_forgotten_at_take_over,), Frail, 60),
     "calls are deaf to cancels": Mutant((calls_deaf_to_cancels,), Drained, 40),
